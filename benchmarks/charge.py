@@ -1,0 +1,186 @@
+"""How fast a charge is, as ratios in one run: `python -m benchmarks.charge [--charges N]`.
+
+Single charges through `services.charge_prompt` against the same rows written by the bare driver, both in one durable
+commit each, alternating in rounds; batches of 100 against the bare driver's single charges; then the same on PostgreSQL
+when `TEST_POSTGRES_URL` names a server or Debian's binaries can start one. Each ratio is the median over the rounds. The
+last line printed is `ratio 0.NN`: single charges on SQLite.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import Engine
+
+from credits_core import database, services
+from credits_core.postings import CreditSource
+from credits_core.services import Charge, ChargeRequest
+from credits_core.settings import load_price_book
+
+_REQUEST = ChargeRequest("ada", "summarise", "openai/gpt-4o", "ben", 1_001, 1_020, 129)
+_NOW = datetime(2026, 1, 1, tzinfo=UTC)
+_NOW_US = 1_767_225_600_000_000
+_PLENTY_CREDITS = 10**15
+_BATCH = 100
+# What the request above costs, written out, because the bare driver prices nothing: 1,020 × 2.5 + 129 × 10 = 3,840
+# inference, 1,001 fee of which 800 are the creator's.
+_STATEMENTS = (
+    "INSERT INTO journal_entries (type, idempotency_key, request_hash, actor, description, refunds_entry_id,"
+    " created_at_us) VALUES ('prompt_run', ?, ?, 'bench', NULL, NULL, ?) ON CONFLICT (idempotency_key) DO NOTHING"
+    " RETURNING id",
+    "UPDATE user_credits SET balance_credits = balance_credits - ? WHERE user_id = ? AND balance_credits >= ?"
+    " RETURNING balance_credits",
+    "INSERT INTO user_credits (user_id, balance_credits, created_at_us) VALUES (?, ?, ?) ON CONFLICT (user_id)"
+    " DO UPDATE SET balance_credits = user_credits.balance_credits + excluded.balance_credits RETURNING balance_credits",
+    "INSERT INTO credit_transactions (entry_id, position, account_id, type, amount_credits, balance_after_credits,"
+    " created_at_us) VALUES (?, ?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO prompt_runs (entry_id, user_id, prompt_id, model_id, creator_id, plan_id, input_tokens, output_tokens,"
+    " run_price_credits, input_usd_per_mtok, output_usd_per_mtok, request_usd_per_thousand, inference_cost_credits,"
+    " creator_fee_credits, platform_markup_credits, total_credits, creator_share_credits, created_at_us)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+)
+
+
+def _bare_charge(connection: Any, statements: tuple[str, ...], key: str, begin: str) -> None:
+    claim, take, give, add_transactions, add_run = statements
+    run = connection.execute
+    run(begin)
+    (entry_id,) = run(claim, (key, "0" * 64, _NOW_US)).fetchone()
+    (payer_credits,) = run(take, (4_841, "ada", 4_841)).fetchone()
+    (creator_credits,) = run(give, ("ben", 800, _NOW_US)).fetchone()
+    run(
+        add_transactions,
+        (
+            *(entry_id, 0, "ada", "prompt_run", -4_841, payer_credits, _NOW_US),
+            *(entry_id, 1, "ben", "creator_payment", 800, creator_credits, _NOW_US),
+            *(entry_id, 2, "platform:revenue", "platform_revenue", 201, None, _NOW_US),
+            *(entry_id, 3, "platform:inference", "inference_cost", 3_840, None, _NOW_US),
+        ),
+    )
+    priced_with = ("promptflow-v1", 1_020, 129, None, "2.5", "10", "0")
+    costs = (3_840, 1_001, 0, 4_841, 800, _NOW_US)
+    run(add_run, (entry_id, "ada", "summarise", "openai/gpt-4o", "ben", *priced_with, *costs))
+    run("COMMIT")
+
+
+def _rate(charge: Callable[[int], None], count: int, *, per_call: int = 1) -> float:
+    start = time.perf_counter()
+    for number in range(count // per_call):
+        charge(number)
+    return count / (time.perf_counter() - start)
+
+
+def _compare(name: str, engine: Engine, bare: Callable[[str], None], charges: int, rounds: int) -> float:
+    book = load_price_book()
+    database.write(
+        engine,
+        lambda connection: services.add_credits(
+            connection, "ada", _PLENTY_CREDITS, source=CreditSource.PURCHASE, key="fund", now=_NOW, actor="bench"
+        ),
+    )
+
+    def single(key: str) -> None:
+        database.write(
+            engine,
+            lambda connection: services.charge_prompt(
+                connection, _REQUEST, book=book, key=key, now=_NOW, actor="bench"
+            ),
+        )
+
+    def batch(key: str) -> None:
+        batch_charges = [Charge(_REQUEST, f"{key}-{number}", _NOW) for number in range(_BATCH)]
+        outcomes = database.write(
+            engine,
+            lambda connection: services.charge_prompts(connection, batch_charges, book=book, actor="bench"),
+        )
+        assert not any(isinstance(outcome, Exception) for outcome in outcomes)
+
+    kinds = {"bare": (bare, 1), "single": (single, 1), "batch": (batch, _BATCH)}
+    rates: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for round_ in range(rounds + 1):  # the first round warms up and is not counted
+        for kind, (charge, per_call) in kinds.items():
+            rate = _rate(lambda n, c=charge, k=kind, r=round_: c(f"{k}-{r}-{n}"), charges, per_call=per_call)  # type: ignore[misc]
+            if round_:
+                rates[kind].append(rate)
+    single_ratio, batch_ratio = (
+        statistics.median(ours / bare_rate for ours, bare_rate in zip(rates[kind], rates["bare"], strict=True))
+        for kind in ("single", "batch")
+    )
+    bare_rate, single_rate, batch_rate = (statistics.median(rates[kind]) for kind in kinds)
+    print(f"{name}: bare {bare_rate:,.0f}/s, single {single_rate:,.0f}/s, batch of {_BATCH} {batch_rate:,.0f}/s")
+    print(f"{name}: single against bare {single_ratio:.2f}, batch against bare single {batch_ratio:.2f}")
+    return single_ratio
+
+
+def on_sqlite(charges: int, rounds: int) -> float:
+    """The median ratio of single charges to bare ones, each side on a migrated database of its own."""
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        engine = database.create_engine_for(f"sqlite:///{folder}/ours.db")
+        database.migrate(engine)
+        bare_engine = database.create_engine_for(f"sqlite:///{folder}/bare.db")
+        database.migrate(bare_engine)
+        bare_engine.dispose()
+        driver = database.sqlite_driver()
+        connection = driver.connect(f"{folder}/bare.db", isolation_level=None)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("INSERT INTO user_credits VALUES ('ada', ?, 0)", (_PLENTY_CREDITS,))
+        ratio = _compare(
+            f"SQLite {driver.sqlite_version}",
+            engine,
+            lambda key: _bare_charge(connection, _STATEMENTS, key, "BEGIN IMMEDIATE"),
+            charges,
+            rounds,
+        )
+        connection.close()
+        engine.dispose()
+    return ratio
+
+
+def on_postgres(url: str, charges: int, rounds: int) -> None:
+    """Print the same comparison against bare psycopg on the server at this URL, in two schemas of its own."""
+    statements = tuple(statement.replace("?", "%s") for statement in _STATEMENTS)
+    with psycopg.connect(url, autocommit=True) as admin:
+        for schema in ("bench_ours", "bench_bare"):
+            admin.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+            admin.execute(f"CREATE SCHEMA {schema}")
+    engines = {
+        schema: database.create_engine_for(f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{schema}")
+        for schema in ("bench_ours", "bench_bare")
+    }
+    for engine in engines.values():
+        database.migrate(engine)
+    with psycopg.connect(url, autocommit=True, options="-csearch_path=bench_bare") as connection:
+        connection.execute("INSERT INTO user_credits VALUES ('ada', %s, 0)", (_PLENTY_CREDITS,))
+        _compare(
+            f"PostgreSQL {connection.info.server_version // 10000}",
+            engines["bench_ours"],
+            lambda key: _bare_charge(connection, statements, key, "BEGIN"),
+            charges,
+            rounds,
+        )
+    for engine in engines.values():
+        engine.dispose()
+
+
+def main() -> None:
+    """Run both comparisons; the SQLite ratio of single charges is the last line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--charges", type=int, default=1_000, help="charges of each kind per round")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds that are counted")
+    parser.add_argument("--postgres-url", default="", help="also measure this PostgreSQL server")
+    arguments = parser.parse_args()
+    if arguments.postgres_url:
+        on_postgres(arguments.postgres_url, arguments.charges, arguments.rounds)
+    ratio = on_sqlite(arguments.charges, arguments.rounds)
+    print(f"ratio {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""One class per refusal: message, stable code, HTTP status and the numbers involved.
+
+A refusal is an answer, not a failure: the database is exactly as it was before the call. Refusals are shown in two
+places only, the API's handler and the dashboard's action runner; everything else lets them pass.
+"""
+
+from typing import ClassVar
+
+
+class CreditsError(Exception):
+    """Base of every refusal. `code` and `http_status` are stable; the message is for people."""
+
+    code: ClassVar[str]
+    http_status: ClassVar[int]
+
+
+class InvalidRequest(CreditsError):
+    """A field of the request cannot be accepted. `field` names it."""
+
+    code = "invalid_request"
+    http_status = 422
+
+    def __init__(self, field: str, problem: str) -> None:
+        self.field = field
+        self.problem = problem
+        super().__init__(f"{field}: {problem}")
+
+
+class UnknownUser(CreditsError):
+    """The user holds no account here."""
+
+    code = "unknown_user"
+    http_status = 404
+
+    def __init__(self, user_id: str) -> None:
+        self.user_id = user_id
+        super().__init__(f"There is no user {user_id!r}. Add credits to create the user first.")
+
+
+class UnknownModel(CreditsError):
+    """The model is not in the registry, so it has no price."""
+
+    code = "unknown_model"
+    http_status = 404
+
+    def __init__(self, model_id: str) -> None:
+        self.model_id = model_id
+        super().__init__(
+            f"There is no model {model_id!r} in the registry. Choose one that data/models.toml lists, or add it there."
+        )
+
+
+class UnknownEntry(CreditsError):
+    """No journal entry has this id."""
+
+    code = "unknown_entry"
+    http_status = 404
+
+    def __init__(self, entry_id: int) -> None:
+        self.entry_id = entry_id
+        super().__init__(f"There is no journal entry {entry_id}. Look its number up in the history.")
+
+
+class InsufficientCredits(CreditsError):
+    """The account holds less than the action takes. Both numbers are in credits."""
+
+    code = "insufficient_credits"
+    http_status = 402
+
+    def __init__(self, user_id: str, balance_credits: int, required_credits: int) -> None:
+        self.user_id = user_id
+        self.balance_credits = balance_credits
+        self.required_credits = required_credits
+        super().__init__(
+            f"{user_id} has {balance_credits:,} credits and this takes {required_credits:,}. "
+            f"Add at least {required_credits - balance_credits:,} credits and try again."
+        )
+
+
+class BalanceTooLarge(CreditsError):
+    """The account would hold more than 2^53-1 credits, the largest whole number that every browser shows exactly."""
+
+    code = "balance_too_large"
+    http_status = 422
+
+    def __init__(self, user_id: str, amount_credits: int, maximum_credits: int) -> None:
+        self.user_id = user_id
+        self.amount_credits = amount_credits
+        self.maximum_credits = maximum_credits
+        super().__init__(
+            f"{amount_credits:,} more credits would take {user_id} above the largest balance of {maximum_credits:,}. "
+            "Use a smaller amount."
+        )
+
+
+class CirculationTooLarge(CreditsError):
+    """All users together would hold more credits than a 64-bit sum can carry with room to spare."""
+
+    code = "circulation_too_large"
+    http_status = 422
+
+    def __init__(self, amount_credits: int, maximum_credits: int) -> None:
+        self.amount_credits = amount_credits
+        self.maximum_credits = maximum_credits
+        super().__init__(
+            f"{amount_credits:,} more credits would take all balances together above {maximum_credits:,}. "
+            "Use a smaller amount."
+        )
+
+
+class IdempotencyKeyReused(CreditsError):
+    """The key was used before, for a different request."""
+
+    code = "idempotency_key_reused"
+    http_status = 422
+
+    def __init__(self, key: str, entry_id: int) -> None:
+        self.key = key
+        self.entry_id = entry_id
+        super().__init__(
+            f"The idempotency key {key!r} belongs to entry {entry_id}, which was a different request. "
+            "Send a new key for a new request."
+        )
+
+
+class PriceChanged(CreditsError):
+    """The caller named the total it expects, and the price is another one now. Both are in credits."""
+
+    code = "price_changed"
+    http_status = 409
+
+    def __init__(self, expected_total_credits: int, total_credits: int) -> None:
+        self.expected_total_credits = expected_total_credits
+        self.total_credits = total_credits
+        super().__init__(
+            f"The run costs {total_credits:,} credits, not the expected {expected_total_credits:,}. "
+            "Show the new price and send the request again with it."
+        )
+
+
+class AlreadyRefunded(CreditsError):
+    """The entry was refunded before; an entry is refunded once."""
+
+    code = "already_refunded"
+    http_status = 409
+
+    def __init__(self, entry_id: int, refund_entry_id: int) -> None:
+        self.entry_id = entry_id
+        self.refund_entry_id = refund_entry_id
+        super().__init__(f"Entry {entry_id} was refunded before, by entry {refund_entry_id}. Nothing was changed.")
+
+
+class NotRefundable(CreditsError):
+    """The entry is itself a refund."""
+
+    code = "not_refundable"
+    http_status = 409
+
+    def __init__(self, entry_id: int) -> None:
+        self.entry_id = entry_id
+        super().__init__(f"Entry {entry_id} is itself a refund. To take the credits again, charge again.")
+
+
+class DataFileInvalid(CreditsError):
+    """A file under `data/`, or one the caller named, cannot be used. `problems` holds one sentence each."""
+
+    code = "data_file_invalid"
+    http_status = 422
+
+    def __init__(self, path: str, problems: list[str]) -> None:
+        self.path = path
+        self.problems = problems
+        super().__init__(f"{path}: " + "; ".join(problems))
+
+
+class DatabaseNotReady(CreditsError):
+    """The database is not at the newest migration."""
+
+    code = "database_not_ready"
+    http_status = 503
+
+    def __init__(self, found: str | None, expected: str) -> None:
+        self.found = found
+        self.expected = expected
+        super().__init__(
+            f"The database is at migration {found or 'none'}, this version needs {expected}. "
+            "Run: python -m credits_core migrate"
+        )

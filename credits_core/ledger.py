@@ -1,0 +1,334 @@
+"""The only writer of entries and balances. Takes balanced movements, writes them in the caller's unit of work.
+
+Key first, balance second: the entry's row claims the idempotency key by its unique constraint, then every user's balance
+is changed by a conditional update, then the rows follow. A refusal raises and leaves the unit of work to be rolled back.
+
+The statements are written once in Core and compiled once per dialect, and run on the driver's own connection inside
+SQLAlchemy's transaction: building and compiling them per call costs more than the durable commit itself
+(docs/architecture.md has the figures).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from operator import itemgetter
+from typing import Any, Protocol, Self
+
+from sqlalchemy import Connection, Table, bindparam, func, insert, literal_column, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import psycopg
+from sqlalchemy.sql.expression import Executable
+
+from credits_core.errors import BalanceTooLarge, InsufficientCredits, UnknownUser
+from credits_core.model_registry import RunPrice
+from credits_core.money import MAX_CREDITS
+from credits_core.postings import EntryType, Movement, TransactionType, is_platform
+from credits_core.pricing import Quote
+from credits_core.tables import CreditTransaction, JournalEntry, PromptRun, UserCredits, to_microseconds
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """A business event that is about to be posted."""
+
+    type: EntryType
+    idempotency_key: str
+    request_hash: str
+    actor: str
+    created_at: datetime
+    description: str | None = None
+    refunds_entry_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PostedTransaction:
+    """A movement as the ledger holds it. `balance_after_credits` is None for the platform's own accounts."""
+
+    account_id: str
+    type: TransactionType
+    amount_credits: int
+    balance_after_credits: int | None
+
+    @property
+    def balance_before_credits(self) -> int | None:
+        """The account's balance just before this movement, in credits."""
+        return None if self.balance_after_credits is None else self.balance_after_credits - self.amount_credits
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a write returns: the entry, its transactions with balances, and the quote when it is a prompt run.
+
+    `replayed` is true when the same request with the same key was carried out before; nothing was written again then.
+    """
+
+    entry_id: int
+    type: EntryType
+    idempotency_key: str
+    actor: str
+    description: str | None
+    created_at: datetime
+    transactions: tuple[PostedTransaction, ...]
+    quote: Quote | None
+    replayed: bool
+
+    def balance_after(self, account_id: str) -> int | None:
+        """The account's balance in credits after its last movement in this entry; None when it has none here."""
+        balance_after_credits = None
+        for transaction in self.transactions:
+            if transaction.account_id == account_id:
+                balance_after_credits = transaction.balance_after_credits
+        return balance_after_credits
+
+
+_InsertClass = type[sqlite.Insert] | type[postgresql.Insert]
+
+
+class Statement:
+    """A Core statement with the names of its parameters in the order in which `run` takes them.
+
+    Compiled once per dialect and run on the driver's connection. Positional, because the drivers look named parameters
+    up one by one, which costs as much as the insert itself.
+    """
+
+    def __init__(self, names: Sequence[str], build: Callable[[_InsertClass], Executable]) -> None:
+        self._names = list(names)
+        self._build = build
+        self._compiled: dict[str, tuple[str, Callable[[Sequence[object]], Sequence[object]]]] = {}
+
+    def run(self, connection: Connection, parameters: Sequence[object]) -> Any:
+        """The driver's cursor after running the statement."""
+        dialect_name = connection.dialect.name
+        sql, in_order = self._compiled.get(dialect_name) or self._compile(dialect_name)
+        return connection.connection.driver_connection.execute(sql, in_order(parameters))  # type: ignore[union-attr]
+
+    def _compile(self, dialect_name: str) -> tuple[str, Callable[[Sequence[object]], Sequence[object]]]:
+        if dialect_name == "postgresql":
+            statement, dialect = self._build(postgresql.Insert), psycopg.dialect(paramstyle="format")
+        else:
+            statement, dialect = self._build(sqlite.Insert), sqlite.dialect(paramstyle="qmark")
+        compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+        order = [self._names.index(name) for name in compiled.positiontup]
+        in_order = _as_given if order == list(range(len(self._names))) else itemgetter(*order)
+        self._compiled[dialect_name] = str(compiled), in_order
+        return self._compiled[dialect_name]
+
+
+class RunInputs(Protocol):
+    """Who ran what, with which tokens: the part of a charge request that the run's row keeps."""
+
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def prompt_id(self) -> str: ...
+    @property
+    def model_id(self) -> str: ...
+    @property
+    def creator_id(self) -> str | None: ...
+    @property
+    def input_tokens(self) -> int | None: ...
+    @property
+    def output_tokens(self) -> int | None: ...
+
+
+def _as_given(parameters: Sequence[object]) -> Sequence[object]:
+    return parameters
+
+
+class Savepoint:
+    """A part of the unit of work that can be rolled back on its own, at the price of two statements on the driver."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._driver: Any = connection.connection.driver_connection
+
+    def __enter__(self) -> Self:
+        self._driver.execute("SAVEPOINT one_charge")
+        return self
+
+    def roll_back(self) -> None:
+        """Undo everything since the savepoint; the unit of work goes on."""
+        self._driver.execute("ROLLBACK TO SAVEPOINT one_charge")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._driver.execute("RELEASE SAVEPOINT one_charge")
+
+
+def _table(of: type[UserCredits] | type[JournalEntry] | type[CreditTransaction] | type[PromptRun]) -> Table:
+    table = of.__table__
+    assert isinstance(table, Table)
+    return table
+
+
+_users, _entries = _table(UserCredits), _table(JournalEntry)
+_transactions, _runs = _table(CreditTransaction), _table(PromptRun)
+
+
+def _names(table: Table, *, without: str = "") -> list[str]:
+    return [column.name for column in table.c if column.name != without]
+
+
+def _claim_statement(insert_: _InsertClass) -> Executable:
+    row = insert_(_entries).values({name: bindparam(name) for name in _names(_entries, without="id")})
+    return row.on_conflict_do_nothing(index_elements=["idempotency_key"]).returning(_entries.c.id)
+
+
+def _take_statement(_: _InsertClass) -> Executable:
+    return (
+        update(_users)
+        .where(_users.c.user_id == bindparam("account_id"), _users.c.balance_credits >= bindparam("taken_credits"))
+        .values(balance_credits=_users.c.balance_credits - bindparam("taken_credits"))
+        .returning(_users.c.balance_credits)
+    )
+
+
+def _give_statement(insert_: _InsertClass) -> Executable:
+    row = insert_(_users).values({name: bindparam(name) for name in _names(_users)})
+    return row.on_conflict_do_update(
+        index_elements=["user_id"],
+        set_={"balance_credits": _users.c.balance_credits + row.excluded.balance_credits},
+        where=_users.c.balance_credits <= literal_column(str(MAX_CREDITS)) - row.excluded.balance_credits,
+    ).returning(_users.c.balance_credits)
+
+
+_CLAIM_KEY = Statement(_names(_entries, without="id"), _claim_statement)
+_TAKE = Statement(["account_id", "taken_credits"], _take_statement)
+_GIVE = Statement(_names(_users), _give_statement)
+_ADD_RUN = Statement(_names(_runs), lambda _: insert(_runs).values({name: bindparam(name) for name in _names(_runs)}))
+
+
+@cache
+def _add_transactions(count: int) -> Statement:
+    rows = [{name: f"{name}_{position}" for name in _names(_transactions)} for position in range(count)]
+    return Statement(
+        [parameter for row in rows for parameter in row.values()],
+        lambda _: insert(_transactions).values(
+            [{name: bindparam(parameter) for name, parameter in row.items()} for row in rows]
+        ),
+    )
+
+
+def claim_key(connection: Connection, entry: NewEntry) -> int | None:
+    """The new entry's id, or None when an entry with this idempotency key exists already.
+
+    On PostgreSQL it waits for a unit of work that has claimed the same key and not ended yet.
+    """
+    row = _CLAIM_KEY.run(
+        connection,
+        (
+            entry.type.value,
+            entry.idempotency_key,
+            entry.request_hash,
+            entry.actor,
+            entry.description,
+            entry.refunds_entry_id,
+            to_microseconds(entry.created_at),
+        ),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def post(
+    connection: Connection, entry_id: int, created_at: datetime, movements: list[Movement]
+) -> tuple[PostedTransaction, ...]:
+    """Apply the movements of a claimed entry to the balances and write its transactions, in the movements' order.
+
+    Users that receive get an account when they have none. The balances change in the order of the account ids, so that
+    two units of work never wait for each other in a circle; one user's own movements keep their order.
+
+    Raises:
+        UnknownUser: a user who gives has no account.
+        InsufficientCredits: a user who gives holds less than that.
+        BalanceTooLarge: a user would hold more than 2^53-1 credits.
+    """
+    created_at_us = to_microseconds(created_at)
+    users = [(m.account_id, position) for position, m in enumerate(movements) if not is_platform(m.account_id)]
+    balances_after = {position: _move(connection, movements[position], created_at_us) for _, position in sorted(users)}
+    parameters: list[object] = []
+    posted = []
+    sum_credits = 0
+    for position, movement in enumerate(movements):
+        account_id, type_, amount_credits = movement.account_id, movement.type, movement.amount_credits
+        after_credits = balances_after.get(position)
+        parameters += (entry_id, position, account_id, type_.value, amount_credits, after_credits, created_at_us)
+        posted.append(PostedTransaction(account_id, type_, amount_credits, after_credits))
+        sum_credits += amount_credits
+    assert sum_credits == 0, "the movements of an entry sum to zero"
+    _add_transactions(len(movements)).run(connection, parameters)
+    return tuple(posted)
+
+
+def _move(connection: Connection, movement: Movement, created_at_us: int) -> int:
+    account_id, amount_credits = movement.account_id, movement.amount_credits
+    if amount_credits < 0:
+        row = _TAKE.run(connection, (account_id, -amount_credits)).fetchone()
+        if row is None:
+            raise InsufficientCredits(account_id, balance_of(connection, account_id), -amount_credits)
+    else:
+        row = _GIVE.run(connection, (account_id, amount_credits, created_at_us)).fetchone()
+        if row is None:
+            raise BalanceTooLarge(account_id, amount_credits, MAX_CREDITS)
+    return int(row[0])
+
+
+def add_run(connection: Connection, entry_id: int, request: RunInputs, quote: Quote, created_at: datetime) -> None:
+    """Write the run of a claimed entry with everything it was priced with."""
+    price = quote.price
+    if isinstance(price, RunPrice):
+        prices: tuple[object, ...] = (price.run_price_credits, None, None, None)
+    else:
+        prices = (None, *price.as_text)
+    _ADD_RUN.run(
+        connection,
+        (
+            entry_id,
+            request.user_id,
+            request.prompt_id,
+            request.model_id,
+            request.creator_id,
+            quote.plan.id,
+            request.input_tokens,
+            request.output_tokens,
+            *prices,
+            quote.inference_cost_credits,
+            quote.creator_fee_credits,
+            quote.platform_markup_credits,
+            quote.total_credits,
+            quote.creator_share_credits,
+            to_microseconds(created_at),
+        ),
+    )
+
+
+def balance_of(connection: Connection, user_id: str) -> int:
+    """The user's balance in credits, as this unit of work sees it.
+
+    Raises:
+        UnknownUser: the user has no account.
+    """
+    found = connection.execute(select(_users.c.balance_credits).where(_users.c.user_id == user_id)).scalar()
+    if found is None:
+        raise UnknownUser(user_id)
+    return int(found)
+
+
+def lock_balances(connection: Connection, user_ids: set[str]) -> dict[str, int]:
+    """The balances in credits of those of the users who have an account, which stay so until this unit of work ends."""
+    rows = connection.execute(
+        select(_users.c.user_id, _users.c.balance_credits)
+        .where(_users.c.user_id.in_(user_ids))
+        .order_by(_users.c.user_id)
+        .with_for_update()
+    )
+    return {user_id: balance_credits for user_id, balance_credits in rows}
+
+
+def open_account(connection: Connection, user_id: str, created_at: datetime) -> None:
+    """An account with no credits for a user who has none yet; otherwise nothing."""
+    _GIVE.run(connection, (user_id, 0, to_microseconds(created_at)))
+
+
+def circulating_credits(connection: Connection) -> int:
+    """What all users together hold, in credits."""
+    return int(connection.execute(select(func.coalesce(func.sum(_users.c.balance_credits), 0))).scalar_one())

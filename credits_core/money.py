@@ -1,0 +1,148 @@
+"""Credits and dollars: exact integer arithmetic with the rounding direction in the name, splitting and display.
+
+The only module that divides credits. It holds no price and no rule of the business beyond "1 credit is a millionth of a
+dollar" (specification, section 1).
+"""
+
+import re
+from decimal import Decimal, InvalidOperation
+
+from credits_core.errors import InvalidRequest
+
+CREDITS_PER_USD = 1_000_000
+MAX_CREDITS = 2**53 - 1
+"""Largest amount and largest balance, in credits: the last whole number that a browser's number holds exactly."""
+BPS_PER_WHOLE = 10_000
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@/|+-]{0,127}")
+
+
+def div_floor(numerator: int, denominator: int) -> int:
+    """The quotient rounded down, towards minus infinity.
+
+    >>> div_floor(9_999 * 2_000, 10_000)
+    1999
+    """
+    return numerator // denominator
+
+
+def div_ceil(numerator: int, denominator: int) -> int:
+    """The quotient rounded up, towards plus infinity.
+
+    >>> div_ceil(3_500_001, 1_000_000)
+    4
+    """
+    return -(-numerator // denominator)
+
+
+def split(fee_credits: int, creator_share_bps: int) -> tuple[int, int]:
+    """The creator's and the platform's part of a fee, in credits; together they are the fee, always.
+
+    The creator's part is rounded down and the platform keeps the rest (specification, section 1).
+
+    >>> split(1_001, 8_000)
+    (800, 201)
+    """
+    creator_share_credits = div_floor(fee_credits * creator_share_bps, BPS_PER_WHOLE)
+    return creator_share_credits, fee_credits - creator_share_credits
+
+
+def require_credits(field: str, number: object, *, minimum: int = 1) -> int:
+    """The number itself when it is a whole number of credits from `minimum` to 2^53-1, both inclusive.
+
+    Raises:
+        InvalidRequest: it is not an int (True, 1.0 and "5" are not), or out of bounds.
+
+    >>> require_credits("amount_credits", 250)
+    250
+    """
+    if type(number) is not int:
+        raise InvalidRequest(field, f"must be a whole number of credits, not {number!r}")
+    if not minimum <= number <= MAX_CREDITS:
+        raise InvalidRequest(field, f"must be from {minimum:,} to {MAX_CREDITS:,}, not {number:,}")
+    return number
+
+
+def require_id(field: str, text: object) -> str:
+    """The text itself when it can name a user, prompt, flow, model or actor.
+
+    An id has 1 to 128 characters: a letter or digit, then letters, digits and `. _ @ / | + -`. The colon is kept for the
+    platform's own accounts, and a first character that a spreadsheet takes for a formula is not possible.
+
+    Raises:
+        InvalidRequest: it is not a string of that form.
+
+    >>> require_id("user_id", "ada@example.org")
+    'ada@example.org'
+    """
+    if not isinstance(text, str) or not _ID.fullmatch(text):
+        raise InvalidRequest(
+            field,
+            "must be 1 to 128 characters: a letter or digit, then letters, digits or . _ @ / | + -"
+            f", not {text if isinstance(text, int) else str(text)[:140]!r}",
+        )
+    return text
+
+
+def credits_from_usd(text: str) -> int:
+    """Whole credits for a dollar amount written in decimal, with or without `$` and thousands commas.
+
+    Raises:
+        InvalidRequest: it is not a number, not positive, above 2^53-1 credits, or has more than six decimals (a part of
+            a credit cannot be held).
+
+    >>> credits_from_usd("$1,234.5")
+    1234500000
+    """
+    cleaned = text.strip().removeprefix("$").replace(",", "")
+    try:
+        amount_usd = Decimal(cleaned)
+    except InvalidOperation:
+        raise InvalidRequest("amount_usd", f"must be a dollar amount such as 12.50, not {text!r}") from None
+    if not amount_usd.is_finite() or abs(amount_usd) > MAX_CREDITS:
+        raise InvalidRequest("amount_usd", f"must be a dollar amount such as 12.50, not {text!r}")
+    exact_credits = amount_usd * CREDITS_PER_USD
+    if exact_credits != exact_credits.to_integral_value():
+        raise InvalidRequest("amount_usd", f"has at most six decimals, because 1 credit is $0.000001, not {text!r}")
+    return require_credits("amount_usd (in credits)", int(exact_credits))
+
+
+def usd_text(credits: int) -> str:
+    """The exact dollar value with six decimals and no grouping, as the API and CSV files give it.
+
+    >>> usd_text(-12_345)
+    '-0.012345'
+    """
+    whole, millionths = divmod(abs(credits), CREDITS_PER_USD)
+    return f"{'-' if credits < 0 else ''}{whole}.{millionths:06d}"
+
+
+def format_credits(credits: int) -> str:
+    """Credits for reading, grouped by thousands.
+
+    >>> format_credits(1_234_567)
+    '1,234,567'
+    """
+    return f"{credits:,}"
+
+
+def format_usd(credits: int) -> str:
+    """The exact dollar value for reading: at least two decimals, as many as needed, never rounded.
+
+    >>> format_usd(12_345), format_usd(1_500_000), format_usd(-1)
+    ('$0.012345', '$1.50', '-$0.000001')
+    """
+    whole, millionths = divmod(abs(credits), CREDITS_PER_USD)
+    decimals = f"{millionths:06d}".rstrip("0").ljust(2, "0")
+    return f"{'-' if credits < 0 else ''}${whole:,}.{decimals}"
+
+
+def format_usd_rounded(credits: int) -> str:
+    """The dollar value for a headline: to the cent from $1, else exact. Rounded towards zero, never shown as 0.
+
+    >>> format_usd_rounded(1_239_999), format_usd_rounded(12_345)
+    ('$1.23', '$0.012345')
+    """
+    if abs(credits) < CREDITS_PER_USD:
+        return format_usd(credits)
+    cent_credits = CREDITS_PER_USD // 100
+    return format_usd((-1 if credits < 0 else 1) * div_floor(abs(credits), cent_credits) * cent_credits)

@@ -1,0 +1,414 @@
+"""One function per user action: load, decide (pure), post. Never commits and never asks for the time.
+
+Each action takes the connection of the caller's unit of work (`database.write` makes one), an idempotency key, the time
+and the actor. A refusal raises a `CreditsError`; the caller's unit of work is then rolled back and nothing is kept, not
+even the key. The same key with the same request returns the first receipt again, before anything else is looked at.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import datetime
+from enum import StrEnum
+from operator import attrgetter
+
+from sqlalchemy import Connection, insert, update
+
+from credits_core import ledger, postings, queries
+from credits_core.errors import (
+    AlreadyRefunded,
+    CirculationTooLarge,
+    CreditsError,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    NotRefundable,
+    PriceChanged,
+    UnknownUser,
+)
+from credits_core.ledger import NewEntry, Receipt
+from credits_core.money import require_credits, require_id, split
+from credits_core.postings import CreditSource, EntryType, Movement, is_platform
+from credits_core.pricing import PriceBook, Quote, quote
+from credits_core.tables import UnlockedFlow, to_microseconds
+
+MAX_CIRCULATION_CREDITS = 2**62
+"""Largest sum of all balances: half of what a 64-bit sum holds, so that no total of the read side overflows."""
+_MAX_TEXT = 500
+_KEY = re.compile(r"[!-~]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRequest:
+    """One run of a prompt to be charged.
+
+    `creator_id` and a positive `creator_fee_credits` come together or not at all. Token counts are needed for a model
+    priced per token and ignored for one priced per run. With `expected_total_credits` the charge is refused when the
+    price is another one.
+    """
+
+    user_id: str
+    prompt_id: str
+    model_id: str
+    creator_id: str | None = None
+    creator_fee_credits: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    expected_total_credits: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A charge request with its own key and time, as a batch takes it."""
+
+    request: ChargeRequest
+    key: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockRequest:
+    """One user's unlock of one flow, for a positive fee that goes to the creator and the platform."""
+
+    user_id: str
+    flow_id: str
+    creator_id: str
+    unlock_fee_credits: int
+
+
+class FlowAccess(StrEnum):
+    """Why a user may use a flow."""
+
+    PAID_NOW = "paid_now"
+    UNLOCKED_BEFORE = "unlocked_before"
+    OWN_FLOW = "own_flow"
+
+
+@dataclass(frozen=True, slots=True)
+class Unlock:
+    """The outcome of an unlock. There is a receipt only when something was paid, now or by a replayed request."""
+
+    access: FlowAccess
+    receipt: Receipt | None
+
+
+_CHARGE_FIELDS = attrgetter(*(field.name for field in fields(ChargeRequest)))
+_UNLOCK_FIELDS = attrgetter(*(field.name for field in fields(UnlockRequest)))
+
+
+def quote_prompt(request: ChargeRequest, book: PriceBook) -> Quote:
+    """The price that charging this request would have now. No side effect, no database.
+
+    Raises:
+        InvalidRequest: a field cannot be accepted.
+        UnknownModel: the registry does not have the model.
+        PriceChanged: the total is not the expected one.
+    """
+    _check_charge(request)
+    return _price(request, book)
+
+
+def charge_prompt(
+    connection: Connection, request: ChargeRequest, *, book: PriceBook, key: str, now: datetime, actor: str
+) -> Receipt:
+    """Charge one prompt run: the user pays the total; creator, platform and inference receive their parts.
+
+    A creator without an account gets one. A creator who runs their own prompt pays like anyone else.
+
+    Raises:
+        InvalidRequest, UnknownModel, PriceChanged: as `quote_prompt`.
+        UnknownUser: the user has no account.
+        InsufficientCredits: the user holds less than the total.
+        BalanceTooLarge: the creator would hold more than 2^53-1 credits.
+        IdempotencyKeyReused: the key belongs to another request.
+    """
+    _check_charge(request)
+    entry = _new_entry(EntryType.PROMPT_RUN, _CHARGE_FIELDS(request), key=key, now=now, actor=actor)
+    entry_id = ledger.claim_key(connection, entry)
+    if entry_id is None:
+        return _replay(connection, entry, book)
+    priced = _price(request, book)
+    movements = postings.for_prompt_run(priced, request.user_id, request.creator_id)
+    posted = ledger.post(connection, entry_id, now, movements)
+    ledger.add_run(connection, entry_id, request, priced, now)
+    return _receipt(entry_id, entry, posted, priced)
+
+
+def charge_prompts(
+    connection: Connection, charges: Iterable[Charge], *, book: PriceBook, actor: str
+) -> list[Receipt | CreditsError]:
+    """Charge many runs in one unit of work, each with its own key and its own refusal, in the given order.
+
+    Returns one receipt or refusal per charge. A refused charge leaves nothing; the others stand.
+    """
+    outcomes: list[Receipt | CreditsError] = []
+    for charge in charges:
+        with ledger.Savepoint(connection) as savepoint:
+            try:
+                outcomes.append(
+                    charge_prompt(connection, charge.request, book=book, key=charge.key, now=charge.now, actor=actor)
+                )
+            except CreditsError as refusal:
+                savepoint.roll_back()
+                outcomes.append(refusal)
+    return outcomes
+
+
+def add_credits(
+    connection: Connection,
+    user_id: str,
+    amount_credits: int,
+    *,
+    source: CreditSource,
+    reason: str = "",
+    key: str,
+    now: datetime,
+    actor: str,
+) -> Receipt:
+    """Add credits to a user's balance; the first time, this creates the user.
+
+    A grant and an adjustment need a reason of 1 to 500 characters; a purchase may have one.
+
+    Raises:
+        InvalidRequest: the amount is not a whole number from 1 to 2^53-1, or a field cannot be accepted.
+        BalanceTooLarge: the user would hold more than 2^53-1 credits.
+        CirculationTooLarge: all users together would hold more than 2^62 credits.
+        IdempotencyKeyReused: the key belongs to another request.
+    """
+    receipt = _add_credits(
+        connection, user_id, amount_credits, source=source, reason=reason, key=key, now=now, actor=actor
+    )
+    _check_circulation(connection, amount_credits)
+    return receipt
+
+
+def import_opening_balances(
+    connection: Connection, opening_credits: dict[str, int], *, now: datetime, actor: str
+) -> list[Receipt]:
+    """Give every user of the former system the credits held there, once; 0 opens an empty account.
+
+    Each is an adjustment with the key `legacy:USER`, so that importing again replays the receipts and changes nothing.
+
+    Raises:
+        InvalidRequest, BalanceTooLarge, CirculationTooLarge: as `add_credits`.
+        IdempotencyKeyReused: the user was imported before with another amount.
+    """
+    receipts = []
+    for user_id, amount_credits in opening_credits.items():
+        if amount_credits == 0:
+            ledger.open_account(connection, require_id("user_id", user_id), now)
+            continue
+        receipts.append(
+            _add_credits(
+                connection,
+                user_id,
+                amount_credits,
+                source=CreditSource.ADJUSTMENT,
+                reason="Opening balance from the former credit system",
+                key=f"legacy:{user_id}",
+                now=now,
+                actor=actor,
+            )
+        )
+    _check_circulation(connection, sum(opening_credits.values()))
+    return receipts
+
+
+def unlock_flow(
+    connection: Connection, request: UnlockRequest, *, book: PriceBook, key: str, now: datetime, actor: str
+) -> Unlock:
+    """Give a user access to a flow for one payment, split between creator and platform.
+
+    Costs nothing and changes nothing when the user has unlocked the flow before (and was not refunded), or made it.
+
+    Raises:
+        InvalidRequest: a field cannot be accepted; the fee is a whole number from 1 to 2^53-1.
+        UnknownUser: the user has no account.
+        InsufficientCredits: the user holds less than the fee.
+        BalanceTooLarge: the creator would hold more than 2^53-1 credits.
+        IdempotencyKeyReused: the key belongs to another request.
+    """
+    for field in ("user_id", "flow_id", "creator_id"):
+        require_id(field, getattr(request, field))
+    fee_credits = require_credits("unlock_fee_credits", request.unlock_fee_credits)
+    entry = _new_entry(EntryType.FLOW_UNLOCK, _UNLOCK_FIELDS(request), key=key, now=now, actor=actor)
+    if queries.entry_by_key(connection, key) is not None:
+        return Unlock(FlowAccess.PAID_NOW, _replay(connection, entry, book))
+    # Locking the payer's row makes two unlocks of the same user wait for each other, so the second one sees the first.
+    if request.user_id not in ledger.lock_balances(connection, {request.user_id, request.creator_id}):
+        raise UnknownUser(request.user_id)
+    if request.user_id == request.creator_id:
+        return Unlock(FlowAccess.OWN_FLOW, None)
+    if queries.unlock_in_force(connection, request.user_id, request.flow_id) is not None:
+        return Unlock(FlowAccess.UNLOCKED_BEFORE, None)
+    entry_id = ledger.claim_key(connection, entry)
+    if entry_id is None:
+        return Unlock(FlowAccess.PAID_NOW, _replay(connection, entry, book))
+    creator_share_credits, platform_share_credits = split(fee_credits, book.plan.creator_share_bps)
+    movements = postings.for_flow_unlock(
+        request.user_id, request.creator_id, creator_share_credits, platform_share_credits
+    )
+    posted = ledger.post(connection, entry_id, now, movements)
+    connection.execute(
+        insert(UnlockedFlow).values(
+            entry_id=entry_id,
+            user_id=request.user_id,
+            flow_id=request.flow_id,
+            creator_id=request.creator_id,
+            plan_id=book.plan.id,
+            unlock_fee_credits=fee_credits,
+            creator_share_credits=creator_share_credits,
+            created_at_us=to_microseconds(now),
+        )
+    )
+    return Unlock(FlowAccess.PAID_NOW, _receipt(entry_id, entry, posted, None))
+
+
+def refund(
+    connection: Connection, entry_id: int, *, reason: str, book: PriceBook, key: str, now: datetime, actor: str
+) -> Receipt:
+    """Reverse an entry's recorded movements by a new entry, once. The flow of a refunded unlock is locked again.
+
+    What a creator has already spent of the share, the platform bears, as a transaction of its own. Added credits are
+    refunded only while the user still holds them.
+
+    Raises:
+        InvalidRequest: the reason is not 1 to 500 characters.
+        UnknownEntry: no entry has this id.
+        NotRefundable: the entry is itself a refund.
+        AlreadyRefunded: the entry was refunded before.
+        InsufficientCredits: credits that were added have been spent since.
+        IdempotencyKeyReused: the key belongs to another request.
+    """
+    reason = _require_text("reason", reason)
+    entry = _new_entry(
+        EntryType.REFUND, (entry_id, reason), key=key, now=now, actor=actor, description=reason, refunds=entry_id
+    )
+    if queries.entry_by_key(connection, key) is not None:
+        return _replay(connection, entry, book)
+    original = queries.receipt(connection, entry_id, book.plans)
+    if original.type is EntryType.REFUND:
+        raise NotRefundable(entry_id)
+    recorded = [Movement(posted.account_id, posted.type, posted.amount_credits) for posted in original.transactions]
+    # Two refunds of one entry lock the same users' rows, so the second one sees the first.
+    balances = ledger.lock_balances(connection, {m.account_id for m in recorded if not is_platform(m.account_id)})
+    refunded_by = queries.refund_of(connection, entry_id)
+    if refunded_by is not None:
+        raise AlreadyRefunded(entry_id, refunded_by)
+    refund_id = ledger.claim_key(connection, entry)
+    if refund_id is None:
+        return _replay(connection, entry, book)
+    posted = ledger.post(connection, refund_id, now, postings.for_refund(recorded, balances))
+    if original.type is EntryType.FLOW_UNLOCK:
+        connection.execute(
+            update(UnlockedFlow).where(UnlockedFlow.entry_id == entry_id).values(refunded_by_entry_id=refund_id)
+        )
+    return _receipt(refund_id, entry, posted, None)
+
+
+def _check_charge(request: ChargeRequest) -> None:
+    for field in ("user_id", "prompt_id", "model_id"):
+        require_id(field, getattr(request, field))
+    fee_credits = require_credits("creator_fee_credits", request.creator_fee_credits, minimum=0)
+    if request.creator_id is not None:
+        require_id("creator_id", request.creator_id)
+    if (request.creator_id is None) != (fee_credits == 0):
+        raise InvalidRequest(
+            "creator_id" if request.creator_id is None else "creator_fee_credits",
+            "a creator and a positive creator fee come together: give both or neither",
+        )
+    if request.expected_total_credits is not None:
+        require_credits("expected_total_credits", request.expected_total_credits)
+
+
+def _price(request: ChargeRequest, book: PriceBook) -> Quote:
+    priced = quote(
+        book.models[request.model_id],
+        book.plan,
+        creator_fee_credits=request.creator_fee_credits,
+        input_tokens=request.input_tokens,
+        output_tokens=request.output_tokens,
+    )
+    expected_credits = request.expected_total_credits
+    if expected_credits is not None and expected_credits != priced.total_credits:
+        raise PriceChanged(expected_credits, priced.total_credits)
+    return priced
+
+
+def _add_credits(
+    connection: Connection,
+    user_id: str,
+    amount_credits: int,
+    *,
+    source: CreditSource,
+    reason: str,
+    key: str,
+    now: datetime,
+    actor: str,
+) -> Receipt:
+    require_id("user_id", user_id)
+    require_credits("amount_credits", amount_credits)
+    if source is not CreditSource.PURCHASE or reason.strip():
+        reason = _require_text("reason", reason)
+    entry_type, movements = postings.for_added_credits(source, user_id, amount_credits)
+    asked = (user_id, amount_credits, source.value, reason)
+    entry = _new_entry(entry_type, asked, key=key, now=now, actor=actor, description=reason or None)
+    entry_id = ledger.claim_key(connection, entry)
+    if entry_id is None:
+        return _replay(connection, entry, None)
+    return _receipt(entry_id, entry, ledger.post(connection, entry_id, now, movements), None)
+
+
+def _check_circulation(connection: Connection, amount_credits: int) -> None:
+    if ledger.circulating_credits(connection) > MAX_CIRCULATION_CREDITS:
+        raise CirculationTooLarge(amount_credits, MAX_CIRCULATION_CREDITS)
+
+
+def _require_text(field: str, text: str) -> str:
+    stripped = text.strip()
+    if not 1 <= len(stripped) <= _MAX_TEXT or not stripped.isprintable():
+        raise InvalidRequest(field, f"must be 1 to {_MAX_TEXT} printable characters")
+    return stripped
+
+
+def _new_entry(
+    entry_type: EntryType,
+    asked: tuple[object, ...],
+    *,
+    key: str,
+    now: datetime,
+    actor: str,
+    description: str | None = None,
+    refunds: int | None = None,
+) -> NewEntry:
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+        raise InvalidRequest("idempotency_key", "must be 1 to 255 visible ASCII characters")
+    require_id("actor", actor)
+    # ascii() of a tuple of texts, whole numbers and None is the same in every Python version, and faster than JSON.
+    request_hash = hashlib.sha256(ascii((entry_type.value, *asked)).encode("ascii")).hexdigest()
+    return NewEntry(entry_type, key, request_hash, actor, now, description, refunds)
+
+
+def _replay(connection: Connection, entry: NewEntry, book: PriceBook | None) -> Receipt:
+    found = queries.entry_by_key(connection, entry.idempotency_key)
+    assert found is not None, "the key was just found to be taken"
+    entry_id, request_hash = found
+    if request_hash != entry.request_hash:
+        raise IdempotencyKeyReused(entry.idempotency_key, entry_id)
+    return queries.receipt(connection, entry_id, {} if book is None else book.plans, replayed=True)
+
+
+def _receipt(
+    entry_id: int, entry: NewEntry, posted: tuple[ledger.PostedTransaction, ...], priced: Quote | None
+) -> Receipt:
+    return Receipt(
+        entry_id=entry_id,
+        type=entry.type,
+        idempotency_key=entry.idempotency_key,
+        actor=entry.actor,
+        description=entry.description,
+        created_at=entry.created_at,
+        transactions=posted,
+        quote=priced,
+        replayed=False,
+    )
