@@ -1,9 +1,9 @@
 """How fast a charge is, as ratios in one run: `python -m benchmarks.charge [--charges N]`.
 
 Single charges through `services.charge_prompt` against the same rows written by the bare driver, both in one durable
-commit each, alternating in rounds; batches of 100 against the bare driver's single charges; then the same on PostgreSQL
-when `TEST_POSTGRES_URL` names a server or Debian's binaries can start one. Each ratio is the median over the rounds. The
-last line printed is `ratio 0.NN`: single charges on SQLite.
+commit each, alternating in rounds; batches of 100 against the bare driver's single charges; with `--postgres-url` first
+the same on that server, against bare psycopg. Each ratio is the median over the rounds. The last line printed is
+`ratio 0.NN`: single charges on SQLite.
 """
 
 import argparse
@@ -20,7 +20,8 @@ from sqlalchemy import Engine
 
 from credits_core import database, services
 from credits_core.postings import CreditSource
-from credits_core.services import Charge, ChargeRequest
+from credits_core.pricing import ChargeRequest
+from credits_core.services import Charge
 from credits_core.settings import load_price_book
 
 _REQUEST = ChargeRequest("ada", "summarise", "openai/gpt-4o", "ben", 1_001, 1_020, 129)
@@ -37,7 +38,8 @@ _STATEMENTS = (
     "UPDATE user_credits SET balance_credits = balance_credits - ? WHERE user_id = ? AND balance_credits >= ?"
     " RETURNING balance_credits",
     "INSERT INTO user_credits (user_id, balance_credits, created_at_us) VALUES (?, ?, ?) ON CONFLICT (user_id)"
-    " DO UPDATE SET balance_credits = user_credits.balance_credits + excluded.balance_credits RETURNING balance_credits",
+    " DO UPDATE SET balance_credits = user_credits.balance_credits + excluded.balance_credits"
+    " RETURNING balance_credits",
     "INSERT INTO credit_transactions (entry_id, position, account_id, type, amount_credits, balance_after_credits,"
     " created_at_us) VALUES (?, ?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?, ?)",
     "INSERT INTO prompt_runs (entry_id, user_id, prompt_id, model_id, creator_id, plan_id, input_tokens, output_tokens,"

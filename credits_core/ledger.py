@@ -1,7 +1,8 @@
 """The only writer of entries and balances. Takes balanced movements, writes them in the caller's unit of work.
 
-Key first, balance second: the entry's row claims the idempotency key by its unique constraint, then every user's balance
-is changed by a conditional update, then the rows follow. A refusal raises and leaves the unit of work to be rolled back.
+Key first, balance second: the entry's row claims the idempotency key by its unique constraint, then every user's
+balance is changed by a conditional update, then the rows follow. A refusal raises and leaves the unit of work to be
+rolled back.
 
 The statements are written once in Core and compiled once per dialect, and run on the driver's own connection inside
 SQLAlchemy's transaction: building and compiling them per call costs more than the durable commit itself
@@ -13,9 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from operator import itemgetter
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
-from sqlalchemy import Connection, Table, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import Connection, Dialect, Table, bindparam, func, insert, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.sql.expression import Executable
@@ -24,7 +25,7 @@ from credits_core.errors import BalanceTooLarge, InsufficientCredits, UnknownUse
 from credits_core.model_registry import RunPrice
 from credits_core.money import MAX_CREDITS
 from credits_core.postings import EntryType, Movement, TransactionType, is_platform
-from credits_core.pricing import Quote
+from credits_core.pricing import ChargeRequest, Quote
 from credits_core.tables import CreditTransaction, JournalEntry, PromptRun, UserCredits, to_microseconds
 
 
@@ -105,7 +106,8 @@ class Statement:
 
     def _compile(self, dialect_name: str) -> tuple[str, Callable[[Sequence[object]], Sequence[object]]]:
         if dialect_name == "postgresql":
-            statement, dialect = self._build(postgresql.Insert), psycopg.dialect(paramstyle="format")
+            statement = self._build(postgresql.Insert)
+            dialect: Dialect = psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
         else:
             statement, dialect = self._build(sqlite.Insert), sqlite.dialect(paramstyle="qmark")
         compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
@@ -113,23 +115,6 @@ class Statement:
         in_order = _as_given if order == list(range(len(self._names))) else itemgetter(*order)
         self._compiled[dialect_name] = str(compiled), in_order
         return self._compiled[dialect_name]
-
-
-class RunInputs(Protocol):
-    """Who ran what, with which tokens: the part of a charge request that the run's row keeps."""
-
-    @property
-    def user_id(self) -> str: ...
-    @property
-    def prompt_id(self) -> str: ...
-    @property
-    def model_id(self) -> str: ...
-    @property
-    def creator_id(self) -> str | None: ...
-    @property
-    def input_tokens(self) -> int | None: ...
-    @property
-    def output_tokens(self) -> int | None: ...
 
 
 def _as_given(parameters: Sequence[object]) -> Sequence[object]:
@@ -272,7 +257,7 @@ def _move(connection: Connection, movement: Movement, created_at_us: int) -> int
     return int(row[0])
 
 
-def add_run(connection: Connection, entry_id: int, request: RunInputs, quote: Quote, created_at: datetime) -> None:
+def add_run(connection: Connection, entry_id: int, request: ChargeRequest, quote: Quote, created_at: datetime) -> None:
     """Write the run of a claimed entry with everything it was priced with."""
     price = quote.price
     if isinstance(price, RunPrice):
@@ -321,7 +306,7 @@ def lock_balances(connection: Connection, user_ids: set[str]) -> dict[str, int]:
         .order_by(_users.c.user_id)
         .with_for_update()
     )
-    return {user_id: balance_credits for user_id, balance_credits in rows}
+    return {row.user_id: row.balance_credits for row in rows}
 
 
 def open_account(connection: Connection, user_id: str, created_at: datetime) -> None:

@@ -65,8 +65,8 @@ def require_credits(field: str, number: object, *, minimum: int = 1) -> int:
 def require_id(field: str, text: object) -> str:
     """The text itself when it can name a user, prompt, flow, model or actor.
 
-    An id has 1 to 128 characters: a letter or digit, then letters, digits and `. _ @ / | + -`. The colon is kept for the
-    platform's own accounts, and a first character that a spreadsheet takes for a formula is not possible.
+    An id has 1 to 128 characters: a letter or digit, then letters, digits and `. _ @ / | + -`. The colon is kept for
+    the platform's own accounts, and a first character that a spreadsheet takes for a formula is not possible.
 
     Raises:
         InvalidRequest: it is not a string of that form.

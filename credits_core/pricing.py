@@ -22,6 +22,25 @@ class PriceBook:
 
 
 @dataclass(frozen=True, slots=True)
+class ChargeRequest:
+    """One run of a prompt to be charged.
+
+    `creator_id` and a positive `creator_fee_credits` come together or not at all. Token counts are needed for a model
+    priced per token and ignored for one priced per run. With `expected_total_credits` the charge is refused when the
+    price is another one.
+    """
+
+    user_id: str
+    prompt_id: str
+    model_id: str
+    creator_id: str | None = None
+    creator_fee_credits: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    expected_total_credits: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One line of a quote: what it is, how it was computed, and the result in credits."""
 

@@ -8,9 +8,8 @@ from sqlalchemy import Connection, Engine, Table, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from credits_core import database
-from credits_core.tables import CreditTransaction, DailyTotal, JournalEntry, RollupWatermark
+from credits_core.tables import MICROSECONDS_PER_DAY, CreditTransaction, DailyTotal, JournalEntry, RollupWatermark
 
-MICROSECONDS_PER_DAY = 86_400_000_000
 _ENTRIES_PER_UNIT_OF_WORK = 50_000
 
 

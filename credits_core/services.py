@@ -7,7 +7,7 @@ even the key. The same key with the same request returns the first receipt again
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
@@ -29,32 +29,13 @@ from credits_core.errors import (
 from credits_core.ledger import NewEntry, Receipt
 from credits_core.money import require_credits, require_id, split
 from credits_core.postings import CreditSource, EntryType, Movement, is_platform
-from credits_core.pricing import PriceBook, Quote, quote
+from credits_core.pricing import ChargeRequest, PriceBook, Quote, quote
 from credits_core.tables import UnlockedFlow, to_microseconds
 
 MAX_CIRCULATION_CREDITS = 2**62
 """Largest sum of all balances: half of what a 64-bit sum holds, so that no total of the read side overflows."""
 _MAX_TEXT = 500
 _KEY = re.compile(r"[!-~]{1,255}")
-
-
-@dataclass(frozen=True, slots=True)
-class ChargeRequest:
-    """One run of a prompt to be charged.
-
-    `creator_id` and a positive `creator_fee_credits` come together or not at all. Token counts are needed for a model
-    priced per token and ignored for one priced per run. With `expected_total_credits` the charge is refused when the
-    price is another one.
-    """
-
-    user_id: str
-    prompt_id: str
-    model_id: str
-    creator_id: str | None = None
-    creator_fee_credits: int = 0
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    expected_total_credits: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,35 +164,27 @@ def add_credits(
 
 
 def import_opening_balances(
-    connection: Connection, opening_credits: dict[str, int], *, now: datetime, actor: str
-) -> list[Receipt]:
-    """Give every user of the former system the credits held there, once; 0 opens an empty account.
+    connection: Connection, opening_credits: Mapping[str, int], *, now: datetime, actor: str
+) -> dict[str, Receipt | CreditsError | None]:
+    """Give every user of the former system the credits held there, once; 0 opens an empty account (None).
 
     Each is an adjustment with the key `legacy:USER`, so that importing again replays the receipts and changes nothing.
+    A user who was imported before with another amount, or whose row cannot be accepted, has the refusal instead of a
+    receipt; the caller decides whether the rest stands.
 
     Raises:
-        InvalidRequest, BalanceTooLarge, CirculationTooLarge: as `add_credits`.
-        IdempotencyKeyReused: the user was imported before with another amount.
+        CirculationTooLarge: all users together would hold more than 2^62 credits.
     """
-    receipts = []
+    outcomes: dict[str, Receipt | CreditsError | None] = {}
     for user_id, amount_credits in opening_credits.items():
-        if amount_credits == 0:
-            ledger.open_account(connection, require_id("user_id", user_id), now)
-            continue
-        receipts.append(
-            _add_credits(
-                connection,
-                user_id,
-                amount_credits,
-                source=CreditSource.ADJUSTMENT,
-                reason="Opening balance from the former credit system",
-                key=f"legacy:{user_id}",
-                now=now,
-                actor=actor,
-            )
-        )
+        with ledger.Savepoint(connection) as savepoint:
+            try:
+                outcomes[user_id] = _open_balance(connection, user_id, amount_credits, now=now, actor=actor)
+            except CreditsError as refusal:
+                savepoint.roll_back()
+                outcomes[user_id] = refusal
     _check_circulation(connection, sum(opening_credits.values()))
-    return receipts
+    return outcomes
 
 
 def unlock_flow(
@@ -319,6 +292,24 @@ def _check_charge(request: ChargeRequest) -> None:
         )
     if request.expected_total_credits is not None:
         require_credits("expected_total_credits", request.expected_total_credits)
+
+
+def _open_balance(
+    connection: Connection, user_id: str, amount_credits: int, *, now: datetime, actor: str
+) -> Receipt | None:
+    if amount_credits == 0:
+        ledger.open_account(connection, require_id("user_id", user_id), now)
+        return None
+    return _add_credits(
+        connection,
+        user_id,
+        amount_credits,
+        source=CreditSource.ADJUSTMENT,
+        reason="Opening balance from the former credit system",
+        key=f"legacy:{user_id}",
+        now=now,
+        actor=actor,
+    )
 
 
 def _price(request: ChargeRequest, book: PriceBook) -> Quote:

@@ -12,6 +12,7 @@ PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 DATA_FOLDER = PROJECT_FOLDER / "data"
 MODELS_FILE = DATA_FOLDER / "models.toml"
 DEMO_FILE = DATA_FOLDER / "demo.toml"
+WORKLOADS_FILE = DATA_FOLDER / "workloads.toml"
 PRICE_PLANS_FOLDER = DATA_FOLDER / "price_plans"
 ACTIVE_PLAN_ID = "promptflow-v1"
 

@@ -1,14 +1,14 @@
 """The database: columns, checks and unique keys. The triggers that keep the ledger append-only are in the migrations.
 
-The names are the specification's. Every constraint is named, because Alembic silently drops unnamed ones on SQLite. All
-amounts are BIGINT credits, all times microseconds since 1970-01-01 UTC. Times tell when something happened; the order of
-things is the order of `journal_entries.id`.
+The names are the specification's. Every constraint is named, because Alembic silently drops unnamed ones on SQLite.
+All amounts are BIGINT credits, all times microseconds since 1970-01-01 UTC. Times tell when something happened; the
+order of things is the order of `journal_entries.id`.
 
-An entry, its transactions and its run are never updated or deleted. A transaction's key is its entry and its position in
-it, as a line's is in an invoice; a run's key is its entry's.
+An entry, its transactions and its run are never updated or deleted. A transaction's key is its entry and its position
+in it, as a line's is in an invoice; a run's key is its entry's.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import (
     BigInteger,
@@ -29,6 +29,7 @@ from credits_core.postings import EntryType, TransactionType
 
 _ID = String(128)
 _KEY = BigInteger().with_variant(Integer, "sqlite")
+MICROSECONDS_PER_DAY = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -49,6 +50,15 @@ def from_microseconds(microseconds: int) -> datetime:
     '2026-01-01T00:00:00+00:00'
     """
     return _EPOCH + microseconds * _MICROSECOND
+
+
+def start_of_day(day: date) -> int:
+    """The microsecond with which a UTC day begins.
+
+    >>> start_of_day(date(1970, 1, 2))
+    86400000000
+    """
+    return (day - _EPOCH.date()).days * MICROSECONDS_PER_DAY
 
 
 def _one_of(column: str, values: type[EntryType] | type[TransactionType]) -> str:
@@ -101,7 +111,7 @@ class JournalEntry(Base):
 
 
 class CreditTransaction(Base):
-    """One account's signed movement inside an entry. `balance_after_credits` is null for the platform's own accounts."""
+    """One account's signed movement inside an entry. Platform accounts have no `balance_after_credits`."""
 
     __tablename__ = "credit_transactions"
     __table_args__ = (
@@ -129,7 +139,8 @@ class CreditTransaction(Base):
 class PromptRun(Base):
     """A charged run with everything it was priced with, so that it can be recomputed when prices have changed.
 
-    Either `run_price_credits` is set or the three dollar prices are, as exact decimal text. The run's id is its entry's.
+    Either `run_price_credits` is set or the three dollar prices are, as exact decimal text. The run's id is its
+    entry's.
     """
 
     __tablename__ = "prompt_runs"

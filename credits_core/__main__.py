@@ -1,0 +1,5 @@
+"""`python -m credits_core`."""
+
+from credits_core.cli import main
+
+main()

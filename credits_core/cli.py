@@ -1,0 +1,142 @@
+"""The command line, `python -m credits_core …`: an edge. Errors are one line on stderr and exit 1."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import psycopg
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from credits_core import audit, database, rollup, seed, settings
+from credits_core.errors import CreditsError, DataFileInvalid
+from credits_core.legacy_import import import_legacy
+from credits_core.money import format_credits, format_usd
+from credits_core.trace import read_trace, replay
+
+_ACTOR = "cli"
+
+app = typer.Typer(
+    help="PromptFlow's credit system. The database is CREDITS_DATABASE_URL (default: data/credits.db).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+models_app = typer.Typer(help="The registry of AI models, data/models.toml.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+
+def main() -> None:
+    """Run the command line; a refusal becomes one line on stderr and exit code 1."""
+    try:
+        app()
+    except DataFileInvalid as refusal:
+        for problem in refusal.problems:
+            typer.echo(f"{refusal.path}: {problem}")
+        _fail(f"{refusal.path}: {len(refusal.problems)} problem(s), listed above; nothing was changed")
+    except CreditsError as refusal:
+        _fail(str(refusal))
+    except (SQLAlchemyError, psycopg.Error, database.sqlite_driver().Error) as error:
+        _fail(f"the database cannot be used: {str(getattr(error, 'orig', None) or error).splitlines()[0]}")
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest schema. Safe to repeat."""
+    engine = database.create_engine_for(settings.database_url())
+    database.migrate(engine)
+    typer.echo(f"{_name(engine)} is at the newest migration")
+
+
+@app.command("seed")
+def seed_command() -> None:
+    """Build the demo world in an empty database. Repeating it changes nothing."""
+    engine, book = _engine(), settings.load_price_book()
+    world = seed.load_demo_world()
+    typer.echo(database.write(engine, lambda connection: seed.build_once(connection, world, book)))
+    rollup.catch_up(engine)
+
+
+@app.command("import-legacy")
+def import_legacy_command(
+    file: Annotated[Path, typer.Argument(help="CSV file with the columns user_id,credits.")],
+) -> None:
+    """Import the former system's balances as opening balances, once; all rows or none."""
+    summary = import_legacy(_engine(), file, now=datetime.now(UTC), actor=_ACTOR)
+    typer.echo(
+        f"{summary.imported:,} opening balances imported ({_both(summary.imported_credits)}), "
+        f"{summary.imported_before:,} imported before, {summary.empty:,} empty accounts"
+    )
+
+
+@app.command("replay")
+def replay_command(
+    trace: Annotated[Path, typer.Argument(help="CSV file with TIMESTAMP,ContextTokens,GeneratedTokens.")],
+    model: Annotated[str, typer.Option(help="Model that every run is charged for, e.g. openai/gpt-4o.")],
+    user: Annotated[str, typer.Option(help="User who pays.")],
+    limit: Annotated[int | None, typer.Option(help="Take at most this many rows.", min=1)] = None,
+) -> None:
+    """Charge one run per row of a trace, at the row's time. Started again, it goes on where it stopped."""
+    engine, book = _engine(), settings.load_price_book()
+    rows = len(read_trace(trace, limit=limit))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("Replaying", total=rows)
+        summary = replay(
+            engine,
+            trace,
+            user_id=user,
+            model_id=model,
+            book=book,
+            limit=limit,
+            on_progress=lambda done: progress.advance(task, done),
+        )
+    rollup.catch_up(engine)
+    typer.echo(
+        f"{summary.rows:,} rows: {summary.charged_now:,} charged now, {summary.charged_before:,} charged before, "
+        f"{summary.refused:,} refused for lack of credits; total {_both(summary.total_credits)}"
+    )
+
+
+@app.command()
+def verify() -> None:
+    """Audit the whole ledger: one line per invariant. Exit 0 when all hold, else 1."""
+    findings = audit.run(_engine(), settings.load_price_book().plans)
+    for finding in findings:
+        typer.echo(str(finding))
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@models_app.command("refresh")
+def models_refresh() -> None:
+    """Take today's token prices from the installed genai-prices package into data/models.toml."""
+    from credits_core.price_source import refresh  # its price data takes a while to load
+
+    changes = refresh(settings.MODELS_FILE, datetime.now(UTC).date())
+    for change in changes:
+        typer.echo(change)
+    typer.echo(f"{settings.MODELS_FILE.name}: {len(changes)} price(s) changed")
+
+
+def _engine() -> Engine:
+    engine = database.create_engine_for(settings.database_url())
+    database.require_migrated(engine)
+    return engine
+
+
+def _name(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=True)
+
+
+def _both(credits: int) -> str:
+    return f"{format_credits(credits)} credits = {format_usd(credits)}"
+
+
+def _fail(message: str) -> None:
+    typer.echo(f"error: {message}", err=True)
+    sys.exit(1)

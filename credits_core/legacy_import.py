@@ -1,0 +1,105 @@
+"""Reads the balances of the former credit system from a CSV file (`user_id,credits`) and imports them, all or none.
+
+The specification's migration: every row becomes an opening balance, once. A second import of the same file changes
+nothing; a file with a bad row imports nothing at all.
+"""
+
+import csv
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+
+from credits_core import database, services
+from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
+from credits_core.ledger import Receipt
+from credits_core.money import require_credits, require_id
+
+_COLUMNS = ["user_id", "credits"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSummary:
+    """How many rows gave an opening balance now, were imported before, or opened an empty account; and their sum."""
+
+    imported: int
+    imported_before: int
+    empty: int
+    imported_credits: int
+
+
+def read_legacy_balances(path: Path) -> dict[str, tuple[int, int]]:
+    """The line number and the credits (0 to 2^53-1) of every user of the file.
+
+    Raises:
+        DataFileInvalid: the file cannot be read, has another header, or has bad rows; each is named by its line.
+    """
+    balances: dict[str, tuple[int, int]] = {}
+    problems: list[str] = []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            header = next(reader, None)
+            if header != _COLUMNS:
+                raise DataFileInvalid(str(path), [f"line 1 must be {','.join(_COLUMNS)}, not {header}"])
+            for row in reader:
+                try:
+                    user_id, balance_credits = _parse(row)
+                except InvalidRequest as refusal:
+                    problems.append(f"line {reader.line_num}: {refusal}")
+                    continue
+                if user_id in balances:
+                    problems.append(f"line {reader.line_num}: {user_id} stands on line {balances[user_id][0]} already")
+                balances.setdefault(user_id, (reader.line_num, balance_credits))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataFileInvalid(str(path), [f"cannot be read: {error}"]) from None
+    if problems:
+        raise DataFileInvalid(str(path), problems)
+    return balances
+
+
+def import_legacy(engine: Engine, path: Path, *, now: datetime, actor: str) -> ImportSummary:
+    """Import the file in one unit of work.
+
+    Raises:
+        DataFileInvalid: as `read_legacy_balances`, or a row's user was imported before with other credits. Nothing was
+            imported then.
+        CirculationTooLarge: all users together would hold too much.
+    """
+    rows = read_legacy_balances(path)
+
+    def import_all(connection: Connection) -> ImportSummary:
+        outcomes = services.import_opening_balances(
+            connection,
+            {user_id: balance_credits for user_id, (_, balance_credits) in rows.items()},
+            now=now,
+            actor=actor,
+        )
+        problems = [
+            f"line {rows[user_id][0]}: {outcome}"
+            for user_id, outcome in outcomes.items()
+            if isinstance(outcome, CreditsError)
+        ]
+        if problems:
+            raise DataFileInvalid(str(path), problems)
+        receipts = [outcome for outcome in outcomes.values() if isinstance(outcome, Receipt)]
+        new = [receipt for receipt in receipts if not receipt.replayed]
+        return ImportSummary(
+            imported=len(new),
+            imported_before=len(receipts) - len(new),
+            empty=len(outcomes) - len(receipts),
+            imported_credits=sum(receipt.transactions[0].amount_credits for receipt in new),
+        )
+
+    return database.write(engine, import_all)
+
+
+def _parse(row: list[str]) -> tuple[str, int]:
+    if len(row) != len(_COLUMNS):
+        raise InvalidRequest("row", f"must be user_id,credits, not {','.join(row)!r}")
+    user_id, digits = row
+    require_id("user_id", user_id)
+    if not digits.isascii() or not digits.isdigit():
+        raise InvalidRequest("credits", f"must be a whole number, 0 or more, not {digits!r}")
+    return user_id, require_credits("credits", int(digits), minimum=0)

@@ -1,0 +1,295 @@
+"""The demo world: users, creators, prompts, flows and a month of their doings, built only by calling services.
+
+Deterministic: `data/demo.toml` names the seed and the days, and the clock is not asked. The whole world is one unit of
+work, so it is either there or not.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select
+
+from credits_core import database, queries, rollup, services
+from credits_core.errors import CreditsError, DataFileInvalid, InsufficientCredits, InvalidRequest
+from credits_core.ledger import Receipt
+from credits_core.postings import CreditSource
+from credits_core.pricing import ChargeRequest, PriceBook
+from credits_core.services import Charge, UnlockRequest
+from credits_core.settings import DEMO_FILE, WORKLOADS_FILE
+from credits_core.tables import JournalEntry
+from credits_core.workload import Workload, load_workloads
+
+_ACTOR = "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoUser:
+    """A user or creator. `activity` weighs the draw of who runs next; creators buy nothing and start with the grant."""
+
+    id: str
+    activity: int
+    joined_on_day: int = 1
+    purchase_credits: int = 0
+    every_days: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPrompt:
+    """A prompt of the marketplace. A fee of 0 is no fee. Without a workload its model is priced per run."""
+
+    id: str
+    title: str
+    creator_id: str
+    creator_fee_credits: int
+    model_id: str
+    workload: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DemoFlow:
+    """A flow of the marketplace with its one-time unlock fee."""
+
+    id: str
+    title: str
+    creator_id: str
+    unlock_fee_credits: int
+
+
+@dataclass(frozen=True, slots=True)
+class SupportCase:
+    """What support does for a user on a day: an adjustment of `credits`, or a refund when that is 0."""
+
+    user_id: str
+    day: int
+    reason: str
+    credits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoWorld:
+    """Everything in `data/demo.toml`. Days count from 1."""
+
+    seed: int
+    first_day: date
+    days: int
+    runs_per_day: int
+    users: tuple[DemoUser, ...]
+    creators: tuple[DemoUser, ...]
+    prompts: tuple[DemoPrompt, ...]
+    flows: tuple[DemoFlow, ...]
+    unlock_chance_percent: int
+    grant_credits: int
+    grant_reason: str
+    adjustments: tuple[SupportCase, ...]
+    refunds: tuple[SupportCase, ...]
+
+    @property
+    def people(self) -> tuple[DemoUser, ...]:
+        """Users and creators: everyone who runs prompts."""
+        return self.users + self.creators
+
+
+def load_demo_world(path: Path = DEMO_FILE) -> DemoWorld:
+    """The demo world of a file.
+
+    Raises:
+        DataFileInvalid: the file cannot be read as a demo world.
+    """
+    try:
+        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        return DemoWorld(
+            seed=document["seed"],
+            first_day=document["first_day"],
+            days=document["days"],
+            runs_per_day=document["runs_per_day"],
+            users=tuple(DemoUser(**row) for row in document["users"]),
+            creators=tuple(DemoUser(**row) for row in document["creators"]),
+            prompts=tuple(DemoPrompt(**row) for row in document["prompts"]),
+            flows=tuple(DemoFlow(**row) for row in document["flows"]),
+            unlock_chance_percent=document["unlocks"]["chance_percent"],
+            grant_credits=document["grants"]["credits"],
+            grant_reason=document["grants"]["reason"],
+            adjustments=tuple(SupportCase(**row) for row in document["adjustments"]),
+            refunds=tuple(SupportCase(**row) for row in document["refunds"]),
+        )
+    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise DataFileInvalid(str(path), [f"cannot be read as the demo world: {error!r}"]) from None
+
+
+def is_empty(connection: Connection) -> bool:
+    """Whether the ledger has no entry at all."""
+    return connection.execute(select(JournalEntry.id).limit(1)).first() is None
+
+
+def build_once(connection: Connection, world: DemoWorld, book: PriceBook) -> str:
+    """Build the demo world unless it is there already, and say which.
+
+    Raises:
+        InvalidRequest: the ledger holds other entries; the demo is not mixed with them.
+    """
+    if queries.entry_by_key(connection, _grant_key(world.people[0])) is not None:
+        return "The demo world is there already; nothing was changed."
+    if not is_empty(connection):
+        raise InvalidRequest("database", "has entries of its own; the demo world is built in an empty one only")
+    build(connection, world, book)
+    return f"The demo world is built: {len(world.people)} people, {len(world.prompts)} prompts, {world.days} days."
+
+
+def build(connection: Connection, world: DemoWorld, book: PriceBook) -> None:
+    """Build the demo world in an empty ledger, in the caller's unit of work."""
+    workloads = load_workloads(WORKLOADS_FILE)
+    random = Random(world.seed)  # noqa: S311 - a simulation, not a secret
+    unlocks = _draw_unlocks(world, random)
+    for day in range(1, world.days + 1):
+        _start_day(connection, world, book, day, unlocks.get(day, []))
+        charges = _draw_runs(world, workloads, day, random)
+        outcomes = services.charge_prompts(connection, charges, book=book, actor=_ACTOR)
+        for outcome in outcomes:
+            # Some users run dry, as in life; any other refusal is a mistake in the file.
+            if isinstance(outcome, CreditsError) and not isinstance(outcome, InsufficientCredits):
+                raise outcome
+        _close_day(connection, world, book, day, charges, outcomes)
+
+
+def prepare(engine: Engine, book: PriceBook, *, demo: bool) -> None:
+    """Make the database ready for the dashboard: SQLite is migrated and, when empty and wanted, filled with the demo.
+
+    Raises:
+        DatabaseNotReady: another database is not at the newest migration; that one is migrated by its operators.
+    """
+    if engine.dialect.name == "sqlite":
+        database.migrate(engine)
+    database.require_migrated(engine)
+    if demo:
+        database.write(engine, lambda connection: _build_if_empty(connection, load_demo_world(), book))
+    rollup.catch_up(engine)
+
+
+def _build_if_empty(connection: Connection, world: DemoWorld, book: PriceBook) -> None:
+    if is_empty(connection):
+        build(connection, world, book)
+
+
+def _grant_key(person: DemoUser) -> str:
+    return f"demo:grant:{person.id}"
+
+
+def _at(world: DemoWorld, day: int, hour: int, minute: int = 0, second: int = 0) -> datetime:
+    moment = datetime.combine(world.first_day, time(hour, minute, second), tzinfo=UTC)
+    return moment + timedelta(days=day - 1)
+
+
+def _draw_unlocks(world: DemoWorld, random: Random) -> dict[int, list[tuple[DemoUser, DemoFlow]]]:
+    drawn: dict[int, list[tuple[DemoUser, DemoFlow]]] = {}
+    for user in world.users:
+        for flow in world.flows:
+            if random.randrange(100) < world.unlock_chance_percent:
+                drawn.setdefault(random.randint(user.joined_on_day, world.days), []).append((user, flow))
+    return drawn
+
+
+def _start_day(
+    connection: Connection, world: DemoWorld, book: PriceBook, day: int, unlocks: list[tuple[DemoUser, DemoFlow]]
+) -> None:
+    for person in world.people:
+        if day == person.joined_on_day:
+            services.add_credits(
+                connection,
+                person.id,
+                world.grant_credits,
+                source=CreditSource.GRANT,
+                reason=world.grant_reason,
+                key=_grant_key(person),
+                now=_at(world, day, 7),
+                actor=_ACTOR,
+            )
+        days_since = day - person.joined_on_day
+        if person.purchase_credits and days_since >= 0 and days_since % person.every_days == 0:
+            services.add_credits(
+                connection,
+                person.id,
+                person.purchase_credits,
+                source=CreditSource.PURCHASE,
+                key=f"demo:purchase:{day}:{person.id}",
+                now=_at(world, day, 7, 30),
+                actor=_ACTOR,
+            )
+    for user, flow in unlocks:
+        if queries.user(connection, user.id).balance_credits >= flow.unlock_fee_credits:
+            services.unlock_flow(
+                connection,
+                UnlockRequest(user.id, flow.id, flow.creator_id, flow.unlock_fee_credits),
+                book=book,
+                key=f"demo:unlock:{user.id}:{flow.id}",
+                now=_at(world, day, 7, 45),
+                actor=_ACTOR,
+            )
+
+
+def _draw_runs(world: DemoWorld, workloads: dict[str, Workload], day: int, random: Random) -> list[Charge]:
+    present = [person for person in world.people if person.joined_on_day <= day]
+    # Twice as busy on working days, and growing over the month.
+    is_weekend = (world.first_day + timedelta(days=day - 1)).weekday() >= 5
+    count = world.runs_per_day * (60 if is_weekend else 110) * (world.days + day) // (150 * world.days)
+    seconds = sorted(random.randrange(8 * 3600, 22 * 3600) for _ in range(count))
+    charges = []
+    for number, second in enumerate(seconds, 1):
+        person = random.choices(present, weights=[person.activity for person in present])[0]
+        prompt = random.choice(world.prompts)
+        input_tokens, output_tokens = workloads[prompt.workload].draw(random) if prompt.workload else (None, None)
+        request = ChargeRequest(
+            user_id=person.id,
+            prompt_id=prompt.id,
+            model_id=prompt.model_id,
+            creator_id=prompt.creator_id if prompt.creator_fee_credits else None,
+            creator_fee_credits=prompt.creator_fee_credits,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+        )
+        now = _at(world, day, 0) + timedelta(seconds=second)
+        charges.append(Charge(request, f"demo:run:{day}:{number}", now))
+    return charges
+
+
+def _close_day(
+    connection: Connection,
+    world: DemoWorld,
+    book: PriceBook,
+    day: int,
+    charges: list[Charge],
+    outcomes: list[Receipt | CreditsError],
+) -> None:
+    for case in world.adjustments:
+        if case.day == day:
+            services.add_credits(
+                connection,
+                case.user_id,
+                case.credits,
+                source=CreditSource.ADJUSTMENT,
+                reason=case.reason,
+                key=f"demo:adjustment:{day}:{case.user_id}",
+                now=_at(world, day, 22, 30),
+                actor="support",
+            )
+    for case in world.refunds:
+        if case.day == day:
+            paid = [
+                outcome.entry_id
+                for charge, outcome in zip(charges, outcomes, strict=True)
+                if isinstance(outcome, Receipt) and charge.request.user_id == case.user_id
+            ]
+            if not paid:
+                raise DataFileInvalid(str(DEMO_FILE), [f"refunds: {case.user_id} paid for no run on day {day}"])
+            services.refund(
+                connection,
+                paid[-1],
+                reason=case.reason,
+                book=book,
+                key=f"demo:refund:{day}:{case.user_id}",
+                now=_at(world, day, 22, 45),
+                actor="support",
+            )

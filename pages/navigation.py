@@ -1,0 +1,72 @@
+"""The dashboard's main script: page config, navigation and the shared sidebar. Runs the page that was asked for."""
+
+import streamlit as st
+
+from pages.parts import runtime
+
+st.set_page_config(page_title="PromptFlow credits", page_icon=":material/toll:", layout="wide")
+
+page = st.navigation(
+    {
+        "Explore": [
+            st.Page(
+                "overview.py",
+                title="Overview",
+                icon=":material/monitoring:",
+                default=True,
+                help="Credits in circulation, revenue and earnings, and where users' credits went.",
+            ),
+            st.Page(
+                "balances.py",
+                title="Balances",
+                icon=":material/account_balance_wallet:",
+                url_path="balances",
+                help="Every user's balance, and one user's balance over time.",
+            ),
+            st.Page(
+                "history.py",
+                title="History",
+                icon=":material/receipt_long:",
+                url_path="history",
+                help="Every transaction with filters, its entry in full, refunds and CSV download.",
+            ),
+            st.Page(
+                "creator_earnings.py",
+                title="Creator earnings",
+                icon=":material/payments:",
+                url_path="creator-earnings",
+                help="What creators earn, with which prompts and flows, and monthly statements.",
+            ),
+        ],
+        "Act": [
+            st.Page(
+                "test_credits.py",
+                title="Test bench",
+                icon=":material/science:",
+                url_path="test-credits",
+                help="Balances, adding credits, running a prompt, history and creator payments on one screen.",
+            ),
+            st.Page(
+                "simulate_runs.py",
+                title="Simulate runs",
+                icon=":material/play_circle:",
+                url_path="simulate-runs",
+                help="Quote and run a prompt once or many times.",
+            ),
+            st.Page(
+                "add_credits.py",
+                title="Add credits",
+                icon=":material/add_card:",
+                url_path="add-credits",
+                help="Purchases, grants and adjustments.",
+            ),
+        ],
+    }
+)
+
+with st.sidebar:
+    st.badge("Test environment", icon=":material/science:", color="orange")
+    st.caption(f"1 credit = \\$0.000001 · price plan {runtime.book().plan.id}")
+
+st.title(page.title)
+page.run()

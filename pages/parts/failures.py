@@ -1,0 +1,20 @@
+"""What a person sees when a page fails: a sentence and a reference; the traceback goes to the log alone."""
+
+import logging
+import uuid
+
+import streamlit as st
+
+_log = logging.getLogger("promptflow.dashboard")
+
+
+def hide_and_log(failure: Exception) -> bool:
+    """Log the failure with a reference, show the reference, and keep Streamlit from showing the traceback."""
+    reference = uuid.uuid4().hex[:8]
+    _log.error("A page failed, reference %s", reference, exc_info=failure)
+    st.error(
+        f"Reload the page; if it fails again, tell us the reference {reference}, which is also in the log.",
+        title="This page could not be shown",
+        icon=":material/error:",
+    )
+    return True

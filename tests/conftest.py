@@ -1,0 +1,134 @@
+"""The databases of the tests: a fresh one per test, migrated by Alembic, on SQLite and on a real PostgreSQL server.
+
+`TEST_POSTGRES_URL` names a server to use (its user may create databases); otherwise one is started from the machine's
+binaries. Without either the PostgreSQL half is skipped, or fails when `REQUIRE_POSTGRES=1`.
+"""
+
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, make_url
+
+from credits_core import database
+from credits_core.pricing import PriceBook
+from tests import plain_sql, postgres_server, world
+
+BACKENDS = ("sqlite", "postgresql")
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres_server_url() -> Iterator[str]:
+    """The URL of a PostgreSQL server in which the tests create and drop their databases."""
+    if given := os.environ.get("TEST_POSTGRES_URL"):
+        yield make_url(given).set(drivername="postgresql").render_as_string(hide_password=False)
+        return
+    binaries = postgres_server.find_binaries()
+    if binaries is None:
+        reason = "no PostgreSQL: install Debian's postgresql package, or set TEST_POSTGRES_URL"
+        if os.environ.get("REQUIRE_POSTGRES") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with postgres_server.running_server(binaries) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server_url: str) -> Iterator[str]:
+    """The name of a migrated, empty database that each test's own is a copy of."""
+    with _postgres_database(postgres_server_url) as url:
+        _migrate(url)
+        name = make_url(url).database
+        assert name is not None
+        yield name
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty database file that each test's own is a copy of."""
+    path = tmp_path_factory.mktemp("template") / "credits.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated SQLite database of the test's own."""
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'credits.db')}"
+
+
+@pytest.fixture
+def postgres_url(postgres_server_url: str, postgres_template: str) -> Iterator[str]:
+    """A migrated PostgreSQL database of the test's own."""
+    with _postgres_database(postgres_server_url, template=postgres_template) as url:
+        yield url
+
+
+@pytest.fixture(params=BACKENDS)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """A migrated database of the test's own, on either backend. What the test leaves in it must add up."""
+    with _engine(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")) as engine:
+        yield engine
+        assert plain_sql.contradictions(engine) == []
+
+
+@pytest.fixture
+def sqlite_engine(sqlite_url: str) -> Iterator[Engine]:
+    """A migrated SQLite database of the test's own."""
+    with _engine(sqlite_url) as engine:
+        yield engine
+
+
+@pytest.fixture
+def postgres_engine(postgres_url: str) -> Iterator[Engine]:
+    """A migrated PostgreSQL database of the test's own."""
+    with _engine(postgres_url) as engine:
+        yield engine
+
+
+@pytest.fixture(params=BACKENDS)
+def empty_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A database without any table, on either backend."""
+    if request.param == "sqlite":
+        with _engine(f"sqlite:///{tmp_path / 'empty.db'}") as engine:
+            yield engine
+        return
+    with _postgres_database(request.getfixturevalue("postgres_server_url")) as url, _engine(url) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def book() -> PriceBook:
+    """The hand-written price book of `tests/world.py`."""
+    return world.price_book()
+
+
+def _migrate(url: str) -> None:
+    with _engine(url) as engine:
+        database.migrate(engine)
+
+
+@contextmanager
+def _engine(url: str) -> Iterator[Engine]:
+    engine = database.create_engine_for(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _postgres_database(server_url: str, *, template: str = "template1") -> Iterator[str]:
+    name = f"credits_test_{os.getpid()}_{next(_numbers)}"
+    with closing(psycopg.connect(server_url, autocommit=True)) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        try:
+            yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+        finally:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,0 +1,136 @@
+"""The small world of the ledger's tests: a hand-written price book, and each action in a unit of work of its own."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Engine
+
+from credits_core import database, services
+from credits_core.ledger import Receipt
+from credits_core.model_registry import parse_model_registry
+from credits_core.postings import CreditSource
+from credits_core.price_plan import parse_price_plan
+from credits_core.pricing import ChargeRequest, PriceBook
+from credits_core.services import Unlock, UnlockRequest
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOW_US = 1_772_366_400_000_000
+LATER = NOW + timedelta(hours=1)
+LARGEST_CREDITS = 9_007_199_254_740_991  # 2^53 - 1
+
+_PLAN = """
+id = "{id}"
+creator_share_bps = {share_bps}
+tiers = [
+    {{below_credits = 10000, markup_bps = {first_bps}}},
+    {{below_credits = 100000, markup_bps = 1000}},
+    {{markup_credits = 500}},
+]
+"""
+_MODELS = """
+[[models]]
+id = "claude-3-haiku"
+name = "Claude 3 Haiku"
+provider = "anthropic"
+type = "text"
+run_price_credits = {haiku_credits}
+source = "specification"
+checked_on = 2026-01-01
+
+[[models]]
+id = "gpt-4"
+name = "GPT-4"
+provider = "openai"
+type = "text"
+run_price_credits = 30000
+source = "specification"
+checked_on = 2026-01-01
+
+[[models]]
+id = "openai/gpt-4o"
+name = "GPT-4o"
+provider = "openai"
+type = "text"
+prices = [{{input_usd_per_mtok = {input_usd}, output_usd_per_mtok = 10}}]
+source = "hand-written"
+checked_on = 2026-01-01
+"""
+
+HAIKU = ChargeRequest("ada", "summarise", "claude-3-haiku")
+"""A run of 300 credits: 250 inference + 20 % markup of 50."""
+HAIKU_WITH_FEE = ChargeRequest("ada", "summarise", "claude-3-haiku", "ben", 1_001)
+"""A run of 1,251 credits: 250 inference + 1,001 fee, of which 800 are the creator's and 201 the platform's."""
+UNLOCK = UnlockRequest("ada", "report-flow", "ben", 1_001)
+"""An unlock of 1,001 credits, of which 800 are the creator's and 201 the platform's."""
+
+
+def price_book() -> PriceBook:
+    """The specification's plan and three models."""
+    plan = parse_price_plan(_PLAN.format(id="plan-1", share_bps=8_000, first_bps=2_000))
+    return PriceBook(parse_model_registry(_MODELS.format(haiku_credits=250, input_usd="2.5")), plan, {plan.id: plan})
+
+
+def dearer_book() -> PriceBook:
+    """A later day: other model prices, and another plan in force (50 % markup, 70 % creator share) beside the first."""
+    plan = parse_price_plan(_PLAN.format(id="plan-2", share_bps=7_000, first_bps=5_000))
+    models = parse_model_registry(_MODELS.format(haiku_credits=400, input_usd="5"))
+    return PriceBook(models, plan, {**price_book().plans, plan.id: plan})
+
+
+def add(
+    engine: Engine,
+    user_id: str,
+    amount_credits: int,
+    *,
+    key: str,
+    source: CreditSource = CreditSource.PURCHASE,
+    reason: str = "",
+    now: datetime = NOW,
+) -> Receipt:
+    return database.write(
+        engine,
+        lambda connection: services.add_credits(
+            connection, user_id, amount_credits, source=source, reason=reason, key=key, now=now, actor="tester"
+        ),
+    )
+
+
+def charge(
+    engine: Engine, request: ChargeRequest, *, key: str, book: PriceBook | None = None, now: datetime = NOW
+) -> Receipt:
+    book = book or price_book()
+    return database.write(
+        engine,
+        lambda connection: services.charge_prompt(connection, request, book=book, key=key, now=now, actor="tester"),
+    )
+
+
+def unlock(engine: Engine, request: UnlockRequest, *, key: str, now: datetime = NOW) -> Unlock:
+    book = price_book()
+    return database.write(
+        engine,
+        lambda connection: services.unlock_flow(connection, request, book=book, key=key, now=now, actor="tester"),
+    )
+
+
+def refund(
+    engine: Engine,
+    entry_id: int,
+    *,
+    key: str,
+    reason: str = "The answer was empty",
+    book: PriceBook | None = None,
+    now: datetime = NOW,
+) -> Receipt:
+    book = book or price_book()
+    return database.write(
+        engine,
+        lambda connection: services.refund(
+            connection, entry_id, reason=reason, book=book, key=key, now=now, actor="tester"
+        ),
+    )
+
+
+def run_by(user_id: str, request: ChargeRequest = HAIKU) -> ChargeRequest:
+    """The same run, by another user."""
+    return replace(request, user_id=user_id)
