@@ -1,0 +1,79 @@
+"""Takes the screenshots of the documents: `python -m scripts.screenshots`. Needs Debian's Chromium.
+
+Starts the dashboard as a newcomer would, on a free port with a database of its own, and writes `docs/images/`.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+IMAGES = ROOT / "docs" / "images"
+SHOTS = {"overview": "/"}
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+_SECONDS_TO_START = 60
+
+
+@contextmanager
+def dashboard(database_url: str) -> Iterator[str]:
+    """The address of a dashboard that runs until the block ends."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
+        cwd=ROOT,
+        env=os.environ | {"CREDITS_DATABASE_URL": database_url},
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(f"{address}/_stcore/health")
+        yield address
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def main() -> None:
+    """Write every picture of `SHOTS`, 1280 pixels wide in the light theme."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        dashboard(f"sqlite:///{folder}/credits.db") as address,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
+        for name, path in SHOTS.items():
+            page.goto(address + path)
+            page.wait_for_selector("h1")
+            page.wait_for_function("document.querySelectorAll('[data-testid=stStatusWidget]').length === 0")
+            page.wait_for_timeout(2_000)  # charts draw after the script has ended
+            page.screenshot(path=IMAGES / f"{name}.png")
+        browser.close()
+
+
+def _wait_for(url: str) -> None:
+    until = time.monotonic() + _SECONDS_TO_START
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(url, timeout=1):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise TimeoutError(f"{url} did not answer within {_SECONDS_TO_START} seconds")
+
+
+if __name__ == "__main__":
+    main()

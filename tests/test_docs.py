@@ -1,0 +1,69 @@
+"""The documents are true: their commands give the output they show, and their links lead somewhere."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#]+?)(?:#[^)]*)?\)")
+
+
+def steps(block: str) -> list[tuple[str, str]]:
+    """The commands of a console block with the output shown under each."""
+    found = re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
+    return [(command, output.rstrip("\n")) for command, _, output in (step.partition("\n") for step in found)]
+
+
+def matches(shown: str, printed: str) -> bool:
+    pattern = ".*".join(re.escape(part) for part in shown.split("…"))
+    return re.fullmatch(pattern, printed.strip("\n"), re.DOTALL) is not None
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    targets = [target for target in LINK.findall(path.read_text(encoding="utf-8")) if "://" not in target]
+    assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+def test_the_walk_along_the_command_line_prints_what_it_shows(tmp_path: Path) -> None:
+    environment = os.environ | {
+        "CREDITS_DATABASE_URL": f"sqlite:///{tmp_path / 'walk.db'}",
+        "PYTHONPATH": str(ROOT),
+        "PYTHON": sys.executable,
+        "COLUMNS": "200",
+    }
+    blocks = CONSOLE.findall((ROOT / "docs" / "command-line.md").read_text(encoding="utf-8"))
+    walked = [step for block in blocks for step in steps(block)]
+    assert len(walked) >= 10
+    for command, shown in walked:
+        ran = subprocess.run(
+            ["bash", "-c", f'python() {{ "$PYTHON" "$@"; }}\n{command}'],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert matches(shown, ran.stdout), f"$ {command}\n{ran.stdout}\ninstead of\n{shown}"
+
+
+def test_the_two_commands_of_the_readme_are_in_the_makefile() -> None:
+    readme, makefile = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "Makefile"))
+    for command in ("run", "test"):
+        assert f"make {command}" in readme
+        assert re.search(rf"^{command}:", makefile, re.MULTILINE)
+
+
+def test_every_package_of_the_product_has_its_reason_in_the_architecture() -> None:
+    architecture = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for name in ("requirements.in", "requirements-dev.in"):
+        lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+        packages = [re.split(r"[\[;>=<]", line)[0].strip() for line in lines if line and line[0] not in "#-"]
+        assert [package for package in packages if f"`{package}`" not in architecture] == []
