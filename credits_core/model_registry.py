@@ -1,7 +1,7 @@
 """The AI models and what they cost: a fixed number of credits per run, or dollars per million tokens.
 
-Read from `data/models.toml` and nothing else; `credits_core.price_source` writes the token prices into that file. $X per
-million tokens is X credits per token, so a decimal price is an exact fraction of credits.
+Read from `data/models.toml` and nothing else; `credits_core.price_source` writes the token prices into that file. $X
+per million tokens is X credits per token, so a decimal price is an exact fraction of credits.
 """
 
 import tomllib
@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from credits_core.errors import DataFileInvalid, InvalidRequest, UnknownModel
-from credits_core.money import MAX_CREDITS, div_ceil, require_credits, require_id
+from credits_core.money import div_ceil, require_credits, require_id
 
 MAX_TOKENS = 1_000_000_000
 """Largest token count of one run, input or output; no context window comes near it."""
+MAX_PRICE_USD = 1_000_000
+"""Largest price per million tokens or per thousand requests, in dollars: a dollar for each token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class RunPrice:
 
     run_price_credits: int
 
-    def inference_cost(self, input_tokens: int | None, output_tokens: int | None) -> int:
+    def inference_cost(self, _input_tokens: int | None, _output_tokens: int | None) -> int:
         """The inference cost in credits. Tokens are ignored.
 
         >>> RunPrice(30_000).inference_cost(None, None)
@@ -33,7 +35,7 @@ class RunPrice:
         """
         return self.run_price_credits
 
-    def explain(self, input_tokens: int | None, output_tokens: int | None) -> str:
+    def explain(self, _input_tokens: int | None, _output_tokens: int | None) -> str:
         """The arithmetic of the inference cost in one line."""
         return f"{self.run_price_credits:,} credits per run"
 
@@ -43,13 +45,14 @@ class TokenPrice:
     """US dollars per million tokens, and per thousand requests where the provider charges for the request itself.
 
     Applies to runs with more than `above_input_tokens` input tokens (exclusive bound): some providers charge a long
-    prompt, as a whole, at another rate.
+    prompt, as a whole, at another rate. The bound says when the price applies and is not part of the price: a run keeps
+    the price it had, and equals one at the same price whatever the bound was.
     """
 
     input_usd_per_mtok: Decimal
     output_usd_per_mtok: Decimal
     request_usd_per_thousand: Decimal = Decimal(0)
-    above_input_tokens: int = 0
+    above_input_tokens: int = field(default=0, compare=False)
     _numerators: tuple[int, int, int, int] = field(init=False, repr=False, compare=False)
     as_text: tuple[str, str, str] = field(init=False, repr=False, compare=False)
     """The three prices as exact decimal text, as a run keeps them."""
@@ -85,12 +88,17 @@ class TokenPrice:
         return div_ceil(*self.exact_cost(input_tokens, output_tokens))
 
     def explain(self, input_tokens: int | None, output_tokens: int | None) -> str:
-        """The arithmetic of the inference cost in one line, with the exact fraction."""
-        assert input_tokens is not None and output_tokens is not None
+        """The arithmetic of the inference cost in one line, with the exact fraction.
+
+        >>> TokenPrice(Decimal(1), Decimal("2.5"), request_usd_per_thousand=Decimal(12)).explain(1_000, 3)
+        '1,000 × 1 + 3 × 2.5 + 12,000 per request = 13,007.5 credits, rounded up'
+        """
+        assert input_tokens is not None
+        assert output_tokens is not None
         numerator, denominator = self.exact_cost(input_tokens, output_tokens)
         whole, rest = divmod(numerator, denominator)
         digits = len(str(denominator)) - 1
-        exact = f"{whole:,}.{rest:0{digits}d}" if rest else f"{whole:,}"
+        exact = f"{whole:,}.{rest:0{digits}d}".rstrip("0") if rest else f"{whole:,}"
         parts = [f"{input_tokens:,} × {self.input_usd_per_mtok:f}", f"{output_tokens:,} × {self.output_usd_per_mtok:f}"]
         if self.request_usd_per_thousand:
             parts.append(f"{self.request_usd_per_thousand * 1000:,f} per request")
@@ -132,7 +140,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class ModelRegistry(Mapping[str, Model]):
-    """The models by id, in the order of the file. Unknown ids are refused, never guessed."""
+    """The models by id, in the order of the file. Unknown ids are refused, never guessed; by `get` as well."""
 
     models: dict[str, Model]
 
@@ -158,30 +166,42 @@ class ModelRegistry(Mapping[str, Model]):
 
 
 def parse_model_registry(text: str, source: str = "models.toml") -> ModelRegistry:
-    """The registry written as TOML `[[models]]` tables (the file's head describes the keys).
+    """The registry written as TOML `[[models]]` tables (the head of `data/models.toml` describes the keys).
 
     Raises:
-        DataFileInvalid: not TOML, a missing or unknown key, an id twice, a price that is missing, negative or zero, or
-            bounds that do not rise. Every problem is listed with its model.
+        DataFileInvalid: not TOML, a missing or unknown key, an id twice, a price that is no number of dollars from 0 to
+            1,000,000 with at most nine decimals, a free token, or bounds that do not rise from 0. Every model with a
+            problem is listed, with its first one.
+
+    >>> parse_model_registry('''[[models]]
+    ... id = "claude-3-haiku"
+    ... name = "Claude 3 Haiku"
+    ... provider = "anthropic"
+    ... type = "text"
+    ... run_price_credits = 250
+    ... source = "PromptFlow specification"
+    ... checked_on = 2026-11-23''')["claude-3-haiku"].prices
+    (RunPrice(run_price_credits=250),)
     """
     try:
         document = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise DataFileInvalid(source, [f"is not TOML: {error}"]) from None
+    problems = [f"has an unknown key {key!r}; known is models" for key in sorted(document.keys() - {"models"})]
+    rows = document.get("models")
+    if not isinstance(rows, list) or not rows:
+        raise DataFileInvalid(source, [*problems, "lists no [[models]]"])
     models: dict[str, Model] = {}
-    problems: list[str] = []
-    for row in document.get("models", []):
+    for number, row in enumerate(rows, 1):
         try:
             model = _parse_model(row)
-        except (InvalidRequest, KeyError, TypeError, ValueError) as error:
-            what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
-            problems.append(f"model {row.get('id', '(no id)')!r}: {what}")
+        except (InvalidRequest, ValueError) as error:
+            name = repr(row["id"]) if isinstance(row, dict) and "id" in row else f"number {number}"
+            problems.append(f"model {name}: {error}")
             continue
         if model.id in models:
             problems.append(f"model {model.id!r} is listed twice")
         models[model.id] = model
-    if not models and not problems:
-        problems.append("lists no [[models]]")
     if problems:
         raise DataFileInvalid(source, problems)
     return ModelRegistry(models)
@@ -191,55 +211,98 @@ def load_model_registry(path: Path) -> ModelRegistry:
     """The registry of a file.
 
     Raises:
-        DataFileInvalid: as `parse_model_registry`, or the file is missing.
+        DataFileInvalid: as `parse_model_registry`, or the file cannot be read.
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataFileInvalid(str(path), [f"cannot be read: {error.strerror}"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataFileInvalid(str(path), [f"cannot be read: {error}"]) from None
     return parse_model_registry(text, str(path))
 
 
-def _parse_model(row: dict[str, Any]) -> Model:
-    known = {"id", "name", "provider", "type", "run_price_credits", "prices", "genai_prices_id", "source", "checked_on"}
-    if unknown := row.keys() - known:
-        raise ValueError(f"has unknown keys {sorted(unknown)}")
-    if row["type"] not in ("text", "image"):
-        raise ValueError(f"type must be text or image, not {row['type']!r}")
-    if ("run_price_credits" in row) == ("prices" in row):
+def _parse_model(row: object) -> Model:
+    table = _require_table(
+        "a model",
+        row,
+        required={"id", "name", "provider", "type", "source", "checked_on"},
+        optional={"run_price_credits", "prices", "genai_prices_id"},
+    )
+    for key in ("name", "provider", "source", "genai_prices_id"):
+        if key in table and (not isinstance(table[key], str) or not table[key].strip()):
+            raise ValueError(f"{key} must be a text, not {table[key]!r}")
+    if table["type"] not in ("text", "image"):
+        raise ValueError(f"type must be text or image, not {table['type']!r}")
+    if type(table["checked_on"]) is not date:
+        raise ValueError(f"checked_on must be a date such as 2026-11-23, not {table['checked_on']!r}")
+    if ("run_price_credits" in table) == ("prices" in table):
         raise ValueError("needs exactly one of run_price_credits and prices")
+    if "genai_prices_id" in table and "prices" not in table:
+        raise ValueError("has a genai_prices_id, but no prices to be renewed by it")
     prices: tuple[RunPrice] | tuple[TokenPrice, ...]
-    if "prices" in row:
-        prices = tuple(_parse_token_price(price) for price in row["prices"])
-        bounds = [price.above_input_tokens for price in prices]
-        if not bounds or bounds[0] != 0 or bounds != sorted(set(bounds)):
-            raise ValueError(f"above_input_tokens must start at 0 and rise, not {bounds}")
+    if "prices" in table:
+        prices = _parse_token_prices(table["prices"])
     else:
-        prices = (RunPrice(require_credits("run_price_credits", row["run_price_credits"])),)
+        prices = (RunPrice(require_credits("run_price_credits", table["run_price_credits"])),)
     return Model(
-        id=require_id("id", row["id"]),
-        name=row["name"],
-        provider=row["provider"],
-        type=row["type"],
+        id=require_id("id", table["id"]),
+        name=table["name"],
+        provider=table["provider"],
+        type=table["type"],
         prices=prices,
-        source=row["source"],
-        checked_on=row["checked_on"],
+        source=table["source"],
+        checked_on=table["checked_on"],
     )
 
 
-def _parse_token_price(row: dict[str, Any]) -> TokenPrice:
-    known = {"above_input_tokens", "input_usd_per_mtok", "output_usd_per_mtok", "request_usd_per_thousand"}
-    if unknown := row.keys() - known:
-        raise ValueError(f"a price has unknown keys {sorted(unknown)}")
+def _parse_token_prices(rows: object) -> tuple[TokenPrice, ...]:
+    if not isinstance(rows, list) or not rows:
+        raise ValueError("prices must be a list of at least one table")
+    prices = tuple(_parse_token_price(row) for row in rows)
+    bounds = [price.above_input_tokens for price in prices]
+    if bounds[0] != 0 or bounds != sorted(set(bounds)):
+        raise ValueError(f"above_input_tokens must start at 0 and rise, not {bounds}")
+    return prices
+
+
+def _parse_token_price(row: object) -> TokenPrice:
+    table = _require_table(
+        "a price",
+        row,
+        required={"input_usd_per_mtok", "output_usd_per_mtok"},
+        optional={"above_input_tokens", "request_usd_per_thousand"},
+    )
+    above_input_tokens = table.get("above_input_tokens", 0)
+    if type(above_input_tokens) is not int or not 0 <= above_input_tokens <= MAX_TOKENS:
+        raise ValueError(f"above_input_tokens must be a whole number, 0 or more, not {above_input_tokens!r}")
     price = TokenPrice(
-        input_usd_per_mtok=Decimal(row["input_usd_per_mtok"]),
-        output_usd_per_mtok=Decimal(row["output_usd_per_mtok"]),
-        request_usd_per_thousand=Decimal(row.get("request_usd_per_thousand", 0)),
-        above_input_tokens=row.get("above_input_tokens", 0),
+        input_usd_per_mtok=_require_dollars(table, "input_usd_per_mtok"),
+        output_usd_per_mtok=_require_dollars(table, "output_usd_per_mtok"),
+        request_usd_per_thousand=_require_dollars(table, "request_usd_per_thousand"),
+        above_input_tokens=above_input_tokens,
     )
-    rates = (price.input_usd_per_mtok, price.output_usd_per_mtok, price.request_usd_per_thousand)
-    if not all(rate.is_finite() and 0 <= rate <= MAX_CREDITS for rate in rates):
-        raise ValueError("a price must be a number of dollars, 0 or more")
     if not (price.input_usd_per_mtok and price.output_usd_per_mtok):
         raise ValueError("a price per million tokens must be above 0; a free model cannot be charged for")
     return price
+
+
+def _require_table(what: str, row: object, *, required: set[str], optional: set[str]) -> dict[str, Any]:
+    if type(row) is not dict:
+        raise ValueError(f"{what} must be a table, not {row!r}")
+    if missing := required - row.keys():
+        raise ValueError(f"{what} lacks {', '.join(sorted(missing))}")
+    if unknown := row.keys() - required - optional:
+        raise ValueError(f"{what} has unknown keys {', '.join(sorted(unknown))}")
+    return row
+
+
+def _require_dollars(table: dict[str, Any], key: str) -> Decimal:
+    number = table.get(key, 0)
+    if type(number) is not int and not isinstance(number, Decimal):
+        raise ValueError(f"{key} must be a number of dollars, not {number!r}")
+    price_usd = Decimal(number)
+    if not price_usd.is_finite() or not 0 <= price_usd <= MAX_PRICE_USD:
+        raise ValueError(f"{key} must be from 0 to {MAX_PRICE_USD:,} dollars, not {number}")
+    # Within these bounds no later product of a price reaches the 28 digits at which a Decimal would be rounded.
+    if price_usd != price_usd.quantize(Decimal("1e-9")):
+        raise ValueError(f"{key} must have at most nine decimals, not {number}")
+    return price_usd

@@ -5,7 +5,6 @@ dollar" (specification, section 1).
 """
 
 import re
-from decimal import Decimal, InvalidOperation
 
 from credits_core.errors import InvalidRequest
 
@@ -13,6 +12,7 @@ CREDITS_PER_USD = 1_000_000
 MAX_CREDITS = 2**53 - 1
 """Largest amount and largest balance, in credits: the last whole number that a browser's number holds exactly."""
 BPS_PER_WHOLE = 10_000
+_USD = re.compile(r"\$? ?(?=\.?[0-9])(?P<whole>[0-9]{1,40}|[0-9]{1,3}(,[0-9]{3}){1,12})?(\.(?P<decimals>[0-9]{0,40}))?")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@/|+-]{0,127}")
 
 
@@ -87,23 +87,19 @@ def credits_from_usd(text: str) -> int:
     """Whole credits for a dollar amount written in decimal, with or without `$` and thousands commas.
 
     Raises:
-        InvalidRequest: it is not a number, not positive, above 2^53-1 credits, or has more than six decimals (a part of
-            a credit cannot be held).
+        InvalidRequest: it is not a number, not positive, above 2^53-1 credits, has more than six decimals (a part of a
+            credit cannot be held), or a comma that does not group thousands (in "1,50" it is somebody's decimal point).
 
     >>> credits_from_usd("$1,234.5")
     1234500000
     """
-    cleaned = text.strip().removeprefix("$").replace(",", "")
-    try:
-        amount_usd = Decimal(cleaned)
-    except InvalidOperation:
-        raise InvalidRequest("amount_usd", f"must be a dollar amount such as 12.50, not {text!r}") from None
-    if not amount_usd.is_finite() or abs(amount_usd) > MAX_CREDITS:
-        raise InvalidRequest("amount_usd", f"must be a dollar amount such as 12.50, not {text!r}")
-    exact_credits = amount_usd * CREDITS_PER_USD
-    if exact_credits != exact_credits.to_integral_value():
-        raise InvalidRequest("amount_usd", f"has at most six decimals, because 1 credit is $0.000001, not {text!r}")
-    return require_credits("amount_usd (in credits)", int(exact_credits))
+    match = _USD.fullmatch(text.strip())
+    if match is None:
+        raise InvalidRequest("amount_usd", f"must be a dollar amount such as 1,250 or 12.50, not {text[:40]!r}")
+    whole, decimals = (match["whole"] or "0").replace(",", ""), (match["decimals"] or "").rstrip("0")
+    if len(decimals) > 6:
+        raise InvalidRequest("amount_usd", f"has at most six decimals (1 credit is $0.000001), not {text[:40]!r}")
+    return require_credits("amount_usd (in credits)", int(whole) * CREDITS_PER_USD + int(decimals.ljust(6, "0")))
 
 
 def usd_text(credits: int) -> str:
@@ -146,3 +142,14 @@ def format_usd_rounded(credits: int) -> str:
         return format_usd(credits)
     cent_credits = CREDITS_PER_USD // 100
     return format_usd((-1 if credits < 0 else 1) * div_floor(abs(credits), cent_credits) * cent_credits)
+
+
+def format_bps(bps: int) -> str:
+    """Basis points as per cent, exact.
+
+    >>> format_bps(8_000), format_bps(1_250), format_bps(5)
+    ('80 %', '12.5 %', '0.05 %')
+    """
+    whole, hundredths = divmod(bps, 100)
+    decimals = f"{hundredths:02d}".rstrip("0")
+    return f"{whole}.{decimals} %" if decimals else f"{whole} %"

@@ -19,8 +19,8 @@ _PLAN_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 class MarkupTier:
     """One markup tier: for inference costs below `below_credits` (exclusive; None in the last tier).
 
-    Exactly one of `markup_bps` (hundredths of a per cent of the inference cost, rounded down) and `markup_credits` (flat)
-    is set.
+    Exactly one of `markup_bps` (hundredths of a per cent of the inference cost, rounded down) and `markup_credits`
+    (flat) is set.
     """
 
     below_credits: int | None
@@ -67,7 +67,8 @@ def parse_price_plan(text: str, source: str = "price plan") -> PricePlan:
 
     Raises:
         DataFileInvalid: not TOML, an unknown or missing key, bounds that do not rise, a share over 100 %, a negative
-            rate, or a last tier that is missing or bounded. Every problem is listed.
+            rate, or a last tier that is missing or bounded. Every problem is listed; the order of the bounds is judged
+            when every tier can be read.
     """
     try:
         document = tomllib.loads(text)
@@ -75,7 +76,7 @@ def parse_price_plan(text: str, source: str = "price plan") -> PricePlan:
         raise DataFileInvalid(source, [f"is not TOML: {error}"]) from None
     problems = [
         f"has an unknown key {key!r}; known are id, creator_share_bps, tiers"
-        for key in document.keys() - {"id", "creator_share_bps", "tiers"}
+        for key in sorted(document.keys() - {"id", "creator_share_bps", "tiers"})
     ]
     plan_id = document.get("id")
     if not isinstance(plan_id, str) or not _PLAN_ID.fullmatch(plan_id):
@@ -86,11 +87,14 @@ def parse_price_plan(text: str, source: str = "price plan") -> PricePlan:
     rows = document.get("tiers")
     if not isinstance(rows, list) or not rows:
         raise DataFileInvalid(source, [*problems, "needs at least one [[tiers]]"])
-    tiers = tuple(_parse_tier(number, row, problems) for number, row in enumerate(rows, 1))
-    _check_bounds(tiers, problems)
-    if problems:
+    tier_problems: list[str] = []
+    tiers = tuple(_parse_tier(number, row, tier_problems) for number, row in enumerate(rows, 1))
+    if not tier_problems:
+        _check_bounds(tiers, tier_problems)
+    if problems := [*problems, *tier_problems]:
         raise DataFileInvalid(source, problems)
-    assert isinstance(plan_id, str) and isinstance(share_bps, int)
+    assert isinstance(plan_id, str)
+    assert isinstance(share_bps, int)
     return PricePlan(id=plan_id, creator_share_bps=share_bps, tiers=tiers)
 
 
@@ -98,11 +102,15 @@ def load_price_plans(folder: Path) -> dict[str, PricePlan]:
     """Every plan of the folder by its id; a file is named after the plan it holds.
 
     Raises:
-        DataFileInvalid: a file cannot be parsed, or holds a plan with another id than its name says.
+        DataFileInvalid: a file cannot be read or parsed, or holds a plan with another id than its name says.
     """
     plans: dict[str, PricePlan] = {}
     for path in sorted(folder.glob("*.toml")):
-        plan = parse_price_plan(path.read_text(encoding="utf-8"), str(path))
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataFileInvalid(str(path), [f"cannot be read: {error}"]) from None
+        plan = parse_price_plan(text, str(path))
         if plan.id != path.stem:
             raise DataFileInvalid(str(path), [f"holds the plan {plan.id!r}; name the file {plan.id}.toml"])
         plans[plan.id] = plan
@@ -116,17 +124,16 @@ def _is_whole(number: object, maximum: int, *, minimum: int = 0) -> bool:
 def _parse_tier(number: int, row: object, problems: list[str]) -> MarkupTier:
     if not isinstance(row, dict):
         problems.append(f"tier {number} must be a table, not {row!r}")
-        row = {}
-    for key in row.keys() - {"below_credits", "markup_bps", "markup_credits"}:
-        problems.append(
-            f"tier {number} has an unknown key {key!r}; known are below_credits, markup_bps, markup_credits"
-        )
+        return MarkupTier(below_credits=None, markup_bps=None, markup_credits=None)
+    problems.extend(
+        f"tier {number} has an unknown key {key!r}; known are below_credits, markup_bps, markup_credits"
+        for key in sorted(row.keys() - {"below_credits", "markup_bps", "markup_credits"})
+    )
     below_credits, markup_bps, markup_credits = (
         row.get(key) for key in ("below_credits", "markup_bps", "markup_credits")
     )
     if below_credits is not None and not _is_whole(below_credits, MAX_CREDITS, minimum=1):
         problems.append(f"tier {number}: below_credits must be a positive whole number, not {below_credits!r}")
-        below_credits = None
     if (markup_bps is None) == (markup_credits is None):
         problems.append(f"tier {number} needs exactly one of markup_bps and markup_credits")
     elif not _is_whole(markup_bps if markup_credits is None else markup_credits, MAX_CREDITS):

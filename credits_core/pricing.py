@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from credits_core.errors import InvalidRequest
 from credits_core.model_registry import MAX_TOKENS, Model, ModelRegistry, Price
-from credits_core.money import MAX_CREDITS, require_credits, split
+from credits_core.money import MAX_CREDITS, format_bps, require_credits, split
 from credits_core.price_plan import PricePlan
 
 
@@ -78,7 +78,7 @@ class Quote:
         )
         total = Step("Total", "inference cost + creator fee + platform markup", self.total_credits)
         if self.creator_fee_credits:
-            share = f"{self.plan.creator_share_bps / 100:g} %"
+            share = format_bps(self.plan.creator_share_bps)
             return (
                 inference,
                 Step("Creator fee", "set by the creator", self.creator_fee_credits),
@@ -89,7 +89,7 @@ class Quote:
             )
         tier = self.plan.tier_for(self.inference_cost_credits)
         bound = "any higher cost" if tier.below_credits is None else f"cost below {tier.below_credits:,}"
-        rate = "flat" if tier.markup_bps is None else f"{tier.markup_bps / 100:g} %, rounded down"
+        rate = "flat" if tier.markup_bps is None else f"{format_bps(tier.markup_bps)}, rounded down"
         return (
             inference,
             Step("Creator fee", "none", 0),
@@ -114,6 +114,7 @@ def quote(
     Raises:
         InvalidRequest: a missing, negative or fractional count or fee, or a total above 2^53-1 credits.
 
+    >>> from credits_core.model_registry import RunPrice
     >>> from credits_core.price_plan import MarkupTier
     >>> plan = PricePlan("p", 8_000, (MarkupTier(10_000, 2_000, None), MarkupTier(None, None, 500)))
     >>> from datetime import date
