@@ -7,6 +7,7 @@ from typing import Annotated
 
 import psycopg
 import typer
+from alembic.util import CommandError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import Engine
@@ -16,7 +17,7 @@ from credits_core import audit, database, rollup, seed, settings
 from credits_core.errors import CreditsError, DataFileInvalid
 from credits_core.legacy_import import import_legacy
 from credits_core.money import format_credits, format_usd
-from credits_core.trace import read_trace, replay
+from credits_core.trace import plan_replay, replay
 
 _ACTOR = "cli"
 
@@ -35,12 +36,14 @@ def main() -> None:
     try:
         app()
     except DataFileInvalid as refusal:
+        if len(refusal.problems) == 1 and not refusal.problems[0].startswith("line "):  # the file, not rows of it
+            _fail(f"{refusal}; nothing was changed")
         for problem in refusal.problems:
             typer.echo(f"{refusal.path}: {problem}")
         _fail(f"{refusal.path}: {len(refusal.problems)} problem(s), listed above; nothing was changed")
     except CreditsError as refusal:
         _fail(str(refusal))
-    except (SQLAlchemyError, psycopg.Error, database.sqlite_driver().Error) as error:
+    except (SQLAlchemyError, psycopg.Error, database.sqlite_driver().Error, CommandError, OSError) as error:
         _fail(f"the database cannot be used: {str(getattr(error, 'orig', None) or error).splitlines()[0]}")
 
 
@@ -82,19 +85,12 @@ def replay_command(
 ) -> None:
     """Charge one run per row of a trace, at the row's time. Started again, it goes on where it stopped."""
     engine, book = _engine(), settings.load_price_book()
-    rows = len(read_trace(trace, limit=limit))
+    # Everything that can be refused is refused here, so that an error's one line does not stand below a progress bar.
+    charges = plan_replay(engine, trace, user_id=user, model_id=model, book=book, limit=limit)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("Replaying", total=rows)
-        summary = replay(
-            engine,
-            trace,
-            user_id=user,
-            model_id=model,
-            book=book,
-            limit=limit,
-            on_progress=lambda done: progress.advance(task, done),
-        )
+        task = progress.add_task("Replaying", total=len(charges))
+        summary = replay(engine, charges, book=book, on_progress=lambda rows: progress.advance(task, rows))
     rollup.catch_up(engine)
     typer.echo(
         f"{summary.rows:,} rows: {summary.charged_now:,} charged now, {summary.charged_before:,} charged before, "

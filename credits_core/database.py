@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -55,11 +56,11 @@ def create_engine_for(url: str) -> Engine:
     """An engine for `sqlite:///FILE` or `postgresql://…` with every connection set up for the ledger.
 
     Raises:
-        InvalidRequest: the URL cannot be read, or names another database.
+        InvalidRequest: the URL cannot be read, names another database, or a file in a folder that does not exist.
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # a ValueError when the port is no number
         raise InvalidRequest("CREDITS_DATABASE_URL", "must be a URL such as sqlite:///data/credits.db") from None
     backend = parsed.get_backend_name()
     if backend == "postgresql":
@@ -68,8 +69,10 @@ def create_engine_for(url: str) -> Engine:
         raise InvalidRequest(
             "CREDITS_DATABASE_URL", f"must begin with sqlite:/// or postgresql://, not {parsed.drivername}"
         )
-    if parsed.database in (None, "", ":memory:"):
+    if not parsed.database or parsed.database == ":memory:":
         raise InvalidRequest("CREDITS_DATABASE_URL", "must name a file: every connection needs the same database")
+    if not Path(parsed.database).parent.is_dir():
+        raise InvalidRequest("CREDITS_DATABASE_URL", f"names {parsed.database}, whose folder does not exist: make it")
     engine = create_engine(
         parsed.set(drivername="sqlite"), module=sqlite_driver(), connect_args={"timeout": 30}, pool_reset_on_return=None
     )
@@ -83,9 +86,7 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     is_wal_safe = sqlite_driver().sqlite_version_info >= _WAL_IS_SAFE_FROM
     connection.execute(f"PRAGMA journal_mode = {'WAL' if is_wal_safe else 'DELETE'}")
     connection.execute(f"PRAGMA synchronous = {'FULL' if is_wal_safe else 'EXTRA'}")
-    connection.execute(
-        "PRAGMA cache_size = -64000"
-    )  # 64 MB; the default 2 MB does not hold the keys of 100,000 entries
+    connection.execute("PRAGMA cache_size = -64000")  # 64 MB: 2 MB, the default, does not hold 100,000 entries' keys
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA recursive_triggers = ON")
 

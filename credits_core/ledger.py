@@ -9,14 +9,26 @@ SQLAlchemy's transaction: building and compiling them per call costs more than t
 (docs/architecture.md has the figures).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from operator import itemgetter
 from typing import Any, Self
 
-from sqlalchemy import Connection, Dialect, Table, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Table,
+    Text,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.sql.expression import Executable
@@ -155,7 +167,16 @@ def _names(table: Table, *, without: str = "") -> list[str]:
 
 
 def _claim_statement(insert_: _InsertClass) -> Executable:
-    row = insert_(_entries).values({name: bindparam(name) for name in _names(_entries, without="id")})
+    given = {name: bindparam(name, type_=_entries.c[name].type) for name in _names(_entries, without="id")}
+    row = insert_(_entries)
+    if insert_ is postgresql.Insert:
+        # The entry gets its number after the users are locked: the condition cannot be left out of the plan.
+        locks = select(func.count(_LOCK_USER).label("users")).subquery()
+        row = row.from_select(
+            list(given), select(*given.values()).select_from(locks).where(locks.c.users >= literal_column("0"))
+        )
+    else:
+        row = row.values(given)
     return row.on_conflict_do_nothing(index_elements=["idempotency_key"]).returning(_entries.c.id)
 
 
@@ -177,7 +198,12 @@ def _give_statement(insert_: _InsertClass) -> Executable:
     ).returning(_users.c.balance_credits)
 
 
-_CLAIM_KEY = Statement(_names(_entries, without="id"), _claim_statement)
+# PostgreSQL's advisory locks, because a user who is paid for the first time has no row to lock yet. The users come in
+# one order for all, Python's, so that nobody waits in a circle; a server's own order of texts is another one.
+_EACH_USER_ID = func.unnest(bindparam("user_ids", type_=postgresql.ARRAY(Text))).column_valued("user_id")
+_LOCK_USER = func.pg_advisory_xact_lock(func.hashtextextended(_EACH_USER_ID, literal_column("0")))
+_LOCK_USERS = Statement(["user_ids"], lambda _: select(_LOCK_USER))
+_CLAIM_KEY = Statement([*_names(_entries, without="id"), "user_ids"], _claim_statement)
 _TAKE = Statement(["account_id", "taken_credits"], _take_statement)
 _GIVE = Statement(_names(_users), _give_statement)
 _ADD_RUN = Statement(_names(_runs), lambda _: insert(_runs).values({name: bindparam(name) for name in _names(_runs)}))
@@ -194,10 +220,12 @@ def _add_transactions(count: int) -> Statement:
     )
 
 
-def claim_key(connection: Connection, entry: NewEntry) -> int | None:
+def claim_key(connection: Connection, entry: NewEntry, user_ids: Iterable[str]) -> int | None:
     """The new entry's id, or None when an entry with this idempotency key exists already.
 
-    On PostgreSQL it waits for a unit of work that has claimed the same key and not ended yet.
+    On PostgreSQL it waits for the units of work that are changing the balance of one of these users, the users whose
+    balances the entry will change, or have claimed the same key. So a user's balances follow each other in the order of
+    the entries' ids. On SQLite there is one writer at a time.
     """
     row = _CLAIM_KEY.run(
         connection,
@@ -209,6 +237,7 @@ def claim_key(connection: Connection, entry: NewEntry) -> int | None:
             entry.description,
             entry.refunds_entry_id,
             to_microseconds(entry.created_at),
+            sorted(user_ids),
         ),
     ).fetchone()
     return None if row is None else int(row[0])
@@ -219,8 +248,7 @@ def post(
 ) -> tuple[PostedTransaction, ...]:
     """Apply the movements of a claimed entry to the balances and write its transactions, in the movements' order.
 
-    Users that receive get an account when they have none. The balances change in the order of the account ids, so that
-    two units of work never wait for each other in a circle; one user's own movements keep their order.
+    Users that receive get an account when they have none. The users are those for whom the key was claimed.
 
     Raises:
         UnknownUser: a user who gives has no account.
@@ -228,14 +256,12 @@ def post(
         BalanceTooLarge: a user would hold more than 2^53-1 credits.
     """
     created_at_us = to_microseconds(created_at)
-    users = [(m.account_id, position) for position, m in enumerate(movements) if not is_platform(m.account_id)]
-    balances_after = {position: _move(connection, movements[position], created_at_us) for _, position in sorted(users)}
     parameters: list[object] = []
     posted = []
     sum_credits = 0
     for position, movement in enumerate(movements):
         account_id, type_, amount_credits = movement.account_id, movement.type, movement.amount_credits
-        after_credits = balances_after.get(position)
+        after_credits = None if is_platform(account_id) else _move(connection, movement, created_at_us)
         parameters += (entry_id, position, account_id, type_.value, amount_credits, after_credits, created_at_us)
         posted.append(PostedTransaction(account_id, type_, amount_credits, after_credits))
         sum_credits += amount_credits
@@ -298,14 +324,14 @@ def balance_of(connection: Connection, user_id: str) -> int:
     return int(found)
 
 
-def lock_balances(connection: Connection, user_ids: set[str]) -> dict[str, int]:
+def lock_balances(connection: Connection, user_ids: Collection[str]) -> dict[str, int]:
     """The balances in credits of those of the users who have an account, which stay so until this unit of work ends."""
-    rows = connection.execute(
-        select(_users.c.user_id, _users.c.balance_credits)
-        .where(_users.c.user_id.in_(user_ids))
-        .order_by(_users.c.user_id)
-        .with_for_update()
-    )
+    if connection.dialect.name == "postgresql":
+        # The table before the users, as an insert takes them: in the other order this unit of work would queue behind a
+        # rollup that waits for charges that wait for these users, until the server's deadlock timeout of a second.
+        connection.execute(text("LOCK TABLE journal_entries IN ROW EXCLUSIVE MODE"))
+        _LOCK_USERS.run(connection, (sorted(user_ids),))
+    rows = connection.execute(select(_users.c.user_id, _users.c.balance_credits).where(_users.c.user_id.in_(user_ids)))
     return {row.user_id: row.balance_credits for row in rows}
 
 

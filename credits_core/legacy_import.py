@@ -5,6 +5,7 @@ nothing; a file with a bad row imports nothing at all.
 """
 
 import csv
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from credits_core.ledger import Receipt
 from credits_core.money import require_credits, require_id
 
 _COLUMNS = ["user_id", "credits"]
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class ImportSummary:
 
 
 def read_legacy_balances(path: Path) -> dict[str, tuple[int, int]]:
-    """The line number and the credits (0 to 2^53-1) of every user of the file.
+    """The line number and the credits (0 to 2^53-1) of every user of the file. Blank lines are no rows.
 
     Raises:
         DataFileInvalid: the file cannot be read, has another header, or has bad rows; each is named by its line.
@@ -42,8 +44,8 @@ def read_legacy_balances(path: Path) -> dict[str, tuple[int, int]]:
             reader = csv.reader(file)
             header = next(reader, None)
             if header != _COLUMNS:
-                raise DataFileInvalid(str(path), [f"line 1 must be {','.join(_COLUMNS)}, not {header}"])
-            for row in reader:
+                raise DataFileInvalid(str(path), [f"line 1 must be {','.join(_COLUMNS)}, not {_shown(header or [])}"])
+            for row in filter(None, reader):
                 try:
                     user_id, balance_credits = _parse(row)
                 except InvalidRequest as refusal:
@@ -97,9 +99,13 @@ def import_legacy(engine: Engine, path: Path, *, now: datetime, actor: str) -> I
 
 def _parse(row: list[str]) -> tuple[str, int]:
     if len(row) != len(_COLUMNS):
-        raise InvalidRequest("row", f"must be user_id,credits, not {','.join(row)!r}")
+        raise InvalidRequest("row", f"must be {','.join(_COLUMNS)}, not {_shown(row)}")
     user_id, digits = row
     require_id("user_id", user_id)
-    if not digits.isascii() or not digits.isdigit():
-        raise InvalidRequest("credits", f"must be a whole number, 0 or more, not {digits!r}")
+    if not _WHOLE_NUMBER.fullmatch(digits):
+        raise InvalidRequest("credits", f"must be a whole number, 0 or more, not {digits[:40]!r}")
     return user_id, require_credits("credits", int(digits), minimum=0)
+
+
+def _shown(row: list[str]) -> str:
+    return repr(",".join(row)[:80])

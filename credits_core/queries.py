@@ -218,6 +218,7 @@ class TransactionFilter:
     With `headline_only`, each entry shows by its first transaction alone: the one of the user who paid or received.
     """
 
+    entry_id: int | None = None
     account_id: str | None = None
     types: Sequence[TransactionType] = ()
     first_day: date | None = None
@@ -270,6 +271,8 @@ def transactions(
 ) -> list[ListedTransaction]:
     """The newest transactions of the filter, before a given one (exclusive) when a cursor is passed."""
     page = select(CreditTransaction.__table__)
+    if wanted.entry_id is not None:
+        page = page.where(CreditTransaction.entry_id == wanted.entry_id)
     if wanted.account_id is not None:
         page = page.where(CreditTransaction.account_id == wanted.account_id)
     if wanted.types:

@@ -1,4 +1,4 @@
-"""The read side of sums: totals by day, by party and by creator, and the best-earning prompts and flows.
+"""The read side of sums: totals by day and by party, and where users' credits went. Creators' sums are in `earnings`.
 
 Sums come from `daily_totals` plus the entries after its watermark, so they are exact at any moment; keeping the table
 caught up (`rollup.catch_up`) only makes them quick. Amounts are whole credits, days are UTC. Writes nothing.
@@ -6,9 +6,9 @@ caught up (`rollup.catch_up`) only makes them quick. Amounts are whole credits, 
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from itertools import accumulate
 
-from sqlalchemy import ColumnElement, Connection, Select, Subquery, case, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, Subquery, case, func, select, union_all
 
 from credits_core.postings import (
     PLATFORM_INFERENCE,
@@ -22,13 +22,20 @@ from credits_core.tables import (
     CreditTransaction,
     DailyTotal,
     JournalEntry,
-    PromptRun,
     RollupWatermark,
-    UnlockedFlow,
     start_of_day,
 )
 
 _EPOCH_DAY = date(1970, 1, 1)
+
+
+def day_of(day_number: int) -> date:
+    """The UTC day with this number, as `daily_totals` counts them from 1970-01-01.
+
+    >>> day_of(20_454)
+    datetime.date(2026, 1, 1)
+    """
+    return _EPOCH_DAY + timedelta(days=day_number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +64,16 @@ def totals_by_day(connection: Connection, days: DayRange) -> list[DayTotals]:
 
     `platform_credits` is the platform's revenue: markups, its shares of fees, less what it bore in refunds.
     """
-    totals = _totals(connection, days)
+    totals = totals_of(connection, days)
     is_user = func.substr(totals.c.account_id, 1, len(PLATFORM_PREFIX)) != PLATFORM_PREFIX
     rows = connection.execute(
         select(
             totals.c.day,
-            _sum_where(totals, totals.c.account_id == PLATFORM_INFERENCE).label("inference"),
-            _sum_where(totals, is_user & (totals.c.type == TransactionType.CREATOR_PAYMENT.value)).label("creators"),
-            _sum_where(totals, totals.c.account_id == PLATFORM_REVENUE).label("platform"),
-            _sum_where(totals, is_user & totals.c.type.in_(_ADDING_TYPES)).label("issued"),
-            _sum_where(totals, is_user).label("circulation"),
+            sum_where(totals, totals.c.account_id == PLATFORM_INFERENCE).label("inference"),
+            sum_where(totals, is_user & (totals.c.type == TransactionType.CREATOR_PAYMENT.value)).label("creators"),
+            sum_where(totals, totals.c.account_id == PLATFORM_REVENUE).label("platform"),
+            (-sum_where(totals, ~is_user & totals.c.type.in_(_ADDING_TYPES))).label("issued"),
+            sum_where(totals, is_user).label("circulation"),
             func.sum(
                 case((totals.c.type == TransactionType.PROMPT_RUN.value, totals.c.transaction_count), else_=0)
             ).label("runs"),
@@ -76,7 +83,7 @@ def totals_by_day(connection: Connection, days: DayRange) -> list[DayTotals]:
     )
     return [
         DayTotals(
-            _EPOCH_DAY + timedelta(days=int(row.day)),
+            day_of(int(row.day)),
             int(row.inference),
             int(row.creators),
             int(row.platform),
@@ -86,6 +93,63 @@ def totals_by_day(connection: Connection, days: DayRange) -> list[DayTotals]:
         )
         for row in rows
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What happened in a range of days: its days that have entries, and their sums in credits.
+
+    `circulation_by_day_credits` is what all users together held at the end of each of the days, by the clock, and
+    `circulation_credits` at the end of the last.
+    """
+
+    days: tuple[DayTotals, ...]
+    circulation_by_day_credits: tuple[int, ...]
+    circulation_credits: int
+    platform_credits: int
+    creators_credits: int
+    runs: int
+
+
+def overview(connection: Connection, days: DayRange) -> Overview:
+    """The sums of `totals_by_day` over these days, and what was in circulation, which began before them."""
+    up_to_last = totals_by_day(connection, DayRange(None, days.last))
+    circulation = accumulate(day.circulation_change_credits for day in up_to_last)
+    shown = [
+        (day, credits)
+        for day, credits in zip(up_to_last, circulation, strict=True)
+        if days.first is None or day.day >= days.first
+    ]
+    return Overview(
+        days=tuple(day for day, _ in shown),
+        circulation_by_day_credits=tuple(credits for _, credits in shown),
+        circulation_credits=sum(day.circulation_change_credits for day in up_to_last),
+        platform_credits=sum(day.platform_credits for day, _ in shown),
+        creators_credits=sum(day.creators_credits for day, _ in shown),
+        runs=sum(day.runs for day, _ in shown),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFlow:
+    """What one account received and gave in all, in credits; both are counted as positive numbers."""
+
+    received_credits: int
+    given_credits: int
+    transactions: int
+
+
+def account_flow(connection: Connection, account_id: str) -> AccountFlow:
+    """The sums of an account's transactions by their sign; for a user the balance is received less given."""
+    amount = CreditTransaction.amount_credits
+    received, given, count = connection.execute(
+        select(
+            func.coalesce(func.sum(case((amount > 0, amount), else_=0)), 0),
+            func.coalesce(func.sum(case((amount < 0, -amount), else_=0)), 0),
+            func.count(),
+        ).where(CreditTransaction.account_id == account_id)
+    ).one()
+    return AccountFlow(int(received), int(given), int(count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +176,20 @@ class Spending:
         """Paid for flow unlocks."""
         return self.unlocks_creators_credits + self.unlocks_platform_credits
 
+    @property
+    def creators_credits(self) -> int:
+        """What creators received."""
+        return self.runs_creators_credits + self.unlocks_creators_credits
+
+    @property
+    def platform_credits(self) -> int:
+        """What the platform received: markups and its parts of fees."""
+        return self.runs_platform_credits + self.unlocks_platform_credits
+
 
 def spending(connection: Connection, days: DayRange) -> Spending:
     """How the credits that users paid in these days were split between inference, creators and platform."""
-    totals = _totals(connection, days)
+    totals = totals_of(connection, days)
     rows = connection.execute(
         select(totals.c.entry_type, totals.c.type, func.sum(totals.c.amount_credits)).group_by(
             totals.c.entry_type, totals.c.type
@@ -139,131 +213,16 @@ def spending(connection: Connection, days: DayRange) -> Spending:
 
 def _refund_losses(connection: Connection, totals: Subquery) -> int:
     borne = (totals.c.account_id == PLATFORM_REVENUE) & (totals.c.type == TransactionType.REFUND.value)
-    return int(connection.execute(select(_sum_where(totals, borne))).scalar_one())
-
-
-@dataclass(frozen=True, slots=True)
-class CreatorDay:
-    """What one creator earned on one UTC day, in credits, less what refunds took back that day."""
-
-    day: date
-    creator_id: str
-    earned_credits: int
-
-
-def creator_earnings_by_day(connection: Connection, days: DayRange) -> list[CreatorDay]:
-    """Creators' earnings, a row for every creator and day with any, by day and creator."""
-    totals = _totals(connection, days, TransactionType.CREATOR_PAYMENT)
-    rows = connection.execute(
-        select(totals.c.day, totals.c.account_id, func.sum(totals.c.amount_credits))
-        .group_by(totals.c.day, totals.c.account_id)
-        .order_by(totals.c.day, totals.c.account_id)
-    )
-    return [CreatorDay(_EPOCH_DAY + timedelta(days=int(day)), creator, int(earned)) for day, creator, earned in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class CreatorTotals:
-    """One creator's earnings, in credits, net of refunds, with the platform's part of the same fees before refunds."""
-
-    creator_id: str
-    runs_credits: int
-    unlocks_credits: int
-    taken_back_credits: int
-    runs: int
-    unlocks: int
-
-    @property
-    def earned_credits(self) -> int:
-        """From runs and unlocks, less what refunds took back."""
-        return self.runs_credits + self.unlocks_credits - self.taken_back_credits
-
-
-def creator_totals(connection: Connection, days: DayRange) -> list[CreatorTotals]:
-    """Every creator with earnings in these days, the highest first."""
-    totals = _totals(connection, days, TransactionType.CREATOR_PAYMENT)
-    kinds = {kind: totals.c.entry_type == kind.value for kind in EntryType}
-    count = {kind: func.sum(case((is_kind, totals.c.transaction_count), else_=0)) for kind, is_kind in kinds.items()}
-    rows = connection.execute(
-        select(
-            totals.c.account_id,
-            _sum_where(totals, kinds[EntryType.PROMPT_RUN]),
-            _sum_where(totals, kinds[EntryType.FLOW_UNLOCK]),
-            _sum_where(totals, kinds[EntryType.REFUND]),
-            count[EntryType.PROMPT_RUN],
-            count[EntryType.FLOW_UNLOCK],
-        ).group_by(totals.c.account_id)
-    )
-    found = [
-        CreatorTotals(creator, int(runs), int(unlocks), -int(back), int(run_count), int(unlock_count))
-        for creator, runs, unlocks, back, run_count, unlock_count in rows
-    ]
-    return sorted(found, key=lambda row: (-row.earned_credits, row.creator_id))
-
-
-@dataclass(frozen=True, slots=True)
-class WorkTotals:
-    """What one prompt or flow brought in, in credits, without refunded runs and unlocks."""
-
-    work_id: str
-    creator_id: str
-    uses: int
-    fees_credits: int
-    creator_share_credits: int
-
-
-def top_prompts(
-    connection: Connection, days: DayRange, *, creator_id: str | None = None, limit: int = 10
-) -> list[WorkTotals]:
-    """The prompts with the highest creator fees in these days, of one creator or of all."""
-    refunded = select(JournalEntry.refunds_entry_id).where(JournalEntry.refunds_entry_id.is_not(None))
-    statement = (
-        select(
-            PromptRun.prompt_id,
-            PromptRun.creator_id,
-            func.count(),
-            func.sum(PromptRun.creator_fee_credits).label("fees"),
-            func.sum(PromptRun.creator_share_credits),
-        )
-        .where(PromptRun.creator_id.is_not(None), PromptRun.entry_id.not_in(refunded))
-        .group_by(PromptRun.prompt_id, PromptRun.creator_id)
-        .order_by(func.sum(PromptRun.creator_fee_credits).desc(), PromptRun.prompt_id)
-        .limit(limit)
-    )
-    if creator_id is not None:
-        statement = statement.where(PromptRun.creator_id == creator_id)
-    return _work_totals(connection, _within(statement, PromptRun, days))
-
-
-def top_flows(
-    connection: Connection, days: DayRange, *, creator_id: str | None = None, limit: int = 10
-) -> list[WorkTotals]:
-    """The flows with the highest unlock fees in these days, of one creator or of all."""
-    statement = (
-        select(
-            UnlockedFlow.flow_id,
-            UnlockedFlow.creator_id,
-            func.count(),
-            func.sum(UnlockedFlow.unlock_fee_credits).label("fees"),
-            func.sum(UnlockedFlow.creator_share_credits),
-        )
-        .where(UnlockedFlow.refunded_by_entry_id.is_(None))
-        .group_by(UnlockedFlow.flow_id, UnlockedFlow.creator_id)
-        .order_by(func.sum(UnlockedFlow.unlock_fee_credits).desc(), UnlockedFlow.flow_id)
-        .limit(limit)
-    )
-    if creator_id is not None:
-        statement = statement.where(UnlockedFlow.creator_id == creator_id)
-    return _work_totals(connection, _within(statement, UnlockedFlow, days))
+    return int(connection.execute(select(sum_where(totals, borne))).scalar_one())
 
 
 def entry_days(connection: Connection) -> DayRange:
     """The UTC days of the earliest and the latest entry by the clock; both None in an empty ledger."""
-    totals = _totals(connection, DayRange())
+    totals = totals_of(connection, DayRange())
     first, last = connection.execute(select(func.min(totals.c.day), func.max(totals.c.day))).one()
     if first is None:
         return DayRange()
-    return DayRange(_EPOCH_DAY + timedelta(days=int(first)), _EPOCH_DAY + timedelta(days=int(last)))
+    return DayRange(day_of(int(first)), day_of(int(last)))
 
 
 def entries_after_rollup(connection: Connection) -> int:
@@ -279,12 +238,13 @@ _ADDING_TYPES = [
 ]
 
 
-def _sum_where(totals: Subquery, condition: ColumnElement[bool]) -> ColumnElement[int]:
+def sum_where(totals: Subquery, condition: ColumnElement[bool]) -> ColumnElement[int]:
+    """The credits of those rows of `totals_of` that meet the condition, as a column; 0 without any."""
     return func.coalesce(func.sum(case((condition, totals.c.amount_credits), else_=0)), 0)
 
 
-def _totals(connection: Connection, days: DayRange, type_: TransactionType | None = None) -> Subquery:
-    # The daily totals and, in the same shape, what has been posted after their watermark.
+def totals_of(connection: Connection, days: DayRange, type_: TransactionType | None = None) -> Subquery:
+    """The daily totals of these days and, in the same shape, what has been posted after their watermark."""
     watermark = connection.execute(select(RollupWatermark.entry_id)).scalar_one()
     day = (CreditTransaction.created_at_us // MICROSECONDS_PER_DAY).label("day")
     kept = select(
@@ -317,20 +277,3 @@ def _totals(connection: Connection, days: DayRange, type_: TransactionType | Non
         kept = kept.where(DailyTotal.day <= (days.last - _EPOCH_DAY).days)
         live = live.where(CreditTransaction.created_at_us < start_of_day(days.last + timedelta(days=1)))
     return union_all(kept, live).subquery()
-
-
-def _within(
-    statement: Select[*tuple[Any, ...]], table: type[PromptRun] | type[UnlockedFlow], days: DayRange
-) -> Select[*tuple[Any, ...]]:
-    if days.first is not None:
-        statement = statement.where(table.created_at_us >= start_of_day(days.first))
-    if days.last is not None:
-        statement = statement.where(table.created_at_us < start_of_day(days.last + timedelta(days=1)))
-    return statement
-
-
-def _work_totals(connection: Connection, statement: Select[*tuple[Any, ...]]) -> list[WorkTotals]:
-    return [
-        WorkTotals(work_id, str(creator_id), int(uses), int(fees), int(share))
-        for work_id, creator_id, uses, fees, share in connection.execute(statement)
-    ]

@@ -5,6 +5,7 @@ work, so it is either there or not.
 """
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
-from credits_core import database, queries, rollup, services
+from credits_core import database, ledger, queries, rollup, services
 from credits_core.errors import CreditsError, DataFileInvalid, InsufficientCredits, InvalidRequest
 from credits_core.ledger import Receipt
 from credits_core.postings import CreditSource
@@ -101,7 +102,7 @@ def load_demo_world(path: Path = DEMO_FILE) -> DemoWorld:
     """
     try:
         document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        return DemoWorld(
+        world = DemoWorld(
             seed=document["seed"],
             first_day=document["first_day"],
             days=document["days"],
@@ -116,8 +117,26 @@ def load_demo_world(path: Path = DEMO_FILE) -> DemoWorld:
             adjustments=tuple(SupportCase(**row) for row in document["adjustments"]),
             refunds=tuple(SupportCase(**row) for row in document["refunds"]),
         )
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        problems = list(_problems(world))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise DataFileInvalid(str(path), [f"cannot be read as the demo world: {error!r}"]) from None
+    if problems:
+        raise DataFileInvalid(str(path), problems)
+    return world
+
+
+def _problems(world: DemoWorld) -> Iterator[str]:
+    creators, people = {creator.id for creator in world.creators}, {person.id for person in world.people}
+    for person in world.people:
+        if not 1 <= person.joined_on_day <= world.days:
+            yield f"{person.id} joins on day {person.joined_on_day}, not on one of the {world.days} days"
+    works: tuple[DemoPrompt | DemoFlow, ...] = (*world.prompts, *world.flows)
+    for work in works:
+        if work.creator_id not in creators:
+            yield f"{work.id} is by {work.creator_id}, who is not among the creators"
+    for case in (*world.adjustments, *world.refunds):
+        if case.user_id not in people:
+            yield f"support does something for {case.user_id}, who is not among the people"
 
 
 def is_empty(connection: Connection) -> bool:
@@ -131,6 +150,7 @@ def build_once(connection: Connection, world: DemoWorld, book: PriceBook) -> str
     Raises:
         InvalidRequest: the ledger holds other entries; the demo is not mixed with them.
     """
+    _wait_for_other_builders(connection, world)
     if queries.entry_by_key(connection, _grant_key(world.people[0])) is not None:
         return "The demo world is there already; nothing was changed."
     if not is_empty(connection):
@@ -140,8 +160,15 @@ def build_once(connection: Connection, world: DemoWorld, book: PriceBook) -> str
 
 
 def build(connection: Connection, world: DemoWorld, book: PriceBook) -> None:
-    """Build the demo world in an empty ledger, in the caller's unit of work."""
+    """Build the demo world in an empty ledger, in the caller's unit of work.
+
+    Raises:
+        DataFileInvalid: a prompt names an unknown workload, or there is nothing to refund on a refund's day.
+    """
     workloads = load_workloads(WORKLOADS_FILE)
+    unknown = {prompt.workload for prompt in world.prompts if prompt.workload} - workloads.keys()
+    if unknown:
+        raise DataFileInvalid(str(DEMO_FILE), [f"prompts: there is no workload {name}" for name in sorted(unknown)])
     random = Random(world.seed)  # noqa: S311 - a simulation, not a secret
     unlocks = _draw_unlocks(world, random)
     for day in range(1, world.days + 1):
@@ -170,8 +197,15 @@ def prepare(engine: Engine, book: PriceBook, *, demo: bool) -> None:
 
 
 def _build_if_empty(connection: Connection, world: DemoWorld, book: PriceBook) -> None:
+    _wait_for_other_builders(connection, world)
     if is_empty(connection):
         build(connection, world, book)
+
+
+def _wait_for_other_builders(connection: Connection, world: DemoWorld) -> None:
+    # On PostgreSQL two processes that start at once would both find the ledger empty, and the second would build over
+    # the first. Whoever comes second waits here until the first world is there.
+    ledger.lock_balances(connection, {world.people[0].id})
 
 
 def _grant_key(person: DemoUser) -> str:

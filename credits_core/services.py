@@ -105,7 +105,7 @@ def charge_prompt(
     """
     _check_charge(request)
     entry = _new_entry(EntryType.PROMPT_RUN, _CHARGE_FIELDS(request), key=key, now=now, actor=actor)
-    entry_id = ledger.claim_key(connection, entry)
+    entry_id = ledger.claim_key(connection, entry, {request.user_id, request.creator_id or request.user_id})
     if entry_id is None:
         return _replay(connection, entry, book)
     priced = _price(request, book)
@@ -205,16 +205,18 @@ def unlock_flow(
         require_id(field, getattr(request, field))
     fee_credits = require_credits("unlock_fee_credits", request.unlock_fee_credits)
     entry = _new_entry(EntryType.FLOW_UNLOCK, _UNLOCK_FIELDS(request), key=key, now=now, actor=actor)
+    users = {request.user_id, request.creator_id}
+    # Two unlocks of the same user wait for each other here, so that the second one sees the first.
+    balances = ledger.lock_balances(connection, users)
     if queries.entry_by_key(connection, key) is not None:
         return Unlock(FlowAccess.PAID_NOW, _replay(connection, entry, book))
-    # Locking the payer's row makes two unlocks of the same user wait for each other, so the second one sees the first.
-    if request.user_id not in ledger.lock_balances(connection, {request.user_id, request.creator_id}):
+    if request.user_id not in balances:
         raise UnknownUser(request.user_id)
     if request.user_id == request.creator_id:
         return Unlock(FlowAccess.OWN_FLOW, None)
     if queries.unlock_in_force(connection, request.user_id, request.flow_id) is not None:
         return Unlock(FlowAccess.UNLOCKED_BEFORE, None)
-    entry_id = ledger.claim_key(connection, entry)
+    entry_id = ledger.claim_key(connection, entry, users)
     if entry_id is None:
         return Unlock(FlowAccess.PAID_NOW, _replay(connection, entry, book))
     creator_share_credits, platform_share_credits = split(fee_credits, book.plan.creator_share_bps)
@@ -251,6 +253,7 @@ def refund(
         NotRefundable: the entry is itself a refund.
         AlreadyRefunded: the entry was refunded before.
         InsufficientCredits: credits that were added have been spent since.
+        BalanceTooLarge: the user would hold more than 2^53-1 credits.
         IdempotencyKeyReused: the key belongs to another request.
     """
     reason = _require_text("reason", reason)
@@ -263,12 +266,15 @@ def refund(
     if original.type is EntryType.REFUND:
         raise NotRefundable(entry_id)
     recorded = [Movement(posted.account_id, posted.type, posted.amount_credits) for posted in original.transactions]
-    # Two refunds of one entry lock the same users' rows, so the second one sees the first.
-    balances = ledger.lock_balances(connection, {m.account_id for m in recorded if not is_platform(m.account_id)})
+    users = {movement.account_id for movement in recorded if not is_platform(movement.account_id)}
+    # Two refunds of one entry wait for each other here, so that the second one sees the first.
+    balances = ledger.lock_balances(connection, users)
     refunded_by = queries.refund_of(connection, entry_id)
     if refunded_by is not None:
+        if queries.entry_by_key(connection, key) is not None:  # this very request, carried out while it waited
+            return _replay(connection, entry, book)
         raise AlreadyRefunded(entry_id, refunded_by)
-    refund_id = ledger.claim_key(connection, entry)
+    refund_id = ledger.claim_key(connection, entry, users)
     if refund_id is None:
         return _replay(connection, entry, book)
     posted = ledger.post(connection, refund_id, now, postings.for_refund(recorded, balances))
@@ -339,12 +345,13 @@ def _add_credits(
 ) -> Receipt:
     require_id("user_id", user_id)
     require_credits("amount_credits", amount_credits)
-    if source is not CreditSource.PURCHASE or reason.strip():
+    reason = reason.strip()
+    if source is not CreditSource.PURCHASE or reason:
         reason = _require_text("reason", reason)
     entry_type, movements = postings.for_added_credits(source, user_id, amount_credits)
     asked = (user_id, amount_credits, source.value, reason)
     entry = _new_entry(entry_type, asked, key=key, now=now, actor=actor, description=reason or None)
-    entry_id = ledger.claim_key(connection, entry)
+    entry_id = ledger.claim_key(connection, entry, {user_id})
     if entry_id is None:
         return _replay(connection, entry, None)
     return _receipt(entry_id, entry, ledger.post(connection, entry_id, now, movements), None)

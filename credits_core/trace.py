@@ -1,35 +1,40 @@
 """Replays a trace of real requests as charges: one run per row, at the row's time, resumable.
 
 A trace is a CSV file with the columns TIMESTAMP, ContextTokens and GeneratedTokens. The key of a row's charge names the
-file's content, the row, the user and the model, so that starting again goes on where it stopped and charges nothing
-twice.
+file's content, the user, the model and the row's line, so that starting again goes on where it stopped and charges
+nothing twice.
 """
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from credits_core import database, queries, services
-from credits_core.errors import CreditsError, DataFileInvalid, InsufficientCredits
+from credits_core.errors import DataFileInvalid, InsufficientCredits, InvalidRequest
 from credits_core.ledger import Receipt
+from credits_core.model_registry import MAX_TOKENS
 from credits_core.pricing import ChargeRequest, PriceBook
 from credits_core.services import Charge
 
 _COLUMNS = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"]
+_COUNT = re.compile(r"[0-9]{1,10}")
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _BATCH = 100
+_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
 class TraceRow:
-    """One request of a trace; `number` counts from 1."""
+    """One request of a trace, from the given line of the file."""
 
-    number: int
+    line: int
     at: datetime
     input_tokens: int
     output_tokens: int
@@ -47,69 +52,88 @@ class ReplaySummary:
 
 
 def read_trace(path: Path, *, limit: int | None = None) -> list[TraceRow]:
-    """The rows of a trace file in order, at most `limit`. Times without a zone are UTC.
+    """The rows of a trace file in order, at most `limit`. Times without a zone are UTC; blank lines are no rows.
 
     Raises:
-        DataFileInvalid: the file cannot be read, has other columns, no rows, or rows that cannot be used; each is named
-            by its line.
+        DataFileInvalid: the file cannot be read, has other columns, no rows, or rows that cannot be used; the first ten
+            of them are named by their line.
     """
+    rows: list[TraceRow] = []
+    problems: list[str] = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
             header = next(reader, None)
             if header != _COLUMNS:
-                raise DataFileInvalid(str(path), [f"must begin with the line {','.join(_COLUMNS)}, not {header}"])
-            problems: list[str] = []
-            rows = [row for row in _parse(islice(reader, limit), problems) if row is not None]
+                raise DataFileInvalid(str(path), [f"line 1 must be {','.join(_COLUMNS)}, not {_shown(header or [])}"])
+            for fields in reader:
+                if len(rows) + len(problems) == limit:
+                    break
+                if not fields:
+                    continue
+                try:
+                    rows.append(_parse(reader.line_num, fields))
+                except ValueError as error:
+                    problems.append(f"line {reader.line_num}: {error}")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataFileInvalid(str(path), [f"cannot be read: {error}"]) from None
-    if problems:
-        shown = problems[:10] + ([f"and {len(problems) - 10} more"] if len(problems) > 10 else [])
-        raise DataFileInvalid(str(path), shown)
+    _refuse_any(path, problems)
     if not rows:
         raise DataFileInvalid(str(path), ["has no rows to charge"])
     return rows
 
 
+def plan_replay(
+    engine: Engine, path: Path, *, user_id: str, model_id: str, book: PriceBook, limit: int | None = None
+) -> list[Charge]:
+    """One charge of the user for a run of the model per row of the trace. Charges nothing yet.
+
+    Raises:
+        DataFileInvalid: as `read_trace`, or the model cannot price a row.
+        UnknownUser, UnknownModel: the user has no account, or the model is not in the registry.
+    """
+    rows = read_trace(path, limit=limit)
+    book.models[model_id]  # an unknown model is refused before a row is looked at
+    with database.read(engine) as connection:
+        queries.user(connection, user_id)
+    # Hashed together, because a key has no room for a user's and a model's longest ids beside the file's hash.
+    file_hash = hashlib.sha256(path.read_bytes()).hexdigest()
+    replay_hash = hashlib.sha256(f"{file_hash}:{user_id}:{model_id}".encode()).hexdigest()[:32]
+    charges, problems = [], []
+    for row in rows:
+        request = ChargeRequest(
+            user_id,
+            f"trace-{file_hash[:8]}",
+            model_id,
+            input_tokens=row.input_tokens,
+            output_tokens=row.output_tokens,
+        )
+        try:
+            services.quote_prompt(request, book)
+        except InvalidRequest as refusal:
+            problems.append(f"line {row.line}: {refusal}")
+        charges.append(Charge(request, key=f"replay:{replay_hash}:{row.line}", now=row.at))
+    _refuse_any(path, problems)
+    return charges
+
+
 def replay(
     engine: Engine,
-    path: Path,
+    charges: Sequence[Charge],
     *,
-    user_id: str,
-    model_id: str,
     book: PriceBook,
-    limit: int | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> ReplaySummary:
-    """Charge the user one run of the model per row of the trace, a hundred rows in one unit of work.
+    """Carry out the charges of `plan_replay`, a hundred in one unit of work.
 
     Rows that the user cannot pay for are counted as refused and charged nothing; they are tried again next time.
     `on_progress` is called after each unit of work with the number of rows it took.
-
-    Raises:
-        DataFileInvalid: as `read_trace`.
-        UnknownUser, UnknownModel, InvalidRequest: the user has no account, or the model is not in the registry.
     """
-    rows = read_trace(path, limit=limit)
-    book.models[model_id]  # an unknown model is refused before anything is charged
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    with database.read(engine) as connection:
-        queries.user(connection, user_id)
-    prompt_id = f"trace-{digest[:8]}"
     charged_now = charged_before = refused = total_credits = 0
-    for first in range(0, len(rows), _BATCH):
-        batch = rows[first : first + _BATCH]
-        charges = [
-            Charge(
-                ChargeRequest(
-                    user_id, prompt_id, model_id, input_tokens=row.input_tokens, output_tokens=row.output_tokens
-                ),
-                key=f"replay:{digest}:{row.number}:{user_id}:{model_id}",
-                now=row.at,
-            )
-            for row in batch
-        ]
-        for outcome in _charge(engine, charges, book):
+    for first in range(0, len(charges), _BATCH):
+        batch = charges[first : first + _BATCH]
+        charge_batch = partial(services.charge_prompts, charges=batch, book=book, actor="replay")
+        for outcome in database.write(engine, charge_batch):
             if isinstance(outcome, Receipt):
                 charged_before += outcome.replayed
                 charged_now += not outcome.replayed
@@ -119,26 +143,34 @@ def replay(
             else:
                 raise outcome
         on_progress(len(batch))
-    return ReplaySummary(len(rows), charged_now, charged_before, refused, total_credits)
+    return ReplaySummary(len(charges), charged_now, charged_before, refused, total_credits)
 
 
-def _charge(engine: Engine, charges: list[Charge], book: PriceBook) -> list[Receipt | CreditsError]:
-    return database.write(
-        engine, lambda connection: services.charge_prompts(connection, charges, book=book, actor="replay")
-    )
+def _parse(line: int, fields: list[str]) -> TraceRow:
+    if len(fields) != len(_COLUMNS):
+        raise ValueError(f"must be {','.join(_COLUMNS)}, not {_shown(fields)}")
+    timestamp, context, generated = fields
+    try:
+        at = datetime.fromisoformat(timestamp)
+    except ValueError:
+        raise ValueError(f"TIMESTAMP must be such as 2023-11-16 18:15:46.68, not {timestamp[:40]!r}") from None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    if at < _EARLIEST:
+        raise ValueError(f"TIMESTAMP must be 1970 or later, not {timestamp[:40]!r}")
+    return TraceRow(line, at, _count("ContextTokens", context), _count("GeneratedTokens", generated))
 
 
-def _parse(rows: Iterator[list[str]], problems: list[str]) -> Iterator[TraceRow | None]:
-    for number, row in enumerate(rows, 1):
-        try:
-            timestamp, context, generated = row
-            at = datetime.fromisoformat(timestamp)
-            yield TraceRow(number, at if at.tzinfo else at.replace(tzinfo=UTC), _count(context), _count(generated))
-        except ValueError as error:
-            problems.append(f"line {number + 1} is not TIMESTAMP,ContextTokens,GeneratedTokens: {error}")
+def _count(column: str, digits: str) -> int:
+    if not _COUNT.fullmatch(digits) or int(digits) > MAX_TOKENS:
+        raise ValueError(f"{column} must be a whole number from 0 to {MAX_TOKENS:,}, not {digits[:40]!r}")
+    return int(digits)
 
 
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise ValueError(f"{text!r} is not a number of tokens")
-    return int(text)
+def _shown(fields: Iterable[str]) -> str:
+    return repr(",".join(fields)[:80])
+
+
+def _refuse_any(path: Path, problems: list[str]) -> None:
+    if problems:
+        more = [f"and {len(problems) - _SHOWN:,} more lines"] if len(problems) > _SHOWN else []
+        raise DataFileInvalid(str(path), problems[:_SHOWN] + more)

@@ -65,10 +65,10 @@ def load_workloads(path: Path) -> dict[str, Workload]:
             )
             for row in rows
         ]
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        for workload in workloads:
+            for quantiles in (workload.input_tokens, workload.output_tokens):
+                if not 1 <= quantiles.p50 <= quantiles.p95 <= quantiles.max:
+                    raise DataFileInvalid(str(path), [f"{workload.id}: quantiles must rise from 1, not {quantiles}"])
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise DataFileInvalid(str(path), [f"cannot be read as workloads: {error!r}"]) from None
-    for workload in workloads:
-        for quantiles in (workload.input_tokens, workload.output_tokens):
-            if not 1 <= quantiles.p50 <= quantiles.p95 <= quantiles.max:
-                raise DataFileInvalid(str(path), [f"{workload.id}: quantiles must rise from 1, not {quantiles}"])
     return {workload.id: workload for workload in workloads}

@@ -27,7 +27,7 @@ _SETTINGS = (
 
 
 def find_binaries() -> Path | None:
-    """The folder of the newest `postgres` and `initdb` of this machine: Debian keeps them off the PATH. None without."""
+    """The folder with the newest `postgres` and `initdb` of this machine, or None. Debian keeps them off the PATH."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: folder.parent.name.zfill(3))
     if pg_config := shutil.which("pg_config"):
         asked = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=False)
@@ -72,9 +72,10 @@ def _create_cluster(binaries: Path, folder: Path, user: str | None) -> None:
     # Text sorts as in a dictionary (ada, Ben), as on most servers, and not by code point (Ben, ada), as in Python:
     # code that takes the two orders for one must fail here.
     order = ("--locale-provider=icu", "--icu-locale=en-US") if major >= _DICTIONARY_ORDER_FROM else ()
+    access = ("--username=postgres", "--auth=trust")
+    text_settings = ("--encoding=UTF8", "--locale=C", *order)
     subprocess.run(
-        [binaries / "initdb", f"--pgdata={folder / 'cluster'}", "--username=postgres", "--auth=trust"]
-        + ["--encoding=UTF8", "--locale=C", *order, "--no-sync", "--no-instructions"],
+        [binaries / "initdb", f"--pgdata={folder / 'cluster'}", "--no-sync", *access, *text_settings],
         user=user,
         cwd=folder,
         check=True,
@@ -83,13 +84,13 @@ def _create_cluster(binaries: Path, folder: Path, user: str | None) -> None:
 
 
 def _start(binaries: Path, folder: Path, user: str | None) -> tuple["subprocess.Popen[bytes]", int]:
+    settings = [f"--{setting}" for setting in (*_SETTINGS, f"unix_socket_directories={folder}")]
     problem = ""
     for _ in range(3):  # another process may take the free port before the server does
         port = _free_port()
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(
-                [binaries / "postgres", "-D", folder / "cluster", "-p", str(port)]
-                + [argument for setting in (*_SETTINGS, f"unix_socket_directories={folder}") for argument in ("-c", setting)],
+                [binaries / "postgres", "-D", folder / "cluster", "-p", str(port), *settings],
                 user=user,
                 cwd=folder,
                 stdout=log,

@@ -60,6 +60,8 @@ HAIKU = ChargeRequest("ada", "summarise", "claude-3-haiku")
 """A run of 300 credits: 250 inference + 20 % markup of 50."""
 HAIKU_WITH_FEE = ChargeRequest("ada", "summarise", "claude-3-haiku", "ben", 1_001)
 """A run of 1,251 credits: 250 inference + 1,001 fee, of which 800 are the creator's and 201 the platform's."""
+TOKENS = ChargeRequest("ada", "summarise", "openai/gpt-4o", input_tokens=1_021, output_tokens=129)
+"""A run of 4,611 credits: 1,021 × 2.5 + 129 × 10 = 3,842.5, so 3,843 inference; 20 % of it is 768.6, so 768."""
 UNLOCK = UnlockRequest("ada", "report-flow", "ben", 1_001)
 """An unlock of 1,001 credits, of which 800 are the creator's and 201 the platform's."""
 

@@ -1,49 +1,181 @@
-"""Plotly figures. One quantity has one colour everywhere: users, inference, creators, platform."""
+"""Plotly figures. One quantity has one colour everywhere: users, inference, creators, platform.
 
-from collections.abc import Sequence
-from datetime import date, datetime
+Credits are drawn as they are; every hover text has their exact dollar value beside them.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
 
 import plotly.graph_objects as go
+import streamlit as st
+
+from credits_core.earnings import CreatorDay, FeeSplit
+from credits_core.money import format_credits, format_usd, format_usd_rounded
+from credits_core.queries import BalancePoint
+from credits_core.reports import Spending
 
 USER, INFERENCE, CREATOR, PLATFORM = "#3B82F6", "#94A3B8", "#10B981", "#8B5CF6"
-_HOVER = "%{x|%d %b %Y}<br>%{y:,} credits<extra>%{fullData.name}</extra>"
+CREATOR_SHADES = ("#065F46", "#059669", "#10B981", "#34D399", "#6EE7B7", "#A7F3D0")
+MOST_CREATORS = len(CREATOR_SHADES) - 1
+"""One creator beside another, from dark to light; the last one is for all who have no shade of their own."""
+_TEXT = {"light": "#1B1D2A", "dark": "#E8E9F2"}
+_HOVER = "%{y:,} credits (%{customdata})"
+_DAYS_WITHOUT_GAPS = 3
+
+
+def draw(figure: go.Figure, *, alt: str) -> None:
+    """Show a figure over the whole width, in the colours of the light or dark theme."""
+    st.plotly_chart(figure, width="stretch", theme="streamlit", config={"displayModeBar": False}, alt=alt)
+
+
+def stacked_days(
+    days: Sequence[date], parts: Mapping[str, tuple[str, Sequence[int]]], *, height: int = 320
+) -> go.Figure:
+    """Stacked bars per day; `parts` maps a name to its colour and its credits per day.
+
+    Days with long gaps between them stand side by side, because bars on years of empty axis would be too thin to see.
+    """
+    figure = go.Figure(
+        [
+            go.Bar(
+                name=name,
+                x=list(days),
+                y=list(credits),
+                customdata=[format_usd(amount) for amount in credits],
+                marker_color=colour,
+                hovertemplate=_HOVER,
+            )
+            for name, (colour, credits) in parts.items()
+        ]
+    )
+    figure.update_layout(barmode="relative", bargap=0.25, hovermode="x unified")
+    figure.update_yaxes(title="credits", separatethousands=True, rangemode="tozero")
+    if days and (days[-1] - days[0]).days > _DAYS_WITHOUT_GAPS * len(days):
+        figure.update_xaxes(type="category")
+    return _layout(figure, height=height)
+
+
+def creators_by_day(rows: Sequence[CreatorDay], creator_ids: Sequence[str]) -> go.Figure:
+    """Stacked bars per day, each of the creators in a shade of the creators' colour and the others in the last one."""
+    earned = {(row.day, row.creator_id): row.earned_credits for row in rows}
+    days = sorted({row.day for row in rows})
+    names: list[str | None] = [*creator_ids, None] if any(row.creator_id is None for row in rows) else [*creator_ids]
+    shades = CREATOR_SHADES if len(names) > 1 else (CREATOR,)
+    return stacked_days(
+        days,
+        {
+            name or "Other creators": (shade, [earned.get((day, name), 0) for day in days])
+            for name, shade in zip(names, shades, strict=False)
+        },
+    )
+
+
+def balance_line(points: Sequence[BalancePoint], *, height: int = 280) -> go.Figure:
+    """A balance over time as steps, because it stays the same between transactions.
+
+    When the ledger's order is not that of the clock, as after a replay of old runs, the axis counts entries instead.
+    """
+    moments = [point.created_at for point in points]
+    by_clock = moments == sorted(moments)
+    figure = go.Figure(
+        go.Scatter(
+            name="Balance",
+            x=moments if by_clock else [point.entry_id for point in points],
+            y=[point.balance_credits for point in points],
+            customdata=[format_usd(point.balance_credits) for point in points],
+            mode="lines",
+            line={"color": USER, "shape": "hv", "width": 2},
+            fill="tozeroy",
+            fillcolor=f"{USER}26",
+            hovertemplate=_HOVER + "<extra></extra>",
+        )
+    )
+    figure.update_layout(hovermode="x unified")
+    figure.update_xaxes(title=None if by_clock else "entry number, because the times are not in order")
+    figure.update_yaxes(title="credits", separatethousands=True, rangemode="tozero")
+    return _layout(figure, height=height)
+
+
+def where_credits_went(spent: Spending, *, height: int = 340) -> go.Figure:
+    """A Sankey of what users paid for runs and unlocks: to inference, creators and platform."""
+    nodes = [
+        ("Prompt runs", spent.runs_credits, USER),
+        ("Flow unlocks", spent.unlocks_credits, USER),
+        ("Inference", spent.runs_inference_credits, INFERENCE),
+        ("Creators", spent.creators_credits, CREATOR),
+        ("Platform", spent.platform_credits, PLATFORM),
+    ]
+    runs, unlocks, inference, creators, platform = range(5)
+    flows = [
+        (source, target, credits)
+        for source, target, credits in (
+            (runs, inference, spent.runs_inference_credits),
+            (runs, creators, spent.runs_creators_credits),
+            (runs, platform, spent.runs_platform_credits),
+            (unlocks, creators, spent.unlocks_creators_credits),
+            (unlocks, platform, spent.unlocks_platform_credits),
+        )
+        if credits
+    ]
+    figure = go.Figure(
+        go.Sankey(
+            node={
+                "label": [f"{name}<br>{_both(credits)}" for name, credits, _ in nodes],
+                "color": [colour for _, _, colour in nodes],
+                "customdata": [name for name, _, _ in nodes],
+                "hovertemplate": "%{label}<extra></extra>",
+                "pad": 28,
+                "thickness": 14,
+                "line": {"width": 0},
+            },
+            link={
+                "source": [source for source, _, _ in flows],
+                "target": [target for _, target, _ in flows],
+                "value": [credits for _, _, credits in flows],
+                "color": [f"{nodes[target][2]}59" for _, target, _ in flows],
+                "customdata": [_both(credits) for _, _, credits in flows],
+                "hovertemplate": ("%{source.customdata} → %{target.customdata}<br>%{customdata}<extra></extra>"),
+            },
+            textfont={"size": 13, "shadow": "none", "color": _TEXT.get(st.context.theme.type or "")},
+        )
+    )
+    return _layout(figure, height=height)
+
+
+def fee_split(splits: Sequence[FeeSplit]) -> go.Figure:
+    """Each creator's fees as one bar: the creator's part and the platform's."""
+    parts = {
+        "Creator": (CREATOR, [split.creator_credits for split in splits]),
+        "Platform": (PLATFORM, [split.platform_credits for split in splits]),
+    }
+    figure = go.Figure(
+        [
+            go.Bar(
+                name=name,
+                orientation="h",
+                y=[split.creator_id for split in splits],
+                x=credits,
+                customdata=[format_usd(amount) for amount in credits],
+                marker_color=colour,
+                hovertemplate="%{x:,} credits (%{customdata})",
+            )
+            for name, (colour, credits) in parts.items()
+        ]
+    )
+    figure.update_layout(barmode="stack", bargap=0.35, hovermode="y unified")
+    figure.update_xaxes(title="credits", separatethousands=True)
+    figure.update_yaxes(autorange="reversed", type="category")
+    return _layout(figure, height=110 + 36 * len(splits))
+
+
+def _both(credits: int) -> str:
+    return f"{format_credits(credits)} credits ({format_usd_rounded(credits)})"
 
 
 def _layout(figure: go.Figure, *, height: int) -> go.Figure:
     figure.update_layout(
         height=height,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "y": 1.12, "x": 0, "title": None},
-        hovermode="x unified",
+        margin={"l": 8, "r": 8, "t": 16, "b": 16},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": None, "traceorder": "normal"},
     )
     return figure
-
-
-def stacked_days(days: Sequence[date], parts: dict[str, tuple[str, Sequence[int]]], *, height: int = 320) -> go.Figure:
-    """Stacked bars per day; `parts` maps a name to its colour and its credits per day."""
-    figure = go.Figure(
-        [
-            go.Bar(name=name, x=list(days), y=list(credits), marker_color=colour, hovertemplate=_HOVER)
-            for name, (colour, credits) in parts.items()
-        ]
-    )
-    figure.update_layout(barmode="relative", bargap=0.25)
-    figure.update_yaxes(title="credits", separatethousands=True, rangemode="tozero")
-    return _layout(figure, height=height)
-
-
-def balance_line(moments: Sequence[datetime], credits: Sequence[int], *, height: int = 280) -> go.Figure:
-    """A balance over time as steps, because it stays the same between transactions."""
-    figure = go.Figure(
-        go.Scatter(
-            name="Balance",
-            x=list(moments),
-            y=list(credits),
-            mode="lines",
-            line={"color": USER, "shape": "hv", "width": 2},
-            fill="tozeroy",
-            hovertemplate="%{x|%d %b %Y %H:%M}<br>%{y:,} credits<extra></extra>",
-        )
-    )
-    figure.update_yaxes(title="credits", separatethousands=True, rangemode="tozero")
-    return _layout(figure, height=height)

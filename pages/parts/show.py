@@ -1,16 +1,20 @@
 """How things look: credits with their dollars, receipts, refusals, empty states and table columns."""
 
-from collections.abc import Iterable
-from typing import Any
+import re
+from collections.abc import Hashable, Iterable
+from decimal import Decimal
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
 
-from credits_core.errors import CreditsError
+from credits_core.errors import CreditsError, InsufficientCredits, InvalidRequest
 from credits_core.ledger import PostedTransaction, Receipt
+from credits_core.model_registry import Model, RunPrice
 from credits_core.money import format_credits, format_usd, format_usd_rounded
 from credits_core.postings import TransactionType
 from credits_core.pricing import Quote
+from pages.parts import runtime
 
 ACCOUNT_NAMES = {
     "platform:revenue": "Platform revenue",
@@ -35,23 +39,39 @@ def type_name(type_: TransactionType) -> str:
     return type_.value.replace("_", " ").capitalize()
 
 
+def plain(text: str) -> str:
+    r"""Text that somebody typed, so that Markdown shows it as it is.
+
+    >>> plain("costs $5 *more*")
+    'costs \\$5 \\*more\\*'
+    """
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!$|~:])", r"\\\1", text)
+
+
 def both(credits: int) -> str:
-    """Credits with their exact dollar value.
+    r"""Credits with their exact dollar value, for Markdown, where a bare dollar sign would begin a formula.
 
     >>> both(12_345)
-    '12,345 credits ($0.012345)'
+    '12,345 credits (\\$0.012345)'
     """
     dollars = format_usd(credits).replace("$", r"\$")
     return f"{format_credits(credits)} credits ({dollars})"
 
 
-def metric(label: str, credits: int, *, chart: list[int] | None = None, help_text: str | None = None) -> None:
-    """A bordered metric in credits with the dollar value under it and a sparkline."""
+def metric(
+    label: str,
+    credits: int,
+    *,
+    chart: list[int] | None = None,
+    help_text: str | None = None,
+    colour: Literal["gray", "blue", "green", "violet"] = "gray",
+) -> None:
+    """A bordered metric in credits with the dollar value under it and a sparkline, in the colour of its party."""
     st.metric(
         label,
         format_credits(credits),
         delta=format_usd_rounded(credits),
-        delta_color="off",
+        delta_color=colour,
         delta_arrow="off",
         border=True,
         chart_data=chart,
@@ -60,9 +80,42 @@ def metric(label: str, credits: int, *, chart: list[int] | None = None, help_tex
     )
 
 
-def refusal(error: CreditsError) -> None:
-    """A refusal, beside the form it answers."""
-    st.error(str(error), title="Nothing was charged or changed", icon=":material/block:")
+def model_price(model: Model) -> str:
+    r"""A model's price in words, for Markdown.
+
+    >>> from datetime import date
+    >>> model_price(Model("dall-e-3", "DALL·E 3", "openai", "image", (RunPrice(20_000),), "", date(2026, 1, 1)))
+    '20,000 credits (\\$0.02) per run'
+    """
+    prices = []
+    for price in model.prices:
+        if isinstance(price, RunPrice):
+            return f"{both(price.run_price_credits)} per run"
+        above = f"above {price.above_input_tokens:,} input tokens " if price.above_input_tokens else ""
+        request = price.request_usd_per_thousand
+        per_request = f", {_usd(request)} per thousand requests" if request else ""
+        prices.append(f"{above}{_usd(price.input_usd_per_mtok)} in, {_usd(price.output_usd_per_mtok)} out{per_request}")
+    return f"per million tokens {'; '.join(prices)}"
+
+
+def refusal_text(error: CreditsError) -> str:
+    """A refusal in words, for Markdown: its own message, with the field's name as people read it."""
+    if isinstance(error, InvalidRequest):
+        return plain(f"{error.field.replace('_', ' ').capitalize()}: {error.problem}.")
+    return plain(str(error))
+
+
+def refusal(error: CreditsError, *, title: str = "Nothing was charged or changed") -> None:
+    """A refusal, beside the form it answers; what is missing is one click away."""
+    st.error(refusal_text(error), title=title, icon=":material/block:")
+    if isinstance(error, InsufficientCredits):
+        has, needs = both(error.balance_credits), both(error.required_credits)
+        st.page_link(
+            "add_credits.py",
+            label=f"{plain(error.user_id)} has {has} and needs {needs}. Add credits",
+            icon=":material/add_card:",
+            query_params={"to_user": error.user_id},
+        )
 
 
 def price_steps(quote: Quote) -> None:
@@ -76,22 +129,23 @@ def price_steps(quote: Quote) -> None:
         }
         for step in quote.steps
     ]
-    st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt="Every step of the price")
+    _table(rows, right=["Credits", "Dollars"], alt="Every step of the price")
 
 
 def movements(transactions: Iterable[PostedTransaction]) -> None:
     """The transactions of one entry side by side: account, amount, balance before and after. They sum to zero."""
     rows = [
         {
-            "Account": account_name(transaction.account_id),
+            "Account": plain(account_name(transaction.account_id)),
             "Type": type_name(transaction.type),
-            "Amount": f"{transaction.amount_credits:+,}",
-            "Before": _balance(transaction.balance_before_credits),
-            "After": _balance(transaction.balance_after_credits),
+            "Credits": f"{transaction.amount_credits:+,}",
+            "Dollars": format_usd(transaction.amount_credits).replace("$", r"\$"),
+            "Balance before": _balance(transaction.balance_before_credits),
+            "Balance after": _balance(transaction.balance_after_credits),
         }
         for transaction in transactions
     ]
-    st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt="The entry's transactions")
+    _table(rows, right=["Credits", "Dollars", "Balance before", "Balance after"], alt="The entry's transactions")
 
 
 def receipt(posted: Receipt) -> None:
@@ -104,10 +158,72 @@ def receipt(posted: Receipt) -> None:
     )
 
 
-def credits_column(label: str, *, help_text: str | None = None) -> Any:
-    """A right-aligned column of whole credits, grouped by thousands."""
-    return st.column_config.NumberColumn(label, format="localized", help=help_text)
+def outcome(name: str, *, verb: str, again: str) -> None:
+    """The receipt of an action that was carried out, and the button with which another one begins.
+
+    `verb` says what was done to the user of the entry's first transaction: charged, added.
+    """
+    performed = runtime.performed(name)
+    if performed is None or performed.result is None:
+        return
+    posted: Receipt = performed.result
+    paid = posted.transactions[0]
+    said = f"{verb.capitalize()} {both(abs(paid.amount_credits))} to {plain(paid.account_id)}"
+    with st.container(border=True):
+        start_over(name, "Receipt", again=again)
+        if performed.repeated:
+            not_again(verb, f"{said} once, by entry {posted.entry_id}.", again=again)
+        else:
+            st.success(f"{said}.", icon=":material/check_circle:")
+        receipt(posted)
+        st.page_link(
+            "history.py",
+            label=f"Entry {posted.entry_id} in the history",
+            icon=":material/receipt_long:",
+            query_params={"to_entry": str(posted.entry_id)},
+        )
+
+
+def start_over(name: str, heading: str, *, again: str) -> None:
+    """The heading of an outcome, with the button that puts it away, so that the next click is a new action."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(heading)
+        st.button(again, icon=":material/restart_alt:", key=f"{name}:again", on_click=runtime.start_over, args=(name,))
+
+
+def not_again(verb: str, said: str, *, again: str) -> None:
+    """What a person reads who asked for the same thing twice."""
+    st.info(
+        f"{said} To do the same once more, choose “{again}” first.",
+        title=f"Not {verb} again",
+        icon=":material/content_copy:",
+    )
+
+
+def add_credits_first() -> None:
+    """What a page shows that needs a user, as long as there is none."""
+    st.info(
+        "Only a user with credits can run a prompt. Adding credits opens the account.",
+        title="Add credits first",
+        icon=":material/person_add:",
+    )
+    st.page_link("add_credits.py", label="Add credits", icon=":material/add_card:")
+
+
+def credits_column(label: str, *, help_text: str | None = None, width: int | None = None) -> Any:
+    """A right-aligned column of whole credits, grouped by thousands as everywhere else on the page."""
+    return st.column_config.NumberColumn(label, format="%,d", help=help_text, width=width)
+
+
+def _table(rows: list[dict[str, str]], *, right: list[Hashable], alt: str) -> None:
+    table = pd.DataFrame(rows).style.set_properties(subset=right, **{"text-align": "right"})
+    st.table(table, border="horizontal", hide_index=True, alt=alt)
 
 
 def _balance(credits: int | None) -> str:
-    return "–" if credits is None else format_credits(credits)
+    return "–" if credits is None else f"{format_credits(credits)} ({format_usd(credits)})".replace("$", r"\$")
+
+
+def _usd(price: Decimal) -> str:
+    cents = price.quantize(Decimal("0.01"))
+    return rf"\${cents if cents == price else price:f}"

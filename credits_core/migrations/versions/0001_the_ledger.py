@@ -171,7 +171,9 @@ def upgrade() -> None:
 
 def _create_append_only_triggers() -> None:
     # On SQLite a third trigger refuses an existing key on insert: INSERT OR REPLACE deletes without firing the delete
-    # trigger unless recursive_triggers is on. A later migration that rebuilds one of these tables must make them again.
+    # trigger unless recursive_triggers is on. An entry can be replaced by way of its two other unique columns as well; one
+    # with a taken idempotency key is left out without an error, because ON CONFLICT DO NOTHING gets here first, too.
+    # A later migration that rebuilds one of these tables must make them again.
     same_row = {
         "journal_entries": "id = NEW.id",
         "credit_transactions": "entry_id = NEW.entry_id AND position = NEW.position",
@@ -200,3 +202,14 @@ def _create_append_only_triggers() -> None:
             f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
             f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {is_same_row}) {refuse}"
         )
+    op.execute(
+        "CREATE TRIGGER journal_entries_no_replace_by_refund BEFORE INSERT ON journal_entries "
+        "WHEN NEW.refunds_entry_id IS NOT NULL "
+        "AND EXISTS (SELECT 1 FROM journal_entries WHERE refunds_entry_id = NEW.refunds_entry_id) "
+        "BEGIN SELECT RAISE(ABORT, 'journal_entries is append-only: this entry was refunded before'); END"
+    )
+    op.execute(
+        "CREATE TRIGGER journal_entries_no_replace_by_key BEFORE INSERT ON journal_entries "
+        "WHEN EXISTS (SELECT 1 FROM journal_entries WHERE idempotency_key = NEW.idempotency_key) "
+        "BEGIN SELECT RAISE(IGNORE); END"
+    )

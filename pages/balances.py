@@ -1,0 +1,101 @@
+"""Every user's balance with search; and one user's balance, credits in and out, balance over time and transactions."""
+
+import streamlit as st
+
+from credits_core import queries, reports
+from credits_core.errors import UnknownUser
+from credits_core.money import format_credits
+from credits_core.queries import TransactionFilter
+from pages.parts import charts, filters, runtime, show, tables
+
+PAGE = 25
+LATEST = 8
+
+
+def choose_selected() -> None:
+    row = tables.take_selected_row("balances")
+    if row is not None:
+        st.session_state["user"] = listed[row].user_id
+
+
+def open_selected() -> None:
+    row = tables.take_selected_row("latest")
+    if row is not None:
+        st.switch_page("history.py", query_params=filters.to(user=user.user_id, entry=str(latest[row].entry_id)))
+
+
+def show_all() -> None:
+    st.session_state["user"] = None
+
+
+st.caption("Every user's balance in credits and dollars. Choose a user to see where the credits came from and went.")
+filters.arrive("user", drawn_with="search")
+with runtime.reading() as connection:
+    known = [user.user_id for user in queries.users(connection, limit=200)]
+with st.grid(2, min_column_width=240):
+    search = st.text_input(
+        "Search", type="search", placeholder="Part of a user's id", live=True, key="search", bind="query-params"
+    )
+    user_id = filters.one_of("User", known, key="user", anyone="All users")
+
+if user_id is not None:
+    st.button("All users", icon=":material/arrow_back:", on_click=show_all)
+    with runtime.reading() as connection:
+        try:
+            user = queries.user(connection, user_id)
+        except UnknownUser as error:
+            st.info(show.plain(str(error)), title="No such user", icon=":material/person_off:")
+            st.stop()
+        flow = reports.account_flow(connection, user_id)
+        points = queries.balance_history(connection, user_id)
+        latest = queries.transactions(connection, TransactionFilter(account_id=user_id), limit=LATEST)
+    st.subheader(user.user_id)
+    with st.grid(3, min_column_width=170):
+        show.metric("Balance", user.balance_credits, colour="blue")
+        show.metric("Credits in", flow.received_credits, help_text="Everything the user ever received.")
+        show.metric("Credits out", flow.given_credits, help_text="Everything the user ever paid or gave back.")
+    if not latest:
+        st.info(
+            f"{user.user_id} has an account and no transaction yet.",
+            title="Nothing has happened yet",
+            icon=":material/hourglass_empty:",
+        )
+        st.page_link("add_credits.py", label="Add credits", icon=":material/add_card:")
+        st.stop()
+    with st.container(border=True):
+        st.subheader("Balance over time")
+        charts.draw(charts.balance_line(points), alt=f"The balance of {user.user_id} over time")
+    st.subheader("Latest transactions")
+    tables.transactions_of_one(
+        latest, key="latest", on_select=open_selected, alt=f"The latest transactions of {user.user_id}"
+    )
+    st.page_link(
+        "history.py",
+        label=f"All {format_credits(flow.transactions)} transactions of {user.user_id}",
+        icon=":material/receipt_long:",
+        query_params=filters.to(user=user.user_id),
+    )
+    st.stop()
+
+search = search.replace("\0", "")
+start = filters.page_start("balances:page", search, "")
+with runtime.reading() as connection:
+    in_all = queries.user_count(connection, search=search)
+    users = queries.users(connection, search=search, after_user_id=start, limit=PAGE + 1)
+listed = users[:PAGE]
+
+if not listed:
+    if search:
+        st.info(
+            f"No user's id contains “{show.plain(search)}”. Search for a shorter part of it.",
+            icon=":material/search_off:",
+        )
+    else:
+        st.info("Adding credits to a user creates the account.", title="No users yet", icon=":material/person_add:")
+        st.page_link("add_credits.py", label="Add credits", icon=":material/add_card:")
+    st.stop()
+
+st.caption(f"{format_credits(in_all)} {'user' if in_all == 1 else 'users'}. Select a row to see one of them.")
+tables.users(listed, key="balances", on_select=choose_selected, alt="Users with their balances")
+with st.container(horizontal=True, vertical_alignment="center"):
+    filters.page_buttons("balances:page", listed[-1].user_id if len(users) > PAGE else None)

@@ -1,0 +1,39 @@
+"""What a user holds, read anew each time it is drawn: draw it after the action that may change it."""
+
+import streamlit as st
+
+from credits_core import queries
+from credits_core.errors import UnknownUser
+from pages.parts import runtime, show
+
+
+def metric(user_id: str) -> None:
+    """The balance with its course, or that there is no account yet."""
+    try:
+        with runtime.reading() as connection:
+            balance_credits = queries.user(connection, user_id).balance_credits
+            points = queries.balance_history(connection, user_id, points=100)
+    except UnknownUser:
+        _no_account(user_id)
+        return
+    course = [point.balance_credits for point in points]
+    show.metric(f"Balance of {show.plain(user_id)}", balance_credits, chart=course, colour="blue")
+
+
+def enough(user_id: str, required_credits: int) -> None:
+    """The balance in one line, and whether it is enough."""
+    try:
+        with runtime.reading() as connection:
+            balance_credits = queries.user(connection, user_id).balance_credits
+    except UnknownUser:
+        _no_account(user_id)
+        return
+    holds = f"{show.plain(user_id)} holds {show.both(balance_credits)}"
+    if balance_credits >= required_credits:
+        st.caption(f":material/check: {holds}, which is enough.")
+    else:
+        st.caption(f":material/block: {holds}, which is not enough: a run is refused.")
+
+
+def _no_account(user_id: str) -> None:
+    st.info(f"{show.plain(user_id)} has no account yet. Adding credits opens it.", icon=":material/person_add:")

@@ -1,0 +1,185 @@
+"""What a person chooses to run: inputs that live in the URL, and the request they make together.
+
+The names in the URL are `user`, `prompt`, `creator`, `fee`, `model`, `input_tokens` and `output_tokens`; a value in it
+that makes no sense counts as none. An option is an id, so that links stay short and stay right when a price changes.
+"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from credits_core.batch import Batch
+from credits_core.model_registry import MAX_TOKENS, Model
+from credits_core.money import MAX_CREDITS
+from credits_core.pricing import ChargeRequest
+from credits_core.queries import UserBalance
+from credits_core.seed import DemoPrompt
+from credits_core.workload import Workload
+from pages.parts import runtime, show
+
+FREE_FORM = "free-form"
+_FIXED = "fixed"
+_INPUT_TOKENS, _OUTPUT_TOKENS = 1_000, 200
+
+
+def user(listed: Sequence[UserBalance], *, first: bool = True, help_text: str | None = None) -> str:
+    """The id of a user, from the list or typed in. Until somebody chooses, the first of the list or, else, empty."""
+    chosen = st.selectbox(
+        "User",
+        [known.user_id for known in listed],
+        index=0 if first else None,
+        placeholder="Choose a user or type an id",
+        accept_new_options=True,
+        filter_mode="contains",
+        key="user",
+        bind="query-params",
+        help=help_text,
+    )
+    return _typed(chosen)
+
+
+def request(user_id: str) -> ChargeRequest:
+    """One run to be charged: a demo prompt with its creator and fee, or a free-form one; its model, and tokens."""
+    return batch(user_id, 1).request
+
+
+def batch(user_id: str, runs: int) -> Batch:
+    """`runs` runs to be charged, as `request`; many of them can have token counts drawn from a real workload."""
+    prompts = _demo_prompts()
+    if "prompt" not in st.session_state:  # the page is being opened
+        forget("model", "input_tokens", "output_tokens")
+    chosen = st.selectbox(
+        "Prompt",
+        [*prompts, FREE_FORM],
+        accept_new_options=True,
+        filter_mode="contains",
+        key="prompt",
+        bind="query-params",
+        on_change=_take_what_the_prompt_brings,
+        help="A prompt of the demo world with its creator and fee. For any other creator and fee choose "
+        f"{FREE_FORM}, or type a prompt id of your own.",
+    )
+    prompt_id = _typed(chosen) or FREE_FORM
+    prompt = prompts.get(prompt_id)
+    if prompt is None:
+        creator_id, creator_fee_credits = _creator_and_fee()
+    else:
+        creator_id, creator_fee_credits = prompt.creator_id, prompt.creator_fee_credits
+        fee = f"fee {show.both(creator_fee_credits)}" if creator_fee_credits else "no creator fee"
+        st.caption(f"{show.plain(prompt.title)} by {show.plain(creator_id)} · {fee}")
+    model = _model(prompt)
+    workload = _workload() if model.is_token_priced and runs > 1 else None
+    input_tokens, output_tokens = _tokens(prompt) if model.is_token_priced and workload is None else (None, None)
+    run = ChargeRequest(
+        user_id=user_id,
+        prompt_id=prompt_id,
+        model_id=model.id,
+        creator_id=creator_id if creator_fee_credits else None,
+        creator_fee_credits=creator_fee_credits,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+    )
+    return Batch(run, runs, workload)
+
+
+def forget(*names: str) -> None:
+    """Forget these inputs when a page is opened: what code has set outlives a page, unlike what a person chose."""
+    for name in names:
+        st.session_state.pop(name, None)
+
+
+def _creator_and_fee() -> tuple[str | None, int]:
+    world = runtime.demo()
+    with st.grid(2, min_column_width=160):
+        creator = st.selectbox(
+            "Creator",
+            [creator.id for creator in world.creators] if world else [],
+            index=None,
+            placeholder="Nobody",
+            accept_new_options=True,
+            filter_mode="contains",
+            key="creator",
+            bind="query-params",
+            help="Who earns the fee. Type an id for a creator of your own; the account is opened with the first fee.",
+        )
+        fee_credits = st.number_input(
+            "Creator fee (credits)", 0, MAX_CREDITS, 0, 1, key="fee", bind="query-params", required=True
+        )
+    st.caption(f"Fee {show.both(fee_credits)}" if fee_credits else "No fee: the platform's markup applies.")
+    return _typed(creator) or None, fee_credits
+
+
+def _model(prompt: DemoPrompt | None) -> Model:
+    models = runtime.book().models
+    ids = list(models)
+    if prompt is not None and prompt.model_id in models:
+        # The first option is the one that a link without a model opens with.
+        ids.sort(key=lambda model_id: model_id != prompt.model_id)
+    chosen = st.selectbox(
+        "Model",
+        ids,
+        filter_mode="contains",
+        key="model",
+        bind="query-params",
+        help="Type to search. Models named provider/model are priced per token, the others per run.",
+    )
+    model = models[chosen]
+    st.caption(f"{show.plain(model.name)} · {show.model_price(model)}")
+    return model
+
+
+def _workload() -> Workload | None:
+    workloads = runtime.workloads()
+    chosen = st.segmented_control(
+        "Tokens",
+        [_FIXED, *workloads],
+        default=_FIXED,
+        format_func=str.capitalize,
+        key="tokens",
+        bind="query-params",
+        required=True,
+        help="Fixed counts, or counts drawn from a trace of real requests; the same batch always draws the same.",
+    )
+    workload = workloads.get(chosen)
+    if workload is not None:
+        st.caption(
+            f"As {workload.requests:,} real requests had: median {workload.input_tokens.p50:,} in, "
+            f"{workload.output_tokens.p50:,} out; at most {workload.input_tokens.max:,} in, "
+            f"{workload.output_tokens.max:,} out."
+        )
+    return workload
+
+
+def _tokens(prompt: DemoPrompt | None) -> tuple[int, int]:
+    counts = []
+    with st.grid(2, min_column_width=130):
+        for name, usual in zip(("Input tokens", "Output tokens"), _usual_tokens(prompt), strict=True):
+            key = name.lower().replace(" ", "_")
+            st.session_state.setdefault(key, usual)
+            counts.append(st.number_input(name, 0, MAX_TOKENS, None, 1, key=key, bind="query-params", required=True))
+    input_tokens, output_tokens = counts
+    return input_tokens or 0, output_tokens or 0
+
+
+def _usual_tokens(prompt: DemoPrompt | None) -> tuple[int, int]:
+    if prompt is None or prompt.workload is None:
+        return _INPUT_TOKENS, _OUTPUT_TOKENS
+    workload = runtime.workloads()[prompt.workload]
+    return workload.input_tokens.p50, workload.output_tokens.p50
+
+
+def _take_what_the_prompt_brings() -> None:
+    # A demo prompt brings its model and the median tokens of its kind of work; both can be changed afterwards.
+    prompt = _demo_prompts().get(st.session_state["prompt"])
+    if prompt is not None:
+        st.session_state["model"] = prompt.model_id
+        st.session_state["input_tokens"], st.session_state["output_tokens"] = _usual_tokens(prompt)
+
+
+def _demo_prompts() -> dict[str, DemoPrompt]:
+    world = runtime.demo()
+    return {prompt.id: prompt for prompt in world.prompts} if world else {}
+
+
+def _typed(text: str | None) -> str:
+    return text.replace("\0", "").strip() if text else ""

@@ -1,0 +1,144 @@
+"""What a page shows: filters that live in the URL, and which page of a long list, kept for the session.
+
+A link opens as it was sent, and a value in it that makes no sense counts as no filter. The names in the URL are the
+same wherever they mean the same: `days`, `user`, `creator`, `entry`. From one page to another they travel under other
+names (`to`, `arrive`), because Streamlit drops parameters to which the page one leaves has bound a filter.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import TypeVar
+
+import streamlit as st
+
+from credits_core.reports import DayRange
+
+_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
+_ENTRY = re.compile("[1-9][0-9]{0,14}")
+Cursor = TypeVar("Cursor")
+
+
+def to(**chosen: str) -> dict[str, str]:
+    """The query of a link to another page with these filters set.
+
+    >>> to(user="ada")
+    {'to_user': 'ada'}
+    """
+    return {f"to_{name}": value for name, value in chosen.items()}
+
+
+def arrive(*names: str, drawn_with: str) -> None:
+    """Set these filters to what the link brought when the page is opened; to be called before they are drawn.
+
+    What a callback has set outlives the page in Streamlit's session, unlike what was chosen, so it is forgotten here.
+    `drawn_with` is a filter of the same page that no callback sets: the session does not have it as the page is opened.
+    """
+    if drawn_with in st.session_state:
+        return
+    query = st.query_params.to_dict()
+    arrived = {name: query.pop(f"to_{name}") for name in names if f"to_{name}" in query}
+    if arrived:
+        st.query_params.from_dict({**query, **arrived})
+    for name in names:
+        st.session_state.pop(name, None)
+        if name in arrived:
+            st.session_state[name] = arrived[name]
+
+
+def days(*, on_change: Callable[[], None] | None = None) -> DayRange:
+    """A range of UTC days from `?days=…&days=…`; without an end it goes on to the last entry."""
+    nothing: list[date | datetime | str | None] = []
+    chosen = st.date_input(
+        "Days (UTC)",
+        value=nothing,
+        min_value=_FIRST_DAY,
+        max_value=_LAST_DAY,
+        format="YYYY-MM-DD",
+        key="days",
+        bind="query-params",
+        on_change=on_change or "rerun",
+        help="A first and a last day, both included. Without them, everything is shown.",
+    )
+    return DayRange(*chosen)
+
+
+def one_of(
+    label: str, known: Sequence[str], *, key: str, anyone: str, on_change: Callable[[], None] | None = None
+) -> str | None:
+    """A person chosen from those listed or typed in, from `?key=…`; None is everyone."""
+    chosen = st.selectbox(
+        label,
+        known,
+        index=None,
+        placeholder=anyone,
+        accept_new_options=True,
+        filter_mode="contains",
+        key=key,
+        bind="query-params",
+        on_change=on_change or "rerun",
+    )
+    return chosen.strip().replace("\0", "") or None if chosen else None
+
+
+def entry_number() -> int | None:
+    """The number of the entry to open, from `?entry=…`; what is not the number of an entry opens none."""
+    text = st.text_input(
+        "Entry",
+        type="search",
+        placeholder="Open by number",
+        key="entry",
+        bind="query-params",
+        validate=(_ENTRY.pattern, "An entry has a whole number, such as 17."),
+        width=210,
+    )
+    return int(text) if _ENTRY.fullmatch(text) else None
+
+
+def page_start(name: str, wanted: object, first: Cursor) -> Cursor:
+    """Where the current page of a list begins: `first`, or where `page_buttons` went since the same was wanted."""
+    listed, starts = st.session_state.get(name, (None, []))
+    if listed != wanted:
+        starts = []
+    st.session_state[name] = (wanted, starts)
+    return starts[-1] if starts else first
+
+
+def page_buttons(name: str, next_start: Cursor | None) -> None:
+    """Buttons to the previous and the next page of the list, for a row; without `next_start` this is the last one."""
+    _, starts = st.session_state[name]
+    if not starts and next_start is None:
+        return
+    st.button(
+        "Previous",
+        icon=":material/chevron_left:",
+        key=f"{name}:previous",
+        disabled=not starts,
+        on_click=_back,
+        args=(name, len(starts)),
+    )
+    st.button(
+        "Next",
+        icon=":material/chevron_right:",
+        icon_position="right",
+        key=f"{name}:next",
+        disabled=next_start is None,
+        on_click=_forward,
+        args=(name, next_start, len(starts)),
+    )
+    st.caption(f"Page {len(starts) + 1:,}", width="content")
+
+
+# A second click on a button that has not been drawn anew comes with the page it was drawn on, and is not counted.
+
+
+def _back(name: str, drawn_on: int) -> None:
+    wanted, starts = st.session_state[name]
+    if len(starts) == drawn_on:
+        st.session_state[name] = (wanted, starts[:-1])
+
+
+def _forward(name: str, next_start: object, drawn_on: int) -> None:
+    wanted, starts = st.session_state[name]
+    if len(starts) == drawn_on:
+        st.session_state[name] = (wanted, [*starts, next_start])

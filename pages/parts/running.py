@@ -1,0 +1,156 @@
+"""Running a prompt: its price beforehand, one run or a batch of them, and what became of a batch."""
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from credits_core import services
+from credits_core.batch import Batch, Summary, batch_total, charge_part
+from credits_core.errors import CreditsError
+from credits_core.ledger import Receipt
+from credits_core.money import format_credits, format_usd
+from credits_core.pricing import ChargeRequest, Quote
+from pages.parts import charts, runtime, show
+
+
+def price(request: ChargeRequest) -> Quote | None:
+    """The price that the run would have now. None when it has none; the reason is shown."""
+    try:
+        return services.quote_prompt(request, runtime.book())
+    except CreditsError as error:
+        show.refusal(error, title="No price yet")
+        return None
+
+
+@st.cache_data(max_entries=50, show_spinner="Pricing the batch…")
+def total(batch: Batch) -> int:
+    """What a batch that has a price would cost now, in credits."""
+    return batch_total(batch, runtime.book())
+
+
+def button(name: str, request: ChargeRequest, quote: Quote | None) -> None:
+    """The button that charges one run. A refusal shows under it; a receipt stays under `name` for the page to show."""
+    runtime.performed(name)  # makes the key before the button is shown
+    if st.button("Run", type="primary", icon=":material/play_arrow:", disabled=quote is None, key=f"{name}:run"):
+        runtime.perform(
+            name,
+            request,
+            lambda connection, key, now: services.charge_prompt(
+                connection, request, book=runtime.book(), key=key, now=now, actor=runtime.ACTOR
+            ),
+        )
+    _refusal(name, request)
+
+
+def batch_buttons(name: str, batch: Batch, quote: Quote | None) -> None:
+    """The button that charges a batch, and one to continue a batch that was stopped half way."""
+    stopped = _stopped(name)
+    label = f"Run {batch.runs:,} times"
+    if st.button(label, type="primary", icon=":material/play_arrow:", disabled=quote is None, key=f"{name}:run"):
+        _run_batch(name, batch)
+    elif stopped is not None and st.button("Continue the stopped batch", icon=":material/resume:"):
+        _run_batch(name, stopped)
+    _refusal(name, batch)
+
+
+def _run_batch(name: str, batch: Batch) -> None:
+    """Charge a batch, or the rest of it, with a progress bar; the outcome stays under `name`."""
+    progress = st.progress(0.0, "Running…")
+    for outcome in runtime.perform_in_parts(
+        name,
+        batch,
+        batch.parts,
+        lambda connection, key, now, part, before: charge_part(
+            connection,
+            batch,
+            part,
+            before or Summary(),
+            book=runtime.book(),
+            key=key,
+            now=now,
+            actor=runtime.ACTOR,
+        ),
+    ):
+        if outcome.result is not None:
+            done = outcome.result.charged + outcome.result.refused_count
+            progress.progress(done / batch.runs, f"{done:,} of {batch.runs:,} runs")
+    progress.empty()
+
+
+def _stopped(name: str) -> Batch | None:
+    """The batch that something else on the page stopped half way, to be continued; None when there is none."""
+    performed = runtime.performed(name)
+    if performed is not None and performed.parts_left and isinstance(performed.request, Batch):
+        return performed.request
+    return None
+
+
+def _refusal(name: str, request: ChargeRequest | Batch) -> None:
+    """Why the run was refused, as long as it is the one that is on the page."""
+    performed = runtime.performed(name)
+    if performed is not None and performed.refusal is not None and performed.request == request:
+        show.refusal(performed.refusal)
+
+
+def outcome(name: str) -> None:
+    """The receipt of one run, or the summary of a batch, and the button with which the next one begins."""
+    performed = runtime.performed(name)
+    if performed is None or performed.result is None:
+        return
+    if isinstance(performed.result, Receipt):
+        show.outcome(name, verb="charged", again="New run")
+        return
+    batch, summary = performed.request, performed.result
+    user = show.plain(batch.request.user_id)
+    with st.container(border=True):
+        show.start_over(name, "Summary", again="New run")
+        if performed.parts_left:
+            st.warning("The rest has not been charged.", title="Stopped half way", icon=":material/pause_circle:")
+        if performed.repeated:
+            show.not_again("charged", f"{summary.charged:,} runs were charged to {user} once.", again="New run")
+        elif summary.charged:
+            st.success(f"Charged {summary.charged:,} of {batch.runs:,} runs to {user}.", icon=":material/check_circle:")
+        for refusals in summary.refused.values():
+            refused = f"{refusals.count:,} {'run was' if refusals.count == 1 else 'runs were'} refused"
+            st.error(f"The first: {show.plain(refusals.message)}", title=refused, icon=":material/block:")
+        if summary.charged:
+            _sums(summary)
+
+
+def _sums(summary: Summary) -> None:
+    with st.grid(3, min_column_width=180):
+        show.metric("Total charged", summary.total_credits)
+        show.metric("Balance before", summary.balance_before_credits or 0, colour="blue")
+        show.metric("Balance after", summary.balance_after_credits or 0, colour="blue")
+    parties = {
+        "Inference": (charts.INFERENCE, summary.inference_credits),
+        "Creators": (charts.CREATOR, summary.creators_credits),
+        "Platform": (charts.PLATFORM, summary.platform_credits),
+    }
+    charts.draw(_split(parties), alt="How the total was split between inference, creators and platform")
+    if summary.cheapest_credits != summary.dearest_credits:
+        cheapest, dearest = summary.cheapest_credits or 0, summary.dearest_credits or 0
+        st.caption(f"The cheapest run took {show.both(cheapest)}, the dearest {show.both(dearest)}.")
+
+
+def _split(parties: dict[str, tuple[str, int]]) -> go.Figure:
+    figure = go.Figure(
+        [
+            go.Bar(
+                name=f"{party}: {format_credits(credits)} credits ({format_usd(credits)})",
+                orientation="h",
+                x=[credits],
+                y=[""],
+                marker_color=colour,
+                hovertemplate="%{fullData.name}<extra></extra>",
+            )
+            for party, (colour, credits) in parties.items()
+        ]
+    )
+    figure.update_layout(
+        barmode="stack",
+        height=130,
+        margin={"l": 0, "r": 8, "t": 8, "b": 8},
+        legend={"orientation": "h", "x": 0, "y": 1.1, "yanchor": "bottom", "traceorder": "normal"},
+    )
+    figure.update_xaxes(title="credits", separatethousands=True)
+    return figure

@@ -1,0 +1,172 @@
+"""Tables of many rows, one way everywhere: credits grouped by thousands, their dollars beside them, times in UTC."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from credits_core.earnings import Earned, ListedUnlock, WorkTotals
+from credits_core.money import format_credits, format_usd
+from credits_core.queries import ListedTransaction, UserBalance
+from pages.parts import exports, show
+
+OnSelect = Callable[[], None]
+_PIXELS_PER_DIGIT, _CELL_PADDING, _NARROWEST = 8, 20, 75
+
+
+def take_selected_row(key: str) -> int | None:
+    """For `on_select`: the number of the row that was selected in the table with this key, from 0, or None.
+
+    The table is drawn anew after that, with nothing selected, so that the same row can be selected again.
+    """
+    selected: list[int] = st.session_state[_drawn_key(key)].selection.rows
+    st.session_state[f"{key}:taken"] = st.session_state.get(f"{key}:taken", 0) + 1
+    return selected[0] if selected else None
+
+
+def transactions(
+    listed: Sequence[ListedTransaction], *, alt: str, key: str | None = None, on_select: OnSelect | None = None
+) -> None:
+    """Transactions of many accounts, each with what its entry was about."""
+    rows = [
+        {
+            "Entry": one.entry_id,
+            "When (UTC)": one.created_at,
+            "Account": show.account_name(one.account_id),
+            "Credits": one.amount_credits,
+            "Type": show.type_name(one.type),
+            "About": one.description,
+        }
+        for one in listed
+    ]
+    _draw(rows, {"Credits": "Dollars"}, alt=alt, key=key, on_select=on_select)
+
+
+def transactions_of_one(listed: Sequence[ListedTransaction], *, alt: str, key: str, on_select: OnSelect) -> None:
+    """Transactions of one account, each with the balance it left."""
+    rows = [
+        {
+            "Entry": one.entry_id,
+            "When (UTC)": one.created_at,
+            "Credits": one.amount_credits,
+            "Balance after": one.balance_after_credits,
+            "Type": show.type_name(one.type),
+            "About": one.description,
+        }
+        for one in listed
+    ]
+    dollars = {"Credits": "Dollars", "Balance after": "Balance, dollars"}
+    _draw(rows, dollars, alt=alt, key=key, on_select=on_select)
+
+
+def activity(listed: Sequence[ListedTransaction], *, alt: str, key: str, on_select: OnSelect) -> None:
+    """Entries by their headline: who paid or received, for what."""
+    rows = [
+        {
+            "Entry": one.entry_id,
+            "When (UTC)": one.created_at,
+            "User": one.account_id,
+            "Credits": one.amount_credits,
+            "About": one.description,
+        }
+        for one in listed
+    ]
+    _draw(rows, {"Credits": "Dollars"}, alt=alt, key=key, on_select=on_select)
+
+
+def users(listed: Sequence[UserBalance], *, alt: str, key: str, on_select: OnSelect) -> None:
+    """Users with their balances."""
+    rows = [{"User": one.user_id, "Balance": one.balance_credits, "Since (UTC)": one.created_at} for one in listed]
+    _draw(rows, {"Balance": "Dollars"}, alt=alt, key=key, on_select=on_select)
+
+
+def creators(totals: Sequence[tuple[str, Earned]], *, alt: str, key: str, on_select: OnSelect) -> None:
+    """Creators with what they earned, and how many runs and unlocks paid them."""
+    rows = [
+        {"Creator": creator, "Earned": earned.earned_credits, "Paid runs": earned.runs, "Unlocks": earned.unlocks}
+        for creator, earned in totals
+    ]
+    _draw(rows, {"Earned": "Dollars"}, alt=alt, key=key, on_select=on_select)
+
+
+def works(totals: Sequence[WorkTotals], *, noun: str, alt: str) -> None:
+    """Prompts or flows with the fees they brought in."""
+    rows = [
+        {
+            noun: one.work_id,
+            "Creator": one.creator_id,
+            "Uses": one.uses,
+            "Fees": one.fees_credits,
+            "Creator's part": one.creator_share_credits,
+        }
+        for one in totals
+    ]
+    _draw(rows, {"Fees": "Fees, dollars", "Creator's part": "Part, dollars"}, alt=alt)
+
+
+def unlocks(listed: Sequence[ListedUnlock], *, alt: str) -> None:
+    """Unlocks of flows, refunded ones marked."""
+    rows = [
+        {
+            "Entry": one.entry_id,
+            "When (UTC)": one.created_at,
+            "Flow": one.flow_id,
+            "User": one.user_id,
+            "Creator": one.creator_id,
+            "Fee": one.unlock_fee_credits,
+            "Refunded": "Yes" if one.refunded_by_entry_id else "",
+        }
+        for one in listed
+    ]
+    _draw(rows, {"Fee": "Dollars"}, alt=alt)
+
+
+def _draw(
+    rows: Sequence[Mapping[str, Any]],
+    dollars: Mapping[str, str],
+    *,
+    alt: str,
+    key: str | None = None,
+    on_select: OnSelect | None = None,
+) -> None:
+    # `dollars` maps each column of credits to the name of the column with its dollar value, drawn after it.
+    columns: dict[str, pd.Series[Any]] = {}
+    config: dict[str, Any] = {}
+    for name in rows[0]:
+        values = [row[name] for row in rows]
+        whole_numbers = all(value is None or isinstance(value, int) for value in values)
+        # The browser's own copy and download of a table put its cells into spreadsheets as they are.
+        safe_values = [exports.safe_text(value) if isinstance(value, str) else value for value in values]
+        columns[name] = pd.Series(safe_values, dtype="Int64" if whole_numbers else None)
+        if name in dollars:
+            config[name] = show.credits_column(name, width=_width(name, values))
+            in_dollars = dollars[name]
+            columns[in_dollars] = pd.Series([None if value is None else format_usd(value) for value in values])
+            config[in_dollars] = st.column_config.TextColumn(in_dollars, alignment="right")
+        elif isinstance(values[0], datetime):
+            config[name] = st.column_config.DatetimeColumn(name, format="YYYY-MM-DD HH:mm", timezone="UTC")
+        elif whole_numbers:
+            config[name] = st.column_config.NumberColumn(name, format="%d" if name == "Entry" else "%,d")
+    st.dataframe(
+        pd.DataFrame(columns),
+        width="stretch",
+        hide_index=True,
+        column_config=config,
+        placeholder="–",
+        key=_drawn_key(key) if key else None,
+        on_select=on_select or "ignore",
+        selection_mode="single-row",
+        alt=alt,
+    )
+
+
+def _width(name: str, amounts: Sequence[int | None]) -> int:
+    # The browser measures numbers before it groups them, and would cut the first digits off the longest ones.
+    longest = max(len(name), *(len(format_credits(amount or 0)) for amount in amounts))
+    return max(_NARROWEST, _PIXELS_PER_DIGIT * longest + _CELL_PADDING)
+
+
+def _drawn_key(key: str) -> str:
+    return f"{key}:{st.session_state.get(f'{key}:taken', 0)}"

@@ -1,0 +1,109 @@
+"""Opens the dashboard's pages without a browser, as a link does, on a database of the test's own."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from sqlalchemy import Engine
+from streamlit.testing.v1 import AppTest
+
+from credits_core import database
+from pages.parts import runtime
+
+MAIN_SCRIPT = Path(__file__).resolve().parent.parent / "pages" / "navigation.py"
+
+
+@contextmanager
+def dashboard(folder: Path, *, demo: bool) -> Iterator[Engine]:
+    """The dashboard on a new database in this folder, with the demo world or empty; and an engine to look into it."""
+    url = f"sqlite:///{folder / 'credits.db'}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CREDITS_DATABASE_URL", url)
+        patch.setenv("CREDITS_DEMO", "1" if demo else "0")
+        st.cache_resource.clear()
+        st.cache_data.clear()
+        logging.getLogger("streamlit").setLevel(logging.ERROR)  # there is no browser session, and it says so each time
+        of_pages = runtime.engine()
+        engine = database.create_engine_for(url)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+            of_pages.dispose()
+            st.cache_resource.clear()
+            st.cache_data.clear()
+
+
+def open_page(file: str, **query: str | list[str]) -> AppTest:
+    """The page as a link with this query opens it. It must not fail."""
+    page = AppTest.from_file(str(MAIN_SCRIPT), default_timeout=60).run()
+    page.switch_page(file)
+    for name, value in query.items():
+        page.query_params[name] = value
+    return run(page)
+
+
+def run(page: AppTest) -> AppTest:
+    """The page after another run, which must not fail."""
+    page.run()
+    assert not page.exception, page.exception
+    assert [error.value for error in page.error if "Reload the page" in error.value] == []
+    return page
+
+
+def click(page: AppTest, label: str) -> AppTest:
+    """The page after a click on the one button with this label."""
+    (button,) = (button for button in page.button if button.label == label)
+    button.click()
+    return run(page)
+
+
+def button_labels(page: AppTest) -> list[str]:
+    return [button.label for button in page.button]
+
+
+def metrics(page: AppTest) -> dict[str, tuple[str, str]]:
+    """Each metric's value and what stands under it, by its label."""
+    return {metric.label: (metric.value, metric.delta) for metric in page.metric}
+
+
+def table(page: AppTest, number: int = 0) -> list[dict[str, Any]]:
+    """The rows of one of the page's big tables, missing cells as None."""
+    frame = page.dataframe[number].value
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+
+def charts(page: AppTest) -> list[dict[str, Any]]:
+    """The page's Plotly figures."""
+    return [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
+
+
+def links(page: AppTest) -> dict[str, tuple[str, str]]:
+    """Where each link to another page leads, path and query, by its label."""
+    return {link.value: (link.proto.page, link.proto.query_string) for link in page.main.get("page_link")}
+
+
+@dataclass
+class Downloads:
+    """What the download buttons of a page would give, by file name, as a function that makes the file."""
+
+    files: dict[str, Callable[[], bytes]] = field(default_factory=dict)
+
+    def button(self, _label: str, data: Callable[[], bytes], file_name: str, *_: Any, **__: Any) -> bool:
+        self.files[file_name] = data
+        return False
+
+
+@contextmanager
+def downloads() -> Iterator[Downloads]:
+    """Stands in for `st.download_button`, whose file only a browser can ask for."""
+    caught = Downloads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(st, "download_button", caught.button)
+        yield caught

@@ -1,0 +1,358 @@
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from credits_core import database, queries
+from credits_core.errors import UnknownEntry, UnknownUser
+from credits_core.postings import CreditSource, TransactionType
+from credits_core.pricing import PriceBook
+from credits_core.queries import BalancePoint, ListedTransaction, TransactionFilter
+from tests import busy_ledger, world
+from tests.plain_sql import rows
+from tests.world import HAIKU, HAIKU_WITH_FEE, NOW, UNLOCK
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LAW = settings(max_examples=60, deadline=None)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A stored transaction, read by plain SQL, with the moment and the UTC day that its number of microseconds is."""
+
+    entry_id: int
+    position: int
+    account_id: str
+    type: str
+    amount_credits: int
+    balance_after_credits: int | None
+    created_at_us: int
+    at: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "at", EPOCH + timedelta(microseconds=self.created_at_us))
+
+
+def _stored(engine: Engine) -> list[Row]:
+    """Every transaction, newest first in the ledger's order."""
+    found = rows(
+        engine,
+        "SELECT entry_id, position, account_id, type, amount_credits, balance_after_credits, created_at_us"
+        " FROM credit_transactions",
+    )
+    return sorted((Row(*row) for row in found), key=lambda row: (-row.entry_id, -row.position))  # type: ignore[arg-type]
+
+
+def _passes(row: Row, wanted: TransactionFilter) -> bool:
+    return (
+        (wanted.entry_id is None or row.entry_id == wanted.entry_id)
+        and (wanted.account_id is None or row.account_id == wanted.account_id)
+        and (not wanted.types or row.type in {type_.value for type_ in wanted.types})
+        and (wanted.first_day is None or row.at.date() >= wanted.first_day)
+        and (wanted.last_day is None or row.at.date() <= wanted.last_day)
+        and (not wanted.headline_only or row.position == 0)
+    )
+
+
+def _as_row(listed: ListedTransaction) -> tuple[object, ...]:
+    return (
+        listed.entry_id,
+        listed.position,
+        listed.account_id,
+        listed.type.value,
+        listed.amount_credits,
+        listed.balance_after_credits,
+        listed.created_at,
+    )
+
+
+def _paged(engine: Engine, wanted: TransactionFilter, size: int) -> list[ListedTransaction]:
+    """Everything a reader sees who turns the pages until one is not full."""
+    seen: list[ListedTransaction] = []
+    before = None
+    with database.read(engine) as connection:
+        while True:
+            page = queries.transactions(connection, wanted, before=before, limit=size)
+            seen += page
+            if len(page) < size:
+                return seen
+            before = page[-1].cursor
+
+
+def _listed(engine: Engine, wanted: TransactionFilter) -> list[ListedTransaction]:
+    with database.read(engine) as connection:
+        return queries.transactions(connection, wanted, limit=1_000)
+
+
+DAYS = st.none() | st.dates(date(2026, 2, 28), date(2026, 3, 7))
+FILTERS = st.builds(
+    TransactionFilter,
+    entry_id=st.none() | st.none() | st.integers(1, 160),
+    account_id=st.sampled_from([None, None, "ada", "Ben", "c_d", "c/d", "platform:revenue", "nobody"]),
+    types=st.lists(st.sampled_from(TransactionType), max_size=3, unique=True),
+    first_day=DAYS,
+    last_day=DAYS,
+    headline_only=st.booleans(),
+)
+
+
+def test_turning_the_pages_of_any_filter_shows_each_transaction_once_in_the_ledgers_order(engine: Engine) -> None:
+    busy_ledger.drawn_days(engine, seed=7)
+    stored = _stored(engine)
+    assert len({row.at.date() for row in stored}) == 6  # five times 24 hours from a morning
+    assert [row.at for row in stored] != sorted((row.at for row in stored), reverse=True)
+
+    @LAW
+    @given(wanted=FILTERS, size=st.integers(1, 60))
+    def law(wanted: TransactionFilter, size: int) -> None:
+        expected = [
+            (
+                row.entry_id,
+                row.position,
+                row.account_id,
+                row.type,
+                row.amount_credits,
+                row.balance_after_credits,
+                row.at,
+            )
+            for row in stored
+            if _passes(row, wanted)
+        ]
+        assert [_as_row(listed) for listed in _paged(engine, wanted, size)] == expected
+        with database.read(engine) as connection:
+            assert [_as_row(listed) for listed in queries.all_transactions(connection, wanted)] == expected
+
+    law()
+
+
+def test_all_transactions_go_on_after_the_first_thousand(engine: Engine) -> None:
+    for number in range(501):
+        world.add(engine, "ada", 1, key=f"fund-{number}")
+    with database.read(engine) as connection:
+        keys = [listed.cursor for listed in queries.all_transactions(connection, TransactionFilter())]
+    assert len(keys) == 1_002
+    assert keys == sorted(set(keys), reverse=True)
+
+
+def test_what_is_posted_while_someone_turns_the_pages_moves_nothing(engine: Engine) -> None:
+    ids = [world.add(engine, "ada", 10, key=f"fund-{number}").entry_id for number in range(4)]
+    own = TransactionFilter(account_id="ada")
+    with database.read(engine) as connection:
+        first = queries.transactions(connection, own, limit=2)
+    world.add(engine, "ada", 10, key="in-between")
+    with database.read(engine) as connection:
+        second = queries.transactions(connection, own, before=first[-1].cursor, limit=2)
+    assert [listed.entry_id for listed in first + second] == ids[::-1]
+
+
+def test_a_page_may_end_inside_an_entry(engine: Engine) -> None:
+    world.add(engine, "ada", 10_000, key="fund")
+    run = world.charge(engine, HAIKU_WITH_FEE, key="run")
+    with database.read(engine) as connection:
+        listed = queries.transactions(connection, TransactionFilter(), before=(run.entry_id, 2), limit=3)
+    assert [(one.account_id, one.type.value) for one in listed] == [
+        ("ben", "creator_payment"),
+        ("ada", "prompt_run"),
+        ("platform:payments_in", "credit_purchase"),
+    ]
+
+
+def test_days_are_utc_and_both_inclusive(engine: Engine) -> None:
+    ids = busy_ledger.three_days(engine)
+
+    def entries(first: date | None, last: date | None) -> set[int]:
+        return {listed.entry_id for listed in _listed(engine, TransactionFilter(first_day=first, last_day=last))}
+
+    first_day = {ids["purchase"], ids["grant"], ids["run"], ids["run with fee"]}
+    second_day = {ids["run at midnight"], ids["unlock"], ids["run by ben"], ids["run by cara"]}
+    assert entries(date(2026, 3, 1), date(2026, 3, 1)) == first_day
+    assert entries(date(2026, 3, 2), date(2026, 3, 2)) == second_day
+    assert entries(None, date(2026, 3, 2)) == first_day | second_day
+    assert entries(date(2026, 3, 2), None) == set(ids.values()) - first_day
+    assert entries(date(2026, 3, 2), date(2026, 3, 1)) == set()
+
+
+def test_each_entry_says_in_words_what_it_was_about(engine: Engine) -> None:
+    ids = busy_ledger.three_days(engine)
+    adjusted = world.add(engine, "ada", 7, key="goodwill", source=CreditSource.ADJUSTMENT, reason="Goodwill")
+    ids["adjustment"] = adjusted.entry_id
+    listed = {one.entry_id: one for one in _listed(engine, TransactionFilter(headline_only=True))}
+
+    assert {name: listed[id_].description for name, id_ in ids.items()} == {
+        "purchase": "Credit purchase",
+        "grant": "Welcome",
+        "adjustment": "Goodwill",
+        "run": "Run of summarise on claude-3-haiku",
+        "run with fee": "Run of summarise on claude-3-haiku",
+        "run at midnight": "Run of summarise on claude-3-haiku",
+        "run by ben": "Run of translate on claude-3-haiku",
+        "run by cara": "Run of summarise on claude-3-haiku",
+        "unlock": "Unlock of report-flow",
+        "refund of run with fee": f"Refund of entry {ids['run with fee']}: The answer was empty",
+        "refund of unlock": f"Refund of entry {ids['unlock']}: The answer was empty",
+        "refund of grant": f"Refund of entry {ids['grant']}: The answer was empty",
+        "refund of run by ben": f"Refund of entry {ids['run by ben']}: The answer was empty",
+    }
+    assert {one.actor for one in listed.values()} == {"tester"}
+
+
+def test_the_headline_of_an_entry_is_the_movement_of_who_paid_or_received(engine: Engine) -> None:
+    busy_ledger.three_days(engine)
+    headlines = _listed(engine, TransactionFilter(headline_only=True))[::-1]
+    assert [(one.account_id, one.entry_type.value, one.amount_credits) for one in headlines] == [
+        ("ada", "credit_purchase", 1_000_000),
+        ("dev", "grant", 5_000),
+        ("ada", "prompt_run", -300),
+        ("ada", "prompt_run", -1_251),
+        ("ada", "prompt_run", -1_251),
+        ("ada", "flow_unlock", -1_001),
+        ("ben", "prompt_run", -2_400),
+        ("cara", "prompt_run", -300),
+        ("ada", "refund", 1_251),
+        ("ada", "refund", 1_001),
+        ("dev", "refund", -5_000),
+        ("ben", "refund", 2_400),
+    ]
+
+
+# --- users ----------------------------------------------------------------------------------------------------------
+
+USER_IDS = ["a-b", "a.b", "a/b", "a_b", "aXb", "axb", "Ada", "ada", "ada@x.org", "b", "z9"]
+
+
+@pytest.fixture
+def with_users(engine: Engine) -> Engine:
+    for number, user_id in enumerate(USER_IDS, 1):
+        world.add(engine, user_id, number, key=f"fund-{number}")
+    return engine
+
+
+def _pages_of_users(engine: Engine, search: str, size: int) -> list[queries.UserBalance]:
+    seen: list[queries.UserBalance] = []
+    with database.read(engine) as connection:
+        while page := queries.users(
+            connection, search=search, after_user_id=seen[-1].user_id if seen else "", limit=size
+        ):
+            seen += page
+    return seen
+
+
+def test_turning_the_pages_of_any_search_shows_each_user_once(with_users: Engine) -> None:
+    in_order = [str(row[0]) for row in rows(with_users, "SELECT user_id FROM user_credits ORDER BY user_id")]
+    texts = st.sampled_from(["", "a", "A", "x", "_", "%", "/", "//", "\\", "a_b", "a%b", "AXB", "@", ".", "'", "ada"])
+
+    @LAW
+    @given(search=texts | st.text(alphabet="aAbBxX_%/.-\\'", max_size=3), size=st.integers(1, 12))
+    def law(search: str, size: int) -> None:
+        expected = [user_id for user_id in in_order if search.lower() in user_id.lower()]
+        assert [user.user_id for user in _pages_of_users(with_users, search, size)] == expected
+        with database.read(with_users) as connection:
+            assert queries.user_count(connection, search=search) == len(expected)
+
+    law()
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [("a_b", {"a_b"}), ("%", set()), ("a%b", set()), ("a/b", {"a/b"}), ("AXB", {"aXb", "axb"}), ("_", {"a_b"})],
+)
+def test_a_search_takes_wildcards_as_plain_characters(with_users: Engine, search: str, found: set[str]) -> None:
+    assert {user.user_id for user in _pages_of_users(with_users, search, 50)} == found
+
+
+def test_a_user_is_shown_with_balance_and_time_of_joining(engine: Engine) -> None:
+    world.add(engine, "ada", 1_000, key="fund", now=NOW)
+    world.charge(engine, HAIKU, key="run", now=world.LATER)
+    with database.read(engine) as connection:
+        assert queries.user(connection, "ada") == queries.UserBalance("ada", 700, NOW)
+        assert queries.users(connection) == [queries.UserBalance("ada", 700, NOW)]
+        with pytest.raises(UnknownUser):
+            queries.user(connection, "Ada")
+
+
+# --- balance over time ----------------------------------------------------------------------------------------------
+
+
+def _history(engine: Engine, user_id: str, points: int) -> list[BalancePoint]:
+    with database.read(engine) as connection:
+        return queries.balance_history(connection, user_id, points=points)
+
+
+def test_a_short_history_shows_every_movement(engine: Engine) -> None:
+    fund = world.add(engine, "ada", 10_000, key="fund", now=world.LATER)
+    own = world.charge(
+        engine, world.ChargeRequest("ada", "own", "claude-3-haiku", "ada", 1_000), key="own", now=NOW
+    )  # pays 1,250 and is paid 800
+    assert _history(engine, "ada", 3) == [
+        BalancePoint(fund.entry_id, world.LATER, 10_000),
+        BalancePoint(own.entry_id, NOW, 8_750),
+        BalancePoint(own.entry_id, NOW, 9_550),
+    ]
+    assert _history(engine, "nobody", 3) == []
+
+
+def test_a_long_history_is_thinned_evenly_and_keeps_its_ends(engine: Engine) -> None:
+    balances = []
+    for number in range(60):
+        world.add(engine, "ada", number + 1, key=f"fund-{number}", now=NOW + timedelta(minutes=number))
+        world.add(engine, "ben", 5, key=f"ben-{number}")
+        balances.append((number + 1) * (number + 2) // 2)
+
+    @LAW
+    @given(points=st.integers(1, 70))
+    def law(points: int) -> None:
+        shown = [point.balance_credits for point in _history(engine, "ada", points)]
+        step = next(step for step in range(1, 61) if len(balances[::step]) <= points)
+        assert shown == balances[::step] + ([] if (60 - 1) % step == 0 else balances[-1:])
+        assert len(shown) <= points + 1
+
+    law()
+    assert len(_history(engine, "ada", 60)) == 60
+    assert len(_history(engine, "ada", 59)) == 31  # every second of them, and the last
+
+
+# --- one entry ------------------------------------------------------------------------------------------------------
+
+
+def test_a_receipt_read_back_is_the_receipt_that_was_returned(engine: Engine, book: PriceBook) -> None:
+    returned = [
+        world.add(engine, "ada", 50_000, key="fund", reason="Spring offer"),
+        world.charge(engine, HAIKU_WITH_FEE, key="run"),
+        world.charge(
+            engine,
+            world.ChargeRequest("ada", "long", "openai/gpt-4o", input_tokens=1_020, output_tokens=129),
+            key="tokens",
+        ),
+    ]
+    unlocked = world.unlock(engine, UNLOCK, key="unlock").receipt
+    assert unlocked is not None
+    returned += [unlocked, world.refund(engine, returned[1].entry_id, key="refund")]
+    with database.read(engine) as connection:
+        assert [queries.receipt(connection, receipt.entry_id, book.plans) for receipt in returned] == returned
+        assert queries.receipt(connection, returned[1].entry_id, {}).quote is None
+        with pytest.raises(UnknownEntry):
+            queries.receipt(connection, 999_999, book.plans)
+
+
+def test_an_entry_is_found_by_its_key_its_refund_and_its_unlock(engine: Engine) -> None:
+    ids = busy_ledger.three_days(engine)
+
+    def ask(query: Callable[..., object], *arguments: object) -> object:
+        with database.read(engine) as connection:
+            return query(connection, *arguments)
+
+    found = ask(queries.entry_by_key, "unlock")
+    assert isinstance(found, tuple)
+    assert found[0] == ids["unlock"]
+    assert ask(queries.entry_by_key, "UNLOCK") is None
+    assert ask(queries.refund_of, ids["unlock"]) == ids["refund of unlock"]
+    assert ask(queries.refund_of, ids["run"]) is None
+    assert ask(queries.unlock_in_force, "ada", "report-flow") is None
+    again = world.unlock(engine, UNLOCK, key="unlock-again").receipt
+    assert again is not None
+    assert ask(queries.unlock_in_force, "ada", "report-flow") == again.entry_id
+    assert ask(queries.unlock_in_force, "ben", "report-flow") is None
