@@ -68,9 +68,9 @@ def batch_total(batch: Batch, book: PriceBook) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """Refusals of one class: how many, and the message of the first."""
+    """Refusals of one class: the first of them, and how many."""
 
-    message: str
+    first: CreditsError
     count: int = 1
 
 
@@ -106,7 +106,7 @@ class Summary:
 
     def _and_refusal(self, refusal: CreditsError) -> "Summary":
         known = self.refused.get(refusal.code)
-        refusals = Refusals(str(refusal)) if known is None else replace(known, count=known.count + 1)
+        refusals = Refusals(refusal) if known is None else replace(known, count=known.count + 1)
         return replace(self, refused={**self.refused, refusal.code: refusals})
 
     def _and(self, receipt: Receipt) -> "Summary":

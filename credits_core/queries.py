@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, literal, select, tuple_
+from sqlalchemy import Connection, Select, bindparam, func, literal, select, tuple_
 
 from credits_core.errors import UnknownEntry, UnknownUser
 from credits_core.ledger import PostedTransaction, Receipt
@@ -33,9 +33,7 @@ from credits_core.tables import (
 
 def entry_by_key(connection: Connection, key: str) -> tuple[int, str] | None:
     """The id and request hash of the entry with this idempotency key, or None."""
-    row = connection.execute(
-        select(JournalEntry.id, JournalEntry.request_hash).where(JournalEntry.idempotency_key == key)
-    ).one_or_none()
+    row = connection.execute(_ENTRY_BY_KEY, {"key": key}).one_or_none()
     return None if row is None else (row.id, row.request_hash)
 
 
@@ -65,20 +63,12 @@ def receipt(
     Raises:
         UnknownEntry: no entry has this id.
     """
-    entry = connection.execute(select(JournalEntry.__table__).where(JournalEntry.id == entry_id)).one_or_none()
+    asked = {"entry_id": entry_id}
+    entry = connection.execute(_ENTRY, asked).one_or_none()
     if entry is None:
         raise UnknownEntry(entry_id)
-    transactions = connection.execute(
-        select(
-            CreditTransaction.account_id,
-            CreditTransaction.type,
-            CreditTransaction.amount_credits,
-            CreditTransaction.balance_after_credits,
-        )
-        .where(CreditTransaction.entry_id == entry_id)
-        .order_by(CreditTransaction.position)
-    )
-    run = connection.execute(run_columns().where(PromptRun.entry_id == entry_id)).one_or_none()
+    transactions = connection.execute(_TRANSACTIONS_OF_ENTRY, asked)
+    run = connection.execute(_RUN_OF_ENTRY, asked).one_or_none() if entry.type == EntryType.PROMPT_RUN else None
     return Receipt(
         entry_id=entry.id,
         type=EntryType(entry.type),
@@ -119,6 +109,24 @@ def recompute_quote(run: Any, plan: PricePlan) -> Quote:
         run.input_tokens,
         run.output_tokens,
     )
+
+
+# Built once: a retry or a replay that goes on reads thousands of receipts, and building costs more than running.
+_ENTRY_BY_KEY = select(JournalEntry.id, JournalEntry.request_hash).where(
+    JournalEntry.idempotency_key == bindparam("key")
+)
+_ENTRY = select(JournalEntry.__table__).where(JournalEntry.id == bindparam("entry_id"))
+_TRANSACTIONS_OF_ENTRY = (
+    select(
+        CreditTransaction.account_id,
+        CreditTransaction.type,
+        CreditTransaction.amount_credits,
+        CreditTransaction.balance_after_credits,
+    )
+    .where(CreditTransaction.entry_id == bindparam("entry_id"))
+    .order_by(CreditTransaction.position)
+)
+_RUN_OF_ENTRY = run_columns().where(PromptRun.entry_id == bindparam("entry_id"))
 
 
 # --- users ----------------------------------------------------------------------------------------------------------

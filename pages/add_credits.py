@@ -6,7 +6,7 @@ from credits_core import queries
 from pages.parts import adding, balance, choose, filters, runtime, show
 
 st.caption("A purchase, a grant or an adjustment, in credits or dollars. A user's first credits open the account.")
-filters.arrive("user", drawn_with="unit")
+filters.follow_link("user", "amount", "dollars", "unit")
 with runtime.reading() as connection:
     known = queries.users(connection, limit=200)
 
@@ -17,7 +17,7 @@ with grid.cell(), st.container(border=True):
     adding.form("add", user_id, amount_credits)
 with grid.cell():
     if user_id:
-        balance.metric(user_id)
+        balance.metric(user_id, with_course=True)
     else:
         st.info("Choose a user, or type a new id, to see the balance here.", icon=":material/account_balance_wallet:")
 

@@ -15,30 +15,35 @@ LATEST = 8
 def choose_selected() -> None:
     row = tables.take_selected_row("balances")
     if row is not None:
-        st.session_state["user"] = listed[row].user_id
+        st.query_params["user"] = listed[row].user_id
+
+
+def show_all() -> None:
+    st.query_params.pop("user", None)
 
 
 def open_selected() -> None:
     row = tables.take_selected_row("latest")
     if row is not None:
-        st.switch_page("history.py", query_params=filters.to(user=user.user_id, entry=str(latest[row].entry_id)))
-
-
-def show_all() -> None:
-    st.session_state["user"] = None
+        st.switch_page("history.py", query_params=filters.link_to(user=user.user_id, entry=str(latest[row].entry_id)))
 
 
 st.caption("Every user's balance in credits and dollars. Choose a user to see where the credits came from and went.")
-filters.arrive("user", drawn_with="search")
-with runtime.reading() as connection:
-    known = [user.user_id for user in queries.users(connection, limit=200)]
-with st.grid(2, min_column_width=240):
-    search = st.text_input(
-        "Search", type="search", placeholder="Part of a user's id", live=True, key="search", bind="query-params"
+search = filters.typed(
+    st.text_input(
+        "Search",
+        type="search",
+        placeholder="Part of a user's id",
+        live=True,
+        key="search",
+        bind="query-params",
+        on_change=show_all,
     )
-    user_id = filters.one_of("User", known, key="user", anyone="All users")
+)
+# Not bound to a filter, because then a link to the history could not carry it along.
+user_id = filters.typed(st.query_params.get("user"))
 
-if user_id is not None:
+if user_id:
     st.button("All users", icon=":material/arrow_back:", on_click=show_all)
     with runtime.reading() as connection:
         try:
@@ -73,11 +78,10 @@ if user_id is not None:
         "history.py",
         label=f"All {format_credits(flow.transactions)} transactions of {user.user_id}",
         icon=":material/receipt_long:",
-        query_params=filters.to(user=user.user_id),
+        query_params=filters.link_to(user=user.user_id),
     )
     st.stop()
 
-search = search.replace("\0", "")
 start = filters.page_start("balances:page", search, "")
 with runtime.reading() as connection:
     in_all = queries.user_count(connection, search=search)

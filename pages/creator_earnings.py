@@ -26,7 +26,6 @@ def statement() -> bytes:
 
 st.caption("What creators earn from fees for runs and unlocks, less what refunds took back.")
 runtime.keep_totals_quick()
-filters.arrive("creator", drawn_with="days")
 with runtime.reading() as connection:
     known = [creator for creator, _ in earnings.creator_totals(connection, DayRange(), limit=200)]
 with st.grid(3, min_column_width=220):

@@ -27,7 +27,7 @@ def download() -> bytes:
 
 
 st.caption("Every credit transaction, newest first. Select a row to see its whole entry or to refund it.")
-filters.arrive("user", "entry", drawn_with="types")
+filters.follow_link("user", "types", "days", "entry", "headlines")
 with runtime.reading() as connection:
     known = [user.user_id for user in queries.users(connection, limit=200)]
 with st.grid(3, min_column_width=210):

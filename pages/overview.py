@@ -13,7 +13,7 @@ LATEST = 8
 def open_selected() -> None:
     row = tables.take_selected_row("latest")
     if row is not None:
-        st.switch_page("history.py", query_params=filters.to(entry=str(latest[row].entry_id)))
+        st.switch_page("history.py", query_params=filters.link_to(entry=str(latest[row].entry_id)))
 
 
 st.caption("What users hold, what the platform and creators earned, and where users' credits went.")
@@ -107,4 +107,4 @@ tables.activity(
     on_select=open_selected,
     alt="The latest entries, each with what its user paid or received",
 )
-st.page_link("history.py", label="All history", icon=":material/receipt_long:")
+st.page_link("history.py", label="All history", icon=":material/receipt_long:", query_params=filters.link_to())

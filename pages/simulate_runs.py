@@ -4,12 +4,11 @@ import streamlit as st
 
 from credits_core import queries
 from credits_core.batch import MAX_RUNS
-from pages.parts import balance, choose, filters, running, runtime, show
+from pages.parts import balance, choose, running, runtime, show
 
 ACTION = "simulate"
 
 st.caption("Choose what to run and see every step of its price; then run it once, or as a batch of up to 10,000 runs.")
-filters.arrive("user", drawn_with="runs")
 with runtime.reading() as connection:
     known = queries.users(connection, limit=200)
 if not known:
@@ -20,24 +19,31 @@ grid = st.grid(2, min_column_width=360)
 with grid.cell(), st.container(border=True):
     st.subheader("What to run")
     user_id = choose.user(known)
-    runs = st.number_input("Runs", 1, MAX_RUNS, step=1, key="runs", bind="query-params", required=True)
+    runs = st.number_input("Runs", 1, MAX_RUNS, step=1, key="runs", bind="query-params")
     batch = choose.batch(user_id, runs)
 
 with grid.cell(), st.container(border=True):
     st.subheader("Price")
     quote = running.price(batch.request_of(1))
-    total_credits = running.total(batch) if quote else 0
-    show.metric("Total" if runs == 1 else f"Total of {runs:,} runs", total_credits)
+    if quote:
+        total_credits = running.total(batch)
+        show.metric("Total" if runs == 1 else f"Total of {runs:,} runs", total_credits)
     balance_place = st.container()
     if runs == 1:
         running.button(ACTION, batch.request, quote)
     else:
-        running.batch_buttons(ACTION, batch, quote)
+        running.batch_button(ACTION, batch, quote)
     if quote:
         if batch.workload:
             st.caption("The first run of the batch; the others differ in their tokens.")
         show.price_steps(quote)
 
 running.outcome(ACTION)
-with balance_place:
-    balance.enough(user_id, total_credits)
+if quote:
+    with balance_place:
+        balance.enough(user_id, total_credits, runs)
+
+prices = st.expander("Prices of all models", icon=":material/sell:", on_change="rerun", key="prices")
+if prices.open:
+    with prices:
+        show.model_prices(runtime.book().models.values())

@@ -9,6 +9,7 @@ from pages.parts import adding, balance, choose, filters, running, runtime, show
 
 ADD, RUN = "bench:add", "bench:run"
 LATEST = 8
+CREATOR_PAYMENTS = TransactionFilter(types=[TransactionType.CREATOR_PAYMENT])
 
 
 def choose_selected() -> None:
@@ -17,60 +18,68 @@ def choose_selected() -> None:
         st.session_state["user"] = users[row].user_id
 
 
-def open_movement() -> None:
-    row = tables.take_selected_row("movements")
+def open_selected() -> None:
+    row = tables.take_selected_row("history")
     if row is not None:
-        st.switch_page("history.py", query_params=filters.to(entry=str(movements[row].entry_id)))
+        st.switch_page("history.py", query_params=filters.link_to(entry=str(history[row].entry_id)))
 
 
 st.caption("Choose a user, add credits, run a prompt, and see on one screen who paid and who received what.")
-filters.arrive("user", drawn_with="unit")
 with runtime.reading() as connection:
     known = queries.users(connection, limit=200)
 
 grid = st.grid(2, min_column_width=360)
 with grid.cell(), st.container(border=True):
     st.subheader("Balances")
-    user_id = choose.user(known, help_text="Choose a user, or type an id.")
+    user_id = choose.user(known, help_text="Choose a user, or type the id of a new one.")
     balances_place = st.container()
 with grid.cell(), st.container(border=True):
     st.subheader("Run a prompt")
-    run = choose.request(user_id)
-    quote = running.price(run)
-    if quote:
-        show.metric("Total", quote.total_credits)
-    running.button(RUN, run, quote)
+    if user_id:
+        run = choose.request(user_id)
+        quote = running.price(run)
+        if quote:
+            show.metric("Total", quote.total_credits)
+        running.button(RUN, run, quote)
+    else:
+        show.add_credits_first()
 if runtime.has_result(RUN):
     with grid.cell(column_span="all"):
         show.outcome(RUN, verb="charged", again="New run")
 with grid.cell(), st.container(border=True):
     st.subheader("Add credits")
     adding.form(ADD, user_id, adding.amount())
+    if runtime.has_result(ADD):
+        show.carried_out(ADD, "Done", verb="added", again="Add more")
 with grid.cell(), st.container(border=True):
     st.subheader("Creator payments")
     payments_place = st.container()
-if runtime.has_result(ADD):
-    with grid.cell(column_span="all"):
-        show.outcome(ADD, verb="added", again="Add more")
 
 with runtime.reading() as connection:
     users = queries.users(connection, limit=200)
-    movements = queries.transactions(connection, TransactionFilter(account_id=user_id), limit=LATEST)
-    payments = queries.transactions(
-        connection, TransactionFilter(types=[TransactionType.CREATOR_PAYMENT]), limit=LATEST
-    )
+    history = queries.transactions(connection, TransactionFilter(account_id=user_id), limit=LATEST) if user_id else []
+    payments = queries.transactions(connection, CREATOR_PAYMENTS, limit=LATEST)
 with balances_place:
     if user_id:
         balance.metric(user_id)
+    else:
+        st.caption("There is no user yet. Type an id here and add credits below: that opens the account.")
     if users:
         tables.users(users, key="balances", on_select=choose_selected, alt="Users with their balances")
 with payments_place:
     if payments:
         tables.transactions(payments, alt="The latest payments to creators")
     else:
-        st.caption("Creators are paid when somebody runs a prompt with a fee, or unlocks a flow.")
-st.subheader("Transaction history")
-if movements:
-    tables.transactions_of_one(
-        movements, key="movements", on_select=open_movement, alt="The user's latest transactions"
-    )
+        st.caption("Creators are paid when somebody runs a prompt that has a fee, or unlocks a flow.")
+if user_id:
+    st.subheader(f"Transaction history of {show.plain(user_id)}")
+    if history:
+        tables.transactions_of_one(history, key="history", on_select=open_selected, alt="The user's transactions")
+        st.page_link(
+            "history.py",
+            label="All transactions",
+            icon=":material/receipt_long:",
+            query_params=filters.link_to(user=user_id),
+        )
+    else:
+        st.caption("Nothing has happened yet. Add credits to begin.")

@@ -7,6 +7,7 @@ binaries. Without either the PostgreSQL half is skipped, or fails when `REQUIRE_
 import itertools
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -21,6 +22,14 @@ from tests import plain_sql, postgres_server, world
 
 BACKENDS = ("sqlite", "postgresql")
 _numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def own_main_module() -> Iterator[None]:
+    """Puts back the main module, which a page's test replaces by the page and a process of ours would then run."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,10 @@
 """Opens the dashboard's pages without a browser, as a link does, on a database of the test's own."""
 
 import json
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,23 +26,31 @@ def dashboard(folder: Path, *, demo: bool) -> Iterator[Engine]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CREDITS_DATABASE_URL", url)
         patch.setenv("CREDITS_DEMO", "1" if demo else "0")
-        st.cache_resource.clear()
-        st.cache_data.clear()
-        logging.getLogger("streamlit").setLevel(logging.ERROR)  # there is no browser session, and it says so each time
-        of_pages = runtime.engine()
-        engine = database.create_engine_for(url)
+        _forget_cached()
+        engine, of_pages = database.create_engine_for(url), runtime.engine()
         try:
             yield engine
         finally:
-            engine.dispose()
-            of_pages.dispose()
-            st.cache_resource.clear()
-            st.cache_data.clear()
+            # Another dashboard may have been opened and closed meanwhile, and the pages have made an engine anew then.
+            for opened in (engine, of_pages, runtime.engine()):
+                opened.dispose()
+            _forget_cached()
+
+
+def _forget_cached() -> None:
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+@cache
+def _pages() -> Any:
+    return AppTest.from_file(str(MAIN_SCRIPT), default_timeout=60).run()._registered_pages
 
 
 def open_page(file: str, **query: str | list[str]) -> AppTest:
-    """The page as a link with this query opens it. It must not fail."""
-    page = AppTest.from_file(str(MAIN_SCRIPT), default_timeout=60).run()
+    """The page as a link with this query opens it, in a new session. It must not fail."""
+    page = AppTest.from_file(str(MAIN_SCRIPT), default_timeout=60)
+    page._registered_pages = _pages()  # by a run of another page, whose filters would take the query for theirs
     page.switch_page(file)
     for name, value in query.items():
         page.query_params[name] = value
@@ -91,7 +99,7 @@ def links(page: AppTest) -> dict[str, tuple[str, str]]:
 
 @dataclass
 class Downloads:
-    """What the download buttons of a page would give, by file name, as a function that makes the file."""
+    """What the download buttons of a page would give: by file name, a function that makes the file."""
 
     files: dict[str, Callable[[], bytes]] = field(default_factory=dict)
 

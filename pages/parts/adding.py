@@ -6,7 +6,7 @@ from credits_core import services
 from credits_core.errors import InvalidRequest
 from credits_core.money import MAX_CREDITS, credits_from_usd
 from credits_core.postings import CreditSource
-from pages.parts import choose, runtime, show
+from pages.parts import runtime, show
 
 _QUICK_DOLLARS = ("1", "5", "10", "50", "100")
 _UNITS = ("Credits", "Dollars")
@@ -17,8 +17,6 @@ def amount() -> int | None:
 
     None as long as there is none, or none that can be accepted; what is wrong is shown.
     """
-    if "unit" not in st.session_state:  # the page is being opened
-        choose.forget("amount", "dollars")
     unit = st.segmented_control("Amount in", _UNITS, default="Credits", key="unit", bind="query-params", required=True)
     refused, amount_credits = None, None
     if unit == "Dollars":

@@ -7,32 +7,35 @@ from credits_core.errors import UnknownUser
 from pages.parts import runtime, show
 
 
-def metric(user_id: str) -> None:
-    """The balance with its course, or that there is no account yet."""
+def metric(user_id: str, *, with_course: bool = False) -> None:
+    """The balance, and how it came about, or that there is no account yet."""
     try:
         with runtime.reading() as connection:
             balance_credits = queries.user(connection, user_id).balance_credits
-            points = queries.balance_history(connection, user_id, points=100)
+            points = queries.balance_history(connection, user_id, points=100) if with_course else []
     except UnknownUser:
         _no_account(user_id)
         return
-    course = [point.balance_credits for point in points]
+    course = [point.balance_credits for point in points] or None
     show.metric(f"Balance of {show.plain(user_id)}", balance_credits, chart=course, colour="blue")
 
 
-def enough(user_id: str, required_credits: int) -> None:
-    """The balance in one line, and whether it is enough."""
+def enough(user_id: str, required_credits: int, runs: int) -> None:
+    """The balance in one line, and whether it is enough for the runs."""
     try:
         with runtime.reading() as connection:
             balance_credits = queries.user(connection, user_id).balance_credits
     except UnknownUser:
         _no_account(user_id)
+        show.link_to_add_credits(user_id)
         return
     holds = f"{show.plain(user_id)} holds {show.both(balance_credits)}"
     if balance_credits >= required_credits:
         st.caption(f":material/check: {holds}, which is enough.")
+    elif runs == 1:
+        st.caption(f":material/block: {holds}, which is not enough: the run will be refused.")
     else:
-        st.caption(f":material/block: {holds}, which is not enough: a run is refused.")
+        st.caption(f":material/block: {holds}, which is not enough for all runs: some will be refused.")
 
 
 def _no_account(user_id: str) -> None:

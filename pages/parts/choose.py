@@ -46,8 +46,6 @@ def request(user_id: str) -> ChargeRequest:
 def batch(user_id: str, runs: int) -> Batch:
     """`runs` runs to be charged, as `request`; many of them can have token counts drawn from a real workload."""
     prompts = _demo_prompts()
-    if "prompt" not in st.session_state:  # the page is being opened
-        forget("model", "input_tokens", "output_tokens")
     chosen = st.selectbox(
         "Prompt",
         [*prompts, FREE_FORM],
@@ -82,12 +80,6 @@ def batch(user_id: str, runs: int) -> Batch:
     return Batch(run, runs, workload)
 
 
-def forget(*names: str) -> None:
-    """Forget these inputs when a page is opened: what code has set outlives a page, unlike what a person chose."""
-    for name in names:
-        st.session_state.pop(name, None)
-
-
 def _creator_and_fee() -> tuple[str | None, int]:
     world = runtime.demo()
     with st.grid(2, min_column_width=160):
@@ -102,9 +94,7 @@ def _creator_and_fee() -> tuple[str | None, int]:
             bind="query-params",
             help="Who earns the fee. Type an id for a creator of your own; the account is opened with the first fee.",
         )
-        fee_credits = st.number_input(
-            "Creator fee (credits)", 0, MAX_CREDITS, 0, 1, key="fee", bind="query-params", required=True
-        )
+        fee_credits = st.number_input("Creator fee (credits)", 0, MAX_CREDITS, 0, 1, key="fee", bind="query-params")
     st.caption(f"Fee {show.both(fee_credits)}" if fee_credits else "No fee: the platform's markup applies.")
     return _typed(creator) or None, fee_credits
 
@@ -156,7 +146,7 @@ def _tokens(prompt: DemoPrompt | None) -> tuple[int, int]:
         for name, usual in zip(("Input tokens", "Output tokens"), _usual_tokens(prompt), strict=True):
             key = name.lower().replace(" ", "_")
             st.session_state.setdefault(key, usual)
-            counts.append(st.number_input(name, 0, MAX_TOKENS, None, 1, key=key, bind="query-params", required=True))
+            counts.append(st.number_input(name, 0, MAX_TOKENS, None, 1, key=key, bind="query-params"))
     input_tokens, output_tokens = counts
     return input_tokens or 0, output_tokens or 0
 

@@ -1,8 +1,8 @@
 """What a page shows: filters that live in the URL, and which page of a long list, kept for the session.
 
 A link opens as it was sent, and a value in it that makes no sense counts as no filter. The names in the URL are the
-same wherever they mean the same: `days`, `user`, `creator`, `entry`. From one page to another they travel under other
-names (`to`, `arrive`), because Streamlit drops parameters to which the page one leaves has bound a filter.
+same wherever they mean the same: `days`, `user`, `creator`, `entry`. A page that is opened again from the sidebar is as
+it was left; a link from another page (`link_to`, `follow_link`) shows what the link says and nothing else.
 """
 
 import re
@@ -19,35 +19,25 @@ _ENTRY = re.compile("[1-9][0-9]{0,14}")
 Cursor = TypeVar("Cursor")
 
 
-def to(**chosen: str) -> dict[str, str]:
-    """The query of a link to another page with these filters set.
+def link_to(**chosen: str) -> dict[str, str]:
+    """The query of a link to another page with these filters set and no others, whatever was left there.
 
-    >>> to(user="ada")
-    {'to_user': 'ada'}
+    >>> link_to(user="ada")
+    {'user': 'ada', 'anew': ''}
     """
-    return {f"to_{name}": value for name, value in chosen.items()}
+    return {**chosen, "anew": ""}
 
 
-def arrive(*names: str, drawn_with: str) -> None:
-    """Set these filters to what the link brought when the page is opened; to be called before they are drawn.
-
-    What a callback has set outlives the page in Streamlit's session, unlike what was chosen, so it is forgotten here.
-    `drawn_with` is a filter of the same page that no callback sets: the session does not have it as the page is opened.
-    """
-    if drawn_with in st.session_state:
-        return
-    query = st.query_params.to_dict()
-    arrived = {name: query.pop(f"to_{name}") for name in names if f"to_{name}" in query}
-    if arrived:
-        st.query_params.from_dict({**query, **arrived})
-    for name in names:
-        st.session_state.pop(name, None)
-        if name in arrived:
-            st.session_state[name] = arrived[name]
+def follow_link(*names: str) -> None:
+    """After `link_to`, forget those of the filters that the link does not name; to be called before they are drawn."""
+    if st.query_params.pop("anew", None) is not None:
+        for name in names:
+            if name not in st.query_params:
+                st.session_state.pop(name, None)
 
 
 def days(*, on_change: Callable[[], None] | None = None) -> DayRange:
-    """A range of UTC days from `?days=…&days=…`; without an end it goes on to the last entry."""
+    """One UTC day from `?days=…`, or a range of them from `?days=…&days=…`; none is all days."""
     nothing: list[date | datetime | str | None] = []
     chosen = st.date_input(
         "Days (UTC)",
@@ -58,15 +48,15 @@ def days(*, on_change: Callable[[], None] | None = None) -> DayRange:
         key="days",
         bind="query-params",
         on_change=on_change or "rerun",
-        help="A first and a last day, both included. Without them, everything is shown.",
+        help="A first and a last day, both included, or one day. Without them, everything is shown.",
     )
-    return DayRange(*chosen)
+    return DayRange(chosen[0], chosen[-1]) if chosen else DayRange()
 
 
 def one_of(
     label: str, known: Sequence[str], *, key: str, anyone: str, on_change: Callable[[], None] | None = None
 ) -> str | None:
-    """A person chosen from those listed or typed in, from `?key=…`; None is everyone."""
+    """A person chosen from those listed, or typed in, from `?key=…`; None is everyone."""
     chosen = st.selectbox(
         label,
         known,
@@ -78,7 +68,16 @@ def one_of(
         bind="query-params",
         on_change=on_change or "rerun",
     )
-    return chosen.strip().replace("\0", "") or None if chosen else None
+    return typed(chosen) or None
+
+
+def typed(text: str | None) -> str:
+    r"""Text from a person or a URL, without blanks around it and without the one character that no database takes.
+
+    >>> typed(" ada\0 ")
+    'ada'
+    """
+    return (text or "").replace("\0", "").strip()
 
 
 def entry_number() -> int | None:

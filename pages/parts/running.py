@@ -17,7 +17,7 @@ def price(request: ChargeRequest) -> Quote | None:
     try:
         return services.quote_prompt(request, runtime.book())
     except CreditsError as error:
-        show.refusal(error, title="No price yet")
+        st.warning(show.refusal_text(error), title="No price yet", icon=":material/edit:")
         return None
 
 
@@ -41,14 +41,20 @@ def button(name: str, request: ChargeRequest, quote: Quote | None) -> None:
     _refusal(name, request)
 
 
-def batch_buttons(name: str, batch: Batch, quote: Quote | None) -> None:
-    """The button that charges a batch, and one to continue a batch that was stopped half way."""
+def batch_button(name: str, batch: Batch, quote: Quote | None) -> None:
+    """The button that charges a batch; or, when one was stopped half way, the button that charges the rest of it."""
     stopped = _stopped(name)
-    label = f"Run {batch.runs:,} times"
-    if st.button(label, type="primary", icon=":material/play_arrow:", disabled=quote is None, key=f"{name}:run"):
+    if stopped is not None:
+        if st.button("Continue the batch", type="primary", icon=":material/resume:", key=f"{name}:continue"):
+            _run_batch(name, stopped)
+    elif st.button(
+        f"Run {batch.runs:,} times",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=quote is None,
+        key=f"{name}:run",
+    ):
         _run_batch(name, batch)
-    elif stopped is not None and st.button("Continue the stopped batch", icon=":material/resume:"):
-        _run_batch(name, stopped)
     _refusal(name, batch)
 
 
@@ -103,15 +109,16 @@ def outcome(name: str) -> None:
     user = show.plain(batch.request.user_id)
     with st.container(border=True):
         show.start_over(name, "Summary", again="New run")
+        charged = f"Charged {summary.charged:,} of {batch.runs:,} runs to {user}"
         if performed.parts_left:
-            st.warning("The rest has not been charged.", title="Stopped half way", icon=":material/pause_circle:")
-        if performed.repeated:
-            show.not_again("charged", f"{summary.charged:,} runs were charged to {user} once.", again="New run")
+            st.warning(f"{charged} so far.", title="Stopped half way", icon=":material/pause_circle:")
+        elif performed.repeated:
+            show.not_again("charged", f"{charged} once.", again="New run")
         elif summary.charged:
-            st.success(f"Charged {summary.charged:,} of {batch.runs:,} runs to {user}.", icon=":material/check_circle:")
+            st.success(f"{charged}.", icon=":material/check_circle:")
         for refusals in summary.refused.values():
             refused = f"{refusals.count:,} {'run was' if refusals.count == 1 else 'runs were'} refused"
-            st.error(f"The first: {show.plain(refusals.message)}", title=refused, icon=":material/block:")
+            st.error(f"The first: {show.refusal_text(refusals.first)}", title=refused, icon=":material/block:")
         if summary.charged:
             _sums(summary)
 

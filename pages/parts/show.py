@@ -1,12 +1,13 @@
 """How things look: credits with their dollars, receipts, refusals, empty states and table columns."""
 
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
+from pandas.io.formats.style import Styler
 
 from credits_core.errors import CreditsError, InsufficientCredits, InvalidRequest
 from credits_core.ledger import PostedTransaction, Receipt
@@ -14,7 +15,7 @@ from credits_core.model_registry import Model, RunPrice
 from credits_core.money import format_credits, format_usd, format_usd_rounded
 from credits_core.postings import TransactionType
 from credits_core.pricing import Quote
-from pages.parts import runtime
+from pages.parts import filters, runtime
 
 ACCOUNT_NAMES = {
     "platform:revenue": "Platform revenue",
@@ -23,6 +24,9 @@ ACCOUNT_NAMES = {
     "platform:grants": "Grants",
     "platform:adjustments": "Adjustments",
 }
+
+_Row = dict[str, str | int | None]
+_Formats = dict[Any, str | Callable[[Any], str] | None]
 
 
 def account_name(account_id: str) -> str:
@@ -54,8 +58,7 @@ def both(credits: int) -> str:
     >>> both(12_345)
     '12,345 credits (\\$0.012345)'
     """
-    dollars = format_usd(credits).replace("$", r"\$")
-    return f"{format_credits(credits)} credits ({dollars})"
+    return f"{format_credits(credits)} credits ({_dollars(credits)})"
 
 
 def metric(
@@ -93,59 +96,102 @@ def model_price(model: Model) -> str:
             return f"{both(price.run_price_credits)} per run"
         above = f"above {price.above_input_tokens:,} input tokens " if price.above_input_tokens else ""
         request = price.request_usd_per_thousand
-        per_request = f", {_usd(request)} per thousand requests" if request else ""
+        per_request = f", and {_usd(request)} per thousand requests" if request else ""
         prices.append(f"{above}{_usd(price.input_usd_per_mtok)} in, {_usd(price.output_usd_per_mtok)} out{per_request}")
-    return f"per million tokens {'; '.join(prices)}"
+    return f"per million tokens: {'; '.join(prices)}"
 
 
 def refusal_text(error: CreditsError) -> str:
-    """A refusal in words, for Markdown: its own message, with the field's name as people read it."""
+    r"""A refusal in words, for Markdown: its message, with fields named as people read them, and dollars.
+
+    >>> refusal_text(InvalidRequest("user_id", "must be 1 to 128 characters"))
+    'User id\\: must be 1 to 128 characters\\.'
+    >>> refusal_text(InsufficientCredits("ada", 250, 1_000))
+    'ada has 250 credits (\\$0.00025) and this takes 1,000 credits (\\$0.001).'
+    """
     if isinstance(error, InvalidRequest):
         return plain(f"{error.field.replace('_', ' ').capitalize()}: {error.problem}.")
+    if isinstance(error, InsufficientCredits):
+        return (
+            f"{plain(error.user_id)} has {both(error.balance_credits)} and this takes {both(error.required_credits)}."
+        )
     return plain(str(error))
 
 
-def refusal(error: CreditsError, *, title: str = "Nothing was charged or changed") -> None:
+def refusal(error: CreditsError) -> None:
     """A refusal, beside the form it answers; what is missing is one click away."""
-    st.error(refusal_text(error), title=title, icon=":material/block:")
+    st.error(refusal_text(error), title="Nothing was charged or changed", icon=":material/block:")
     if isinstance(error, InsufficientCredits):
-        has, needs = both(error.balance_credits), both(error.required_credits)
-        st.page_link(
-            "add_credits.py",
-            label=f"{plain(error.user_id)} has {has} and needs {needs}. Add credits",
-            icon=":material/add_card:",
-            query_params={"to_user": error.user_id},
-        )
+        link_to_add_credits(error.user_id)
+
+
+def link_to_add_credits(user_id: str) -> None:
+    """A link to the page where this user gets credits."""
+    st.page_link(
+        "add_credits.py",
+        label=f"Add credits to {plain(user_id)}",
+        icon=":material/add_card:",
+        query_params=filters.link_to(user=user_id),
+    )
+
+
+def model_prices(models: Iterable[Model]) -> None:
+    """All models with their base prices, to be sorted and searched; a long prompt can cost more."""
+    rows: list[dict[str, object]] = []
+    for model in models:
+        price, row = model.prices[0], {"Model": model.id, "Type": model.type}
+        if isinstance(price, RunPrice):
+            credits = price.run_price_credits
+            rows.append({**row, "Credits per run": credits, "Dollars per run": format_usd(credits)})
+        else:
+            dollars = {"$ per million in": price.input_usd_per_mtok, "$ per million out": price.output_usd_per_mtok}
+            rows.append({**row, **dollars})
+    config = {
+        "Credits per run": credits_column("Credits per run"),
+        "Dollars per run": st.column_config.TextColumn(alignment="right"),
+    }
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, column_config=config, placeholder="–", alt="All models with their prices"
+    )
 
 
 def price_steps(quote: Quote) -> None:
     """Every step of a price as a small table, ending with the total."""
-    rows = [
+    rows: list[_Row] = [
         {
             "Step": f"**{step.label}**" if step.label == "Total" else step.label,
             "How": step.arithmetic,
-            "Credits": f"**{format_credits(step.credits)}**" if step.label == "Total" else format_credits(step.credits),
-            "Dollars": format_usd(step.credits).replace("$", r"\$"),
+            "Credits": step.credits,
+            "Dollars": step.credits,
         }
         for step in quote.steps
     ]
-    _table(rows, right=["Credits", "Dollars"], alt="Every step of the price")
+    table = _table(rows, {"Credits": format_credits, "Dollars": _dollars})
+    total = pd.IndexSlice[[len(rows) - 1], ["Credits"]]
+    table.format(lambda amount: f"**{amount:,}**", subset=total)
+    st.table(table, border="horizontal", hide_index=True, alt="Every step of the price")
 
 
 def movements(transactions: Iterable[PostedTransaction]) -> None:
     """The transactions of one entry side by side: account, amount, balance before and after. They sum to zero."""
-    rows = [
+    rows: list[_Row] = [
         {
             "Account": plain(account_name(transaction.account_id)),
             "Type": type_name(transaction.type),
-            "Credits": f"{transaction.amount_credits:+,}",
-            "Dollars": format_usd(transaction.amount_credits).replace("$", r"\$"),
-            "Balance before": _balance(transaction.balance_before_credits),
-            "Balance after": _balance(transaction.balance_after_credits),
+            "Credits": transaction.amount_credits,
+            "Dollars": transaction.amount_credits,
+            "Balance before": transaction.balance_before_credits,
+            "Balance after": transaction.balance_after_credits,
         }
         for transaction in transactions
     ]
-    _table(rows, right=["Credits", "Dollars", "Balance before", "Balance after"], alt="The entry's transactions")
+    formats: _Formats = {
+        "Credits": lambda amount: f"{amount:+,}",
+        "Dollars": _dollars,
+        "Balance before": _credits_and_dollars,
+        "Balance after": _credits_and_dollars,
+    }
+    st.table(_table(rows, formats), border="horizontal", hide_index=True, alt="The entry's transactions")
 
 
 def receipt(posted: Receipt) -> None:
@@ -163,25 +209,32 @@ def outcome(name: str, *, verb: str, again: str) -> None:
 
     `verb` says what was done to the user of the entry's first transaction: charged, added.
     """
+    if runtime.has_result(name):
+        with st.container(border=True):
+            posted = carried_out(name, "Receipt", verb=verb, again=again)
+            receipt(posted)
+            st.page_link(
+                "history.py",
+                label=f"Entry {posted.entry_id} in the history",
+                icon=":material/receipt_long:",
+                query_params=filters.link_to(entry=str(posted.entry_id)),
+            )
+
+
+def carried_out(name: str, heading: str, *, verb: str, again: str) -> Receipt:
+    """What was done, or that it was not done again, under a heading with the button for another one."""
     performed = runtime.performed(name)
-    if performed is None or performed.result is None:
-        return
-    posted: Receipt = performed.result
-    paid = posted.transactions[0]
-    said = f"{verb.capitalize()} {both(abs(paid.amount_credits))} to {plain(paid.account_id)}"
-    with st.container(border=True):
-        start_over(name, "Receipt", again=again)
-        if performed.repeated:
-            not_again(verb, f"{said} once, by entry {posted.entry_id}.", again=again)
-        else:
-            st.success(f"{said}.", icon=":material/check_circle:")
-        receipt(posted)
-        st.page_link(
-            "history.py",
-            label=f"Entry {posted.entry_id} in the history",
-            icon=":material/receipt_long:",
-            query_params={"to_entry": str(posted.entry_id)},
-        )
+    assert performed is not None
+    assert isinstance(performed.result, Receipt), "called after an action that gives a receipt"
+    posted = performed.result
+    user_part = posted.transactions[0]
+    said = f"{verb.capitalize()} {both(abs(user_part.amount_credits))} to {plain(user_part.account_id)}"
+    start_over(name, heading, again=again)
+    if performed.repeated:
+        not_again(verb, f"{said} once, by entry {posted.entry_id}.", again=again)
+    else:
+        st.success(f"{said}, by entry {posted.entry_id}.", icon=":material/check_circle:")
+    return posted
 
 
 def start_over(name: str, heading: str, *, again: str) -> None:
@@ -215,13 +268,20 @@ def credits_column(label: str, *, help_text: str | None = None, width: int | Non
     return st.column_config.NumberColumn(label, format="%,d", help=help_text, width=width)
 
 
-def _table(rows: list[dict[str, str]], *, right: list[Hashable], alt: str) -> None:
-    table = pd.DataFrame(rows).style.set_properties(subset=right, **{"text-align": "right"})
-    st.table(table, border="horizontal", hide_index=True, alt=alt)
+def _table(rows: list[_Row], formats: _Formats) -> Styler:
+    # Columns of credits hold whole numbers, which the browser draws to the right, and are formatted for reading.
+    columns = {
+        name: pd.Series([row[name] for row in rows], dtype="Int64" if name in formats else None) for name in rows[0]
+    }
+    return pd.DataFrame(columns).style.format(formats, na_rep="–")
 
 
-def _balance(credits: int | None) -> str:
-    return "–" if credits is None else f"{format_credits(credits)} ({format_usd(credits)})".replace("$", r"\$")
+def _dollars(credits: int) -> str:
+    return format_usd(credits).replace("$", r"\$")
+
+
+def _credits_and_dollars(credits: int) -> str:
+    return f"{format_credits(credits)} ({_dollars(credits)})"
 
 
 def _usd(price: Decimal) -> str:

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from credits_core import settings
+from credits_core.errors import DataFileInvalid
+from credits_core.model_registry import RunPrice
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.parametrize("given", [None, ""])
+def test_the_database_is_a_file_of_the_checkout_unless_the_environment_names_another(
+    monkeypatch: pytest.MonkeyPatch, given: str | None
+) -> None:
+    if given is None:
+        monkeypatch.delenv("CREDITS_DATABASE_URL", raising=False)
+    else:
+        monkeypatch.setenv("CREDITS_DATABASE_URL", given)
+    assert settings.database_url() == f"sqlite:///{ROOT / 'data' / 'credits.db'}"
+
+
+def test_the_environment_names_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDITS_DATABASE_URL", "postgresql://credits@db.example.org/credits")
+    assert settings.database_url() == "postgresql://credits@db.example.org/credits"
+
+
+@pytest.mark.parametrize(("given", "enabled"), [(None, True), ("1", True), ("", True), ("0", False)])
+def test_the_demo_is_on_unless_it_is_set_to_0(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, enabled: bool
+) -> None:
+    if given is None:
+        monkeypatch.delenv("CREDITS_DEMO", raising=False)
+    else:
+        monkeypatch.setenv("CREDITS_DEMO", given)
+    assert settings.demo_enabled() is enabled
+
+
+def test_the_price_book_is_read_from_the_data_folder() -> None:
+    book = settings.load_price_book()
+    assert book.plan.id == "promptflow-v1"
+    assert book.plan == book.plans["promptflow-v1"]
+    assert book.plan.creator_share_bps == 8_000
+    assert book.models["claude-3-haiku"].prices == (RunPrice(250),)
+
+
+def test_a_data_folder_without_the_plan_in_force_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    plan = (settings.PRICE_PLANS_FOLDER / "promptflow-v1.toml").read_text(encoding="utf-8")
+    (tmp_path / "promptflow-v2.toml").write_text(plan.replace("promptflow-v1", "promptflow-v2"), encoding="utf-8")
+    monkeypatch.setattr(settings, "PRICE_PLANS_FOLDER", tmp_path)
+    with pytest.raises(DataFileInvalid, match=r"lacks the plan in force, promptflow-v1\.toml"):
+        settings.load_price_book()
+
+
+def test_a_data_folder_without_models_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(settings, "MODELS_FILE", tmp_path / "models.toml")
+    with pytest.raises(DataFileInvalid, match=r"models\.toml"):
+        settings.load_price_book()
+
+
+def test_the_files_of_the_data_folder_are_there() -> None:
+    for path in (settings.MODELS_FILE, settings.DEMO_FILE, settings.WORKLOADS_FILE):
+        assert path.is_file()
+    assert settings.PRICE_PLANS_FOLDER.is_dir()
+    assert settings.PROJECT_FOLDER == ROOT
