@@ -50,7 +50,7 @@ with grid.cell(), st.container(border=True):
     st.subheader("Add credits")
     adding.form(ADD, user_id, adding.amount())
     if runtime.has_result(ADD):
-        show.carried_out(ADD, "Done", verb="added", again="Add more")
+        show.carried_out(ADD, "Receipt", verb="added", again="Add more")
 with grid.cell(), st.container(border=True):
     st.subheader("Creator payments")
     payments_place = st.container()
@@ -65,7 +65,9 @@ with balances_place:
     else:
         st.caption("There is no user yet. Type an id here and add credits below: that opens the account.")
     if users:
-        tables.users(users, key="balances", on_select=choose_selected, alt="Users with their balances")
+        tables.users(
+            users, key="balances", on_select=choose_selected, alt="Users with their balances", with_since=False
+        )
 with payments_place:
     if payments:
         tables.transactions(payments, alt="The latest payments to creators")

@@ -20,6 +20,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 SHOTS = {"overview": "/"}
+CHART = ".js-plotly-plot .main-svg"
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 _SECONDS_TO_START = 60
@@ -54,12 +55,12 @@ def main() -> None:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
+        page = browser.new_page(viewport={"width": 1280, "height": 1_320}, color_scheme="light")
         for name, path in SHOTS.items():
             page.goto(address + path)
             page.wait_for_selector("h1")
-            page.wait_for_function("document.querySelectorAll('[data-testid=stStatusWidget]').length === 0")
-            page.wait_for_timeout(2_000)  # charts draw after the script has ended
+            page.locator(CHART).nth(1).wait_for()  # charts draw after the script has ended
+            page.wait_for_timeout(1_000)
             page.screenshot(path=IMAGES / f"{name}.png")
         browser.close()
 

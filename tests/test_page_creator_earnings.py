@@ -156,7 +156,8 @@ def test_a_statement_has_every_payment_of_the_month_and_their_sum(ledger: Engine
     payments = rows(
         ledger,
         "SELECT entry_id, amount_credits FROM credit_transactions WHERE type = 'creator_payment'"
-        " AND account_id = 'noor' AND strftime('%Y-%m', created_at_us / 1000000, 'unixepoch') = :month ORDER BY entry_id",
+        " AND account_id = 'noor' AND strftime('%Y-%m', created_at_us / 1000000, 'unixepoch') = :month"
+        " ORDER BY entry_id",
         month=month,
     )
     assert [(int(line["entry"]), int(line["earned_credits"])) for line in lines] == payments

@@ -25,6 +25,7 @@ ACCOUNT_NAMES = {
     "platform:adjustments": "Adjustments",
 }
 
+_LINK = re.compile(r"\w@\w|://|www\.", re.IGNORECASE)
 _Row = dict[str, str | int | None]
 _Formats = dict[Any, str | Callable[[Any], str] | None]
 
@@ -44,11 +45,13 @@ def type_name(type_: TransactionType) -> str:
 
 
 def plain(text: str) -> str:
-    r"""Text that somebody typed, so that Markdown shows it as it is.
+    r"""Text that somebody typed, so that Markdown shows it as it is. What it would turn into a link is set as code.
 
-    >>> plain("costs $5 *more*")
-    'costs \\$5 \\*more\\*'
+    >>> plain("costs $5 *more*"), plain("ada@example.org")
+    ('costs \\$5 \\*more\\*', '`ada@example.org`')
     """
+    if _LINK.search(text) and "`" not in text:
+        return f"`{text}`"
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!$|~:])", r"\\\1", text)
 
 

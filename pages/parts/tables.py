@@ -76,9 +76,11 @@ def activity(listed: Sequence[ListedTransaction], *, alt: str, key: str, on_sele
     _draw(rows, {"Credits": "Dollars"}, alt=alt, key=key, on_select=on_select)
 
 
-def users(listed: Sequence[UserBalance], *, alt: str, key: str, on_select: OnSelect) -> None:
-    """Users with their balances."""
-    rows = [{"User": one.user_id, "Balance": one.balance_credits, "Since (UTC)": one.created_at} for one in listed]
+def users(listed: Sequence[UserBalance], *, alt: str, key: str, on_select: OnSelect, with_since: bool = True) -> None:
+    """Users with their balances, and since when they are there."""
+    rows: list[dict[str, object]] = [{"User": one.user_id, "Balance": one.balance_credits} for one in listed]
+    if with_since:
+        rows = [{**row, "Since (UTC)": one.created_at} for row, one in zip(rows, listed, strict=True)]
     _draw(rows, {"Balance": "Dollars"}, alt=alt, key=key, on_select=on_select)
 
 
