@@ -55,10 +55,11 @@ if user_id:
         points = queries.balance_history(connection, user_id)
         latest = queries.transactions(connection, TransactionFilter(account_id=user_id), limit=LATEST)
     st.subheader(user.user_id)
-    with st.grid(3, min_column_width=170):
+    with show.metric_grid(user.balance_credits, flow.received_credits, flow.given_credits):
         show.metric("Balance", user.balance_credits, colour="blue")
         show.metric("Credits in", flow.received_credits, help_text="Everything the user ever received.")
         show.metric("Credits out", flow.given_credits, help_text="Everything the user ever paid or gave back.")
+        st.metric("Transactions", format_credits(flow.transactions), border=True, height="stretch")
     if not latest:
         st.info(
             f"{user.user_id} has an account and no transaction yet.",

@@ -28,7 +28,7 @@ st.caption("What creators earn from fees for runs and unlocks, less what refunds
 runtime.keep_totals_quick()
 with runtime.reading() as connection:
     known = [creator for creator, _ in earnings.creator_totals(connection, DayRange(), limit=200)]
-with st.grid(3, min_column_width=220):
+with st.grid(2, min_column_width=240):
     creator_id = filters.one_of("Creator", known, key="creator", anyone="All creators")
     days = filters.days()
 with runtime.reading() as connection:
@@ -53,7 +53,7 @@ if not known:
     st.stop()
 
 each_day = [earned for _, earned in by_day]
-with st.grid(4, min_column_width=170):
+with show.metric_grid(in_all.earned_credits, in_all.runs_credits, in_all.unlocks_credits):
     show.metric(
         "Earned",
         in_all.earned_credits,

@@ -30,7 +30,7 @@ st.caption("Every credit transaction, newest first. Select a row to see its whol
 filters.follow_link("user", "types", "days", "entry", "headlines")
 with runtime.reading() as connection:
     known = [user.user_id for user in queries.users(connection, limit=200)]
-with st.grid(3, min_column_width=210):
+with st.grid(2, min_column_width=210):
     user_id = filters.one_of("User", known, key="user", anyone="All users", on_change=open_entry)
     types = st.multiselect(
         "Types",
@@ -41,8 +41,8 @@ with st.grid(3, min_column_width=210):
         bind="query-params",
         on_change=open_entry,
     )
-    days = filters.days(on_change=open_entry)
 with st.container(horizontal=True, vertical_alignment="bottom"):
+    days = filters.days(on_change=open_entry)
     entry_id = filters.entry_number()
     headline_only = st.toggle("One line per entry", key="headlines", bind="query-params", on_change=open_entry)
     if entry_id is not None:

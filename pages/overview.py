@@ -18,8 +18,7 @@ def open_selected() -> None:
 
 st.caption("What users hold, what the platform and creators earned, and where users' credits went.")
 runtime.keep_totals_quick()
-with st.container(width=300):
-    days = filters.days()
+days = filters.days()
 
 with runtime.reading() as connection:
     of_ledger = reports.entry_days(connection)
@@ -38,7 +37,7 @@ if of_ledger.first is None:
     st.page_link("add_credits.py", label="Add credits", icon=":material/add_card:")
     st.stop()
 
-with st.grid(4, min_column_width=170):
+with show.metric_grid(seen.circulation_credits, seen.platform_credits, seen.creators_credits):
     show.metric(
         "Credits in circulation",
         seen.circulation_credits,

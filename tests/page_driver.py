@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 import streamlit as st
 from sqlalchemy import Engine
+from streamlit import dataframe_util
 from streamlit.testing.v1 import AppTest
 
-from credits_core import database
+from credits_core import database, settings
 from pages.parts import runtime
+from tests import world
 
 MAIN_SCRIPT = Path(__file__).resolve().parent.parent / "pages" / "navigation.py"
 
@@ -35,6 +37,15 @@ def dashboard(folder: Path, *, demo: bool) -> Iterator[Engine]:
             for opened in (engine, of_pages, runtime.engine()):
                 opened.dispose()
             _forget_cached()
+
+
+@contextmanager
+def small_dashboard(folder: Path) -> Iterator[Engine]:
+    """The dashboard on an empty database, with the hand-written prices of `tests/world.py`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "load_price_book", world.price_book)
+        with dashboard(folder, demo=False) as engine:
+            yield engine
 
 
 def _forget_cached() -> None:
@@ -59,9 +70,20 @@ def open_page(file: str, **query: str | list[str]) -> AppTest:
 
 def run(page: AppTest) -> AppTest:
     """The page after another run, which must not fail."""
+    for box in page.selectbox:
+        if box.value is not None and box.value not in box.options:
+            box.options.append(box.value)  # somebody typed it; the test driver knows options alone
     page.run()
     assert not page.exception, page.exception
     assert [error.value for error in page.error if "Reload the page" in error.value] == []
+    return page
+
+
+def choose(page: AppTest, **values: object) -> AppTest:
+    """The page after a person has set these inputs, by their keys, one after the other."""
+    for key, value in values.items():
+        page.get_by_key(key).set_value(value)
+        run(page)
     return page
 
 
@@ -85,6 +107,19 @@ def table(page: AppTest, number: int = 0) -> list[dict[str, Any]]:
     """The rows of one of the page's big tables, missing cells as None."""
     frame = page.dataframe[number].value
     return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+
+def small_tables(page: AppTest) -> dict[str, list[tuple[str, ...]]]:
+    """The rows of the page's small tables as they are read, by what the table is called for screen readers."""
+    return {
+        found.proto.alt: [
+            tuple(row)
+            for row in dataframe_util.convert_arrow_bytes_to_pandas_df(
+                found.proto.arrow_data.styler.display_values
+            ).itertuples(index=False)
+        ]
+        for found in page.table
+    }
 
 
 def charts(page: AppTest) -> list[dict[str, Any]]:

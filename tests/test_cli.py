@@ -1,4 +1,4 @@
-"""The command line through real processes; what needs no process of its own, through typer's runner."""
+"""The command line through real processes, and in this one where a process of its own would show nothing more."""
 
 import os
 import re

@@ -82,6 +82,7 @@ def test_one_users_detail_is_what_the_ledger_says(ledger: Engine) -> None:
         "Balance": f"{scalar(ledger, 'SELECT balance_credits FROM user_credits WHERE user_id = :u', u='ada'):,}",
         "Credits in": f"{received:,}",
         "Credits out": f"{given:,}",
+        "Transactions": f"{count}",
     }
     assert [(row["Entry"], row["Credits"], row["Balance after"]) for row in table(page)] == rows(
         ledger,
@@ -124,10 +125,8 @@ def test_an_unknown_user_is_no_failure(ledger: Engine, user_id: str) -> None:
 
 
 def test_a_link_cannot_put_a_link_of_its_own_on_the_page(ledger: Engine) -> None:
-    assert (
-        r"\[here\]\(http\://evil\.example\)"
-        in open_page("balances.py", user="[here](http://evil.example)").info[0].value
-    )
+    said = open_page("balances.py", user="[here](//evil.example)").info[0].value
+    assert ("here" in said, "](" in said) == (True, False)
 
 
 def test_an_account_without_transactions_says_what_to_do_next(empty: Engine) -> None:

@@ -210,6 +210,7 @@ def test_the_dialog_says_who_gets_what_and_does_nothing_before_it_is_confirmed(o
     before = plain_sql.every_row(own_ledger)
     page = click(open_page("history.py", entry="17"), "Refund this entry")
     assert any(r"chloe gets back 201 credits (\$0.000201)" in text.value for text in page.markdown)
+    assert [error.value for error in page.error] == []
     assert plain_sql.every_row(own_ledger) == before
 
 

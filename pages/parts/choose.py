@@ -140,7 +140,7 @@ def _workload() -> Workload | None:
     return workload
 
 
-def _tokens(prompt: DemoPrompt | None) -> tuple[int, int]:
+def _tokens(prompt: DemoPrompt | None) -> tuple[int | None, int | None]:
     counts = []
     with st.grid(2, min_column_width=130):
         for name, usual in zip(("Input tokens", "Output tokens"), _usual_tokens(prompt), strict=True):
@@ -148,7 +148,7 @@ def _tokens(prompt: DemoPrompt | None) -> tuple[int, int]:
             st.session_state.setdefault(key, usual)
             counts.append(st.number_input(name, 0, MAX_TOKENS, None, 1, key=key, bind="query-params"))
     input_tokens, output_tokens = counts
-    return input_tokens or 0, output_tokens or 0
+    return input_tokens, output_tokens
 
 
 def _usual_tokens(prompt: DemoPrompt | None) -> tuple[int, int]:

@@ -49,6 +49,7 @@ def days(*, on_change: Callable[[], None] | None = None) -> DayRange:
         bind="query-params",
         on_change=on_change or "rerun",
         help="A first and a last day, both included, or one day. Without them, everything is shown.",
+        width=270,
     )
     return DayRange(chosen[0], chosen[-1]) if chosen else DayRange()
 
@@ -89,7 +90,7 @@ def entry_number() -> int | None:
         key="entry",
         bind="query-params",
         validate=(_ENTRY.pattern, "An entry has a whole number, such as 17."),
-        width=210,
+        width=180,
     )
     return int(text) if _ENTRY.fullmatch(text) else None
 

@@ -6,7 +6,6 @@ import streamlit as st
 from credits_core import services
 from credits_core.batch import Batch, Summary, batch_total, charge_part
 from credits_core.errors import CreditsError
-from credits_core.ledger import Receipt
 from credits_core.money import format_credits, format_usd
 from credits_core.pricing import ChargeRequest, Quote
 from pages.parts import charts, runtime, show
@@ -42,16 +41,15 @@ def button(name: str, request: ChargeRequest, quote: Quote | None) -> None:
 
 
 def batch_button(name: str, batch: Batch, quote: Quote | None) -> None:
-    """The button that charges a batch; or, when one was stopped half way, the button that charges the rest of it."""
-    stopped = _stopped(name)
-    if stopped is not None:
-        if st.button("Continue the batch", type="primary", icon=":material/resume:", key=f"{name}:continue"):
-            _run_batch(name, stopped)
-    elif st.button(
+    """The button that charges a batch; the summary stays under `name` for the page to show."""
+    stopped = runtime.performed(name)
+    is_stopped = stopped is not None and stopped.request == batch and stopped.parts_left > 0
+    if st.button(
         f"Run {batch.runs:,} times",
         type="primary",
         icon=":material/play_arrow:",
-        disabled=quote is None,
+        disabled=quote is None or is_stopped,
+        help="This batch was stopped half way: continue it below, or choose “New run”." if is_stopped else None,
         key=f"{name}:run",
     ):
         _run_batch(name, batch)
@@ -82,14 +80,6 @@ def _run_batch(name: str, batch: Batch) -> None:
     progress.empty()
 
 
-def _stopped(name: str) -> Batch | None:
-    """The batch that something else on the page stopped half way, to be continued; None when there is none."""
-    performed = runtime.performed(name)
-    if performed is not None and performed.parts_left and isinstance(performed.request, Batch):
-        return performed.request
-    return None
-
-
 def _refusal(name: str, request: ChargeRequest | Batch) -> None:
     """Why the run was refused, as long as it is the one that is on the page."""
     performed = runtime.performed(name)
@@ -102,25 +92,31 @@ def outcome(name: str) -> None:
     performed = runtime.performed(name)
     if performed is None or performed.result is None:
         return
-    if isinstance(performed.result, Receipt):
+    if isinstance(performed.request, ChargeRequest):
         show.outcome(name, verb="charged", again="New run")
         return
-    batch, summary = performed.request, performed.result
-    user = show.plain(batch.request.user_id)
     with st.container(border=True):
         show.start_over(name, "Summary", again="New run")
-        charged = f"Charged {summary.charged:,} of {batch.runs:,} runs to {user}"
-        if performed.parts_left:
-            st.warning(f"{charged} so far.", title="Stopped half way", icon=":material/pause_circle:")
-        elif performed.repeated:
-            show.not_again("charged", f"{charged} once.", again="New run")
-        elif summary.charged:
-            st.success(f"{charged}.", icon=":material/check_circle:")
-        for refusals in summary.refused.values():
-            refused = f"{refusals.count:,} {'run was' if refusals.count == 1 else 'runs were'} refused"
-            st.error(f"The first: {show.refusal_text(refusals.first)}", title=refused, icon=":material/block:")
-        if summary.charged:
-            _sums(summary)
+        if performed.parts_left and st.button("Continue the batch", type="primary", icon=":material/resume:"):
+            _run_batch(name, performed.request)
+            st.rerun()
+        _summary(performed)
+
+
+def _summary(performed: runtime.Performed[Summary]) -> None:
+    batch, summary = performed.request, performed.result or Summary()
+    charged = f"Charged {summary.charged:,} of {batch.runs:,} runs to {show.plain(batch.request.user_id)}"
+    if performed.parts_left:
+        st.warning(f"{charged} so far.", title="Stopped half way", icon=":material/pause_circle:")
+    elif performed.repeated:
+        show.not_again("charged", f"{charged} once.", again="New run")
+    elif summary.charged:
+        st.success(f"{charged}.", icon=":material/check_circle:")
+    for refusals in summary.refused.values():
+        refused = f"{refusals.count:,} {'run was' if refusals.count == 1 else 'runs were'} refused"
+        st.error(f"The first: {show.refusal_text(refusals.first)}", title=refused, icon=":material/block:")
+    if summary.charged:
+        _sums(summary)
 
 
 def _sums(summary: Summary) -> None:

@@ -26,6 +26,7 @@ ACCOUNT_NAMES = {
 }
 
 _LINK = re.compile(r"\w@\w|://|www\.", re.IGNORECASE)
+_LONGEST_IN_A_QUARTER = 12
 _Row = dict[str, str | int | None]
 _Formats = dict[Any, str | Callable[[Any], str] | None]
 
@@ -62,6 +63,13 @@ def both(credits: int) -> str:
     '12,345 credits (\\$0.012345)'
     """
     return f"{format_credits(credits)} credits ({_dollars(credits)})"
+
+
+def metric_grid(*credits: int) -> Any:
+    """A grid for four metrics: in a row, or two by two when one of these amounts is too long for a quarter of it."""
+    if max(len(format_credits(amount)) for amount in credits) <= _LONGEST_IN_A_QUARTER:
+        return st.grid(4, min_column_width=170)
+    return st.grid(2, min_column_width=300)
 
 
 def metric(
@@ -203,7 +211,7 @@ def receipt(posted: Receipt) -> None:
         price_steps(posted.quote)
     movements(posted.transactions)
     st.caption(
-        f"Entry {posted.entry_id} · {posted.created_at:%Y-%m-%d %H:%M:%S} UTC · by {posted.actor} · sums to zero"
+        f"Entry {posted.entry_id} · {posted.created_at:%Y-%m-%d %H:%M:%S} UTC · by {plain(posted.actor)} · sums to zero"
     )
 
 
