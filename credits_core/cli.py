@@ -1,6 +1,8 @@
 """The command line, `python -m credits_core …`: an edge. Errors are one line on stderr and exit 1."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -50,18 +52,18 @@ def main() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest schema. Safe to repeat."""
-    engine = database.create_engine_for(settings.database_url())
-    database.migrate(engine)
-    typer.echo(f"{_name(engine)} is at the newest migration")
+    with _database() as engine:
+        database.migrate(engine)
+        typer.echo(f"{engine.url.render_as_string(hide_password=True)} is at the newest migration")
 
 
 @app.command("seed")
 def seed_command() -> None:
     """Build the demo world in an empty database. Repeating it changes nothing."""
-    engine, book = _engine(), settings.load_price_book()
-    world = seed.load_demo_world()
-    typer.echo(database.write(engine, lambda connection: seed.build_once(connection, world, book)))
-    rollup.catch_up(engine)
+    book, world = settings.load_price_book(), seed.load_demo_world()
+    with _ledger() as engine:
+        typer.echo(database.write(engine, lambda connection: seed.build_once(connection, world, book)))
+        rollup.catch_up(engine)
 
 
 @app.command("import-legacy")
@@ -69,7 +71,8 @@ def import_legacy_command(
     file: Annotated[Path, typer.Argument(help="CSV file with the columns user_id,credits.")],
 ) -> None:
     """Import the former system's balances as opening balances, once; all rows or none."""
-    summary = import_legacy(_engine(), file, now=datetime.now(UTC), actor=_ACTOR)
+    with _ledger() as engine:
+        summary = import_legacy(engine, file, now=datetime.now(UTC), actor=_ACTOR)
     typer.echo(
         f"{summary.imported:,} opening balances imported ({_both(summary.imported_credits)}), "
         f"{summary.imported_before:,} imported before, {summary.empty:,} empty accounts"
@@ -84,14 +87,15 @@ def replay_command(
     limit: Annotated[int | None, typer.Option(help="Take at most this many rows.", min=1)] = None,
 ) -> None:
     """Charge one run per row of a trace, at the row's time. Started again, it goes on where it stopped."""
-    engine, book = _engine(), settings.load_price_book()
-    # Everything that can be refused is refused here, so that an error's one line does not stand below a progress bar.
-    charges = plan_replay(engine, trace, user_id=user, model_id=model, book=book, limit=limit)
+    book = settings.load_price_book()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("Replaying", total=len(charges))
-        summary = replay(engine, charges, book=book, on_progress=lambda rows: progress.advance(task, rows))
-    rollup.catch_up(engine)
+    with _ledger() as engine:
+        # What can be refused is refused here, so that an error's one line does not stand below a progress bar.
+        charges = plan_replay(engine, trace, user_id=user, model_id=model, book=book, limit=limit)
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            task = progress.add_task("Replaying", total=len(charges))
+            summary = replay(engine, charges, book=book, on_progress=lambda rows: progress.advance(task, rows))
+        rollup.catch_up(engine)
     typer.echo(
         f"{summary.rows:,} rows: {summary.charged_now:,} charged now, {summary.charged_before:,} charged before, "
         f"{summary.refused:,} refused for lack of credits; total {_both(summary.total_credits)}"
@@ -101,7 +105,8 @@ def replay_command(
 @app.command()
 def verify() -> None:
     """Audit the whole ledger: one line per invariant. Exit 0 when all hold, else 1."""
-    findings = audit.run(_engine(), settings.load_price_book().plans)
+    with _ledger() as engine:
+        findings = audit.run(engine, settings.load_price_book().plans)
     for finding in findings:
         typer.echo(str(finding))
     if not all(finding.ok for finding in findings):
@@ -119,14 +124,21 @@ def models_refresh() -> None:
     typer.echo(f"{settings.MODELS_FILE.name}: {len(changes)} price(s) changed")
 
 
-def _engine() -> Engine:
+@contextmanager
+def _database() -> Iterator[Engine]:
+    """The configured database, whatever its schema; its connections are closed at the end."""
     engine = database.create_engine_for(settings.database_url())
-    database.require_migrated(engine)
-    return engine
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
-def _name(engine: Engine) -> str:
-    return engine.url.render_as_string(hide_password=True)
+@contextmanager
+def _ledger() -> Iterator[Engine]:
+    with _database() as engine:
+        database.require_migrated(engine)
+        yield engine
 
 
 def _both(credits: int) -> str:

@@ -1,6 +1,5 @@
 """The main journeys in a real browser, on a real server with a database of its own."""
 
-import fcntl
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.live_dashboard import LiveDashboard, chromium, live_dashboard
 
+fcntl = pytest.importorskip("fcntl", reason="the lock that the tests hold is a POSIX one")
 SECONDS = 1_000
 RUNS = "SELECT COUNT(*), COALESCE(SUM(total_credits), 0) FROM prompt_runs"
 
@@ -74,7 +74,7 @@ def give_credits(page: Page, live: LiveDashboard, user: str, dollars: int) -> No
 @contextmanager
 def nobody_can_write(live: LiveDashboard) -> Iterator[None]:
     """Holds the lock that every unit of work takes, so that whatever is charged waits until the block ends."""
-    with open(f"{live.database}.lock", "w", encoding="utf-8") as lock_file:
+    with live.database.with_name("credits.db.lock").open("w") as lock_file:
         fcntl.flock(lock_file, fcntl.LOCK_EX)
         yield
 
@@ -187,6 +187,7 @@ def test_an_unexpected_failure_shows_a_reference_and_the_log_alone_has_the_trace
     with live_dashboard(tmp_path_factory.mktemp("failing")) as live, closing(browser.new_context()) as context:
         page = context.new_page()
         open_page(page, live, "/add-credits", "Add credits")
+        expect(page.get_by_role("combobox", name="User")).to_be_visible(timeout=60 * SECONDS)
         with closing(sqlite3.connect(live.database)) as connection:
             connection.execute("ALTER TABLE user_credits RENAME TO lost")
         page.reload()

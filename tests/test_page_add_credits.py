@@ -192,3 +192,15 @@ def test_in_an_empty_database_the_first_user_can_be_made(tmp_path: Path) -> None
         page = page_for("ada", amount="1000000")
         click(page, "Add credits")
         assert plain_sql.balance(engine, "ada") == 1_000_000
+
+
+@pytest.mark.parametrize(("key", "value"), [("reason", "Another one"), ("kind", CreditSource.GRANT)])
+def test_credits_of_another_kind_or_reason_are_added_without_asking_for_more(
+    ledger: Engine, key: str, value: str
+) -> None:
+    page = page_for("ada", amount="500")
+    page.text_input(key="reason").set_value("One")
+    click(page, "Add credits")
+    page.get_by_key(key).set_value(value)
+    click(page, "Add credits")
+    assert plain_sql.balance(ledger, "ada") == 1_001_000

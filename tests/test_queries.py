@@ -80,6 +80,7 @@ def _paged(engine: Engine, wanted: TransactionFilter, size: int) -> list[ListedT
     with database.read(engine) as connection:
         for _ in range(MANY):
             page = queries.transactions(connection, wanted, before=before, limit=size)
+            assert before is None or not page or page[0].cursor < before
             seen += page
             if len(page) < size:
                 return seen
@@ -245,6 +246,7 @@ def _pages_of_users(engine: Engine, search: str, size: int) -> list[queries.User
             page = queries.users(connection, search=search, after_user_id=last, limit=size)
             if not page:
                 return seen
+            assert last not in [user.user_id for user in page]
             seen += page
     raise AssertionError("the pages do not end")
 

@@ -163,8 +163,7 @@ def performed(name: str) -> Performed[Any] | None:
     Also makes the action's key: call it before the button is shown, so that two quick clicks share the key.
     """
     current = _action(name)
-    with current.lock:
-        return current.outcome
+    return current.outcome
 
 
 def has_result(name: str) -> bool:
