@@ -30,8 +30,8 @@ def test_a_purchase_raises_the_balance_and_shows_it_before_and_after(ledger: Eng
     assert [success.value for success in page.success] == ["Added 250,000 credits (\\$0.25) to ada, by entry 2."]
     assert small_tables(page) == {
         "The entry's transactions": [
-            ("ada", "Credit purchase", "+250,000", "\\$0.25", "1,000,000 (\\$1.00)", "1,250,000 (\\$1.25)"),
-            ("Payments in", "Credit purchase", "-250,000", "-\\$0.25", "–", "–"),
+            ("ada", "Credit purchase", "+250,000 (\\$0.25)", "1,000,000 (\\$1.00)", "1,250,000 (\\$1.25)"),
+            ("Payments in", "Credit purchase", "-250,000 (-\\$0.25)", "–", "–"),
         ]
     }
     assert metrics(page) == {"Balance of ada": ("1,250,000", "$1.25")}
@@ -121,6 +121,14 @@ def test_a_grant_and_an_adjustment_are_refused_without_a_reason(ledger: Engine, 
     assert [error.value for error in page.error] == ["Reason\\: must be 1 to 500 printable characters\\."]
     assert "Receipt" not in [heading.value for heading in page.subheader]
     assert plain_sql.every_row(ledger) == before
+
+
+def test_a_refusal_is_gone_when_another_user_or_amount_is_chosen(ledger: Engine) -> None:
+    page = page_for("ada", amount="500")
+    page.get_by_key("kind").set_value(CreditSource.GRANT)
+    click(page, "Add credits")
+    assert page.error
+    assert not choose(page, amount=600).error
 
 
 def test_a_refused_request_can_be_mended_and_sent_again(ledger: Engine) -> None:

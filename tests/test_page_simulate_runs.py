@@ -124,10 +124,10 @@ def test_a_run_shows_its_receipt_and_the_balance_after_it(ledger: Engine) -> Non
     click(page, "Run")
     assert [success.value for success in page.success] == ["Charged 1,251 credits (\\$0.001251) to ada, by entry 3."]
     assert small_tables(page)["The entry's transactions"] == [
-        ("ada", "Prompt run", "-1,251", "-\\$0.001251", "1,000,000 (\\$1.00)", "998,749 (\\$0.998749)"),
-        ("ben", "Creator payment", "+800", "\\$0.0008", "0 (\\$0.00)", "800 (\\$0.0008)"),
-        ("Platform revenue", "Platform revenue", "+201", "\\$0.000201", "–", "–"),
-        ("Inference costs", "Inference cost", "+250", "\\$0.00025", "–", "–"),
+        ("ada", "Prompt run", "-1,251 (-\\$0.001251)", "1,000,000 (\\$1.00)", "998,749 (\\$0.998749)"),
+        ("ben", "Creator payment", "+800 (\\$0.0008)", "0 (\\$0.00)", "800 (\\$0.0008)"),
+        ("Platform revenue", "Platform revenue", "+201 (\\$0.000201)", "–", "–"),
+        ("Inference costs", "Inference cost", "+250 (\\$0.00025)", "–", "–"),
     ]
     assert "ada holds 998,749 credits (\\$0.998749), which is enough." in captions(page)
     assert plain_sql.transactions(ledger, 3) == [
@@ -249,10 +249,15 @@ def test_a_batch_is_charged_run_by_run_and_summed_up(ledger: Engine) -> None:
     assert summed["Total charged"] == ("312,750", "$0.31275")
     assert summed["Balance before"] == ("1,000,000", "$1.00")
     assert summed["Balance after"] == ("687,250", "$0.68725")
-    assert [bar["name"] for bar in charts(page)[0]["data"]] == [
-        "Inference: 62,500 credits ($0.0625)",
-        "Creators: 200,000 credits ($0.20)",
-        "Platform: 50,250 credits ($0.05025)",
+    assert [(bar["name"], bar["x"][0]) for bar in charts(page)[0]["data"]] == [
+        ("Inference", 62_500),
+        ("Creators", 200_000),
+        ("Platform", 50_250),
+    ]
+    assert [text.value for text in page.markdown if "-badge[" in text.value and "credits" in text.value] == [
+        ":gray-badge[Inference: 62,500 credits (\\$0.0625)]",
+        ":green-badge[Creators: 200,000 credits (\\$0.20)]",
+        ":violet-badge[Platform: 50,250 credits (\\$0.05025)]",
     ]
     assert plain_sql.rows(ledger, RUNS) == [(250, 312_750)]
     assert plain_sql.balance(ledger, "ben") == 200_000

@@ -95,10 +95,10 @@ def test_the_receipt_shows_every_step_of_the_price_and_each_account(ledger: Engi
             ("**Total**", "inference cost + creator fee + platform markup", "**1,251**", "\\$0.001251"),
         ],
         "The entry's transactions": [
-            ("ada", "Prompt run", "-1,251", "-\\$0.001251", "1,000,000 (\\$1.00)", "998,749 (\\$0.998749)"),
-            ("ben", "Creator payment", "+800", "\\$0.0008", "0 (\\$0.00)", "800 (\\$0.0008)"),
-            ("Platform revenue", "Platform revenue", "+201", "\\$0.000201", "–", "–"),
-            ("Inference costs", "Inference cost", "+250", "\\$0.00025", "–", "–"),
+            ("ada", "Prompt run", "-1,251 (-\\$0.001251)", "1,000,000 (\\$1.00)", "998,749 (\\$0.998749)"),
+            ("ben", "Creator payment", "+800 (\\$0.0008)", "0 (\\$0.00)", "800 (\\$0.0008)"),
+            ("Platform revenue", "Platform revenue", "+201 (\\$0.000201)", "–", "–"),
+            ("Inference costs", "Inference cost", "+250 (\\$0.00025)", "–", "–"),
         ],
     }
     assert links(page)["Entry 3 in the history"] == ("history", "entry=3&anew=")

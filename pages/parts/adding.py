@@ -72,7 +72,7 @@ def form(name: str, user_id: str, amount_credits: int | None) -> None:
             ),
         )
     outcome = runtime.performed(name)
-    if outcome is not None and outcome.refusal is not None:
+    if outcome is not None and outcome.refusal is not None and outcome.request[:2] == (user_id, amount_credits):
         show.refusal(outcome.refusal)
 
 

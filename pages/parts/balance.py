@@ -4,19 +4,23 @@ import streamlit as st
 
 from credits_core import queries
 from credits_core.errors import UnknownUser
+from credits_core.queries import TransactionFilter
 from pages.parts import runtime, show
+
+_MOVEMENTS = 60
 
 
 def metric(user_id: str, *, with_course: bool = False) -> None:
-    """The balance, and how it came about, or that there is no account yet."""
+    """The balance, with the course of its latest movements, or that there is no account yet."""
     try:
         with runtime.reading() as connection:
             balance_credits = queries.user(connection, user_id).balance_credits
-            points = queries.balance_history(connection, user_id, points=100) if with_course else []
+            wanted = TransactionFilter(account_id=user_id)
+            latest = queries.transactions(connection, wanted, limit=_MOVEMENTS) if with_course else []
     except UnknownUser:
         _no_account(user_id)
         return
-    course = [point.balance_credits for point in points] or None
+    course = [movement.balance_after_credits or 0 for movement in reversed(latest)] or None
     show.metric(f"Balance of {show.plain(user_id)}", balance_credits, chart=course, colour="blue")
 
 

@@ -1,14 +1,19 @@
 """Running a prompt: its price beforehand, one run or a batch of them, and what became of a batch."""
 
+from typing import Literal
+
 import plotly.graph_objects as go
 import streamlit as st
 
 from credits_core import services
 from credits_core.batch import Batch, Summary, batch_total, charge_part
 from credits_core.errors import CreditsError
-from credits_core.money import format_credits, format_usd
+from credits_core.money import format_usd
 from credits_core.pricing import ChargeRequest, Quote
 from pages.parts import charts, runtime, show
+
+_Party = tuple[str, str, Literal["gray", "green", "violet"], int]
+"""A party's name, its colour in charts and as a badge, and its credits."""
 
 
 def price(request: ChargeRequest) -> Quote | None:
@@ -29,12 +34,13 @@ def total(batch: Batch) -> int:
 def button(name: str, request: ChargeRequest, quote: Quote | None) -> None:
     """The button that charges one run. A refusal shows under it; a receipt stays under `name` for the page to show."""
     runtime.performed(name)  # makes the key before the button is shown
+    book = runtime.book()
     if st.button("Run", type="primary", icon=":material/play_arrow:", disabled=quote is None, key=f"{name}:run"):
         runtime.perform(
             name,
             request,
             lambda connection, key, now: services.charge_prompt(
-                connection, request, book=runtime.book(), key=key, now=now, actor=runtime.ACTOR
+                connection, request, book=book, key=key, now=now, actor=runtime.ACTOR
             ),
         )
     _refusal(name, request)
@@ -58,20 +64,13 @@ def batch_button(name: str, batch: Batch, quote: Quote | None) -> None:
 
 def _run_batch(name: str, batch: Batch) -> None:
     """Charge a batch, or the rest of it, with a progress bar; the outcome stays under `name`."""
-    progress = st.progress(0.0, "Running…")
+    progress, book = st.progress(0.0, "Running…"), runtime.book()
     for outcome in runtime.perform_in_parts(
         name,
         batch,
         batch.parts,
         lambda connection, key, now, part, before: charge_part(
-            connection,
-            batch,
-            part,
-            before or Summary(),
-            book=runtime.book(),
-            key=key,
-            now=now,
-            actor=runtime.ACTOR,
+            connection, batch, part, before or Summary(), book=book, key=key, now=now, actor=runtime.ACTOR
         ),
     ):
         if outcome.result is not None:
@@ -124,36 +123,35 @@ def _sums(summary: Summary) -> None:
         show.metric("Total charged", summary.total_credits)
         show.metric("Balance before", summary.balance_before_credits or 0, colour="blue")
         show.metric("Balance after", summary.balance_after_credits or 0, colour="blue")
-    parties = {
-        "Inference": (charts.INFERENCE, summary.inference_credits),
-        "Creators": (charts.CREATOR, summary.creators_credits),
-        "Platform": (charts.PLATFORM, summary.platform_credits),
-    }
+    parties: list[_Party] = [
+        ("Inference", charts.INFERENCE, "gray", summary.inference_credits),
+        ("Creators", charts.CREATOR, "green", summary.creators_credits),
+        ("Platform", charts.PLATFORM, "violet", summary.platform_credits),
+    ]
     charts.draw(_split(parties), alt="How the total was split between inference, creators and platform")
+    with st.container(horizontal=True, gap="small"):
+        for party, _, badge_colour, credits in parties:
+            st.badge(f"{party}: {show.both(credits)}", color=badge_colour)
     if summary.cheapest_credits != summary.dearest_credits:
         cheapest, dearest = summary.cheapest_credits or 0, summary.dearest_credits or 0
         st.caption(f"The cheapest run took {show.both(cheapest)}, the dearest {show.both(dearest)}.")
 
 
-def _split(parties: dict[str, tuple[str, int]]) -> go.Figure:
+def _split(parties: list[_Party]) -> go.Figure:
     figure = go.Figure(
         [
             go.Bar(
-                name=f"{party}: {format_credits(credits)} credits ({format_usd(credits)})",
+                name=party,
                 orientation="h",
                 x=[credits],
                 y=[""],
                 marker_color=colour,
-                hovertemplate="%{fullData.name}<extra></extra>",
+                customdata=[format_usd(credits)],
+                hovertemplate="%{fullData.name}: %{x:,} credits (%{customdata})<extra></extra>",
             )
-            for party, (colour, credits) in parties.items()
+            for party, colour, _, credits in parties
         ]
     )
-    figure.update_layout(
-        barmode="stack",
-        height=130,
-        margin={"l": 0, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "x": 0, "y": 1.1, "yanchor": "bottom", "traceorder": "normal"},
-    )
+    figure.update_layout(barmode="stack", height=120, margin={"l": 0, "r": 8, "t": 8, "b": 8}, showlegend=False)
     figure.update_xaxes(title="credits", separatethousands=True)
     return figure

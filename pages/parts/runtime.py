@@ -163,7 +163,8 @@ def performed(name: str) -> Performed[Any] | None:
     Also makes the action's key: call it before the button is shown, so that two quick clicks share the key.
     """
     current = _action(name)
-    return current.outcome
+    with current.lock:
+        return current.outcome
 
 
 def has_result(name: str) -> bool:

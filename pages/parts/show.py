@@ -59,10 +59,10 @@ def plain(text: str) -> str:
 def both(credits: int) -> str:
     r"""Credits with their exact dollar value, for Markdown, where a bare dollar sign would begin a formula.
 
-    >>> both(12_345)
-    '12,345 credits (\\$0.012345)'
+    >>> both(12_345), both(1)
+    ('12,345 credits (\\$0.012345)', '1 credit (\\$0.000001)')
     """
-    return f"{format_credits(credits)} credits ({_dollars(credits)})"
+    return f"{format_credits(credits)} {'credit' if credits == 1 else 'credits'} ({_dollars(credits)})"
 
 
 def metric_grid(*credits: int) -> Any:
@@ -190,15 +190,13 @@ def movements(transactions: Iterable[PostedTransaction]) -> None:
             "Account": plain(account_name(transaction.account_id)),
             "Type": type_name(transaction.type),
             "Credits": transaction.amount_credits,
-            "Dollars": transaction.amount_credits,
             "Balance before": transaction.balance_before_credits,
             "Balance after": transaction.balance_after_credits,
         }
         for transaction in transactions
     ]
     formats: _Formats = {
-        "Credits": lambda amount: f"{amount:+,}",
-        "Dollars": _dollars,
+        "Credits": lambda amount: f"{amount:+,} ({_dollars(amount)})",
         "Balance before": _credits_and_dollars,
         "Balance after": _credits_and_dollars,
     }
