@@ -62,7 +62,10 @@ def balances_are_sums(connection: Connection, _: Plans) -> Finding:
         .where((UserCredits.balance_credits != summed) | (UserCredits.balance_credits < 0))
         .order_by(UserCredits.user_id)
     )
-    violations = [f"{user} has {balance} but the transactions sum to {sum_}" for user, balance, sum_ in bad]
+    violations = [
+        f"{user} has {balance} " + (f"but the transactions sum to {sum_}" if balance != sum_ else "and is negative")
+        for user, balance, sum_ in bad
+    ]
     without_row = connection.execute(
         select(sums.c.account_id)
         .outerjoin(UserCredits, UserCredits.user_id == sums.c.account_id)
@@ -99,7 +102,8 @@ def balances_follow_each_other(connection: Connection, _: Plans) -> Finding:
         "every balance follows from the one before",
         connection.execute(select(func.count()).select_from(CreditTransaction).where(_is_user)).scalar_one(),
         tuple(
-            f"{user} has {after} after entry {entry_id}, where {due} follow from the balance before"
+            f"{user} has {after} after entry {entry_id}, "
+            + (f"where {due} follow from the balance before" if after != due else "which is negative")
             for user, entry_id, after, due in bad
         ),
     )

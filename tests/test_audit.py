@@ -196,6 +196,21 @@ SEVERAL: dict[str, tuple[list[str], set[str]]] = {
         ["DELETE FROM user_credits WHERE user_id = 'cara'"],
         {"balances_are_sums", "references_exist"},
     ),
+    "an entry loses all its transactions and the balance what they gave": (
+        [
+            "DELETE FROM credit_transactions WHERE entry_id = <late purchase>",
+            "UPDATE user_credits SET balance_credits = balance_credits - 500 WHERE user_id = 'ada'",
+        ],
+        {"entries_sum_to_zero", "entries_say_what_was_asked"},
+    ),
+    "somebody else pays for a run": (
+        ["UPDATE credit_transactions SET account_id = 'eve' WHERE entry_id = <late run> AND position = 0"],
+        {"balances_are_sums", "balances_follow_each_other", "runs_match_their_transactions"},
+    ),
+    "somebody else pays for an unlock": (
+        ["UPDATE credit_transactions SET account_id = 'eve' WHERE entry_id = <late unlock> AND position = 0"],
+        {"balances_are_sums", "balances_follow_each_other", "unlocks_match_their_transactions"},
+    ),
     "somebody else is paid": (
         ["UPDATE credit_transactions SET account_id = 'fay' WHERE entry_id = <late unlock> AND position = 1"],
         {"balances_are_sums", "balances_follow_each_other", "unlocks_match_their_transactions"},
@@ -288,6 +303,25 @@ def test_a_row_that_got_past_its_check_is_found(sqlite_engine: Engine, book: Pri
     )
     assert wrong.startswith("WRONG every constraint is in place and holds: 33 checked, 1 wrong: ")
     assert "rollup_watermark" in wrong
+
+
+def test_a_negative_balance_is_found_even_when_everything_adds_up(sqlite_engine: Engine, book: PriceBook) -> None:
+    world.add(sqlite_engine, "ada", 500, key="fund")
+    world.charge(sqlite_engine, HAIKU, key="run")
+    _guards_missed(
+        sqlite_engine,
+        book,
+        "PRAGMA ignore_check_constraints = ON",
+        "DROP TRIGGER credit_transactions_no_update",
+        "UPDATE credit_transactions SET amount_credits = amount_credits / 5 WHERE entry_id = 1",
+        "UPDATE credit_transactions SET balance_after_credits = balance_after_credits - 400 WHERE account_id = 'ada'",
+        "UPDATE user_credits SET balance_credits = balance_credits - 400",
+    )
+    wrong = _wrong(sqlite_engine, book)
+    assert (
+        "WRONG every balance is the sum of its transactions: 1 checked, 1 wrong: ada has -200 and is negative" in wrong
+    )
+    assert [line for line in wrong if "ada has -200 after entry 2, which is negative" in line] != []
 
 
 def test_a_finding_names_the_first_five_and_counts_the_rest() -> None:

@@ -95,6 +95,11 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
         "entries_have_the_form_of_their_kind",
         "entry <late purchase> has transactions that repeat or are numbered with gaps",
     ),
+    "a position is before the first": (
+        [_set_transaction("late run", 1, "position = -1")],
+        "entries_have_the_form_of_their_kind",
+        "entry <late run> has transactions that repeat or are numbered with gaps",
+    ),
     "a run is said to be of another prompt": (
         [_set_run("late run", "prompt_id = 'another'")],
         "entries_say_what_was_asked",

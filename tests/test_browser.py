@@ -127,9 +127,9 @@ def test_a_second_click_while_the_first_one_is_being_charged_shows_its_receipt(p
     shown(page, "1,000,000")
     with nobody_can_write(live):
         button(page, "Run").click()
-        page.wait_for_timeout(500)
+        page.wait_for_timeout(1_500)
         button(page, "Run").click()
-        page.wait_for_timeout(500)
+        page.wait_for_timeout(1_500)
         assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'olga'") == [(0,)]
     shown(page, "Not charged again")
     shown(page, re.compile(r"^Charged 300 credits \(\$0\.0003\) to olga once"))
@@ -144,11 +144,12 @@ def test_a_second_click_while_the_first_one_is_being_charged_shows_its_receipt(p
 def test_the_receipt_is_shown_although_something_else_was_chosen_meanwhile(page: Page, live: LiveDashboard) -> None:
     give_credits(page, live, "pia", 1)
     open_page(page, live, "/simulate-runs?user=pia&model=claude-3-haiku", "Simulate runs")
+    shown(page, "Prices of all models")  # the page is drawn to its end
     with nobody_can_write(live):
         button(page, "Run").click()
-        page.wait_for_timeout(500)
+        page.wait_for_timeout(1_500)
         page.get_by_text("Prices of all models").click()
-        page.wait_for_timeout(500)
+        page.wait_for_timeout(1_500)
     shown(page, re.compile(r"^Charged 300 credits \(\$0\.0003\) to pia, by entry"))
     assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'pia'") == [(1,)]
 
@@ -156,11 +157,12 @@ def test_the_receipt_is_shown_although_something_else_was_chosen_meanwhile(page:
 def test_a_batch_that_something_stopped_is_continued_where_it_was(page: Page, live: LiveDashboard) -> None:
     give_credits(page, live, "rita", 1)
     open_page(page, live, "/simulate-runs?user=rita&model=claude-3-haiku&runs=250", "Simulate runs")
+    shown(page, "Prices of all models")  # the page is drawn to its end
     with nobody_can_write(live):
         button(page, "Run 250 times").click()
-        page.wait_for_timeout(500)
+        page.wait_for_timeout(1_500)
         page.get_by_text("Prices of all models").click()
-        page.wait_for_timeout(500)
+        page.wait_for_timeout(1_500)
     shown(page, "Charged 100 of 250 runs to rita so far.")
     assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'rita'") == [(100,)]
     button(page, "Continue the batch").click()

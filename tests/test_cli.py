@@ -162,8 +162,10 @@ def test_a_replay_that_is_interrupted_goes_on_where_it_stopped(
     path.write_text(TRACE.splitlines()[0] + "\n" + "2026-11-16,40,0\n" * 20_000, encoding="utf-8")
     replay = ("replay", str(path), "--model", "openai/gpt-4o", "--user", "ada")
 
+    # Tests that run in the background ignore this signal, and the processes they start would inherit that.
+    as_from_a_keyboard = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     started = subprocess.Popen(
-        [sys.executable, "-m", "credits_core", *replay],
+        [sys.executable, "-c", f"{as_from_a_keyboard}; runpy.run_module('credits_core', run_name='__main__')", *replay],
         cwd=ROOT,
         env=_environment(sqlite_url),
         stdout=subprocess.PIPE,

@@ -84,6 +84,12 @@ def test_a_limit_takes_the_first_rows_and_does_not_look_further(tmp_path: Path) 
     assert _problems(path, limit=4) == ["line 6: must be TIMESTAMP,ContextTokens,GeneratedTokens, not 'broken'"]
 
 
+def test_a_limit_counts_bad_rows_as_rows(tmp_path: Path) -> None:
+    path = _write(tmp_path, "broken", "2023-11-16,1,0", "broken too")
+    assert len(_problems(path, limit=2)) == 1
+    assert len(_problems(path, limit=3)) == 2
+
+
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
