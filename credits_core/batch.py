@@ -131,9 +131,9 @@ class Summary:
 def charge_part(
     connection: Connection,
     batch: Batch,
+    *,
     part: int,
     before: Summary,
-    *,
     book: PriceBook,
     key: str,
     now: datetime,

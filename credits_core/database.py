@@ -7,6 +7,7 @@ handler starves writers, and its deferred transactions let two writers read the 
 """
 
 import os
+import random
 import sqlite3
 import sys
 import time
@@ -22,7 +23,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from credits_core.errors import DatabaseNotReady, InvalidRequest
@@ -41,6 +42,7 @@ except ImportError:  # no wheel for this platform
 Result = TypeVar("Result")
 _WAL_IS_SAFE_FROM = (3, 51, 3)
 _POSTGRES_ATTEMPTS = 5
+_MIGRATION_LOCK = 7_267_473  # any number that nothing else locks
 _RETRIED_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
 
 
@@ -71,6 +73,10 @@ def create_engine_for(url: str) -> Engine:
         )
     if not parsed.database or parsed.database == ":memory:":
         raise InvalidRequest("CREDITS_DATABASE_URL", "must name a file: every connection needs the same database")
+    if parsed.query:  # with uri=true the file would be another one than its lock's
+        raise InvalidRequest(
+            "CREDITS_DATABASE_URL", "must end with the file: the settings of SQLite are the ledger's own"
+        )
     if not Path(parsed.database).parent.is_dir():
         raise InvalidRequest("CREDITS_DATABASE_URL", f"names {parsed.database}, whose folder does not exist: make it")
     engine = create_engine(
@@ -111,7 +117,8 @@ def write(engine: Engine, action: Callable[[Connection], Result]) -> Result:
             cause = error.orig if isinstance(error, DBAPIError) else error
             if getattr(cause, "sqlstate", None) not in _RETRIED_SQLSTATES or attempt == _POSTGRES_ATTEMPTS:
                 raise
-            time.sleep(0.01 * attempt)
+            # By chance, so that those who met once do not meet again.
+            time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - not a secret
     raise AssertionError("the last attempt returns or raises")
 
 
@@ -151,8 +158,16 @@ def _alembic_config(connection: Connection | None = None) -> Config:
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the schema to the newest migration. Safe to repeat; on an up-to-date database it changes nothing."""
-    write(engine, lambda connection: command.upgrade(_alembic_config(connection), "head"))
+    """Bring the schema to the newest migration. Safe to repeat and to run twice at once; on an up-to-date database it
+    changes nothing.
+    """
+
+    def upgrade(connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+        command.upgrade(_alembic_config(connection), "head")
+
+    write(engine, upgrade)
 
 
 def require_migrated(engine: Engine) -> None:

@@ -86,6 +86,11 @@ class Receipt:
     quote: Quote | None
     replayed: bool
 
+    @property
+    def is_balanced(self) -> bool:
+        """Whether the transactions sum to zero, as those of every entry do."""
+        return sum(transaction.amount_credits for transaction in self.transactions) == 0
+
     def balance_after(self, account_id: str) -> int | None:
         """The account's balance in credits after its last movement in this entry; None when it has none here."""
         balance_after_credits = None
@@ -244,7 +249,7 @@ def claim_key(connection: Connection, entry: NewEntry, user_ids: Iterable[str]) 
 
 
 def post(
-    connection: Connection, entry_id: int, created_at: datetime, movements: list[Movement]
+    connection: Connection, entry_id: int, *, created_at: datetime, movements: list[Movement]
 ) -> tuple[PostedTransaction, ...]:
     """Apply the movements of a claimed entry to the balances and write its transactions, in the movements' order.
 
@@ -283,7 +288,9 @@ def _move(connection: Connection, movement: Movement, created_at_us: int) -> int
     return int(row[0])
 
 
-def add_run(connection: Connection, entry_id: int, request: ChargeRequest, quote: Quote, created_at: datetime) -> None:
+def add_run(
+    connection: Connection, entry_id: int, *, request: ChargeRequest, quote: Quote, created_at: datetime
+) -> None:
     """Write the run of a claimed entry with everything it was priced with."""
     price = quote.price
     if isinstance(price, RunPrice):
@@ -326,13 +333,27 @@ def balance_of(connection: Connection, user_id: str) -> int:
 
 def lock_balances(connection: Connection, user_ids: Collection[str]) -> dict[str, int]:
     """The balances in credits of those of the users who have an account, which stay so until this unit of work ends."""
+    lock_users(connection, user_ids)
+    rows = connection.execute(select(_users.c.user_id, _users.c.balance_credits).where(_users.c.user_id.in_(user_ids)))
+    return {row.user_id: row.balance_credits for row in rows}
+
+
+def lock_users(connection: Connection, user_ids: Collection[str]) -> None:
+    """Make other units of work wait that would change the balance of one of these users. On SQLite they wait anyway."""
     if connection.dialect.name == "postgresql":
         # The table before the users, as an insert takes them: in the other order this unit of work would queue behind a
         # rollup that waits for charges that wait for these users, until the server's deadlock timeout of a second.
         connection.execute(text("LOCK TABLE journal_entries IN ROW EXCLUSIVE MODE"))
         _LOCK_USERS.run(connection, (sorted(user_ids),))
-    rows = connection.execute(select(_users.c.user_id, _users.c.balance_credits).where(_users.c.user_id.in_(user_ids)))
-    return {row.user_id: row.balance_credits for row in rows}
+
+
+def lock_everyone(connection: Connection) -> None:
+    """Make every other writer wait until this unit of work ends; it may then claim keys for no user in particular.
+
+    For an import: PostgreSQL's table of locks has no room for tens of thousands of users one by one.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE journal_entries IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def open_account(connection: Connection, user_id: str, created_at: datetime) -> None:

@@ -5,6 +5,7 @@ dollar" (specification, section 1).
 """
 
 import re
+from typing import TypeGuard
 
 from credits_core.errors import InvalidRequest
 
@@ -62,6 +63,15 @@ def require_credits(field: str, number: object, *, minimum: int = 1) -> int:
     return number
 
 
+def is_id(text: object) -> TypeGuard[str]:
+    """Whether `require_id` accepts the text.
+
+    >>> is_id("ada"), is_id("platform:revenue"), is_id(None)
+    (True, False, False)
+    """
+    return type(text) is str and _ID.fullmatch(text) is not None
+
+
 def require_id(field: str, text: object) -> str:
     """The text itself when it can name a user, prompt, flow, model or actor.
 
@@ -74,7 +84,8 @@ def require_id(field: str, text: object) -> str:
     >>> require_id("user_id", "ada@example.org")
     'ada@example.org'
     """
-    if not isinstance(text, str) or not _ID.fullmatch(text):
+    # A subclass of str may print as something else than its text, and the hash of a request is taken of what it prints.
+    if type(text) is not str or not _ID.fullmatch(text):
         raise InvalidRequest(
             field,
             "must be 1 to 128 characters: a letter or digit, then letters, digits or . _ @ / | + -"

@@ -94,7 +94,7 @@ def for_prompt_run(quote: Quote, user_id: str, creator_id: str | None) -> list[M
 
 
 def for_flow_unlock(
-    user_id: str, creator_id: str, creator_share_credits: int, platform_share_credits: int
+    user_id: str, creator_id: str, *, creator_share_credits: int, platform_share_credits: int
 ) -> list[Movement]:
     """The user pays the fee; creator and platform receive its two parts."""
     fee_credits = creator_share_credits + platform_share_credits

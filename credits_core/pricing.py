@@ -127,12 +127,20 @@ def quote(
     _require_tokens("output_tokens", output_tokens)
     if input_tokens == 0 and output_tokens == 0 and model.is_token_priced:
         raise InvalidRequest("input_tokens", "and output_tokens are both 0, so there is no run to price")
-    return quote_at(model.id, model.price_for(input_tokens), plan, creator_fee_credits, input_tokens, output_tokens)
+    return quote_at(
+        model.id,
+        model.price_for(input_tokens),
+        plan=plan,
+        creator_fee_credits=creator_fee_credits,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+    )
 
 
 def quote_at(
     model_id: str,
     price: Price,
+    *,
     plan: PricePlan,
     creator_fee_credits: int,
     input_tokens: int | None,

@@ -104,10 +104,10 @@ def recompute_quote(run: Any, plan: PricePlan) -> Quote:
     return quote_at(
         run.model_id,
         price,
-        plan,
-        run.creator_fee_credits,
-        run.input_tokens,
-        run.output_tokens,
+        plan=plan,
+        creator_fee_credits=run.creator_fee_credits,
+        input_tokens=run.input_tokens,
+        output_tokens=run.output_tokens,
     )
 
 

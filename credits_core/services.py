@@ -2,12 +2,11 @@
 
 Each action takes the connection of the caller's unit of work (`database.write` makes one), an idempotency key, the time
 and the actor. A refusal raises a `CreditsError`; the caller's unit of work is then rolled back and nothing is kept, not
-even the key. The same key with the same request returns the first receipt again, before anything else is looked at.
+even the key. The same key with the same request returns the first receipt again, whatever the price and the balances
+are now.
 """
 
-import hashlib
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
@@ -21,21 +20,21 @@ from credits_core.errors import (
     CirculationTooLarge,
     CreditsError,
     IdempotencyKeyReused,
-    InvalidRequest,
     NotRefundable,
     PriceChanged,
     UnknownUser,
 )
 from credits_core.ledger import NewEntry, Receipt
-from credits_core.money import require_credits, require_id, split
+from credits_core.money import is_id, require_credits, require_id, split
 from credits_core.postings import CreditSource, EntryType, Movement, is_platform
 from credits_core.pricing import ChargeRequest, PriceBook, Quote, quote
+from credits_core.request_checks import check_charge, new_entry, require_entry_id, require_text
 from credits_core.tables import UnlockedFlow, to_microseconds
 
 MAX_CIRCULATION_CREDITS = 2**62
-"""Largest sum of all balances: half of what a 64-bit sum holds, so that no total of the read side overflows."""
-_MAX_TEXT = 500
-_KEY = re.compile(r"[!-~]{1,255}")
+"""Largest sum of all balances: half of what a 64-bit sum holds. The other half is room for the units of work that add
+credits at the same moment on PostgreSQL and do not see each other. It bounds what is held, not what moved: a user who
+spends 2^53-1 credits and is refunded, a thousand times in one day, overflows the sums of that day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +57,12 @@ class UnlockRequest:
 
 
 class FlowAccess(StrEnum):
-    """Why a user may use a flow."""
+    """Why a user may use a flow, or may not: `REFUNDED` is the replay of a payment that was given back since."""
 
     PAID_NOW = "paid_now"
     UNLOCKED_BEFORE = "unlocked_before"
     OWN_FLOW = "own_flow"
+    REFUNDED = "refunded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def quote_prompt(request: ChargeRequest, book: PriceBook) -> Quote:
         UnknownModel: the registry does not have the model.
         PriceChanged: the total is not the expected one.
     """
-    _check_charge(request)
+    check_charge(request)
     return _price(request, book)
 
 
@@ -103,25 +103,30 @@ def charge_prompt(
         BalanceTooLarge: the creator would hold more than 2^53-1 credits.
         IdempotencyKeyReused: the key belongs to another request.
     """
-    _check_charge(request)
-    entry = _new_entry(EntryType.PROMPT_RUN, _CHARGE_FIELDS(request), key=key, now=now, actor=actor)
+    check_charge(request)
+    entry = new_entry(EntryType.PROMPT_RUN, _CHARGE_FIELDS(request), key=key, now=now, actor=actor)
     entry_id = ledger.claim_key(connection, entry, {request.user_id, request.creator_id or request.user_id})
     if entry_id is None:
         return _replay(connection, entry, book)
     priced = _price(request, book)
     movements = postings.for_prompt_run(priced, request.user_id, request.creator_id)
-    posted = ledger.post(connection, entry_id, now, movements)
-    ledger.add_run(connection, entry_id, request, priced, now)
+    posted = ledger.post(connection, entry_id, created_at=now, movements=movements)
+    ledger.add_run(connection, entry_id, request=request, quote=priced, created_at=now)
     return _receipt(entry_id, entry, posted, priced)
 
 
 def charge_prompts(
-    connection: Connection, charges: Iterable[Charge], *, book: PriceBook, actor: str
+    connection: Connection, charges: Sequence[Charge], *, book: PriceBook, actor: str
 ) -> list[Receipt | CreditsError]:
     """Charge many runs in one unit of work, each with its own key and its own refusal, in the given order.
 
-    Returns one receipt or refusal per charge. A refused charge leaves nothing; the others stand.
+    Returns one receipt or refusal per charge. A refused charge leaves nothing; the others stand. A hundred charges are
+    a good size: on PostgreSQL every user of the batch stays locked until the unit of work ends.
     """
+    # All at once and before the first charge: batches that took their users one by one, each in the order of its own
+    # charges, would wait for each other in a circle.
+    named = (user_id for charge in charges for user_id in (charge.request.user_id, charge.request.creator_id))
+    ledger.lock_users(connection, {user_id for user_id in named if is_id(user_id)})
     outcomes: list[Receipt | CreditsError] = []
     for charge in charges:
         with ledger.Savepoint(connection) as savepoint:
@@ -175,15 +180,21 @@ def import_opening_balances(
     Raises:
         CirculationTooLarge: all users together would hold more than 2^62 credits.
     """
+    ledger.lock_everyone(connection)
+    circulating_credits = ledger.circulating_credits(connection)
     outcomes: dict[str, Receipt | CreditsError | None] = {}
     for user_id, amount_credits in opening_credits.items():
         with ledger.Savepoint(connection) as savepoint:
             try:
-                outcomes[user_id] = _open_balance(connection, user_id, amount_credits, now=now, actor=actor)
+                outcome = _open_balance(connection, user_id, amount_credits, now=now, actor=actor)
+                outcomes[user_id] = outcome
+                if outcome is not None and not outcome.replayed:
+                    circulating_credits += amount_credits
             except CreditsError as refusal:
                 savepoint.roll_back()
                 outcomes[user_id] = refusal
-    _check_circulation(connection, sum(opening_credits.values()))
+        if circulating_credits > MAX_CIRCULATION_CREDITS:
+            raise CirculationTooLarge(amount_credits, MAX_CIRCULATION_CREDITS)
     return outcomes
 
 
@@ -192,7 +203,8 @@ def unlock_flow(
 ) -> Unlock:
     """Give a user access to a flow for one payment, split between creator and platform.
 
-    Costs nothing and changes nothing when the user has unlocked the flow before (and was not refunded), or made it.
+    Costs nothing and changes nothing when the user has unlocked the flow before (and was not refunded), or made it. A
+    replay says what the payment gives the user today.
 
     Raises:
         InvalidRequest: a field cannot be accepted; the fee is a whole number from 1 to 2^53-1.
@@ -204,12 +216,12 @@ def unlock_flow(
     for field in ("user_id", "flow_id", "creator_id"):
         require_id(field, getattr(request, field))
     fee_credits = require_credits("unlock_fee_credits", request.unlock_fee_credits)
-    entry = _new_entry(EntryType.FLOW_UNLOCK, _UNLOCK_FIELDS(request), key=key, now=now, actor=actor)
+    entry = new_entry(EntryType.FLOW_UNLOCK, _UNLOCK_FIELDS(request), key=key, now=now, actor=actor)
     users = {request.user_id, request.creator_id}
     # Two unlocks of the same user wait for each other here, so that the second one sees the first.
     balances = ledger.lock_balances(connection, users)
     if queries.entry_by_key(connection, key) is not None:
-        return Unlock(FlowAccess.PAID_NOW, _replay(connection, entry, book))
+        return _replayed_unlock(connection, request, entry, book)
     if request.user_id not in balances:
         raise UnknownUser(request.user_id)
     if request.user_id == request.creator_id:
@@ -218,12 +230,15 @@ def unlock_flow(
         return Unlock(FlowAccess.UNLOCKED_BEFORE, None)
     entry_id = ledger.claim_key(connection, entry, users)
     if entry_id is None:
-        return Unlock(FlowAccess.PAID_NOW, _replay(connection, entry, book))
+        return _replayed_unlock(connection, request, entry, book)
     creator_share_credits, platform_share_credits = split(fee_credits, book.plan.creator_share_bps)
     movements = postings.for_flow_unlock(
-        request.user_id, request.creator_id, creator_share_credits, platform_share_credits
+        request.user_id,
+        request.creator_id,
+        creator_share_credits=creator_share_credits,
+        platform_share_credits=platform_share_credits,
     )
-    posted = ledger.post(connection, entry_id, now, movements)
+    posted = ledger.post(connection, entry_id, created_at=now, movements=movements)
     connection.execute(
         insert(UnlockedFlow).values(
             entry_id=entry_id,
@@ -248,7 +263,7 @@ def refund(
     refunded only while the user still holds them.
 
     Raises:
-        InvalidRequest: the reason is not 1 to 500 characters.
+        InvalidRequest: the entry's id is not a positive whole number, or the reason is not 1 to 500 characters.
         UnknownEntry: no entry has this id.
         NotRefundable: the entry is itself a refund.
         AlreadyRefunded: the entry was refunded before.
@@ -256,8 +271,9 @@ def refund(
         BalanceTooLarge: the user would hold more than 2^53-1 credits.
         IdempotencyKeyReused: the key belongs to another request.
     """
-    reason = _require_text("reason", reason)
-    entry = _new_entry(
+    require_entry_id(entry_id)
+    reason = require_text("reason", reason)
+    entry = new_entry(
         EntryType.REFUND, (entry_id, reason), key=key, now=now, actor=actor, description=reason, refunds=entry_id
     )
     if queries.entry_by_key(connection, key) is not None:
@@ -277,27 +293,12 @@ def refund(
     refund_id = ledger.claim_key(connection, entry, users)
     if refund_id is None:
         return _replay(connection, entry, book)
-    posted = ledger.post(connection, refund_id, now, postings.for_refund(recorded, balances))
+    posted = ledger.post(connection, refund_id, created_at=now, movements=postings.for_refund(recorded, balances))
     if original.type is EntryType.FLOW_UNLOCK:
         connection.execute(
             update(UnlockedFlow).where(UnlockedFlow.entry_id == entry_id).values(refunded_by_entry_id=refund_id)
         )
     return _receipt(refund_id, entry, posted, None)
-
-
-def _check_charge(request: ChargeRequest) -> None:
-    for field in ("user_id", "prompt_id", "model_id"):
-        require_id(field, getattr(request, field))
-    fee_credits = require_credits("creator_fee_credits", request.creator_fee_credits, minimum=0)
-    if request.creator_id is not None:
-        require_id("creator_id", request.creator_id)
-    if (request.creator_id is None) != (fee_credits == 0):
-        raise InvalidRequest(
-            "creator_id" if request.creator_id is None else "creator_fee_credits",
-            "a creator and a positive creator fee come together: give both or neither",
-        )
-    if request.expected_total_credits is not None:
-        require_credits("expected_total_credits", request.expected_total_credits)
 
 
 def _open_balance(
@@ -315,6 +316,7 @@ def _open_balance(
         key=f"legacy:{user_id}",
         now=now,
         actor=actor,
+        everyone_is_locked=True,
     )
 
 
@@ -342,19 +344,19 @@ def _add_credits(
     key: str,
     now: datetime,
     actor: str,
+    everyone_is_locked: bool = False,
 ) -> Receipt:
     require_id("user_id", user_id)
     require_credits("amount_credits", amount_credits)
-    reason = reason.strip()
-    if source is not CreditSource.PURCHASE or reason:
-        reason = _require_text("reason", reason)
+    reason = require_text("reason", reason, minimum=0 if source is CreditSource.PURCHASE else 1)
     entry_type, movements = postings.for_added_credits(source, user_id, amount_credits)
     asked = (user_id, amount_credits, source.value, reason)
-    entry = _new_entry(entry_type, asked, key=key, now=now, actor=actor, description=reason or None)
-    entry_id = ledger.claim_key(connection, entry, {user_id})
+    entry = new_entry(entry_type, asked, key=key, now=now, actor=actor, description=reason or None)
+    entry_id = ledger.claim_key(connection, entry, () if everyone_is_locked else {user_id})
     if entry_id is None:
         return _replay(connection, entry, None)
-    return _receipt(entry_id, entry, ledger.post(connection, entry_id, now, movements), None)
+    posted = ledger.post(connection, entry_id, created_at=now, movements=movements)
+    return _receipt(entry_id, entry, posted, None)
 
 
 def _check_circulation(connection: Connection, amount_credits: int) -> None:
@@ -362,29 +364,12 @@ def _check_circulation(connection: Connection, amount_credits: int) -> None:
         raise CirculationTooLarge(amount_credits, MAX_CIRCULATION_CREDITS)
 
 
-def _require_text(field: str, text: str) -> str:
-    stripped = text.strip()
-    if not 1 <= len(stripped) <= _MAX_TEXT or not stripped.isprintable():
-        raise InvalidRequest(field, f"must be 1 to {_MAX_TEXT} printable characters")
-    return stripped
-
-
-def _new_entry(
-    entry_type: EntryType,
-    asked: tuple[object, ...],
-    *,
-    key: str,
-    now: datetime,
-    actor: str,
-    description: str | None = None,
-    refunds: int | None = None,
-) -> NewEntry:
-    if not isinstance(key, str) or not _KEY.fullmatch(key):
-        raise InvalidRequest("idempotency_key", "must be 1 to 255 visible ASCII characters")
-    require_id("actor", actor)
-    # ascii() of a tuple of texts, whole numbers and None is the same in every Python version, and faster than JSON.
-    request_hash = hashlib.sha256(ascii((entry_type.value, *asked)).encode("ascii")).hexdigest()
-    return NewEntry(entry_type, key, request_hash, actor, now, description, refunds)
+def _replayed_unlock(connection: Connection, request: UnlockRequest, entry: NewEntry, book: PriceBook) -> Unlock:
+    receipt = _replay(connection, entry, book)
+    in_force = queries.unlock_in_force(connection, request.user_id, request.flow_id)
+    if in_force is None:
+        return Unlock(FlowAccess.REFUNDED, receipt)
+    return Unlock(FlowAccess.PAID_NOW if in_force == receipt.entry_id else FlowAccess.UNLOCKED_BEFORE, receipt)
 
 
 def _replay(connection: Connection, entry: NewEntry, book: PriceBook | None) -> Receipt:

@@ -21,11 +21,11 @@ from credits_core.errors import DataFileInvalid, InsufficientCredits, InvalidReq
 from credits_core.ledger import Receipt
 from credits_core.model_registry import MAX_TOKENS
 from credits_core.pricing import ChargeRequest, PriceBook
+from credits_core.request_checks import EARLIEST, LATEST
 from credits_core.services import Charge
 
 _COLUMNS = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"]
 _COUNT = re.compile(r"[0-9]{1,10}")
-_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _BATCH = 100
 _SHOWN = 10
 
@@ -152,11 +152,11 @@ def _parse(line: int, fields: list[str]) -> TraceRow:
     timestamp, context, generated = fields
     try:
         at = datetime.fromisoformat(timestamp)
-    except ValueError:
+        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the last day of the year 9999 west of Greenwich
         raise ValueError(f"TIMESTAMP must be such as 2023-11-16 18:15:46.68, not {timestamp[:40]!r}") from None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    if at < _EARLIEST:
-        raise ValueError(f"TIMESTAMP must be 1970 or later, not {timestamp[:40]!r}")
+    if not EARLIEST <= at < LATEST:
+        raise ValueError(f"TIMESTAMP must be from 1970 to 9998, not {timestamp[:40]!r}")
     return TraceRow(line, at, _count("ContextTokens", context), _count("GeneratedTokens", generated))
 
 

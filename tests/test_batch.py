@@ -20,8 +20,8 @@ def charge(engine: Engine, batch: Batch, part: int, before: Summary | None = Non
         lambda connection: charge_part(
             connection,
             batch,
-            part,
-            before or Summary(),
+            part=part,
+            before=before or Summary(),
             book=world.price_book(),
             key=key,
             now=world.NOW,

@@ -82,6 +82,8 @@ def test_an_sqlite_whose_wal_can_corrupt_gets_a_rollback_journal(
         "postgres://localhost/credits",
         "postgresql://localhost:many/credits",
         "://",
+        "sqlite:///credits.db?uri=true",
+        "sqlite:///credits.db?timeout=1",
     ],
 )
 def test_a_url_that_names_no_sqlite_file_and_no_postgres_server_is_refused(url: str) -> None:

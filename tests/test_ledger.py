@@ -31,7 +31,7 @@ def _post(engine: Engine, key: str, *moved: tuple[str, int]) -> tuple[PostedTran
         users = {account_id for account_id, _ in moved if not account_id.startswith("platform:")}
         entry_id = ledger.claim_key(connection, _entry(key), users)
         assert entry_id is not None
-        return ledger.post(connection, entry_id, NOW, movements)
+        return ledger.post(connection, entry_id, created_at=NOW, movements=movements)
 
     return database.write(engine, claim_and_post)
 
@@ -162,7 +162,7 @@ def test_a_users_balances_follow_each_other_in_the_order_of_the_entries(postgres
         _wait_for_a_lock_waiter(postgres_engine)
         assert first_id is not None
         moved = [Movement("ada", GRANTED, -40), Movement("ben", GRANTED, 30), Movement("platform:grants", GRANTED, 10)]
-        ledger.post(connection, first_id, NOW, moved)
+        ledger.post(connection, first_id, created_at=NOW, movements=moved)
     later.join()
 
     second_id = int(str(scalar(postgres_engine, "SELECT id FROM journal_entries WHERE idempotency_key = 'later'")))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -12,7 +13,7 @@ from credits_core import audit, database
 from credits_core.errors import DatabaseNotReady
 from credits_core.pricing import PriceBook
 from credits_core.tables import Base
-from tests import world
+from tests import racers, world
 from tests.plain_sql import every_row, rows, scalar
 
 TABLES = {
@@ -259,3 +260,8 @@ def test_the_audit_sees_a_trigger_that_is_switched_off(postgres_engine: Engine, 
 def _violations(connection: Connection, book: PriceBook) -> list[str]:
     findings = [invariant(connection, book.plans) for invariant in audit.INVARIANTS]
     return [violation for finding in findings for violation in finding.violations]
+
+
+def test_migrations_at_once_make_one_schema(empty_engine: Engine) -> None:
+    racers.at_once([partial(database.migrate, empty_engine)] * 4)
+    database.require_migrated(empty_engine)

@@ -108,8 +108,12 @@ def test_the_movements_of_a_run_balance_and_give_everyone_the_quoted_part(
     )
 
 
+def _unlock(creator_credits: int, platform_credits: int) -> list[Movement]:
+    return for_flow_unlock("ada", "ben", creator_share_credits=creator_credits, platform_share_credits=platform_credits)
+
+
 def test_an_unlock_pays_creator_and_platform() -> None:
-    assert shown(for_flow_unlock("ada", "ben", 800, 201)) == [
+    assert shown(_unlock(800, 201)) == [
         ("ada", "flow_unlock", -1_001),
         ("ben", "creator_payment", 800),
         ("platform:revenue", "platform_revenue", 201),
@@ -119,7 +123,7 @@ def test_an_unlock_pays_creator_and_platform() -> None:
 @given(st.integers(min_value=1, max_value=10**15), shares)
 def test_the_movements_of_an_unlock_balance(fee: int, share_bps: int) -> None:
     creator_credits, platform_credits = split(fee, share_bps)
-    movements = for_flow_unlock("ada", "ben", creator_credits, platform_credits)
+    movements = _unlock(creator_credits, platform_credits)
     assert_balanced(movements)
     assert received(movements).get("ben", 0) == creator_credits
     assert received(movements)["ada"] == -fee
@@ -223,4 +227,4 @@ def test_a_refund_undoes_a_run_and_takes_no_more_than_the_creator_has(
 def test_a_refund_undoes_an_unlock_and_takes_no_more_than_the_creator_has(
     fee: int, share_bps: int, balance_credits: int
 ) -> None:
-    assert_undone(for_flow_unlock("ada", "ben", *split(fee, share_bps)), balance_credits)
+    assert_undone(_unlock(*split(fee, share_bps)), balance_credits)

@@ -151,7 +151,8 @@ def test_another_plan_gives_another_price_and_the_quote_names_it() -> None:
 
 def test_a_recorded_price_gives_the_same_quote_again() -> None:
     priced = quote(LONG_PROMPTS, PLAN, creator_fee_credits=7, input_tokens=200_001, output_tokens=3)
-    assert quote_at("m", priced.price, PLAN, 7, 200_001, 3) == priced
+    recorded = quote_at("m", priced.price, plan=PLAN, creator_fee_credits=7, input_tokens=200_001, output_tokens=3)
+    assert recorded == priced
 
 
 # --- laws -----------------------------------------------------------------------------------------------------------

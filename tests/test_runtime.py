@@ -203,8 +203,8 @@ def run_batch() -> Iterator[Performed[Summary]]:
         lambda connection, key, now, part, before: charge_part(
             connection,
             BATCH,
-            part,
-            before or Summary(),
+            part=part,
+            before=before or Summary(),
             book=runtime.book(),
             key=key,
             now=now,

@@ -1,7 +1,7 @@
 """Charging many runs in one unit of work: each stands or is refused on its own."""
 
 from dataclasses import replace
-from datetime import datetime
+from functools import partial
 
 import pytest
 from sqlalchemy import Engine
@@ -19,7 +19,7 @@ from credits_core.errors import (
 )
 from credits_core.ledger import Receipt
 from credits_core.services import Charge
-from tests import world
+from tests import racers, world
 from tests.plain_sql import balance, every_row, rows
 from tests.world import HAIKU, HAIKU_WITH_FEE, LARGEST_CREDITS, LATER, NOW, NOW_US
 
@@ -121,7 +121,29 @@ def test_an_empty_batch_does_nothing(engine: Engine) -> None:
 def test_a_batch_that_breaks_down_leaves_nothing(engine: Engine) -> None:
     world.add(engine, "ada", 10_000, key="k-1")
     before = every_row(engine)
-    naive = datetime(2026, 3, 1)  # noqa: DTZ001 - our own mistake, not a refusal
-    with pytest.raises(TypeError):
-        _charge_all(engine, [Charge(HAIKU, "b-1", NOW), Charge(HAIKU, "b-2", naive)])
+    broken = Charge(HAIKU, "b-2", None)  # type: ignore[arg-type] # our own mistake, not a refusal
+    with pytest.raises(AttributeError):
+        _charge_all(engine, [Charge(HAIKU, "b-1", NOW), broken])
     assert every_row(engine) == before
+
+
+def test_mixed_batches_at_once_do_not_wait_for_each_other_in_a_circle(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_POSTGRES_ATTEMPTS", 1)  # a circle shows as a deadlock instead of another attempt
+    users = [f"user-{number}" for number in range(8)]
+    for user_id in users:
+        world.add(engine, user_id, 100 * 1_251, key=f"fund-{user_id}")
+
+    def batch(number: int) -> list[Charge]:
+        turned = users[number:] + users[:number]
+        return [
+            Charge(replace(HAIKU_WITH_FEE, user_id=payer, creator_id=creator), f"b-{number}-{payer}", NOW)
+            for payer, creator in zip(turned, turned[1:] + turned[:1], strict=True)
+        ]
+
+    outcomes = racers.at_once([partial(_charge_all, engine, batch(number)) for number in range(8)])
+
+    assert all(isinstance(outcome, Receipt) for answered in outcomes for outcome in answered)
+    # Each user paid eight runs of 1,251 and earned eight shares of 800.
+    assert [balance(engine, user_id) for user_id in users] == [100 * 1_251 - 8 * 1_251 + 8 * 800] * 8

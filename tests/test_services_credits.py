@@ -1,11 +1,13 @@
 """Adding credits and importing opening balances: the rows they leave, and what is refused."""
 
+import threading
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
 
-from credits_core import database, services
+from credits_core import database, ledger, postings, services
 from credits_core.errors import (
     BalanceTooLarge,
     CirculationTooLarge,
@@ -14,7 +16,7 @@ from credits_core.errors import (
     InvalidRequest,
 )
 from credits_core.ledger import Receipt
-from credits_core.postings import CreditSource
+from credits_core.postings import CreditSource, EntryType
 from tests import world
 from tests.plain_sql import balance, every_row, refused, rows, scalar, transactions
 from tests.world import HAIKU, LARGEST_CREDITS, LATER, NOW, NOW_US
@@ -88,7 +90,14 @@ def test_a_user_id_that_could_be_taken_for_something_else_is_refused(engine: Eng
         world.add(engine, user_id, 1, key="k-1")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("key", ["", " ", "a b", "k" * 256, "ü", "k\n", None, 7])
+class _Shouting(str):
+    """A text that prints as another one, as NumPy's do: the hash of a request would be of what it prints."""
+
+    def __repr__(self) -> str:
+        return repr(self.upper())
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "k" * 256, "ü", "k\n", None, 7, _Shouting("k")])
 def test_a_key_that_is_not_1_to_255_visible_characters_is_refused(engine: Engine, key: object) -> None:
     with refused(engine, InvalidRequest):
         world.add(engine, "ada", 1, key=key)  # type: ignore[arg-type]
@@ -99,12 +108,45 @@ def test_a_key_of_255_characters_is_accepted(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("source", [CreditSource.GRANT, CreditSource.ADJUSTMENT])
-@pytest.mark.parametrize("reason", ["", "  ", "x" * 501, "two\nlines", "\x00"])
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 501, "two\nlines", "\x00", None, 7, _Shouting("Welcome")])
 def test_a_grant_or_adjustment_without_a_proper_reason_is_refused(
-    engine: Engine, source: CreditSource, reason: str
+    engine: Engine, source: CreditSource, reason: object
 ) -> None:
     with refused(engine, InvalidRequest):
-        world.add(engine, "ada", 1, source=source, reason=reason, key="k-1")
+        world.add(engine, "ada", 1, source=source, reason=reason, key="k-1")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reason", ["x" * 501, "two\nlines", None])
+def test_a_purchase_with_an_improper_reason_is_refused(engine: Engine, reason: object) -> None:
+    with refused(engine, InvalidRequest):
+        world.add(engine, "ada", 1, reason=reason, key="k-1")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC),
+        datetime(9999, 1, 1, tzinfo=UTC),
+        datetime(9998, 12, 31, 23, tzinfo=timezone(timedelta(hours=-1))),
+        datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-1))),
+        datetime(2026, 3, 1),  # noqa: DTZ001 - a time without its zone
+    ],
+)
+def test_a_time_that_could_not_be_shown_everywhere_is_refused(engine: Engine, now: datetime) -> None:
+    with refused(engine, InvalidRequest):
+        world.add(engine, "ada", 1, key="k-1", now=now)
+
+
+@pytest.mark.parametrize(
+    ("now", "now_us"),
+    [
+        (datetime(1970, 1, 1, tzinfo=UTC), 0),
+        (datetime(9998, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC), 253_370_764_799_999_999),
+    ],
+)
+def test_the_first_and_the_last_moment_are_kept(engine: Engine, now: datetime, now_us: int) -> None:
+    world.add(engine, "ada", 1, key="k-1", now=now)
+    assert scalar(engine, "SELECT created_at_us FROM journal_entries") == now_us
 
 
 def test_a_reason_of_500_characters_is_kept(engine: Engine) -> None:
@@ -176,3 +218,35 @@ def test_a_bad_opening_balance_is_refused_and_the_others_stand(engine: Engine) -
 def test_opening_balances_that_pass_the_circulation_limit_are_all_refused(engine: Engine) -> None:
     with refused(engine, CirculationTooLarge):
         _import(engine, {f"user-{number}": LARGEST_CREDITS for number in range(513)})
+
+
+def test_an_import_takes_no_lock_for_each_user(postgres_engine: Engine) -> None:
+    # The server's table of locks has room for about ten thousand, and a former system may have had more users.
+    def import_and_count_locks(connection: Connection) -> object:
+        opening_credits = {f"user-{number}": 5 for number in range(50)}
+        services.import_opening_balances(connection, opening_credits, now=NOW, actor="tester")
+        return connection.execute(text("SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory'")).scalar_one()
+
+    assert database.write(postgres_engine, import_and_count_locks) == 0
+
+
+def test_an_import_waits_for_an_entry_that_has_its_number_and_not_yet_its_balances(engine: Engine) -> None:
+    world.add(engine, "ada", 3_000, key="k-1")
+    importing = threading.Thread(target=_import, args=(engine, {"ada": 70}))
+    grant = ledger.NewEntry(EntryType.GRANT, "k-2", "0" * 64, "tester", NOW, "Welcome")
+    _, movements = postings.for_added_credits(CreditSource.GRANT, "ada", 500)
+
+    def post_while_the_import_begins(connection: Connection) -> None:
+        entry_id = ledger.claim_key(connection, grant, {"ada"})
+        assert entry_id is not None
+        importing.start()
+        importing.join(0.5)
+        ledger.post(connection, entry_id, created_at=NOW, movements=movements)
+
+    database.write(engine, post_while_the_import_begins)
+    importing.join()
+
+    assert rows(
+        engine,
+        "SELECT balance_after_credits FROM credit_transactions WHERE account_id = 'ada' ORDER BY entry_id",
+    ) == [(3_000,), (3_500,), (3_570,)]

@@ -175,11 +175,25 @@ def test_a_refund_of_an_entry_that_does_not_exist_is_refused(engine: Engine) -> 
         world.refund(engine, 1, key="k-1")
 
 
-@pytest.mark.parametrize("reason", ["", "  ", "x" * 501, "two\nlines"])
-def test_a_refund_needs_a_reason(engine: Engine, reason: str) -> None:
+@pytest.mark.parametrize("entry_id", ["1", True, 1.0, None, 0, -1])
+def test_what_is_no_number_of_an_entry_is_refused(engine: Engine, entry_id: object) -> None:
+    world.add(engine, "ada", 1_000, key="k-1")
+    with refused(engine, InvalidRequest):
+        world.refund(engine, entry_id, key="k-2")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("entry_id", [2, 2**63 - 1, 2**63, 2**70])
+def test_a_number_above_the_last_entrys_is_unknown(engine: Engine, entry_id: int) -> None:
+    world.add(engine, "ada", 1_000, key="k-1")
+    with refused(engine, UnknownEntry):
+        world.refund(engine, entry_id, key="k-2")
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 501, "two\nlines", None])
+def test_a_refund_needs_a_reason(engine: Engine, reason: object) -> None:
     added = world.add(engine, "ada", 1_000, key="k-1")
     with refused(engine, InvalidRequest):
-        world.refund(engine, added.entry_id, reason=reason, key="k-2")
+        world.refund(engine, added.entry_id, reason=reason, key="k-2")  # type: ignore[arg-type]
 
 
 def test_a_retried_refund_replays_its_receipt(engine: Engine) -> None:

@@ -11,6 +11,7 @@ from credits_core.errors import (
     IdempotencyKeyReused,
     UnknownEntry,
 )
+from credits_core.model_registry import parse_model_registry
 from credits_core.postings import CreditSource
 from credits_core.pricing import ChargeRequest
 from tests import world
@@ -41,6 +42,34 @@ def test_a_retry_replays_the_first_receipt_when_prices_have_changed(engine: Engi
     assert again.quote == first.quote
     assert again.quote is not None
     assert again.quote.plan.id == "plan-1"
+
+
+def test_a_retry_of_a_long_prompt_has_the_price_of_long_prompts_again(engine: Engine) -> None:
+    models = parse_model_registry(
+        """
+        [[models]]
+        id = "long/reader"
+        name = "Long reader"
+        provider = "long"
+        type = "text"
+        prices = [
+            {input_usd_per_mtok = 1.25, output_usd_per_mtok = 10},
+            {above_input_tokens = 200_000, input_usd_per_mtok = 2.5, output_usd_per_mtok = 15},
+        ]
+        source = "hand-written"
+        checked_on = 2026-01-01
+        """
+    )
+    book = replace(world.price_book(), models=models)
+    request = ChargeRequest("ada", "read", "long/reader", input_tokens=200_001, output_tokens=100)
+    world.add(engine, "ada", 1_000_000, key="k-1")
+
+    first = world.charge(engine, request, key="k-2", book=book)
+    again = world.charge(engine, request, key="k-2", book=book)
+
+    # 200,001 × 2.5 + 100 × 15 = 501,502.5, rounded up, and 500 markup
+    assert first.balance_after("ada") == 1_000_000 - 502_003
+    assert again == replace(first, replayed=True)
 
 
 def test_a_new_run_is_charged_the_new_price(engine: Engine) -> None:

@@ -108,6 +108,20 @@ def test_a_refunded_flow_is_locked_again_and_can_be_bought_again(engine: Engine)
     ]
 
 
+def test_a_replayed_unlock_says_what_the_payment_gives_today(engine: Engine) -> None:
+    world.add(engine, "ada", 2_002, key="k-1")
+    first = world.unlock(engine, UNLOCK, key="k-2").receipt
+    assert first is not None
+    world.refund(engine, first.entry_id, key="k-3")
+
+    locked = world.unlock(engine, UNLOCK, key="k-2", now=LATER)
+    world.unlock(engine, UNLOCK, key="k-4")
+    bought_again = world.unlock(engine, UNLOCK, key="k-2", now=LATER)
+
+    assert (locked.access, locked.receipt) == (FlowAccess.REFUNDED, replace(first, replayed=True))
+    assert (bought_again.access, bought_again.receipt) == (FlowAccess.UNLOCKED_BEFORE, replace(first, replayed=True))
+
+
 @pytest.mark.parametrize(
     ("refusal", "request_"),
     [

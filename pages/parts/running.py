@@ -70,7 +70,14 @@ def _run_batch(name: str, batch: Batch) -> None:
         batch,
         batch.parts,
         lambda connection, key, now, part, before: charge_part(
-            connection, batch, part, before or Summary(), book=book, key=key, now=now, actor=runtime.ACTOR
+            connection,
+            batch,
+            part=part,
+            before=before or Summary(),
+            book=book,
+            key=key,
+            now=now,
+            actor=runtime.ACTOR,
         ),
     ):
         if outcome.result is not None:

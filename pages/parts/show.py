@@ -209,7 +209,8 @@ def receipt(posted: Receipt) -> None:
         price_steps(posted.quote)
     movements(posted.transactions)
     st.caption(
-        f"Entry {posted.entry_id} · {posted.created_at:%Y-%m-%d %H:%M:%S} UTC · by {plain(posted.actor)} · sums to zero"
+        f"Entry {posted.entry_id} · {posted.created_at:%Y-%m-%d %H:%M:%S} UTC · by {plain(posted.actor)}"
+        f" · {'sums to zero' if posted.is_balanced else 'does not sum to zero: run the audit'}"
     )
 
 
