@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Subquery, case, func, select, union_all
 
-from credits_core import queries
+from credits_core import queries, reports
 from credits_core.errors import CreditsError
 from credits_core.finding import Finding, Plans
 from credits_core.money import split
@@ -142,7 +142,7 @@ def refunds_reverse_once(connection: Connection, _: Plans) -> Finding:
         for account_id, kept_credits in sorted(kept.items()):
             if kept_credits < 0 or account_id not in creators:
                 violations.append(f"refund {refund_id} leaves {kept_credits} with {account_id}")
-            elif (held_credits := _held_after(connection, account_id, refund_id)) != 0:
+            elif (held_credits := _held_after(connection, account_id, entry_id=refund_id)) != 0:
                 violations.append(
                     f"refund {refund_id} leaves {kept_credits} with {account_id}, who held {held_credits}"
                 )
@@ -151,9 +151,7 @@ def refunds_reverse_once(connection: Connection, _: Plans) -> Finding:
 
 def _kept_by_refund(connection: Connection) -> dict[int, dict[str, int]]:
     """What each refund left with accounts of its original, but for the platform's bearing, in credits; no zeros."""
-    is_borne = (CreditTransaction.account_id == PLATFORM_REVENUE) & (
-        CreditTransaction.type == TransactionType.REFUND.value
-    )
+    is_borne = reports.borne_by_platform(CreditTransaction.account_id, CreditTransaction.type)
     moved = union_all(
         select(JournalEntry.id, CreditTransaction.account_id, CreditTransaction.amount_credits).join(
             CreditTransaction, CreditTransaction.entry_id == JournalEntry.refunds_entry_id
@@ -181,7 +179,7 @@ def _creators(connection: Connection, entry_id: int) -> set[str]:
     return set(connection.execute(statement).scalars())
 
 
-def _held_after(connection: Connection, account_id: str, entry_id: int) -> int:
+def _held_after(connection: Connection, account_id: str, *, entry_id: int) -> int:
     statement = (
         select(CreditTransaction.balance_after_credits)
         .where(CreditTransaction.account_id == account_id, CreditTransaction.entry_id <= entry_id)
@@ -192,19 +190,19 @@ def _held_after(connection: Connection, account_id: str, entry_id: int) -> int:
 
 
 def _amounts_by_entry(type_: EntryType) -> Subquery:
-    def amount(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    def credits_where(condition: ColumnElement[bool]) -> ColumnElement[int]:
         return func.coalesce(func.sum(case((condition, CreditTransaction.amount_credits), else_=0)), 0)
 
     is_creator = CreditTransaction.type == TransactionType.CREATOR_PAYMENT.value
     return (
         select(
             JournalEntry.id,
-            amount(CreditTransaction.type == type_.value).label("payer_credits"),
+            credits_where(CreditTransaction.type == type_.value).label("payer_credits"),
             func.max(case((CreditTransaction.type == type_.value, CreditTransaction.account_id))).label("payer_id"),
-            amount(is_creator).label("creator_credits"),
+            credits_where(is_creator).label("creator_credits"),
             func.max(case((is_creator, CreditTransaction.account_id))).label("creator_id"),
-            amount(CreditTransaction.account_id == PLATFORM_REVENUE).label("revenue_credits"),
-            amount(CreditTransaction.account_id == PLATFORM_INFERENCE).label("inference_credits"),
+            credits_where(CreditTransaction.account_id == PLATFORM_REVENUE).label("revenue_credits"),
+            credits_where(CreditTransaction.account_id == PLATFORM_INFERENCE).label("inference_credits"),
         )
         .outerjoin(CreditTransaction, CreditTransaction.entry_id == JournalEntry.id)
         .where(JournalEntry.type == type_.value)

@@ -95,7 +95,8 @@ def earned_by_day_and_creator(
         .order_by(rows.c.day, rows.c.creator)
     )
     return [
-        CreatorDay(day_of(int(day)), creator, int(earned)) for day, creator, earned in connection.execute(statement)
+        CreatorDay(day_of(int(day)), creator_id, int(earned_credits))
+        for day, creator_id, earned_credits in connection.execute(statement)
     ]
 
 
@@ -109,7 +110,7 @@ def months(connection: Connection, creator_id: str) -> list[DayRange]:
 
 
 def _payments(connection: Connection, days: DayRange) -> Subquery:
-    return totals_of(connection, days, TransactionType.CREATOR_PAYMENT)
+    return totals_of(connection, days, type_=TransactionType.CREATOR_PAYMENT)
 
 
 def _earned_columns(totals: Subquery) -> list[ColumnElement[int]]:
@@ -145,14 +146,14 @@ def top_prompts(
     connection: Connection, days: DayRange, *, creator_id: str | None = None, limit: int = 10
 ) -> list[WorkTotals]:
     """The prompts with the highest creator fees in these days, of one creator or of all."""
-    return _top(connection, _fees_of_runs(days, creator_id), limit)
+    return _top(connection, _fees_of_runs(days, creator_id), limit=limit)
 
 
 def top_flows(
     connection: Connection, days: DayRange, *, creator_id: str | None = None, limit: int = 10
 ) -> list[WorkTotals]:
     """The flows with the highest unlock fees in these days, of one creator or of all."""
-    return _top(connection, _fees_of_unlocks(days, creator_id), limit)
+    return _top(connection, _fees_of_unlocks(days, creator_id), limit=limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +171,22 @@ def fee_splits(
 ) -> list[FeeSplit]:
     """How the fees of these days were split between creator and platform, the creators with the highest fees first."""
     fees = union_all(_fees_of_runs(days, creator_id), _fees_of_unlocks(days, creator_id)).subquery()
-    fee_credits = func.sum(fees.c.fee_credits)
+    all_fees_credits = func.sum(fees.c.fee_credits)
     rows = connection.execute(
-        select(fees.c.creator_id, fee_credits, func.sum(fees.c.creator_share_credits))
+        select(fees.c.creator_id, all_fees_credits, func.sum(fees.c.creator_share_credits))
         .group_by(fees.c.creator_id)
-        .order_by(fee_credits.desc(), fees.c.creator_id)
+        .order_by(all_fees_credits.desc(), fees.c.creator_id)
         .limit(limit)
     )
-    return [FeeSplit(creator, int(fee), int(share), int(fee) - int(share)) for creator, fee, share in rows]
+    return [
+        FeeSplit(
+            creator_id,
+            fees_credits=int(fees_credits),
+            creator_credits=int(creator_credits),
+            platform_credits=int(fees_credits) - int(creator_credits),
+        )
+        for creator_id, fees_credits, creator_credits in rows
+    ]
 
 
 def _fees_of_runs(days: DayRange, creator_id: str | None) -> Select[*tuple[Any, ...]]:
@@ -188,7 +197,7 @@ def _fees_of_runs(days: DayRange, creator_id: str | None) -> Select[*tuple[Any, 
         PromptRun.creator_fee_credits.label("fee_credits"),
         PromptRun.creator_share_credits,
     ).where(PromptRun.creator_id.is_not(None), PromptRun.entry_id.not_in(refunded))
-    return _narrowed(statement, PromptRun, days, creator_id)
+    return _narrowed(statement, PromptRun, days=days, creator_id=creator_id)
 
 
 def _fees_of_unlocks(days: DayRange, creator_id: str | None) -> Select[*tuple[Any, ...]]:
@@ -198,24 +207,29 @@ def _fees_of_unlocks(days: DayRange, creator_id: str | None) -> Select[*tuple[An
         UnlockedFlow.unlock_fee_credits.label("fee_credits"),
         UnlockedFlow.creator_share_credits,
     ).where(UnlockedFlow.refunded_by_entry_id.is_(None))
-    return _narrowed(statement, UnlockedFlow, days, creator_id)
+    return _narrowed(statement, UnlockedFlow, days=days, creator_id=creator_id)
 
 
-def _top(connection: Connection, fees_of_works: Select[*tuple[Any, ...]], limit: int) -> list[WorkTotals]:
+def _top(connection: Connection, fees_of_works: Select[*tuple[Any, ...]], *, limit: int) -> list[WorkTotals]:
     fees = fees_of_works.subquery()
-    fee_credits = func.sum(fees.c.fee_credits)
+    all_fees_credits = func.sum(fees.c.fee_credits)
+    shares_credits = func.sum(fees.c.creator_share_credits)
     rows = connection.execute(
-        select(fees.c.work_id, fees.c.creator_id, func.count(), fee_credits, func.sum(fees.c.creator_share_credits))
+        select(fees.c.work_id, fees.c.creator_id, func.count(), all_fees_credits, shares_credits)
         .group_by(fees.c.work_id, fees.c.creator_id)
-        .order_by(fee_credits.desc(), fees.c.work_id, fees.c.creator_id)
+        .order_by(all_fees_credits.desc(), fees.c.work_id, fees.c.creator_id)
         .limit(limit)
     )
-    return [WorkTotals(work, creator, int(uses), int(fee), int(share)) for work, creator, uses, fee, share in rows]
+    return [
+        WorkTotals(work_id, creator_id, int(uses), int(fees_credits), int(creator_share_credits))
+        for work_id, creator_id, uses, fees_credits, creator_share_credits in rows
+    ]
 
 
 def _narrowed(
     statement: Select[*tuple[Any, ...]],
     table: type[PromptRun] | type[UnlockedFlow],
+    *,
     days: DayRange,
     creator_id: str | None,
 ) -> Select[*tuple[Any, ...]]:
@@ -259,8 +273,8 @@ def unlocks(
         UnlockedFlow.creator_share_credits,
         UnlockedFlow.refunded_by_entry_id,
     )
-    newest = _narrowed(columns, UnlockedFlow, days, creator_id).order_by(UnlockedFlow.entry_id.desc()).limit(limit)
+    wanted = _narrowed(columns, UnlockedFlow, days=days, creator_id=creator_id)
+    newest = connection.execute(wanted.order_by(UnlockedFlow.entry_id.desc()).limit(limit))
     return [
-        ListedUnlock(entry_id, from_microseconds(created_at_us), *rest)
-        for entry_id, created_at_us, *rest in connection.execute(newest)
+        ListedUnlock(entry_id, from_microseconds(created_at_us), *rest) for entry_id, created_at_us, *rest in newest
     ]

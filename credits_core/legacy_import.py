@@ -4,7 +4,6 @@ The specification's migration: every row becomes an opening balance, once. A sec
 nothing; a file with a bad row imports nothing at all.
 """
 
-import csv
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from credits_core import database, services
+from credits_core import csv_rows, database, services
 from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
 from credits_core.ledger import Receipt
 from credits_core.money import require_credits, require_id
@@ -39,23 +38,15 @@ def read_legacy_balances(path: Path) -> dict[str, tuple[int, int]]:
     """
     balances: dict[str, tuple[int, int]] = {}
     problems: list[str] = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header = next(reader, None)
-            if header != _COLUMNS:
-                raise DataFileInvalid(str(path), [f"line 1 must be {','.join(_COLUMNS)}, not {_shown(header or [])}"])
-            for row in filter(None, reader):
-                try:
-                    user_id, balance_credits = _parse(row)
-                except InvalidRequest as refusal:
-                    problems.append(f"line {reader.line_num}: {refusal}")
-                    continue
-                if user_id in balances:
-                    problems.append(f"line {reader.line_num}: {user_id} stands on line {balances[user_id][0]} already")
-                balances.setdefault(user_id, (reader.line_num, balance_credits))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataFileInvalid(str(path), [f"cannot be read: {error}"]) from None
+    for line, fields in csv_rows.read_rows(path, _COLUMNS):
+        try:
+            user_id, balance_credits = _parse(fields)
+        except InvalidRequest as refusal:
+            problems.append(f"line {line}: {refusal}")
+            continue
+        if user_id in balances:
+            problems.append(f"line {line}: {user_id} stands on line {balances[user_id][0]} already")
+        balances.setdefault(user_id, (line, balance_credits))
     if problems:
         raise DataFileInvalid(str(path), problems)
     return balances
@@ -97,15 +88,11 @@ def import_legacy(engine: Engine, path: Path, *, now: datetime, actor: str) -> I
     return database.write(engine, import_all)
 
 
-def _parse(row: list[str]) -> tuple[str, int]:
-    if len(row) != len(_COLUMNS):
-        raise InvalidRequest("row", f"must be {','.join(_COLUMNS)}, not {_shown(row)}")
-    user_id, digits = row
+def _parse(fields: list[str]) -> tuple[str, int]:
+    if len(fields) != len(_COLUMNS):
+        raise InvalidRequest("row", csv_rows.mismatch(_COLUMNS, fields))
+    user_id, digits = fields
     require_id("user_id", user_id)
     if not _WHOLE_NUMBER.fullmatch(digits):
         raise InvalidRequest("credits", f"must be a whole number, 0 or more, not {digits[:40]!r}")
     return user_id, require_credits("credits", int(digits), minimum=0)
-
-
-def _shown(row: list[str]) -> str:
-    return repr(",".join(row)[:80])

@@ -42,7 +42,7 @@ def refund_of(connection: Connection, entry_id: int) -> int | None:
     return connection.execute(select(JournalEntry.id).where(JournalEntry.refunds_entry_id == entry_id)).scalar()
 
 
-def unlock_in_force(connection: Connection, user_id: str, flow_id: str) -> int | None:
+def unlock_in_force(connection: Connection, user_id: str, *, flow_id: str) -> int | None:
     """The id of the entry by which the user unlocked the flow and which was not refunded, or None."""
     return connection.execute(
         select(UnlockedFlow.entry_id).where(
@@ -54,7 +54,7 @@ def unlock_in_force(connection: Connection, user_id: str, flow_id: str) -> int |
 
 
 def receipt(
-    connection: Connection, entry_id: int, plans: Mapping[str, PricePlan], *, replayed: bool = False
+    connection: Connection, entry_id: int, *, plans: Mapping[str, PricePlan], replayed: bool = False
 ) -> Receipt:
     """The receipt of an entry, as the write returned it; a run's quote is recomputed from what it was priced with.
 

@@ -4,12 +4,14 @@ Sums come from `daily_totals` plus the entries after its watermark, so they are 
 caught up (`rollup.catch_up`) only makes them quick. Amounts are whole credits, days are UTC. Writes nothing.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import accumulate
 
-from sqlalchemy import ColumnElement, Connection, Subquery, case, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, SQLColumnExpression, Subquery, case, func, select, union_all
 
+from credits_core import rollup
 from credits_core.postings import (
     PLATFORM_INFERENCE,
     PLATFORM_PREFIX,
@@ -17,14 +19,7 @@ from credits_core.postings import (
     EntryType,
     TransactionType,
 )
-from credits_core.tables import (
-    MICROSECONDS_PER_DAY,
-    CreditTransaction,
-    DailyTotal,
-    JournalEntry,
-    RollupWatermark,
-    start_of_day,
-)
+from credits_core.tables import CreditTransaction, DailyTotal, RollupWatermark, start_of_day
 
 _EPOCH_DAY = date(1970, 1, 1)
 
@@ -54,7 +49,6 @@ class DayTotals:
     inference_credits: int
     creators_credits: int
     platform_credits: int
-    issued_credits: int
     circulation_change_credits: int
     runs: int
 
@@ -69,11 +63,12 @@ def totals_by_day(connection: Connection, days: DayRange) -> list[DayTotals]:
     rows = connection.execute(
         select(
             totals.c.day,
-            sum_where(totals, totals.c.account_id == PLATFORM_INFERENCE).label("inference"),
-            sum_where(totals, is_user & (totals.c.type == TransactionType.CREATOR_PAYMENT.value)).label("creators"),
-            sum_where(totals, totals.c.account_id == PLATFORM_REVENUE).label("platform"),
-            (-sum_where(totals, ~is_user & totals.c.type.in_(_ADDING_TYPES))).label("issued"),
-            sum_where(totals, is_user).label("circulation"),
+            sum_where(totals, totals.c.account_id == PLATFORM_INFERENCE).label("inference_credits"),
+            sum_where(totals, is_user & (totals.c.type == TransactionType.CREATOR_PAYMENT.value)).label(
+                "creators_credits"
+            ),
+            sum_where(totals, totals.c.account_id == PLATFORM_REVENUE).label("platform_credits"),
+            sum_where(totals, is_user).label("circulation_change_credits"),
             func.sum(
                 case((totals.c.type == TransactionType.PROMPT_RUN.value, totals.c.transaction_count), else_=0)
             ).label("runs"),
@@ -84,11 +79,10 @@ def totals_by_day(connection: Connection, days: DayRange) -> list[DayTotals]:
     return [
         DayTotals(
             day_of(int(row.day)),
-            int(row.inference),
-            int(row.creators),
-            int(row.platform),
-            int(row.issued),
-            int(row.circulation),
+            int(row.inference_credits),
+            int(row.creators_credits),
+            int(row.platform_credits),
+            int(row.circulation_change_credits),
             int(row.runs),
         )
         for row in rows
@@ -141,15 +135,15 @@ class AccountFlow:
 
 def account_flow(connection: Connection, account_id: str) -> AccountFlow:
     """The sums of an account's transactions by their sign; for a user the balance is received less given."""
-    amount = CreditTransaction.amount_credits
-    received, given, count = connection.execute(
+    moved_credits = CreditTransaction.amount_credits
+    received_credits, given_credits, transactions = connection.execute(
         select(
-            func.coalesce(func.sum(case((amount > 0, amount), else_=0)), 0),
-            func.coalesce(func.sum(case((amount < 0, -amount), else_=0)), 0),
+            func.coalesce(func.sum(case((moved_credits > 0, moved_credits), else_=0)), 0),
+            func.coalesce(func.sum(case((moved_credits < 0, -moved_credits), else_=0)), 0),
             func.count(),
         ).where(CreditTransaction.account_id == account_id)
     ).one()
-    return AccountFlow(int(received), int(given), int(count))
+    return AccountFlow(int(received_credits), int(given_credits), int(transactions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,25 +189,24 @@ def spending(connection: Connection, days: DayRange) -> Spending:
             totals.c.entry_type, totals.c.type
         )
     )
-    sums = {(entry_type, type_): int(sum_credits) for entry_type, type_, sum_credits in rows}
-    run, unlock = EntryType.PROMPT_RUN.value, EntryType.FLOW_UNLOCK.value
-    creators, platform = TransactionType.CREATOR_PAYMENT.value, TransactionType.PLATFORM_REVENUE.value
-    refund_entry = EntryType.REFUND.value
-    taken_back = sum(sums.get((refund_entry, type_), 0) for type_ in (creators, platform, "inference_cost"))
-    borne = _refund_losses(connection, totals)
-    return Spending(
-        runs_inference_credits=sums.get((run, TransactionType.INFERENCE_COST.value), 0),
-        runs_creators_credits=sums.get((run, creators), 0),
-        runs_platform_credits=sums.get((run, platform), 0),
-        unlocks_creators_credits=sums.get((unlock, creators), 0),
-        unlocks_platform_credits=sums.get((unlock, platform), 0),
-        refunded_credits=-(taken_back + borne),
+    moved_credits = Counter({(entry_type, type_): int(sum_credits) for entry_type, type_, sum_credits in rows})
+    run, unlock, refund = EntryType.PROMPT_RUN, EntryType.FLOW_UNLOCK, EntryType.REFUND
+    inference, creator, platform = (
+        TransactionType.INFERENCE_COST,
+        TransactionType.CREATOR_PAYMENT,
+        TransactionType.PLATFORM_REVENUE,
     )
-
-
-def _refund_losses(connection: Connection, totals: Subquery) -> int:
-    borne = (totals.c.account_id == PLATFORM_REVENUE) & (totals.c.type == TransactionType.REFUND.value)
-    return int(connection.execute(select(sum_where(totals, borne))).scalar_one())
+    taken_back_credits = -sum(moved_credits[refund, type_] for type_ in (inference, creator, platform))
+    is_borne = borne_by_platform(totals.c.account_id, totals.c.type)
+    borne_credits = -int(connection.execute(select(sum_where(totals, is_borne))).scalar_one())
+    return Spending(
+        runs_inference_credits=moved_credits[run, inference],
+        runs_creators_credits=moved_credits[run, creator],
+        runs_platform_credits=moved_credits[run, platform],
+        unlocks_creators_credits=moved_credits[unlock, creator],
+        unlocks_platform_credits=moved_credits[unlock, platform],
+        refunded_credits=taken_back_credits + borne_credits,
+    )
 
 
 def entry_days(connection: Connection) -> DayRange:
@@ -225,17 +218,9 @@ def entry_days(connection: Connection) -> DayRange:
     return DayRange(day_of(int(first)), day_of(int(last)))
 
 
-def entries_after_rollup(connection: Connection) -> int:
-    """How many entry numbers the daily totals do not cover yet."""
-    last = connection.execute(select(func.coalesce(func.max(JournalEntry.id), 0))).scalar_one()
-    return int(last - connection.execute(select(RollupWatermark.entry_id)).scalar_one())
-
-
-_ADDING_TYPES = [
-    TransactionType.CREDIT_PURCHASE.value,
-    TransactionType.GRANT.value,
-    TransactionType.ADJUSTMENT.value,
-]
+def borne_by_platform(account_id: SQLColumnExpression[str], type_: SQLColumnExpression[str]) -> ColumnElement[bool]:
+    """The condition for what the platform bore in refunds, for creators who had spent their shares."""
+    return (account_id == PLATFORM_REVENUE) & (type_ == TransactionType.REFUND.value)
 
 
 def sum_where(totals: Subquery, condition: ColumnElement[bool]) -> ColumnElement[int]:
@@ -243,10 +228,9 @@ def sum_where(totals: Subquery, condition: ColumnElement[bool]) -> ColumnElement
     return func.coalesce(func.sum(case((condition, totals.c.amount_credits), else_=0)), 0)
 
 
-def totals_of(connection: Connection, days: DayRange, type_: TransactionType | None = None) -> Subquery:
+def totals_of(connection: Connection, days: DayRange, *, type_: TransactionType | None = None) -> Subquery:
     """The daily totals of these days and, in the same shape, what has been posted after their watermark."""
     watermark = connection.execute(select(RollupWatermark.entry_id)).scalar_one()
-    day = (CreditTransaction.created_at_us // MICROSECONDS_PER_DAY).label("day")
     kept = select(
         DailyTotal.day,
         DailyTotal.account_id,
@@ -255,19 +239,7 @@ def totals_of(connection: Connection, days: DayRange, type_: TransactionType | N
         DailyTotal.amount_credits,
         DailyTotal.transaction_count,
     )
-    live = (
-        select(
-            day,
-            CreditTransaction.account_id,
-            JournalEntry.type.label("entry_type"),
-            CreditTransaction.type,
-            func.sum(CreditTransaction.amount_credits).label("amount_credits"),
-            func.count().label("transaction_count"),
-        )
-        .join(JournalEntry, JournalEntry.id == CreditTransaction.entry_id)
-        .where(CreditTransaction.entry_id > watermark)
-        .group_by(day, CreditTransaction.account_id, JournalEntry.type, CreditTransaction.type)
-    )
+    live = rollup.totals_after(watermark)
     if type_ is not None:
         kept, live = kept.where(DailyTotal.type == type_.value), live.where(CreditTransaction.type == type_.value)
     if days.first is not None:

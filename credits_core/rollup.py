@@ -4,7 +4,9 @@ The totals are derived: they can be emptied and built again at any time, and the
 transactions. Reading does not depend on them being caught up, only its speed does.
 """
 
-from sqlalchemy import Connection, Engine, Table, func, select, text, update
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, Table, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from credits_core import database
@@ -27,6 +29,24 @@ def catch_up(engine: Engine) -> int:
         covered += step
 
 
+def totals_after(entry_id: int) -> Select[*tuple[Any, ...]]:
+    """The transactions of the entries after this one (exclusive), summed in the columns of `daily_totals`."""
+    day = (CreditTransaction.created_at_us // MICROSECONDS_PER_DAY).label("day")
+    return (
+        select(
+            day,
+            CreditTransaction.account_id,
+            JournalEntry.type.label("entry_type"),
+            CreditTransaction.type,
+            func.sum(CreditTransaction.amount_credits).label("amount_credits"),
+            func.count().label("transaction_count"),
+        )
+        .join(JournalEntry, JournalEntry.id == CreditTransaction.entry_id)
+        .where(CreditTransaction.entry_id > entry_id)
+        .group_by(day, CreditTransaction.account_id, JournalEntry.type, CreditTransaction.type)
+    )
+
+
 def _last_settled_entry_id(connection: Connection) -> int:
     # On PostgreSQL an entry can become visible after a later one. The lock waits until no writer is under way, so no
     # entry up to the one found here can still appear.
@@ -37,25 +57,12 @@ def _last_settled_entry_id(connection: Connection) -> int:
 
 def _roll_up(connection: Connection, last_entry_id: int) -> int:
     watermark = connection.execute(select(RollupWatermark.entry_id).with_for_update()).scalar_one()
-    upto = min(watermark + _ENTRIES_PER_UNIT_OF_WORK, last_entry_id)
-    if upto <= watermark:
+    new_watermark = min(watermark + _ENTRIES_PER_UNIT_OF_WORK, last_entry_id)
+    if new_watermark <= watermark:
         return 0
     table = DailyTotal.__table__
     assert isinstance(table, Table)
-    day = CreditTransaction.created_at_us // MICROSECONDS_PER_DAY
-    new_totals = (
-        select(
-            day,
-            CreditTransaction.account_id,
-            JournalEntry.type,
-            CreditTransaction.type,
-            func.sum(CreditTransaction.amount_credits),
-            func.count(),
-        )
-        .join(JournalEntry, JournalEntry.id == CreditTransaction.entry_id)
-        .where(CreditTransaction.entry_id > watermark, CreditTransaction.entry_id <= upto)
-        .group_by(day, CreditTransaction.account_id, JournalEntry.type, CreditTransaction.type)
-    )
+    new_totals = totals_after(watermark).where(CreditTransaction.entry_id <= new_watermark)
     insert_ = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     rows = insert_(table).from_select([column.name for column in table.c], new_totals)
     connection.execute(
@@ -67,5 +74,5 @@ def _roll_up(connection: Connection, last_entry_id: int) -> int:
             },
         )
     )
-    connection.execute(update(RollupWatermark).values(entry_id=upto))
-    return int(upto - watermark)
+    connection.execute(update(RollupWatermark).values(entry_id=new_watermark))
+    return int(new_watermark - watermark)

@@ -62,12 +62,12 @@ class DemoFlow:
 
 @dataclass(frozen=True, slots=True)
 class SupportCase:
-    """What support does for a user on a day: an adjustment of `credits`, or a refund when that is 0."""
+    """What support does for a user on a day: an adjustment of `adjustment_credits`, or a refund when that is 0."""
 
     user_id: str
     day: int
     reason: str
-    credits: int = 0
+    adjustment_credits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +302,7 @@ def _close_day(
             services.add_credits(
                 connection,
                 case.user_id,
-                case.credits,
+                case.adjustment_credits,
                 source=CreditSource.ADJUSTMENT,
                 reason=case.reason,
                 key=f"demo:adjustment:{day}:{case.user_id}",

@@ -226,7 +226,7 @@ def unlock_flow(
         raise UnknownUser(request.user_id)
     if request.user_id == request.creator_id:
         return Unlock(FlowAccess.OWN_FLOW, None)
-    if queries.unlock_in_force(connection, request.user_id, request.flow_id) is not None:
+    if queries.unlock_in_force(connection, request.user_id, flow_id=request.flow_id) is not None:
         return Unlock(FlowAccess.UNLOCKED_BEFORE, None)
     entry_id = ledger.claim_key(connection, entry, users)
     if entry_id is None:
@@ -278,7 +278,7 @@ def refund(
     )
     if queries.entry_by_key(connection, key) is not None:
         return _replay(connection, entry, book)
-    original = queries.receipt(connection, entry_id, book.plans)
+    original = queries.receipt(connection, entry_id, plans=book.plans)
     if original.type is EntryType.REFUND:
         raise NotRefundable(entry_id)
     recorded = [Movement(posted.account_id, posted.type, posted.amount_credits) for posted in original.transactions]
@@ -366,7 +366,7 @@ def _check_circulation(connection: Connection, amount_credits: int) -> None:
 
 def _replayed_unlock(connection: Connection, request: UnlockRequest, entry: NewEntry, book: PriceBook) -> Unlock:
     receipt = _replay(connection, entry, book)
-    in_force = queries.unlock_in_force(connection, request.user_id, request.flow_id)
+    in_force = queries.unlock_in_force(connection, request.user_id, flow_id=request.flow_id)
     if in_force is None:
         return Unlock(FlowAccess.REFUNDED, receipt)
     return Unlock(FlowAccess.PAID_NOW if in_force == receipt.entry_id else FlowAccess.UNLOCKED_BEFORE, receipt)
@@ -378,7 +378,7 @@ def _replay(connection: Connection, entry: NewEntry, book: PriceBook | None) -> 
     entry_id, request_hash = found
     if request_hash != entry.request_hash:
         raise IdempotencyKeyReused(entry.idempotency_key, entry_id)
-    return queries.receipt(connection, entry_id, {} if book is None else book.plans, replayed=True)
+    return queries.receipt(connection, entry_id, plans={} if book is None else book.plans, replayed=True)
 
 
 def _receipt(

@@ -5,18 +5,18 @@ file's content, the user, the model and the row's line, so that starting again g
 nothing twice.
 """
 
-import csv
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import Engine
 
-from credits_core import database, queries, services
+from credits_core import csv_rows, database, queries, services
 from credits_core.errors import DataFileInvalid, InsufficientCredits, InvalidRequest
 from credits_core.ledger import Receipt
 from credits_core.model_registry import MAX_TOKENS
@@ -60,23 +60,11 @@ def read_trace(path: Path, *, limit: int | None = None) -> list[TraceRow]:
     """
     rows: list[TraceRow] = []
     problems: list[str] = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header = next(reader, None)
-            if header != _COLUMNS:
-                raise DataFileInvalid(str(path), [f"line 1 must be {','.join(_COLUMNS)}, not {_shown(header or [])}"])
-            for fields in reader:
-                if len(rows) + len(problems) == limit:
-                    break
-                if not fields:
-                    continue
-                try:
-                    rows.append(_parse(reader.line_num, fields))
-                except ValueError as error:
-                    problems.append(f"line {reader.line_num}: {error}")
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataFileInvalid(str(path), [f"cannot be read: {error}"]) from None
+    for line, fields in islice(csv_rows.read_rows(path, _COLUMNS), limit):
+        try:
+            rows.append(_parse(line, fields))
+        except ValueError as error:
+            problems.append(f"line {line}: {error}")
     _refuse_any(path, problems)
     if not rows:
         raise DataFileInvalid(str(path), ["has no rows to charge"])
@@ -148,7 +136,7 @@ def replay(
 
 def _parse(line: int, fields: list[str]) -> TraceRow:
     if len(fields) != len(_COLUMNS):
-        raise ValueError(f"must be {','.join(_COLUMNS)}, not {_shown(fields)}")
+        raise ValueError(csv_rows.mismatch(_COLUMNS, fields))
     timestamp, context, generated = fields
     try:
         at = datetime.fromisoformat(timestamp)
@@ -164,10 +152,6 @@ def _count(column: str, digits: str) -> int:
     if not _COUNT.fullmatch(digits) or int(digits) > MAX_TOKENS:
         raise ValueError(f"{column} must be a whole number from 0 to {MAX_TOKENS:,}, not {digits[:40]!r}")
     return int(digits)
-
-
-def _shown(fields: Iterable[str]) -> str:
-    return repr(",".join(fields)[:80])
 
 
 def _refuse_any(path: Path, problems: list[str]) -> None:

@@ -51,7 +51,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
 if entry_id is not None:
     try:
         with runtime.reading() as connection:
-            posted = queries.receipt(connection, entry_id, runtime.book().plans)
+            posted = queries.receipt(connection, entry_id, plans=runtime.book().plans)
             headline, *_ = queries.transactions(connection, TransactionFilter(entry_id=entry_id, headline_only=True))
             refunded_by = queries.refund_of(connection, entry_id)
     except UnknownEntry as error:

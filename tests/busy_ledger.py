@@ -6,6 +6,7 @@ from random import Random
 
 from sqlalchemy import Engine
 
+from credits_core import rollup
 from credits_core.errors import CreditsError
 from credits_core.postings import CreditSource
 from credits_core.pricing import ChargeRequest
@@ -18,6 +19,8 @@ LAST_MOMENT = datetime(2026, 3, 1, 23, 59, 59, 999_999, tzinfo=UTC)
 MIDNIGHT = LAST_MOMENT + timedelta(microseconds=1)
 THIRD_DAY = MIDNIGHT + timedelta(days=1)
 
+COVERED = ("nothing", "everything", "the first half")
+"""How much of a ledger the daily totals may cover."""
 BEN_PAYS_CARA = ChargeRequest("ben", "translate", "claude-3-haiku", "cara", 2_150)
 """A run of 2,400 credits: 250 inference + 2,150 fee, of which 1,720 are the creator's and 430 the platform's."""
 
@@ -46,6 +49,16 @@ def three_days(engine: Engine, in_the_middle: Callable[[], object] = lambda: Non
         key = f"refund-{ids[name]}"
         ids[f"refund of {name}"] = world.refund(engine, ids[name], key=key, now=THIRD_DAY).entry_id
     return ids
+
+
+def covered_three_days(engine: Engine, covered: str) -> None:
+    """The three days, of which the daily totals cover one of `COVERED`."""
+    if covered == "the first half":
+        three_days(engine, lambda: rollup.catch_up(engine))
+    else:
+        three_days(engine)
+    if covered == "everything":
+        rollup.catch_up(engine)
 
 
 def drawn_days(engine: Engine, *, seed: int, actions: int = 160) -> None:

@@ -12,13 +12,12 @@ from credits_core.earnings import CreatorDay, Earned, FeeSplit, ListedUnlock, Wo
 from credits_core.reports import DayRange
 from credits_core.services import UnlockRequest
 from tests import busy_ledger, world
-from tests.busy_ledger import LAST_MOMENT, MIDNIGHT
+from tests.busy_ledger import COVERED, LAST_MOMENT, MIDNIGHT
 from tests.plain_sql import rows
 from tests.world import HAIKU_WITH_FEE
 
 MARCH_1, MARCH_2, MARCH_3 = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
 ALL = DayRange()
-COVERED = ["nothing", "everything", "the first half"]
 LAW = settings(max_examples=40, deadline=None)
 BOUNDS = st.none() | st.dates(date(2026, 2, 28), date(2026, 3, 7))
 CREATORS = st.sampled_from([None, "ada", "Ben", "c_d", "cxd", "nobody"])
@@ -28,12 +27,7 @@ DAY = "created_at_us / 86400000000"
 @pytest.fixture(params=COVERED)
 def three_days(engine: Engine, request: pytest.FixtureRequest) -> Engine:
     """The hand-written days, of which the daily totals cover nothing, everything or the first half."""
-    if request.param == "the first half":
-        busy_ledger.three_days(engine, lambda: rollup.catch_up(engine))
-    else:
-        busy_ledger.three_days(engine)
-    if request.param == "everything":
-        rollup.catch_up(engine)
+    busy_ledger.covered_three_days(engine, request.param)
     return engine
 
 

@@ -343,18 +343,18 @@ def test_a_receipt_read_back_is_the_receipt_that_was_returned(engine: Engine, bo
     assert unlocked is not None
     returned += [unlocked, world.refund(engine, returned[1].entry_id, key="refund")]
     with database.read(engine) as connection:
-        assert [queries.receipt(connection, receipt.entry_id, book.plans) for receipt in returned] == returned
-        assert queries.receipt(connection, returned[1].entry_id, {}).quote is None
+        assert [queries.receipt(connection, receipt.entry_id, plans=book.plans) for receipt in returned] == returned
+        assert queries.receipt(connection, returned[1].entry_id, plans={}).quote is None
         with pytest.raises(UnknownEntry):
-            queries.receipt(connection, 999_999, book.plans)
+            queries.receipt(connection, 999_999, plans=book.plans)
 
 
 def test_an_entry_is_found_by_its_key_its_refund_and_its_unlock(engine: Engine) -> None:
     ids = busy_ledger.three_days(engine)
 
-    def ask(query: Callable[..., object], *arguments: object) -> object:
+    def ask(query: Callable[..., object], *arguments: object, **options: object) -> object:
         with database.read(engine) as connection:
-            return query(connection, *arguments)
+            return query(connection, *arguments, **options)
 
     found = ask(queries.entry_by_key, "unlock")
     assert isinstance(found, tuple)
@@ -362,8 +362,8 @@ def test_an_entry_is_found_by_its_key_its_refund_and_its_unlock(engine: Engine) 
     assert ask(queries.entry_by_key, "UNLOCK") is None
     assert ask(queries.refund_of, ids["unlock"]) == ids["refund of unlock"]
     assert ask(queries.refund_of, ids["run"]) is None
-    assert ask(queries.unlock_in_force, "ada", "report-flow") is None
+    assert ask(queries.unlock_in_force, "ada", flow_id="report-flow") is None
     again = world.unlock(engine, UNLOCK, key="unlock-again").receipt
     assert again is not None
-    assert ask(queries.unlock_in_force, "ada", "report-flow") == again.entry_id
-    assert ask(queries.unlock_in_force, "ben", "report-flow") is None
+    assert ask(queries.unlock_in_force, "ada", flow_id="report-flow") == again.entry_id
+    assert ask(queries.unlock_in_force, "ben", flow_id="report-flow") is None

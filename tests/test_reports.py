@@ -8,11 +8,10 @@ from sqlalchemy import Engine
 from credits_core import database, reports, rollup
 from credits_core.reports import AccountFlow, DayRange, DayTotals, Overview, Spending
 from tests import busy_ledger, world
-from tests.busy_ledger import LAST_MOMENT, MIDNIGHT
+from tests.busy_ledger import COVERED, LAST_MOMENT, MIDNIGHT
 from tests.plain_sql import rows
 
 MARCH_1, MARCH_2, MARCH_3 = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
-COVERED = ["nothing", "everything", "the first half"]
 LAW = settings(max_examples=40, deadline=None)
 BOUNDS = st.none() | st.dates(date(2026, 2, 28), date(2026, 3, 7))
 DAY = "created_at_us / 86400000000"
@@ -24,7 +23,6 @@ DAY_1 = DayTotals(
     inference_credits=250 + 250,
     creators_credits=800,
     platform_credits=50 + 201,
-    issued_credits=1_000_000 + 5_000,
     circulation_change_credits=1_005_000 - 500 - 251,
     runs=2,
 )
@@ -33,7 +31,6 @@ DAY_2 = DayTotals(
     inference_credits=3 * 250,
     creators_credits=800 + 800 + 1_720,
     platform_credits=201 + 201 + 430 + 50,
-    issued_credits=0,
     circulation_change_credits=-750 - 882,
     runs=3,
 )
@@ -42,7 +39,6 @@ DAY_3 = DayTotals(
     inference_credits=-250 - 250,
     creators_credits=-1_420,
     platform_credits=-(201 + 800) - (201 + 800) - (430 + 300),
-    issued_credits=-5_000,
     circulation_change_credits=1_251 + 1_001 - 5_000 + 2_400 - 1_420,
     runs=0,
 )
@@ -51,12 +47,7 @@ DAY_3 = DayTotals(
 @pytest.fixture(params=COVERED)
 def three_days(engine: Engine, request: pytest.FixtureRequest) -> Engine:
     """The hand-written days, of which the daily totals cover nothing, everything or the first half."""
-    if request.param == "the first half":
-        busy_ledger.three_days(engine, lambda: rollup.catch_up(engine))
-    else:
-        busy_ledger.three_days(engine)
-    if request.param == "everything":
-        rollup.catch_up(engine)
+    busy_ledger.covered_three_days(engine, request.param)
     return engine
 
 
@@ -158,24 +149,14 @@ def test_an_empty_ledger_has_empty_reports(engine: Engine) -> None:
     assert _overview(engine) == Overview((), (), 0, 0, 0, 0)
     with database.read(engine) as connection:
         assert reports.entry_days(connection) == DayRange(None, None)
-        assert reports.entries_after_rollup(connection) == 0
 
 
 def test_a_day_ends_with_its_last_microsecond_in_utc(engine: Engine) -> None:
     world.add(engine, "ada", 10, key="before", now=LAST_MOMENT)
     world.add(engine, "ada", 200, key="after", now=MIDNIGHT)
-    assert [(day.day, day.issued_credits) for day in _totals(engine)] == [(MARCH_1, 10), (MARCH_2, 200)]
-    assert [day.issued_credits for day in _totals(engine, MARCH_1, MARCH_1)] == [10]
-    assert [day.issued_credits for day in _totals(engine, MARCH_2, MARCH_2)] == [200]
-
-
-def test_entries_after_the_rollup_are_counted(engine: Engine) -> None:
-    world.add(engine, "ada", 10, key="first")
-    rollup.catch_up(engine)
-    world.add(engine, "ada", 10, key="second")
-    world.add(engine, "ada", 10, key="third")
-    with database.read(engine) as connection:
-        assert reports.entries_after_rollup(connection) == 2
+    assert [(day.day, day.circulation_change_credits) for day in _totals(engine)] == [(MARCH_1, 10), (MARCH_2, 200)]
+    assert [day.circulation_change_credits for day in _totals(engine, MARCH_1, MARCH_1)] == [10]
+    assert [day.circulation_change_credits for day in _totals(engine, MARCH_2, MARCH_2)] == [200]
 
 
 def test_totals_of_any_days_are_the_sums_of_their_transactions(drawn_days: Engine) -> None:
@@ -184,8 +165,6 @@ def test_totals_of_any_days_are_the_sums_of_their_transactions(drawn_days: Engin
             SUM(CASE WHEN account_id = 'platform:inference' THEN amount_credits ELSE 0 END),
             SUM(CASE WHEN type = 'creator_payment' THEN amount_credits ELSE 0 END),
             SUM(CASE WHEN account_id = 'platform:revenue' THEN amount_credits ELSE 0 END),
-            -SUM(CASE WHEN account_id IN ('platform:payments_in', 'platform:grants', 'platform:adjustments')
-                THEN amount_credits ELSE 0 END),
             SUM(CASE WHEN account_id NOT LIKE 'platform:%' THEN amount_credits ELSE 0 END),
             SUM(CASE WHEN type = 'prompt_run' THEN 1 ELSE 0 END)
         FROM credit_transactions WHERE {FROM_A_TO_B} GROUP BY 1 ORDER BY 1"""
@@ -197,21 +176,17 @@ def test_totals_of_any_days_are_the_sums_of_their_transactions(drawn_days: Engin
             (date(1970, 1, 1) + timedelta(days=int(str(day))), *map(int, map(str, values)))
             for day, *values in rows(drawn_days, sums, **_numbers(first, last))
         ]
-        found = _totals(drawn_days, first, last)
         assert [
             (
                 day.day,
                 day.inference_credits,
                 day.creators_credits,
                 day.platform_credits,
-                day.issued_credits,
                 day.circulation_change_credits,
                 day.runs,
             )
-            for day in found
+            for day in _totals(drawn_days, first, last)
         ] == expected
-        for day in found:
-            assert day.issued_credits == day.circulation_change_credits + day.inference_credits + day.platform_credits
 
     law()
 

@@ -157,16 +157,16 @@ def test_every_receipt_can_be_read_back_as_it_was_returned(engine: Engine) -> No
     later_plans = world.dearer_book().plans
     with database.read(engine) as connection:
         for receipt in (added, charged, per_token, unlocked, refunded):
-            assert queries.receipt(connection, receipt.entry_id, later_plans) == receipt
+            assert queries.receipt(connection, receipt.entry_id, plans=later_plans) == receipt
 
 
 def test_a_receipt_whose_plan_is_gone_has_no_quote(engine: Engine) -> None:
     world.add(engine, "ada", 9_000, key="k-1")
     charged = world.charge(engine, HAIKU, key="k-2")
     with database.read(engine) as connection:
-        assert queries.receipt(connection, charged.entry_id, {}) == replace(charged, quote=None)
+        assert queries.receipt(connection, charged.entry_id, plans={}) == replace(charged, quote=None)
         with pytest.raises(UnknownEntry):
-            queries.receipt(connection, charged.entry_id + 1, {})
+            queries.receipt(connection, charged.entry_id + 1, plans={})
 
 
 def test_a_moment_in_another_time_zone_is_stored_in_utc(engine: Engine) -> None:
@@ -174,5 +174,5 @@ def test_a_moment_in_another_time_zone_is_stored_in_utc(engine: Engine) -> None:
     world.add(engine, "ada", 1, key="k-1", now=moment)
     assert scalar(engine, "SELECT created_at_us FROM journal_entries") == NOW_US
     with database.read(engine) as connection:
-        read_back = queries.receipt(connection, 1, {}).created_at
+        read_back = queries.receipt(connection, 1, plans={}).created_at
     assert (read_back, read_back.tzinfo) == (datetime(2026, 3, 1, 12, tzinfo=UTC), UTC)

@@ -41,7 +41,7 @@ def stacked_days(
                 name=name,
                 x=list(days),
                 y=list(credits),
-                customdata=[format_usd(amount) for amount in credits],
+                customdata=[format_usd(one) for one in credits],
                 marker_color=colour,
                 hovertemplate=_HOVER,
             )
@@ -57,14 +57,14 @@ def stacked_days(
 
 def creators_by_day(rows: Sequence[CreatorDay], creator_ids: Sequence[str]) -> go.Figure:
     """Stacked bars per day, each of the creators in a shade of the creators' colour and the others in the last one."""
-    earned = {(row.day, row.creator_id): row.earned_credits for row in rows}
+    earned_credits = {(row.day, row.creator_id): row.earned_credits for row in rows}
     days = sorted({row.day for row in rows})
     names: list[str | None] = [*creator_ids, None] if any(row.creator_id is None for row in rows) else [*creator_ids]
     shades = CREATOR_SHADES if len(names) > 1 else (CREATOR,)
     return stacked_days(
         days,
         {
-            name or "Other creators": (shade, [earned.get((day, name), 0) for day in days])
+            name or "Other creators": (shade, [earned_credits.get((day, name), 0) for day in days])
             for name, shade in zip(names, shades, strict=False)
         },
     )
@@ -155,7 +155,7 @@ def fee_split(splits: Sequence[FeeSplit]) -> go.Figure:
                 orientation="h",
                 y=[split.creator_id for split in splits],
                 x=credits,
-                customdata=[format_usd(amount) for amount in credits],
+                customdata=[format_usd(one) for one in credits],
                 marker_color=colour,
                 hovertemplate="%{x:,} credits (%{customdata})",
             )

@@ -1,0 +1,41 @@
+"""Reads CSV files row by row: the header checked, rows with their line numbers, and what is wrong with one in words.
+
+Knows nothing of what the columns mean.
+"""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from credits_core.errors import DataFileInvalid
+
+_SHOWN_CHARACTERS = 80
+
+
+def read_rows(path: Path, columns: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """The line number and the fields of every row below the header. Blank lines are no rows.
+
+    The line is the one that the row ends on, and a row may have more or fewer fields than the header.
+
+    Raises:
+        DataFileInvalid: the file cannot be read as CSV in UTF-8, or line 1 is not these columns.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            header = next(reader, [])
+            if header != columns:
+                raise DataFileInvalid(str(path), [f"line 1 {mismatch(columns, header)}"])
+            for fields in filter(None, reader):
+                yield reader.line_num, fields
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataFileInvalid(str(path), [f"cannot be read: {error}"]) from None
+
+
+def mismatch(columns: list[str], fields: list[str]) -> str:
+    """Says that fields should have been the columns; shows at most 80 characters of them.
+
+    >>> mismatch(["user_id", "credits"], ["ada", "5", "6"])
+    "must be user_id,credits, not 'ada,5,6'"
+    """
+    return f"must be {','.join(columns)}, not {','.join(fields)[:_SHOWN_CHARACTERS]!r}"
