@@ -28,8 +28,12 @@ def read_rows(path: Path, columns: list[str]) -> Iterator[tuple[int, list[str]]]
                 raise DataFileInvalid(str(path), [f"line 1 {mismatch(columns, header)}"])
             for fields in filter(None, reader):
                 yield reader.line_num, fields
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataFileInvalid(str(path), [f"cannot be read: {error}"]) from None
+    except FileNotFoundError:
+        raise DataFileInvalid(str(path), ["does not exist"]) from None
+    except UnicodeDecodeError:
+        raise DataFileInvalid(str(path), ["cannot be read: it is not text in UTF-8"]) from None
+    except (OSError, csv.Error) as error:
+        raise DataFileInvalid(str(path), [f"cannot be read: {getattr(error, 'strerror', None) or error}"]) from None
 
 
 def mismatch(columns: list[str], fields: list[str]) -> str:

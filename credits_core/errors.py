@@ -147,7 +147,7 @@ class AlreadyRefunded(CreditsError):
     def __init__(self, entry_id: int, refund_entry_id: int) -> None:
         self.entry_id = entry_id
         self.refund_entry_id = refund_entry_id
-        super().__init__(f"Entry {entry_id} was refunded before, by entry {refund_entry_id}. Nothing was changed.")
+        super().__init__(f"Entry {entry_id} was refunded before, by entry {refund_entry_id}.")
 
 
 class NotRefundable(CreditsError):

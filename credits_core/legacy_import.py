@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from credits_core import csv_rows, database, services
-from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
+from credits_core.errors import CreditsError, DataFileInvalid, IdempotencyKeyReused, InvalidRequest
 from credits_core.ledger import Receipt
 from credits_core.money import require_credits, require_id
 
@@ -70,7 +70,7 @@ def import_legacy(engine: Engine, path: Path, *, now: datetime, actor: str) -> I
             actor=actor,
         )
         problems = [
-            f"line {rows[user_id][0]}: {outcome}"
+            f"line {rows[user_id][0]}: {_problem(user_id, outcome)}"
             for user_id, outcome in outcomes.items()
             if isinstance(outcome, CreditsError)
         ]
@@ -86,6 +86,12 @@ def import_legacy(engine: Engine, path: Path, *, now: datetime, actor: str) -> I
         )
 
     return database.write(engine, import_all)
+
+
+def _problem(user_id: str, refusal: CreditsError) -> str:
+    if isinstance(refusal, IdempotencyKeyReused):
+        return f"{user_id} was imported before with other credits, by entry {refusal.entry_id}"
+    return str(refusal)
 
 
 def _parse(fields: list[str]) -> tuple[str, int]:

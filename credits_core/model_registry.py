@@ -83,7 +83,7 @@ class TokenPrice:
         if input_tokens is None or output_tokens is None:
             raise InvalidRequest(
                 "input_tokens" if input_tokens is None else "output_tokens",
-                "is needed, because this model is priced per token",
+                "must be given, because this model is priced per token",
             )
         return div_ceil(*self.exact_cost(input_tokens, output_tokens))
 

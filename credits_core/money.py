@@ -110,7 +110,12 @@ def credits_from_usd(text: str) -> int:
     whole, decimals = (match["whole"] or "0").replace(",", ""), (match["decimals"] or "").rstrip("0")
     if len(decimals) > 6:
         raise InvalidRequest("amount_usd", f"has at most six decimals (1 credit is $0.000001), not {text[:40]!r}")
-    return require_credits("amount_usd (in credits)", int(whole) * CREDITS_PER_USD + int(decimals.ljust(6, "0")))
+    amount_credits = int(whole) * CREDITS_PER_USD + int(decimals.ljust(6, "0"))
+    if not 1 <= amount_credits <= MAX_CREDITS:
+        raise InvalidRequest(
+            "amount_usd", f"must be from {format_usd(1)} to {format_usd(MAX_CREDITS)}, not {text[:40]!r}"
+        )
+    return amount_credits
 
 
 def usd_text(credits: int) -> str:
@@ -132,27 +137,28 @@ def format_credits(credits: int) -> str:
     return f"{credits:,}"
 
 
-def format_usd(credits: int) -> str:
-    """The exact dollar value for reading: at least two decimals, as many as needed, never rounded.
+def format_usd(credits: int, *, decimals: int = 2) -> str:
+    """The exact dollar value for reading: at least that many decimals (2 to 6), as many as needed, never rounded.
 
-    >>> format_usd(12_345), format_usd(1_500_000), format_usd(-1)
-    ('$0.012345', '$1.50', '-$0.000001')
+    >>> format_usd(12_345), format_usd(1_500_000), format_usd(-1), format_usd(1_500_000, decimals=6)
+    ('$0.012345', '$1.50', '-$0.000001', '$1.500000')
     """
     whole, millionths = divmod(abs(credits), CREDITS_PER_USD)
-    decimals = f"{millionths:06d}".rstrip("0").ljust(2, "0")
-    return f"{'-' if credits < 0 else ''}${whole:,}.{decimals}"
+    fraction = f"{millionths:06d}".rstrip("0").ljust(decimals, "0")
+    return f"{'-' if credits < 0 else ''}${whole:,}.{fraction}"
 
 
 def format_usd_rounded(credits: int) -> str:
-    """The dollar value for a headline: to the cent from $1, else exact. Rounded towards zero, never shown as 0.
+    """The dollar value for a headline: from $1 to the nearest cent, a half away from zero; else exact, never 0.
 
-    >>> format_usd_rounded(1_239_999), format_usd_rounded(12_345)
-    ('$1.23', '$0.012345')
+    >>> format_usd_rounded(1_235_000), format_usd_rounded(1_234_999), format_usd_rounded(12_345)
+    ('$1.24', '$1.23', '$0.012345')
     """
     if abs(credits) < CREDITS_PER_USD:
         return format_usd(credits)
     cent_credits = CREDITS_PER_USD // 100
-    return format_usd((-1 if credits < 0 else 1) * div_floor(abs(credits), cent_credits) * cent_credits)
+    cents = div_floor(2 * abs(credits) + cent_credits, 2 * cent_credits)
+    return format_usd((-1 if credits < 0 else 1) * cents * cent_credits)
 
 
 def format_bps(bps: int) -> str:

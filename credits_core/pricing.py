@@ -126,7 +126,9 @@ def quote(
     _require_tokens("input_tokens", input_tokens)
     _require_tokens("output_tokens", output_tokens)
     if input_tokens == 0 and output_tokens == 0 and model.is_token_priced:
-        raise InvalidRequest("input_tokens", "and output_tokens are both 0, so there is no run to price")
+        raise InvalidRequest(
+            "input_tokens", "must not be 0 together with output_tokens, because there is no run to price then"
+        )
     return quote_at(
         model.id,
         model.price_for(input_tokens),

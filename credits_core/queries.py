@@ -190,27 +190,39 @@ class BalancePoint:
 
 
 def balance_history(connection: Connection, user_id: str, *, points: int = 500) -> list[BalancePoint]:
-    """The user's balance over time, oldest first: every movement, or evenly thinned to about `points` of them.
+    """The user's balance over time, oldest first: every movement, or up to twice `points` of them.
 
-    The last movement is always among them. In the order of the ledger, which a replay of old runs makes differ from the
-    order of the clock.
+    With more movements than `points`, these are the last one in each of that many equal spans of time, so that a day of
+    many runs leaves the other days as they were, and every n-th one, so that busy spans keep their shape. The last
+    movement is always among them. In the order of the ledger, which a replay of old runs makes differ from the order of
+    the clock.
     """
-    number = func.row_number().over(order_by=(CreditTransaction.entry_id, CreditTransaction.position))
+    of_user = CreditTransaction.account_id == user_id
+    in_all, first_us, last_us = connection.execute(
+        select(
+            func.count(), func.min(CreditTransaction.created_at_us), func.max(CreditTransaction.created_at_us)
+        ).where(of_user)
+    ).one()
+    if in_all == 0:
+        return []
+    in_order = (CreditTransaction.entry_id, CreditTransaction.position)
+    span = (CreditTransaction.created_at_us - first_us) // ((last_us - first_us) // points + 1)
+    backwards = (CreditTransaction.entry_id.desc(), CreditTransaction.position.desc())
     numbered = (
         select(
             CreditTransaction.entry_id,
             CreditTransaction.created_at_us,
             CreditTransaction.balance_after_credits,
-            number.label("number"),
-            func.count().over().label("in_all"),
+            func.row_number().over(order_by=in_order).label("number"),
+            func.row_number().over(partition_by=span, order_by=backwards).label("from_end_of_span"),
         )
-        .where(CreditTransaction.account_id == user_id)
+        .where(of_user)
         .subquery()
     )
-    step = (numbered.c.in_all - 1) // points + 1
+    step = (in_all - 1) // points + 1
     rows = connection.execute(
         select(numbered)
-        .where(((numbered.c.number - 1) % step == 0) | (numbered.c.number == numbered.c.in_all))
+        .where(((numbered.c.number - 1) % step == 0) | (numbered.c.from_end_of_span == 1))
         .order_by(numbered.c.number)
     )
     return [BalancePoint(row.entry_id, from_microseconds(row.created_at_us), row.balance_after_credits) for row in rows]

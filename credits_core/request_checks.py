@@ -33,7 +33,9 @@ def check_charge(request: ChargeRequest) -> None:
     if (request.creator_id is None) != (fee_credits == 0):
         raise InvalidRequest(
             "creator_id" if request.creator_id is None else "creator_fee_credits",
-            "a creator and a positive creator fee come together: give both or neither",
+            "must be given with a creator fee"
+            if request.creator_id is None
+            else "must be positive when there is a creator",
         )
     if request.expected_total_credits is not None:
         require_credits("expected_total_credits", request.expected_total_credits)
@@ -60,6 +62,8 @@ def require_text(field: str, text: object, *, minimum: int = 1) -> str:
         InvalidRequest: it is not such a text.
     """
     stripped = text.strip() if type(text) is str else None
+    if stripped == "" and minimum:
+        raise InvalidRequest(field, "must be given")
     if stripped is None or not minimum <= len(stripped) <= _MAX_TEXT or not stripped.isprintable():
         raise InvalidRequest(field, f"must be {minimum} to {_MAX_TEXT} printable characters")
     return stripped

@@ -1,5 +1,7 @@
 """Every user's balance with search; and one user's balance, credits in and out, balance over time and transactions."""
 
+from datetime import UTC, datetime
+
 import streamlit as st
 
 from credits_core import queries, reports
@@ -70,7 +72,7 @@ if user_id:
         st.stop()
     with st.container(border=True):
         st.subheader("Balance over time")
-        charts.draw(charts.balance_line(points), alt=f"The balance of {user.user_id} over time")
+        charts.draw(charts.balance_line(points, datetime.now(UTC)), alt=f"The balance of {user.user_id} over time")
     st.subheader("Latest transactions")
     tables.transactions_of_one(
         latest, key="latest", on_select=open_selected, alt=f"The latest transactions of {user.user_id}"

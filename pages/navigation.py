@@ -1,10 +1,13 @@
 """The dashboard's main script: page config, navigation and the shared sidebar. Runs the page that was asked for."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from pages.parts import runtime
 
-st.set_page_config(page_title="PromptFlow credits", page_icon=":material/toll:", layout="wide")
+_PICTURES = Path(__file__).parent / "parts"
+st.logo(str(_PICTURES / "logo.svg"), size="large", icon_image=str(_PICTURES / "icon.svg"))
 
 page = st.navigation(
     {
@@ -64,6 +67,9 @@ page = st.navigation(
     }
 )
 
+st.set_page_config(
+    page_title=f"{page.title} · PromptFlow credits", page_icon=str(_PICTURES / "icon.svg"), layout="wide"
+)
 with st.sidebar:
     st.badge("Test environment", icon=":material/science:", color="orange")
     st.caption(f"1 credit = \\$0.000001 · price plan {runtime.book().plan.id}")

@@ -4,7 +4,7 @@ import streamlit as st
 
 from credits_core import queries
 from credits_core.batch import MAX_RUNS
-from pages.parts import balance, choose, running, runtime, show
+from pages.parts import balance, choose, numbers, running, runtime, show
 
 ACTION = "simulate"
 
@@ -19,29 +19,29 @@ grid = st.grid(2, min_column_width=360)
 with grid.cell(), st.container(border=True):
     st.subheader("What to run")
     user_id = choose.user(known)
-    runs = st.number_input("Runs", 1, MAX_RUNS, step=1, key="runs", bind="query-params")
-    batch = choose.batch(user_id, runs)
+    runs = numbers.whole("Runs", 1, MAX_RUNS, key="runs", usual=1, says=lambda _: f"1 to {MAX_RUNS:,}")
+    batch = choose.batch(user_id, runs or 1)
 
 with grid.cell(), st.container(border=True):
     st.subheader("Price")
-    quote = running.price(batch.request_of(1))
-    if quote:
+    quote = running.price(batch.request_of(1)) if batch and runs else None
+    if batch and quote:
         total_credits = running.total(batch)
-        show.metric("Total" if runs == 1 else f"Total of {runs:,} runs", total_credits)
+        show.metric("Total" if batch.runs == 1 else f"Total of {batch.runs:,} runs", total_credits)
     balance_place = st.container()
-    if runs == 1:
-        running.button(ACTION, batch.request, quote)
-    else:
+    if batch and batch.runs > 1:
         running.batch_button(ACTION, batch, quote)
-    if quote:
+    else:
+        running.button(ACTION, batch.request if batch else None, quote)
+    if batch and quote:
         if batch.workload:
             st.caption("The first run of the batch; the others differ in their tokens.")
         show.price_steps(quote)
 
 running.outcome(ACTION)
-if quote:
+if batch and quote:
     with balance_place:
-        balance.enough(user_id, total_credits, runs)
+        balance.enough(user_id, total_credits, batch.runs)
 
 prices = st.expander("Prices of all models", icon=":material/sell:", on_change="rerun", key="prices")
 if prices.open:

@@ -37,7 +37,7 @@ with grid.cell(), st.container(border=True):
     st.subheader("Run a prompt")
     if user_id:
         run = choose.request(user_id)
-        quote = running.price(run)
+        quote = running.price(run) if run else None
         if quote:
             show.metric("Total", quote.total_credits)
         running.button(RUN, run, quote)
@@ -48,7 +48,9 @@ if runtime.has_result(RUN):
         show.outcome(RUN, verb="charged", again="New run")
 with grid.cell(), st.container(border=True):
     st.subheader("Add credits")
-    adding.form(ADD, user_id, adding.amount())
+    if adding.form(ADD, user_id, adding.amount()):
+        runtime.forget_refusal(RUN)  # what was missing may be there now
+        st.rerun()
     if runtime.has_result(ADD):
         show.carried_out(ADD, "Receipt", verb="added", again="Add more")
 with grid.cell(), st.container(border=True):
@@ -70,7 +72,7 @@ with balances_place:
         )
 with payments_place:
     if payments:
-        tables.transactions(payments, alt="The latest payments to creators")
+        tables.transactions(payments, alt="The latest payments to creators", as_payments=True)
     else:
         st.caption("Creators are paid when somebody runs a prompt that has a fee, or unlocks a flow.")
 if user_id:

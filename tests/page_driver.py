@@ -82,7 +82,8 @@ def run(page: AppTest) -> AppTest:
 def choose(page: AppTest, **values: object) -> AppTest:
     """The page after a person has set these inputs, by their keys, one after the other."""
     for key, value in values.items():
-        page.get_by_key(key).set_value(value)
+        box = page.get_by_key(key)
+        box.set_value(str(value) if box.type == "text_input" else value)
         run(page)
     return page
 

@@ -324,13 +324,13 @@ def test_an_unknown_user_is_one_line(sqlite_url: str, trace: Path) -> None:
         ),
         (
             ("replay", "missing.csv", "--model", "openai/gpt-4o", "--user", "ada"),
-            "missing.csv: cannot be read: [Errno 2] No such file or directory: 'missing.csv'; nothing was changed\n",
+            "missing.csv: does not exist; nothing was changed\n",
         ),
         (
             ("import-legacy", "missing.csv"),
-            "missing.csv: cannot be read: [Errno 2] No such file or directory: 'missing.csv'; nothing was changed\n",
+            "missing.csv: does not exist; nothing was changed\n",
         ),
-        (("import-legacy", "."), ".: cannot be read: [Errno 21] Is a directory: '.'; nothing was changed\n"),
+        (("import-legacy", "."), ".: cannot be read: Is a directory; nothing was changed\n"),
     ],
 )
 def test_what_a_command_cannot_use_is_one_line(

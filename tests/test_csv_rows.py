@@ -40,7 +40,7 @@ def test_rows_have_the_line_they_end_on_and_as_many_fields_as_they_have(
         (b"name\n", "line 1 must be name,count, not 'name'"),
         (b"count,name\n", "line 1 must be name,count, not 'count,name'"),
         (b"Name,count\n", "line 1 must be name,count, not 'Name,count'"),
-        (b"name,count\n\xff,5\n", "cannot be read: 'utf-8' codec"),
+        (b"name,count\n\xff,5\n", "cannot be read: it is not text in UTF-8"),
         (b"name,count\n" + b"x" * 140_000, "cannot be read: field larger than field limit"),
     ],
 )
@@ -53,7 +53,7 @@ def test_a_file_with_another_header_or_that_is_no_csv_is_refused(tmp_path: Path,
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataFileInvalid, match=r"cannot be read: .* No such file or directory"):
+    with pytest.raises(DataFileInvalid, match="does not exist"):
         list(read_rows(tmp_path / "missing.csv", COLUMNS))
 
 

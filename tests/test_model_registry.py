@@ -165,7 +165,7 @@ def test_a_long_prompt_has_another_price_from_the_first_token_above_the_bound(
 
 @pytest.mark.parametrize(("input_tokens", "output_tokens"), [(None, None), (None, 1), (1, None)])
 def test_a_token_price_without_both_counts_is_refused(input_tokens: int | None, output_tokens: int | None) -> None:
-    with pytest.raises(InvalidRequest, match="is needed, because this model is priced per token"):
+    with pytest.raises(InvalidRequest, match="must be given, because this model is priced per token"):
         TokenPrice(Decimal(1), Decimal(1)).inference_cost(input_tokens, output_tokens)
 
 

@@ -177,8 +177,8 @@ def test_a_dollar_amount_becomes_whole_credits(text: str, credits: int) -> None:
         ("1" * 5_000, "must be a dollar amount"),
         ("0.0000001", "has at most six decimals"),
         ("1.0000000000000000000000000000000001", "has at most six decimals"),
-        ("0", "must be from 1 to 9,007,199,254,740,991, not 0"),
-        ("9007199254.740992", "must be from 1 to 9,007,199,254,740,991, not 9,007,199,254,740,992"),
+        ("0", "must be from $0.000001 to $9,007,199,254.740991, not '0'"),
+        ("9007199254.740992", "must be from $0.000001 to $9,007,199,254.740991, not '9007199254.740992'"),
     ],
 )
 def test_a_dollar_amount_that_is_unclear_or_no_whole_number_of_credits_is_refused(text: str, problem: str) -> None:
@@ -207,8 +207,10 @@ def test_every_way_of_writing_an_exact_dollar_value_reads_back_as_the_same_credi
         (999_999, "999,999", "0.999999", "$0.999999", "$0.999999"),
         (1_000_000, "1,000,000", "1.000000", "$1.00", "$1.00"),
         (1_000_001, "1,000,001", "1.000001", "$1.000001", "$1.00"),
-        (1_239_999, "1,239,999", "1.239999", "$1.239999", "$1.23"),
-        (-1_239_999, "-1,239,999", "-1.239999", "-$1.239999", "-$1.23"),
+        (1_239_999, "1,239,999", "1.239999", "$1.239999", "$1.24"),
+        (1_234_999, "1,234,999", "1.234999", "$1.234999", "$1.23"),
+        (1_235_000, "1,235,000", "1.235000", "$1.235", "$1.24"),
+        (-1_239_999, "-1,239,999", "-1.239999", "-$1.239999", "-$1.24"),
         (1_234_500_000, "1,234,500,000", "1234.500000", "$1,234.50", "$1,234.50"),
         (
             LARGEST_CREDITS,
@@ -219,7 +221,7 @@ def test_every_way_of_writing_an_exact_dollar_value_reads_back_as_the_same_credi
         ),
     ],
 )
-def test_an_amount_is_shown_exactly_and_in_a_headline_cut_to_the_cent(
+def test_an_amount_is_shown_exactly_and_in_a_headline_to_the_nearest_cent(
     credits: int, grouped: str, plain: str, exact: str, headline: str
 ) -> None:
     assert format_credits(credits) == grouped

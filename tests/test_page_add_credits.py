@@ -56,9 +56,25 @@ def test_an_amount_in_dollars_is_added_exactly(ledger: Engine, typed: str, amoun
 def test_a_dollar_amount_that_cannot_be_accepted_is_explained_and_adds_nothing(ledger: Engine, typed: str) -> None:
     before = plain_sql.every_row(ledger)
     page = choose(page_for("ada"), unit="Dollars", dollars=typed)
-    assert page.warning[0].value.startswith("Amount usd")
+    assert any(caption.value.startswith(":red[Amount ") for caption in page.caption)
     click(page, "Add credits")
     assert plain_sql.every_row(ledger) == before
+
+
+@pytest.mark.parametrize("typed", ["-5", "1.5", "many", "0", "9007199254740992", "99999999999999999999"])
+def test_an_amount_that_cannot_be_accepted_does_not_add_the_one_before(ledger: Engine, typed: str) -> None:
+    before = plain_sql.every_row(ledger)
+    page = choose(page_for("ada", amount="250000"), amount=typed)
+    red = ":red[A whole number from 1 to 9,007,199,254,740,991, please.]"
+    assert red in [caption.value for caption in page.caption]
+    click(page, "Add credits")
+    assert [warning.value for warning in page.warning] == ["Choose or type an amount first."]
+    assert plain_sql.every_row(ledger) == before
+
+
+def test_an_amount_may_be_written_in_groups_of_thousands(ledger: Engine) -> None:
+    click(choose(page_for("ada"), amount="250,000"), "Add credits")
+    assert plain_sql.balance(ledger, "ada") == 1_250_000
 
 
 def test_the_amount_stands_in_credits_and_dollars_before_it_is_added(ledger: Engine) -> None:
@@ -66,7 +82,7 @@ def test_the_amount_stands_in_credits_and_dollars_before_it_is_added(ledger: Eng
     assert "12,500,000 credits (\\$12.50)" in [caption.value for caption in page.caption]
 
 
-@pytest.mark.parametrize(("unit", "key", "value"), [("Credits", "amount", 10_000_000), ("Dollars", "dollars", "10")])
+@pytest.mark.parametrize(("unit", "key", "value"), [("Credits", "amount", "10,000,000"), ("Dollars", "dollars", "10")])
 def test_a_quick_amount_fills_in_the_amount(ledger: Engine, unit: str, key: str, value: object) -> None:
     page = choose(page_for("ada"), unit=unit)
     click(page, "\\$10")
@@ -87,7 +103,7 @@ def test_the_first_credits_of_a_user_open_the_account(ledger: Engine) -> None:
 def test_a_user_is_chosen_before_anything_is_added(ledger: Engine) -> None:
     page = choose(open_page("add_credits.py"), amount=5)
     click(page, "Add credits")
-    assert page.error[0].value.startswith("User id\\: must be 1 to 128 characters")
+    assert [warning.value for warning in page.warning] == ["Choose a user first."]
     assert plain_sql.scalar(ledger, "SELECT COUNT(*) FROM journal_entries") == 1
 
 
@@ -118,7 +134,7 @@ def test_a_grant_and_an_adjustment_are_refused_without_a_reason(ledger: Engine, 
     page.get_by_key("kind").set_value(CreditSource(kind))
     page.text_input(key="reason").set_value(reason)
     click(page, "Add credits")
-    assert [error.value for error in page.error] == ["Reason\\: must be 1 to 500 printable characters\\."]
+    assert [error.value for error in page.error] == ["Reason must be given\\."]
     assert "Receipt" not in [heading.value for heading in page.subheader]
     assert plain_sql.every_row(ledger) == before
 

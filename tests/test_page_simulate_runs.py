@@ -46,20 +46,20 @@ def captions(page: AppTest) -> str:
         (
             HAIKU,
             [
-                ("Inference cost", "250 credits per run", "250", "\\$0.00025"),
-                ("Creator fee", "none", "0", "\\$0.00"),
-                ("Platform markup", "cost below 10,000: 20 %, rounded down", "50", "\\$0.00005"),
-                ("**Total**", "inference cost + creator fee + platform markup", "**300**", "\\$0.0003"),
+                ("Inference cost", "250 credits per run", "250", "\\$0.000250"),
+                ("Creator fee", "none", "0", "\\$0.000000"),
+                ("Platform markup", "cost below 10,000: 20 %, rounded down", "50", "\\$0.000050"),
+                ("**Total**", "inference cost + creator fee + platform markup", "**300**", "\\$0.000300"),
             ],
         ),
         (
             FEE,
             [
-                ("Inference cost", "250 credits per run", "250", "\\$0.00025"),
+                ("Inference cost", "250 credits per run", "250", "\\$0.000250"),
                 ("Creator fee", "set by the creator", "1,001", "\\$0.001001"),
-                ("Creator's share", "80 % of the fee, rounded down", "800", "\\$0.0008"),
+                ("Creator's share", "80 % of the fee, rounded down", "800", "\\$0.000800"),
                 ("Platform's share", "the rest of the fee", "201", "\\$0.000201"),
-                ("Platform markup", "none, because there is a creator fee", "0", "\\$0.00"),
+                ("Platform markup", "none, because there is a creator fee", "0", "\\$0.000000"),
                 ("**Total**", "inference cost + creator fee + platform markup", "**1,251**", "\\$0.001251"),
             ],
         ),
@@ -72,7 +72,7 @@ def captions(page: AppTest) -> str:
                     "3,843",
                     "\\$0.003843",
                 ),
-                ("Creator fee", "none", "0", "\\$0.00"),
+                ("Creator fee", "none", "0", "\\$0.000000"),
                 ("Platform markup", "cost below 10,000: 20 %, rounded down", "768", "\\$0.000768"),
                 ("**Total**", "inference cost + creator fee + platform markup", "**4,611**", "\\$0.004611"),
             ],
@@ -209,11 +209,14 @@ def test_a_user_without_an_account_is_told_so_and_refused(ledger: Engine) -> Non
 @pytest.mark.parametrize(
     ("query", "why"),
     [
-        ({**HAIKU, "fee": "5"}, "Creator id\\: a creator and a positive creator fee come together"),
-        ({**HAIKU, "fee": "5", "creator": "a b"}, "Creator id\\: must be 1 to 128 characters"),
-        ({**HAIKU, "prompt": "<b>"}, "Prompt id\\: must be 1 to 128 characters"),
-        ({**TOKENS, "input_tokens": "0", "output_tokens": "0"}, "Input tokens\\: and output"),
-        ({**HAIKU, "creator": "ben", "fee": "9007199254740991"}, "Total credits\\: would be 9,007,199,254,741,241"),
+        ({**HAIKU, "fee": "5"}, "Creator must be given with a creator fee"),
+        ({**HAIKU, "fee": "5", "creator": "a b"}, "Creator must be 1 to 128 characters"),
+        ({**HAIKU, "prompt": "<b>"}, "Prompt must be 1 to 128 characters"),
+        (
+            {**TOKENS, "input_tokens": "0", "output_tokens": "0"},
+            "Input tokens must not be 0 together with output tokens",
+        ),
+        ({**HAIKU, "creator": "ben", "fee": "9007199254740991"}, "Total would be 9,007,199,254,741,241"),
     ],
 )
 def test_what_has_no_price_cannot_be_run(ledger: Engine, query: dict[str, str], why: str) -> None:
@@ -225,9 +228,23 @@ def test_what_has_no_price_cannot_be_run(ledger: Engine, query: dict[str, str], 
     assert page.button(key="simulate:run").disabled
 
 
-def test_a_token_priced_model_without_a_token_count_has_no_price(ledger: Engine) -> None:
-    page = choose(page_for(user="ada", **TOKENS), output_tokens=None)
-    assert page.warning[0].value.startswith("Output tokens\\: is needed")
+@pytest.mark.parametrize("typed", ["-7", "1.5", "many", "1000000001", "99999999999999999999"])
+def test_a_number_that_cannot_be_accepted_is_not_run_with_the_one_before(ledger: Engine, typed: str) -> None:
+    before = plain_sql.every_row(ledger)
+    page = choose(page_for(user="ada", **TOKENS), input_tokens=typed)
+    assert ":red[A whole number from 0 to 1,000,000,000, please.]" in captions(page)
+    assert "Total" not in metrics(page)
+    assert page.button(key="simulate:run").disabled
+    choose(page, input_tokens="1,021", runs=typed)
+    assert ":red[A whole number from 1 to 10,000, please.]" in captions(page)
+    assert page.button(key="simulate:run").disabled
+    assert plain_sql.every_row(ledger) == before
+
+
+def test_an_empty_box_for_tokens_is_the_usual_count(ledger: Engine) -> None:
+    page = page_for(user="ada", model="openai/gpt-4o")
+    # 1,000 × 2.5 + 200 × 10 = 4,500; + 20 %
+    assert metrics(page)["Total"] == ("5,400", "$0.0054")
 
 
 def test_a_creator_without_a_fee_earns_nothing(ledger: Engine) -> None:
@@ -267,7 +284,8 @@ def test_runs_of_a_batch_that_cannot_be_paid_for_are_refused_with_the_reason(led
     page = page_for(user="cleo", runs="5", **HAIKU)
     assert "which is not enough for all runs: some will be refused." in captions(page)
     click(page, "Run 5 times")
-    assert [success.value for success in page.success] == ["Charged 3 of 5 runs to cleo."]
+    assert [warning.value for warning in page.warning] == ["Charged 3 of 5 runs to cleo."]
+    assert links(page)["Add credits to cleo"] == ("add-credits", "user=cleo&anew=")
     assert [(error.proto.title, error.value) for error in page.error] == [
         (
             "2 runs were refused",
@@ -332,11 +350,11 @@ def test_a_demo_prompt_brings_its_creator_fee_and_model(demo: Engine) -> None:
     page = page_for(user="dev", prompt="product-photo")
     assert page.selectbox(key="model").value == "gpt-image-1"
     assert small_tables(page)["Every step of the price"] == [
-        ("Inference cost", "30,000 credits per run", "30,000", "\\$0.03"),
+        ("Inference cost", "30,000 credits per run", "30,000", "\\$0.030000"),
         ("Creator fee", "set by the creator", "9,999", "\\$0.009999"),
         ("Creator's share", "80 % of the fee, rounded down", "7,999", "\\$0.007999"),
-        ("Platform's share", "the rest of the fee", "2,000", "\\$0.002"),
-        ("Platform markup", "none, because there is a creator fee", "0", "\\$0.00"),
+        ("Platform's share", "the rest of the fee", "2,000", "\\$0.002000"),
+        ("Platform markup", "none, because there is a creator fee", "0", "\\$0.000000"),
         ("**Total**", "inference cost + creator fee + platform markup", "**39,999**", "\\$0.039999"),
     ]
     assert "Product photo by quinn · fee 9,999 credits (\\$0.009999)" in captions(page)
@@ -345,7 +363,8 @@ def test_a_demo_prompt_brings_its_creator_fee_and_model(demo: Engine) -> None:
 def test_choosing_another_demo_prompt_brings_its_model_and_usual_tokens(demo: Engine) -> None:
     page = choose(page_for(prompt="product-photo"), prompt="sql-tuner")
     assert page.selectbox(key="model").value == "openai/gpt-4o"
-    assert (page.number_input(key="input_tokens").value, page.number_input(key="output_tokens").value) == (1_469, 13)
+    # The medians of a code prompt: 1,469 × 2.5 + 13 × 10 = 3,802.5.
+    assert small_tables(page)["Every step of the price"][0][2] == "3,803"
 
 
 def test_a_model_can_be_chosen_instead_of_the_prompts_own(demo: Engine) -> None:
@@ -389,7 +408,7 @@ def test_the_prices_of_all_models_stand_in_one_table(ledger: Engine) -> None:
 )
 def test_a_link_that_makes_no_sense_opens_the_page(ledger: Engine, query: dict[str, str]) -> None:
     page = page_for(**query)
-    assert page.number_input(key="runs").value == 1
+    assert page.button(key="simulate:run").label == "Run"
 
 
 def test_without_any_user_the_page_says_to_add_credits_first(tmp_path: Path) -> None:

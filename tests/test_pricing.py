@@ -249,12 +249,15 @@ def test_a_token_priced_model_without_both_counts_is_refused(
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:
         quote(GPT_4O, PLAN, input_tokens=input_tokens, output_tokens=output_tokens)
-    assert (caught.value.field, caught.value.problem) == (field, "is needed, because this model is priced per token")
+    assert (caught.value.field, caught.value.problem) == (
+        field,
+        "must be given, because this model is priced per token",
+    )
 
 
 @pytest.mark.parametrize("asked", [GPT_4O, SEARCHING], ids=["per token", "per token and request"])
 def test_a_token_priced_run_of_no_tokens_is_refused(asked: Model) -> None:
-    with pytest.raises(InvalidRequest, match="both 0, so there is no run to price"):
+    with pytest.raises(InvalidRequest, match="must not be 0 together with output_tokens"):
         quote(asked, PLAN, input_tokens=0, output_tokens=0)
 
 

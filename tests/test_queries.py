@@ -306,6 +306,19 @@ def test_a_short_history_shows_every_movement(engine: Engine) -> None:
     assert _history(engine, "nobody", 3) == []
 
 
+def test_a_busy_hour_leaves_the_days_before_it_as_they_were(engine: Engine) -> None:
+    days = [NOW + timedelta(days=day) for day in range(10)]
+    for day, moment in enumerate(days):
+        world.add(engine, "ada", 100_000, key=f"day-{day}", now=moment)
+    for number in range(150):
+        world.charge(engine, world.HAIKU, key=f"run-{number}", now=days[-1] + timedelta(seconds=number))
+    shown = [(point.created_at, point.balance_credits) for point in _history(engine, "ada", 20)]
+    assert [one for one in shown if one[0] in days] == [
+        (moment, 100_000 * (day + 1)) for day, moment in enumerate(days[:-1])
+    ] + [one for one in shown if one[0] == days[-1]]
+    assert shown[-1] == (days[-1] + timedelta(seconds=149), 1_000_000 - 150 * 300)
+
+
 def test_a_long_history_is_thinned_evenly_and_keeps_its_ends(engine: Engine) -> None:
     balances = []
     for number in range(60):
@@ -318,12 +331,15 @@ def test_a_long_history_is_thinned_evenly_and_keeps_its_ends(engine: Engine) -> 
     def law(points: int) -> None:
         shown = [point.balance_credits for point in _history(engine, "ada", points)]
         step = next(step for step in range(1, 61) if len(balances[::step]) <= points)
-        assert shown == balances[::step] + ([] if (60 - 1) % step == 0 else balances[-1:])
-        assert len(shown) <= points + 1
+        # 59 minutes in as many spans of whole microseconds; the last minute of each span stays.
+        span_us = 59 * 60_000_000 // points + 1
+        last_of_span = {minute * 60_000_000 // span_us: minute for minute in range(60)}
+        kept = sorted({*range(0, 60, step), *last_of_span.values()})
+        assert shown == [balances[minute] for minute in kept]
+        assert len(shown) <= 2 * points
 
     law()
     assert len(_history(engine, "ada", 60)) == 60
-    assert len(_history(engine, "ada", 59)) == 31  # every second of them, and the last
 
 
 # --- one entry ------------------------------------------------------------------------------------------------------

@@ -135,7 +135,7 @@ def test_the_first_ten_bad_rows_are_named_and_the_rest_counted(tmp_path: Path) -
         (b"a,b\n", "line 1 must be TIMESTAMP,ContextTokens,GeneratedTokens, not 'a,b'"),
         (HEADER.encode(), "has no rows to charge"),
         (HEADER.encode() + b"\n\n\n", "has no rows to charge"),
-        (HEADER.encode() + b"\n\xff\xff,1,2\n", "cannot be read: 'utf-8' codec"),
+        (HEADER.encode() + b"\n\xff\xff,1,2\n", "cannot be read: it is not text in UTF-8"),
     ],
 )
 def test_a_file_that_is_no_trace_is_refused(tmp_path: Path, content: bytes, problem: str) -> None:
@@ -280,7 +280,7 @@ def test_rows_that_the_model_cannot_price_are_named_before_anything_is_charged(
     with pytest.raises(DataFileInvalid) as caught:
         _replay(engine, path, book)
     assert caught.value.problems == [
-        "line 202: input_tokens: and output_tokens are both 0, so there is no run to price"
+        "line 202: input_tokens: must not be 0 together with output_tokens, because there is no run to price then"
     ]
     assert scalar(engine, "SELECT COUNT(*) FROM prompt_runs") == 0
     assert _replay(engine, path, book, model_id="claude-3-haiku").charged_now == 201

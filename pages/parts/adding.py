@@ -4,9 +4,9 @@ import streamlit as st
 
 from credits_core import services
 from credits_core.errors import InvalidRequest
-from credits_core.money import MAX_CREDITS, credits_from_usd
+from credits_core.money import MAX_CREDITS, credits_from_usd, format_credits
 from credits_core.postings import CreditSource
-from pages.parts import runtime, show
+from pages.parts import numbers, runtime, show
 
 _QUICK_DOLLARS = ("1", "5", "10", "50", "100")
 _UNITS = ("Credits", "Dollars")
@@ -18,37 +18,32 @@ def amount() -> int | None:
     None as long as there is none, or none that can be accepted; what is wrong is shown.
     """
     unit = st.segmented_control("Amount in", _UNITS, default="Credits", key="unit", bind="query-params", required=True)
-    refused, amount_credits = None, None
+    amount_credits = None
     if unit == "Dollars":
         dollars = st.text_input(
             "Dollars", placeholder="12.50", icon=":material/attach_money:", key="dollars", bind="query-params"
         )
-        if dollars.strip():
-            try:
-                amount_credits = credits_from_usd(dollars)
-            except InvalidRequest as error:
-                refused = error
+        try:
+            amount_credits = credits_from_usd(dollars) if dollars.strip() else None
+            st.caption(_in_both(amount_credits))
+        except InvalidRequest as error:
+            st.caption(f":red[{show.refusal_text(error)}]")
     else:
-        amount_credits = st.number_input(
-            "Credits", 1, MAX_CREDITS, None, 1, placeholder="250000", key="amount", bind="query-params"
+        amount_credits = numbers.whole(
+            "Credits", 1, MAX_CREDITS, key="amount", placeholder="For example 250,000", says=_in_both
         )
     with st.container(horizontal=True, gap="xsmall"):
         for dollars in _QUICK_DOLLARS:
             st.button(rf"\${dollars}", key=f"quick:{dollars}", on_click=_take_quick_amount, args=(dollars,))
-    if refused is not None:
-        st.warning(show.refusal_text(refused), icon=":material/edit:")
-    elif amount_credits is None:
-        st.caption("Choose one of the amounts, or type your own.")
-    else:
-        st.caption(show.both(amount_credits))
     return amount_credits
 
 
-def form(name: str, user_id: str, amount_credits: int | None) -> None:
+def form(name: str, user_id: str, amount_credits: int | None) -> bool:
     """Kind, reason and the button that adds the amount to the user; a refusal shows under it.
 
-    The outcome stays under `name` for the page to show.
+    The outcome stays under `name` for the page to show. Returns whether credits were added just now.
     """
+    added = False
     runtime.performed(name)  # makes the key before the button is shown
     with st.form(f"{name}:form", border=False):
         source = st.segmented_control(
@@ -61,23 +56,31 @@ def form(name: str, user_id: str, amount_credits: int | None) -> None:
         )
         reason = st.text_input("Reason", max_chars=500, placeholder="Needed for a grant or an adjustment", key="reason")
         submitted = st.form_submit_button("Add credits", type="primary", icon=":material/add_card:")
-    if submitted and amount_credits is None:
+    if submitted and not user_id:
+        st.warning("Choose a user first.", icon=":material/edit:")
+    elif submitted and amount_credits is None:
         st.warning("Choose or type an amount first.", icon=":material/edit:")
     elif submitted and amount_credits is not None:
-        runtime.perform(
+        performed = runtime.perform(
             name,
             (user_id, amount_credits, source, reason.strip()),
             lambda connection, key, now: services.add_credits(
                 connection, user_id, amount_credits, source=source, reason=reason, key=key, now=now, actor=runtime.ACTOR
             ),
         )
+        added = performed.refusal is None and not performed.repeated
     outcome = runtime.performed(name)
     if outcome is not None and outcome.refusal is not None and outcome.request[:2] == (user_id, amount_credits):
         show.refusal(outcome.refusal)
+    return added
+
+
+def _in_both(amount_credits: int | None) -> str:
+    return "Type an amount, or choose one of these." if amount_credits is None else show.both(amount_credits)
 
 
 def _take_quick_amount(dollars: str) -> None:
     if st.session_state["unit"] == "Dollars":
         st.session_state["dollars"] = dollars
     else:
-        st.session_state["amount"] = credits_from_usd(dollars)
+        st.session_state["amount"] = format_credits(credits_from_usd(dollars))

@@ -4,6 +4,7 @@ import streamlit as st
 
 from credits_core import queries
 from credits_core.errors import UnknownUser
+from credits_core.money import is_id
 from credits_core.queries import TransactionFilter
 from pages.parts import runtime, show
 
@@ -43,4 +44,11 @@ def enough(user_id: str, required_credits: int, runs: int) -> None:
 
 
 def _no_account(user_id: str) -> None:
+    if not is_id(user_id):
+        st.warning(
+            "A user's id has 1 to 128 characters: a letter or digit, then letters, digits or . _ @ / | + -",
+            title="This cannot be a user's id",
+            icon=":material/edit:",
+        )
+        return
     st.info(f"{show.plain(user_id)} has no account yet. Adding credits opens it.", icon=":material/person_add:")

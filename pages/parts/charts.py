@@ -4,7 +4,7 @@ Credits are drawn as they are; every hover text has their exact dollar value bes
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -21,6 +21,8 @@ MOST_CREATORS = len(CREATOR_SHADES) - 1
 _TEXT = {"light": "#1B1D2A", "dark": "#E8E9F2"}
 _HOVER = "%{y:,} credits (%{customdata})"
 _DAYS_WITHOUT_GAPS = 3
+_A_DAY = timedelta(days=1)
+_FEW_POINTS = 10
 
 
 def draw(figure: go.Figure, *, alt: str) -> None:
@@ -50,7 +52,7 @@ def stacked_days(
     )
     figure.update_layout(barmode="relative", bargap=0.25, hovermode="x unified")
     figure.update_yaxes(title="credits", separatethousands=True, rangemode="tozero")
-    if days and (days[-1] - days[0]).days > _DAYS_WITHOUT_GAPS * len(days):
+    if days and (len(days) == 1 or (days[-1] - days[0]).days > _DAYS_WITHOUT_GAPS * len(days)):
         figure.update_xaxes(type="category")
     return _layout(figure, height=height)
 
@@ -60,7 +62,9 @@ def creators_by_day(rows: Sequence[CreatorDay], creator_ids: Sequence[str]) -> g
     earned_credits = {(row.day, row.creator_id): row.earned_credits for row in rows}
     days = sorted({row.day for row in rows})
     names: list[str | None] = [*creator_ids, None] if any(row.creator_id is None for row in rows) else [*creator_ids]
-    shades = CREATOR_SHADES if len(names) > 1 else (CREATOR,)
+    # On a dark page the light shades stand out, and the first creator is the one who earned most.
+    in_order = CREATOR_SHADES[::-1] if st.context.theme.type == "dark" else CREATOR_SHADES
+    shades = in_order if len(names) > 1 else (CREATOR,)
     return stacked_days(
         days,
         {
@@ -70,20 +74,25 @@ def creators_by_day(rows: Sequence[CreatorDay], creator_ids: Sequence[str]) -> g
     )
 
 
-def balance_line(points: Sequence[BalancePoint], *, height: int = 280) -> go.Figure:
-    """A balance over time as steps, because it stays the same between transactions.
+def balance_line(points: Sequence[BalancePoint], now: datetime, *, height: int = 280) -> go.Figure:
+    """A balance over time as steps up to now, because it stays the same between transactions. It begins with nothing.
 
     When the ledger's order is not that of the clock, as after a replay of old runs, the axis counts entries instead.
     """
     moments = [point.created_at for point in points]
     by_clock = moments == sorted(moments)
+    balances_credits = [point.balance_credits for point in points]
+    positions: list[datetime] | list[int] = [point.entry_id for point in points]
+    if by_clock:
+        positions = [moments[0], *moments, max(moments[-1], now)]
+        balances_credits = [0, *balances_credits, balances_credits[-1]]
     figure = go.Figure(
         go.Scatter(
             name="Balance",
-            x=moments if by_clock else [point.entry_id for point in points],
-            y=[point.balance_credits for point in points],
-            customdata=[format_usd(point.balance_credits) for point in points],
-            mode="lines",
+            x=positions,
+            y=balances_credits,
+            customdata=[format_usd(balance_credits) for balance_credits in balances_credits],
+            mode="lines+markers" if len(points) <= _FEW_POINTS else "lines",
             line={"color": USER, "shape": "hv", "width": 2},
             fill="tozeroy",
             fillcolor=f"{USER}26",
@@ -92,6 +101,8 @@ def balance_line(points: Sequence[BalancePoint], *, height: int = 280) -> go.Fig
     )
     figure.update_layout(hovermode="x unified")
     figure.update_xaxes(title=None if by_clock else "entry number, because the times are not in order")
+    if by_clock and now - moments[0] < _A_DAY:
+        figure.update_xaxes(range=[now - _A_DAY, now])
     figure.update_yaxes(title="credits", separatethousands=True, rangemode="tozero")
     return _layout(figure, height=height)
 

@@ -5,6 +5,7 @@ that makes no sense counts as none. An option is an id, so that links stay short
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -15,7 +16,7 @@ from credits_core.pricing import ChargeRequest
 from credits_core.queries import UserBalance
 from credits_core.seed import DemoPrompt
 from credits_core.workload import Workload
-from pages.parts import runtime, show
+from pages.parts import numbers, runtime, show
 
 FREE_FORM = "free-form"
 _FIXED = "fixed"
@@ -38,12 +39,16 @@ def user(listed: Sequence[UserBalance], *, first: bool = True, help_text: str | 
     return _typed(chosen)
 
 
-def request(user_id: str) -> ChargeRequest:
-    """One run to be charged: a demo prompt with its creator and fee, or a free-form one; its model, and tokens."""
-    return batch(user_id, 1).request
+def request(user_id: str) -> ChargeRequest | None:
+    """One run to be charged: a demo prompt with its creator and fee, or a free-form one; its model, and tokens.
+
+    None as long as something is typed that cannot be accepted, which is shown.
+    """
+    chosen = batch(user_id, 1)
+    return chosen.request if chosen else None
 
 
-def batch(user_id: str, runs: int) -> Batch:
+def batch(user_id: str, runs: int) -> Batch | None:
     """`runs` runs to be charged, as `request`; many of them can have token counts drawn from a real workload."""
     prompts = _demo_prompts()
     chosen = st.selectbox(
@@ -59,15 +64,20 @@ def batch(user_id: str, runs: int) -> Batch:
     )
     prompt_id = _typed(chosen) or FREE_FORM
     prompt = prompts.get(prompt_id)
+    creator_id: str | None
+    creator_fee_credits: int | None
     if prompt is None:
         creator_id, creator_fee_credits = _creator_and_fee()
     else:
         creator_id, creator_fee_credits = prompt.creator_id, prompt.creator_fee_credits
-        fee = f"fee {show.both(creator_fee_credits)}" if creator_fee_credits else "no creator fee"
+        fee = f"fee {show.both(prompt.creator_fee_credits)}" if prompt.creator_fee_credits else "no creator fee"
         st.caption(f"{show.plain(prompt.title)} by {show.plain(creator_id)} · {fee}")
     model = _model(prompt)
     workload = _workload() if model.is_token_priced and runs > 1 else None
-    input_tokens, output_tokens = _tokens(prompt) if model.is_token_priced and workload is None else (None, None)
+    needs_tokens = model.is_token_priced and workload is None
+    input_tokens, output_tokens = _tokens(prompt) if needs_tokens else (None, None)
+    if creator_fee_credits is None or (needs_tokens and (input_tokens is None or output_tokens is None)):
+        return None
     run = ChargeRequest(
         user_id=user_id,
         prompt_id=prompt_id,
@@ -80,7 +90,7 @@ def batch(user_id: str, runs: int) -> Batch:
     return Batch(run, runs, workload)
 
 
-def _creator_and_fee() -> tuple[str | None, int]:
+def _creator_and_fee() -> tuple[str | None, int | None]:
     world = runtime.demo()
     with st.grid(2, min_column_width=160):
         creator = st.selectbox(
@@ -94,9 +104,13 @@ def _creator_and_fee() -> tuple[str | None, int]:
             bind="query-params",
             help="Who earns the fee. Type an id for a creator of your own; the account is opened with the first fee.",
         )
-        fee_credits = st.number_input("Creator fee (credits)", 0, MAX_CREDITS, 0, 1, key="fee", bind="query-params")
-    st.caption(f"Fee {show.both(fee_credits)}" if fee_credits else "No fee: the platform's markup applies.")
+        with st.container():
+            fee_credits = numbers.whole("Creator fee (credits)", 0, MAX_CREDITS, key="fee", usual=0, says=_fee)
     return _typed(creator) or None, fee_credits
+
+
+def _fee(fee_credits: int | None) -> str:
+    return f"Fee {show.both(fee_credits)}" if fee_credits else "No fee: the platform's markup applies."
 
 
 def _model(prompt: DemoPrompt | None) -> Model:
@@ -144,9 +158,9 @@ def _tokens(prompt: DemoPrompt | None) -> tuple[int | None, int | None]:
     counts = []
     with st.grid(2, min_column_width=130):
         for name, usual in zip(("Input tokens", "Output tokens"), _usual_tokens(prompt), strict=True):
-            key = name.lower().replace(" ", "_")
-            st.session_state.setdefault(key, usual)
-            counts.append(st.number_input(name, 0, MAX_TOKENS, None, 1, key=key, bind="query-params"))
+            with st.container():
+                key, median = name.lower().replace(" ", "_"), partial("Median: {:,}".format, usual)
+                counts.append(numbers.whole(name, 0, MAX_TOKENS, key=key, usual=usual, says=median))
     input_tokens, output_tokens = counts
     return input_tokens, output_tokens
 
@@ -163,7 +177,7 @@ def _take_what_the_prompt_brings() -> None:
     prompt = _demo_prompts().get(st.session_state["prompt"])
     if prompt is not None:
         st.session_state["model"] = prompt.model_id
-        st.session_state["input_tokens"], st.session_state["output_tokens"] = _usual_tokens(prompt)
+        st.session_state["input_tokens"] = st.session_state["output_tokens"] = ""
 
 
 def _demo_prompts() -> dict[str, DemoPrompt]:

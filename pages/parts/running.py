@@ -7,7 +7,7 @@ import streamlit as st
 
 from credits_core import services
 from credits_core.batch import Batch, Summary, batch_total, charge_part
-from credits_core.errors import CreditsError
+from credits_core.errors import CreditsError, InsufficientCredits
 from credits_core.money import format_usd
 from credits_core.pricing import ChargeRequest, Quote
 from pages.parts import charts, runtime, show
@@ -31,18 +31,29 @@ def total(batch: Batch) -> int:
     return batch_total(batch, runtime.book())
 
 
-def button(name: str, request: ChargeRequest, quote: Quote | None) -> None:
-    """The button that charges one run. A refusal shows under it; a receipt stays under `name` for the page to show."""
+def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> None:
+    """The button that charges one run. A refusal shows under it; a receipt stays under `name` for the page to show.
+
+    Where the receipt is out of sight, a short message says that it is there.
+    """
     runtime.performed(name)  # makes the key before the button is shown
     book = runtime.book()
-    if st.button("Run", type="primary", icon=":material/play_arrow:", disabled=quote is None, key=f"{name}:run"):
-        runtime.perform(
+    clicked = st.button("Run", type="primary", icon=":material/play_arrow:", disabled=quote is None, key=f"{name}:run")
+    if request is None:
+        return
+    if clicked:
+        performed = runtime.perform(
             name,
             request,
             lambda connection, key, now: services.charge_prompt(
                 connection, request, book=book, key=key, now=now, actor=runtime.ACTOR
             ),
         )
+        if performed.result is not None and performed.repeated:
+            st.toast("Not charged again: see the receipt below.", icon=":material/content_copy:")
+        elif performed.result is not None:
+            charged_credits = -performed.result.transactions[0].amount_credits
+            st.toast(f"Charged {show.both(charged_credits)}: the receipt is below.", icon=":material/check_circle:")
     _refusal(name, request)
 
 
@@ -84,6 +95,7 @@ def _run_batch(name: str, batch: Batch) -> None:
             done = outcome.result.charged + outcome.result.refused_count
             progress.progress(done / batch.runs, f"{done:,} of {batch.runs:,} runs")
     progress.empty()
+    st.toast("The batch is done: the summary is below.", icon=":material/check_circle:")
 
 
 def _refusal(name: str, request: ChargeRequest | Batch) -> None:
@@ -116,20 +128,25 @@ def _summary(performed: runtime.Performed[Summary]) -> None:
         st.warning(f"{charged} so far.", title="Stopped half way", icon=":material/pause_circle:")
     elif performed.repeated:
         show.not_again("charged", f"{charged} once.", again="New run")
+    elif summary.refused_count:
+        st.warning(f"{charged}.", icon=":material/warning:")
     elif summary.charged:
         st.success(f"{charged}.", icon=":material/check_circle:")
     for refusals in summary.refused.values():
         refused = f"{refusals.count:,} {'run was' if refusals.count == 1 else 'runs were'} refused"
         st.error(f"The first: {show.refusal_text(refusals.first)}", title=refused, icon=":material/block:")
+        if isinstance(refusals.first, InsufficientCredits):
+            show.link_to_add_credits(refusals.first.user_id)
     if summary.charged:
         _sums(summary)
 
 
 def _sums(summary: Summary) -> None:
-    with st.grid(3, min_column_width=180):
+    before_credits, after_credits = summary.balance_before_credits or 0, summary.balance_after_credits or 0
+    with show.metric_grid(summary.total_credits, before_credits, after_credits, columns=3):
         show.metric("Total charged", summary.total_credits)
-        show.metric("Balance before", summary.balance_before_credits or 0, colour="blue")
-        show.metric("Balance after", summary.balance_after_credits or 0, colour="blue")
+        show.metric("Balance before", before_credits, colour="blue")
+        show.metric("Balance after", after_credits, colour="blue")
     parties: list[_Party] = [
         ("Inference", charts.INFERENCE, "gray", summary.inference_credits),
         ("Creators", charts.CREATOR, "green", summary.creators_credits),
@@ -159,6 +176,6 @@ def _split(parties: list[_Party]) -> go.Figure:
             for party, colour, _, credits in parties
         ]
     )
-    figure.update_layout(barmode="stack", height=120, margin={"l": 0, "r": 8, "t": 8, "b": 8}, showlegend=False)
+    figure.update_layout(barmode="stack", height=120, margin={"l": 12, "r": 8, "t": 8, "b": 8}, showlegend=False)
     figure.update_xaxes(title="credits", separatethousands=True)
     return figure

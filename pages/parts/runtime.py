@@ -178,6 +178,14 @@ def start_over(name: str) -> None:
     st.session_state[f"{name}:action"] = _Action()
 
 
+def forget_refusal(name: str) -> None:
+    """Forget why the action was refused, when something has changed since; its key and what was done stay."""
+    current = _action(name)
+    with current.lock:
+        if current.outcome is not None:
+            current.outcome = replace(current.outcome, refusal=None) if current.outcome.result is not None else None
+
+
 def _action(name: str) -> _Action:
     slot = f"{name}:action"
     if slot not in st.session_state:

@@ -26,6 +26,7 @@ ACCOUNT_NAMES = {
 }
 
 _LINK = re.compile(r"\w@\w|://|www\.", re.IGNORECASE)
+_UNIT_OF_FIELD = re.compile("_(id|credits|usd)$")
 _LONGEST_IN_A_QUARTER = 12
 _Row = dict[str, str | int | None]
 _Formats = dict[Any, str | Callable[[Any], str] | None]
@@ -65,10 +66,10 @@ def both(credits: int) -> str:
     return f"{format_credits(credits)} {'credit' if credits == 1 else 'credits'} ({_dollars(credits)})"
 
 
-def metric_grid(*credits: int) -> Any:
-    """A grid for four metrics: in a row, or two by two when one of these amounts is too long for a quarter of it."""
+def metric_grid(*credits: int, columns: int = 4) -> Any:
+    """A grid for metrics: in a row, or two by two when one of these amounts is too long for its part of it."""
     if max(len(format_credits(amount)) for amount in credits) <= _LONGEST_IN_A_QUARTER:
-        return st.grid(4, min_column_width=170)
+        return st.grid(columns, min_column_width=170)
     return st.grid(2, min_column_width=300)
 
 
@@ -116,12 +117,13 @@ def refusal_text(error: CreditsError) -> str:
     r"""A refusal in words, for Markdown: its message, with fields named as people read them, and dollars.
 
     >>> refusal_text(InvalidRequest("user_id", "must be 1 to 128 characters"))
-    'User id\\: must be 1 to 128 characters\\.'
+    'User must be 1 to 128 characters\\.'
     >>> refusal_text(InsufficientCredits("ada", 250, 1_000))
     'ada has 250 credits (\\$0.00025) and this takes 1,000 credits (\\$0.001).'
     """
     if isinstance(error, InvalidRequest):
-        return plain(f"{error.field.replace('_', ' ').capitalize()}: {error.problem}.")
+        field = _UNIT_OF_FIELD.sub("", error.field).replace("_", " ").capitalize()
+        return plain(f"{field} {error.problem.replace('_', ' ')}.")
     if isinstance(error, InsufficientCredits):
         return (
             f"{plain(error.user_id)} has {both(error.balance_credits)} and this takes {both(error.required_credits)}."
@@ -177,7 +179,7 @@ def price_steps(quote: Quote) -> None:
         }
         for step in quote.steps
     ]
-    table = _table(rows, {"Credits": format_credits, "Dollars": _dollars})
+    table = _table(rows, {"Credits": format_credits, "Dollars": _aligned_dollars})
     total = pd.IndexSlice[[len(rows) - 1], ["Credits"]]
     table.format(lambda amount: f"**{amount:,}**", subset=total)
     st.table(table, border="horizontal", hide_index=True, alt="Every step of the price")
@@ -288,6 +290,10 @@ def _table(rows: list[_Row], formats: _Formats) -> Styler:
 
 def _dollars(credits: int) -> str:
     return format_usd(credits).replace("$", r"\$")
+
+
+def _aligned_dollars(credits: int) -> str:
+    return format_usd(credits, decimals=6).replace("$", r"\$")
 
 
 def _credits_and_dollars(credits: int) -> str:

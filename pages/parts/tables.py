@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -13,6 +13,9 @@ from credits_core.queries import ListedTransaction, UserBalance
 from pages.parts import exports, show
 
 OnSelect = Callable[[], None]
+_WHOLE_CREDITS = {"Balance after"}
+_SHOWN_WHOLE = 25
+_SELECTED_BY: tuple[Literal["single-row", "single-cell"], ...] = ("single-row", "single-cell")
 _PIXELS_PER_DIGIT, _CELL_PADDING, _NARROWEST = 8, 20, 75
 
 
@@ -21,16 +24,22 @@ def take_selected_row(key: str) -> int | None:
 
     The table is drawn anew after that, with nothing selected, so that the same row can be selected again.
     """
-    selected: list[int] = st.session_state[_drawn_key(key)].selection.rows
+    selection = st.session_state[_drawn_key(key)].selection
     st.session_state[f"{key}:taken"] = st.session_state.get(f"{key}:taken", 0) + 1
+    selected: list[int] = [*selection.rows, *(row for row, _ in selection.cells)]
     return selected[0] if selected else None
 
 
 def transactions(
-    listed: Sequence[ListedTransaction], *, alt: str, key: str | None = None, on_select: OnSelect | None = None
+    listed: Sequence[ListedTransaction],
+    *,
+    alt: str,
+    key: str | None = None,
+    on_select: OnSelect | None = None,
+    as_payments: bool = False,
 ) -> None:
-    """Transactions of many accounts, each with what its entry was about."""
-    rows = [
+    """Transactions of many accounts, each with what its entry was about; as payments, without entry and type."""
+    rows: list[dict[str, object]] = [
         {
             "Entry": one.entry_id,
             "When (UTC)": one.created_at,
@@ -41,6 +50,8 @@ def transactions(
         }
         for one in listed
     ]
+    if as_payments:
+        rows = [{name: value for name, value in row.items() if name not in {"Entry", "Type"}} for row in rows]
     _draw(rows, {"Credits": "Dollars"}, alt=alt, key=key, on_select=on_select)
 
 
@@ -57,8 +68,7 @@ def transactions_of_one(listed: Sequence[ListedTransaction], *, alt: str, key: s
         }
         for one in listed
     ]
-    dollars = {"Credits": "Dollars", "Balance after": "Balance, dollars"}
-    _draw(rows, dollars, alt=alt, key=key, on_select=on_select)
+    _draw(rows, {"Credits": "Dollars"}, alt=alt, key=key, on_select=on_select)
 
 
 def activity(listed: Sequence[ListedTransaction], *, alt: str, key: str, on_select: OnSelect) -> None:
@@ -145,12 +155,18 @@ def _draw(
         if name in dollars:
             config[name] = show.credits_column(name, width=_width(name, values))
             in_dollars = dollars[name]
-            columns[in_dollars] = pd.Series([None if value is None else format_usd(value) for value in values])
+            # Six decimals each, so that the points stand under each other.
+            columns[in_dollars] = pd.Series(
+                [None if value is None else format_usd(value, decimals=6) for value in values]
+            )
             config[in_dollars] = st.column_config.TextColumn(in_dollars, alignment="right")
         elif isinstance(values[0], datetime):
             config[name] = st.column_config.DatetimeColumn(name, format="YYYY-MM-DD HH:mm", timezone="UTC")
+        elif whole_numbers and name in _WHOLE_CREDITS:
+            config[name] = show.credits_column(name, width=_width(name, values))
         elif whole_numbers:
             config[name] = st.column_config.NumberColumn(name, format="%d" if name == "Entry" else "%,d")
+    height: Literal["content", "auto"] = "content" if len(rows) <= _SHOWN_WHOLE else "auto"
     st.dataframe(
         pd.DataFrame(columns),
         width="stretch",
@@ -159,7 +175,8 @@ def _draw(
         placeholder="–",
         key=_drawn_key(key) if key else None,
         on_select=on_select or "ignore",
-        selection_mode="single-row",
+        selection_mode=_SELECTED_BY,
+        height=height,
         alt=alt,
     )
 

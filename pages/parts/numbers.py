@@ -1,0 +1,49 @@
+"""Whole numbers that a person types, read here and not in the browser.
+
+A number box of Streamlit keeps its last good number and goes on sending that while something else stands in it in red;
+what stands here in the box is what is read, or nothing is.
+"""
+
+import re
+from collections.abc import Callable
+
+import streamlit as st
+
+WRONG = "A whole number from {:,} to {:,}, please."
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,20}|[0-9]{1,3}(?:[ ,_'][0-9]{3}){1,6}")
+
+
+def parse(text: str) -> int | None:
+    """The number that was written with digits, in groups of thousands or not; None when it is no whole number.
+
+    >>> parse("250000"), parse("250,000"), parse("1.5"), parse("-5"), parse("25,00")
+    (250000, 250000, None, None, None)
+    """
+    text = text.strip()
+    return int(re.sub(r"[^0-9]", "", text)) if _WHOLE_NUMBER.fullmatch(text) else None
+
+
+def whole(
+    label: str,
+    minimum: int,
+    maximum: int,
+    *,
+    key: str,
+    usual: int | None = None,
+    placeholder: str | None = None,
+    says: Callable[[int | None], str],
+) -> int | None:
+    """A box for a whole number in these bounds, both inclusive, from `?key=…`; an empty one is `usual`.
+
+    None as long as there is none, or none that can be accepted. The line under the box is what `says` makes of the
+    number, or what is wrong: always one line, because a button that moves away under the mouse is not clicked.
+    """
+    text = st.text_input(
+        label, placeholder=f"{usual:,}" if usual is not None else placeholder, key=key, bind="query-params"
+    )
+    number = parse(text) if text.strip() else usual
+    if text.strip() and (number is None or not minimum <= number <= maximum):
+        st.caption(f":red[{WRONG.format(minimum, maximum)}]")
+        return None
+    st.caption(says(number))
+    return number
