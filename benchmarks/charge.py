@@ -1,9 +1,10 @@
 """How fast a charge is, as ratios in one run: `python -m benchmarks.charge [--charges N]`.
 
 Single charges through `services.charge_prompt` against the same rows written by the bare driver, both in one durable
-commit each, alternating in rounds; batches of 100 against the bare driver's single charges; with `--postgres-url` first
-the same on that server, against bare psycopg. Each ratio is the median over the rounds. The last line printed is
-`ratio 0.NN`: single charges on SQLite.
+commit each, alternating in rounds; batches of 100 against the bare driver's single charges; first the same on
+PostgreSQL, against bare psycopg: on the server of `--postgres-url`, or on a durable one that is started for it where
+the machine has the binaries. Each ratio is the median over the rounds. The last line printed is `ratio 0.NN`: single
+charges on SQLite.
 """
 
 import argparse
@@ -23,11 +24,13 @@ from credits_core.postings import CreditSource
 from credits_core.pricing import ChargeRequest
 from credits_core.services import Charge
 from credits_core.settings import load_price_book
+from tests import postgres_server
 
 _REQUEST = ChargeRequest("ada", "summarise", "openai/gpt-4o", "ben", 1_001, 1_020, 129)
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _NOW_US = 1_767_225_600_000_000
 _PLENTY_CREDITS = 10**15
+_SCHEMAS = ("bench_ours", "bench_bare")
 _BATCH = 100
 # What the request above costs, written out, because the bare driver prices nothing: 1,020 × 2.5 + 129 × 10 = 3,840
 # inference, 1,001 fee of which 800 are the creator's.
@@ -39,6 +42,7 @@ _STATEMENTS = (
     " RETURNING balance_credits",
     "INSERT INTO user_credits (user_id, balance_credits, created_at_us) VALUES (?, ?, ?) ON CONFLICT (user_id)"
     " DO UPDATE SET balance_credits = user_credits.balance_credits + excluded.balance_credits"
+    " WHERE user_credits.balance_credits <= 9007199254740991 - excluded.balance_credits"
     " RETURNING balance_credits",
     "INSERT INTO credit_transactions (entry_id, position, account_id, type, amount_credits, balance_after_credits,"
     " created_at_us) VALUES (?, ?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?, ?)",
@@ -129,9 +133,8 @@ def on_sqlite(charges: int, rounds: int) -> float:
         database.migrate(bare_engine)
         bare_engine.dispose()
         driver = database.sqlite_driver()
-        connection = driver.connect(f"{folder}/bare.db", isolation_level=None)
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
+        connection = driver.connect(f"{folder}/bare.db")
+        database.set_up_sqlite(connection)
         connection.execute("INSERT INTO user_credits VALUES ('ada', ?, 0)", (_PLENTY_CREDITS,))
         ratio = _compare(
             f"SQLite {driver.sqlite_version}",
@@ -147,14 +150,22 @@ def on_sqlite(charges: int, rounds: int) -> float:
 
 def on_postgres(url: str, charges: int, rounds: int) -> None:
     """Print the same comparison against bare psycopg on the server at this URL, in two schemas of its own."""
-    statements = tuple(statement.replace("?", "%s") for statement in _STATEMENTS)
     with psycopg.connect(url, autocommit=True) as admin:
-        for schema in ("bench_ours", "bench_bare"):
+        for schema in _SCHEMAS:
             admin.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
             admin.execute(f"CREATE SCHEMA {schema}")
+        try:
+            _compare_on_postgres(url, charges, rounds)
+        finally:
+            for schema in _SCHEMAS:
+                admin.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+def _compare_on_postgres(url: str, charges: int, rounds: int) -> None:
+    statements = tuple(statement.replace("?", "%s") for statement in _STATEMENTS)
     engines = {
         schema: database.create_engine_for(f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{schema}")
-        for schema in ("bench_ours", "bench_bare")
+        for schema in _SCHEMAS
     }
     for engine in engines.values():
         database.migrate(engine)
@@ -176,10 +187,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--charges", type=int, default=1_000, help="charges of each kind per round")
     parser.add_argument("--rounds", type=int, default=7, help="rounds that are counted")
-    parser.add_argument("--postgres-url", default="", help="also measure this PostgreSQL server")
+    parser.add_argument("--postgres-url", default="", help="measure this PostgreSQL server instead of a new one")
     arguments = parser.parse_args()
+    binaries = postgres_server.find_binaries()
     if arguments.postgres_url:
         on_postgres(arguments.postgres_url, arguments.charges, arguments.rounds)
+    elif binaries is None:
+        print("PostgreSQL: skipped, because this machine has no binaries of its server")
+    else:
+        with postgres_server.running_server(binaries, durable=True) as url:
+            on_postgres(url, arguments.charges, arguments.rounds)
     ratio = on_sqlite(arguments.charges, arguments.rounds)
     print(f"ratio {ratio:.2f}")
 

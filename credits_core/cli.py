@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import psycopg
 import typer
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
+from typer.exceptions import TyperException
 
 from credits_core import audit, database, rollup, seed, settings
 from credits_core.errors import CreditsError, DataFileInvalid
@@ -34,9 +35,14 @@ app.add_typer(models_app, name="models")
 
 
 def main() -> None:
-    """Run the command line; a refusal becomes one line on stderr and exit code 1."""
+    """Run the command line; what cannot be done becomes one line on stderr and exit code 1."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except TyperException as error:
+        message = error.format_message()  # none when there was no command and the help was shown instead
+        _fail(f"{message.rstrip('.')}. See: python -m credits_core --help" if message else "")
+    except typer.Abort:
+        _fail("stopped")
     except DataFileInvalid as refusal:
         if len(refusal.problems) == 1 and not refusal.problems[0].startswith("line "):  # the file, not rows of it
             _fail(f"{refusal}; nothing was changed")
@@ -45,8 +51,10 @@ def main() -> None:
         _fail(f"{refusal.path}: {len(refusal.problems)} problem(s), listed above; nothing was changed")
     except CreditsError as refusal:
         _fail(str(refusal))
-    except (SQLAlchemyError, psycopg.Error, database.sqlite_driver().Error, CommandError, OSError) as error:
+    except (SQLAlchemyError, psycopg.Error, database.sqlite_driver().Error, CommandError) as error:
         _fail(f"the database cannot be used: {str(getattr(error, 'orig', None) or error).splitlines()[0]}")
+    except OSError as error:
+        _fail(f"{error.filename or 'a file'}: {error.strerror or error}")
 
 
 @app.command()
@@ -59,7 +67,7 @@ def migrate() -> None:
 
 @app.command("seed")
 def seed_command() -> None:
-    """Build the demo world in an empty database. Repeating it changes nothing."""
+    """Build the demo world in an empty, migrated database. Repeating it changes nothing."""
     book, world = settings.load_price_book(), seed.load_demo_world()
     with _ledger() as engine:
         typer.echo(database.write(engine, lambda connection: seed.build_once(connection, world, book)))
@@ -145,6 +153,7 @@ def _both(credits: int) -> str:
     return f"{format_credits(credits)} credits = {format_usd(credits)}"
 
 
-def _fail(message: str) -> None:
-    typer.echo(f"error: {message}", err=True)
+def _fail(message: str) -> NoReturn:
+    if message:
+        typer.echo(f"error: {message}", err=True)
     sys.exit(1)

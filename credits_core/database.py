@@ -82,12 +82,13 @@ def create_engine_for(url: str) -> Engine:
     engine = create_engine(
         parsed.set(drivername="sqlite"), module=sqlite_driver(), connect_args={"timeout": 30}, pool_reset_on_return=None
     )
-    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "connect", set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _set_up_sqlite(connection: Any, _record: object) -> None:
+def set_up_sqlite(connection: Any, _record: object = None) -> None:
+    """Set a new connection of the SQLite driver up for the ledger: durable, with its guards in force."""
     connection.isolation_level = None  # the driver must not begin transactions of its own
     is_wal_safe = sqlite_driver().sqlite_version_info >= _WAL_IS_SAFE_FROM
     connection.execute(f"PRAGMA journal_mode = {'WAL' if is_wal_safe else 'DELETE'}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from credits_core.errors import DataFileInvalid, InvalidRequest, UnknownModel
-from credits_core.money import div_ceil, require_credits, require_id
+from credits_core.money import div_ceil, format_fraction, require_credits, require_id
 
 MAX_TOKENS = 1_000_000_000
 """Largest token count of one run, input or output; no context window comes near it."""
@@ -96,13 +96,11 @@ class TokenPrice:
         assert input_tokens is not None
         assert output_tokens is not None
         numerator, denominator = self.exact_cost(input_tokens, output_tokens)
-        whole, rest = divmod(numerator, denominator)
-        digits = len(str(denominator)) - 1
-        exact = f"{whole:,}.{rest:0{digits}d}".rstrip("0") if rest else f"{whole:,}"
         parts = [f"{input_tokens:,} × {self.input_usd_per_mtok:f}", f"{output_tokens:,} × {self.output_usd_per_mtok:f}"]
         if self.request_usd_per_thousand:
             parts.append(f"{self.request_usd_per_thousand * 1000:,f} per request")
-        rounding = ", rounded up" if rest else ""
+        exact = format_fraction(numerator, denominator)
+        rounding = ", rounded up" if "." in exact else ""
         return f"{' + '.join(parts)} = {exact} credits{rounding}"
 
 

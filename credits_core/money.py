@@ -137,6 +137,17 @@ def format_credits(credits: int) -> str:
     return f"{credits:,}"
 
 
+def format_fraction(numerator: int, denominator: int) -> str:
+    """A fraction of credits for reading, exact, where the denominator is a power of ten.
+
+    >>> format_fraction(130_075, 10), format_fraction(13_000, 10)
+    ('13,007.5', '1,300')
+    """
+    whole, rest = divmod(numerator, denominator)
+    decimals = f"{rest:0{len(str(denominator)) - 1}d}".rstrip("0") if rest else ""
+    return f"{whole:,}.{decimals}" if decimals else f"{whole:,}"
+
+
 def format_usd(credits: int, *, decimals: int = 2) -> str:
     """The exact dollar value for reading: at least that many decimals (2 to 6), as many as needed, never rounded.
 

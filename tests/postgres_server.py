@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,14 +16,9 @@ import psycopg
 _START_SECONDS = 30
 _STOP_SECONDS = 10
 _DICTIONARY_ORDER_FROM = 15
+_SETTINGS = ("listen_addresses=127.0.0.1", "max_connections=150")
 # Nothing of a test server is worth keeping, so it never waits for the disk.
-_SETTINGS = (
-    "fsync=off",
-    "full_page_writes=off",
-    "synchronous_commit=off",
-    "listen_addresses=127.0.0.1",
-    "max_connections=150",
-)
+_HASTY_SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
 
 
 def find_binaries() -> Path | None:
@@ -39,15 +34,18 @@ def find_binaries() -> Path | None:
 
 
 @contextmanager
-def running_server(binaries: Path) -> Iterator[str]:
-    """The URL of a server that runs until the block ends. Its superuser is `postgres`, without a password."""
+def running_server(binaries: Path, *, durable: bool = False) -> Iterator[str]:
+    """The URL of a server that runs until the block ends. Its superuser is `postgres`, without a password.
+
+    A durable one keeps what it has committed when the power fails, as a server in use does; for benchmarks.
+    """
     user = _unprivileged_user()
     folder = Path(tempfile.mkdtemp(prefix="credits-postgres-"))
     try:
         if user is not None:
             shutil.chown(folder, user)
         _create_cluster(binaries, folder, user)
-        server, port = _start(binaries, folder, user)
+        server, port = _start(binaries, folder, user, () if durable else _HASTY_SETTINGS)
         try:
             yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
         finally:
@@ -83,8 +81,10 @@ def _create_cluster(binaries: Path, folder: Path, user: str | None) -> None:
     )
 
 
-def _start(binaries: Path, folder: Path, user: str | None) -> tuple["subprocess.Popen[bytes]", int]:
-    settings = [f"--{setting}" for setting in (*_SETTINGS, f"unix_socket_directories={folder}")]
+def _start(
+    binaries: Path, folder: Path, user: str | None, more_settings: Sequence[str]
+) -> tuple["subprocess.Popen[bytes]", int]:
+    settings = [f"--{setting}" for setting in (*_SETTINGS, *more_settings, f"unix_socket_directories={folder}")]
     problem = ""
     for _ in range(3):  # another process may take the free port before the server does
         port = _free_port()

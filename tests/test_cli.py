@@ -363,27 +363,26 @@ def test_a_broken_data_file_lists_its_problems(
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "error"),
     [
-        ("no-such-command",),
-        ("verify", "--no-such-option"),
-        ("import-legacy",),
-        ("replay", "trace.csv", "--user", "ada"),
-        ("replay", "trace.csv", "--user", "ada", "--model", "gpt-4o", "--limit", "0"),
-        ("replay", "trace.csv", "--user", "ada", "--model", "gpt-4o", "--limit", "many"),
+        (("no-such-command",), "No such command 'no-such-command'"),
+        (("verify", "--no-such-option"), "No such option: --no-such-option"),
+        (("import-legacy",), "Missing argument 'file'"),
+        (("replay", "trace.csv", "--user", "ada"), "Missing option '--model'"),
+        (
+            ("replay", "trace.csv", "--user", "ada", "--model", "gpt-4o", "--limit", "0"),
+            "Invalid value for '--limit': Input should be greater than or equal to 1",
+        ),
     ],
 )
-def test_a_wrong_call_says_how_to_call(commands: Commands, arguments: tuple[str, ...]) -> None:
-    code, stdout, stderr = commands(*arguments)
-    assert (code, stdout) == (2, "")
-    assert "Usage:" in stderr
+def test_a_wrong_call_is_one_line(commands: Commands, arguments: tuple[str, ...], error: str) -> None:
+    assert commands(*arguments) == (1, "", f"error: {error}. See: python -m credits_core --help\n")
 
 
-def test_a_wrong_call_is_no_traceback_in_a_process(new_url: str) -> None:
+def test_a_wrong_call_is_one_line_in_a_process(new_url: str) -> None:
     ran = _run(new_url, "verify", "--no-such-option")
-    assert ran.returncode == 2
-    assert "No such option" in ran.stderr
-    assert "Traceback" not in ran.stderr
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr == "error: No such option: --no-such-option. See: python -m credits_core --help\n"
 
 
 # --- models refresh -------------------------------------------------------------------------------------------------

@@ -61,6 +61,14 @@ def test_the_two_commands_of_the_readme_are_in_the_makefile() -> None:
         assert re.search(rf"^{command}:", makefile, re.MULTILINE)
 
 
+def test_the_architecture_tells_how_fast_a_charge_is_on_both_databases() -> None:
+    architecture = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    (speed,) = re.findall(r"^## Speed\n(.*?)^## ", architecture, re.MULTILINE | re.DOTALL)
+    for server in ("SQLite", "PostgreSQL"):
+        (row,) = re.findall(rf"^\| {server}.*$", speed, re.MULTILINE)
+        assert re.search(r"[0-9]/s.*single [0-9.]+, batch [0-9.]+", row), row
+
+
 def test_every_package_of_the_product_has_its_reason_in_the_architecture() -> None:
     architecture = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     for name in ("requirements.in", "requirements-dev.in"):
