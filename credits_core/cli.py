@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from typer.exceptions import TyperException
 
-from credits_core import audit, database, rollup, seed, settings
+from credits_core import api_key_commands, audit, audit_log, database, rollup, seed, settings
 from credits_core.errors import CreditsError, DataFileInvalid
 from credits_core.legacy_import import import_legacy
 from credits_core.money import format_credits, format_usd
@@ -115,6 +115,7 @@ def verify() -> None:
     """Audit the whole ledger: one line per invariant. Exit 0 when all hold, else 1."""
     with _ledger() as engine:
         findings = audit.run(engine, settings.load_price_book().plans)
+        database.write(engine, lambda connection: audit_log.record(connection, findings, now=datetime.now(UTC)))
     for finding in findings:
         typer.echo(str(finding))
     if not all(finding.ok for finding in findings):
@@ -147,6 +148,9 @@ def _ledger() -> Iterator[Engine]:
     with _database() as engine:
         database.require_migrated(engine)
         yield engine
+
+
+app.add_typer(api_key_commands.commands(_ledger), name="api-key")
 
 
 def _both(credits: int) -> str:

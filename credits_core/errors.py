@@ -161,6 +161,86 @@ class NotRefundable(CreditsError):
         super().__init__(f"Entry {entry_id} is itself a refund. To take the credits again, charge again.")
 
 
+class IdempotencyKeyRequired(CreditsError):
+    """A request that moves credits came without an idempotency key."""
+
+    code = "idempotency_key_required"
+    http_status = 400
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A request that moves credits needs the header Idempotency-Key, 1 to 255 visible ASCII characters. "
+            "Send the same one when you try the same request again."
+        )
+
+
+class Unauthorized(CreditsError):
+    """The caller did not say who it is with a key that is in force."""
+
+    code = "unauthorized"
+    http_status = 401
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"{problem}. Send a key that is in force as: Authorization: Bearer pfk_…")
+
+
+class Forbidden(CreditsError):
+    """The caller is known and may not do this. Says nothing about whether what was asked for exists."""
+
+    code = "forbidden"
+    http_status = 403
+
+    def __init__(self, role: str, allowed: str) -> None:
+        self.role = role
+        self.allowed = allowed
+        super().__init__(f"A key with the role {role} may not do this. It is for: {allowed}.")
+
+
+class KeyNameTaken(CreditsError):
+    """An API key with this name is in force."""
+
+    code = "key_name_taken"
+    http_status = 409
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"A key named {name!r} is in force. Choose another name, or revoke that one first.")
+
+
+class UnknownKey(CreditsError):
+    """No API key with this name is in force."""
+
+    code = "unknown_key"
+    http_status = 404
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"No key named {name!r} is in force. List them with: python -m credits_core api-key list")
+
+
+class RateLimited(CreditsError):
+    """Too many requests by one key or from one address."""
+
+    code = "rate_limited"
+    http_status = 429
+
+    def __init__(self, limit: str, retry_after_seconds: int) -> None:
+        self.limit = limit
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(f"The limit is {limit}. Try again in {retry_after_seconds} s.")
+
+
+class BodyTooLarge(CreditsError):
+    """The request's body is larger than any request needs."""
+
+    code = "body_too_large"
+    http_status = 413
+
+    def __init__(self, maximum_bytes: int) -> None:
+        self.maximum_bytes = maximum_bytes
+        super().__init__(f"The body has more than {maximum_bytes:,} bytes. Send the fields of the request alone.")
+
+
 class DataFileInvalid(CreditsError):
     """A file under `data/`, or one the caller named, cannot be used. `problems` holds one sentence each."""
 

@@ -91,6 +91,10 @@ class Receipt:
         """Whether the transactions sum to zero, as those of every entry do."""
         return sum(transaction.amount_credits for transaction in self.transactions) == 0
 
+    def received_by(self, account_id: str) -> int:
+        """The credits that the account received in this entry, less those it gave."""
+        return sum(posted.amount_credits for posted in self.transactions if posted.account_id == account_id)
+
     def balance_after(self, account_id: str) -> int | None:
         """The account's balance in credits after its last movement in this entry; None when it has none here."""
         balance_after_credits = None

@@ -14,7 +14,9 @@ MAX_CREDITS = 2**53 - 1
 """Largest amount and largest balance, in credits: the last whole number that a browser's number holds exactly."""
 BPS_PER_WHOLE = 10_000
 _USD = re.compile(r"\$? ?(?=\.?[0-9])(?P<whole>[0-9]{1,40}|[0-9]{1,3}(,[0-9]{3}){1,12})?(\.(?P<decimals>[0-9]{0,40}))?")
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@/|+-]{0,127}")
+ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._@/|+-]{0,127}"
+"""The form of an id, as `require_id` explains it."""
+_ID = re.compile(ID_PATTERN)
 
 
 def div_floor(numerator: int, denominator: int) -> int:

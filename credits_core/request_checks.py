@@ -15,8 +15,9 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 """The end of the time that an entry can have, exclusive; a later one may not be shown in another time zone."""
 _LARGEST_ENTRY_ID = 2**63 - 1
-_MAX_TEXT = 500
-_KEY = re.compile(r"[!-~]{1,255}")
+MAX_TEXT = 500
+"""Longest reason or description, in characters."""
+_KEY = re.compile(r"[!-~]{1,400}")
 
 
 def check_charge(request: ChargeRequest) -> None:
@@ -64,8 +65,8 @@ def require_text(field: str, text: object, *, minimum: int = 1) -> str:
     stripped = text.strip() if type(text) is str else None
     if stripped == "" and minimum:
         raise InvalidRequest(field, "must be given")
-    if stripped is None or not minimum <= len(stripped) <= _MAX_TEXT or not stripped.isprintable():
-        raise InvalidRequest(field, f"must be {minimum} to {_MAX_TEXT} printable characters")
+    if stripped is None or not minimum <= len(stripped) <= MAX_TEXT or not stripped.isprintable():
+        raise InvalidRequest(field, f"must be {minimum} to {MAX_TEXT} printable characters")
     return stripped
 
 
@@ -82,11 +83,11 @@ def new_entry(
     """The entry that would record what was asked, with the hash of it; the hash is the same in every process.
 
     Raises:
-        InvalidRequest: the key is not 1 to 255 visible ASCII characters, the time has no zone or is outside 1970 to
+        InvalidRequest: the key is not 1 to 400 visible ASCII characters, the time has no zone or is outside 1970 to
             9998, or the actor is no id.
     """
     if type(key) is not str or not _KEY.fullmatch(key):
-        raise InvalidRequest("idempotency_key", "must be 1 to 255 visible ASCII characters")
+        raise InvalidRequest("idempotency_key", "must be 1 to 400 visible ASCII characters")
     if now.tzinfo is None or not EARLIEST <= now < LATEST:
         raise InvalidRequest("now", f"must be a time with its zone, from 1970 to 9998, not {now}")
     require_id("actor", actor)

@@ -37,3 +37,23 @@ def load_price_book() -> PriceBook:
     if ACTIVE_PLAN_ID not in plans:
         raise DataFileInvalid(str(PRICE_PLANS_FOLDER), [f"lacks the plan in force, {ACTIVE_PLAN_ID}.toml"])
     return PriceBook(models=load_model_registry(MODELS_FILE), plan=plans[ACTIVE_PLAN_ID], plans=plans)
+
+
+def rate_limit() -> str:
+    """`CREDITS_RATE_LIMIT`: how many requests an API key, and an address, may make; default `600/minute`."""
+    return os.environ.get("CREDITS_RATE_LIMIT") or "600/minute"
+
+
+def rate_limit_storage() -> str:
+    """`CREDITS_RATE_LIMIT_STORAGE`: where requests are counted: `memory://`, for this process, or a Redis URL."""
+    return os.environ.get("CREDITS_RATE_LIMIT_STORAGE") or "memory://"
+
+
+def metrics_key() -> str:
+    """`CREDITS_METRICS_KEY`: what a caller from elsewhere sends to read the metrics; empty means nobody else may."""
+    return os.environ.get("CREDITS_METRICS_KEY", "")
+
+
+def cors_origins() -> list[str]:
+    """`CREDITS_CORS_ORIGINS`: the origins, separated by commas, whose pages may call the API; by default none."""
+    return [origin for origin in os.environ.get("CREDITS_CORS_ORIGINS", "").split(",") if origin]

@@ -26,6 +26,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from credits_core.money import MAX_CREDITS
 from credits_core.postings import EntryType, TransactionType
+from credits_core.roles import Role
 
 _ID = String(128)
 _KEY = BigInteger().with_variant(Integer, "sqlite")
@@ -61,7 +62,7 @@ def start_of_day(day: date) -> int:
     return (day - _EPOCH.date()).days * MICROSECONDS_PER_DAY
 
 
-def _one_of(column: str, values: type[EntryType] | type[TransactionType]) -> str:
+def _one_of(column: str, values: type[EntryType] | type[TransactionType] | type[Role]) -> str:
     # Not IN (...): SQLite builds a temporary index for each IN list, per statement, a fifth of a charge's time in all.
     return " OR ".join(f"{column} = '{value.value}'" for value in values)
 
@@ -233,3 +234,44 @@ class RollupWatermark(Base):
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     entry_id: Mapped[int] = mapped_column(BigInteger)
+
+
+class ApiKey(Base):
+    """Who may call the API, by the hash of a key that is shown once and kept nowhere. Revoked ones stay as history.
+
+    A key's number is part of the idempotency keys of its callers, so a row is never deleted.
+    """
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint(_one_of("role", Role), name="role_known"),
+        CheckConstraint("(role = 'user') = (user_id IS NOT NULL)", name="user_only_for_users"),
+        Index(
+            "uq_api_keys_name_in_force",
+            "name",
+            unique=True,
+            sqlite_where=text("revoked_at_us IS NULL"),
+            postgresql_where=text("revoked_at_us IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(_KEY, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    role: Mapped[str] = mapped_column(String(16))
+    user_id: Mapped[str | None] = mapped_column(_ID, ForeignKey("user_credits.user_id"))
+    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    beginning: Mapped[str] = mapped_column(String(16))
+    created_at_us: Mapped[int] = mapped_column(BigInteger)
+    expires_at_us: Mapped[int | None] = mapped_column(BigInteger)
+    revoked_at_us: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class AuditRun(Base):
+    """One run of the whole audit and what it found."""
+
+    __tablename__ = "audit_runs"
+
+    id: Mapped[int] = mapped_column(_KEY, primary_key=True)
+    invariants: Mapped[int] = mapped_column(Integer)
+    broken_invariants: Mapped[int] = mapped_column(Integer)
+    finished_at_us: Mapped[int] = mapped_column(BigInteger)

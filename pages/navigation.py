@@ -64,6 +64,15 @@ page = st.navigation(
                 help="Purchases, grants and adjustments.",
             ),
         ],
+        "Build": [
+            st.Page(
+                "api_console.py",
+                title="API",
+                icon=":material/api:",
+                url_path="api-console",
+                help="Keys for the HTTP API, examples to copy, and its last calls.",
+            ),
+        ],
     }
 )
 

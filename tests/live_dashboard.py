@@ -48,13 +48,13 @@ class LiveDashboard:
 
 
 @contextmanager
-def live_dashboard(folder: Path) -> Iterator[LiveDashboard]:
-    """The dashboard on an empty database, started as the README says."""
+def live_dashboard(folder: Path, **settings: str) -> Iterator[LiveDashboard]:
+    """The dashboard on an empty database, started as the README says, with these settings in its environment."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     live = LiveDashboard(f"http://127.0.0.1:{port}", folder / "credits.db", folder / "server.log")
-    environment = {"CREDITS_DATABASE_URL": f"sqlite:///{live.database}", "CREDITS_DEMO": "0"}
+    environment = {"CREDITS_DATABASE_URL": f"sqlite:///{live.database}", "CREDITS_DEMO": "0", **settings}
     with live.log_file.open("w") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],

@@ -105,6 +105,8 @@ def test_the_audit_reads_one_snapshot_while_charges_go_on(engine: Engine, book: 
 # --- damaged (each invariant's own damage is in test_audit_damage) --------------------------------------------------
 
 # Who did something, under which key, and when a user joined is recorded in one place: nothing can contradict it.
+# Who may call the API, and when the audit ran, are no part of what it proves.
+LEDGER_TABLES = [table for table in Base.metadata.sorted_tables if table.name not in {"api_keys", "audit_runs"}]
 RECORDED_ONCE = {
     ("journal_entries", "actor"),
     ("journal_entries", "idempotency_key"),
@@ -149,7 +151,7 @@ def _goes_unseen(ledger: Ledger, connection: Connection, damage: Executable) -> 
         savepoint.rollback()
 
 
-@pytest.mark.parametrize("table", Base.metadata.sorted_tables, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", LEDGER_TABLES, ids=lambda table: table.name)
 def test_no_value_of_the_ledger_can_be_changed_unseen(ledger: Ledger, table: Table) -> None:
     with ledger.unguarded() as connection:
         unseen = {
@@ -162,7 +164,7 @@ def test_no_value_of_the_ledger_can_be_changed_unseen(ledger: Ledger, table: Tab
     assert unseen == {(name, column) for name, column in RECORDED_ONCE if name == table.name}
 
 
-@pytest.mark.parametrize("table", Base.metadata.sorted_tables, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", LEDGER_TABLES, ids=lambda table: table.name)
 def test_no_row_of_the_ledger_can_be_deleted_unseen(ledger: Ledger, table: Table) -> None:
     with ledger.unguarded() as connection:
         tried = _rows(ledger, connection, table)
@@ -278,7 +280,7 @@ def test_a_constraint_that_is_gone_is_missed(
     postgres_engine: Engine, book: PriceBook, table: str, constraint: str
 ) -> None:
     assert _guards_missed(postgres_engine, book, f"ALTER TABLE {table} DROP CONSTRAINT {constraint}") == [
-        f"WRONG every constraint is in place and holds: 33 checked, 1 wrong: {constraint} is missing"
+        f"WRONG every constraint is in place and holds: 40 checked, 1 wrong: {constraint} is missing"
     ]
 
 
@@ -301,7 +303,7 @@ def test_a_row_that_got_past_its_check_is_found(sqlite_engine: Engine, book: Pri
         "INSERT INTO rollup_watermark VALUES (2, 0)",
         "PRAGMA ignore_check_constraints = OFF",
     )
-    assert wrong.startswith("WRONG every constraint is in place and holds: 33 checked, 1 wrong: ")
+    assert wrong.startswith("WRONG every constraint is in place and holds: 40 checked, 1 wrong: ")
     assert "rollup_watermark" in wrong
 
 

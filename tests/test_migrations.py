@@ -18,6 +18,8 @@ from tests.plain_sql import every_row, rows, scalar
 
 TABLES = {
     "alembic_version",
+    "api_keys",
+    "audit_runs",
     "credit_transactions",
     "daily_totals",
     "journal_entries",
@@ -27,6 +29,8 @@ TABLES = {
     "user_credits",
 }
 CHECKS = {
+    "ck_api_keys_role_known",
+    "ck_api_keys_user_only_for_users",
     "ck_credit_transactions_amount_in_bounds",
     "ck_credit_transactions_balance_not_negative",
     "ck_credit_transactions_balance_only_for_users",
@@ -43,8 +47,9 @@ CHECKS = {
     "ck_unlocked_flows_share_within_fee",
     "ck_user_credits_balance_in_bounds",
 }
-UNIQUE_KEYS = {"uq_journal_entries_idempotency_key", "uq_journal_entries_refunds_entry_id"}
+UNIQUE_KEYS = {"uq_api_keys_key_hash", "uq_journal_entries_idempotency_key", "uq_journal_entries_refunds_entry_id"}
 FOREIGN_KEYS = {
+    "fk_api_keys_user_id",
     "fk_credit_transactions_entry_id",
     "fk_journal_entries_refunds_entry_id",
     "fk_prompt_runs_entry_id",
@@ -53,7 +58,7 @@ FOREIGN_KEYS = {
     "fk_unlocked_flows_refunded_by_entry_id",
     "fk_unlocked_flows_user_id",
 }
-INDEXES = {"ix_credit_transactions_account_id", "uq_unlocked_flows_in_force"}
+INDEXES = {"ix_credit_transactions_account_id", "uq_api_keys_name_in_force", "uq_unlocked_flows_in_force"}
 TRIGGERS = {
     "sqlite": {
         "credit_transactions_no_delete",
@@ -216,7 +221,7 @@ def test_a_database_that_was_never_migrated_is_refused_with_what_to_do(empty_eng
     with pytest.raises(DatabaseNotReady) as caught:
         database.require_migrated(empty_engine)
     assert str(caught.value) == (
-        "The database is at migration none, this version needs 0001. Run: python -m credits_core migrate"
+        "The database is at migration none, this version needs 0002. Run: python -m credits_core migrate"
     )
 
 

@@ -27,6 +27,7 @@ ACCOUNT_NAMES = {
 
 _LINK = re.compile(r"\w@\w|://|www\.", re.IGNORECASE)
 _UNIT_OF_FIELD = re.compile("_(id|credits|usd)$")
+_JOINED = re.compile("(?<=[a-z])_(?=[a-z])")
 _LONGEST_IN_A_QUARTER = 12
 _Row = dict[str, str | int | None]
 _Formats = dict[Any, str | Callable[[Any], str] | None]
@@ -123,7 +124,7 @@ def refusal_text(error: CreditsError) -> str:
     """
     if isinstance(error, InvalidRequest):
         field = _UNIT_OF_FIELD.sub("", error.field).replace("_", " ").capitalize()
-        return plain(f"{field} {error.problem.replace('_', ' ')}.")
+        return plain(f"{field} {_JOINED.sub(' ', error.problem)}.")
     if isinstance(error, InsufficientCredits):
         return (
             f"{plain(error.user_id)} has {both(error.balance_credits)} and this takes {both(error.required_credits)}."

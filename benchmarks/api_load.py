@@ -1,0 +1,166 @@
+"""The API under load, beside the dashboard: `python -m benchmarks.api_load [--seconds 60] [--connections 50]`.
+
+Starts the server that a newcomer starts, dashboard and API on one port, over a scratch SQLite database; charges runs
+with `wrk` over that many connections, each request with its own idempotency key, while a browser opens the dashboard's
+overview again and again; and charges with `services.charge_prompt` in this process before and after, over the same kind
+of database. Fails when an answer is not 201, when a charge that was answered is not in the ledger, when the audit finds
+something, or when the dashboard does not open. The last line printed is `ratio 0.NN`: charges per second over HTTP
+against direct ones.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Engine, func, select
+
+from credits_core import audit, database, services
+from credits_core.postings import CreditSource
+from credits_core.pricing import ChargeRequest
+from credits_core.roles import Role
+from credits_core.settings import load_price_book
+from credits_core.tables import PromptRun
+from tests import live_api, live_dashboard
+
+_USERS = 50
+_PLENTY_CREDITS = 10**12
+_NOW = datetime(2026, 1, 1, tzinfo=UTC)
+_DIRECT_CHARGES = 2_000
+_SCRIPT = """
+local threads = {{}}
+function setup(thread) thread:set("id", #threads); table.insert(threads, thread) end
+function init() sent, other = 0, 0 end
+function request()
+  sent = sent + 1
+  local body = string.format('{{"user_id":"user-%d","prompt_id":"load","model_id":"openai/gpt-4o",'
+    .. '"input_tokens":1020,"output_tokens":129,"creator_id":"creator","creator_fee_credits":1001}}', sent % {users})
+  return wrk.format("POST", "/api/credits/charge-prompt", {{
+    ["Authorization"] = "Bearer {key}", ["Content-Type"] = "application/json",
+    ["Idempotency-Key"] = string.format("load-%d-%d", id, sent)}}, body)
+end
+function response(status) if status ~= 201 then other = other + 1 end end
+function done(summary, latency, requests)
+  local others = 0
+  for _, thread in ipairs(threads) do others = others + thread:get("other") end
+  local failed = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout
+  io.write(string.format('RESULT {{"answers":%d,"other":%d,"failed":%d,"seconds":%f,"p50_ms":%f,"p99_ms":%f}}\\n',
+    summary.requests, others, failed, summary.duration / 1e6, latency:percentile(50) / 1e3,
+    latency:percentile(99) / 1e3))
+end
+"""
+
+
+def _fund(engine: Engine) -> None:
+    for number in range(_USERS):
+        database.write(
+            engine,
+            lambda connection, number=number: services.add_credits(  # type: ignore[misc]
+                connection,
+                f"user-{number}",
+                _PLENTY_CREDITS,
+                source=CreditSource.PURCHASE,
+                key=f"fund-{number}",
+                now=_NOW,
+                actor="bench",
+            ),
+        )
+
+
+def _direct_rate(engine: Engine, prefix: str) -> float:
+    book = load_price_book()
+    start = time.perf_counter()
+    for number in range(_DIRECT_CHARGES):
+        request = ChargeRequest(f"user-{number % _USERS}", "load", "openai/gpt-4o", "creator", 1_001, 1_020, 129)
+        database.write(
+            engine,
+            lambda connection, request=request, number=number: services.charge_prompt(  # type: ignore[misc]
+                connection, request, book=book, key=f"{prefix}-{number}", now=_NOW, actor="bench"
+            ),
+        )
+    return _DIRECT_CHARGES / (time.perf_counter() - start)
+
+
+def _migrated(path: Path) -> Engine:
+    engine = database.create_engine_for(f"sqlite:///{path}")
+    database.migrate(engine)
+    _fund(engine)
+    return engine
+
+
+def _open_pages(address: str, stop: threading.Event, seconds_to_open: list[float]) -> None:
+    with live_dashboard.chromium() as browser:
+        while not stop.is_set():
+            page = browser.new_page()
+            start = time.perf_counter()
+            page.goto(address)
+            page.get_by_text("Where users' credits went", exact=True).wait_for(timeout=60_000)
+            seconds_to_open.append(time.perf_counter() - start)
+            page.close()
+            stop.wait(2)
+
+
+def _load(address: str, key: str, folder: Path, *, seconds: int, connections: int) -> dict[str, float]:
+    script = folder / "charge.lua"
+    script.write_text(_SCRIPT.format(key=key, users=_USERS), encoding="utf-8")
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        sys.exit("wrk is missing: install Debian's package wrk")
+    ran = subprocess.run(
+        [wrk, "-t2", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "--latency", "-s", str(script), address],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (line,) = [line for line in ran.stdout.splitlines() if line.startswith("RESULT ")]
+    result: dict[str, float] = json.loads(line.removeprefix("RESULT "))
+    return result
+
+
+def main() -> None:
+    """Load the API, look at what became of it, and compare."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--connections", type=int, default=50)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
+        folder = Path(name)
+        direct_engine = _migrated(folder / "direct.db")
+        before = _direct_rate(direct_engine, "before")
+        with live_dashboard.live_dashboard(folder, CREDITS_RATE_LIMIT="100000000/minute") as live:
+            engine = _migrated(live.database)
+            key = live_api.make_key(engine, Role.SERVICE)
+            stop, seconds_to_open = threading.Event(), list[float]()
+            browser = threading.Thread(target=_open_pages, args=(live.address, stop, seconds_to_open))
+            browser.start()
+            result = _load(live.address, key, folder, seconds=arguments.seconds, connections=arguments.connections)
+            stop.set()
+            browser.join()
+            complaints = live.complaints
+        direct = statistics.mean([before, _direct_rate(direct_engine, "after")])
+        with database.read(engine) as connection:
+            charged = connection.execute(select(func.count()).select_from(PromptRun)).scalar_one()
+        wrong = [str(finding) for finding in audit.run(engine, load_price_book().plans) if not finding.ok]
+    rate = result["answers"] / result["seconds"]
+    print(f"{arguments.connections} connections for {result['seconds']:.0f} s: {result['answers']:,.0f} answers,")
+    print(f"  {rate:,.0f} charges/s, p50 {result['p50_ms']:.0f} ms, p99 {result['p99_ms']:.0f} ms")
+    print(f"  {result['other']:.0f} answers that are not 201, {result['failed']:.0f} failed connections")
+    print(f"  {charged:,} runs in the ledger; audit {wrong or 'clean'}")
+    print(f"dashboard opened {len(seconds_to_open)} times, in {statistics.median(seconds_to_open):.1f} s (median)")
+    print(f"direct: {direct:,.0f} charges/s")
+    # A charge that was under way when wrk stopped listening is in the ledger and was not counted.
+    lost = result["answers"] - result["other"] - charged
+    if result["other"] or result["failed"] or lost > 0 or wrong or complaints or not seconds_to_open:
+        sys.exit(f"failed: {lost:.0f} charges lost; {complaints[:3]}")
+    print(f"ratio {rate / direct:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Puts the API together: routes, the one handler of refusals, documentation, and the gate around them."""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from credits_core import settings
+from credits_core.api import problems
+from credits_core.api.exchange import exchange_of
+from credits_core.api.gate import Gate
+from credits_core.api.resources import Resources
+from credits_core.api.routes import router, status_router
+from credits_core.errors import CreditsError
+
+_log = logging.getLogger("promptflow.api")
+_DESCRIPTION = """Prices prompt runs, charges and refunds them, and says what users hold.
+
+Amounts are whole credits (1 credit = $0.000001); dollars are text with six decimals. Every request that moves credits
+carries an `Idempotency-Key`: sent again, the same request is answered from the ledger and done once. Refusals are
+`application/problem+json` with a stable `code`."""
+
+
+def create_api(resources: Resources) -> ASGIApp:
+    """The API as an app to be mounted at /api, with the gate around it."""
+    gated: ASGIApp = Gate(_app_of_routes(resources), resources)
+    if origins := settings.cors_origins():
+        # Outside the gate, because a browser asks for permission without a key.
+        return CORSMiddleware(
+            gated,
+            allow_origins=origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+            expose_headers=["Idempotent-Replayed", "Retry-After", "X-Request-Id"],
+        )
+    return gated
+
+
+def _app_of_routes(resources: Resources) -> FastAPI:
+    api = FastAPIOffline(
+        title="PromptFlow credits",
+        version="1",
+        description=_DESCRIPTION,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url="/docs/oauth2-redirect",
+        servers=[{"url": "/api"}],
+    )
+    api.state.resources = resources
+    api.include_router(router)
+    api.include_router(status_router)
+    for kind in (CreditsError, RequestValidationError, HTTPException, OperationalError, Exception):
+        api.add_exception_handler(kind, _refused)
+    api.openapi = lambda: _document(api)  # type: ignore[method-assign]
+    return api
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    exchange, headers = exchange_of(request), None
+    if isinstance(error, CreditsError):
+        refusal = error
+    elif isinstance(error, RequestValidationError):
+        refusal = problems.of_validation(error)
+    elif isinstance(error, HTTPException):
+        refusal, headers = problems.of_http(error), error.headers
+    elif isinstance(error, OperationalError):
+        refusal = problems.Unavailable()
+        _log.error("the database does not answer", extra={"request_id": exchange.request_id}, exc_info=error)
+    else:
+        refusal = problems.Unexpected()
+        _log.error("the call failed", extra={"request_id": exchange.request_id}, exc_info=error)
+    exchange.code = refusal.code
+    return problems.response(refusal, exchange.request_id, headers=headers)
+
+
+def _document(api: FastAPI) -> dict[str, Any]:
+    if api.openapi_schema is None:
+        document = get_openapi(
+            title=api.title, version=api.version, description=api.description, routes=api.routes, servers=api.servers
+        )
+        problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        document["components"]["schemas"] |= problem.pop("$defs") | {"Problem": problem}
+        api.openapi_schema = document
+    return api.openapi_schema

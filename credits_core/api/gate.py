@@ -1,0 +1,148 @@
+"""Every call comes in and goes out here: number, limits, who calls, security headers, metrics, log and list of calls.
+
+It stands around the routes, so that a caller without a key learns nothing of them, not even by a malformed body.
+"""
+
+import logging
+import time
+import uuid
+from datetime import UTC, datetime
+
+from sqlalchemy.exc import OperationalError
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from credits_core import api_keys, call_log
+from credits_core.api import problems
+from credits_core.api.exchange import SCOPE_NAME, Exchange
+from credits_core.api.resources import Resources
+from credits_core.call_log import Call
+from credits_core.errors import BodyTooLarge, CreditsError, Unauthorized
+
+_OPEN_PATHS = frozenset({"/health", "/ready", "/docs", "/openapi.json"})
+_OPEN_FOLDER = "/static-offline-docs/"
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+# The documentation is a page with scripts, all of them served from here.
+_DOCS_POLICY = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+    " connect-src 'self'; frame-ancestors 'none'"
+)
+_log = logging.getLogger("promptflow.api")
+
+
+class Gate:
+    """ASGI middleware around the API's routes."""
+
+    def __init__(self, app: ASGIApp, resources: Resources) -> None:
+        """Stand around an app."""
+        self._app = app
+        self._resources = resources
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let one call in, and its answer out."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, at = time.perf_counter(), datetime.now(UTC)
+        exchange = Exchange(uuid.uuid4().hex)
+        scope[SCOPE_NAME] = exchange
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = exchange.request_id
+                for name, text in _HEADERS.items():
+                    headers.setdefault(name, text)
+                if path == "/docs":
+                    headers["Content-Security-Policy"] = _DOCS_POLICY
+            await send(message)
+
+        try:
+            await self._let_in(scope, path, exchange)
+            await self._app(scope, await _read_body(receive), send_with_headers)
+        except (CreditsError, OperationalError) as error:  # while letting it in: what a route raises is answered there
+            refusal = error if isinstance(error, CreditsError) else problems.Unavailable()
+            exchange.code = refusal.code
+            await problems.response(refusal, exchange.request_id)(scope, receive, send_with_headers)
+        finally:
+            self._account_for(scope, path, exchange, at=at, status=status, seconds=time.perf_counter() - started)
+
+    async def _let_in(self, scope: Scope, path: str, exchange: Exchange) -> None:
+        if path in _OPEN_PATHS or path.startswith(_OPEN_FOLDER):
+            return
+        limiter = self._resources.limiter
+        await limiter.count("address", scope["client"][0] if scope.get("client") else "unknown")
+        scheme, _, key = Headers(scope=scope).get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key:
+            raise Unauthorized("There is no key")
+        now = datetime.now(UTC)
+        exchange.caller = await self._resources.read(
+            lambda connection: api_keys.authenticate(connection, key.strip(), now=now)
+        )
+        await limiter.count("key", str(exchange.caller.id))
+
+    def _account_for(
+        self, scope: Scope, path: str, exchange: Exchange, *, at: datetime, status: int, seconds: float
+    ) -> None:
+        route = getattr(scope.get("route"), "path", "none")
+        key_name = "" if exchange.caller is None else exchange.caller.name
+        metrics = self._resources.metrics
+        metrics.answered(scope["method"], route, status=status, seconds=seconds, code=exchange.code)
+        if path not in _OPEN_PATHS and not path.startswith(_OPEN_FOLDER):
+            call_log.note(
+                Call(at, scope["method"], path, status, exchange.code, key_name, seconds * 1000, exchange.request_id)
+            )
+        receipt = exchange.receipt
+        if receipt is None:
+            return
+        if not receipt.replayed:
+            metrics.written(receipt)
+        _log.info(
+            "replayed" if receipt.replayed else "written",
+            extra={
+                "request_id": exchange.request_id,
+                "entry_id": receipt.entry_id,
+                "entry_type": receipt.type.value,
+                "actor": receipt.actor,
+                "key_name": key_name,
+                "amount_credits": receipt.transactions[0].amount_credits,
+                "latency_ms": round(seconds * 1000, 3),
+            },
+        )
+
+
+async def _read_body(receive: Receive) -> Receive:
+    """A `receive` that gives the whole body at once, read here so that nobody reads one without a bound.
+
+    Raises:
+        BodyTooLarge: it has more than 64 KiB.
+    """
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return _after(message, receive)
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > problems.MAX_BODY_BYTES:
+            raise BodyTooLarge(problems.MAX_BODY_BYTES)
+    return _after({"type": "http.request", "body": body, "more_body": False}, receive)
+
+
+def _after(first: Message, receive: Receive) -> Receive:
+    waiting = [first]
+
+    async def receive_next() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return receive_next

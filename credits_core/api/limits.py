@@ -1,0 +1,53 @@
+"""How many requests a key and an address may make, counted in memory or in Redis by the `limits` library."""
+
+import logging
+import time
+
+from limits import RateLimitItem, parse
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from limits.errors import ConfigurationError, StorageError
+from limits.storage import storage_from_string
+
+from credits_core.errors import InvalidRequest, RateLimited
+
+_log = logging.getLogger("promptflow.api")
+
+
+class Limiter:
+    """The limit of the settings, for any number of callers. Counts over a sliding window."""
+
+    def __init__(self, limit: str, storage_url: str) -> None:
+        """Make a limiter of a limit such as `600/minute` that counts at `memory://` or `redis://…`.
+
+        Raises:
+            InvalidRequest: one of the two cannot be understood.
+        """
+        try:
+            self._limit: RateLimitItem = parse(limit)
+        except ValueError:
+            raise InvalidRequest("CREDITS_RATE_LIMIT", f"must be such as 600/minute, not {limit!r}") from None
+        options = {} if storage_url.startswith("memory:") else {"implementation": "redispy"}
+        try:
+            storage = storage_from_string(f"async+{storage_url}", wrap_exceptions=True, **options)
+        except ConfigurationError:
+            raise InvalidRequest(
+                "CREDITS_RATE_LIMIT_STORAGE",
+                f"must be memory:// or such as redis://localhost:6379, not {storage_url!r}",
+            ) from None
+        self._strategy = SlidingWindowCounterRateLimiter(storage)
+
+    async def count(self, kind: str, caller: str) -> None:
+        """Count one request of a caller.
+
+        Raises:
+            RateLimited: it is one too many; with the seconds to wait.
+        """
+        try:
+            if await self._strategy.hit(self._limit, kind, caller):
+                return
+            stats = await self._strategy.get_window_stats(self._limit, kind, caller)
+        except StorageError:
+            # Whoever pays must not wait for the counter: the limit is there against abuse, the ledger for the money.
+            _log.warning("the rate limits cannot be counted", exc_info=True)
+            return
+        raise RateLimited(f"{self._limit}", max(1, int(stats.reset_time - time.time()) + 1))

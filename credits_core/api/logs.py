@@ -1,0 +1,24 @@
+"""The API's log: one JSON object per line on stderr, one line per write. Keys are never in it."""
+
+import logging
+import sys
+
+from pythonjsonlogger.json import JsonFormatter
+
+
+def configure() -> None:
+    """Let the API's log go to stderr as JSON; done once, whoever asks."""
+    log = logging.getLogger("promptflow.api")
+    if log.handlers:
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        JsonFormatter(
+            "%(levelname)s %(name)s %(message)s",
+            rename_fields={"levelname": "level", "name": "logger"},
+            timestamp="time",
+        )
+    )
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False

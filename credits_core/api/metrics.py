@@ -1,0 +1,75 @@
+"""What Prometheus reads at /metrics.
+
+Requests, refusals, entries and moved credits are counted by this process since it started, over HTTP alone; what is in
+circulation, the platform's revenue and the last audit are read from the database when they are asked for.
+"""
+
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from sqlalchemy import Connection
+
+from credits_core import audit_log, reports
+from credits_core.ledger import Receipt
+
+_LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Metrics:
+    """The metrics of one API, in a registry of their own."""
+
+    def __init__(self) -> None:
+        """Start with every count at zero."""
+        self._registry = registry = CollectorRegistry()
+        self._requests = Counter(
+            "promptflow_requests", "Answered requests.", ["method", "route", "status"], registry=registry
+        )
+        self._latency = Histogram(
+            "promptflow_request_duration_seconds",
+            "From the request's arrival to the end of its answer.",
+            ["route"],
+            buckets=_LATENCY_SECONDS,
+            registry=registry,
+        )
+        self._refusals = Counter("promptflow_refusals", "Refused requests by code.", ["code"], registry=registry)
+        self._entries = Counter("promptflow_entries", "Journal entries written.", ["type"], registry=registry)
+        self._moved = Counter(
+            "promptflow_moved_credits",
+            "Credits received by accounts, by type of transaction.",
+            ["type"],
+            registry=registry,
+        )
+        self._circulation = Gauge(
+            "promptflow_circulating_credits", "Credits that all users together hold.", registry=registry
+        )
+        self._revenue = Gauge(
+            "promptflow_platform_revenue_credits", "The platform's revenue so far, net of refunds.", registry=registry
+        )
+        self._audit_ok = Gauge(
+            "promptflow_last_audit_ok", "1 when every invariant held in the last audit, else 0.", registry=registry
+        )
+        self._audit_age = Gauge("promptflow_last_audit_age_seconds", "Since the last audit ended.", registry=registry)
+
+    def answered(self, method: str, route: str, *, status: int, seconds: float, code: str) -> None:
+        """Count an answered request."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._latency.labels(route).observe(seconds)
+        if code:
+            self._refusals.labels(code).inc()
+
+    def written(self, receipt: Receipt) -> None:
+        """Count an entry that was written now."""
+        self._entries.labels(receipt.type.value).inc()
+        for transaction in receipt.transactions:
+            if transaction.amount_credits > 0:
+                self._moved.labels(transaction.type.value).inc(transaction.amount_credits)
+
+    def render(self, connection: Connection, now: datetime) -> bytes:
+        """The metrics in Prometheus' text format. Without an audit so far its two are NaN."""
+        totals = reports.overview(connection, reports.DayRange())
+        self._circulation.set(totals.circulation_credits)
+        self._revenue.set(totals.platform_credits)
+        last = audit_log.last_run(connection)
+        self._audit_ok.set(float("nan") if last is None else last.ok)
+        self._audit_age.set(float("nan") if last is None else (now - last.finished_at).total_seconds())
+        return generate_latest(self._registry)

@@ -1,0 +1,221 @@
+"""How a refusal looks over HTTP, and in the documentation: RFC 9457 problems with a stable code and the numbers.
+
+The one place that renders them. Nothing that a caller sent is repeated but what the refusal itself names.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from credits_core.errors import (
+    AlreadyRefunded,
+    BalanceTooLarge,
+    BodyTooLarge,
+    CirculationTooLarge,
+    CreditsError,
+    DatabaseNotReady,
+    Forbidden,
+    IdempotencyKeyRequired,
+    IdempotencyKeyReused,
+    InsufficientCredits,
+    InvalidRequest,
+    NotRefundable,
+    PriceChanged,
+    RateLimited,
+    Unauthorized,
+    UnknownEntry,
+    UnknownModel,
+    UnknownUser,
+)
+
+MEDIA_TYPE = "application/problem+json"
+MAX_BODY_BYTES = 64 * 1024
+_EXAMPLE_REQUEST_ID = "0d9c7a5e4f2b4c1d9a37b1f0c2e8d6a4"
+_NO_OBJECT = "must be a JSON object, sent with Content-Type: application/json"
+_BODY_PROBLEMS = {
+    "json_invalid": "is not valid JSON",
+    "missing": _NO_OBJECT,
+    "model_attributes_type": _NO_OBJECT,
+    "model_type": _NO_OBJECT,
+}
+_MISSING_KEY = ("header", "Idempotency-Key")
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """A refusal. Beside these fields it has the numbers involved, such as `balance_credits` and `required_credits`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[FieldProblem] = []
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Unavailable(CreditsError):
+    """The database does not answer."""
+
+    code = "database_unavailable"
+    http_status = 503
+
+    def __init__(self) -> None:
+        super().__init__("The database does not answer. Try again in a moment; nothing was charged.")
+
+
+class InvalidFields(CreditsError):
+    """Fields of the request cannot be accepted; one message for each."""
+
+    code = "invalid_request"
+    http_status = 422
+
+    def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
+        self.errors = [{"field": field, "message": message} for field, message in errors]
+        super().__init__("; ".join(f"{field}: {message}" for field, message in errors))
+
+
+class Unexpected(CreditsError):
+    """Something failed that should not. Says nothing of what."""
+
+    code = "internal_error"
+    http_status = 500
+
+    def __init__(self) -> None:
+        super().__init__("Something failed on our side. If it happens again, tell us the request id.")
+
+
+class NoSuchRoute(CreditsError):
+    """Nothing is served at this path."""
+
+    code = "not_found"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__("Nothing is served at this path. The paths are listed at /api/docs.")
+
+
+class WrongMethod(CreditsError):
+    """The path is served, but not with this method."""
+
+    code = "method_not_allowed"
+    http_status = 405
+
+    def __init__(self) -> None:
+        super().__init__("The path does not take this method. The header Allow names those that it takes.")
+
+
+def response(refusal: CreditsError, request_id: str, *, headers: Mapping[str, str] | None = None) -> Response:
+    """The HTTP answer for a refusal."""
+    all_headers = dict(headers or {})
+    if isinstance(refusal, Unauthorized):
+        all_headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(refusal, RateLimited):
+        all_headers["Retry-After"] = str(refusal.retry_after_seconds)
+    # ASCII, because a field's name can hold what no encoding takes.
+    content = json.dumps(content_of(refusal, request_id), ensure_ascii=True)
+    return Response(content, refusal.http_status, all_headers, MEDIA_TYPE)
+
+
+def content_of(refusal: CreditsError, request_id: str) -> dict[str, Any]:
+    """The problem as JSON: the fields of `Problem` and the refusal's own numbers."""
+    numbers = dict(vars(refusal))
+    if isinstance(refusal, InvalidRequest):
+        numbers = {"errors": [{"field": refusal.field, "message": refusal.problem}]}
+    return {
+        "type": f"urn:promptflow:problem:{refusal.code}",
+        "title": HTTPStatus(refusal.http_status).phrase if refusal.http_status >= 500 else _title(refusal.code),
+        "status": refusal.http_status,
+        "detail": str(refusal),
+        "code": refusal.code,
+        "request_id": request_id,
+        **numbers,
+    }
+
+
+def _title(code: str) -> str:
+    return code.replace("_", " ").capitalize()
+
+
+def of_validation(error: RequestValidationError) -> CreditsError:
+    """The refusal for fields that do not have the documented form: one message per field, the first."""
+    messages: dict[str, str] = {}
+    for problem in error.errors():
+        location = tuple(str(part) for part in problem["loc"])
+        if location == _MISSING_KEY and problem["type"] == "missing":
+            return IdempotencyKeyRequired()
+        field = ".".join(location[1:]) if len(location) > 1 and problem["type"] != "json_invalid" else location[0]
+        message = _BODY_PROBLEMS.get(problem["type"], problem["msg"]) if field == "body" else problem["msg"]
+        messages.setdefault(field[:140], message.removeprefix("Value error, "))
+    return InvalidFields(list(messages.items()))
+
+
+def of_http(error: HTTPException) -> CreditsError:
+    """The refusal for what the web framework itself turned down."""
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return NoSuchRoute()
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return WrongMethod()
+    return InvalidFields([("body", "cannot be read")])
+
+
+_EXAMPLES: Mapping[type[CreditsError], CreditsError] = {
+    type(example): example
+    for example in (
+        IdempotencyKeyRequired(),
+        Unauthorized("The key is unknown"),
+        InsufficientCredits("ada", 120, 300),
+        Forbidden("user", "admin"),
+        UnknownUser("ada"),
+        UnknownModel("gpt-9"),
+        UnknownEntry(4_711),
+        PriceChanged(300, 320),
+        AlreadyRefunded(4_711, 4_720),
+        NotRefundable(4_720),
+        BodyTooLarge(MAX_BODY_BYTES),
+        InvalidFields([("amount_credits", "Input should be a valid integer")]),
+        IdempotencyKeyReused("order-4711", 4_711),
+        BalanceTooLarge("ada", 2**53 - 1, 2**53 - 1),
+        CirculationTooLarge(2**53 - 1, 2**62),
+        RateLimited("600 per 1 minute", 12),
+        Unexpected(),
+        DatabaseNotReady("0001", "0002"),
+        Unavailable(),
+    )
+}
+
+
+def documented(*refusals: type[CreditsError]) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of these refusals: their status, the form of the answer and an example of each."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for refusal in refusals:
+        example = _EXAMPLES[refusal]
+        answer = by_status.setdefault(
+            refusal.http_status,
+            {"description": "", "content": {MEDIA_TYPE: {"schema": _PROBLEM_SCHEMA, "examples": {}}}},
+        )
+        answer["description"] = ", ".join(filter(None, [answer["description"], f"`{refusal.code}`"]))
+        answer["content"][MEDIA_TYPE]["examples"][refusal.code] = {
+            "value": content_of(example, _EXAMPLE_REQUEST_ID),
+            "summary": _title(refusal.code),
+        }
+        if refusal is RateLimited:
+            answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
+    return by_status
+
+
+_PROBLEM_SCHEMA = {"$ref": "#/components/schemas/Problem"}

@@ -1,0 +1,69 @@
+"""What the API's routes share: the database, the price book, the counters, and threads of its own for blocking work."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from credits_core import database, seed, settings
+from credits_core.api.limits import Limiter
+from credits_core.api.metrics import Metrics
+from credits_core.pricing import PriceBook
+
+Result = TypeVar("Result")
+# Not the event loop's own threads: those also serve the dashboard's files, which must not queue behind charges.
+_THREADS = 4
+
+
+class Resources:
+    """Opened on first use: importing the API touches no file and no database."""
+
+    def __init__(self, database_url: str | None = None) -> None:
+        """Take the configured database, or the one at this URL. Nothing is opened yet."""
+        self._database_url = database_url
+        self._engine: Engine | None = None
+        self._lock = Lock()
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="credits-api")
+        self.book: PriceBook = settings.load_price_book()
+        self.limiter = Limiter(settings.rate_limit(), settings.rate_limit_storage())
+        self.metrics = Metrics()
+
+    async def write(self, action: Callable[[Connection], Result]) -> Result:
+        """What the action returns, after its unit of work is committed; off the event loop."""
+        return await self._in_thread(lambda: database.write(self._opened(), action))
+
+    async def read(self, action: Callable[[Connection], Result]) -> Result:
+        """What the action returns, from one snapshot; off the event loop."""
+        return await self._in_thread(lambda: self._read(action))
+
+    async def require_ready(self) -> None:
+        """Nothing, when the database answers and is at the newest migration.
+
+        Raises:
+            DatabaseNotReady: it is not at the newest migration.
+        """
+        await self._in_thread(lambda: database.require_migrated(self._opened()))
+
+    def close(self) -> None:
+        """Close every connection and end the threads."""
+        self._threads.shutdown()
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def _read(self, action: Callable[[Connection], Result]) -> Result:
+        with database.read(self._opened()) as connection:
+            return action(connection)
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def _opened(self) -> Engine:
+        with self._lock:
+            if self._engine is None:
+                engine = database.create_engine_for(self._database_url or settings.database_url())
+                seed.prepare(engine, self.book, demo=settings.demo_enabled())
+                self._engine = engine
+            return self._engine

@@ -1,0 +1,48 @@
+"""The two routes at the root: the API under /api and Prometheus' metrics at /metrics."""
+
+import ipaddress
+import secrets
+from datetime import UTC, datetime
+from functools import partial
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from credits_core import settings
+from credits_core.api import logs
+from credits_core.api.application import create_api
+from credits_core.api.resources import Resources
+
+
+def routes(resources: Resources | None = None) -> list[BaseRoute]:
+    """The routes over the configured database, or over what is passed."""
+    logs.configure()
+    shared = resources or Resources()
+    return [Mount("/api", create_api(shared)), Route("/metrics", partial(_metrics, shared))]
+
+
+async def _metrics(shared: Resources, request: Request) -> Response:
+    if not (_is_local(request) or _has_metrics_key(request)):
+        return PlainTextResponse(
+            "Send the metrics key as: Authorization: Bearer …", 401, {"WWW-Authenticate": "Bearer"}
+        )
+    now = datetime.now(UTC)
+    text = await shared.read(lambda connection: shared.metrics.render(connection, now))
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+def _is_local(request: Request) -> bool:
+    # A proxy on this machine calls from loopback for people elsewhere, and says so.
+    if request.client is None or "x-forwarded-for" in request.headers or "forwarded" in request.headers:
+        return False
+    try:
+        return ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+def _has_metrics_key(request: Request) -> bool:
+    key, sent = settings.metrics_key(), request.headers.get("Authorization", "")
+    return bool(key) and secrets.compare_digest(sent.encode(), f"Bearer {key}".encode())

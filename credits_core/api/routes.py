@@ -1,0 +1,362 @@
+"""The routes of the specification. Each takes its fields, calls the service that the dashboard calls, and answers."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response, Security
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
+from sqlalchemy import Connection
+
+from credits_core import queries, services
+from credits_core.api import problems
+from credits_core.api.exchange import exchange_of
+from credits_core.api.problems import documented
+from credits_core.api.resources import Resources
+from credits_core.api.schemas import (
+    AddAnswer,
+    AddBody,
+    AlreadyUnlockedAnswer,
+    BalanceAnswer,
+    ChargeAnswer,
+    ChargeBody,
+    Day,
+    Id,
+    ModelAnswer,
+    ModelsAnswer,
+    PageSize,
+    PriceAnswer,
+    PriceBody,
+    RefundAnswer,
+    RefundBody,
+    StatusAnswer,
+    TransactionAnswer,
+    TransactionsAnswer,
+    UnlockAnswer,
+    UnlockBody,
+    price_fields,
+)
+from credits_core.api_keys import KeyRecord
+from credits_core.errors import (
+    AlreadyRefunded,
+    BalanceTooLarge,
+    BodyTooLarge,
+    CirculationTooLarge,
+    DatabaseNotReady,
+    Forbidden,
+    IdempotencyKeyRequired,
+    IdempotencyKeyReused,
+    InsufficientCredits,
+    InvalidRequest,
+    NotRefundable,
+    PriceChanged,
+    RateLimited,
+    Unauthorized,
+    UnknownEntry,
+    UnknownModel,
+    UnknownUser,
+)
+from credits_core.ledger import Receipt
+from credits_core.money import usd_text
+from credits_core.postings import TransactionType
+from credits_core.pricing import ChargeRequest, quote
+from credits_core.queries import Cursor, TransactionFilter
+from credits_core.roles import Role
+from credits_core.services import UnlockRequest
+
+Result = TypeVar("Result")
+Responses = dict[int | str, dict[str, Any]]
+_ALWAYS = (Unauthorized, RateLimited, problems.Unexpected, DatabaseNotReady, problems.Unavailable)
+_READING = (*_ALWAYS, problems.InvalidFields)
+_WRITING = (*_READING, Forbidden, IdempotencyKeyRequired, IdempotencyKeyReused, BodyTooLarge)
+_REPLAYED = {
+    "Idempotent-Replayed": {
+        "schema": {"type": "string"},
+        "description": "`true`: this was done before, and is not again.",
+    }
+}
+# Said here for the documentation alone: the gate has looked at the key before a route is reached.
+_bearer = HTTPBearer(
+    scheme_name="API key", description="Made by `python -m credits_core api-key create`.", auto_error=False
+)
+
+router = APIRouter(tags=["credits"], dependencies=[Security(_bearer)])
+status_router = APIRouter(tags=["status"])
+
+
+def _resources(request: Request) -> Resources:
+    resources: Resources = request.app.state.resources
+    return resources
+
+
+async def _any_caller(request: Request) -> KeyRecord:
+    caller = exchange_of(request).caller
+    assert caller is not None, "the gate lets nobody in without a key"
+    return caller
+
+
+def _only(*roles: Role) -> Callable[[KeyRecord], Awaitable[KeyRecord]]:
+    async def caller_in_role(caller: Annotated[KeyRecord, Depends(_any_caller)]) -> KeyRecord:
+        if caller.role not in roles:
+            raise Forbidden(caller.role.value, " or ".join(roles))
+        return caller
+
+    return caller_in_role
+
+
+async def _visible_user(
+    caller: Annotated[KeyRecord, Depends(_any_caller)], user_id: Annotated[Id, Query(description="The user.")]
+) -> str:
+    if caller.role is Role.USER and caller.user_id != user_id:
+        raise Forbidden(caller.role.value, "service, admin or the user's own key")
+    return user_id
+
+
+Shared = Annotated[Resources, Depends(_resources)]
+VisibleUser = Annotated[str, Depends(_visible_user)]
+_for_admins = Depends(_only(Role.ADMIN))
+_for_services = Depends(_only(Role.SERVICE, Role.ADMIN))
+IdempotencyKey = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[!-~]+$",
+        description="Chosen by the caller, one for each thing to be done. The same key again repeats nothing.",
+        examples=["order-4711"],
+    ),
+]
+
+
+@router.get("/credits/balance", responses=documented(*_READING, Forbidden, UnknownUser))
+async def balance(user_id: VisibleUser, shared: Shared) -> BalanceAnswer:
+    """A user's balance."""
+    found = await shared.read(lambda connection: queries.user(connection, user_id))
+    return BalanceAnswer(
+        user_id=user_id, balance_credits=found.balance_credits, balance_usd=usd_text(found.balance_credits)
+    )
+
+
+@router.get("/credits/transactions", responses=documented(*_READING, Forbidden, UnknownUser))
+async def transactions(
+    user_id: VisibleUser,
+    shared: Shared,
+    limit: Annotated[PageSize, Query(description="How many at most.")] = 50,
+    cursor: Annotated[
+        str | None, Query(pattern=r"^[0-9]{1,18}-[0-9]{1,4}$", description="`next_cursor` of the page before.")
+    ] = None,
+    type_: Annotated[
+        Sequence[TransactionType] | None, Query(alias="type", description="Only these types; may be repeated.")
+    ] = None,
+    from_: Annotated[Day | None, Query(alias="from", description="First UTC day, inclusive.")] = None,
+    to: Annotated[Day | None, Query(description="Last UTC day, inclusive.")] = None,
+) -> TransactionsAnswer:
+    """A user's transactions, newest first, a page at a time."""
+    if from_ is not None and to is not None and to < from_:
+        raise InvalidRequest("to", "is before from")
+    wanted = TransactionFilter(account_id=user_id, types=tuple(type_ or ()), first_day=from_, last_day=to)
+
+    def read_page(connection: Connection) -> TransactionsAnswer:
+        queries.user(connection, user_id)
+        found = queries.transactions(connection, wanted, before=_before(cursor), limit=limit + 1)
+        page = found[:limit]
+        entry_id, position = page[-1].cursor if page else (0, 0)
+        return TransactionsAnswer(
+            transactions=[TransactionAnswer.of(listed) for listed in page],
+            next_cursor=f"{entry_id}-{position}" if len(found) > limit else None,
+        )
+
+    return await shared.read(read_page)
+
+
+@router.post("/credits/calculate-cost", responses=documented(*_READING, UnknownModel, BodyTooLarge))
+async def calculate_cost(body: PriceBody, shared: Shared) -> PriceAnswer:
+    """What a run would cost now, with every step of the computation. Charges nothing."""
+    priced = quote(
+        shared.book.models[body.model_id],
+        shared.book.plan,
+        creator_fee_credits=body.creator_fee_credits,
+        input_tokens=body.input_tokens,
+        output_tokens=body.output_tokens,
+    )
+    return PriceAnswer(**price_fields(priced))
+
+
+def _written(model: type[Any]) -> Responses:
+    return {200: {"model": model, "description": "Done before by the same request", "headers": _REPLAYED}}
+
+
+@router.post(
+    "/credits/add",
+    status_code=201,
+    dependencies=[_for_admins],
+    responses=_written(AddAnswer) | documented(*_WRITING, BalanceTooLarge, CirculationTooLarge),
+)
+async def add(request: Request, response: Response, body: AddBody, key: IdempotencyKey) -> AddAnswer:
+    """Add credits to a user's balance; the first time, this creates the user."""
+
+    def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Receipt:
+        try:
+            return services.add_credits(
+                connection,
+                body.user_id,
+                body.amount_credits,
+                source=body.source,
+                reason=body.description,
+                key=scoped_key,
+                now=now,
+                actor=actor,
+            )
+        except InvalidRequest as refusal:
+            raise InvalidRequest(
+                "description" if refusal.field == "reason" else refusal.field, refusal.problem
+            ) from None
+
+    receipt = _note(request, response, await _perform(request, key, action))
+    balance_credits = _payer_balance(receipt)
+    return AddAnswer(
+        entry_id=receipt.entry_id,
+        user_id=body.user_id,
+        amount_credits=body.amount_credits,
+        balance_credits=balance_credits,
+        balance_usd=usd_text(balance_credits),
+    )
+
+
+@router.post(
+    "/credits/charge-prompt",
+    status_code=201,
+    dependencies=[_for_services],
+    responses=_written(ChargeAnswer)
+    | documented(*_WRITING, InsufficientCredits, UnknownUser, UnknownModel, PriceChanged, BalanceTooLarge),
+)
+async def charge_prompt(request: Request, response: Response, body: ChargeBody, key: IdempotencyKey) -> ChargeAnswer:
+    """Charge one run of a prompt."""
+    asked = ChargeRequest(**body.model_dump())
+    book = _resources(request).book
+
+    def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Receipt:
+        return services.charge_prompt(connection, asked, book=book, key=scoped_key, now=now, actor=actor)
+
+    receipt = _note(request, response, await _perform(request, key, action))
+    assert receipt.quote is not None, "a charge has a quote"
+    return ChargeAnswer(
+        **price_fields(receipt.quote),
+        prompt_run_id=receipt.entry_id,
+        entry_id=receipt.entry_id,
+        user_balance_credits=_payer_balance(receipt),
+    )
+
+
+_UNLOCKED_BEFORE: Responses = {
+    200: {
+        "model": UnlockAnswer | AlreadyUnlockedAnswer,
+        "description": "Done before by the same request, or the user has the flow already and nothing was charged",
+        "headers": _REPLAYED,
+    }
+}
+
+
+@router.post(
+    "/credits/unlock-flow",
+    status_code=201,
+    dependencies=[_for_services],
+    responses=_UNLOCKED_BEFORE | documented(*_WRITING, InsufficientCredits, UnknownUser, BalanceTooLarge),
+    response_model=UnlockAnswer,
+)
+async def unlock_flow(request: Request, response: Response, body: UnlockBody, key: IdempotencyKey) -> Any:
+    """Unlock a flow for a user by one payment. A user who has the flow already, or made it, is charged nothing."""
+    asked = UnlockRequest(**body.model_dump())
+    book = _resources(request).book
+
+    def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> services.Unlock:
+        return services.unlock_flow(connection, asked, book=book, key=scoped_key, now=now, actor=actor)
+
+    unlock = await _perform(request, key, action)
+    if unlock.receipt is None:
+        return JSONResponse(AlreadyUnlockedAnswer().model_dump())
+    receipt = _note(request, response, unlock.receipt)
+    creator_share_credits = receipt.received_by(body.creator_id)
+    return UnlockAnswer(
+        entry_id=receipt.entry_id,
+        creator_share_credits=creator_share_credits,
+        platform_share_credits=body.unlock_fee_credits - creator_share_credits,
+        user_balance_credits=_payer_balance(receipt),
+    )
+
+
+@router.post(
+    "/credits/refund",
+    status_code=201,
+    dependencies=[_for_admins],
+    responses=_written(RefundAnswer)
+    | documented(*_WRITING, UnknownEntry, AlreadyRefunded, NotRefundable, InsufficientCredits, BalanceTooLarge),
+)
+async def refund(request: Request, response: Response, body: RefundBody, key: IdempotencyKey) -> RefundAnswer:
+    """Reverse an entry's movements by a new entry, once."""
+    book = _resources(request).book
+
+    def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Receipt:
+        return services.refund(
+            connection, body.entry_id, reason=body.reason, book=book, key=scoped_key, now=now, actor=actor
+        )
+
+    receipt = _note(request, response, await _perform(request, key, action))
+    return RefundAnswer(
+        entry_id=receipt.entry_id,
+        refunded_entry_id=body.entry_id,
+        user_balance_credits=_payer_balance(receipt),
+    )
+
+
+@router.get("/models", tags=["models"], responses=documented(*_ALWAYS))
+async def models(shared: Shared) -> ModelsAnswer:
+    """Every model with its price, where the price is from, and when it was read there."""
+    return ModelsAnswer(models=[ModelAnswer.of(model) for model in shared.book.models.values()])
+
+
+@status_router.get("/health", responses=documented(problems.Unexpected))
+async def health() -> StatusAnswer:
+    """Whether the process answers."""
+    return StatusAnswer()
+
+
+@status_router.get("/ready", responses=documented(problems.Unexpected, DatabaseNotReady, problems.Unavailable))
+async def ready(shared: Shared) -> StatusAnswer:
+    """Whether the database answers and has the schema of this version."""
+    await shared.require_ready()
+    return StatusAnswer()
+
+
+async def _perform(request: Request, key: str, action: Callable[[Connection, str, datetime, str], Result]) -> Result:
+    """Carry out a service in a unit of work, with the key made the caller's own."""
+    caller, now = await _any_caller(request), datetime.now(UTC)
+    try:
+        return await _resources(request).write(
+            lambda connection: action(connection, f"api:{caller.id}:{key}", now, caller.actor)
+        )
+    except IdempotencyKeyReused as refusal:
+        raise IdempotencyKeyReused(key, refusal.entry_id) from None
+
+
+def _note(request: Request, response: Response, receipt: Receipt) -> Receipt:
+    exchange_of(request).receipt = receipt
+    if receipt.replayed:
+        response.status_code = 200
+        response.headers["Idempotent-Replayed"] = "true"
+    return receipt
+
+
+def _payer_balance(receipt: Receipt) -> int:
+    balance_credits = receipt.balance_after(receipt.transactions[0].account_id)
+    assert balance_credits is not None, "the first transaction of an entry is a user's"
+    return balance_credits
+
+
+def _before(cursor: str | None) -> Cursor | None:
+    if cursor is None:
+        return None
+    entry_id, _, position = cursor.partition("-")
+    return int(entry_id), int(position)

@@ -1,0 +1,335 @@
+"""The shapes of the API's requests and answers. Credits are whole numbers, dollars text with six decimals.
+
+Numbers are taken as they are written: 1.0, "5" and true are no whole numbers. Unknown fields are refused.
+"""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from credits_core.model_registry import MAX_TOKENS, Model, RunPrice
+from credits_core.money import ID_PATTERN, MAX_CREDITS, usd_text
+from credits_core.postings import CreditSource, TransactionType
+from credits_core.pricing import Quote
+from credits_core.queries import ListedTransaction
+from credits_core.request_checks import MAX_TEXT
+
+MAX_PAGE = 200
+_DIGITS = re.compile(r"[0-9]{1,18}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_YEARS = "^(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])"
+_FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(9998, 12, 31)
+
+
+def _digits(text: object) -> int:
+    # Query parameters are text; Pydantic alone would take "1.0", " 1" and "1_0" as well.
+    if isinstance(text, int) and not isinstance(text, bool):
+        return text
+    if not isinstance(text, str) or not _DIGITS.fullmatch(text):
+        raise ValueError("must be a whole number written in digits")
+    return int(text)
+
+
+def _day(text: object) -> date:
+    # Pydantic alone would take a number for seconds since 1970.
+    problem = "must be a day from 1970-01-01 to 9998-12-31"
+    if not isinstance(text, str) or not _DAY.fullmatch(text):
+        raise ValueError(problem)
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(problem) from None
+    if not _FIRST_DAY <= day <= _LAST_DAY:
+        raise ValueError(problem)
+    return day
+
+
+Id = Annotated[str, Field(strict=True, pattern=rf"^{ID_PATTERN}$", examples=["ada"])]
+Credits = Annotated[int, Field(strict=True, ge=1, le=MAX_CREDITS)]
+Fee = Annotated[int, Field(strict=True, ge=0, le=MAX_CREDITS)]
+Tokens = Annotated[int, Field(strict=True, ge=0, le=MAX_TOKENS)]
+EntryId = Annotated[int, Field(strict=True, ge=1, le=2**63 - 1)]
+Words = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_TEXT, pattern=r"\S")]
+PageSize = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_PAGE)]
+Day = Annotated[
+    date,
+    BeforeValidator(_day),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": _YEARS + "-[0-9]{2}-[0-9]{2}$"}),
+]
+Moment = Annotated[
+    datetime,
+    PlainSerializer(lambda moment: moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AddBody(_Body):
+    """Credits to add to a user, who is created by the first ones."""
+
+    user_id: Id
+    amount_credits: Credits
+    description: Words
+    source: CreditSource = CreditSource.PURCHASE
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"user_id": "ada", "amount_credits": 5_000_000, "description": "Card payment 4711"}]
+        }
+    )
+
+
+class PriceBody(_Body):
+    """A run to be priced."""
+
+    model_id: Id
+    creator_fee_credits: Fee = 0
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"model_id": "openai/gpt-4o", "input_tokens": 1_020, "output_tokens": 129}]}
+    )
+
+
+class ChargeBody(PriceBody):
+    """A run to be charged. A creator and a positive creator fee come together or not at all."""
+
+    user_id: Id
+    prompt_id: Id
+    creator_id: Id | None = None
+    expected_total_credits: Credits | None = None
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "user_id": "ada",
+                    "prompt_id": "summarise",
+                    "model_id": "openai/gpt-4o",
+                    "input_tokens": 1_020,
+                    "output_tokens": 129,
+                    "creator_id": "ben",
+                    "creator_fee_credits": 1_001,
+                }
+            ]
+        }
+    )
+
+
+class UnlockBody(_Body):
+    """A flow to be unlocked for a user."""
+
+    user_id: Id
+    flow_id: Id
+    creator_id: Id
+    unlock_fee_credits: Credits
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"user_id": "ada", "flow_id": "weekly-report", "creator_id": "ben", "unlock_fee_credits": 250_000}
+            ]
+        }
+    )
+
+
+class RefundBody(_Body):
+    """An entry to be refunded."""
+
+    entry_id: EntryId
+    reason: Words
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"entry_id": 1, "reason": "The answer was empty"}]})
+
+
+class BalanceAnswer(BaseModel):
+    """What a user holds."""
+
+    user_id: str
+    balance_credits: int
+    balance_usd: str
+
+
+class TransactionAnswer(BaseModel):
+    """One movement of a user's balance. Positive amounts were received."""
+
+    id: str
+    entry_id: int
+    type: TransactionType
+    amount_credits: int
+    balance_after_credits: int
+    description: str
+    created_at: Moment
+    prompt_run_id: int | None
+    flow_id: str | None
+
+    @classmethod
+    def of(cls, listed: ListedTransaction) -> "TransactionAnswer":
+        """The answer for a transaction of a user's account."""
+        assert listed.balance_after_credits is not None, "a user's transaction has a balance"
+        return cls(
+            id=f"{listed.entry_id}-{listed.position}",
+            entry_id=listed.entry_id,
+            type=listed.type,
+            amount_credits=listed.amount_credits,
+            balance_after_credits=listed.balance_after_credits,
+            description=listed.description,
+            created_at=listed.created_at,
+            prompt_run_id=None if listed.prompt_id is None else listed.entry_id,
+            flow_id=listed.flow_id,
+        )
+
+
+class TransactionsAnswer(BaseModel):
+    """A page of a user's transactions, newest first."""
+
+    transactions: list[TransactionAnswer]
+    next_cursor: str | None
+
+
+class AddAnswer(BaseModel):
+    """What was added, and the balance just after it."""
+
+    entry_id: int
+    user_id: str
+    amount_credits: int
+    balance_credits: int
+    balance_usd: str
+
+
+class StepAnswer(BaseModel):
+    """One line of the price: what it is, how it was computed, and the result in credits."""
+
+    label: str
+    arithmetic: str
+    credits: int
+
+
+class PriceAnswer(BaseModel):
+    """What a run costs and who gets what. The two shares are the parts of the creator fee."""
+
+    inference_cost_credits: int
+    creator_fee_credits: int
+    platform_markup_credits: int
+    total_credits: int
+    total_usd: str
+    creator_share_credits: int
+    platform_share_credits: int
+    plan: str
+    steps: list[StepAnswer]
+
+
+class ChargeAnswer(PriceAnswer):
+    """A charged run: its price and the payer's balance just after it."""
+
+    prompt_run_id: int
+    entry_id: int
+    user_balance_credits: int
+
+
+def price_fields(quote: Quote) -> dict[str, Any]:
+    """The fields of `PriceAnswer` for a quote."""
+    return {
+        "inference_cost_credits": quote.inference_cost_credits,
+        "creator_fee_credits": quote.creator_fee_credits,
+        "platform_markup_credits": quote.platform_markup_credits,
+        "total_credits": quote.total_credits,
+        "total_usd": usd_text(quote.total_credits),
+        "creator_share_credits": quote.creator_share_credits,
+        "platform_share_credits": quote.platform_share_credits,
+        "plan": quote.plan.id,
+        "steps": [
+            StepAnswer(label=step.label, arithmetic=step.arithmetic, credits=step.credits) for step in quote.steps
+        ],
+    }
+
+
+class UnlockAnswer(BaseModel):
+    """A paid unlock and the payer's balance just after it."""
+
+    entry_id: int
+    creator_share_credits: int
+    platform_share_credits: int
+    user_balance_credits: int
+
+
+class AlreadyUnlockedAnswer(BaseModel):
+    """The user has the flow already, and nothing was charged."""
+
+    already_unlocked: Literal[True] = True
+
+
+class RefundAnswer(BaseModel):
+    """A refund, and the balance just after it of the user who had paid or received the credits."""
+
+    entry_id: int
+    refunded_entry_id: int
+    user_balance_credits: int
+
+
+class TokenPriceAnswer(BaseModel):
+    """Dollars as exact decimal text. Applies to runs with more input tokens than `above_input_tokens`."""
+
+    input_usd_per_mtok: str
+    output_usd_per_mtok: str
+    request_usd_per_thousand: str
+    above_input_tokens: int
+
+
+class ModelAnswer(BaseModel):
+    """A model and its price: credits per run, or dollars per million tokens."""
+
+    id: str
+    name: str
+    provider: str
+    type: str
+    run_price_credits: int | None
+    token_prices: list[TokenPriceAnswer]
+    source: str
+    checked_on: date
+
+    @classmethod
+    def of(cls, model: Model) -> "ModelAnswer":
+        """The answer for a model of the registry."""
+        run_price_credits, token_prices = None, []
+        for price in model.prices:
+            if isinstance(price, RunPrice):
+                run_price_credits = price.run_price_credits
+                continue
+            input_usd, output_usd, request_usd = price.as_text
+            token_prices.append(
+                TokenPriceAnswer(
+                    input_usd_per_mtok=input_usd,
+                    output_usd_per_mtok=output_usd,
+                    request_usd_per_thousand=request_usd,
+                    above_input_tokens=price.above_input_tokens,
+                )
+            )
+        return cls(
+            id=model.id,
+            name=model.name,
+            provider=model.provider,
+            type=model.type,
+            run_price_credits=run_price_credits,
+            token_prices=token_prices,
+            source=model.source,
+            checked_on=model.checked_on,
+        )
+
+
+class ModelsAnswer(BaseModel):
+    """The registry."""
+
+    models: list[ModelAnswer]
+
+
+class StatusAnswer(BaseModel):
+    """All is well."""
+
+    status: Literal["ok"] = "ok"
