@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, Connection, Select, Subquery, case, func, 
 from credits_core import queries, reports
 from credits_core.errors import CreditsError
 from credits_core.finding import Finding, Plans
-from credits_core.money import split
 from credits_core.postings import PLATFORM_INFERENCE, PLATFORM_REVENUE, EntryType, TransactionType
 from credits_core.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow
 
@@ -83,7 +82,7 @@ def unlocks_are_split_as_planned(connection: Connection, plans: Plans) -> Findin
         plan = plans.get(plan_id)
         if plan is None:
             violations.append(f"unlock {entry_id} names the unknown plan {plan_id}")
-        elif (due_credits := split(fee_credits, plan.creator_share_bps)[0]) != share_credits:
+        elif (due_credits := plan.split_fee(fee_credits)[0]) != share_credits:
             violations.append(f"unlock {entry_id} gave the creator {share_credits} of {fee_credits}, not {due_credits}")
     checked = _count(connection, UnlockedFlow)
     return Finding("every unlock is split as its plan says", checked, tuple(violations))

@@ -50,6 +50,18 @@ class UnknownModel(CreditsError):
         )
 
 
+class UnknownPlan(CreditsError):
+    """No price plan has this id."""
+
+    code = "unknown_plan"
+    http_status = 404
+
+    def __init__(self, plan_id: str, known_ids: list[str]) -> None:
+        self.plan_id = plan_id
+        self.known_ids = known_ids
+        super().__init__(f"There is no price plan {plan_id!r}. Known are {', '.join(known_ids)}, or name a .toml file.")
+
+
 class UnknownEntry(CreditsError):
     """No journal entry has this id."""
 

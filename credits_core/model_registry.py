@@ -53,7 +53,8 @@ class TokenPrice:
     output_usd_per_mtok: Decimal
     request_usd_per_thousand: Decimal = Decimal(0)
     above_input_tokens: int = field(default=0, compare=False)
-    _numerators: tuple[int, int, int, int] = field(init=False, repr=False, compare=False)
+    fraction: tuple[int, int, int, int] = field(init=False, repr=False, compare=False)
+    """Credits per input token, per output token and per request, and what all three are divided by."""
     as_text: tuple[str, str, str] = field(init=False, repr=False, compare=False)
     """The three prices as exact decimal text, as a run keeps them."""
 
@@ -64,11 +65,11 @@ class TokenPrice:
         prices = (self.input_usd_per_mtok, self.output_usd_per_mtok, self.request_usd_per_thousand * 1000)
         denominator = 10 ** max(0, *(-int(price.normalize().as_tuple().exponent) for price in prices))
         input_, output, request = (int(price * denominator) for price in prices)
-        object.__setattr__(self, "_numerators", (input_, output, request, denominator))
+        object.__setattr__(self, "fraction", (input_, output, request, denominator))
 
     def exact_cost(self, input_tokens: int, output_tokens: int) -> tuple[int, int]:
         """The inference cost before rounding, as numerator and denominator in credits."""
-        input_, output, request, denominator = self._numerators
+        input_, output, request, denominator = self.fraction
         return input_tokens * input_ + output_tokens * output + request, denominator
 
     def inference_cost(self, input_tokens: int | None, output_tokens: int | None) -> int:

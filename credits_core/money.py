@@ -1,4 +1,4 @@
-"""Credits and dollars: exact integer arithmetic with the rounding direction in the name, splitting and display.
+"""Credits and dollars: exact integer arithmetic with the rounding direction in the name, and display.
 
 The only module that divides credits. It holds no price and no rule of the business beyond "1 credit is a millionth of a
 dollar" (specification, section 1).
@@ -35,18 +35,6 @@ def div_ceil(numerator: int, denominator: int) -> int:
     4
     """
     return -(-numerator // denominator)
-
-
-def split(fee_credits: int, creator_share_bps: int) -> tuple[int, int]:
-    """The creator's and the platform's part of a fee, in credits; together they are the fee, always.
-
-    The creator's part is rounded down and the platform keeps the rest (specification, section 1).
-
-    >>> split(1_001, 8_000)
-    (800, 201)
-    """
-    creator_share_credits = div_floor(fee_credits * creator_share_bps, BPS_PER_WHOLE)
-    return creator_share_credits, fee_credits - creator_share_credits
 
 
 def require_credits(field: str, number: object, *, minimum: int = 1) -> int:

@@ -1,155 +1,195 @@
-"""Price plans: markup tiers and the creator's share. Parsing, validation and the one rule that applies them.
+"""Price plans: markup tiers, the creator's share and the plan's other rules. Parsing, validation, and applying them.
 
-A plan is a file under `data/price_plans/`. It is immutable once a run was priced with it: a change is a new plan with a
-new id. Nothing here reads a clock or a database.
+A plan is immutable once a run was priced with it: a change is a new plan with a new id. Nothing here reads a clock or a
+database.
 """
 
-import re
-import tomllib
-from dataclasses import dataclass
-from pathlib import Path
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
 
-from credits_core.errors import DataFileInvalid
-from credits_core.money import BPS_PER_WHOLE, MAX_CREDITS, div_floor
+from credits_core.money import BPS_PER_WHOLE, div_ceil, div_floor, format_bps
 
-_PLAN_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+class TierMode(StrEnum):
+    """Whether the tier of the cost rates all of it (volume), or each tier rates its own slice (graduated)."""
+
+    VOLUME = "volume"
+    GRADUATED = "graduated"
+
+
+class Rounding(StrEnum):
+    """The direction in which a fraction of a credit is rounded."""
+
+    DOWN = "down"
+    UP = "up"
 
 
 @dataclass(frozen=True, slots=True)
 class MarkupTier:
     """One markup tier: for inference costs below `below_credits` (exclusive; None in the last tier).
 
-    Exactly one of `markup_bps` (hundredths of a per cent of the inference cost, rounded down) and `markup_credits`
-    (flat) is set.
+    Exactly one of `markup_bps` (hundredths of a per cent of the inference cost) and `markup_credits` (flat) is set.
     """
 
     below_credits: int | None
     markup_bps: int | None
     markup_credits: int | None
 
-    def markup(self, inference_cost_credits: int) -> int:
-        """The markup in credits, a percentage rounded down.
 
-        >>> MarkupTier(below_credits=10_000, markup_bps=2_000, markup_credits=None).markup(9_999)
-        1999
-        """
-        if self.markup_bps is None:
-            assert self.markup_credits is not None
-            return self.markup_credits
-        return div_floor(inference_cost_credits * self.markup_bps, BPS_PER_WHOLE)
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A range of inference costs over which the plan is one straight line, rounded.
+
+    From `start_credits` (inclusive) to `end_credits` (exclusive; None in the last piece) the markup is
+    `(cost × slope_bps + offset) / 10,000`, rounded as the plan says, and at most `cap_total_credits` less the cost, so
+    that no run in the piece costs more than some larger one; None without such a cap.
+    """
+
+    start_credits: int
+    end_credits: int | None
+    slope_bps: int
+    offset: int
+    rounding: Rounding
+    cap_total_credits: int | None
+
+    def markup(self, inference_cost_credits: int) -> int:
+        """The markup in credits for a cost in the piece."""
+        markup_credits = self.uncapped_markup(inference_cost_credits)
+        if self.cap_total_credits is None:
+            return markup_credits
+        return min(markup_credits, self.cap_total_credits - inference_cost_credits)
+
+    def uncapped_markup(self, inference_cost_credits: int) -> int:
+        """The markup in credits as if there were no cap."""
+        div = div_ceil if self.rounding is Rounding.UP else div_floor
+        return div(inference_cost_credits * self.slope_bps + self.offset, BPS_PER_WHOLE)
+
+    def total(self, inference_cost_credits: int) -> int:
+        """The total in credits without a creator fee. Does not fall within a piece."""
+        return inference_cost_credits + self.markup(inference_cost_credits)
 
 
 @dataclass(frozen=True, slots=True)
 class PricePlan:
-    """Markup tiers in ascending order and the creator's share of a fee, in basis points (8,000 = 80 %)."""
+    """How runs are priced.
+
+    `tiers` rise and the last has no bound. `creator_share_bps` of a fee is the creator's (8,000 = 80 %). With
+    `cap_down` no run costs more than the cheapest larger one. On runs with a creator fee the platform receives at least
+    `minimum_platform_income_credits` and, with `minimum_platform_income_is_markup`, at least what it would without a
+    fee; what its share of the fee lacks is a markup on top. `purchase_fee_bps` is added to the price of credits.
+    """
 
     id: str
     creator_share_bps: int
     tiers: tuple[MarkupTier, ...]
+    tier_mode: TierMode = TierMode.VOLUME
+    cap_down: bool = False
+    markup_rounding: Rounding = Rounding.DOWN
+    creator_share_rounding: Rounding = Rounding.DOWN
+    minimum_platform_income_credits: int = 0
+    minimum_platform_income_is_markup: bool = False
+    purchase_fee_bps: int = 0
+    pieces: tuple[Piece, ...] = field(init=False, repr=False, compare=False)
+    """The plan as straight lines, one for each tier, in ascending order."""
+    _starts: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
-    def tier_for(self, inference_cost_credits: int) -> MarkupTier:
-        """The tier whose range holds the inference cost; upper bounds are exclusive.
+    def __post_init__(self) -> None:
+        pieces = tuple(_pieces(self))
+        object.__setattr__(self, "pieces", pieces)
+        object.__setattr__(self, "_starts", tuple(piece.start_credits for piece in pieces))
 
-        >>> plan = parse_price_plan('''id = "p"
-        ... creator_share_bps = 8000
-        ... tiers = [{below_credits = 10000, markup_bps = 2000}, {markup_credits = 500}]''')
-        >>> plan.tier_for(9_999).markup_bps, plan.tier_for(10_000).markup_credits
-        (2000, 500)
+    def position_for(self, inference_cost_credits: int) -> int:
+        """The position of the tier, and of the piece, whose range holds the cost; upper bounds are exclusive.
+
+        >>> tiers = (MarkupTier(10_000, 2_000, None), MarkupTier(None, None, 500))
+        >>> plan = PricePlan("p", creator_share_bps=8_000, tiers=tiers)
+        >>> plan.position_for(9_999), plan.position_for(10_000)
+        (0, 1)
         """
-        for tier in self.tiers:
-            if tier.below_credits is None or inference_cost_credits < tier.below_credits:
-                return tier
-        raise AssertionError("a parsed plan ends with an open tier")
+        return bisect_right(self._starts, inference_cost_credits) - 1
+
+    def markup(self, inference_cost_credits: int) -> int:
+        """The platform's markup in credits on a run without a creator fee.
+
+        >>> tiers = (MarkupTier(10_000, 2_000, None), MarkupTier(None, 1_000, None))
+        >>> PricePlan("volume", 8_000, tiers).markup(15_000)
+        1500
+        >>> PricePlan("graduated", 8_000, tiers, TierMode.GRADUATED).markup(15_000)  # 20 % of 10,000, 10 % of 5,000
+        2500
+        >>> PricePlan("capped", 8_000, tiers, cap_down=True).markup(9_999)  # not more than 10,000 costs: 11,000
+        1001
+        """
+        return self.pieces[self.position_for(inference_cost_credits)].markup(inference_cost_credits)
+
+    def split_fee(self, fee_credits: int) -> tuple[int, int]:
+        """The creator's and the platform's part of a fee, in credits; together they are the fee, always.
+
+        >>> PricePlan("p", 8_000, (MarkupTier(None, None, 500),)).split_fee(1_001)
+        (800, 201)
+        """
+        div = div_ceil if self.creator_share_rounding is Rounding.UP else div_floor
+        creator_share_credits = div(fee_credits * self.creator_share_bps, BPS_PER_WHOLE)
+        return creator_share_credits, fee_credits - creator_share_credits
+
+    def minimum_platform_income(self, inference_cost_credits: int) -> int:
+        """What the platform receives at least, in credits, on a run with a creator fee."""
+        if not self.minimum_platform_income_is_markup:
+            return self.minimum_platform_income_credits
+        return max(self.minimum_platform_income_credits, self.markup(inference_cost_credits))
 
 
-def parse_price_plan(text: str, source: str = "price plan") -> PricePlan:
-    """The plan written as TOML: `id`, `creator_share_bps` (0 to 10,000) and `[[tiers]]`, the last without a bound.
+def explain_markup(plan: PricePlan, inference_cost_credits: int) -> str:
+    """How the markup of a run without a creator fee comes about, in one line.
 
-    Raises:
-        DataFileInvalid: not TOML, an unknown or missing key, bounds that do not rise, a share over 100 %, a negative
-            rate, or a last tier that is missing or bounded. Every problem is listed; the order of the bounds is judged
-            when every tier can be read.
+    >>> explain_markup(PricePlan("p", 8_000, (MarkupTier(10_000, 2_000, None), MarkupTier(None, None, 500))), 9_999)
+    'cost below 10,000: 20 %, rounded down'
     """
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DataFileInvalid(source, [f"is not TOML: {error}"]) from None
-    problems = [
-        f"has an unknown key {key!r}; known are id, creator_share_bps, tiers"
-        for key in sorted(document.keys() - {"id", "creator_share_bps", "tiers"})
-    ]
-    plan_id = document.get("id")
-    if not isinstance(plan_id, str) or not _PLAN_ID.fullmatch(plan_id):
-        problems.append(f"id must be 1 to 64 lower-case letters, digits or . _ -, not {plan_id!r}")
-    share_bps = document.get("creator_share_bps")
-    if not _is_whole(share_bps, BPS_PER_WHOLE):
-        problems.append(f"creator_share_bps must be a whole number from 0 to 10,000 (100 %), not {share_bps!r}")
-    rows = document.get("tiers")
-    if not isinstance(rows, list) or not rows:
-        raise DataFileInvalid(source, [*problems, "needs at least one [[tiers]]"])
-    tier_problems: list[str] = []
-    tiers = tuple(_parse_tier(number, row, tier_problems) for number, row in enumerate(rows, 1))
-    if not tier_problems:
-        _check_bounds(tiers, tier_problems)
-    if problems := [*problems, *tier_problems]:
-        raise DataFileInvalid(source, problems)
-    assert isinstance(plan_id, str)
-    assert isinstance(share_bps, int)
-    return PricePlan(id=plan_id, creator_share_bps=share_bps, tiers=tiers)
+    position = plan.position_for(inference_cost_credits)
+    piece, rounding = plan.pieces[position], f", rounded {plan.markup_rounding}"
+    if piece.markup(inference_cost_credits) < piece.uncapped_markup(inference_cost_credits):
+        assert piece.cap_total_credits is not None
+        return f"capped, because a larger run costs {piece.cap_total_credits:,}"
+    if plan.tier_mode is TierMode.GRADUATED:
+        return " + ".join(_slices(plan, inference_cost_credits, position)) + rounding
+    tier = plan.tiers[position]
+    bound = "any higher cost" if tier.below_credits is None else f"cost below {tier.below_credits:,}"
+    return f"{bound}: flat" if tier.markup_bps is None else f"{bound}: {format_bps(tier.markup_bps)}{rounding}"
 
 
-def load_price_plans(folder: Path) -> dict[str, PricePlan]:
-    """Every plan of the folder by its id; a file is named after the plan it holds.
-
-    Raises:
-        DataFileInvalid: a file cannot be read or parsed, or holds a plan with another id than its name says.
-    """
-    plans: dict[str, PricePlan] = {}
-    for path in sorted(folder.glob("*.toml")):
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataFileInvalid(str(path), [f"cannot be read: {error}"]) from None
-        plan = parse_price_plan(text, str(path))
-        if plan.id != path.stem:
-            raise DataFileInvalid(str(path), [f"holds the plan {plan.id!r}; name the file {plan.id}.toml"])
-        plans[plan.id] = plan
-    return plans
+def _slices(plan: PricePlan, inference_cost_credits: int, position: int) -> Iterator[str]:
+    for tier, piece in zip(plan.tiers[: position + 1], plan.pieces, strict=False):
+        end_credits = inference_cost_credits if piece is plan.pieces[position] else piece.end_credits
+        assert end_credits is not None, "only the last piece has no end"
+        if tier.markup_bps is None:
+            yield f"{tier.markup_credits:,}"
+        else:
+            yield f"{end_credits - piece.start_credits:,} × {format_bps(tier.markup_bps)}"
 
 
-def _is_whole(number: object, maximum: int, *, minimum: int = 0) -> bool:
-    return type(number) is int and minimum <= number <= maximum
-
-
-def _parse_tier(number: int, row: object, problems: list[str]) -> MarkupTier:
-    if not isinstance(row, dict):
-        problems.append(f"tier {number} must be a table, not {row!r}")
-        return MarkupTier(below_credits=None, markup_bps=None, markup_credits=None)
-    problems.extend(
-        f"tier {number} has an unknown key {key!r}; known are below_credits, markup_bps, markup_credits"
-        for key in sorted(row.keys() - {"below_credits", "markup_bps", "markup_credits"})
-    )
-    below_credits, markup_bps, markup_credits = (
-        row.get(key) for key in ("below_credits", "markup_bps", "markup_credits")
-    )
-    if below_credits is not None and not _is_whole(below_credits, MAX_CREDITS, minimum=1):
-        problems.append(f"tier {number}: below_credits must be a positive whole number, not {below_credits!r}")
-    if (markup_bps is None) == (markup_credits is None):
-        problems.append(f"tier {number} needs exactly one of markup_bps and markup_credits")
-    elif not _is_whole(markup_bps if markup_credits is None else markup_credits, MAX_CREDITS):
-        problems.append(f"tier {number}: the markup must be a whole number, 0 or more, not {row}")
-    return MarkupTier(below_credits=below_credits, markup_bps=markup_bps, markup_credits=markup_credits)
-
-
-def _check_bounds(tiers: tuple[MarkupTier, ...], problems: list[str]) -> None:
-    previous_credits = 0
-    for number, tier in enumerate(tiers, 1):
-        is_last = number == len(tiers)
-        if tier.below_credits is None:
-            if not is_last:
-                problems.append(f"tier {number} has no below_credits, which only the last tier may leave out")
-        elif is_last:
-            problems.append(f"tier {number} is the last and must have no below_credits, so that every cost has a tier")
-        elif tier.below_credits <= previous_credits:
-            problems.append(f"tier {number}: below_credits must be above {previous_credits:,}, the bound before it")
-        previous_credits = tier.below_credits or previous_credits
+def _pieces(plan: PricePlan) -> Iterator[Piece]:
+    lines: list[Piece] = []
+    start_credits, rated, flat = 0, 0, 0  # `rated` and `flat`: what the slices before come to, in parts of 10,000
+    for tier in plan.tiers:
+        slope_bps, own_flat = tier.markup_bps or 0, (tier.markup_credits or 0) * BPS_PER_WHOLE
+        if plan.tier_mode is TierMode.GRADUATED:
+            flat += own_flat
+            offset = rated + flat - start_credits * slope_bps
+        else:
+            offset = own_flat
+        lines.append(Piece(start_credits, tier.below_credits, slope_bps, offset, plan.markup_rounding, None))
+        if tier.below_credits is not None:
+            rated += (tier.below_credits - start_credits) * slope_bps
+            start_credits = tier.below_credits
+    cap_total_credits: int | None = None
+    capped: list[Piece] = []
+    for line in reversed(lines):
+        capped.append(
+            Piece(line.start_credits, line.end_credits, line.slope_bps, line.offset, line.rounding, cap_total_credits)
+        )
+        if plan.cap_down:
+            # A piece's total does not fall, so its cheapest run is its first.
+            first_total_credits = capped[-1].total(line.start_credits)
+            cap_total_credits = first_total_credits  # already at most the cap after it
+    yield from reversed(capped)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from credits_core.errors import InvalidRequest
 from credits_core.model_registry import MAX_TOKENS, Model, ModelRegistry, Price
-from credits_core.money import MAX_CREDITS, format_bps, require_credits, split
-from credits_core.price_plan import PricePlan
+from credits_core.money import MAX_CREDITS, format_bps, require_credits
+from credits_core.price_plan import PricePlan, explain_markup
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +79,28 @@ class Quote:
         total = Step("Total", "inference cost + creator fee + platform markup", self.total_credits)
         if self.creator_fee_credits:
             share = format_bps(self.plan.creator_share_bps)
+            least_credits = self.plan.minimum_platform_income(self.inference_cost_credits)
+            markup = "none, because there is a creator fee"
+            if self.platform_markup_credits:
+                markup = f"what the platform's share lacks to {least_credits:,}"
             return (
                 inference,
                 Step("Creator fee", "set by the creator", self.creator_fee_credits),
-                Step("Creator's share", f"{share} of the fee, rounded down", self.creator_share_credits),
+                Step(
+                    "Creator's share",
+                    f"{share} of the fee, rounded {self.plan.creator_share_rounding}",
+                    self.creator_share_credits,
+                ),
                 Step("Platform's share", "the rest of the fee", self.platform_share_credits),
-                Step("Platform markup", "none, because there is a creator fee", 0),
+                Step("Platform markup", markup, self.platform_markup_credits),
                 total,
             )
-        tier = self.plan.tier_for(self.inference_cost_credits)
-        bound = "any higher cost" if tier.below_credits is None else f"cost below {tier.below_credits:,}"
-        rate = "flat" if tier.markup_bps is None else f"{format_bps(tier.markup_bps)}, rounded down"
         return (
             inference,
             Step("Creator fee", "none", 0),
-            Step("Platform markup", f"{bound}: {rate}", self.platform_markup_credits),
+            Step(
+                "Platform markup", explain_markup(self.plan, self.inference_cost_credits), self.platform_markup_credits
+            ),
             total,
         )
 
@@ -155,10 +162,10 @@ def quote_at(
     """
     inference_cost_credits = price.inference_cost(input_tokens, output_tokens)
     if creator_fee_credits:
-        markup_credits = 0
-        creator_share_credits, platform_share_credits = split(creator_fee_credits, plan.creator_share_bps)
+        creator_share_credits, platform_share_credits = plan.split_fee(creator_fee_credits)
+        markup_credits = max(0, plan.minimum_platform_income(inference_cost_credits) - platform_share_credits)
     else:
-        markup_credits = plan.tier_for(inference_cost_credits).markup(inference_cost_credits)
+        markup_credits = plan.markup(inference_cost_credits)
         creator_share_credits = platform_share_credits = 0
     total_credits = inference_cost_credits + creator_fee_credits + markup_credits
     if total_credits > MAX_CREDITS:

@@ -25,7 +25,7 @@ from credits_core.errors import (
     UnknownUser,
 )
 from credits_core.ledger import NewEntry, Receipt
-from credits_core.money import is_id, require_credits, require_id, split
+from credits_core.money import is_id, require_credits, require_id
 from credits_core.postings import CreditSource, EntryType, Movement, is_platform
 from credits_core.pricing import ChargeRequest, PriceBook, Quote, quote
 from credits_core.request_checks import check_charge, new_entry, require_entry_id, require_text
@@ -231,7 +231,7 @@ def unlock_flow(
     entry_id = ledger.claim_key(connection, entry, users)
     if entry_id is None:
         return _replayed_unlock(connection, request, entry, book)
-    creator_share_credits, platform_share_credits = split(fee_credits, book.plan.creator_share_bps)
+    creator_share_credits, platform_share_credits = book.plan.split_fee(fee_credits)
     movements = postings.for_flow_unlock(
         request.user_id,
         request.creator_id,

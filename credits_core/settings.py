@@ -5,7 +5,7 @@ from pathlib import Path
 
 from credits_core.errors import DataFileInvalid
 from credits_core.model_registry import load_model_registry
-from credits_core.price_plan import load_price_plans
+from credits_core.plan_files import load_price_plans
 from credits_core.pricing import PriceBook
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent

@@ -18,7 +18,6 @@ from credits_core.money import (
     format_usd_rounded,
     require_credits,
     require_id,
-    split,
     usd_text,
 )
 
@@ -26,7 +25,7 @@ LARGEST_CREDITS = 9_007_199_254_740_991  # 2^53 - 1
 amounts = st.integers(min_value=0, max_value=LARGEST_CREDITS)
 
 
-# --- dividing and splitting -----------------------------------------------------------------------------------------
+# --- dividing ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -41,35 +40,6 @@ def test_the_direction_of_a_rounding_is_in_its_name(numerator: int, down: int, u
 def test_the_exact_quotient_lies_between_the_two_roundings_less_than_one_apart(n: int, d: int) -> None:
     assert div_floor(n, d) <= Fraction(n, d) <= div_ceil(n, d)
     assert div_ceil(n, d) - div_floor(n, d) == (0 if n % d == 0 else 1)
-
-
-@pytest.mark.parametrize(
-    ("fee_credits", "creator_credits", "platform_credits"),
-    [
-        (0, 0, 0),
-        (1, 0, 1),  # 0.8 rounded down
-        (2, 1, 1),  # 1.6
-        (4, 3, 1),  # 3.2
-        (5, 4, 1),
-        (101, 80, 21),  # 80.8
-        (1_000, 800, 200),
-        (1_001, 800, 201),  # 800.8
-        (LARGEST_CREDITS, 7_205_759_403_792_792, 1_801_439_850_948_199),  # ….8, and 2^53 - 1 minus that
-    ],
-)
-def test_the_creator_gets_80_percent_of_a_fee_rounded_down_and_the_platform_the_rest(
-    fee_credits: int, creator_credits: int, platform_credits: int
-) -> None:
-    assert split(fee_credits, 8_000) == (creator_credits, platform_credits)
-
-
-@given(amounts, st.integers(min_value=0, max_value=10_000))
-def test_a_split_conserves_the_fee_and_the_platform_keeps_the_rounding(fee_credits: int, share_bps: int) -> None:
-    creator_credits, platform_credits = split(fee_credits, share_bps)
-    assert creator_credits + platform_credits == fee_credits
-    assert creator_credits >= 0
-    assert platform_credits >= 0
-    assert 0 <= Fraction(fee_credits * share_bps, 10_000) - creator_credits < 1
 
 
 # --- what is accepted -----------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Where the credits of an event go: movements that balance, and refunds that take no more than there is."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -7,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credits_core.model_registry import Model, RunPrice
-from credits_core.money import split
 from credits_core.postings import (
     CreditSource,
     EntryType,
@@ -21,6 +21,7 @@ from credits_core.postings import (
 )
 from credits_core.price_plan import MarkupTier, PricePlan
 from credits_core.pricing import Quote, quote
+from tests import plans
 
 fees = st.integers(min_value=0, max_value=10**12)
 costs = st.integers(min_value=1, max_value=10**12)
@@ -108,6 +109,10 @@ def test_the_movements_of_a_run_balance_and_give_everyone_the_quoted_part(
     )
 
 
+def _split(fee: int, share_bps: int) -> tuple[int, int]:
+    return replace(plans.SPECIFICATION, creator_share_bps=share_bps).split_fee(fee)
+
+
 def _unlock(creator_credits: int, platform_credits: int) -> list[Movement]:
     return for_flow_unlock("ada", "ben", creator_share_credits=creator_credits, platform_share_credits=platform_credits)
 
@@ -122,7 +127,7 @@ def test_an_unlock_pays_creator_and_platform() -> None:
 
 @given(st.integers(min_value=1, max_value=10**15), shares)
 def test_the_movements_of_an_unlock_balance(fee: int, share_bps: int) -> None:
-    creator_credits, platform_credits = split(fee, share_bps)
+    creator_credits, platform_credits = _split(fee, share_bps)
     movements = _unlock(creator_credits, platform_credits)
     assert_balanced(movements)
     assert received(movements).get("ben", 0) == creator_credits
@@ -227,4 +232,4 @@ def test_a_refund_undoes_a_run_and_takes_no_more_than_the_creator_has(
 def test_a_refund_undoes_an_unlock_and_takes_no_more_than_the_creator_has(
     fee: int, share_bps: int, balance_credits: int
 ) -> None:
-    assert_undone(_unlock(*split(fee, share_bps)), balance_credits)
+    assert_undone(_unlock(*_split(fee, share_bps)), balance_credits)

@@ -13,6 +13,7 @@ PAGES = sorted((ROOT / "pages").glob("*.py"))
 NOT_ABOUT_CREDITS = {
     *("money", "tables", "database", "rollup", "workload", "price_source", "cli"),
     *("audit", "queries", "seed", "settings"),  # days and spans of time, and paths
+    "quote_arrays",  # does in arrays what `money` does in whole numbers, and is proved equal to it
 }
 MONEY_MODULES = sorted(
     path.stem for path in (ROOT / "credits_core").glob("*.py") if path.stem not in NOT_ABOUT_CREDITS | {"__main__"}

@@ -8,8 +8,8 @@ from sqlalchemy import Engine
 from credits_core import database, services
 from credits_core.ledger import Receipt
 from credits_core.model_registry import parse_model_registry
+from credits_core.plan_files import parse_price_plan
 from credits_core.postings import CreditSource
-from credits_core.price_plan import parse_price_plan
 from credits_core.pricing import ChargeRequest, PriceBook
 from credits_core.services import Unlock, UnlockRequest
 

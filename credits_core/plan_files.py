@@ -1,0 +1,243 @@
+"""Price plans as TOML: read with every problem and its line, and written again. No file is changed here.
+
+`data/price_plans/` holds the plans that a checkout brings along, one file each, named after the plan.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from credits_core.errors import DataFileInvalid
+from credits_core.money import BPS_PER_WHOLE, MAX_CREDITS
+from credits_core.price_plan import MarkupTier, PricePlan, Rounding, TierMode
+
+MAX_BPS = 1_000_000
+"""Largest markup and purchase fee: 10,000 %."""
+_PLAN_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_TIER_KEYS = ("below_credits", "markup_bps", "markup_credits")
+
+
+class _Problems:
+    """Problems of a document, each with the line that it is about, where that can be told."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = text.splitlines()
+        self.found: list[tuple[int, str]] = []
+
+    def add(self, message: str, *, key: str = "", tier: int = 0) -> None:
+        """Note a problem of a key, or of a tier (from 1), or of a key of a tier."""
+        self.found.append((self._line(key, tier), message))
+
+    def sentences(self) -> list[str]:
+        """The problems in the order of their lines; those without a line come last."""
+        in_order = sorted(self.found, key=lambda problem: problem[0] or len(self._lines) + 1)
+        return [f"line {line}: {message}" if line else message for line, message in in_order]
+
+    def _line(self, key: str, tier: int) -> int:
+        first, last = 0, len(self._lines)
+        if tier:
+            tables = [number for number, line in enumerate(self._lines) if line.strip().startswith("[[tiers]]")]
+            if not tables:
+                return self._inline_tier(tier)
+            first = tables[tier - 1]
+            last = tables[tier] if tier < len(tables) else last
+            if not key:
+                return first + 1
+        form = re.compile(rf'\s*["\']?{re.escape(key)}["\']?\s*[=.]')
+        for number in range(first, last):
+            if key and form.match(self._lines[number]):
+                return number + 1
+        return first + 1 if tier else 0
+
+    def _inline_tier(self, tier: int) -> int:
+        opened = 0
+        for number, line in enumerate(self._lines, 1):
+            opened += line.count("{")
+            if opened >= tier:
+                return number
+        return 0
+
+
+def parse_price_plan(text: str, source: str = "price plan") -> PricePlan:
+    """The plan written as TOML: the fields of `PricePlan`, with `[[tiers]]`, the last of them without a bound.
+
+    Raises:
+        DataFileInvalid: not TOML, an unknown or missing key, bounds that do not rise, a share over 100 %, a negative
+            rate, or a last tier that is missing or bounded. Every problem is listed with its line; the order of the
+            bounds is judged when every tier can be read.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DataFileInvalid(source, [f"is not TOML: {error}"]) from None
+    problems = _Problems(text)
+    for key in sorted(document.keys() - _READERS.keys() - {"tiers"}):
+        problems.add(f"has an unknown key {key!r}; known are {', '.join([*_READERS, 'tiers'])}", key=key)
+    given: dict[str, Any] = {}
+    for key, (is_valid, must_be, default) in _READERS.items():
+        entry = document.get(key, default)
+        given[key] = entry
+        if not is_valid(entry):
+            problems.add(f"{key} must be {must_be}, not {entry!r}", key=key)
+    rows = document.get("tiers")
+    tiers: tuple[MarkupTier, ...] = ()
+    if isinstance(rows, list) and rows:
+        before = len(problems.found)
+        tiers = tuple(_parse_tier(number, row, problems) for number, row in enumerate(rows, 1))
+        if len(problems.found) == before:
+            _check_bounds(tiers, problems)
+    else:
+        problems.add("needs at least one [[tiers]]", key="tiers")
+    if problems.found:
+        raise DataFileInvalid(source, problems.sentences())
+    modes = {
+        "tier_mode": TierMode(given["tier_mode"]),
+        "markup_rounding": Rounding(given["markup_rounding"]),
+        "creator_share_rounding": Rounding(given["creator_share_rounding"]),
+    }
+    return PricePlan(**given | modes, tiers=tiers)
+
+
+def load_price_plans(folder: Path) -> dict[str, PricePlan]:
+    """Every plan of the folder by its id; a file is named after the plan it holds.
+
+    Raises:
+        DataFileInvalid: a file cannot be read or parsed, or holds a plan with another id than its name says.
+    """
+    plans: dict[str, PricePlan] = {}
+    for path in sorted(folder.glob("*.toml")):
+        plan = load_price_plan(path)
+        if plan.id != path.stem:
+            raise DataFileInvalid(str(path), [f"holds the plan {plan.id!r}; name the file {plan.id}.toml"])
+        plans[plan.id] = plan
+    return plans
+
+
+def load_price_plan(path: Path) -> PricePlan:
+    """The plan of a file.
+
+    Raises:
+        DataFileInvalid: the file cannot be read or parsed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataFileInvalid(str(path), [f"cannot be read: {error}"]) from None
+    return parse_price_plan(text, str(path))
+
+
+def price_plan_toml(plan: PricePlan) -> str:
+    """The plan as TOML, which `parse_price_plan` reads again; what has its default is left out, but for the mode."""
+    lines = [f'id = "{plan.id}"', f"creator_share_bps = {plan.creator_share_bps}", f'tier_mode = "{plan.tier_mode}"']
+    lines.append(f"cap_down = {_toml(plan.cap_down)}")
+    for key, (_, _, default) in _READERS.items():
+        entry = getattr(plan, key)
+        if key not in {"id", "creator_share_bps", "tier_mode", "cap_down"} and entry != default:
+            lines.append(f"{key} = {_toml(entry)}")
+    for tier in plan.tiers:
+        lines += ["", "[[tiers]]"]
+        lines += [f"{key} = {entry}" for key in _TIER_KEYS if (entry := getattr(tier, key)) is not None]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(entry: bool | int | str) -> str:
+    if isinstance(entry, bool):
+        return "true" if entry else "false"
+    return f'"{entry}"' if isinstance(entry, str) else str(entry)
+
+
+def _is_whole(number: object, maximum: int, *, minimum: int = 0) -> bool:
+    return type(number) is int and minimum <= number <= maximum
+
+
+def _is_flag(entry: object) -> bool:
+    return type(entry) is bool
+
+
+def _is_rounding(entry: object) -> bool:
+    return isinstance(entry, str) and entry in set(Rounding)
+
+
+# The keys of a plan: what is accepted, how that is said, and the default; None where there is none.
+_READERS: dict[str, tuple[Any, str, Any]] = {
+    "id": (
+        lambda entry: isinstance(entry, str) and _PLAN_ID.fullmatch(entry) is not None,
+        "1 to 64 lower-case letters, digits or . _ -",
+        None,
+    ),
+    "creator_share_bps": (
+        lambda entry: _is_whole(entry, BPS_PER_WHOLE),
+        "a whole number from 0 to 10,000 (100 %)",
+        None,
+    ),
+    "tier_mode": (lambda entry: isinstance(entry, str) and entry in set(TierMode), '"volume" or "graduated"', "volume"),
+    "cap_down": (_is_flag, "true or false", False),
+    "markup_rounding": (_is_rounding, '"down" or "up"', "down"),
+    "creator_share_rounding": (_is_rounding, '"down" or "up"', "down"),
+    "minimum_platform_income_credits": (
+        lambda entry: _is_whole(entry, MAX_CREDITS),
+        "a whole number of credits, 0 or more",
+        0,
+    ),
+    "minimum_platform_income_is_markup": (_is_flag, "true or false", False),
+    "purchase_fee_bps": (
+        lambda entry: _is_whole(entry, MAX_BPS),
+        f"a whole number from 0 to {MAX_BPS:,} (10,000 %)",
+        0,
+    ),
+}
+
+
+def _parse_tier(number: int, row: object, problems: _Problems) -> MarkupTier:
+    if not isinstance(row, dict):
+        problems.add(f"tier {number} must be a table, not {row!r}", key="tiers")
+        return MarkupTier(below_credits=None, markup_bps=None, markup_credits=None)
+    for key in sorted(row.keys() - set(_TIER_KEYS)):
+        problems.add(
+            f"tier {number} has an unknown key {key!r}; known are {', '.join(_TIER_KEYS)}", key=key, tier=number
+        )
+    below_credits, markup_bps, markup_credits = (row.get(key) for key in _TIER_KEYS)
+    if below_credits is not None and not _is_whole(below_credits, MAX_CREDITS, minimum=1):
+        problems.add(
+            f"tier {number}: below_credits must be a positive whole number, not {below_credits!r}",
+            key="below_credits",
+            tier=number,
+        )
+    if (markup_bps is None) == (markup_credits is None):
+        problems.add(f"tier {number} needs exactly one of markup_bps and markup_credits", tier=number)
+    elif markup_bps is not None and not _is_whole(markup_bps, MAX_BPS):
+        problems.add(
+            f"tier {number}: markup_bps must be a whole number from 0 to {MAX_BPS:,} (10,000 %), not {markup_bps!r}",
+            key="markup_bps",
+            tier=number,
+        )
+    elif markup_credits is not None and not _is_whole(markup_credits, MAX_CREDITS):
+        problems.add(
+            f"tier {number}: markup_credits must be a whole number, 0 or more, not {markup_credits!r}",
+            key="markup_credits",
+            tier=number,
+        )
+    return MarkupTier(below_credits=below_credits, markup_bps=markup_bps, markup_credits=markup_credits)
+
+
+def _check_bounds(tiers: tuple[MarkupTier, ...], problems: _Problems) -> None:
+    previous_credits = 0
+    for number, tier in enumerate(tiers, 1):
+        is_last = number == len(tiers)
+        if tier.below_credits is None:
+            if not is_last:
+                problems.add(f"tier {number} has no below_credits, which only the last tier may leave out", tier=number)
+        elif is_last:
+            problems.add(
+                f"tier {number} is the last and must have no below_credits, so that every cost has a tier",
+                key="below_credits",
+                tier=number,
+            )
+        elif tier.below_credits <= previous_credits:
+            problems.add(
+                f"tier {number}: below_credits must be above {previous_credits:,}, the bound before it",
+                key="below_credits",
+                tier=number,
+            )
+        previous_credits = tier.below_credits or previous_credits

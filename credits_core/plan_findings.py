@@ -1,0 +1,104 @@
+"""What the inspector finds in a plan, one sentence each with its numbers, for people who decide on prices. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from credits_core import price_shape
+from credits_core.money import format_bps, format_credits, format_usd
+from credits_core.price_plan import PricePlan
+from credits_core.price_shape import MAX_COST_CREDITS, CardFee, Cliff, CostRange, Inversion, LossZone
+
+
+class FindingKind(StrEnum):
+    """What kind of property of a plan it is."""
+
+    CLIFF = "cliff"
+    UNMARKED = "unmarked"
+    UNSEEN = "unseen"
+    INVERSION = "inversion"
+    LOSS = "loss"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFinding:
+    """One property of a plan: the inference costs it concerns and a sentence."""
+
+    kind: FindingKind
+    costs: CostRange
+    sentence: str
+
+
+def findings(plan: PricePlan, card_fee: CardFee) -> tuple[PlanFinding, ...]:
+    """Everything that the inspector finds in the plan, under an assumed card fee; cliffs first."""
+    return (
+        *(_of_cliff(cliff) for cliff in price_shape.cliffs(plan)),
+        *(_of_inversion(inversion) for inversion in price_shape.inversions(plan)),
+        *_of_losses(price_shape.losses(plan, card_fee), card_fee),
+        *(
+            PlanFinding(FindingKind.UNMARKED, costs, f"Runs with {_costs(costs)} have no markup.")
+            for costs in price_shape.unmarked(plan)
+        ),
+        *(
+            PlanFinding(
+                FindingKind.UNSEEN,
+                costs,
+                f"Runs with {_costs(costs)} cost less than half a cent, so in cents they show as $0.00.",
+            )
+            for costs in price_shape.unseen(plan)
+        ),
+    )
+
+
+def _of_cliff(cliff: Cliff) -> PlanFinding:
+    ranges = " and ".join(_range(costs) for costs in cliff.overcharged)
+    return PlanFinding(
+        FindingKind.CLIFF,
+        CostRange(cliff.overcharged_from_credits, cliff.at_credits),
+        f"At an inference cost of {format_credits(cliff.at_credits)} the total drops by "
+        f"{format_credits(cliff.drop_credits)} credits, from {format_credits(cliff.total_below_credits)} to "
+        f"{format_credits(cliff.total_at_credits)}: runs with a cost of {ranges} pay more.",
+    )
+
+
+def _of_inversion(inversion: Inversion) -> PlanFinding:
+    break_even = "no fee is large enough for the platform to earn as much as without one"
+    if inversion.break_even_fee_credits is not None:
+        fee = format_credits(inversion.break_even_fee_credits)
+        break_even = f"the platform earns as much as without a fee from a fee of {fee}"
+    return PlanFinding(
+        FindingKind.INVERSION,
+        inversion.costs,
+        f"On runs with {_costs(inversion.costs)} a creator fee can make the run cheaper than no fee. At "
+        f"{format_credits(inversion.worst_cost_credits)} a fee of 1 credit lowers the total from "
+        f"{format_credits(inversion.total_without_fee_credits)} to {format_credits(inversion.total_with_fee_credits)}, "
+        f"every fee up to {format_credits(inversion.largest_fee_credits)} lowers it, and {break_even}.",
+    )
+
+
+def _of_losses(zones: tuple[LossZone, ...], card_fee: CardFee) -> Iterator[PlanFinding]:
+    fee = format_bps(card_fee.share_bps)
+    if card_fee.fixed_credits:
+        fee += f" + {format_usd(card_fee.fixed_credits)}"
+    for zone in zones:
+        how_many = "" if zone.is_whole else f" ({format_credits(zone.losing_costs)} of these costs, by rounding)"
+        yield PlanFinding(
+            FindingKind.LOSS,
+            zone.costs,
+            f"With a card fee of {fee} the platform loses on runs with {_costs(zone.costs)}{how_many}.",
+        )
+
+
+def _costs(costs: CostRange) -> str:
+    return f"an inference cost of {_range(costs)}"
+
+
+def _range(costs: CostRange) -> str:
+    first = format_credits(costs.first_credits)
+    if costs.first_credits == costs.last_credits:
+        return first
+    return (
+        f"{first} and more"
+        if costs.last_credits == MAX_COST_CREDITS
+        else f"{first} to {format_credits(costs.last_credits)}"
+    )
