@@ -103,6 +103,16 @@ def test_a_malformed_body_tells_a_caller_without_a_key_nothing(api: Api) -> None
     assert problem(api.post("/api/credits/add", content=b"{", as_=None)) == (401, "unauthorized")
 
 
+def test_a_generated_client_has_a_method_for_each_route(api: Api) -> None:
+    paths = api.client.get("/api/openapi.json").json()["paths"]
+    operations = [operation for path in paths.values() for operation in path.values()]
+    assert sorted(operation["operationId"] for operation in operations) == [
+        *("add", "balance", "calculate_cost", "charge_prompt", "health", "models", "ready", "refund", "transactions"),
+        "unlock_flow",
+    ]
+    assert {tuple(operation["tags"]) for operation in operations} == {("credits",), ("models",), ("status",)}
+
+
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from credits_core.api import problems
 from credits_core.api.exchange import exchange_of
 from credits_core.api.gate import Gate
 from credits_core.api.resources import Resources
-from credits_core.api.routes import router, status_router
+from credits_core.api.routes import models_router, router, status_router
 from credits_core.errors import CreditsError
 
 _log = logging.getLogger("promptflow.api")
@@ -52,10 +52,11 @@ def _app_of_routes(resources: Resources) -> FastAPI:
         redoc_url=None,
         swagger_ui_oauth2_redirect_url="/docs/oauth2-redirect",
         servers=[{"url": "/api"}],
+        generate_unique_id_function=lambda route: route.name,  # what a generated client calls its methods
     )
     api.state.resources = resources
-    api.include_router(router)
-    api.include_router(status_router)
+    for part in (router, models_router, status_router):
+        api.include_router(part)
     for kind in (CreditsError, RequestValidationError, HTTPException, OperationalError, Exception):
         api.add_exception_handler(kind, _refused)
     api.openapi = lambda: _document(api)  # type: ignore[method-assign]

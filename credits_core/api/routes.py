@@ -82,6 +82,7 @@ _bearer = HTTPBearer(
 )
 
 router = APIRouter(tags=["credits"], dependencies=[Security(_bearer)])
+models_router = APIRouter(tags=["models"], dependencies=[Security(_bearer)])
 status_router = APIRouter(tags=["status"])
 
 
@@ -311,7 +312,7 @@ async def refund(request: Request, response: Response, body: RefundBody, key: Id
     )
 
 
-@router.get("/models", tags=["models"], responses=documented(*_ALWAYS))
+@models_router.get("/models", responses=documented(*_ALWAYS))
 async def models(shared: Shared) -> ModelsAnswer:
     """Every model with its price, where the price is from, and when it was read there."""
     return ModelsAnswer(models=[ModelAnswer.of(model) for model in shared.book.models.values()])
