@@ -19,7 +19,7 @@ _THREADS = 4
 
 
 class Resources:
-    """Opened on first use: importing the API touches no file and no database."""
+    """The price book is read at once, so that a broken one stops the start; the database is opened on first use."""
 
     def __init__(self, database_url: str | None = None) -> None:
         """Take the configured database, or the one at this URL. Nothing is opened yet."""
