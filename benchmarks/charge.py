@@ -151,14 +151,14 @@ def on_sqlite(charges: int, rounds: int) -> float:
 def on_postgres(url: str, charges: int, rounds: int) -> None:
     """Print the same comparison against bare psycopg on the server at this URL, in two schemas of its own."""
     with psycopg.connect(url, autocommit=True) as admin:
-        for schema in _SCHEMAS:
-            admin.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
-            admin.execute(f"CREATE SCHEMA {schema}")
         try:
+            for schema in _SCHEMAS:
+                admin.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+                admin.execute(f"CREATE SCHEMA {schema}")
             _compare_on_postgres(url, charges, rounds)
         finally:
             for schema in _SCHEMAS:
-                admin.execute(f"DROP SCHEMA {schema} CASCADE")
+                admin.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
 
 
 def _compare_on_postgres(url: str, charges: int, rounds: int) -> None:
@@ -167,19 +167,21 @@ def _compare_on_postgres(url: str, charges: int, rounds: int) -> None:
         schema: database.create_engine_for(f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{schema}")
         for schema in _SCHEMAS
     }
-    for engine in engines.values():
-        database.migrate(engine)
-    with psycopg.connect(url, autocommit=True, options="-csearch_path=bench_bare") as connection:
-        connection.execute("INSERT INTO user_credits VALUES ('ada', %s, 0)", (_PLENTY_CREDITS,))
-        _compare(
-            f"PostgreSQL {connection.info.server_version // 10000}",
-            engines["bench_ours"],
-            lambda key: _bare_charge(connection, statements, key, "BEGIN"),
-            charges,
-            rounds,
-        )
-    for engine in engines.values():
-        engine.dispose()
+    try:
+        for engine in engines.values():
+            database.migrate(engine)
+        with psycopg.connect(url, autocommit=True, options="-csearch_path=bench_bare") as connection:
+            connection.execute("INSERT INTO user_credits VALUES ('ada', %s, 0)", (_PLENTY_CREDITS,))
+            _compare(
+                f"PostgreSQL {connection.info.server_version // 10000}",
+                engines["bench_ours"],
+                lambda key: _bare_charge(connection, statements, key, "BEGIN"),
+                charges,
+                rounds,
+            )
+    finally:
+        for engine in engines.values():
+            engine.dispose()
 
 
 def main() -> None:
@@ -193,7 +195,7 @@ def main() -> None:
     if arguments.postgres_url:
         on_postgres(arguments.postgres_url, arguments.charges, arguments.rounds)
     elif binaries is None:
-        print("PostgreSQL: skipped, because this machine has no binaries of its server")
+        print("PostgreSQL: skipped, no server binaries found")
     else:
         with postgres_server.running_server(binaries, durable=True) as url:
             on_postgres(url, arguments.charges, arguments.rounds)

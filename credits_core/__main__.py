@@ -1,5 +1,11 @@
 """`python -m credits_core`."""
 
-from credits_core.cli import main
+import sys
 
-main()
+try:
+    from credits_core.cli import main
+
+    main()
+except KeyboardInterrupt:  # while the packages load, which takes a second; afterwards `main` answers it
+    sys.stderr.write("error: stopped by Ctrl-C\n")
+    sys.exit(130)

@@ -1,4 +1,4 @@
-"""The command line, `python -m credits_core …`: an edge. Errors are one line on stderr and exit 1."""
+"""The command line, `python -m credits_core …`: an edge. Errors are one line on stderr and exit 1, Ctrl-C 130."""
 
 import sys
 from collections.abc import Iterator
@@ -23,6 +23,8 @@ from credits_core.money import format_credits, format_usd
 from credits_core.trace import plan_replay, replay
 
 _ACTOR = "cli"
+_PROGRAM = "python -m credits_core"
+_INTERRUPTED = 130  # by convention, and what Typer returns for Ctrl-C
 
 app = typer.Typer(
     help="PromptFlow's credit system. The database is CREDITS_DATABASE_URL (default: data/credits.db).",
@@ -38,10 +40,12 @@ app.add_typer(plan_commands.app, name="plan")
 def main() -> None:
     """Run the command line; what cannot be done becomes one line on stderr and exit code 1."""
     try:
-        sys.exit(app(standalone_mode=False))
+        exit_code = app(prog_name=_PROGRAM, standalone_mode=False)
     except TyperException as error:
-        message = error.format_message()  # none when there was no command and the help was shown instead
-        _fail(f"{message.rstrip('.')}. See: python -m credits_core --help" if message else "")
+        # No message: there was no command, and the help was shown. Several lines: the values that an option may have.
+        message = " ".join(error.format_message().split()) or "Missing command"
+        context: typer.Context | None = getattr(error, "ctx", None)
+        _fail(f"{message.rstrip('.')}. See: {context.command_path if context else _PROGRAM} --help")
     except typer.Abort:
         _fail("stopped")
     except DataFileInvalid as refusal:
@@ -55,7 +59,10 @@ def main() -> None:
     except (SQLAlchemyError, psycopg.Error, database.sqlite_driver().Error, CommandError) as error:
         _fail(f"the database cannot be used: {str(getattr(error, 'orig', None) or error).splitlines()[0]}")
     except OSError as error:
-        _fail(f"{error.filename or 'a file'}: {error.strerror or error}")
+        _fail(f"{error.filename or 'a file'}: cannot be used: {error.strerror or error}")
+    if exit_code == _INTERRUPTED:
+        _fail("stopped by Ctrl-C", exit_code=exit_code)
+    sys.exit(exit_code)
 
 
 @app.command()
@@ -158,7 +165,6 @@ def _both(credits: int) -> str:
     return f"{format_credits(credits)} credits = {format_usd(credits)}"
 
 
-def _fail(message: str) -> NoReturn:
-    if message:
-        typer.echo(f"error: {message}", err=True)
-    sys.exit(1)
+def _fail(message: str, *, exit_code: int = 1) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    sys.exit(exit_code)

@@ -1,7 +1,7 @@
 """Credits and dollars: exact integer arithmetic with the rounding direction in the name, and display.
 
-The only module that divides credits. It holds no price and no rule of the business beyond "1 credit is a millionth of a
-dollar" (specification, section 1).
+The only module that divides credits one by one; `quote_arrays` does the same to whole arrays and is proved equal. No
+price is here, and no rule of the business beyond "1 credit is a millionth of a dollar" (specification, section 1).
 """
 
 import re

@@ -266,6 +266,14 @@ def test_the_models_stand_with_their_prices_and_sources(api: Api) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/api/models?all=1", 422), ("/api/credits/balance?user_id=ada&u=1", 422), ("/api/models/", 404)],
+)
+def test_what_is_not_known_of_a_path_is_refused(api: Api, path: str, status: int) -> None:
+    assert problem(api.client.get(path, headers=api.headers("admin")))[0] == status
+
+
 # --- transactions -----------------------------------------------------------------------------------------------------
 
 
@@ -346,6 +354,8 @@ def test_transactions_are_narrowed_by_type_and_by_day(api: Api) -> None:
         {"from": "2026-03-02", "to": "2026-03-01"},
         {"user_id": "a b"},
         {"user_id": ""},
+        {"types": "grant"},
+        {"form": "2026-03-01"},
     ],
 )
 def test_a_query_that_cannot_be_meant_is_refused(api: Api, query: dict[str, str]) -> None:

@@ -52,6 +52,7 @@ def _app_of_routes(resources: Resources) -> FastAPI:
         redoc_url=None,
         swagger_ui_oauth2_redirect_url="/docs/oauth2-redirect",
         servers=[{"url": "/api"}],
+        redirect_slashes=False,  # a path with one slash too many is another path
         generate_unique_id_function=lambda route: route.name,  # what a generated client calls its methods
     )
     api.state.resources = resources

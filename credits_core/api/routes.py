@@ -81,8 +81,22 @@ _bearer = HTTPBearer(
     scheme_name="API key", description="Made by `python -m credits_core api-key create`.", auto_error=False
 )
 
-router = APIRouter(tags=["credits"], dependencies=[Security(_bearer)])
-models_router = APIRouter(tags=["models"], dependencies=[Security(_bearer)])
+_QUERY_FIELDS = {
+    "/credits/balance": {"user_id"},
+    "/credits/transactions": {"user_id", "limit", "cursor", "type", "from", "to"},
+}
+
+
+async def _refuse_unknown_query(request: Request) -> None:
+    # A filter that is written wrongly would otherwise be no filter.
+    known = _QUERY_FIELDS.get(request.scope["route"].path, set())
+    if unknown := sorted(set(request.query_params) - known):
+        raise problems.InvalidFields([(name[:140], "is not known in this query") for name in unknown])
+
+
+_KEYED = [Security(_bearer), Depends(_refuse_unknown_query)]
+router = APIRouter(tags=["credits"], dependencies=_KEYED)
+models_router = APIRouter(tags=["models"], dependencies=_KEYED)
 status_router = APIRouter(tags=["status"])
 
 
@@ -312,7 +326,7 @@ async def refund(request: Request, response: Response, body: RefundBody, key: Id
     )
 
 
-@models_router.get("/models", responses=documented(*_ALWAYS))
+@models_router.get("/models", responses=documented(*_READING))
 async def models(shared: Shared) -> ModelsAnswer:
     """Every model with its price, where the price is from, and when it was read there."""
     return ModelsAnswer(models=[ModelAnswer.of(model) for model in shared.book.models.values()])
