@@ -123,7 +123,7 @@ def load_price_plan(path: Path) -> PricePlan:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataFileInvalid(str(path), [f"cannot be read: {error}"]) from None
+        raise DataFileInvalid(str(path), [f"cannot be read: {getattr(error, 'strerror', error)}"]) from None
     return parse_price_plan(text, str(path))
 
 
