@@ -33,7 +33,7 @@ def list_plans(as_json: Json = False) -> None:
 @app.command()
 def show(plan: PlanName, as_json: Json = False) -> None:
     """A plan as TOML, as it can be edited and read again."""
-    found = _find(plan)
+    found = find_plan(plan)
     if as_json:
         fields = {name: value for name, value in asdict(found).items() if name not in {"pieces", "_starts"}}
         _print_json(fields)
@@ -53,7 +53,7 @@ def inspect(
     as_json: Json = False,
 ) -> None:
     """What nobody reading the plan sees: cliffs, fee inversions, losses, and runs without a markup."""
-    found, card_fee = _find(plan), CardFee(card_fee_bps, card_fee_credits)
+    found, card_fee = find_plan(plan), CardFee(card_fee_bps, card_fee_credits)
     if not as_json:
         for finding in findings(found, card_fee):
             typer.echo(f"{finding.kind:<9}  {finding.sentence}")
@@ -80,7 +80,13 @@ def _cliff(cliff: Cliff) -> dict[str, int]:
     }
 
 
-def _find(plan: str) -> PricePlan:
+def find_plan(plan: str) -> PricePlan:
+    """The plan with this id, or of this TOML file, as every command that takes a plan finds it.
+
+    Raises:
+        UnknownPlan: no plan has the id.
+        DataFileInvalid: the file cannot be read or parsed.
+    """
     if plan.endswith(".toml"):
         return load_price_plan(Path(plan))
     plans = settings.load_price_book().plans

@@ -27,6 +27,7 @@ from sqlalchemy import Connection, Engine
 
 from credits_core import database, rollup, seed, settings
 from credits_core.errors import CreditsError
+from credits_core.price_plan import PricePlan
 from credits_core.pricing import PriceBook
 from credits_core.seed import DemoWorld
 from credits_core.workload import Workload, load_workloads
@@ -74,6 +75,11 @@ def engine() -> Engine:
 def book() -> PriceBook:
     """The models and price plans, read once per process."""
     return settings.load_price_book()
+
+
+def plans() -> dict[str, PricePlan]:
+    """Every price plan by its id, also those that are drafts."""
+    return book().plans
 
 
 @st.cache_resource
