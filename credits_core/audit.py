@@ -5,7 +5,7 @@ or the user. They read what was stored and trust nothing that the writing code c
 and can run at any moment.
 
 Here are the invariants of the accounts; those of entries are in `entry_audit`, those of runs, unlocks and refunds in
-`action_audit`, and those of the database's own guards in `schema_audit`.
+`action_audit`, that of the price plans in `plan_audit`, and those of the database's own guards in `schema_audit`.
 """
 
 from collections.abc import Callable
@@ -27,6 +27,7 @@ from credits_core.entry_audit import (
     times_agree,
 )
 from credits_core.finding import Finding, Plans
+from credits_core.plan_audit import activations_are_sealed
 from credits_core.postings import PLATFORM_PREFIX
 from credits_core.schema_audit import constraints_hold, ledger_is_append_only, references_exist
 from credits_core.tables import (
@@ -154,6 +155,7 @@ INVARIANTS: tuple[Callable[[Connection, Plans], Finding], ...] = (
     unlocks_are_split_as_planned,
     unlocks_match_their_transactions,
     refunds_reverse_once,
+    activations_are_sealed,
     daily_totals_are_sums,
     references_exist,
     constraints_hold,

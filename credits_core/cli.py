@@ -1,8 +1,7 @@
 """The command line, `python -m credits_core …`: an edge. Errors are one line on stderr and exit 1, Ctrl-C 130."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -20,6 +19,7 @@ from credits_core import api_key_commands, audit, audit_log, database, plan_comm
 from credits_core.errors import CreditsError, DataFileInvalid
 from credits_core.legacy_import import import_legacy
 from credits_core.money import format_credits, format_usd
+from credits_core.plan_store import PriceBooks
 from credits_core.trace import plan_replay, replay
 
 _ACTOR = "cli"
@@ -68,7 +68,7 @@ def main() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest schema. Safe to repeat."""
-    with _database() as engine:
+    with database.opened(settings.database_url()) as engine:
         database.migrate(engine)
         typer.echo(f"{engine.url.render_as_string(hide_password=True)} is at the newest migration")
 
@@ -76,9 +76,9 @@ def migrate() -> None:
 @app.command("seed")
 def seed_command() -> None:
     """Build the demo world in an empty, migrated database. Repeating it changes nothing."""
-    book, world = settings.load_price_book(), seed.load_demo_world()
+    books, world = _books(), seed.load_demo_world()
     with _ledger() as engine:
-        typer.echo(database.write(engine, lambda connection: seed.build_once(connection, world, book)))
+        typer.echo(database.write(engine, lambda connection: seed.build_once(connection, world, books.at(connection))))
         rollup.catch_up(engine)
 
 
@@ -103,9 +103,11 @@ def replay_command(
     limit: Annotated[int | None, typer.Option(help="Take at most this many rows.", min=1)] = None,
 ) -> None:
     """Charge one run per row of a trace, at the row's time. Started again, it goes on where it stopped."""
-    book = settings.load_price_book()
+    books = _books()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with _ledger() as engine:
+        with database.read(engine) as connection:
+            book = books.at(connection)
         # What can be refused is refused here, so that an error's one line does not stand below a progress bar.
         charges = plan_replay(engine, trace, user_id=user, model_id=model, book=book, limit=limit)
         with Progress(*columns, console=Console(stderr=True)) as progress:
@@ -122,7 +124,9 @@ def replay_command(
 def verify() -> None:
     """Audit the whole ledger: one line per invariant. Exit 0 when all hold, else 1."""
     with _ledger() as engine:
-        findings = audit.run(engine, settings.load_price_book().plans)
+        with database.read(engine) as connection:
+            plans = _books().at(connection).plans
+        findings = audit.run(engine, plans)
         database.write(engine, lambda connection: audit_log.record(connection, findings, now=datetime.now(UTC)))
     for finding in findings:
         typer.echo(str(finding))
@@ -141,21 +145,12 @@ def models_refresh() -> None:
     typer.echo(f"{settings.MODELS_FILE.name}: {len(changes)} price(s) changed")
 
 
-@contextmanager
-def _database() -> Iterator[Engine]:
-    """The configured database, whatever its schema; its connections are closed at the end."""
-    engine = database.create_engine_for(settings.database_url())
-    try:
-        yield engine
-    finally:
-        engine.dispose()
+def _ledger() -> AbstractContextManager[Engine]:
+    return database.opened_ledger(settings.database_url())
 
 
-@contextmanager
-def _ledger() -> Iterator[Engine]:
-    with _database() as engine:
-        database.require_migrated(engine)
-        yield engine
+def _books() -> PriceBooks:
+    return PriceBooks(settings.load_models())
 
 
 app.add_typer(api_key_commands.commands(_ledger), name="api-key")

@@ -163,12 +163,17 @@ def migrate(engine: Engine) -> None:
     changes nothing.
     """
 
-    def upgrade(connection: Connection) -> None:
+    def to_head(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
-        command.upgrade(_alembic_config(connection), "head")
+        upgrade(connection, "head")
 
-    write(engine, upgrade)
+    write(engine, to_head)
+
+
+def upgrade(connection: Connection, revision: str) -> None:
+    """Bring the schema up to this migration, or to the newest ("head"), in the caller's unit of work."""
+    command.upgrade(_alembic_config(connection), revision)
 
 
 def require_migrated(engine: Engine) -> None:
@@ -177,8 +182,36 @@ def require_migrated(engine: Engine) -> None:
     Raises:
         DatabaseNotReady: it is not; the message says what to run.
     """
-    with read(engine) as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
+    found = None
+    if not _is_missing_file(engine):  # connecting would make it
+        with read(engine) as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
     expected = ScriptDirectory.from_config(_alembic_config()).get_current_head()
     if found != expected:
         raise DatabaseNotReady(found, str(expected))
+
+
+def _is_missing_file(engine: Engine) -> bool:
+    return engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).exists()
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    """An engine for this database, whatever its schema; its connections are closed at the end."""
+    engine = create_engine_for(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def opened_ledger(url: str) -> Iterator[Engine]:
+    """As `opened`, for a database at the newest migration.
+
+    Raises:
+        DatabaseNotReady: it is not; the message says what to run.
+    """
+    with opened(url) as engine:
+        require_migrated(engine)
+        yield engine

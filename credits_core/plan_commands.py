@@ -1,33 +1,43 @@
-"""The command line for price plans: `python -m credits_core plan list | show | inspect`."""
+"""The command line for price plans: `python -m credits_core plan …`.
+
+What only looks at plans works without a database as well: then there is the plan that a new one begins with.
+"""
 
 import json
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from credits_core import price_shape, settings
-from credits_core.errors import UnknownPlan
+from credits_core import database, plan_store, price_shape, settings
+from credits_core.errors import DatabaseNotReady, UnknownPlan
 from credits_core.plan_files import load_price_plan, price_plan_toml
 from credits_core.plan_findings import findings
+from credits_core.plan_store import Activation, PlanRecord, PlanStatus
 from credits_core.price_plan import PricePlan
 from credits_core.price_shape import CardFee, Cliff
+from credits_core.request_checks import EARLIEST
 
-app = typer.Typer(help="Price plans: what they say and what they do.", no_args_is_help=True)
+_ACTOR = "cli"
+app = typer.Typer(help="Price plans: what they say, what they do, and which one is in force.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PlanName = Annotated[str, typer.Argument(metavar="ID-or-FILE.toml", help="A plan's id, or a file that holds a plan.")]
+PlanId = Annotated[str, typer.Argument(metavar="ID", help="A stored plan's id.")]
 
 
 @app.command("list")
 def list_plans(as_json: Json = False) -> None:
-    """Every plan, and which one is in force."""
-    book = settings.load_price_book()
+    """Every plan: in force, draft or retired."""
+    records = stored_plans().values()
     if as_json:
-        _print_json([{"id": plan.id, "in_force": plan is book.plan} for plan in book.plans.values()])
+        _print_json([_record(record) for record in records])
         return
-    for plan in book.plans.values():
-        typer.echo(f"{plan.id}  in force" if plan is book.plan else plan.id)
+    width = max(len(record.plan.id) for record in records)
+    for record in records:
+        saved = f"  revision {record.revision} by {record.actor}" if record.status is PlanStatus.DRAFT else ""
+        typer.echo(f"{record.plan.id:<{width}}  {record.status}{saved}")
 
 
 @app.command()
@@ -35,10 +45,82 @@ def show(plan: PlanName, as_json: Json = False) -> None:
     """A plan as TOML, as it can be edited and read again."""
     found = find_plan(plan)
     if as_json:
-        fields = {name: value for name, value in asdict(found).items() if name not in {"pieces", "_starts"}}
-        _print_json(fields)
+        _print_json({name: value for name, value in asdict(found).items() if name not in {"pieces", "_starts"}})
         return
     typer.echo(price_plan_toml(found), nl=False)
+
+
+@app.command("import")
+def import_plan(
+    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="A file that holds a plan.")], as_json: Json = False
+) -> None:
+    """Keep the plan of a file as a draft, or as the next revision of the draft with its id."""
+    plan, now = load_price_plan(file), datetime.now(UTC)
+    with database.opened_ledger(settings.database_url()) as engine:
+        with database.read(engine) as connection:
+            before = plan_store.plans(connection).get(plan.id)
+        revision = database.write(
+            engine,
+            lambda connection: plan_store.save_draft(
+                connection, plan, revision=before.revision if before else 0, now=now, actor=_ACTOR
+            ),
+        )
+    if as_json:
+        _print_json({"id": plan.id, "status": PlanStatus.DRAFT, "revision": revision})
+        return
+    typer.echo(f"{plan.id} is a draft, revision {revision}")
+
+
+@app.command()
+def discard(plan: PlanId, as_json: Json = False) -> None:
+    """Delete a draft. What was activated once is kept for ever."""
+    with database.opened_ledger(settings.database_url()) as engine:
+        database.write(engine, lambda connection: plan_store.discard_draft(connection, plan))
+    if as_json:
+        _print_json({"id": plan, "discarded": True})
+        return
+    typer.echo(f"{plan} is discarded")
+
+
+@app.command()
+def activate(
+    plan: PlanId,
+    reason: Annotated[str, typer.Option(help="Why; it stays in the journal.")],
+    as_json: Json = False,
+) -> None:
+    """Put a stored plan in force, from the next charge on."""
+    now = datetime.now(UTC)
+    with database.opened_ledger(settings.database_url()) as engine:
+        with database.read(engine) as connection:
+            records = plan_store.plans(connection)
+        found = _known(plan, records)
+        database.write(
+            engine,
+            lambda connection: plan_store.activate(
+                connection, plan, revision=found.revision, reason=reason, now=now, actor=_ACTOR
+            ),
+        )
+        with database.read(engine) as connection:
+            newest = plan_store.activations(connection)[0]
+    if as_json:
+        _print_json(_activation(newest))
+        return
+    typer.echo(f"{plan} is in force from the next charge on")
+
+
+@app.command()
+def journal(as_json: Json = False) -> None:
+    """Every activation, newest first: which plan, when, by whom and why."""
+    with database.opened_ledger(settings.database_url()) as engine, database.read(engine) as connection:
+        activations = plan_store.activations(connection)
+    if as_json:
+        _print_json([_activation(activation) for activation in activations])
+        return
+    for activation in activations:
+        typer.echo(
+            f"{activation.number}  {activation.plan_id}  {activation.activated_at:%Y-%m-%d %H:%M:%S}Z  "
+            f"{activation.actor}  {activation.reason}"
+        )
 
 
 @app.command()
@@ -89,10 +171,44 @@ def find_plan(plan: str) -> PricePlan:
     """
     if plan.endswith(".toml"):
         return load_price_plan(Path(plan))
-    plans = settings.load_price_book().plans
-    if plan not in plans:
-        raise UnknownPlan(plan, list(plans))
-    return plans[plan]
+    return _known(plan, stored_plans()).plan
+
+
+def stored_plans() -> dict[str, PlanRecord]:
+    """Every stored plan by its id; without a database that is ready, the one that a new database begins with."""
+    try:
+        with database.opened_ledger(settings.database_url()) as engine, database.read(engine) as connection:
+            return plan_store.plans(connection)
+    except DatabaseNotReady:
+        first = settings.load_price_book().plan
+        return {first.id: PlanRecord(first, PlanStatus.IN_FORCE, 1, "migration", EARLIEST)}
+
+
+def _known(plan: str, records: dict[str, PlanRecord]) -> PlanRecord:
+    if plan not in records:
+        raise UnknownPlan(plan, list(records))
+    return records[plan]
+
+
+def _record(record: PlanRecord) -> dict[str, Any]:
+    return {
+        "id": record.plan.id,
+        "status": record.status,
+        "in_force": record.status is PlanStatus.IN_FORCE,
+        "revision": record.revision,
+        "saved_by": record.actor,
+        "saved_at": record.saved_at.isoformat(),
+    }
+
+
+def _activation(activation: Activation) -> dict[str, Any]:
+    return {
+        "number": activation.number,
+        "plan": activation.plan_id,
+        "reason": activation.reason,
+        "actor": activation.actor,
+        "activated_at": activation.activated_at.isoformat(),
+    }
 
 
 def _print_json(content: Any) -> None:

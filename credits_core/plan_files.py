@@ -99,21 +99,6 @@ def parse_price_plan(text: str, source: str = "price plan") -> PricePlan:
     return PricePlan(**given | modes, tiers=tiers)
 
 
-def load_price_plans(folder: Path) -> dict[str, PricePlan]:
-    """Every plan of the folder by its id; a file is named after the plan it holds.
-
-    Raises:
-        DataFileInvalid: a file cannot be read or parsed, or holds a plan with another id than its name says.
-    """
-    plans: dict[str, PricePlan] = {}
-    for path in sorted(folder.glob("*.toml")):
-        plan = load_price_plan(path)
-        if plan.id != path.stem:
-            raise DataFileInvalid(str(path), [f"holds the plan {plan.id!r}; name the file {plan.id}.toml"])
-        plans[plan.id] = plan
-    return plans
-
-
 def load_price_plan(path: Path) -> PricePlan:
     """The plan of a file.
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, select
 from credits_core import database, ledger, queries, rollup, services
 from credits_core.errors import CreditsError, DataFileInvalid, InsufficientCredits, InvalidRequest
 from credits_core.ledger import Receipt
+from credits_core.plan_store import PriceBooks
 from credits_core.postings import CreditSource
 from credits_core.pricing import ChargeRequest, PriceBook
 from credits_core.services import Charge, UnlockRequest
@@ -182,7 +183,7 @@ def build(connection: Connection, world: DemoWorld, book: PriceBook) -> None:
         _close_day(connection, world, book, day, charges, outcomes)
 
 
-def prepare(engine: Engine, book: PriceBook, *, demo: bool) -> None:
+def prepare(engine: Engine, books: PriceBooks, *, demo: bool) -> None:
     """Make the database ready for the dashboard: SQLite is migrated and, when empty and wanted, filled with the demo.
 
     Raises:
@@ -192,14 +193,14 @@ def prepare(engine: Engine, book: PriceBook, *, demo: bool) -> None:
         database.migrate(engine)
     database.require_migrated(engine)
     if demo:
-        database.write(engine, lambda connection: _build_if_empty(connection, load_demo_world(), book))
+        database.write(engine, lambda connection: _build_if_empty(connection, load_demo_world(), books))
     rollup.catch_up(engine)
 
 
-def _build_if_empty(connection: Connection, world: DemoWorld, book: PriceBook) -> None:
+def _build_if_empty(connection: Connection, world: DemoWorld, books: PriceBooks) -> None:
     _wait_for_other_builders(connection, world)
     if is_empty(connection):
-        build(connection, world, book)
+        build(connection, world, books.at(connection))
 
 
 def _wait_for_other_builders(connection: Connection, world: DemoWorld) -> None:

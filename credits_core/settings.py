@@ -3,9 +3,8 @@
 import os
 from pathlib import Path
 
-from credits_core.errors import DataFileInvalid
-from credits_core.model_registry import load_model_registry
-from credits_core.plan_files import load_price_plans
+from credits_core.model_registry import ModelRegistry, load_model_registry
+from credits_core.plan_files import load_price_plan
 from credits_core.pricing import PriceBook
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
@@ -13,8 +12,7 @@ DATA_FOLDER = PROJECT_FOLDER / "data"
 MODELS_FILE = DATA_FOLDER / "models.toml"
 DEMO_FILE = DATA_FOLDER / "demo.toml"
 WORKLOADS_FILE = DATA_FOLDER / "workloads.toml"
-PRICE_PLANS_FOLDER = DATA_FOLDER / "price_plans"
-ACTIVE_PLAN_ID = "promptflow-v1"
+FIRST_PLAN_FILE = DATA_FOLDER / "price_plans" / "promptflow-v1.toml"
 
 
 def database_url() -> str:
@@ -27,16 +25,23 @@ def demo_enabled() -> bool:
     return os.environ.get("CREDITS_DEMO", "1") != "0"
 
 
+def load_models() -> ModelRegistry:
+    """The AI models of `data/models.toml`.
+
+    Raises:
+        DataFileInvalid: the file is missing or wrong; every problem is listed.
+    """
+    return load_model_registry(MODELS_FILE)
+
+
 def load_price_book() -> PriceBook:
-    """The models and price plans under `data/`, with the plan in force.
+    """The price book of a new database, without one: the models, and the specification's plan in force.
 
     Raises:
         DataFileInvalid: a file is missing or wrong; every problem is listed.
     """
-    plans = load_price_plans(PRICE_PLANS_FOLDER)
-    if ACTIVE_PLAN_ID not in plans:
-        raise DataFileInvalid(str(PRICE_PLANS_FOLDER), [f"lacks the plan in force, {ACTIVE_PLAN_ID}.toml"])
-    return PriceBook(models=load_model_registry(MODELS_FILE), plan=plans[ACTIVE_PLAN_ID], plans=plans)
+    plan = load_price_plan(FIRST_PLAN_FILE)
+    return PriceBook(models=load_models(), plan=plan, plans={plan.id: plan})
 
 
 def rate_limit() -> str:

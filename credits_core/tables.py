@@ -4,8 +4,8 @@ The names are the specification's. Every constraint is named, because Alembic si
 All amounts are BIGINT credits, all times microseconds since 1970-01-01 UTC. Times tell when something happened; the
 order of things is the order of `journal_entries.id`.
 
-An entry, its transactions and its run are never updated or deleted. A transaction's key is its entry and its position
-in it, as a line's is in an invoice; a run's key is its entry's.
+An entry, its transactions and its run are never updated or deleted, nor is an activation or a plan that was activated.
+A transaction's key is its entry and its position in it, as a line's is in an invoice; a run's key is its entry's.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -150,7 +150,6 @@ class PromptRun(Base):
             "total_credits = inference_cost_credits + creator_fee_credits + platform_markup_credits",
             name="total_is_sum",
         ),
-        CheckConstraint("creator_fee_credits = 0 OR platform_markup_credits = 0", name="fee_or_markup"),
         CheckConstraint("creator_share_credits BETWEEN 0 AND creator_fee_credits", name="share_within_fee"),
         CheckConstraint("(creator_fee_credits = 0) = (creator_id IS NULL)", name="fee_has_creator"),
         CheckConstraint(
@@ -275,3 +274,36 @@ class AuditRun(Base):
     invariants: Mapped[int] = mapped_column(Integer)
     broken_invariants: Mapped[int] = mapped_column(Integer)
     finished_at_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class StoredPlan(Base):
+    """A price plan as TOML. A draft until it is activated, and from then on never changed or deleted.
+
+    `revision` counts the times the draft was saved, from 1, so that one person does not save over another.
+    """
+
+    __tablename__ = "price_plans"
+    __table_args__ = (CheckConstraint("revision >= 1", name="revision_positive"),)
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    toml: Mapped[str] = mapped_column(Text)
+    revision: Mapped[int] = mapped_column(Integer)
+    actor: Mapped[str] = mapped_column(_ID)
+    saved_at_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class PlanActivation(Base):
+    """The journal of the plans in force: the newest one names the plan that runs are priced with.
+
+    Numbered from 1 without a gap; `seal` is a hash of the row, its plan and the seal before it.
+    """
+
+    __tablename__ = "plan_activations"
+    __table_args__ = (CheckConstraint("reason <> ''", name="reason_given"),)
+
+    id: Mapped[int] = mapped_column(_KEY, primary_key=True, autoincrement=False)
+    plan_id: Mapped[str] = mapped_column(String(64), ForeignKey("price_plans.id"))
+    reason: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(_ID)
+    activated_at_us: Mapped[int] = mapped_column(BigInteger)
+    seal: Mapped[str] = mapped_column(String(64))

@@ -59,7 +59,7 @@ def live_calls() -> None:
     )
 
 
-origin, models = api_examples.origin(st.context.url), runtime.book().models
+origin, models = api_examples.origin(st.context.url), runtime.models()
 with st.container(horizontal=True, vertical_alignment="center"):
     st.caption("Make a key, try the API with it from your own shell, and watch the calls come in.", width="stretch")
     st.link_button("Documentation", f"{origin}/api/docs", icon=":material/menu_book:")

@@ -46,4 +46,4 @@ if batch and quote:
 prices = st.expander("Prices of all models", icon=":material/sell:", on_change="rerun", key="prices")
 if prices.open:
     with prices:
-        show.model_prices(runtime.book().models.values())
+        show.model_prices(runtime.models().values())

@@ -73,7 +73,7 @@ class Api:
 def api_over(engine: Engine, **environment: str) -> Iterator[Api]:
     """The API over a migrated database, with the hand-written prices of `tests/world.py` and these settings."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(settings, "load_price_book", world.price_book)
+        patch.setattr(settings, "load_models", lambda: world.price_book().models)
         for name, text in {"CREDITS_DEMO": "0", "CREDITS_RATE_LIMIT": "100000/minute", **environment}.items():
             patch.setenv(name, text)
         resources = Resources(engine.url.render_as_string(hide_password=False))
@@ -82,6 +82,7 @@ def api_over(engine: Engine, **environment: str) -> Iterator[Api]:
         ) as client:
             api = Api(client, engine)
             assert client.get("/api/ready").status_code == 200  # the first call opens the database
+            world.put_in_force(engine, world.price_book().plan)
             api.make_key("admin", Role.ADMIN)
             api.make_key("service", Role.SERVICE)
             yield api

@@ -43,8 +43,9 @@ def dashboard(folder: Path, *, demo: bool) -> Iterator[Engine]:
 def small_dashboard(folder: Path) -> Iterator[Engine]:
     """The dashboard on an empty database, with the hand-written prices of `tests/world.py`."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(settings, "load_price_book", world.price_book)
+        patch.setattr(settings, "load_models", lambda: world.price_book().models)
         with dashboard(folder, demo=False) as engine:
+            world.put_in_force(engine, world.price_book().plan)
             yield engine
 
 

@@ -8,6 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from credits_core import audit, database
 from credits_core.errors import DatabaseNotReady
@@ -23,6 +24,8 @@ TABLES = {
     "credit_transactions",
     "daily_totals",
     "journal_entries",
+    "plan_activations",
+    "price_plans",
     "prompt_runs",
     "rollup_watermark",
     "unlocked_flows",
@@ -37,8 +40,9 @@ CHECKS = {
     "ck_credit_transactions_type_known",
     "ck_journal_entries_refund_names_entry",
     "ck_journal_entries_type_known",
+    "ck_plan_activations_reason_given",
+    "ck_price_plans_revision_positive",
     "ck_prompt_runs_fee_has_creator",
-    "ck_prompt_runs_fee_or_markup",
     "ck_prompt_runs_one_price",
     "ck_prompt_runs_share_within_fee",
     "ck_prompt_runs_total_is_sum",
@@ -52,6 +56,7 @@ FOREIGN_KEYS = {
     "fk_api_keys_user_id",
     "fk_credit_transactions_entry_id",
     "fk_journal_entries_refunds_entry_id",
+    "fk_plan_activations_plan_id",
     "fk_prompt_runs_entry_id",
     "fk_prompt_runs_user_id",
     "fk_unlocked_flows_entry_id",
@@ -69,6 +74,12 @@ TRIGGERS = {
         "journal_entries_no_replace_by_key",
         "journal_entries_no_replace_by_refund",
         "journal_entries_no_update",
+        "plan_activations_no_delete",
+        "plan_activations_no_replace",
+        "plan_activations_no_update",
+        "price_plans_no_delete",
+        "price_plans_no_replace",
+        "price_plans_no_update",
         "prompt_runs_no_delete",
         "prompt_runs_no_replace",
         "prompt_runs_no_update",
@@ -78,6 +89,10 @@ TRIGGERS = {
         "credit_transactions_no_truncate",
         "journal_entries_no_change",
         "journal_entries_no_truncate",
+        "plan_activations_no_change",
+        "plan_activations_no_truncate",
+        "price_plans_no_change",
+        "price_plans_no_truncate",
         "prompt_runs_no_change",
         "prompt_runs_no_truncate",
     },
@@ -221,7 +236,7 @@ def test_a_database_that_was_never_migrated_is_refused_with_what_to_do(empty_eng
     with pytest.raises(DatabaseNotReady) as caught:
         database.require_migrated(empty_engine)
     assert str(caught.value) == (
-        "The database is at migration none, this version needs 0002. Run: python -m credits_core migrate"
+        "The database is at migration none, this version needs 0003. Run: python -m credits_core migrate"
     )
 
 
@@ -270,3 +285,21 @@ def _violations(connection: Connection, book: PriceBook) -> list[str]:
 def test_migrations_at_once_make_one_schema(empty_engine: Engine) -> None:
     racers.at_once([partial(database.migrate, empty_engine)] * 4)
     database.require_migrated(empty_engine)
+
+
+def test_runs_from_before_the_plans_were_stored_are_kept_as_they_were(empty_engine: Engine) -> None:
+    with empty_engine.begin() as connection:
+        database.upgrade(connection, "0002")
+        for sql in (
+            "INSERT INTO user_credits VALUES ('ada', 700, 0)",
+            "INSERT INTO journal_entries VALUES (1, 'prompt_run', 'k', 'h', 'tester', NULL, NULL, 5)",
+            "INSERT INTO prompt_runs VALUES (1, 'ada', 'p', 'claude-3-haiku', NULL, 'promptflow-v1', NULL, NULL, 250,"
+            " NULL, NULL, NULL, 250, 0, 50, 300, 0, 5)",
+        ):
+            connection.execute(text(sql))
+        before = connection.execute(text("SELECT * FROM prompt_runs")).one()
+    database.migrate(empty_engine)
+    with empty_engine.connect() as connection:
+        assert connection.execute(text("SELECT * FROM prompt_runs")).one() == before
+        with pytest.raises(DBAPIError, match="append-only"):
+            connection.execute(text("UPDATE prompt_runs SET total_credits = 1"))

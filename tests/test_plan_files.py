@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 
 from credits_core.errors import DataFileInvalid
-from credits_core.plan_files import load_price_plans, parse_price_plan, price_plan_toml
+from credits_core.plan_files import load_price_plan, parse_price_plan, price_plan_toml
 from credits_core.price_plan import MarkupTier, PricePlan, Rounding, TierMode
 from tests import plans
 from tests.plans import SPECIFICATION
 
-PLANS = Path(__file__).resolve().parent.parent / "data" / "price_plans"
+FIRST_PLAN = Path(__file__).resolve().parent.parent / "data" / "price_plans" / "promptflow-v1.toml"
 KNOWN = (
     "known are id, creator_share_bps, tier_mode, cap_down, markup_rounding, creator_share_rounding,"
     " minimum_platform_income_credits, minimum_platform_income_is_markup, purchase_fee_bps, tiers"
@@ -29,7 +29,7 @@ def problems_of(text: str) -> list[str]:
 
 
 def test_the_plan_in_the_repository_is_the_specifications() -> None:
-    assert load_price_plans(PLANS)["promptflow-v1"] == SPECIFICATION
+    assert load_price_plan(FIRST_PLAN) == SPECIFICATION
 
 
 def test_every_rule_of_a_plan_is_read() -> None:
@@ -226,23 +226,7 @@ def test_a_plan_without_a_share_is_refused_and_not_given_one() -> None:
     ]
 
 
-def test_the_plans_of_a_folder_are_found_by_their_ids(tmp_path: Path) -> None:
-    (tmp_path / "a.toml").write_text(plan_with(id='"a"'), encoding="utf-8")
-    (tmp_path / "b.toml").write_text(plan_with(id='"b"', share="7000"), encoding="utf-8")
-    (tmp_path / "notes.txt").write_text("not a plan", encoding="utf-8")
-    assert {name: plan.creator_share_bps for name, plan in load_price_plans(tmp_path).items()} == {
-        "a": 8_000,
-        "b": 7_000,
-    }
-
-
-def test_a_file_that_is_not_named_after_its_plan_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.toml").write_text(plan_with(id='"b"'), encoding="utf-8")
-    with pytest.raises(DataFileInvalid, match=r"a\.toml: holds the plan 'b'; name the file b\.toml"):
-        load_price_plans(tmp_path)
-
-
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_bytes(b'id = "\xe9"')
     with pytest.raises(DataFileInvalid, match=r"a\.toml: cannot be read: 'utf-8' codec"):
-        load_price_plans(tmp_path)
+        load_price_plan(tmp_path / "a.toml")

@@ -52,15 +52,18 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Session:
 
 @pytest.fixture
 def ledger(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    monkeypatch.setattr(settings, "load_price_book", world.price_book)
+    monkeypatch.setattr(settings, "load_models", lambda: world.price_book().models)
     with page_driver.dashboard(tmp_path, demo=False) as engine:
+        world.put_in_force(engine, world.price_book().plan)
         world.add(engine, "ada", 1_000_000, key="a")
         yield engine
         assert plain_sql.contradictions(engine) == []
 
 
 def charge(connection: Connection, key: str, now: datetime) -> Receipt:
-    return services.charge_prompt(connection, world.HAIKU, book=runtime.book(), key=key, now=now, actor="dashboard")
+    return services.charge_prompt(
+        connection, world.HAIKU, book=runtime.book_at(connection), key=key, now=now, actor="dashboard"
+    )
 
 
 def click(request: object = "a run") -> Performed[Receipt]:

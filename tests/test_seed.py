@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from credits_core import audit, database, reports, seed, settings
 from credits_core.errors import DatabaseNotReady, DataFileInvalid, InvalidRequest, UnknownModel
 from credits_core.model_registry import ModelRegistry
+from credits_core.plan_store import PriceBooks
 from credits_core.pricing import PriceBook
 from credits_core.seed import DemoWorld
 from tests import plain_sql, racers, world
@@ -198,14 +199,14 @@ def test_an_empty_sqlite_file_is_migrated_filled_and_summed_up(
     tmp_path: Path, built: Engine, real_book: PriceBook
 ) -> None:
     engine = database.create_engine_for(f"sqlite:///{tmp_path / 'new.db'}")
-    seed.prepare(engine, real_book, demo=True)
+    seed.prepare(engine, PriceBooks(real_book.models), demo=True)
     assert _history(engine) == _history(built)
     assert scalar(engine, "SELECT entry_id FROM rollup_watermark") == scalar(
         engine, "SELECT MAX(id) FROM journal_entries"
     )
     before = every_row(engine)
-    seed.prepare(engine, real_book, demo=True)
-    seed.prepare(engine, real_book, demo=False)
+    seed.prepare(engine, PriceBooks(real_book.models), demo=True)
+    seed.prepare(engine, PriceBooks(real_book.models), demo=False)
     assert every_row(engine) == before
 
 
@@ -213,20 +214,20 @@ def test_without_the_demo_an_empty_sqlite_file_is_migrated_and_stays_empty(
     tmp_path: Path, real_book: PriceBook
 ) -> None:
     engine = database.create_engine_for(f"sqlite:///{tmp_path / 'new.db'}")
-    seed.prepare(engine, real_book, demo=False)
+    seed.prepare(engine, PriceBooks(real_book.models), demo=False)
     database.require_migrated(engine)
     assert scalar(engine, "SELECT COUNT(*) FROM journal_entries") == 0
 
 
 def test_a_ledger_in_use_gets_no_demo(engine: Engine, real_book: PriceBook) -> None:
     world.add(engine, "ada", 100, key="fund")
-    seed.prepare(engine, real_book, demo=True)
+    seed.prepare(engine, PriceBooks(real_book.models), demo=True)
     assert rows(engine, "SELECT user_id, balance_credits FROM user_credits") == [("ada", 100)]
     assert scalar(engine, "SELECT entry_id FROM rollup_watermark") == 1
 
 
 def test_an_empty_migrated_postgresql_is_filled(postgres_engine: Engine, built: Engine, real_book: PriceBook) -> None:
-    seed.prepare(postgres_engine, real_book, demo=True)
+    seed.prepare(postgres_engine, PriceBooks(real_book.models), demo=True)
     assert _history(postgres_engine) == _history(built)
 
 
@@ -236,7 +237,7 @@ def test_a_postgresql_that_is_not_migrated_is_left_to_its_operators(
     with postgres_engine.begin() as connection:
         connection.execute(text("DROP TABLE alembic_version"))
     with pytest.raises(DatabaseNotReady, match="python -m credits_core migrate"):
-        seed.prepare(postgres_engine, real_book, demo=True)
+        seed.prepare(postgres_engine, PriceBooks(real_book.models), demo=True)
     assert scalar(postgres_engine, "SELECT COUNT(*) FROM journal_entries") == 0
 
 

@@ -44,11 +44,9 @@ def test_the_price_book_is_read_from_the_data_folder() -> None:
     assert book.models["claude-3-haiku"].prices == (RunPrice(250),)
 
 
-def test_a_data_folder_without_the_plan_in_force_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    plan = (settings.PRICE_PLANS_FOLDER / "promptflow-v1.toml").read_text(encoding="utf-8")
-    (tmp_path / "promptflow-v2.toml").write_text(plan.replace("promptflow-v1", "promptflow-v2"), encoding="utf-8")
-    monkeypatch.setattr(settings, "PRICE_PLANS_FOLDER", tmp_path)
-    with pytest.raises(DataFileInvalid, match=r"lacks the plan in force, promptflow-v1\.toml"):
+def test_a_data_folder_without_the_first_plan_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(settings, "FIRST_PLAN_FILE", tmp_path / "promptflow-v1.toml")
+    with pytest.raises(DataFileInvalid, match=r"promptflow-v1\.toml: cannot be read: No such file"):
         settings.load_price_book()
 
 
@@ -59,7 +57,6 @@ def test_a_data_folder_without_models_is_refused(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_files_of_the_data_folder_are_there() -> None:
-    for path in (settings.MODELS_FILE, settings.DEMO_FILE, settings.WORKLOADS_FILE):
+    for path in (settings.MODELS_FILE, settings.DEMO_FILE, settings.WORKLOADS_FILE, settings.FIRST_PLAN_FILE):
         assert path.is_file()
-    assert settings.PRICE_PLANS_FOLDER.is_dir()
     assert settings.PROJECT_FOLDER == ROOT

@@ -181,6 +181,22 @@ def _run(**changed: str) -> str:
     return f"{_BARE_ENTRY}INSERT INTO prompt_runs ({_RUN}) VALUES ({', '.join({**columns, **changed}.values())})"
 
 
+_DRAFT = "INSERT INTO price_plans (id, toml, revision, actor, saved_at_us) VALUES ('plan-2', '', 1, 'ada', 0)"
+
+
+def _activation(**changed: str) -> str:
+    columns = {
+        "id": "2",
+        "plan_id": "'promptflow-v1'",
+        "reason": "'again'",
+        "actor": "'ada'",
+        "activated_at_us": "0",
+        "seal": "'seal'",
+    }
+    assert changed.keys() <= columns.keys()
+    return f"INSERT INTO plan_activations ({', '.join(columns)}) VALUES ({', '.join({**columns, **changed}.values())})"
+
+
 def _unlock(**changed: str) -> str:
     columns = {
         "entry_id": "99",
@@ -255,10 +271,6 @@ REFUSED = {
     ),
     "a total above the sum of its parts": (_run(total_credits="1252"), "ck_prompt_runs_total_is_sum"),
     "a total below the sum of its parts": (_run(total_credits="1250"), "ck_prompt_runs_total_is_sum"),
-    "a fee beside a markup": (
-        _run(platform_markup_credits="50", total_credits="1301"),
-        "ck_prompt_runs_fee_or_markup",
-    ),
     "a creator's share above the fee": (_run(creator_share_credits="1002"), "ck_prompt_runs_share_within_fee"),
     "a negative creator's share": (_run(creator_share_credits="-1"), "ck_prompt_runs_share_within_fee"),
     "a fee without a creator": (_run(creator_id="NULL"), "ck_prompt_runs_fee_has_creator"),
@@ -291,6 +303,24 @@ REFUSED = {
         "ck_unlocked_flows_share_within_fee",
     ),
     "an unlock of a user without an account": (_unlock(user_id="'nobody'"), "fk_|FOREIGN KEY"),
+    "a plan without a revision": (
+        "INSERT INTO price_plans (id, toml, revision, actor, saved_at_us) VALUES ('plan-2', '', 0, 'ada', 0)",
+        "ck_price_plans_revision_positive",
+    ),
+    "a plan's id taken twice": (
+        "INSERT INTO price_plans (id, toml, revision, actor, saved_at_us) VALUES ('promptflow-v1', '', 1, 'ada', 0)",
+        "pk_price_plans|a plan that was activated",
+    ),
+    "an activation without a reason": (_activation(reason="''"), "ck_plan_activations_reason_given"),
+    "an activation of no plan": (_activation(plan_id="'plan-2'"), "fk_|FOREIGN KEY"),
+    "an activation's number taken twice": (_activation(id="1"), "pk_plan_activations|append-only"),
+    "a change of a plan that was activated": (
+        "UPDATE price_plans SET toml = '' WHERE id = 'promptflow-v1'",
+        "was activated",
+    ),
+    "a plan deleted that was activated": ("DELETE FROM price_plans WHERE id = 'promptflow-v1'", "was activated"),
+    "a change of an activation": ("UPDATE plan_activations SET reason = 'other'", "append-only"),
+    "an activation deleted": ("DELETE FROM plan_activations", "append-only"),
     "a second watermark": ("INSERT INTO rollup_watermark (id, entry_id) VALUES (2, 0)", "ck_rollup_watermark_one_row"),
 }
 
@@ -316,6 +346,10 @@ ACCEPTED = {
     "the largest balance": "UPDATE user_credits SET balance_credits = 9007199254740991",
     "an empty balance": "UPDATE user_credits SET balance_credits = 0",
     "a first refund of an entry": _entry("'refund'", refunds="2"),
+    "a fee beside a markup": _run(platform_markup_credits="50", total_credits="1301"),
+    "another activation": _activation(),
+    "a draft that is changed": f"{_DRAFT}; UPDATE price_plans SET toml = 'other', revision = 2 WHERE id = 'plan-2'",
+    "a draft that is discarded": f"{_DRAFT}; DELETE FROM price_plans WHERE id = 'plan-2'",
 }
 
 

@@ -3,13 +3,15 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from credits_core import database, services
+from credits_core import database, plan_store, services
 from credits_core.ledger import Receipt
 from credits_core.model_registry import parse_model_registry
 from credits_core.plan_files import parse_price_plan
+from credits_core.plan_store import PlanStatus
 from credits_core.postings import CreditSource
+from credits_core.price_plan import PricePlan
 from credits_core.pricing import ChargeRequest, PriceBook
 from credits_core.services import Unlock, UnlockRequest
 
@@ -131,6 +133,20 @@ def refund(
             connection, entry_id, reason=reason, book=book, key=key, now=now, actor="tester"
         ),
     )
+
+
+def put_in_force(engine: Engine, plan: PricePlan, *, reason: str = "A test needs it", now: datetime = NOW) -> None:
+    """Save a plan and activate it, unless it was saved before; then it is activated as it is."""
+
+    def action(connection: Connection) -> None:
+        record = plan_store.plans(connection).get(plan.id)
+        revision = (
+            record.revision if record else plan_store.save_draft(connection, plan, revision=0, now=now, actor="tester")
+        )
+        if record is None or record.status is not PlanStatus.IN_FORCE:
+            plan_store.activate(connection, plan.id, revision=revision, reason=reason, now=now, actor="tester")
+
+    database.write(engine, action)
 
 
 def run_by(user_id: str, request: ChargeRequest = HAIKU) -> ChargeRequest:

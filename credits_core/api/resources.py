@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from credits_core import database, seed, settings
 from credits_core.api.limits import Limiter
 from credits_core.api.metrics import Metrics
-from credits_core.pricing import PriceBook
+from credits_core.plan_store import PriceBooks
 
 Result = TypeVar("Result")
 # Not the event loop's own threads: those also serve the dashboard's files, which must not queue behind charges.
@@ -19,7 +19,7 @@ _THREADS = 4
 
 
 class Resources:
-    """The price book is read at once, so that a broken one stops the start; the database is opened on first use."""
+    """The models are read at once, so that a broken file stops the start; the database is opened on first use."""
 
     def __init__(self, database_url: str | None = None) -> None:
         """Take the configured database, or the one at this URL. Nothing is opened yet."""
@@ -27,7 +27,7 @@ class Resources:
         self._engine: Engine | None = None
         self._lock = Lock()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="credits-api")
-        self.book: PriceBook = settings.load_price_book()
+        self.books = PriceBooks(settings.load_models())
         self.limiter = Limiter(settings.rate_limit(), settings.rate_limit_storage())
         self.metrics = Metrics()
 
@@ -64,6 +64,6 @@ class Resources:
         with self._lock:
             if self._engine is None:
                 engine = database.create_engine_for(self._database_url or settings.database_url())
-                seed.prepare(engine, self.book, demo=settings.demo_enabled())
+                seed.prepare(engine, self.books, demo=settings.demo_enabled())
                 self._engine = engine
             return self._engine

@@ -189,9 +189,10 @@ async def transactions(
 @router.post("/credits/calculate-cost", responses=documented(*_READING, UnknownModel, BodyTooLarge))
 async def calculate_cost(body: PriceBody, shared: Shared) -> PriceAnswer:
     """What a run would cost now, with every step of the computation. Charges nothing."""
+    book = await shared.read(shared.books.at)
     priced = quote(
-        shared.book.models[body.model_id],
-        shared.book.plan,
+        book.models[body.model_id],
+        book.plan,
         creator_fee_credits=body.creator_fee_credits,
         input_tokens=body.input_tokens,
         output_tokens=body.output_tokens,
@@ -250,10 +251,12 @@ async def add(request: Request, response: Response, body: AddBody, key: Idempote
 async def charge_prompt(request: Request, response: Response, body: ChargeBody, key: IdempotencyKey) -> ChargeAnswer:
     """Charge one run of a prompt."""
     asked = ChargeRequest(**body.model_dump())
-    book = _resources(request).book
+    books = _resources(request).books
 
     def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Receipt:
-        return services.charge_prompt(connection, asked, book=book, key=scoped_key, now=now, actor=actor)
+        return services.charge_prompt(
+            connection, asked, book=books.at(connection), key=scoped_key, now=now, actor=actor
+        )
 
     receipt = _note(request, response, await _perform(request, key, action))
     assert receipt.quote is not None, "a charge has a quote"
@@ -284,10 +287,10 @@ _UNLOCKED_BEFORE: Responses = {
 async def unlock_flow(request: Request, response: Response, body: UnlockBody, key: IdempotencyKey) -> Any:
     """Unlock a flow for a user by one payment. A user who has the flow already, or made it, is charged nothing."""
     asked = UnlockRequest(**body.model_dump())
-    book = _resources(request).book
+    books = _resources(request).books
 
     def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> services.Unlock:
-        return services.unlock_flow(connection, asked, book=book, key=scoped_key, now=now, actor=actor)
+        return services.unlock_flow(connection, asked, book=books.at(connection), key=scoped_key, now=now, actor=actor)
 
     unlock = await _perform(request, key, action)
     if unlock.receipt is None:
@@ -311,11 +314,17 @@ async def unlock_flow(request: Request, response: Response, body: UnlockBody, ke
 )
 async def refund(request: Request, response: Response, body: RefundBody, key: IdempotencyKey) -> RefundAnswer:
     """Reverse an entry's movements by a new entry, once."""
-    book = _resources(request).book
+    books = _resources(request).books
 
     def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Receipt:
         return services.refund(
-            connection, body.entry_id, reason=body.reason, book=book, key=scoped_key, now=now, actor=actor
+            connection,
+            body.entry_id,
+            reason=body.reason,
+            book=books.at(connection),
+            key=scoped_key,
+            now=now,
+            actor=actor,
         )
 
     receipt = _note(request, response, await _perform(request, key, action))
@@ -329,7 +338,7 @@ async def refund(request: Request, response: Response, body: RefundBody, key: Id
 @models_router.get("/models", responses=documented(*_READING))
 async def models(shared: Shared) -> ModelsAnswer:
     """Every model with its price, where the price is from, and when it was read there."""
-    return ModelsAnswer(models=[ModelAnswer.of(model) for model in shared.book.models.values()])
+    return ModelsAnswer(models=[ModelAnswer.of(model) for model in shared.books.models.values()])
 
 
 @status_router.get("/health", responses=documented(problems.Unexpected))

@@ -114,7 +114,7 @@ def _fee(fee_credits: int | None) -> str:
 
 
 def _model(prompt: DemoPrompt | None) -> Model:
-    models = runtime.book().models
+    models = runtime.models()
     ids = list(models)
     if prompt is not None and prompt.model_id in models:
         # The first option is the one that a link without a model opens with.

@@ -8,13 +8,12 @@ from pages.parts import runtime
 
 def choose(label: str, *, key: str) -> PricePlan:
     """The plan chosen from `?key=…`; without one, or with one that is not there, the plan in force."""
-    plans, in_force = runtime.plans(), runtime.book().plan
-    names = [in_force.id, *(plan_id for plan_id in plans if plan_id != in_force.id)]
+    records = runtime.plans()
     chosen = st.selectbox(
         label,
-        names,
-        format_func=lambda plan_id: f"{plan_id} (in force)" if plan_id == in_force.id else plan_id,
+        list(records),
+        format_func=lambda plan_id: f"{plan_id} ({records[plan_id].status})",
         key=key,
         bind="query-params",
     )
-    return plans[chosen]
+    return records[chosen].plan

@@ -39,12 +39,17 @@ def _dialog(entry_id: int, account_id: str, amount_credits: int) -> None:
         reason = st.text_input("Reason", max_chars=500, placeholder="It stays in the history", key="refund:reason")
         confirmed = st.form_submit_button("Refund", type="primary", icon=":material/undo:")
     if confirmed:
-        book = runtime.book()
         outcome = runtime.perform(
             _ACTION,
             (entry_id, reason),
             lambda connection, key, now: services.refund(
-                connection, entry_id, reason=reason, book=book, key=key, now=now, actor=runtime.ACTOR
+                connection,
+                entry_id,
+                reason=reason,
+                book=runtime.book_at(connection),
+                key=key,
+                now=now,
+                actor=runtime.ACTOR,
             ),
         )
         if outcome.refusal is None:

@@ -25,10 +25,16 @@ def price(request: ChargeRequest) -> Quote | None:
         return None
 
 
-@st.cache_data(max_entries=50, show_spinner="Pricing the batch…")
 def total(batch: Batch) -> int:
     """What a batch that has a price would cost now, in credits."""
-    return batch_total(batch, runtime.book())
+    return _total(batch, runtime.book().plan.id)
+
+
+@st.cache_data(max_entries=50, show_spinner="Pricing the batch…")
+def _total(batch: Batch, plan_id: str) -> int:
+    book = runtime.book()
+    assert book.plan.id == plan_id, "named so that a batch is priced again when another plan is in force"
+    return batch_total(batch, book)
 
 
 def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> None:
@@ -37,7 +43,6 @@ def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> Non
     Where the receipt is out of sight, a short message says that it is there.
     """
     runtime.performed(name)  # makes the key before the button is shown
-    book = runtime.book()
     clicked = st.button("Run", type="primary", icon=":material/play_arrow:", disabled=quote is None, key=f"{name}:run")
     if request is None:
         return
@@ -46,7 +51,7 @@ def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> Non
             name,
             request,
             lambda connection, key, now: services.charge_prompt(
-                connection, request, book=book, key=key, now=now, actor=runtime.ACTOR
+                connection, request, book=runtime.book_at(connection), key=key, now=now, actor=runtime.ACTOR
             ),
         )
         if performed.result is not None and performed.repeated:
@@ -75,7 +80,7 @@ def batch_button(name: str, batch: Batch, quote: Quote | None) -> None:
 
 def _run_batch(name: str, batch: Batch) -> None:
     """Charge a batch, or the rest of it, with a progress bar; the outcome stays under `name`."""
-    progress, book = st.progress(0.0, "Running…"), runtime.book()
+    progress = st.progress(0.0, "Running…")
     for outcome in runtime.perform_in_parts(
         name,
         batch,
@@ -85,7 +90,7 @@ def _run_batch(name: str, batch: Batch) -> None:
             batch,
             part=part,
             before=before or Summary(),
-            book=book,
+            book=runtime.book_at(connection),
             key=key,
             now=now,
             actor=runtime.ACTOR,

@@ -25,9 +25,10 @@ from typing import Any, Generic, TypeVar
 import streamlit as st
 from sqlalchemy import Connection, Engine
 
-from credits_core import database, rollup, seed, settings
+from credits_core import database, plan_store, rollup, seed, settings
 from credits_core.errors import CreditsError
-from credits_core.price_plan import PricePlan
+from credits_core.model_registry import ModelRegistry
+from credits_core.plan_store import PlanRecord, PriceBooks
 from credits_core.pricing import PriceBook
 from credits_core.seed import DemoWorld
 from credits_core.workload import Workload, load_workloads
@@ -67,19 +68,35 @@ class _Action:
 def engine() -> Engine:
     """The engine of the configured database, made ready on first use (SQLite is migrated and seeded)."""
     opened = database.create_engine_for(settings.database_url())
-    seed.prepare(opened, book(), demo=settings.demo_enabled())
+    seed.prepare(opened, _books(), demo=settings.demo_enabled())
     return opened
 
 
 @st.cache_resource
+def _books() -> PriceBooks:
+    return PriceBooks(settings.load_models())
+
+
+def models() -> ModelRegistry:
+    """The AI models, read once per process."""
+    return _books().models
+
+
 def book() -> PriceBook:
-    """The models and price plans, read once per process."""
-    return settings.load_price_book()
+    """The models and the price plan in force, to show a price. What charges asks `book_at`."""
+    with reading() as connection:
+        return book_at(connection)
 
 
-def plans() -> dict[str, PricePlan]:
-    """Every price plan by its id, also those that are drafts."""
-    return book().plans
+def book_at(connection: Connection) -> PriceBook:
+    """The models and the price plan that is in force in this unit of work."""
+    return _books().at(connection)
+
+
+def plans() -> dict[str, PlanRecord]:
+    """Every price plan by its id: the one in force, then drafts, then retired ones."""
+    with reading() as connection:
+        return plan_store.plans(connection)
 
 
 @st.cache_resource

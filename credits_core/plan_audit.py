@@ -1,0 +1,51 @@
+"""The invariant of the journal of activations: each is sealed together with its plan and with the one before it.
+
+Which plan was in force, since when, by whom and why, is recorded once; the seal is what can contradict a change of it.
+"""
+
+import hashlib
+
+from sqlalchemy import Connection, select
+
+from credits_core.finding import Finding, Plans
+from credits_core.tables import PlanActivation, StoredPlan
+
+
+def seal(activation: tuple[int, str, str, str, int], plan: tuple[str, int, str, int], seal_before: str) -> str:
+    """The seal of an activation: a hash of it, of its plan as stored, and of the seal before it, empty for the first.
+
+    An activation is its number, plan, reason, actor and microsecond; a plan its TOML, revision, actor and microsecond.
+    """
+    # ascii() of texts and whole numbers is the same in every Python version.
+    return hashlib.sha256(ascii((activation, plan, seal_before)).encode("ascii")).hexdigest()
+
+
+def activations_are_sealed(connection: Connection, _: Plans) -> Finding:
+    """The activations are numbered from 1 without a gap; neither they nor the plans they name were changed since."""
+    rows = connection.execute(
+        select(
+            PlanActivation.id,
+            PlanActivation.plan_id,
+            PlanActivation.reason,
+            PlanActivation.actor,
+            PlanActivation.activated_at_us,
+            PlanActivation.seal,
+            StoredPlan.toml,
+            StoredPlan.revision,
+            StoredPlan.actor.label("plan_actor"),
+            StoredPlan.saved_at_us,
+        )
+        .outerjoin(StoredPlan, StoredPlan.id == PlanActivation.plan_id)
+        .order_by(PlanActivation.id)
+    ).all()
+    violations, seal_before = [] if rows else ["no plan was ever activated"], ""
+    for number, row in enumerate(rows, 1):
+        activation = (number, row.plan_id, row.reason, row.actor, row.activated_at_us)
+        plan = (row.toml, row.revision, row.plan_actor, row.saved_at_us)
+        if row.id != number:
+            violations.append(f"activation {number} is missing before activation {row.id}")
+            break
+        if row.seal != seal(activation, plan, seal_before):
+            violations.append(f"activation {row.id}, of {row.plan_id}, or its plan was changed since")
+        seal_before = row.seal
+    return Finding("every activated plan is as it was activated", len(rows), tuple(violations))
