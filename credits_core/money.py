@@ -37,6 +37,16 @@ def div_ceil(numerator: int, denominator: int) -> int:
     return -(-numerator // denominator)
 
 
+def div_nearest(numerator: int, denominator: int) -> int:
+    """The quotient rounded to the nearest whole number, a half away from zero. The denominator is positive.
+
+    >>> div_nearest(5, 2), div_nearest(-5, 2), div_nearest(4, 3)
+    (3, -3, 1)
+    """
+    magnitude = (2 * abs(numerator) + denominator) // (2 * denominator)
+    return magnitude if numerator >= 0 else -magnitude
+
+
 def require_credits(field: str, number: object, *, minimum: int = 1) -> int:
     """The number itself when it is a whole number of credits from `minimum` to 2^53-1, both inclusive.
 

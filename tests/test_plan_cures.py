@@ -1,0 +1,57 @@
+"""The cures that the inspector offers: each takes away what it is against, and none is offered without need."""
+
+import pytest
+from hypothesis import given
+
+from credits_core import plan_cures, price_shape
+from credits_core.plan_findings import FindingKind
+from credits_core.price_plan import MarkupTier, PricePlan, TierMode
+from tests import plans
+from tests.plans import SPECIFICATION
+
+
+def test_the_specification_has_three_cures() -> None:
+    capped, graduated, minimum = plan_cures.cures(SPECIFICATION, {"promptflow-v1"})
+    assert (capped.plan.id, capped.plan.cap_down) == ("promptflow-v1-capped", True)
+    assert (graduated.plan.id, graduated.plan.tier_mode) == ("promptflow-v1-graduated", TierMode.GRADUATED)
+    assert (minimum.plan.id, minimum.plan.minimum_platform_income_is_markup) == ("promptflow-v1-minimum", True)
+    assert [cure.against for cure in (capped, graduated, minimum)] == ["cliff", "cliff", "inversion"]
+    # 9,999 costs what 10,000 does: 11,000. Graduated: 20 % of 10,000 and 10 % of 5,000.
+    assert capped.plan.markup(9_999) == 1_001
+    assert graduated.plan.markup(15_000) == 2_500
+
+
+def test_a_plan_without_cliffs_and_inversions_needs_no_cure() -> None:
+    fair = PricePlan("fair", 8_000, (MarkupTier(None, 2_000, None),), minimum_platform_income_is_markup=True)
+    assert plan_cures.cures(fair, set()) == ()
+
+
+@given(plans.price_plans(largest_bound=3_000))
+def test_a_cure_takes_away_what_it_is_against(plan: PricePlan) -> None:
+    for cure in plan_cures.cures(plan, {plan.id}):
+        if cure.name == "Minimum platform income":
+            assert price_shape.inversions(plan)
+            assert price_shape.inversions(cure.plan) == ()
+        elif cure.name == "Cap down":
+            assert price_shape.cliffs(plan)
+            assert price_shape.cliffs(cure.plan) == ()
+        assert cure.against in (FindingKind.CLIFF, FindingKind.INVERSION)
+
+
+@given(plans.price_plans(largest_bound=3_000))
+def test_graduated_tiers_have_no_cliff(plan: PricePlan) -> None:
+    graduated = [cure.plan for cure in plan_cures.cures(plan, ()) if cure.name == "Graduated"]
+    assert all(price_shape.cliffs(cured) == () for cured in graduated)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "taken", "free"),
+    [
+        ("v1-capped", set(), "v1-capped"),
+        ("v1-capped", {"v1-capped"}, "v1-capped-2"),
+        ("x" * 70, set(), "x" * 64),
+        ("x" * 70, {"x" * 64}, "x" * 62 + "-2"),
+    ],
+)
+def test_an_id_that_is_free_is_found(wanted: str, taken: set[str], free: str) -> None:
+    assert plan_cures.free_id(wanted, taken) == free
