@@ -43,6 +43,11 @@ def cures(plan: PricePlan, taken_ids: Collection[str]) -> tuple[Cure, ...]:
     return tuple(found)
 
 
+def same_rules(one: PricePlan, other: PricePlan) -> bool:
+    """Whether the two plans price every run alike, by the same rules, whatever they are called."""
+    return replace(one, id=other.id) == other
+
+
 def free_id(wanted: str, taken_ids: Collection[str]) -> str:
     """The id, with a number behind it when it is taken, cut to the 64 characters that an id may have.
 

@@ -64,6 +64,22 @@ page = st.navigation(
                 help="Purchases, grants and adjustments.",
             ),
         ],
+        "Pricing lab": [
+            st.Page(
+                "pricing_lab.py",
+                title="Pricing lab",
+                icon=":material/biotech:",
+                url_path="pricing-lab",
+                help="What a price plan does that nobody reading it sees, its cures, and its way into force.",
+            ),
+            st.Page(
+                "compare_plans.py",
+                title="Compare plans",
+                icon=":material/compare:",
+                url_path="compare-plans",
+                help="Two plans beside each other, and an editor for the second.",
+            ),
+        ],
         "Build": [
             st.Page(
                 "api_console.py",

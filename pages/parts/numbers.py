@@ -1,4 +1,4 @@
-"""Whole numbers that a person types, read here and not in the browser.
+"""Whole numbers and percentages that a person types, read here and not in the browser.
 
 A number box of Streamlit keeps its last good number and goes on sending that while something else stands in it in red;
 what stands here in the box is what is read, or nothing is.
@@ -9,6 +9,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from credits_core.money import format_bps
+
+_PERCENTAGE = re.compile(r"([0-9]{1,5})(?:\.([0-9]{1,2}))? ?%?")
 WRONG = "A whole number from {:,} to {:,}, please."
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,20}|[0-9]{1,3}(?:[ ,_'][0-9]{3}){1,6}")
 
@@ -32,6 +35,7 @@ def whole(
     usual: int | None = None,
     placeholder: str | None = None,
     says: Callable[[int | None], str],
+    in_url: bool = True,
 ) -> int | None:
     """A box for a whole number in these bounds, both inclusive, from `?key=…`; an empty one is `usual`.
 
@@ -39,7 +43,10 @@ def whole(
     number, or what is wrong: always one line, because a button that moves away under the mouse is not clicked.
     """
     text = st.text_input(
-        label, placeholder=f"{usual:,}" if usual is not None else placeholder, key=key, bind="query-params"
+        label,
+        placeholder=f"{usual:,}" if usual is not None else placeholder,
+        key=key,
+        bind="query-params" if in_url else None,
     )
     number = parse(text) if text.strip() else usual
     if text.strip() and (number is None or not minimum <= number <= maximum):
@@ -47,3 +54,32 @@ def whole(
         return None
     st.caption(says(number))
     return number
+
+
+def parse_bps(text: str) -> int | None:
+    """The basis points of a percentage with at most two decimals; None when it is none.
+
+    >>> parse_bps("80"), parse_bps("2.9 %"), parse_bps("0.05"), parse_bps("1.005"), parse_bps("-1")
+    (8000, 290, 5, None, None)
+    """
+    found = _PERCENTAGE.fullmatch(text.strip())
+    return int(found[1]) * 100 + int((found[2] or "").ljust(2, "0")) if found else None
+
+
+def percentage(label: str, maximum_bps: int, *, key: str, usual_bps: int, says: str, in_url: bool = True) -> int | None:
+    """A box for a percentage from 0 to `maximum_bps`, read in basis points, from `?key=…`; an empty one is the usual.
+
+    None as long as it holds nothing that can be accepted. `says` stands behind the percentage in the line under it.
+    """
+    text = st.text_input(
+        f"{label}, %",
+        placeholder=format_bps(usual_bps).removesuffix(" %"),
+        key=key,
+        bind="query-params" if in_url else None,
+    )
+    bps = parse_bps(text) if text.strip() else usual_bps
+    if bps is None or bps > maximum_bps:
+        st.caption(f":red[A percentage from 0 to {format_bps(maximum_bps)}, with at most two decimals, please.]")
+        return None
+    st.caption(f"{format_bps(bps)} {says}")
+    return bps

@@ -1,0 +1,87 @@
+"""Two price plans beside each other, and an editor for the second: curves, findings, and what typical runs cost."""
+
+import streamlit as st
+
+from credits_core.plan_comparison import compared_runs
+from credits_core.plan_cures import same_rules
+from credits_core.plan_curve import curve, telling_costs, usual_extent
+from credits_core.plan_findings import findings
+from credits_core.price_shape import CardFee
+from pages.parts import (
+    charts,
+    filters,
+    plan_charts,
+    plan_differences,
+    plan_editor,
+    plan_saving,
+    plan_view,
+    plans,
+    runtime,
+)
+from pages.parts.plan_charts import MEASURE_NAMES, Curve
+
+CARD_FEE = CardFee(290, 0)
+
+st.caption("Plan A beside plan B. Edit B and see at once what changes; the link in the address bar holds all of it.")
+filters.follow_link("a", "b", "measure", "axis", "fee")
+with st.grid(2, min_column_width=280):
+    plan_a = plans.choose("Plan A", key="a")
+    chosen_b = plans.choose("Plan B", key="b", draft_first=True, on_change=plan_editor.begin_anew)
+stored = runtime.plans()
+with st.expander("Edit plan B", icon=":material/edit:", expanded=True):
+    plan_b = plan_editor.edit(stored[chosen_b.id])
+    if plan_b is not None:
+        plan_saving.row(plan_b, stored[chosen_b.id], stored)
+if plan_b is None:
+    st.stop()
+is_edited = plan_b != chosen_b
+name_b = f"{plan_b.id} (edited)" if is_edited else plan_b.id
+
+if same_rules(plan_a, plan_b):
+    st.info(
+        "The two plans have the same rules. Choose another plan B, or edit it above.",
+        title="Nothing differs yet",
+        icon=":material/equal:",
+    )
+with st.container(border=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader("Shape")
+        st.space("stretch")
+        measure, logarithmic = plan_view.chosen_axes()
+    extent_credits = usual_extent(plan_a, plan_b)
+    costs = telling_costs(plan_a, plan_b, up_to_credits=extent_credits)
+    found_a, found_b = findings(plan_a, CARD_FEE), findings(plan_b, CARD_FEE)
+    figure = plan_charts.shape(
+        [Curve(f"A: {plan_a.id}", curve(plan_a, costs), dotted=True), Curve(f"B: {name_b}", curve(plan_b, costs))],
+        found_b,
+        measure=measure,
+        logarithmic=logarithmic,
+        extent_credits=extent_credits,
+    )
+    charts.draw(figure, alt=f"{MEASURE_NAMES[measure]} of a run over its inference cost under both plans")
+    st.caption("Runs without a creator fee. The bars show for which inference costs the findings of plan B hold.")
+
+st.subheader("Findings")
+plan_differences.finding_counts(found_a, found_b)
+with st.expander("The findings of plan B in words"):
+    plan_view.sentences(found_b)
+
+st.subheader("Typical runs")
+conversation = runtime.workloads()["conversation"]
+fee_credits = plan_view.creator_fee()
+if fee_credits is not None:
+    plan_differences.runs(
+        compared_runs(
+            plan_a,
+            plan_b,
+            runtime.models().values(),
+            creator_fee_credits=fee_credits,
+            input_tokens=conversation.input_tokens.p50,
+            output_tokens=conversation.output_tokens.p50,
+        )
+    )
+    st.caption(
+        f"One run of each model. Models priced per token: {conversation.input_tokens.p50:,} input and "
+        f"{conversation.output_tokens.p50:,} output tokens, the medians of a real hour of conversations. In credits; "
+        "user, creator and platform are what each pays or gets under plan A, and the difference under plan B."
+    )

@@ -1,0 +1,144 @@
+"""What can be done with a stored plan: put it in force, discard it, download it; and bringing one in from a file."""
+
+import streamlit as st
+
+from credits_core import plan_store
+from credits_core.errors import CreditsError, DataFileInvalid
+from credits_core.plan_files import parse_price_plan, price_plan_toml
+from credits_core.plan_store import Activation, PlanRecord, PlanStatus
+from credits_core.price_plan import PricePlan
+from pages.parts import filters, runtime, show
+
+_ACTIVATE, _DISCARD, _IMPORT = "plan:activate", "plan:discard", "plan:import"
+_ASKED = "plan:asked"
+_COLOURS = {PlanStatus.IN_FORCE: "green", PlanStatus.DRAFT: "blue", PlanStatus.RETIRED: "gray"}
+
+
+def status(record: PlanRecord) -> None:
+    """Where the plan is in its life, and its buttons, in one row."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge(record.status.value.capitalize(), color=_COLOURS[record.status])  # type: ignore[arg-type]
+        if record.status is PlanStatus.DRAFT:
+            st.caption(
+                f"revision {record.revision}, saved {record.saved_at:%Y-%m-%d %H:%M} UTC by {show.plain(record.actor)}",
+                width="content",
+            )
+        st.space("stretch")
+        st.download_button(
+            "TOML",
+            price_plan_toml(record.plan),
+            f"{record.plan.id}.toml",
+            "application/toml",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        if record.status is PlanStatus.DRAFT:
+            st.button("Discard", icon=":material/delete:", on_click=_ask, args=("discard", record))
+        if record.status is not PlanStatus.IN_FORCE:
+            st.button("Put in force", icon=":material/bolt:", on_click=_ask, args=("activate", record))
+    asked, of_plan = st.session_state.get(_ASKED, (None, None))
+    if of_plan == (record.plan.id, record.revision):
+        if asked == "activate":
+            _activation(record)
+        else:
+            _discarding(record)
+
+
+def _ask(what: str, record: PlanRecord) -> None:
+    runtime.start_over(_ACTIVATE)
+    runtime.start_over(_DISCARD)
+    st.session_state[_ASKED] = (what, (record.plan.id, record.revision))
+
+
+def _stop_asking() -> None:
+    st.session_state.pop(_ASKED, None)
+
+
+@st.dialog("Put this plan in force?", icon=":material/bolt:", on_dismiss=_stop_asking)
+def _activation(record: PlanRecord) -> None:
+    st.markdown(
+        f"From the next charge on, **{show.plain(record.plan.id)}** prices every run and unlock. What was charged "
+        "stays as it is. The plan can never be changed again; going back is putting another plan in force."
+    )
+    with st.form("activate", border=False):
+        reason = st.text_input("Reason", max_chars=500, placeholder="It stays in the journal", key="activate:reason")
+        confirmed = st.form_submit_button("Put in force", type="primary", icon=":material/bolt:")
+    if confirmed:
+        outcome = runtime.perform(
+            _ACTIVATE,
+            (record.plan.id, record.revision, reason),
+            lambda connection, _key, now: plan_store.activate(
+                connection, record.plan.id, revision=record.revision, reason=reason, now=now, actor=runtime.ACTOR
+            ),
+        )
+        if outcome.refusal is None:
+            _stop_asking()
+            st.rerun()
+        show.refusal(outcome.refusal)
+
+
+@st.dialog("Discard this draft?", icon=":material/delete:", on_dismiss=_stop_asking)
+def _discarding(record: PlanRecord) -> None:
+    st.markdown(f"The draft **{show.plain(record.plan.id)}** is deleted. No run was ever priced with it.")
+    if st.button("Discard", type="primary", icon=":material/delete:", key="discard:confirm"):
+        outcome = runtime.perform(
+            _DISCARD,
+            record.plan.id,
+            lambda connection, _key, _now: plan_store.discard_draft(connection, record.plan.id),
+        )
+        if outcome.refusal is None:
+            _stop_asking()
+            st.switch_page("pricing_lab.py")
+        show.refusal(outcome.refusal)
+
+
+def bring_in(stored: dict[str, PlanRecord]) -> None:
+    """A plan from a TOML file, kept as a draft; what is wrong with the file is shown line by line."""
+    file = st.file_uploader("A plan as TOML", type="toml", key="plan:file")
+    if file is None:
+        return
+    try:
+        plan = parse_price_plan(file.getvalue().decode("utf-8"), file.name)
+    except UnicodeDecodeError:
+        st.error("The file is not text in UTF-8.", title="No plan", icon=":material/block:")
+        return
+    except DataFileInvalid as error:
+        lines = "\n".join(f"- {show.plain(problem)}" for problem in error.problems)
+        st.error(lines, title="No plan can be like that", icon=":material/block:")
+        return
+    before = stored.get(plan.id)
+    label = f"Save over the draft {plan.id}" if before else f"Keep {plan.id} as a draft"
+    runtime.performed(_IMPORT)
+    if st.button(show.plain(label), icon=":material/save:"):
+        refusal = save(plan, before.revision if before else 0)
+        if refusal is not None:
+            show.refusal(refusal)
+            return
+        st.switch_page("pricing_lab.py", query_params=filters.link_to(plan=plan.id))
+
+
+def save(plan: PricePlan, revision: int) -> CreditsError | None:
+    """Keep a draft, and return why it was refused, if it was."""
+    outcome = runtime.perform(
+        _IMPORT,
+        (plan, revision),
+        lambda connection, _key, now: plan_store.save_draft(
+            connection, plan, revision=revision, now=now, actor=runtime.ACTOR
+        ),
+    )
+    return outcome.refusal
+
+
+def journal(activations: list[Activation]) -> None:
+    """Every activation, newest first."""
+    rows = [
+        {
+            "No": activation.number,
+            "Plan": activation.plan_id,
+            "In force since": f"{activation.activated_at:%Y-%m-%d %H:%M} UTC" if activation.number > 1 else "the start",
+            "By": show.plain(activation.actor),
+            "Reason": show.plain(activation.reason),
+        }
+        for activation in activations
+    ]
+    st.table(rows, border="horizontal", alt="Every activation of a price plan, newest first")

@@ -1,0 +1,63 @@
+"""Two plans beside each other as tables: how many findings each has, and what typical runs cost."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from credits_core.money import format_bps
+from credits_core.plan_comparison import Change, ComparedRun
+from credits_core.plan_findings import PlanFinding
+from pages.parts import plan_charts, show
+
+
+def finding_counts(a: Sequence[PlanFinding], b: Sequence[PlanFinding]) -> None:
+    """How many findings of each kind the plans have."""
+    of_a, of_b = (Counter(finding.kind for finding in found) for found in (a, b))
+    rows = [
+        {"Finding": name, "Plan A": of_a[kind], "Plan B": of_b[kind], "Change": of_b[kind] - of_a[kind]}
+        for kind, name in plan_charts.FINDING_NAMES.items()
+    ]
+    table = pd.DataFrame(rows).style.format({"Change": lambda change: f"{change:+d}" if change else "0"})
+    st.table(table, border="horizontal", hide_index=True, alt="How many findings of each kind each plan has")
+
+
+def runs(compared: Sequence[ComparedRun]) -> None:
+    """Each model's typical run under both plans, in credits and per cent, for user, creator and platform."""
+    rows = []
+    for run in compared:
+        row: dict[str, object] = {"Model": run.model_id, "Inference": run.inference_cost_credits}
+        row |= {"User, A": run.user.a_credits, "User, B": run.user.b_credits, **_difference("User", run.user)}
+        row |= {"Creator, A": run.creator.a_credits, **_difference("Creator", run.creator)}
+        row |= {"Platform, A": run.platform.a_credits, **_difference("Platform", run.platform)}
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    config = {
+        name: show.credits_column(name) for name in frame.columns if name != "Model" and not name.endswith(("±", "%"))
+    }
+    signed = {name: st.column_config.NumberColumn(format="%+,d") for name in frame.columns if name.endswith("±")}
+    shares = {name: st.column_config.TextColumn(alignment="right") for name in frame.columns if name.endswith("%")}
+    st.dataframe(
+        frame,
+        hide_index=True,
+        width="stretch",
+        column_config={"Model": st.column_config.TextColumn(pinned=True), **config, **signed, **shares},
+        alt="A typical run of each model under both plans",
+    )
+
+
+def per_cent(change: Change) -> str:
+    """The difference in per cent with its sign.
+
+    >>> per_cent(Change(11_998, 11_000)), per_cent(Change(0, 0)), per_cent(Change(0, 5))
+    ('−8.32 %', '0 %', 'from 0')
+    """
+    bps = change.difference_bps
+    if bps is None:
+        return "from 0"
+    return f"{'+' if bps > 0 else '−' if bps < 0 else ''}{format_bps(abs(bps))}"
+
+
+def _difference(party: str, change: Change) -> dict[str, object]:
+    return {f"{party} ±": change.difference_credits, f"{party} %": per_cent(change)}

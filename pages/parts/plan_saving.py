@@ -1,0 +1,40 @@
+"""Keeping an edited plan as a draft, under its own id or another, and going back to what is stored."""
+
+import streamlit as st
+
+from credits_core.errors import InvalidRequest
+from credits_core.plan_cures import free_id, same_rules
+from credits_core.plan_links import from_line, to_line
+from credits_core.plan_store import PlanRecord, PlanStatus
+from credits_core.price_plan import PricePlan
+from pages.parts import filters, plan_actions, plan_editor, show
+
+
+def row(edited: PricePlan, record: PlanRecord, stored: dict[str, PlanRecord]) -> None:
+    """The id to save under and the buttons; a draft keeps its id, a change of any other plan needs a new one."""
+    is_draft = record.status is PlanStatus.DRAFT
+    unchanged = same_rules(edited, record.plan)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        plan_id = st.text_input(
+            "Save as",
+            value=record.plan.id if is_draft else free_id(f"{record.plan.id}-edited", stored.keys()),
+            max_chars=64,
+            key=f"editor:id:{record.plan.id}",
+            width=320,
+        )
+        save = st.button("Save draft", icon=":material/save:", disabled=unchanged)
+        st.button("Undo all edits", icon=":material/undo:", disabled=unchanged, on_click=plan_editor.begin_anew)
+    if not save:
+        return
+    try:
+        named = from_line(to_line(edited), plan_id.strip())
+    except InvalidRequest as error:
+        st.error(show.plain(error.problem), title="Not saved", icon=":material/block:")
+        return
+    revision = record.revision if is_draft and named.id == record.plan.id else 0
+    refusal = plan_actions.save(named, revision)
+    if refusal is not None:
+        show.refusal(refusal)
+        return
+    plan_editor.begin_anew()
+    st.switch_page("compare_plans.py", query_params=filters.link_to(a=st.session_state["a"], b=named.id))

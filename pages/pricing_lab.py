@@ -1,0 +1,64 @@
+"""What one price plan does that nobody reading it sees, its cures, and its way from a draft into force."""
+
+import streamlit as st
+
+from credits_core import plan_cures, plan_store
+from credits_core.plan_curve import curve, telling_costs, usual_extent
+from credits_core.plan_findings import findings
+from pages.parts import charts, filters, plan_actions, plan_charts, plan_view, plans, runtime
+from pages.parts.plan_charts import MEASURE_NAMES, Curve
+
+st.caption("What a price plan does to whom, before anyone pays it. Exact, from the same code that charges.")
+filters.follow_link("plan", "measure", "axis", "card", "card_fixed")
+stored = runtime.plans()
+plan = plans.choose("Price plan", key="plan")
+plan_actions.status(stored[plan.id])
+with st.expander("Assumed card fee", icon=":material/credit_card:"):
+    st.caption("What a card company takes of each payment, for the loss zones. 2.9 % is a usual share.")
+    card_fee = plan_view.card_fee()
+if card_fee is None:
+    st.stop()
+
+found = findings(plan, card_fee)
+plan_view.counts(found)
+
+with st.container(border=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader("Shape")
+        st.space("stretch")
+        measure, logarithmic = plan_view.chosen_axes()
+    extent_credits = usual_extent(plan)
+    points = curve(plan, telling_costs(plan, up_to_credits=extent_credits))
+    figure = plan_charts.shape(
+        [Curve(plan.id, points)],
+        found,
+        measure=measure,
+        logarithmic=logarithmic,
+        extent_credits=extent_credits,
+    )
+    charts.draw(figure, alt=f"{MEASURE_NAMES[measure]} of a run over its inference cost, and the findings")
+    st.caption("Runs without a creator fee. The bars show for which inference costs each finding holds.")
+
+st.subheader("Findings")
+if found:
+    plan_view.sentences(found)
+else:
+    st.success("The inspector finds nothing in this plan.", icon=":material/check_circle:")
+
+offered = plan_cures.cures(plan, stored.keys())
+if offered:
+    st.subheader("Cures")
+    st.caption("Each is this plan with one rule changed, kept as a draft. Nothing is charged with a draft.")
+    plan_view.cures(offered, stored, card_fee)
+st.page_link(
+    "compare_plans.py",
+    label="Compare with another plan, or edit it",
+    icon=":material/compare:",
+    query_params=filters.link_to(a=plan.id, b=plan.id),
+)
+
+st.subheader("Journal")
+with runtime.reading() as connection:
+    plan_actions.journal(plan_store.activations(connection))
+with st.expander("Bring in a plan from a file", icon=":material/upload_file:"):
+    plan_actions.bring_in(stored)
