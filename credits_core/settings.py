@@ -13,6 +13,7 @@ DATA_FOLDER = PROJECT_FOLDER / "data"
 MODELS_FILE = DATA_FOLDER / "models.toml"
 DEMO_FILE = DATA_FOLDER / "demo.toml"
 WORKLOADS_FILE = DATA_FOLDER / "workloads.toml"
+SCENARIOS_FILE = DATA_FOLDER / "scenarios.toml"
 PRICE_PLANS_FOLDER = DATA_FOLDER / "price_plans"
 ACTIVE_PLAN_ID = "promptflow-v1"
 
