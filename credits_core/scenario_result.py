@@ -176,13 +176,55 @@ class ScenarioResult:
         return json.dumps(content, indent=2) + "\n"
 
 
-def share_bps(part: int, whole: int) -> int:
-    """The part in hundredths of a per cent of the whole, rounded down; 0 of nothing.
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One measure of two results, the second less the first, and that in hundredths of a per cent of the first.
 
-    >>> share_bps(1, 3), share_bps(5, 0)
-    (3333, 0)
+    `is_credits` tells an amount of credits from a number of runs or users.
     """
-    return div_floor(part * BPS_PER_WHOLE, whole) if whole else 0
+
+    name: str
+    is_credits: bool
+    first: int
+    second: int
+    change: int
+    change_bps: int
+
+
+def differences(first: ScenarioResult, second: ScenarioResult) -> tuple[Difference, ...]:
+    """What another plan changes in the measures that people decide by, in the order in which they are read."""
+    pairs = zip(_measures(first), _measures(second), strict=True)
+    return tuple(
+        Difference(name, is_credits, one, other, other - one, share_bps(other - one, abs(one)))
+        for (name, is_credits, one), (_, _, other) in pairs
+    )
+
+
+def _measures(result: ScenarioResult) -> tuple[tuple[str, bool, int], ...]:
+    sums, totals = result.sums, result.run_totals
+    return (
+        ("Users paid", True, sums.paid_credits),
+        ("Inference", True, sums.inference_credits),
+        ("Creators earned", True, sums.creators_credits),
+        ("Platform kept", True, sums.platform_credits),
+        ("Margin after card fees", True, result.margin_credits),
+        ("Median run", True, totals.p50_credits),
+        ("95 % of runs cost at most", True, totals.p95_credits),
+        ("Runs charged", False, sums.charged),
+        ("Runs refused", False, sums.refused),
+        ("Users run dry", False, result.users_run_dry),
+        ("Top-ups", False, result.top_ups),
+    )
+
+
+def share_bps(part: int, whole: int) -> int:
+    """The part in hundredths of a per cent of the whole, rounded towards zero; 0 of nothing.
+
+    >>> share_bps(1, 3), share_bps(-1, 3), share_bps(5, 0)
+    (3333, -3333, 0)
+    """
+    size = div_floor(abs(part) * BPS_PER_WHOLE, whole) if whole else 0
+    return -size if part < 0 else size
 
 
 def _with_sums(sums: RunSums) -> dict[str, Any]:

@@ -64,6 +64,15 @@ page = st.navigation(
                 help="Purchases, grants and adjustments.",
             ),
         ],
+        "Pricing lab": [
+            st.Page(
+                "scenario.py",
+                title="Scenario",
+                icon=":material/casino:",
+                url_path="scenario",
+                help="Up to five million hypothetical runs under a price plan: who pays, who earns, what is left.",
+            ),
+        ],
         "Build": [
             st.Page(
                 "api_console.py",

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -98,7 +99,7 @@ def _tokens(quantiles: TokenQuantiles, draw: int) -> int:
     raise AssertionError
 
 
-def plain_simulation(scenario: Scenario, plan: PricePlan) -> dict[str, Any]:
+def plain_simulation(scenario: Scenario, plan: PricePlan, models: Mapping[str, Model] = MODELS) -> dict[str, Any]:
     """The scenario run by run, with `quote`, one balance at a time and fractions."""
     raw = [int(word) for word in np.random.PCG64(scenario.seed).random_raw(4 * scenario.runs)]
     shares = [Fraction(10_000 + scenario.growth_bps_per_day, 10_000) ** day for day in range(scenario.days)]
@@ -121,7 +122,7 @@ def plain_simulation(scenario: Scenario, plan: PricePlan) -> dict[str, Any]:
         fee = scenario.fees[_pick([one.weight for one in scenario.fees], words[1][1])].fee_credits if has_fee else 0
         creator = _pick(_falling(scenario.creators, scenario.top_creator_times), words[2][0])
         price = quote(
-            MODELS[model_id],
+            models[model_id],
             plan,
             creator_fee_credits=fee,
             input_tokens=_tokens(scenario.workload.input_tokens, words[3][0]),

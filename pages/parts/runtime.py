@@ -29,6 +29,7 @@ from credits_core import database, rollup, seed, settings
 from credits_core.errors import CreditsError
 from credits_core.price_plan import PricePlan
 from credits_core.pricing import PriceBook
+from credits_core.scenario import Scenario, load_scenarios
 from credits_core.seed import DemoWorld
 from credits_core.workload import Workload, load_workloads
 
@@ -92,6 +93,12 @@ def demo() -> DemoWorld | None:
 def workloads() -> dict[str, Workload]:
     """What real prompt runs look like, by the workload's id."""
     return load_workloads(settings.WORKLOADS_FILE)
+
+
+@st.cache_resource
+def scenarios() -> dict[str, Scenario]:
+    """What a scenario of each workload assumes, by the workload's id."""
+    return load_scenarios(settings.SCENARIOS_FILE, workloads())
 
 
 def reading() -> AbstractContextManager[Connection]:
