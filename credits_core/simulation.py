@@ -4,6 +4,7 @@ Pure. The balances are followed as the ledger does it: a run that the balance do
 that it covers is charged.
 """
 
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -46,7 +47,7 @@ class _Followed:
     balances_credits: list[int]
     first_dry_days: list[int]
     top_ups: list[int]
-    refused: list[int] = field(default_factory=list)
+    refused: "array[int]" = field(default_factory=lambda: array("q"))
 
 
 def simulate(scenario: Scenario, plan: PricePlan, models: Mapping[str, Model]) -> ScenarioResult:
@@ -62,9 +63,12 @@ def simulate(scenario: Scenario, plan: PricePlan, models: Mapping[str, Model]) -
     priced = price_runs(scenario, plan, models)
     day_ends = runs_by_day(scenario)
     followed = _follow(scenario, priced, day_ends)
+    refused = np.frombuffer(followed.refused, np.int64)
     is_charged = np.ones(scenario.runs, np.bool_)
-    is_charged[followed.refused] = False
-    paid_by_part = {name: np.where(is_charged, amounts, 0) for name, amounts in priced.amounts.items()}
+    is_charged[refused] = False
+    paid_by_part = priced.amounts
+    for amounts in paid_by_part.values():
+        amounts[refused] = 0  # in place, because millions of runs take much room
     incomes = np.zeros(scenario.creators, np.int64)
     np.add.at(incomes, priced.creators, paid_by_part["creator_share_credits"])
     top_ups = sum(followed.top_ups)

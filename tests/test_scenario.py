@@ -116,6 +116,8 @@ def test_there_is_a_scenario_for_each_workload_and_every_model_of_it_has_a_price
     assert list(found) == list(workloads) == ["conversation", "code"]
     for scenario in found.values():
         assert (scenario.runs, scenario.seed) == (10_000, 1)
+        shares = ("fee_runs_bps", "refilling_users_bps", "regular_users_bps", "growth_bps_per_day")
+        assert [getattr(scenario, name) % 100 for name in shares] == [0] * 4  # the screen has them in whole per cent
         assert simulate(scenario, book.plan, book.models).sums.charged > 5_000
 
 

@@ -76,7 +76,7 @@ def assumptions(scenario: Scenario) -> Scenario | None:
             f"buy every {scenario.regular_every_days} days",
         )
         fee_bps = _percent("Runs with a creator fee (%)", "with_fee", scenario, "fee_runs_bps", _fees(scenario))
-        creators = _whole("Creators", "creator_count", scenario, "creators", "one is more popular than the next")
+        creators = _whole("Creators", "creator_count", scenario, "creators", "not equally popular")
         card_bps = _whole("Card fee (hundredths of a %)", "card_bps", scenario, "card_fee_bps", "of every purchase")
         card_credits = _credits("Card fee per purchase", "card_fixed", scenario, "card_fee_credits")
     models = st.multiselect(
