@@ -15,7 +15,17 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from typer.exceptions import TyperException
 
-from credits_core import api_key_commands, audit, audit_log, database, plan_commands, rollup, seed, settings
+from credits_core import (
+    api_key_commands,
+    audit,
+    audit_log,
+    database,
+    plan_commands,
+    rollup,
+    seed,
+    settings,
+    simulate_command,
+)
 from credits_core.errors import CreditsError, DataFileInvalid
 from credits_core.legacy_import import import_legacy
 from credits_core.money import format_credits, format_usd
@@ -35,6 +45,7 @@ app = typer.Typer(
 models_app = typer.Typer(help="The registry of AI models, data/models.toml.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 app.add_typer(plan_commands.app, name="plan")
+app.command("simulate")(simulate_command.simulate_command)
 
 
 def main() -> None:

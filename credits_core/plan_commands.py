@@ -162,16 +162,19 @@ def _cliff(cliff: Cliff) -> dict[str, int]:
     }
 
 
-def find_plan(plan: str) -> PricePlan:
-    """The plan with this id, or of this TOML file, as every command that takes a plan finds it.
+def find_plan(plan: str | None) -> PricePlan:
+    """The plan with this id, or of this TOML file, as every command that takes a plan finds it; None: that in force.
 
     Raises:
         UnknownPlan: no plan has the id.
         DataFileInvalid: the file cannot be read or parsed.
     """
-    if plan.endswith(".toml"):
+    if plan is not None and plan.endswith(".toml"):
         return load_price_plan(Path(plan))
-    return _known(plan, stored_plans()).plan
+    records = stored_plans()
+    if plan is None:
+        return next(record.plan for record in records.values() if record.status is PlanStatus.IN_FORCE)
+    return _known(plan, records).plan
 
 
 def stored_plans() -> dict[str, PlanRecord]:

@@ -133,6 +133,14 @@ class PricePlan:
         creator_share_credits = div(fee_credits * self.creator_share_bps, BPS_PER_WHOLE)
         return creator_share_credits, fee_credits - creator_share_credits
 
+    def purchase_fee(self, amount_credits: int) -> int:
+        """What the plan adds to the price of a purchase of this many credits, in credits, rounded down.
+
+        >>> PricePlan("p", 8_000, (MarkupTier(None, None, 500),), purchase_fee_bps=250).purchase_fee(1_001)
+        25
+        """
+        return div_floor(amount_credits * self.purchase_fee_bps, BPS_PER_WHOLE)
+
     def minimum_platform_income(self, inference_cost_credits: int) -> int:
         """What the platform receives at least, in credits, on a run with a creator fee."""
         if not self.minimum_platform_income_is_markup:

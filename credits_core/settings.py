@@ -13,6 +13,7 @@ MODELS_FILE = DATA_FOLDER / "models.toml"
 DEMO_FILE = DATA_FOLDER / "demo.toml"
 WORKLOADS_FILE = DATA_FOLDER / "workloads.toml"
 FIRST_PLAN_FILE = DATA_FOLDER / "price_plans" / "promptflow-v1.toml"
+SCENARIOS_FILE = DATA_FOLDER / "scenarios.toml"
 
 
 def database_url() -> str:

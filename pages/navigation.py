@@ -79,6 +79,13 @@ page = st.navigation(
                 url_path="compare-plans",
                 help="Two plans beside each other, and an editor for the second.",
             ),
+            st.Page(
+                "scenario.py",
+                title="Scenario",
+                icon=":material/casino:",
+                url_path="scenario",
+                help="Up to five million hypothetical runs under a price plan: who pays, who earns, what is left.",
+            ),
         ],
         "Build": [
             st.Page(

@@ -14,7 +14,6 @@ from credits_core.plan_audit import activations_are_sealed
 from credits_core.plan_files import price_plan_toml
 from credits_core.plan_store import PlanStatus, PriceBooks
 from credits_core.postings import TransactionType
-from credits_core.price_plan import PricePlan
 from credits_core.pricing import ChargeRequest
 from tests import plain_sql, racers, world
 from tests.plans import SPECIFICATION
@@ -23,13 +22,6 @@ from tests.world import HAIKU, HAIKU_WITH_FEE, LATER, NOW
 CAPPED = replace(SPECIFICATION, id="promptflow-v2", cap_down=True)
 DEAR = replace(world.dearer_book().plan, id="dear")  # 50 % markup: 250 inference cost 375
 FLOOR = replace(SPECIFICATION, id="floor", minimum_platform_income_credits=300)
-
-
-def save(engine: Engine, plan: PricePlan, *, revision: int = 0, now: datetime = NOW) -> int:
-    return database.write(
-        engine,
-        lambda connection: plan_store.save_draft(connection, plan, revision=revision, now=now, actor="tester"),
-    )
 
 
 def activate(engine: Engine, plan_id: str, *, revision: int = 1, reason: str = "Cure", now: datetime = LATER) -> None:
@@ -86,8 +78,8 @@ def test_a_new_database_has_the_specifications_plan_in_force_from_the_start(engi
 
 
 def test_a_draft_is_saved_edited_and_discarded(engine: Engine) -> None:
-    assert save(engine, CAPPED) == 1
-    assert save(engine, replace(CAPPED, creator_share_bps=7_500), revision=1, now=LATER) == 2
+    assert world.save_draft(engine, CAPPED) == 1
+    assert world.save_draft(engine, replace(CAPPED, creator_share_bps=7_500), revision=1, now=LATER) == 2
     with database.read(engine) as connection:
         draft = plan_store.plans(connection)["promptflow-v2"]
     assert (draft.plan.creator_share_bps, draft.revision, draft.actor, draft.saved_at) == (7_500, 2, "tester", LATER)
@@ -106,10 +98,10 @@ def test_a_draft_is_saved_edited_and_discarded(engine: Engine) -> None:
 )
 def test_nobody_saves_over_what_somebody_else_did(engine: Engine, revision: int, found: int, said: str) -> None:
     if found:
-        save(engine, CAPPED)
+        world.save_draft(engine, CAPPED)
     before = statuses(engine)
     with pytest.raises(DraftChanged) as caught:
-        save(engine, replace(CAPPED, creator_share_bps=1), revision=revision)
+        world.save_draft(engine, replace(CAPPED, creator_share_bps=1), revision=revision)
     assert str(caught.value) == said
     assert statuses(engine) == before
 
@@ -121,13 +113,13 @@ def test_a_draft_that_is_not_there_cannot_be_discarded(engine: Engine) -> None:
 
 @pytest.mark.parametrize("plan_id", ["promptflow-v1", "promptflow-v2"])
 def test_a_plan_that_was_activated_is_neither_changed_nor_discarded(engine: Engine, plan_id: str) -> None:
-    save(engine, CAPPED)
+    world.save_draft(engine, CAPPED)
     activate(engine, "promptflow-v2")
     before = plain_sql.every_row(engine)
     changed = replace(CAPPED, id=plan_id, creator_share_bps=1)
     attempts: list[Callable[[], object]] = [
-        lambda: save(engine, changed, revision=1),
-        lambda: save(engine, changed, revision=0),
+        lambda: world.save_draft(engine, changed, revision=1),
+        lambda: world.save_draft(engine, changed, revision=0),
         lambda: discard(engine, plan_id),
     ]
     for attempt in attempts:
@@ -142,7 +134,7 @@ def test_a_plan_that_was_activated_is_neither_changed_nor_discarded(engine: Engi
 def test_an_activation_is_journaled_and_the_next_charge_is_priced_with_it(engine: Engine) -> None:
     books = PriceBooks(world.price_book().models)
     world.add(engine, "ada", 10_000, key="fund")
-    save(engine, DEAR)
+    world.save_draft(engine, DEAR)
     assert charge_as_an_edge_does(engine, books, HAIKU, "before") == 300  # 250 + 20 %
     activate(engine, "dear", reason="  Costs have risen ")
     assert charge_as_an_edge_does(engine, books, HAIKU, "after") == 375  # 250 + 50 %
@@ -169,7 +161,7 @@ def test_an_activation_is_journaled_and_the_next_charge_is_priced_with_it(engine
 def test_a_retry_across_an_activation_replays_the_first_receipt(engine: Engine) -> None:
     books = PriceBooks(world.price_book().models)
     world.add(engine, "ada", 10_000, key="fund")
-    save(engine, DEAR)
+    world.save_draft(engine, DEAR)
     assert charge_as_an_edge_does(engine, books, HAIKU, "run") == 300
     activate(engine, "dear")
     assert charge_as_an_edge_does(engine, books, HAIKU, "run") == 300
@@ -181,7 +173,7 @@ def test_another_process_prices_with_the_activated_plan_too(engine: Engine) -> N
     with database.read(engine) as connection:
         assert books.at(connection).plan.id == "promptflow-v1"
         assert books.at(connection) is books.at(connection)
-    save(engine, CAPPED)
+    world.save_draft(engine, CAPPED)
     with database.read(engine) as connection:
         assert books.at(connection).plans.keys() == {"promptflow-v1"}  # a draft prices nothing
     activate(engine, "promptflow-v2")
@@ -203,7 +195,7 @@ def test_another_process_prices_with_the_activated_plan_too(engine: Engine) -> N
 def test_a_refused_activation_leaves_everything_as_it_is(
     engine: Engine, plan_id: str, revision: int, reason: str, refusal: type[Exception]
 ) -> None:
-    save(engine, CAPPED)
+    world.save_draft(engine, CAPPED)
     before = plain_sql.every_row(engine)
     with pytest.raises(refusal):
         activate(engine, plan_id, revision=revision, reason=reason)
@@ -213,7 +205,7 @@ def test_a_refused_activation_leaves_everything_as_it_is(
 def test_activations_at_once_are_numbered_one_after_the_other(engine: Engine) -> None:
     ids = [f"plan-{number}" for number in range(6)]
     for plan_id in ids:
-        save(engine, replace(CAPPED, id=plan_id))
+        world.save_draft(engine, replace(CAPPED, id=plan_id))
     racers.at_once([partial(activate, engine, plan_id) for plan_id in ids])
     with database.read(engine) as connection:
         journal = plan_store.activations(connection)
@@ -223,11 +215,11 @@ def test_activations_at_once_are_numbered_one_after_the_other(engine: Engine) ->
 
 
 def test_of_saves_at_once_one_wins(engine: Engine) -> None:
-    save(engine, CAPPED)
+    world.save_draft(engine, CAPPED)
 
     def try_to_save(share_bps: int) -> bool:
         try:
-            save(engine, replace(CAPPED, creator_share_bps=share_bps), revision=1)
+            world.save_draft(engine, replace(CAPPED, creator_share_bps=share_bps), revision=1)
         except DraftChanged:
             return False
         return True
@@ -244,7 +236,7 @@ def test_a_minimum_for_the_platform_is_charged_refunded_and_audited(engine: Engi
     # 1,001 fee: 800 creator, 201 platform, 99 short of 300. So 250 + 1,001 + 99 = 1,350.
     books = PriceBooks(world.price_book().models)
     world.add(engine, "ada", 10_000, key="fund")
-    save(engine, FLOOR)
+    world.save_draft(engine, FLOOR)
     activate(engine, "floor")
     assert charge_as_an_edge_does(engine, books, HAIKU_WITH_FEE, "run") == 1_350
     moved = plain_sql.rows(
@@ -283,7 +275,7 @@ def _damaged(engine: Engine, *statements: str) -> list[str]:
 
 
 def test_a_change_of_the_journal_or_of_an_activated_plan_is_found(engine: Engine) -> None:
-    save(engine, CAPPED)
+    world.save_draft(engine, CAPPED)
     activate(engine, "promptflow-v2")
     toml = price_plan_toml(replace(CAPPED, creator_share_bps=8_001)).replace("'", "''")
     changed = "activation {}, of {}, or its plan was changed since".format

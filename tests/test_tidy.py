@@ -34,6 +34,7 @@ DIVISIONS_OF_SOMETHING_ELSE = {
         "world.runs_per_day * (60 if is_weekend else 110) * (world.days + day) // (150 * world.days)",
         "days_since % person.every_days",
     },
+    "simulation": {"user * _HABIT_STEP % BPS_PER_WHOLE"},
     "tables": {"(moment - _EPOCH) // _MICROSECOND"},
 }
 UNWANTED_NAMES = {"utils", "helpers", "common", "manager", "misc"}

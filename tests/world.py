@@ -135,6 +135,13 @@ def refund(
     )
 
 
+def save_draft(engine: Engine, plan: PricePlan, *, revision: int = 0, now: datetime = NOW) -> int:
+    return database.write(
+        engine,
+        lambda connection: plan_store.save_draft(connection, plan, revision=revision, now=now, actor="tester"),
+    )
+
+
 def put_in_force(engine: Engine, plan: PricePlan, *, reason: str = "A test needs it", now: datetime = NOW) -> None:
     """Save a plan and activate it, unless it was saved before; then it is activated as it is."""
 

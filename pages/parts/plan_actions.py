@@ -11,18 +11,14 @@ from pages.parts import filters, runtime, show
 
 _ACTIVATE, _DISCARD, _IMPORT = "plan:activate", "plan:discard", "plan:import"
 _ASKED = "plan:asked"
-_COLOURS = {PlanStatus.IN_FORCE: "green", PlanStatus.DRAFT: "blue", PlanStatus.RETIRED: "gray"}
 
 
-def status(record: PlanRecord) -> None:
-    """Where the plan is in its life, and its buttons, in one row."""
+def row(record: PlanRecord) -> None:
+    """Who saved a draft and when, and what can be done with the plan, in one row."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(record.status.value.capitalize(), color=_COLOURS[record.status])  # type: ignore[arg-type]
         if record.status is PlanStatus.DRAFT:
-            st.caption(
-                f"revision {record.revision}, saved {record.saved_at:%Y-%m-%d %H:%M} UTC by {show.plain(record.actor)}",
-                width="content",
-            )
+            saved = f"Saved {record.saved_at:%Y-%m-%d %H:%M} UTC by {show.plain(record.actor)}"
+            st.caption(saved, width="content")
         st.space("stretch")
         st.download_button(
             "TOML",

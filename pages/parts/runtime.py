@@ -30,6 +30,7 @@ from credits_core.errors import CreditsError
 from credits_core.model_registry import ModelRegistry
 from credits_core.plan_store import PlanRecord, PriceBooks
 from credits_core.pricing import PriceBook
+from credits_core.scenario import Scenario, load_scenarios
 from credits_core.seed import DemoWorld
 from credits_core.workload import Workload, load_workloads
 
@@ -109,6 +110,12 @@ def demo() -> DemoWorld | None:
 def workloads() -> dict[str, Workload]:
     """What real prompt runs look like, by the workload's id."""
     return load_workloads(settings.WORKLOADS_FILE)
+
+
+@st.cache_resource
+def scenarios() -> dict[str, Scenario]:
+    """What a scenario of each workload assumes, by the workload's id."""
+    return load_scenarios(settings.SCENARIOS_FILE, workloads())
 
 
 def reading() -> AbstractContextManager[Connection]:
