@@ -18,7 +18,7 @@ from pages.parts import (
     plans,
     runtime,
 )
-from pages.parts.plan_charts import MEASURE_NAMES, Curve
+from pages.parts.plan_charts import Curve
 
 CARD_FEE = CardFee(290, 0)
 
@@ -58,7 +58,7 @@ with st.container(border=True):
         logarithmic=logarithmic,
         extent_credits=extent_credits,
     )
-    charts.draw(figure, alt=f"{MEASURE_NAMES[measure]} of a run over its inference cost under both plans")
+    charts.draw(figure, alt=f"{measure} of a run over its inference cost under both plans")
     st.caption("Runs without a creator fee. The bars show for which inference costs the findings of plan B hold.")
 
 st.subheader("Findings")

@@ -6,13 +6,14 @@ from credits_core import plan_cures, plan_store
 from credits_core.plan_curve import curve, telling_costs, usual_extent
 from credits_core.plan_findings import findings
 from pages.parts import charts, filters, plan_actions, plan_charts, plan_view, plans, runtime
-from pages.parts.plan_charts import MEASURE_NAMES, Curve
+from pages.parts.plan_charts import Curve
 
 st.caption("What a price plan does to whom, before anyone pays it. Exact, from the same code that charges.")
 filters.follow_link("plan", "measure", "axis", "card", "card_fixed")
 stored = runtime.plans()
-plan = plans.choose("Price plan", key="plan")
-plan_actions.row(stored[plan.id])
+with st.container(horizontal=True):
+    plan = plans.choose("Price plan", key="plan")
+    plan_actions.row(stored[plan.id])
 with st.expander("Assumed card fee", icon=":material/credit_card:"):
     st.caption("What a card company takes of each payment, for the loss zones. 2.9 % is a usual share.")
     card_fee = plan_view.card_fee()
@@ -36,7 +37,7 @@ with st.container(border=True):
         logarithmic=logarithmic,
         extent_credits=extent_credits,
     )
-    charts.draw(figure, alt=f"{MEASURE_NAMES[measure]} of a run over its inference cost, and the findings")
+    charts.draw(figure, alt=f"{measure} of a run over its inference cost, and the findings")
     st.caption("Runs without a creator fee. The bars show for which inference costs each finding holds.")
 
 st.subheader("Findings")
@@ -52,9 +53,9 @@ if offered:
     plan_view.cures(offered, stored, card_fee)
 st.page_link(
     "compare_plans.py",
-    label="Compare with another plan, or edit it",
+    label="Compare it with the plan in force, or edit it",
     icon=":material/compare:",
-    query_params=filters.link_to(a=plan.id, b=plan.id),
+    query_params=filters.link_to(a=runtime.book().plan.id, b=plan.id),
 )
 
 st.subheader("Journal")

@@ -7,31 +7,28 @@ from credits_core.errors import CreditsError, DataFileInvalid
 from credits_core.plan_files import parse_price_plan, price_plan_toml
 from credits_core.plan_store import Activation, PlanRecord, PlanStatus
 from credits_core.price_plan import PricePlan
-from pages.parts import filters, runtime, show
+from pages.parts import plans, runtime, show
 
 _ACTIVATE, _DISCARD, _IMPORT = "plan:activate", "plan:discard", "plan:import"
 _ASKED = "plan:asked"
 
 
 def row(record: PlanRecord) -> None:
-    """Who saved a draft and when, and what can be done with the plan, in one row."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if record.status is PlanStatus.DRAFT:
-            saved = f"Saved {record.saved_at:%Y-%m-%d %H:%M} UTC by {show.plain(record.actor)}"
-            st.caption(saved, width="content")
-        st.space("stretch")
-        st.download_button(
-            "TOML",
-            price_plan_toml(record.plan),
-            f"{record.plan.id}.toml",
-            "application/toml",
-            icon=":material/download:",
-            on_click="ignore",
-        )
-        if record.status is PlanStatus.DRAFT:
-            st.button("Discard", icon=":material/delete:", on_click=_ask, args=("discard", record))
-        if record.status is not PlanStatus.IN_FORCE:
-            st.button("Put in force", icon=":material/bolt:", on_click=_ask, args=("activate", record))
+    """The buttons for what can be done with the plan, beside the box in which it is chosen."""
+    with st.container(horizontal=True, width="content"):
+        st.space(28)  # the height of the box's label
+    st.download_button(
+        "TOML",
+        price_plan_toml(record.plan),
+        f"{record.plan.id}.toml",
+        "application/toml",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    if record.status is PlanStatus.DRAFT:
+        st.button("Discard", icon=":material/delete:", on_click=_ask, args=("discard", record))
+    if record.status is not PlanStatus.IN_FORCE:
+        st.button("Put in force", icon=":material/bolt:", on_click=_ask, args=("activate", record))
     asked, of_plan = st.session_state.get(_ASKED, (None, None))
     if of_plan == (record.plan.id, record.revision):
         if asked == "activate":
@@ -84,7 +81,7 @@ def _discarding(record: PlanRecord) -> None:
         )
         if outcome.refusal is None:
             _stop_asking()
-            st.switch_page("pricing_lab.py")
+            plans.show(runtime.book().plan.id, key="plan")
         show.refusal(outcome.refusal)
 
 
@@ -110,7 +107,7 @@ def bring_in(stored: dict[str, PlanRecord]) -> None:
         if refusal is not None:
             show.refusal(refusal)
             return
-        st.switch_page("pricing_lab.py", query_params=filters.link_to(plan=plan.id))
+        plans.show(plan.id, key="plan")
 
 
 def save(plan: PricePlan, revision: int) -> CreditsError | None:

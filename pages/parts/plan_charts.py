@@ -31,14 +31,13 @@ _WRAPPED = 72
 
 
 class Measure(StrEnum):
-    """What a curve shows of a run without a creator fee."""
+    """What a curve shows of a run without a creator fee, in the words of the page and its URL."""
 
-    MARKUP = "markup"
-    TOTAL = "total"
-    EFFECTIVE = "effective"
+    MARKUP = "Markup"
+    TOTAL = "Total"
+    EFFECTIVE = "Effective markup"
 
 
-MEASURE_NAMES = {Measure.MARKUP: "Markup", Measure.TOTAL: "Total", Measure.EFFECTIVE: "Effective markup, %"}
 _COLOURS = {Measure.MARKUP: charts.PLATFORM, Measure.TOTAL: charts.USER, Measure.EFFECTIVE: charts.PLATFORM}
 
 

@@ -1,7 +1,7 @@
 """Two plans beside each other as tables: how many findings each has, and what typical runs cost."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -9,7 +9,7 @@ import streamlit as st
 from credits_core.money import format_bps
 from credits_core.plan_comparison import Change, ComparedRun
 from credits_core.plan_findings import PlanFinding
-from pages.parts import plan_charts, show
+from pages.parts import plan_charts
 
 
 def finding_counts(a: Sequence[PlanFinding], b: Sequence[PlanFinding]) -> None:
@@ -19,7 +19,7 @@ def finding_counts(a: Sequence[PlanFinding], b: Sequence[PlanFinding]) -> None:
         {"Finding": name, "Plan A": of_a[kind], "Plan B": of_b[kind], "Change": of_b[kind] - of_a[kind]}
         for kind, name in plan_charts.FINDING_NAMES.items()
     ]
-    table = pd.DataFrame(rows).style.format({"Change": lambda change: f"{change:+d}" if change else "0"})
+    table = pd.DataFrame(rows).style.format({"Change": _signed})
     st.table(table, border="horizontal", hide_index=True, alt="How many findings of each kind each plan has")
 
 
@@ -33,16 +33,15 @@ def runs(compared: Sequence[ComparedRun]) -> None:
         row |= {"Platform, A": run.platform.a_credits, **_difference("Platform", run.platform)}
         rows.append(row)
     frame = pd.DataFrame(rows)
-    config = {
-        name: show.credits_column(name) for name in frame.columns if name != "Model" and not name.endswith(("±", "%"))
-    }
-    signed = {name: st.column_config.NumberColumn(format="%+,d") for name in frame.columns if name.endswith("±")}
+    differences: list[Hashable] = [name for name in frame.columns if name.endswith("±")]
+    amounts: list[Hashable] = [name for name in frame.columns if name.endswith((", A", ", B")) or name == "Inference"]
+    table = frame.style.format("{:,d}", subset=amounts).format(_signed, subset=differences)
     shares = {name: st.column_config.TextColumn(alignment="right") for name in frame.columns if name.endswith("%")}
     st.dataframe(
-        frame,
+        table,
         hide_index=True,
         width="stretch",
-        column_config={"Model": st.column_config.TextColumn(pinned=True), **config, **signed, **shares},
+        column_config={"Model": st.column_config.TextColumn(pinned=True), **shares},
         alt="A typical run of each model under both plans",
     )
 
@@ -51,13 +50,17 @@ def per_cent(change: Change) -> str:
     """The difference in per cent with its sign.
 
     >>> per_cent(Change(11_998, 11_000)), per_cent(Change(0, 0)), per_cent(Change(0, 5))
-    ('−8.32 %', '0 %', 'from 0')
+    ('-8.32 %', '0 %', 'from 0')
     """
     bps = change.difference_bps
     if bps is None:
         return "from 0"
-    return f"{'+' if bps > 0 else '−' if bps < 0 else ''}{format_bps(abs(bps))}"
+    return f"{'+' if bps > 0 else '-' if bps < 0 else ''}{format_bps(abs(bps))}"
 
 
 def _difference(party: str, change: Change) -> dict[str, object]:
     return {f"{party} ±": change.difference_credits, f"{party} %": per_cent(change)}
+
+
+def _signed(number: object) -> str:
+    return f"{number:+,d}" if number else "0"

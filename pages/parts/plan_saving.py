@@ -7,7 +7,7 @@ from credits_core.plan_cures import free_id, same_rules
 from credits_core.plan_links import from_line, to_line
 from credits_core.plan_store import PlanRecord, PlanStatus
 from credits_core.price_plan import PricePlan
-from pages.parts import filters, plan_actions, plan_editor, show
+from pages.parts import plan_actions, plan_editor, plans, show
 
 
 def row(edited: PricePlan, record: PlanRecord, stored: dict[str, PlanRecord]) -> None:
@@ -37,4 +37,4 @@ def row(edited: PricePlan, record: PlanRecord, stored: dict[str, PlanRecord]) ->
         show.refusal(refusal)
         return
     plan_editor.begin_anew()
-    st.switch_page("compare_plans.py", query_params=filters.link_to(a=st.session_state["a"], b=named.id))
+    plans.show(named.id, key="b")

@@ -9,8 +9,8 @@ from credits_core.money import MAX_CREDITS
 from credits_core.plan_cures import Cure
 from credits_core.plan_findings import FindingKind, PlanFinding, findings
 from credits_core.price_shape import CardFee
-from pages.parts import filters, numbers, plan_charts, runtime, show
-from pages.parts.plan_charts import MEASURE_NAMES, Measure
+from pages.parts import filters, numbers, plan_charts, plans, runtime, show
+from pages.parts.plan_charts import Measure
 
 _BADGES = {
     FindingKind.CLIFF: ("red", "trending_down"),
@@ -53,25 +53,23 @@ def chosen_axes() -> tuple[Measure, bool]:
     """What the curves show, from `?measure=…`, and whether the axes are logarithmic, from `?axis=…`."""
     measure = st.segmented_control(
         "What the curves show",
-        list(Measure),
-        default=Measure.MARKUP,
+        [measure.value for measure in Measure],
+        default=Measure.MARKUP.value,
         required=True,
-        format_func=lambda one: MEASURE_NAMES[Measure(one)],
         key="measure",
         bind="query-params",
         label_visibility="collapsed",
     )
     axis = st.segmented_control(
         "Axes",
-        ["logarithmic", "linear"],
-        default="logarithmic",
+        ["Logarithmic", "Linear"],
+        default="Logarithmic",
         required=True,
-        format_func=str.capitalize,
         key="axis",
         bind="query-params",
         label_visibility="collapsed",
     )
-    return Measure(measure), axis == "logarithmic"
+    return Measure(measure), axis == "Logarithmic"
 
 
 def creator_fee() -> int | None:
@@ -141,4 +139,4 @@ def _draft_button(cure: Cure) -> None:
         if outcome.refusal is not None:
             show.refusal(outcome.refusal)
             return
-        st.switch_page("pricing_lab.py", query_params=filters.link_to(plan=cure.plan.id))
+        plans.show(cure.plan.id, key="plan")
