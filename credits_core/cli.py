@@ -159,6 +159,7 @@ def _ledger() -> Iterator[Engine]:
 
 
 app.add_typer(api_key_commands.commands(_ledger), name="api-key")
+plan_commands.add_replay(_ledger)
 
 
 def _both(credits: int) -> str:

@@ -5,7 +5,7 @@ rules to them. Balances are followed through time with the plan's amounts: credi
 that the balance would not have covered is refused. What the real ledger refused is not recorded and cannot come back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +54,26 @@ class Difference:
     refused: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ReplayedRun:
+    """One compared run, recorded and under the plan, in credits, before any refund. `refused` is under the plan."""
+
+    entry_id: int
+    day_number: int
+    user_id: str
+    creator_id: str | None
+    model_id: str
+    recorded_plan_id: str
+    inference_cost_credits: int
+    creator_fee_credits: int
+    recorded_total_credits: int
+    plan_total_credits: int
+    recorded_share_credits: int
+    plan_share_credits: int
+    refused: bool
+    refunded: bool
+
+
 def price_charges(charges: Charges, plan: PricePlan) -> PricedCharges:
     """What the recorded charges would cost under the plan, at their recorded inference costs and fees.
 
@@ -99,6 +119,28 @@ def replay(history: RecordedHistory, plan: PricePlan) -> Outcome:
         followed.borne_credits[refund_at],
         int(np.count_nonzero(~followed.happened[addition_at])),
     )
+
+
+def replayed_runs(history: RecordedHistory, outcome: Outcome) -> Iterator[ReplayedRun]:
+    """Every compared run in the order of the ledger. Days count from 1970-01-01."""
+    charges, priced = history.charges, outcome.priced
+    refunded = np.zeros(len(charges.entry_id), np.bool_)
+    refunded[history.refunds.charge] = True
+    runs = np.flatnonzero(charges.is_compared & (charges.model != UNLOCK))
+    columns = (
+        *(charges.entry_id, charges.day, charges.payer, charges.creator, charges.model, charges.plan),
+        *(charges.inference_cost_credits, charges.creator_fee_credits),
+        *(charges.total_credits, priced.total_credits),
+        *(charges.creator_share_credits, priced.creator_share_credits),
+        *(~outcome.happened, refunded),
+    )
+    accounts: tuple[str | None, ...] = (*history.accounts, None)  # -1, for nobody, is the last one
+    for row in zip(*(column[runs].tolist() for column in columns), strict=True):
+        entry_id, day, payer, creator, model, plan, *amounts = row
+        yield ReplayedRun(
+            *(entry_id, day, history.accounts[payer], accounts[creator], history.models[model], history.plans[plan]),
+            *amounts,
+        )
 
 
 def first_difference(history: RecordedHistory, outcome: Outcome) -> Difference | None:

@@ -1,18 +1,25 @@
-"""The command line for price plans: `python -m credits_core plan list | show | inspect`."""
+"""The command line for price plans: `python -m credits_core plan list | show | inspect | replay`."""
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from sqlalchemy import Engine
 
-from credits_core import price_shape, settings
-from credits_core.errors import UnknownPlan
+from credits_core import database, price_shape, replay_report, settings
+from credits_core.errors import InvalidRequest, UnknownPlan
 from credits_core.plan_files import load_price_plan, price_plan_toml
 from credits_core.plan_findings import findings
 from credits_core.price_plan import PricePlan
 from credits_core.price_shape import CardFee, Cliff
+from credits_core.recorded_runs import recorded_history
+from credits_core.replay_results import compare
+from credits_core.reports import DayRange
 
 app = typer.Typer(help="Price plans: what they say and what they do.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -68,6 +75,38 @@ def inspect(
             "unseen": [asdict(costs) for costs in price_shape.unseen(found)],
         }
     )
+
+
+def add_replay(ledger: Callable[[], AbstractContextManager[Engine]]) -> None:
+    """Add the command that reads the database which `ledger` opens."""
+
+    @app.command()
+    def replay(
+        plan: PlanName,
+        first: Annotated[str | None, typer.Option("--from", help="First UTC day, e.g. 2026-11-01.")] = None,
+        last: Annotated[str | None, typer.Option("--to", help="Last UTC day, included.")] = None,
+        as_json: Json = False,
+    ) -> None:
+        """Price the ledger's runs and unlocks again under the plan, and follow the balances. Changes nothing."""
+        found_plan, days = find_plan(plan), DayRange(_day("from", first), _day("to", last))
+        with ledger() as engine, database.read(engine) as connection:
+            history = recorded_history(connection, days)
+        in_words = replay_report.scope(days.first, days.last)
+        if history.is_empty:
+            raise InvalidRequest("ledger", f"has no run and no unlock to price again ({in_words})")
+        found = compare(history, found_plan, settings.load_price_book().plans)
+        if as_json:
+            _print_json(replay_report.as_json(found, days.first, days.last))
+            return
+        for line in replay_report.lines(found, in_words):
+            typer.echo(line)
+
+
+def _day(name: str, text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise InvalidRequest(name, f"must be a day such as 2026-11-01, not {text!r}") from None
 
 
 def _cliff(cliff: Cliff) -> dict[str, int]:

@@ -64,6 +64,15 @@ page = st.navigation(
                 help="Purchases, grants and adjustments.",
             ),
         ],
+        "Pricing lab": [
+            st.Page(
+                "replay_history.py",
+                title="Replay history",
+                icon=":material/history:",
+                url_path="replay-history",
+                help="What every recorded run would have cost under another price plan, and who could have paid.",
+            ),
+        ],
         "Build": [
             st.Page(
                 "api_console.py",
