@@ -115,7 +115,8 @@ def _accounts_to_walk(events: Events, starting_credits: list[int]) -> Flags:
     gives = np.zeros(len(unsure), np.bool_)  # only of those who give can anything depend on their balance
     gives[events.payer[(events.kind == CHARGED) | (events.amount_credits < 0)]] = True
     gives[events.creator[(events.kind == REFUNDED) & (events.creator >= 0)]] = True
-    pays = (events.kind == CHARGED) & (events.creator >= 0)
+    # Also the creators of refunds to them: what such a creator still has decides what is borne.
+    pays = (events.kind != ADDED) & (events.creator >= 0)
     pairs = np.unique(events.payer[pays] * len(unsure) + events.creator[pays])
     payers, creators = np.divmod(pairs, len(unsure))
     while True:

@@ -11,9 +11,9 @@ from credits_core.replay_results import Change, Counterfactual, Group
 
 _ROWS = 15
 _STYLE = """
-body { font: 11pt/1.45 system-ui, sans-serif; color: #1b1d2a; max-width: 46em; margin: 2em auto; padding: 0 1em }
+body { font: 11pt/1.45 system-ui, sans-serif; color: #1b1d2a; max-width: 52em; margin: 2em auto; padding: 0 1em }
 table { border-collapse: collapse; width: 100%; margin: .5em 0 1.5em; page-break-inside: avoid }
-th, td { padding: .25em .5em; border-bottom: 1px solid #d5d7e2; text-align: right }
+th, td { padding: .25em .5em; border-bottom: 1px solid #d5d7e2; text-align: right; white-space: nowrap }
 th:first-child, td:first-child { text-align: left }
 h2 { font-size: 12pt; margin: 1.5em 0 0; page-break-after: avoid }
 pre { background: #f4f5f9; padding: 1em; white-space: pre-wrap; page-break-inside: avoid }
@@ -34,7 +34,7 @@ def page(found: Counterfactual, plan: PricePlan, days: str) -> bytes:
     body = [
         f"<h1>{escape(title)}</h1>",
         *_paragraphs([replay_report.headline(found), replay_report.against_record(found)]),
-        *_table(["", "Recorded", "Under the plan", "Difference"], (_party(*party) for party in parties)),
+        *_table(["", "Recorded", "Under the plan", "Difference", ""], (_party(*party) for party in parties)),
         *_paragraphs([replay_report.changes(found)]),
         *_groups("Models", found.by_model.page(0, _ROWS), len(found.by_model), "users"),
         *_groups("Creators", found.by_creator.page(0, _ROWS), len(found.by_creator), "creators"),
@@ -60,9 +60,8 @@ def _groups(title: str, groups: Sequence[Group], in_all: int, measure: str) -> I
 
 
 def _party(name: str, change: Change) -> list[str]:
-    percent = replay_report.per_cent(change)
-    difference = f"{_signed(change)}{', ' if percent else ''}{percent}"
-    return [name, _credits(change.recorded_credits), _credits(change.plan_credits), difference]
+    amounts = [_credits(change.recorded_credits), _credits(change.plan_credits), _signed(change)]
+    return [name, *amounts, replay_report.per_cent(change)]
 
 
 def _group(one: Group, change: Change) -> list[str]:
