@@ -5,19 +5,22 @@ What only looks at plans works without a database as well: then there is the pla
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from credits_core import database, plan_store, price_shape, settings
-from credits_core.errors import DatabaseNotReady, UnknownPlan
+from credits_core import database, plan_store, price_shape, replay_report, settings
+from credits_core.errors import DatabaseNotReady, InvalidRequest, UnknownPlan
 from credits_core.plan_files import load_price_plan, price_plan_toml
 from credits_core.plan_findings import findings
-from credits_core.plan_store import Activation, PlanRecord, PlanStatus
+from credits_core.plan_store import Activation, PlanRecord, PlanStatus, PriceBooks
 from credits_core.price_plan import PricePlan
 from credits_core.price_shape import CardFee, Cliff
+from credits_core.recorded_runs import recorded_history
+from credits_core.replay_results import compare
+from credits_core.reports import DayRange
 from credits_core.request_checks import EARLIEST
 
 _ACTOR = "cli"
@@ -150,6 +153,36 @@ def inspect(
             "unseen": [asdict(costs) for costs in price_shape.unseen(found)],
         }
     )
+
+
+@app.command()
+def replay(
+    plan: PlanName,
+    first: Annotated[str | None, typer.Option("--from", help="First UTC day, e.g. 2026-11-01.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last UTC day, included.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Price the ledger's runs and unlocks again under the plan, and follow the balances. Changes nothing."""
+    found_plan, days = find_plan(plan), DayRange(_day("from", first), _day("to", last))
+    books = PriceBooks(settings.load_models())
+    with database.opened_ledger(settings.database_url()) as engine, database.read(engine) as connection:
+        history, plans = recorded_history(connection, days), books.at(connection).plans
+    in_words = replay_report.scope(days.first, days.last)
+    if history.is_empty:
+        raise InvalidRequest("ledger", f"has no run and no unlock to price again ({in_words})")
+    found = compare(history, found_plan, plans)
+    if as_json:
+        _print_json(replay_report.as_json(found, days.first, days.last))
+        return
+    for line in replay_report.lines(found, in_words):
+        typer.echo(line)
+
+
+def _day(name: str, text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise InvalidRequest(name, f"must be a day such as 2026-11-01, not {text!r}") from None
 
 
 def _cliff(cliff: Cliff) -> dict[str, int]:

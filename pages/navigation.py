@@ -86,6 +86,13 @@ page = st.navigation(
                 url_path="scenario",
                 help="Up to five million hypothetical runs under a price plan: who pays, who earns, what is left.",
             ),
+            st.Page(
+                "replay_history.py",
+                title="Replay history",
+                icon=":material/history:",
+                url_path="replay-history",
+                help="What every recorded run would have cost under another price plan, and who could have paid.",
+            ),
         ],
         "Build": [
             st.Page(

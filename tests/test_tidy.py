@@ -29,6 +29,11 @@ DIVISIONS_OF_SOMETHING_ELSE = {
         "(in_all - 1) // points",
         "(numbered.c.number - 1) % step",
     },
+    "recorded_runs": {
+        "PromptRun.created_at_us // MICROSECONDS_PER_DAY",
+        "UnlockedFlow.created_at_us // MICROSECONDS_PER_DAY",
+        "JournalEntry.created_at_us // MICROSECONDS_PER_DAY",
+    },
     "rollup": {"CreditTransaction.created_at_us // MICROSECONDS_PER_DAY"},
     "seed": {
         "world.runs_per_day * (60 if is_weekend else 110) * (world.days + day) // (150 * world.days)",

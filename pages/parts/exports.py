@@ -5,8 +5,10 @@ import io
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from credits_core.counterfactual import ReplayedRun
 from credits_core.money import usd_text
 from credits_core.queries import ListedTransaction
+from credits_core.reports import day_of
 
 Cell = str | int | Decimal | None
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -60,6 +62,53 @@ def statement_csv(listed: Iterable[ListedTransaction], earned_credits: int) -> b
         for one in reversed(list(listed))
     ]
     return csv_file(header, [*lines, (None, None, "Total", earned_credits, _usd(earned_credits))])
+
+
+def replayed_runs_csv(runs: Iterable[ReplayedRun], plan_id: str) -> bytes:
+    """One line per run: what was recorded and what the plan makes of it. A refused run has the total it would take."""
+    header = [
+        "entry",
+        "day_utc",
+        "user",
+        "creator",
+        "model",
+        "recorded_plan",
+        "plan_b",
+        "inference_cost_credits",
+        "creator_fee_credits",
+        "recorded_total_credits",
+        "plan_b_total_credits",
+        "change_credits",
+        "change_usd",
+        "recorded_creator_credits",
+        "plan_b_creator_credits",
+        "plan_b_outcome",
+        "refunded",
+    ]
+    return csv_file(header, (_replayed(run, plan_id) for run in runs))
+
+
+def _replayed(run: ReplayedRun, plan_id: str) -> Sequence[Cell]:
+    change_credits = run.plan_total_credits - run.recorded_total_credits
+    return (
+        run.entry_id,
+        day_of(run.day_number).isoformat(),
+        run.user_id,
+        run.creator_id,
+        run.model_id,
+        run.recorded_plan_id,
+        plan_id,
+        run.inference_cost_credits,
+        run.creator_fee_credits,
+        run.recorded_total_credits,
+        run.plan_total_credits,
+        change_credits,
+        _usd(change_credits),
+        run.recorded_share_credits,
+        run.plan_share_credits,
+        "refused" if run.refused else "charged",
+        "yes" if run.refunded else "",
+    )
 
 
 def _transaction(one: ListedTransaction) -> Sequence[Cell]:

@@ -10,10 +10,11 @@ import streamlit as st
 from credits_core.earnings import Earned, ListedUnlock, WorkTotals
 from credits_core.money import format_credits, format_usd
 from credits_core.queries import ListedTransaction, UserBalance
+from credits_core.replay_results import Group
 from pages.parts import exports, show
 
 OnSelect = Callable[[], None]
-_WHOLE_CREDITS = {"Balance after"}
+_WHOLE_CREDITS = {"Balance after", "Recorded", "Plan B", "Platform more"}
 _SHOWN_WHOLE = 25
 _SELECTED_BY: tuple[Literal["single-row", "single-cell"], ...] = ("single-row", "single-cell")
 _PIXELS_PER_DIGIT, _CELL_PADDING, _NARROWEST = 8, 20, 75
@@ -133,6 +134,33 @@ def unlocks(listed: Sequence[ListedUnlock], *, alt: str) -> None:
         for one in listed
     ]
     _draw(rows, {"Fee": "Dollars"}, alt=alt)
+
+
+def replayed(groups: Sequence[Group], *, noun: str, alt: str) -> None:
+    """Models and users with what was paid, or creators with what they received, as recorded and under plan B."""
+    rows: list[dict[str, object]] = []
+    for one in groups:
+        change = one.creators if noun == "Creator" else one.users
+        rows.append(
+            {
+                noun: one.name,
+                "Charges": one.charges,
+                "Refused": one.refused,
+                "Recorded": change.recorded_credits,
+                "Plan B": change.plan_credits,
+                "Difference": change.difference_credits,
+                "Platform more": one.platform.difference_credits,
+            }
+        )
+    _draw(rows, {"Difference": "Dollars"}, alt=alt)
+
+
+def standings(listed: Sequence[tuple[str, str, int, int]], *, alt: str) -> None:
+    """Users and creators with what they gain or lose: name, role, credits and how many of their charges are refused."""
+    rows = [
+        {"Who": name, "As": role, "Credits": credits, "Refused": refused} for name, role, credits, refused in listed
+    ]
+    _draw(rows, {"Credits": "Dollars"}, alt=alt)
 
 
 def _draw(

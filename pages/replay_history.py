@@ -1,0 +1,103 @@
+"""Replaying history: what every recorded run and unlock would have cost under another plan, and who could have paid."""
+
+import streamlit as st
+
+from credits_core import replay_report
+from credits_core.errors import InvalidRequest
+from credits_core.reports import DayRange
+from pages.parts import charts, filters, plans, replay_charts, replaying, show, tables
+
+PAGE = 25
+
+st.caption("Every run and unlock of the ledger, priced again under plan B. Reads only; nothing is charged or changed.")
+with st.grid(2, min_column_width=240):
+    plan = plans.choose("Plan B", key="plan")
+    days = filters.days()
+try:
+    found = replaying.compared(plan, days)
+except InvalidRequest as error:
+    st.warning(show.refusal_text(error), title="This cannot be replayed", icon=":material/block:")
+    st.stop()
+
+if found is None and days == DayRange():
+    st.info(
+        "Run a prompt or unlock a flow first: then it can be priced again under any plan.",
+        title="There is no history yet",
+        icon=":material/history:",
+    )
+    st.page_link("simulate_runs.py", label="Run a prompt", icon=":material/play_circle:")
+    st.stop()
+if found is None:
+    st.info("Choose other days, or clear them.", title="Nothing ran on these days", icon=":material/event_busy:")
+    st.stop()
+
+st.markdown(f"##### {show.plain(replay_report.headline(found))}")
+sums = found.sums
+with show.metric_grid(*(abs(one.plan_credits) for one in (sums.users, sums.creators, sums.platform))):
+    replaying.metric("Users pay", sums.users, colour="blue")
+    replaying.metric("Inference", sums.inference, colour="gray")
+    replaying.metric("Creators receive", sums.creators, colour="green")
+    replaying.metric("Platform receives", sums.platform, colour="violet")
+if found.matches_record:
+    st.success(show.plain(replay_report.against_record(found)), icon=":material/verified:")
+elif found.own_plans.first_difference is None:
+    st.caption(f":material/verified: {show.plain(replay_report.own_plans(found))}")
+else:
+    st.error(show.plain(replay_report.own_plans(found)), icon=":material/report:")
+
+replaying.downloads(found, plan, days)
+
+with st.container(border=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Recorded and plan B")
+        what = st.segmented_control(
+            "What",
+            list(replay_charts.MEASURES),
+            default="Platform received",
+            key="what",
+            required=True,
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+        by = st.segmented_control(
+            "By",
+            ["Day", "Model"],
+            default="Day",
+            key="by",
+            required=True,
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+    groups = found.by_day.page() if by == "Day" else found.by_model.page(0, PAGE)
+    figure = replay_charts.recorded_and_plan(groups, what)
+    charts.draw(figure, alt=f"{what} by {by.lower()}, as recorded and under plan B")
+
+with st.container(border=True):
+    st.subheader("How runs change")
+    st.caption(show.plain(replay_report.changes(found)))
+    if len(found.changes) > 1:
+        charts.draw(
+            replay_charts.changes_of_runs(found.changes), alt="How many runs become cheaper or dearer by how much"
+        )
+
+winners, losers = replaying.standings(found)
+with st.grid(2, min_column_width=360):
+    for title, listed in (("Who gains most", winners), ("Who loses most", losers)):
+        if listed:
+            with st.container():
+                st.subheader(title)
+                tables.standings(listed, alt=title)
+if winners or losers:
+    st.caption("Users by what they pay more or less for what is not refused; creators by all that they receive.")
+
+for noun, of in (("Model", found.by_model), ("Creator", found.by_creator), ("User", found.by_user)):
+    if len(of):
+        start = filters.page_start(f"replay:{noun}", (plan, days), 0)
+        st.subheader(f"{noun}s")
+        tables.replayed(of.page(start, PAGE), noun=noun, alt=f"{noun}s, recorded and under plan B")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            filters.page_buttons(f"replay:{noun}", start + PAGE if len(of) > start + PAGE else None)
+
+with st.expander("What a replay can say, and what not", icon=":material/help:"):
+    for text in replay_report.LIMITS:
+        st.markdown(f"- {show.plain(text)}")
