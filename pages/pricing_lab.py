@@ -11,9 +11,8 @@ from pages.parts.plan_charts import Curve
 st.caption("What a price plan does to whom, before anyone pays it. Exact, from the same code that charges.")
 filters.follow_link("plan", "measure", "axis", "card", "card_fixed")
 stored = runtime.plans()
-with st.container(horizontal=True):
-    plan = plans.choose("Price plan", key="plan")
-    plan_actions.row(stored[plan.id])
+plan = plans.choose("Price plan", key="plan")
+plan_actions.row(stored[plan.id])
 with st.expander("Assumed card fee", icon=":material/credit_card:"):
     st.caption("What a card company takes of each payment, for the loss zones. 2.9 % is a usual share.")
     card_fee = plan_view.card_fee()

@@ -1,5 +1,6 @@
 """What can be done with a stored plan: put it in force, discard it, download it; and bringing one in from a file."""
 
+import pandas as pd
 import streamlit as st
 
 from credits_core import plan_store
@@ -14,21 +15,20 @@ _ASKED = "plan:asked"
 
 
 def row(record: PlanRecord) -> None:
-    """The buttons for what can be done with the plan, beside the box in which it is chosen."""
-    with st.container(horizontal=True, width="content"):
-        st.space(28)  # the height of the box's label
-    st.download_button(
-        "TOML",
-        price_plan_toml(record.plan),
-        f"{record.plan.id}.toml",
-        "application/toml",
-        icon=":material/download:",
-        on_click="ignore",
-    )
-    if record.status is PlanStatus.DRAFT:
-        st.button("Discard", icon=":material/delete:", on_click=_ask, args=("discard", record))
-    if record.status is not PlanStatus.IN_FORCE:
-        st.button("Put in force", icon=":material/bolt:", on_click=_ask, args=("activate", record))
+    """The buttons for what can be done with the plan, in one row."""
+    with st.container(horizontal=True):
+        if record.status is not PlanStatus.IN_FORCE:
+            st.button("Put in force", icon=":material/bolt:", on_click=_ask, args=("activate", record))
+        if record.status is PlanStatus.DRAFT:
+            st.button("Discard", icon=":material/delete:", on_click=_ask, args=("discard", record))
+        st.download_button(
+            "Download as TOML",
+            price_plan_toml(record.plan),
+            f"{record.plan.id}.toml",
+            "application/toml",
+            icon=":material/download:",
+            on_click="ignore",
+        )
     asked, of_plan = st.session_state.get(_ASKED, (None, None))
     if of_plan == (record.plan.id, record.revision):
         if asked == "activate":
@@ -134,4 +134,9 @@ def journal(activations: list[Activation]) -> None:
         }
         for activation in activations
     ]
-    st.table(rows, border="horizontal", alt="Every activation of a price plan, newest first")
+    st.table(
+        pd.DataFrame(rows).style,
+        border="horizontal",
+        hide_index=True,
+        alt="Every activation of a price plan, newest first",
+    )

@@ -27,10 +27,14 @@ _BELOW, _PERCENT, _FLAT = "Below, credits", "Markup, %", "or flat, credits"
 
 @dataclass(slots=True)
 class _Editor:
-    """What the boxes began with. Each time they begin anew they get other keys, so that nothing typed before stays."""
+    """What the boxes began with, and the stored revision that was seen then.
+
+    Each time they begin anew they get other keys, so that nothing typed before stays.
+    """
 
     plan_id: str
     begin_with: PricePlan
+    revision: int
     number: int = 0
     edited: PricePlan | None = None
 
@@ -40,7 +44,7 @@ def edit(record: PlanRecord) -> PricePlan | None:
 
     None as long as the boxes hold no plan; the reasons are shown.
     """
-    editor = _editor(record.plan)
+    editor = _editor(record)
     number = editor.number
     try:
         tiers = _tiers(editor.begin_with, f"editor:tiers:{number}")
@@ -65,7 +69,14 @@ def begin_anew() -> None:
         st.session_state[_SLOT].plan_id = ""
 
 
-def _editor(plan: PricePlan) -> _Editor:
+def revision_seen() -> int:
+    """The revision of the stored plan with which the boxes began: whoever saves says that this is what was changed."""
+    editor: _Editor = st.session_state[_SLOT]
+    return editor.revision
+
+
+def _editor(record: PlanRecord) -> _Editor:
+    plan = record.plan
     editor: _Editor | None = st.session_state.get(_SLOT)
     is_shown = editor is not None and f"editor:tiers:{editor.number}" in st.session_state
     if editor is not None and editor.plan_id == plan.id and is_shown:
@@ -78,7 +89,7 @@ def _editor(plan: PricePlan) -> _Editor:
             st.warning(show.plain(error.problem), title="The link does not hold a plan", icon=":material/link_off:")
     elif editor is not None and editor.plan_id == plan.id and editor.edited is not None:
         begin_with = editor.edited  # the page was left and is opened again
-    editor = _Editor(plan.id, begin_with, number=editor.number + 1 if editor else 0)
+    editor = _Editor(plan.id, begin_with, record.revision, number=editor.number + 1 if editor else 0)
     st.session_state[_SLOT] = editor
     return editor
 

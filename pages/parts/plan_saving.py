@@ -31,7 +31,7 @@ def row(edited: PricePlan, record: PlanRecord, stored: dict[str, PlanRecord]) ->
     except InvalidRequest as error:
         st.error(show.plain(error.problem), title="Not saved", icon=":material/block:")
         return
-    revision = record.revision if is_draft and named.id == record.plan.id else 0
+    revision = plan_editor.revision_seen() if is_draft and named.id == record.plan.id else 0
     refusal = plan_actions.save(named, revision)
     if refusal is not None:
         show.refusal(refusal)
