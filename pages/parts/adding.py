@@ -4,7 +4,7 @@ import streamlit as st
 
 from credits_core import services
 from credits_core.errors import InvalidRequest
-from credits_core.money import MAX_CREDITS, credits_from_usd, format_credits
+from credits_core.money import MAX_CREDITS, credits_from_usd, format_bps, format_credits
 from credits_core.postings import CreditSource
 from pages.parts import numbers, runtime, show
 
@@ -32,6 +32,10 @@ def amount() -> int | None:
         amount_credits = numbers.whole(
             "Credits", 1, MAX_CREDITS, key="amount", placeholder="For example 250,000", says=_in_both
         )
+    plan = runtime.book().plan
+    if amount_credits is not None and (fee_credits := plan.purchase_fee(amount_credits)):
+        price = show.both(amount_credits + fee_credits)
+        st.caption(f"Bought, they cost {price}: {show.plain(plan.id)} adds {format_bps(plan.purchase_fee_bps)}.")
     with st.container(horizontal=True, gap="xsmall"):
         for dollars in _QUICK_DOLLARS:
             st.button(rf"\${dollars}", key=f"quick:{dollars}", on_click=_take_quick_amount, args=(dollars,))

@@ -1,5 +1,6 @@
 """Running a prompt: its price beforehand, one run or a batch of them, and what became of a batch."""
 
+from dataclasses import replace
 from typing import Literal
 
 import plotly.graph_objects as go
@@ -38,20 +39,25 @@ def _total(batch: Batch, plan_id: str) -> int:
 
 
 def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> None:
-    """The button that charges one run. A refusal shows under it; a receipt stays under `name` for the page to show.
+    """The button that charges one run, at the price that was shown when it was clicked, or refuses to.
 
-    Where the receipt is out of sight, a short message says that it is there.
+    A refusal shows under it; a receipt stays under `name` for the page to show. Where the receipt is out of sight, a
+    short message says that it is there.
     """
     runtime.performed(name)  # makes the key before the button is shown
+    seen_request, seen_credits = st.session_state.get(f"{name}:seen", (None, None))
+    st.session_state[f"{name}:seen"] = (request, quote.total_credits if quote else None)
     clicked = st.button("Run", type="primary", icon=":material/play_arrow:", disabled=quote is None, key=f"{name}:run")
     if request is None:
         return
     if clicked:
+        # Another plan may have been put in force since the price was drawn.
+        at_that_price = replace(request, expected_total_credits=seen_credits) if seen_request == request else request
         performed = runtime.perform(
             name,
             request,
             lambda connection, key, now: services.charge_prompt(
-                connection, request, book=runtime.book_at(connection), key=key, now=now, actor=runtime.ACTOR
+                connection, at_that_price, book=runtime.book_at(connection), key=key, now=now, actor=runtime.ACTOR
             ),
         )
         if performed.result is not None and performed.repeated:
