@@ -20,10 +20,11 @@ import psycopg
 from sqlalchemy import Engine
 
 from credits_core import database, services
+from credits_core.plan_store import PriceBooks
 from credits_core.postings import CreditSource
 from credits_core.pricing import ChargeRequest
 from credits_core.services import Charge
-from credits_core.settings import load_price_book
+from credits_core.settings import load_models
 from tests import postgres_server
 
 _REQUEST = ChargeRequest("ada", "summarise", "openai/gpt-4o", "ben", 1_001, 1_020, 129)
@@ -83,7 +84,7 @@ def _rate(charge: Callable[[int], None], count: int, *, per_call: int = 1) -> fl
 
 
 def _compare(name: str, engine: Engine, bare: Callable[[str], None], charges: int, rounds: int) -> float:
-    book = load_price_book()
+    books = PriceBooks(load_models())
     database.write(
         engine,
         lambda connection: services.add_credits(
@@ -95,7 +96,7 @@ def _compare(name: str, engine: Engine, bare: Callable[[str], None], charges: in
         database.write(
             engine,
             lambda connection: services.charge_prompt(
-                connection, _REQUEST, book=book, key=key, now=_NOW, actor="bench"
+                connection, _REQUEST, book=books.at(connection), key=key, now=_NOW, actor="bench"
             ),
         )
 
@@ -103,7 +104,9 @@ def _compare(name: str, engine: Engine, bare: Callable[[str], None], charges: in
         batch_charges = [Charge(_REQUEST, f"{key}-{number}", _NOW) for number in range(_BATCH)]
         outcomes = database.write(
             engine,
-            lambda connection: services.charge_prompts(connection, batch_charges, book=book, actor="bench"),
+            lambda connection: services.charge_prompts(
+                connection, batch_charges, book=books.at(connection), actor="bench"
+            ),
         )
         assert not any(isinstance(outcome, Exception) for outcome in outcomes)
 
