@@ -76,9 +76,9 @@ MANY_USERS = replace(
 )
 
 
-def _pick(weights: list[int], draw: int) -> int:
+def _bounds(weights: list[int]) -> list[int]:
     up_to = list(accumulate(weights))
-    return bisect_right([floor(Fraction(weight * 2**32, up_to[-1])) for weight in up_to], draw)
+    return [floor(Fraction(weight * 2**32, up_to[-1])) for weight in up_to]
 
 
 def _falling(count: int, times: int) -> list[int]:
@@ -110,17 +110,21 @@ def plain_simulation(scenario: Scenario, plan: PricePlan, models: Mapping[str, M
     by_model = {one.model_id: Counter[str]() for one in scenario.models}
     dry: dict[int, int] = {}
     payers, totals = set(), []
+    users = _bounds(_falling(scenario.users, scenario.busiest_user_times))
+    creators = _bounds(_falling(scenario.creators, scenario.top_creator_times))
+    model_bounds, fee_bounds = (_bounds([one.weight for one in listed]) for listed in (scenario.models, scenario.fees))
+    fees_below = floor(Fraction(scenario.fee_runs_bps * 2**32, 10_000))
     bought_on = -1
     for run in range(scenario.runs):
         day = next(number for number, end in enumerate(day_ends) if run < end)
         _buy_regularly(scenario, balances, days, range(bought_on + 1, day + 1))
         bought_on = day
         words = [(word % 2**32, word // 2**32) for word in raw[4 * run : 4 * run + 4]]
-        user = _pick(_falling(scenario.users, scenario.busiest_user_times), words[0][0])
-        model_id = scenario.models[_pick([one.weight for one in scenario.models], words[0][1])].model_id
-        has_fee = words[1][0] < floor(Fraction(scenario.fee_runs_bps * 2**32, 10_000))
-        fee = scenario.fees[_pick([one.weight for one in scenario.fees], words[1][1])].fee_credits if has_fee else 0
-        creator = _pick(_falling(scenario.creators, scenario.top_creator_times), words[2][0])
+        user = bisect_right(users, words[0][0])
+        model_id = scenario.models[bisect_right(model_bounds, words[0][1])].model_id
+        has_fee = words[1][0] < fees_below
+        fee = scenario.fees[bisect_right(fee_bounds, words[1][1])].fee_credits if has_fee else 0
+        creator = bisect_right(creators, words[2][0])
         price = quote(
             models[model_id],
             plan,
