@@ -16,7 +16,17 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from typer.exceptions import TyperException
 
-from credits_core import api_key_commands, audit, audit_log, database, plan_commands, rollup, seed, settings
+from credits_core import (
+    api_key_commands,
+    audit,
+    audit_log,
+    database,
+    explain_command,
+    plan_commands,
+    rollup,
+    seed,
+    settings,
+)
 from credits_core.errors import CreditsError, DataFileInvalid
 from credits_core.legacy_import import import_legacy
 from credits_core.money import format_credits, format_usd
@@ -158,6 +168,7 @@ def _ledger() -> Iterator[Engine]:
         yield engine
 
 
+app.command("explain")(explain_command.command(_ledger))
 app.add_typer(api_key_commands.commands(_ledger), name="api-key")
 
 
