@@ -136,7 +136,7 @@ def _tier_step(plan: PricePlan, cost_credits: int) -> _Step:
     return (
         "Price tier",
         f"an inference cost of {cost_credits:,} is {where}",
-        f"{position + 1} of {len(plan.tiers)}",
+        f"tier {position + 1} of {len(plan.tiers)}",
         None,
     )
 

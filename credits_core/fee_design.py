@@ -114,6 +114,37 @@ class FeeDesign:
         return _within_bounds(self.unlock.plus(self.run_without_fee.times(_require_runs(runs))))
 
     @property
+    def is_inverted(self) -> bool:
+        """Whether the chosen fee makes the run cheaper for the user than no fee."""
+        return self.extra_per_run_credits < 0
+
+    @property
+    def telling_fees(self) -> tuple[int | None, ...]:
+        """The fees at which a curve over fees turns or has something to tell, None for those that there are not."""
+        largest_credits = self.inversion.largest_fee_credits if self.inversion else None
+        return 1, largest_credits, self.platform_break_even_fee_credits, self.fee_credits
+
+    def worthwhile_unlock_credits(self, runs: int) -> int:
+        """The largest unlock price with which that many runs cost the user no more than with the fee; 0 for none.
+
+        Raises:
+            InvalidRequest: as `after_runs_with_fee`.
+        """
+        return max(0, self.extra_per_run_credits) * _require_runs(runs)
+
+    @property
+    def break_even_sentences(self) -> tuple[str, str]:
+        """From how many runs on unlocking pays off for the user, and fees bring the creator more."""
+        user_runs, creator_runs = self.user_break_even_runs, self.creator_break_even_runs
+        if user_runs is None:
+            user = "Unlocking never pays off for the user, because a run with the fee costs no more than one without."
+        else:
+            user = f"{_from_run(user_runs)} unlocking costs the user no more than paying the fee each time."
+        if creator_runs is None:
+            return user, "Fees never bring the creator more than the unlock: no part of this fee is the creator's."
+        return user, f"{_from_run(creator_runs)} fees bring the creator more than the unlock."
+
+    @property
     def sentences(self) -> tuple[str, str]:
         """What the fees do to the user's price, and from which fee on the platform earns as much as without."""
         makes_cheaper = "makes this run cheaper for the user than no fee."
@@ -136,6 +167,11 @@ class Scale:
 
     last: int
     step: int
+
+    @property
+    def to_ask(self) -> "Scale":
+        """The part of the scale that a creator can ask: a chart may go on beyond the largest fee."""
+        return Scale(min(self.last, MAX_FEE_CREDITS), min(self.step, div_floor(MAX_FEE_CREDITS, 100)))
 
     def points(self, *through: int | None) -> Credits:
         """The scale's numbers in ascending order, with those of the others that lie within it.
@@ -169,7 +205,6 @@ def design(plan: PricePlan, inference_cost_credits: int, *, fee_credits: int, un
     _require_fee("creator_fee_credits", fee_credits, minimum=0)
     _require_fee("unlock_fee_credits", unlock_fee_credits, minimum=1)
     without_fee, with_fee = _runs(over_fees(plan, inference_cost_credits, np.array([0, fee_credits], dtype=np.int64)))
-    creator_credits, platform_credits = plan.split_fee(unlock_fee_credits)
     return FeeDesign(
         plan=plan,
         inference_cost_credits=inference_cost_credits,
@@ -177,7 +212,7 @@ def design(plan: PricePlan, inference_cost_credits: int, *, fee_credits: int, un
         unlock_fee_credits=unlock_fee_credits,
         run_with_fee=with_fee,
         run_without_fee=without_fee,
-        unlock=Parties(unlock_fee_credits, 0, creator_credits, platform_credits),
+        unlock=_unlock(plan, unlock_fee_credits),
         inversion=price_shape.inversion_at(plan, inference_cost_credits),
         platform_break_even_fee_credits=price_shape.break_even_fee(plan, inference_cost_credits),
     )
@@ -193,8 +228,19 @@ def over_fees(plan: PricePlan, inference_cost_credits: int, fees: Credits) -> Qu
     return quote_costs(plan, costs, creator_fee_credits=fees)
 
 
+def over_unlock_prices(found: FeeDesign, runs: int, unlock_fees: Credits) -> list[Parties]:
+    """What a user of that many runs pays and who gets it, when the user unlocks first, at each of the unlock prices.
+
+    Raises:
+        InvalidRequest: as `FeeDesign.after_runs_unlocked`.
+    """
+    after_unlocking = found.run_without_fee.times(_require_runs(runs))
+    prices: list[int] = unlock_fees.tolist()
+    return [_within_bounds(_unlock(found.plan, price).plus(after_unlocking)) for price in prices]
+
+
 def fee_scale(found: FeeDesign) -> Scale:
-    """Fees up to a round number that shows the inversion, the platform's break-even and the chosen fee.
+    """Fees up to a round number that shows the inversion, the platform's break-even and, within it, the chosen fee.
 
     >>> from credits_core.price_plan import MarkupTier
     >>> plan = PricePlan("p", 8_000, (MarkupTier(None, 1_000, None),))
@@ -202,19 +248,19 @@ def fee_scale(found: FeeDesign) -> Scale:
     Scale(last=20000, step=100)
     """
     markup_credits = found.run_without_fee.platform_credits
-    return _scale_to(max(found.platform_break_even_fee_credits or 0, 2 * markup_credits, found.fee_credits, 1_000))
+    return _scale_to(max(found.platform_break_even_fee_credits or 0, 2 * markup_credits, found.fee_credits + 1, 1_000))
 
 
 def unlock_scale(found: FeeDesign, runs: int) -> Scale:
     """Unlock prices up to a round number that shows the chosen one and what the fees of the runs cost extra."""
-    return _scale_to(max(2 * found.extra_per_run_credits * _require_runs(runs), found.unlock_fee_credits, 1_000))
+    return _scale_to(max(2 * found.worthwhile_unlock_credits(runs), found.unlock_fee_credits + 1, 1_000))
 
 
 def runs_scale(found: FeeDesign, runs: int) -> Scale:
-    """Numbers of runs up to a round number that shows the expected one and each break-even that lies in reach."""
+    """Numbers of runs up to a round number beyond the expected one and each break-even that lies in reach."""
     break_evens = (found.user_break_even_runs, found.creator_break_even_runs)
     in_reach = [one for one in break_evens if one is not None and one <= MAX_RUNS]
-    return _scale_to(max(*in_reach, _require_runs(runs), 10))
+    return _scale_to(max(*in_reach, _require_runs(runs), 9) + 1)
 
 
 def _scale_to(largest: int) -> Scale:
@@ -224,6 +270,14 @@ def _scale_to(largest: int) -> Scale:
         power *= 10
     last = next(power * first for first in (1, 2, 5, 10) if power * first >= largest)
     return Scale(last, max(1, div_floor(power, 100)))
+
+
+def _unlock(plan: PricePlan, unlock_fee_credits: int) -> Parties:
+    return Parties(unlock_fee_credits, 0, *plan.split_fee(unlock_fee_credits))
+
+
+def _from_run(runs: int) -> str:
+    return "From the first run on" if runs == 1 else f"From {runs:,} runs on"
 
 
 def _runs(amounts: QuoteArrays) -> list[Parties]:

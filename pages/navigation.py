@@ -64,6 +64,22 @@ page = st.navigation(
                 help="Purchases, grants and adjustments.",
             ),
         ],
+        "Pricing lab": [
+            st.Page(
+                "fee_designer.py",
+                title="Fee designer",
+                icon=":material/tune:",
+                url_path="fee-designer",
+                help="What a creator's fee or unlock price means for user, creator and platform.",
+            ),
+            st.Page(
+                "explain_charge.py",
+                title="Explain a charge",
+                icon=":material/account_tree:",
+                url_path="explain-charge",
+                help="Why a run or an unlock cost what it cost, step by step, computed again and compared.",
+            ),
+        ],
         "Build": [
             st.Page(
                 "api_console.py",

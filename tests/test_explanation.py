@@ -63,7 +63,7 @@ def test_a_run_priced_per_run_is_its_base_cost_and_the_markup_of_its_tier(engine
     assert steps(found) == [
         ("Inference cost", "250 per run, whatever its tokens", "250", 250, 250),
         ("Creator fee", "none", "0", 0, 0),
-        ("Price tier", "an inference cost of 250 is below 10,000", "1 of 3", None, None),
+        ("Price tier", "an inference cost of 250 is below 10,000", "tier 1 of 3", None, None),
         ("Platform markup", "20 % of 250 = 50", "50", 50, 50),
         ("Total", "inference cost + creator fee + platform markup: 250 + 0 + 50", "300", 300, 300),
     ]
@@ -90,7 +90,7 @@ def test_a_fraction_of_a_credit_is_shown_exactly_before_it_is_rounded(engine: En
         ("Tokens × price", "1,021 input tokens × 2.5 + 129 output tokens × 10", "3,842.5 = 7,685/2", None, None),
         ("Inference cost", "3,842.5, rounded up once", "3,843", 3_843, 3_843),
         ("Creator fee", "none", "0", 0, 0),
-        ("Price tier", "an inference cost of 3,843 is below 10,000", "1 of 3", None, None),
+        ("Price tier", "an inference cost of 3,843 is below 10,000", "tier 1 of 3", None, None),
         ("Platform markup", "20 % of 3,843 = 768.6 = 3,843/5, rounded down", "768", 768, 768),
         ("Total", "inference cost + creator fee + platform markup: 3,843 + 0 + 768", "4,611", 4_611, 4_611),
     ]
@@ -99,10 +99,10 @@ def test_a_fraction_of_a_credit_is_shown_exactly_before_it_is_rounded(engine: En
 @pytest.mark.parametrize(
     ("input_tokens", "tier", "markup"),
     [
-        (3_999, "9,998 is below 10,000: 1 of 3", "20 % of 9,998 = 1,999.6 = 9,998/5, rounded down"),
-        (4_000, "10,000 is from 10,000 to 99,999: 2 of 3", "10 % of 10,000 = 1,000"),
-        (39_999, "99,998 is from 10,000 to 99,999: 2 of 3", "10 % of 99,998 = 9,999.8 = 49,999/5, rounded down"),
-        (40_000, "100,000 is 100,000 or more: 3 of 3", "500, flat"),
+        (3_999, "9,998 is below 10,000: tier 1 of 3", "20 % of 9,998 = 1,999.6 = 9,998/5, rounded down"),
+        (4_000, "10,000 is from 10,000 to 99,999: tier 2 of 3", "10 % of 10,000 = 1,000"),
+        (39_999, "99,998 is from 10,000 to 99,999: tier 2 of 3", "10 % of 99,998 = 9,999.8 = 49,999/5, rounded down"),
+        (40_000, "100,000 is 100,000 or more: tier 3 of 3", "500, flat"),
     ],
 )
 def test_the_tier_that_was_hit_is_named(
@@ -229,7 +229,7 @@ def test_graduated_tiers_show_what_each_slice_adds(ledger: Ledger) -> None:
         found, _ = charged_under(connection, ledger, "", replace(world.HAIKU, user_id="ada"))
     # 20 % of 100 is 20 and 3.33 % of 150 is 4.995, rounded up together.
     assert steps(found)[2:4] == [
-        ("Price tier", "an inference cost of 250 is 100 or more", "2 of 2", None, None),
+        ("Price tier", "an inference cost of 250 is 100 or more", "tier 2 of 2", None, None),
         ("Platform markup", "100 × 20 % + 150 × 3.33 % = 24.995 = 4,999/200, rounded up", "25", 25, 25),
     ]
     assert found.is_proved
@@ -271,7 +271,7 @@ def test_a_minimum_that_is_the_markup_shows_the_tier_it_comes_from(ledger: Ledge
     assert steps(found)[2:] == [
         ("Creator's share", "80 % of 10 = 8", "8", 8, 8),
         ("Platform's share", "the rest of the fee, 10 − 8", "2", 2, 2),
-        ("Price tier", "an inference cost of 250 is 100 or more", "2 of 2", None, None),
+        ("Price tier", "an inference cost of 250 is 100 or more", "tier 2 of 2", None, None),
         (
             "Platform markup",
             "the platform receives at least 25, as without a fee"

@@ -128,6 +128,40 @@ def test_at_the_break_even_the_user_pays_the_same_either_way() -> None:
     assert found.after_runs_with_fee(0) == Parties(0, 0, 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("fee", "unlock", "user", "creator"),
+    [
+        (
+            5_000,
+            100_000,
+            "From 50 runs on unlocking costs the user no more than paying the fee each time.",
+            "From 21 runs on fees bring the creator more than the unlock.",
+        ),
+        (
+            5_000,
+            2_000,
+            "From the first run on unlocking costs the user no more than paying the fee each time.",
+            "From the first run on fees bring the creator more than the unlock.",
+        ),
+        (
+            1,
+            100,
+            "Unlocking never pays off for the user, because a run with the fee costs no more than one without.",
+            "Fees never bring the creator more than the unlock: no part of this fee is the creator's.",
+        ),
+    ],
+)
+def test_the_break_evens_in_a_sentence_each(fee: int, unlock: int, user: str, creator: str) -> None:
+    assert designed(fee=fee, unlock=unlock).break_even_sentences == (user, creator)
+
+
+def test_the_unlock_price_that_a_number_of_runs_is_worth() -> None:
+    assert designed().worthwhile_unlock_credits(20) == 40_000  # 20 × 2,000
+    assert designed(fee=1_000).worthwhile_unlock_credits(20) == 0
+    found = designed(unlock=40_000)
+    assert found.after_runs_unlocked(20).user_credits == found.after_runs_with_fee(20).user_credits == 700_000
+
+
 # --- sentences ------------------------------------------------------------------------------------------------------
 
 
@@ -173,24 +207,40 @@ def test_the_curve_over_fees_is_that_of_single_runs() -> None:
     assert amounts.creator_share_credits.tolist() == [0, 0, 2_399, 2_400, 4_000]
 
 
+def test_the_curve_over_unlock_prices_is_that_of_single_unlocks() -> None:
+    prices = np.array([1, 1_001], dtype=np.int64)
+    assert fee_design.over_unlock_prices(designed(), 2, prices) == [
+        Parties(66_001, 60_000, 0, 6_001),
+        Parties(67_001, 60_000, 800, 6_201),
+    ]
+
+
 @pytest.mark.parametrize(
-    ("fee", "last", "step"), [(5_000, 20_000, 100), (20_000, 20_000, 100), (20_001, 50_000, 100), (10**9, 10**9, 10**6)]
+    ("fee", "last", "step"),
+    [(5_000, 20_000, 100), (19_999, 20_000, 100), (20_000, 50_000, 100), (10**9, 2 * 10**9, 10**7)],
 )
 def test_the_scale_of_fees_shows_the_break_even_and_the_chosen_fee(fee: int, last: int, step: int) -> None:
     assert fee_design.fee_scale(designed(fee=fee)) == fee_design.Scale(last, step)
 
 
 def test_the_scale_of_runs_leaves_out_a_break_even_beyond_reach() -> None:
-    assert fee_design.runs_scale(designed(), 20) == fee_design.Scale(50, 1)
+    assert fee_design.runs_scale(designed(), 20) == fee_design.Scale(100, 1)
+    assert fee_design.runs_scale(designed(unlock=90_000), 20) == fee_design.Scale(50, 1)  # at 45 and 19
     assert fee_design.runs_scale(designed(), 60) == fee_design.Scale(100, 1)
     assert fee_design.runs_scale(designed(fee=0), 0) == fee_design.Scale(10, 1)
     assert fee_design.runs_scale(designed(fee=3_001, unlock=10**9), 20).last == 1_000_000 // 2
 
 
 def test_the_scale_of_unlock_prices_shows_what_the_fees_cost_extra() -> None:
-    assert fee_design.unlock_scale(designed(), 20) == fee_design.Scale(100_000, 100)  # 2 × 20 × 2,000
+    assert fee_design.unlock_scale(designed(), 20) == fee_design.Scale(200_000, 1_000)
+    assert fee_design.unlock_scale(designed(unlock=9), 20) == fee_design.Scale(100_000, 100)  # 2 × 20 × 2,000
     assert fee_design.unlock_scale(designed(), 60) == fee_design.Scale(500_000, 1_000)
     assert fee_design.unlock_scale(designed(fee=0, unlock=1), 20) == fee_design.Scale(1_000, 1)
+
+
+def test_the_slider_ends_with_the_largest_fee_when_the_chart_goes_on() -> None:
+    assert fee_design.Scale(20_000, 100).to_ask == fee_design.Scale(20_000, 100)
+    assert fee_design.Scale(10**12, 10**9).to_ask == fee_design.Scale(10**9, 10**7)
 
 
 # --- refusals -------------------------------------------------------------------------------------------------------
@@ -222,6 +272,8 @@ def test_a_number_of_runs_out_of_its_bounds_is_refused(runs: Any) -> None:
         designed().after_runs_unlocked,
         lambda n: fee_design.runs_scale(designed(), n),
         lambda n: fee_design.unlock_scale(designed(), n),
+        designed().worthwhile_unlock_credits,
+        lambda n: fee_design.over_unlock_prices(designed(), n, np.array([1], dtype=np.int64)),
     ):
         with pytest.raises(InvalidRequest) as refused:
             asked(runs)
