@@ -51,7 +51,7 @@ except NotExplainable as refusal:
     st.info(str(refusal), title="This entry has no price", icon=":material/info:")
     if refusal.refunds_entry_id is not None:
         st.button("Explain the refunded entry", on_click=open_entry, args=(refusal.refunds_entry_id,))
-    show.link_to_history(refusal.entry_id)
+    explaining.link_to_history(refusal.entry_id)
     st.stop()
 
 st.subheader(f"Entry {explained.entry_id}: {show.plain(explained.about)}")
@@ -59,7 +59,7 @@ explaining.verdict(explained)
 if explained.refunded_by_entry_id is not None:
     refund_id = explained.refunded_by_entry_id
     st.info(f"Refunded by entry {refund_id}: what is told here was taken back.", icon=":material/undo:")
-    show.link_to_history(refund_id)
+    explaining.link_to_history(refund_id)
 with st.container(border=True):
     st.subheader("How the price came about")
     explaining.inputs(explained)
@@ -80,4 +80,4 @@ with st.container(border=True):
         f"Charged to {show.plain(explained.user_id)} on {explained.created_at:%Y-%m-%d %H:%M:%S} UTC. "
         "A balance before is the balance after less what was received."
     )
-show.link_to_history(explained.entry_id)
+explaining.link_to_history(explained.entry_id)

@@ -63,19 +63,19 @@ def test_a_token_run_is_told_from_its_tokens_to_its_total(ledger: Engine) -> Non
     ]
     # 1,021 × 2.5 is 2,552.5 and 129 × 10 is 1,290; 20 % of 3,843 is 768.6.
     assert steps(page) == [
-        ("**1. Tokens × price** 1,021 input tokens × 2.5 + 129 output tokens × 10 → 3,842.5 = 7,685/2", *"–––", ""),
-        ("**2. Inference cost** 3,842.5, rounded up once", "3,843", "3,843", "$0.003843", CHECK),
-        ("**3. Creator fee** none", "0", "0", "$0.000000", CHECK),
-        ("**4. Price tier** an inference cost of 3,843 is below 10,000 → tier 1 of 3", *"–––", ""),
+        ("**1. Tokens × price:** 1,021 input tokens × 2.5 + 129 output tokens × 10 → 3,842.5 = 7,685/2", *"–––", ""),
+        ("**2. Inference cost:** 3,842.5, rounded up once", "3,843", "3,843", "$0.003843", CHECK),
+        ("**3. Creator fee:** none", "0", "0", "$0.000000", CHECK),
+        ("**4. Price tier:** an inference cost of 3,843 is below 10,000 → tier 1 of 3", *"–––", ""),
         (
-            "**5. Platform markup** 20 % of 3,843 = 768.6 = 3,843/5, rounded down",
+            "**5. Platform markup:** 20 % of 3,843 = 768.6 = 3,843/5, rounded down",
             "768",
             "768",
             "$0.000768",
             CHECK,
         ),
         (
-            "**6. Total** inference cost + creator fee + platform markup: 3,843 + 0 + 768",
+            "**6. Total:** inference cost + creator fee + platform markup: 3,843 + 0 + 768",
             "4,611",
             "4,611",
             "$0.004611",
@@ -118,14 +118,14 @@ def test_an_unlock_is_the_split_of_its_fee(ledger: Engine) -> None:
     assert titles(page)[0] == "Entry 4: Unlock of report-flow"
     assert steps(page)[1:] == [
         (
-            "**2. Creator's share** 80 % of 1,001 = 800.8 = 4,004/5, rounded down",
+            "**2. Creator's share:** 80 % of 1,001 = 800.8 = 4,004/5, rounded down",
             "800",
             "800",
             "$0.000800",
             CHECK,
         ),
         (
-            "**3. Platform's share** the rest of the fee, 1,001 − 800, with the odd credit",
+            "**3. Platform's share:** the rest of the fee, 1,001 − 800, with the odd credit",
             "201",
             "201",
             "$0.000201",
@@ -139,8 +139,8 @@ def test_a_refunded_run_leads_to_its_refund(ledger: Engine) -> None:
     page = page_for(2)
     assert [found.value for found in page.info] == ["Refunded by entry 5: what is told here was taken back."]
     assert links(page) == {
-        "Entry 5 in the history": ("history", "entry=5&anew="),
-        "Entry 2 in the history": ("history", "entry=2&anew="),
+        "Entry 5 in the history": ("history", "to_entry=5&anew="),
+        "Entry 2 in the history": ("history", "to_entry=2&anew="),
     }
 
 
@@ -210,7 +210,7 @@ def test_a_refund_has_no_price_and_leads_to_the_entry_it_refunds(ledger: Engine)
             " See entry 5 in the history.",
         )
     ]
-    assert links(page) == {"Entry 5 in the history": ("history", "entry=5&anew=")}
+    assert links(page) == {"Entry 5 in the history": ("history", "to_entry=5&anew=")}
     assert titles(click(page, "Explain the refunded entry"))[0] == "Entry 2: Run of summarise on openai/gpt-4o"
 
 
@@ -236,13 +236,13 @@ def test_an_empty_ledger_says_what_to_do_next(empty: Engine) -> None:
 
 
 def test_the_history_the_test_bench_and_simulated_runs_lead_here(ledger: Engine) -> None:
-    explanation = ("explain-charge", "entry=2&anew=")
+    explanation = ("explain-charge", "to_entry=2&anew=")
     assert links(open_page("history.py", entry="2"))["Explain this charge"] == explanation
     assert "Explain this charge" not in links(open_page("history.py", entry="1"))
     for file in ("simulate_runs.py", "test_credits.py"):
         page = click(open_page(file, user="ada", model="claude-3-haiku"), "Run")
         newest = scalar(ledger, "SELECT MAX(id) FROM journal_entries")
-        assert links(page)["Explain this charge"] == ("explain-charge", f"entry={newest}&anew=")
+        assert links(page)["Explain this charge"] == ("explain-charge", f"to_entry={newest}&anew=")
     assert plain_sql.contradictions(ledger) == []
 
 
@@ -251,5 +251,8 @@ def test_a_link_from_another_page_opens_the_entry_it_names(ledger: Engine) -> No
     page.query_params.clear()
     run(page.switch_page("balances.py"))
     page.switch_page("explain_charge.py")
-    page.query_params.update(filters.link_to(entry="3"))
+    page.query_params.update(filters.carry_to(entry="3"))
     assert titles(run(page))[0] == "Entry 3: Run of summarise on claude-3-haiku"
+    page.switch_page("history.py")
+    page.query_params.update(filters.carry_to(entry="4"))
+    assert titles(run(page)) == ["Entry 4: Unlock of report-flow"]

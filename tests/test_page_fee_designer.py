@@ -76,6 +76,11 @@ def test_a_fee_that_makes_the_run_cheaper_is_warned_of(ledger: Engine) -> None:
     )
 
 
+@pytest.mark.parametrize(("fee", "warnings"), [("0", 0), ("1", 1), ("2999", 1), ("3000", 0)])
+def test_only_a_fee_below_the_markup_is_warned_of(ledger: Engine, fee: str, warnings: int) -> None:
+    assert len(page_for(**GPT_4, fee=fee).warning) == warnings
+
+
 def test_the_chart_over_fees_shades_the_inversion_and_marks_the_fee(ledger: Engine) -> None:
     figure = charts(page_for(**GPT_4, fee="5001"))[0]
     drawn = lines(figure)

@@ -5,7 +5,7 @@ import streamlit as st
 from credits_core.explained_steps import ExplainedStep
 from credits_core.explanation import ChargedParts, ExplainedTransaction, Explanation
 from credits_core.money import format_credits
-from pages.parts import show
+from pages.parts import filters, show
 
 
 def verdict(explained: Explanation) -> None:
@@ -26,7 +26,7 @@ def steps(explained: Explanation) -> None:
     """The steps of the price, each computed again beside what was charged."""
     rows: list[show.Row] = [
         {
-            "Step": f"**{show.plain(f'{step.number}. {step.label}')}** {_how(step)}",
+            "Step": f"**{show.plain(f'{step.number}. {step.label}')}:** {_how(step)}",
             "Computed again": step.recomputed_credits,
             "Charged": step.recorded_credits,
             "Dollars": step.recorded_credits,
@@ -72,6 +72,16 @@ def transactions(explained: Explanation) -> None:
             "Balance after": show.credits_and_dollars,
         }
         st.table(show.small_table(rows, formats), border="horizontal", hide_index=True, alt="The entry's transactions")
+
+
+def link_to_history(entry_id: int) -> None:
+    """A link to the entry in the history."""
+    st.page_link(
+        "history.py",
+        label=f"Entry {entry_id} in the history",
+        icon=":material/receipt_long:",
+        query_params=filters.carry_to(entry=str(entry_id)),
+    )
 
 
 def _how(step: ExplainedStep) -> str:

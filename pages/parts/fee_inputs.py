@@ -63,7 +63,7 @@ def slider(asked: Asked, scale: Scale) -> None:
     if st.session_state.get(slot) != shown:
         st.session_state[slot] = shown
     st.slider(
-        f"{asked.by}: {show.both(amount_credits)}",
+        asked.by,
         min_value=least,
         max_value=scale.last,
         step=scale.step,

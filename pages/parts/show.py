@@ -224,18 +224,8 @@ def link_to_explanation(posted: Receipt) -> None:
             "explain_charge.py",
             label="Explain this charge",
             icon=":material/account_tree:",
-            query_params=filters.link_to(entry=str(posted.entry_id)),
+            query_params=filters.carry_to(entry=str(posted.entry_id)),
         )
-
-
-def link_to_history(entry_id: int) -> None:
-    """A link to the entry in the history."""
-    st.page_link(
-        "history.py",
-        label=f"Entry {entry_id} in the history",
-        icon=":material/receipt_long:",
-        query_params=filters.link_to(entry=str(entry_id)),
-    )
 
 
 def outcome(name: str, *, verb: str, again: str) -> None:
@@ -249,7 +239,12 @@ def outcome(name: str, *, verb: str, again: str) -> None:
             receipt(posted)
             with st.container(horizontal=True):
                 link_to_explanation(posted)
-                link_to_history(posted.entry_id)
+                st.page_link(
+                    "history.py",
+                    label=f"Entry {posted.entry_id} in the history",
+                    icon=":material/receipt_long:",
+                    query_params=filters.link_to(entry=str(posted.entry_id)),
+                )
 
 
 def carried_out(name: str, heading: str, *, verb: str, again: str) -> Receipt:
