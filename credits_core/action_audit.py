@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Subquery, case, func, select, union_all
 
-from credits_core import queries, reports
-from credits_core.errors import CreditsError
+from credits_core import queries, recomputation, reports
 from credits_core.finding import Finding, Plans
 from credits_core.postings import PLATFORM_INFERENCE, PLATFORM_REVENUE, EntryType, TransactionType
+from credits_core.recomputation import NotRecomputable, run_amounts
 from credits_core.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow
 
 
@@ -17,34 +17,10 @@ def runs_cost_what_they_should(connection: Connection, plans: Plans) -> Finding:
     checked, violations = 0, []
     for run in _stream(connection, queries.run_columns().order_by(PromptRun.entry_id)):
         checked += 1
-        plan = plans.get(run.plan_id)
-        if plan is None:
-            violations.append(f"run {run.entry_id} names the unknown plan {run.plan_id}")
-            continue
-        token_prices = (run.input_usd_per_mtok, run.output_usd_per_mtok, run.request_usd_per_thousand)
-        if run.run_price_credits is not None and any(price is not None for price in token_prices):
-            violations.append(f"run {run.entry_id} has a price per run and prices per token")
-            continue
-        try:
-            quote = queries.recompute_quote(run, plan)
-        except (CreditsError, ArithmeticError, ValueError, TypeError) as error:
-            violations.append(f"run {run.entry_id} cannot be priced again: {error}")
-            continue
-        recorded = (
-            run.inference_cost_credits,
-            run.creator_fee_credits,
-            run.platform_markup_credits,
-            run.total_credits,
-            run.creator_share_credits,
-        )
-        again = (
-            quote.inference_cost_credits,
-            quote.creator_fee_credits,
-            quote.platform_markup_credits,
-            quote.total_credits,
-            quote.creator_share_credits,
-        )
-        if recorded != again:
+        quote = recomputation.run_again(run, plans)
+        if isinstance(quote, NotRecomputable):
+            violations.append(f"run {run.entry_id} {quote.reason}")
+        elif (recorded := run_amounts(run)) != (again := run_amounts(quote)):
             violations.append(f"run {run.entry_id} is recorded as {recorded} and priced again as {again}")
     return Finding("every run costs what its inputs say", checked, tuple(violations))
 
@@ -79,11 +55,11 @@ def unlocks_are_split_as_planned(connection: Connection, plans: Plans) -> Findin
     for entry_id, plan_id, fee_credits, share_credits in _stream(
         connection, select(UnlockedFlow.entry_id, *columns).order_by(UnlockedFlow.entry_id)
     ):
-        plan = plans.get(plan_id)
-        if plan is None:
-            violations.append(f"unlock {entry_id} names the unknown plan {plan_id}")
-        elif (due_credits := plan.split_fee(fee_credits)[0]) != share_credits:
-            violations.append(f"unlock {entry_id} gave the creator {share_credits} of {fee_credits}, not {due_credits}")
+        again = recomputation.split_again(plan_id, fee_credits, plans)
+        if isinstance(again, NotRecomputable):
+            violations.append(f"unlock {entry_id} {again.reason}")
+        elif again[0] != share_credits:
+            violations.append(f"unlock {entry_id} gave the creator {share_credits} of {fee_credits}, not {again[0]}")
     checked = _count(connection, UnlockedFlow)
     return Finding("every unlock is split as its plan says", checked, tuple(violations))
 
@@ -141,7 +117,7 @@ def refunds_reverse_once(connection: Connection, _: Plans) -> Finding:
         for account_id, kept_credits in sorted(kept.items()):
             if kept_credits < 0 or account_id not in creators:
                 violations.append(f"refund {refund_id} leaves {kept_credits} with {account_id}")
-            elif (held_credits := _held_after(connection, account_id, entry_id=refund_id)) != 0:
+            elif (held_credits := queries.balance_at(connection, account_id, entry_id=refund_id)) != 0:
                 violations.append(
                     f"refund {refund_id} leaves {kept_credits} with {account_id}, who held {held_credits}"
                 )
@@ -176,16 +152,6 @@ def _creators(connection: Connection, entry_id: int) -> set[str]:
         CreditTransaction.entry_id == entry_id, CreditTransaction.type == TransactionType.CREATOR_PAYMENT.value
     )
     return set(connection.execute(statement).scalars())
-
-
-def _held_after(connection: Connection, account_id: str, *, entry_id: int) -> int:
-    statement = (
-        select(CreditTransaction.balance_after_credits)
-        .where(CreditTransaction.account_id == account_id, CreditTransaction.entry_id <= entry_id)
-        .order_by(CreditTransaction.entry_id.desc(), CreditTransaction.position.desc())
-        .limit(1)
-    )
-    return int(connection.execute(statement).scalar() or 0)
 
 
 def _amounts_by_entry(type_: EntryType) -> Subquery:

@@ -20,6 +20,7 @@ from credits_core import (
     audit,
     audit_log,
     database,
+    explain_command,
     plan_commands,
     rollup,
     seed,
@@ -46,6 +47,7 @@ models_app = typer.Typer(help="The registry of AI models, data/models.toml.", no
 app.add_typer(models_app, name="models")
 app.add_typer(plan_commands.app, name="plan")
 app.command("simulate")(simulate_command.simulate_command)
+app.command("explain")(explain_command.explain_command)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ price is here, and no rule of the business beyond "1 credit is a millionth of a 
 """
 
 import re
+from fractions import Fraction
 from typing import TypeGuard
 
 from credits_core.errors import InvalidRequest
@@ -146,6 +147,19 @@ def format_fraction(numerator: int, denominator: int) -> str:
     whole, rest = divmod(numerator, denominator)
     decimals = f"{rest:0{len(str(denominator)) - 1}d}".rstrip("0") if rest else ""
     return f"{whole:,}.{decimals}" if decimals else f"{whole:,}"
+
+
+def format_exact(numerator: int, denominator: int) -> str:
+    """A fraction of credits for reading, as a decimal and, where it is not whole, in lowest terms beside it.
+
+    The denominator is a power of ten, as those of prices and shares are.
+
+    >>> format_exact(38_425, 10), format_exact(38_420, 10)
+    ('3,842.5 = 7,685/2', '3,842')
+    """
+    exact = Fraction(numerator, denominator)
+    decimal = format_fraction(numerator, denominator)
+    return decimal if exact.denominator == 1 else f"{decimal} = {exact.numerator:,}/{exact.denominator:,}"
 
 
 def format_usd(credits: int, *, decimals: int = 2) -> str:

@@ -64,7 +64,11 @@ class Piece:
     def uncapped_markup(self, inference_cost_credits: int) -> int:
         """The markup in credits as if there were no cap."""
         div = div_ceil if self.rounding is Rounding.UP else div_floor
-        return div(inference_cost_credits * self.slope_bps + self.offset, BPS_PER_WHOLE)
+        return div(*self.exact_markup(inference_cost_credits))
+
+    def exact_markup(self, inference_cost_credits: int) -> tuple[int, int]:
+        """The markup before rounding and as if there were no cap, as numerator and denominator in credits."""
+        return inference_cost_credits * self.slope_bps + self.offset, BPS_PER_WHOLE
 
     def total(self, inference_cost_credits: int) -> int:
         """The total in credits without a creator fee. Does not fall within a piece."""
@@ -130,7 +134,7 @@ class PricePlan:
         (800, 201)
         """
         div = div_ceil if self.creator_share_rounding is Rounding.UP else div_floor
-        creator_share_credits = div(fee_credits * self.creator_share_bps, BPS_PER_WHOLE)
+        creator_share_credits = div(*self.exact_creator_share(fee_credits))
         return creator_share_credits, fee_credits - creator_share_credits
 
     def purchase_fee(self, amount_credits: int) -> int:
@@ -140,6 +144,14 @@ class PricePlan:
         25
         """
         return div_floor(amount_credits * self.purchase_fee_bps, BPS_PER_WHOLE)
+
+    def exact_creator_share(self, fee_credits: int) -> tuple[int, int]:
+        """The creator's part of a fee before rounding, as numerator and denominator in credits.
+
+        >>> PricePlan("p", 8_000, (MarkupTier(None, None, 500),)).exact_creator_share(1_001)  # 800.8
+        (8008000, 10000)
+        """
+        return fee_credits * self.creator_share_bps, BPS_PER_WHOLE
 
     def minimum_platform_income(self, inference_cost_credits: int) -> int:
         """What the platform receives at least, in credits, on a run with a creator fee."""
@@ -160,13 +172,20 @@ def explain_markup(plan: PricePlan, inference_cost_credits: int) -> str:
         assert piece.cap_total_credits is not None
         return f"capped, because a larger run costs {piece.cap_total_credits:,}"
     if plan.tier_mode is TierMode.GRADUATED:
-        return " + ".join(_slices(plan, inference_cost_credits, position)) + rounding
+        return " + ".join(slices(plan, inference_cost_credits)) + rounding
     tier = plan.tiers[position]
     bound = "any higher cost" if tier.below_credits is None else f"cost below {tier.below_credits:,}"
     return f"{bound}: flat" if tier.markup_bps is None else f"{bound}: {format_bps(tier.markup_bps)}{rounding}"
 
 
-def _slices(plan: PricePlan, inference_cost_credits: int, position: int) -> Iterator[str]:
+def slices(plan: PricePlan, inference_cost_credits: int) -> Iterator[str]:
+    """What each tier of a graduated plan adds to the markup of this cost, in words, up to the tier that holds it.
+
+    >>> tiers = (MarkupTier(10_000, 2_000, None), MarkupTier(None, 1_000, None))
+    >>> list(slices(PricePlan("p", 8_000, tiers, TierMode.GRADUATED), 15_000))
+    ['10,000 × 20 %', '5,000 × 10 %']
+    """
+    position = plan.position_for(inference_cost_credits)
     for tier, piece in zip(plan.tiers[: position + 1], plan.pieces, strict=False):
         end_credits = inference_cost_credits if piece is plan.pieces[position] else piece.end_credits
         assert end_credits is not None, "only the last piece has no end"

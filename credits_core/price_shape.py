@@ -135,9 +135,7 @@ def inversions(plan: PricePlan, *, up_to_credits: int = MAX_COST_CREDITS) -> tup
     """The costs at which a creator fee makes the run cheaper than no fee, a range for each tier that has some."""
     if plan.minimum_platform_income_is_markup:
         return ()  # whatever the fee, the user pays the markup as well
-    creator_share_credits, _ = plan.split_fee(1)
-    # A fee of 1 credit costs the user this much beside the inference cost, whatever that is; other fees cost more.
-    least_credits = max(1, plan.minimum_platform_income_credits + creator_share_credits)
+    least_credits = _least_added(plan)
     found = []
     for line in _lines(plan, up_to_credits):
         above = line.where_markup_is_above(least_credits)
@@ -145,6 +143,19 @@ def inversions(plan: PricePlan, *, up_to_credits: int = MAX_COST_CREDITS) -> tup
             worst_cost_credits = line.dearest_markup(above)
             found.append(_inversion(plan, above, worst_cost_credits))
     return tuple(_merged(found))
+
+
+def inversion_at(plan: PricePlan, inference_cost_credits: int) -> Inversion | None:
+    """The creator fees that make a run with this inference cost cheaper than no fee; None when none does.
+
+    >>> from credits_core.price_plan import MarkupTier
+    >>> found = inversion_at(PricePlan("p", 8_000, (MarkupTier(None, 2_000, None),)), 9_999)  # a markup of 1,999
+    >>> found.largest_fee_credits, found.total_without_fee_credits, found.total_with_fee_credits
+    (1998, 11998, 10000)
+    """
+    if plan.minimum_platform_income_is_markup or plan.markup(inference_cost_credits) <= _least_added(plan):
+        return None
+    return _inversion(plan, CostRange(inference_cost_credits, inference_cost_credits), inference_cost_credits)
 
 
 def break_even_fee(plan: PricePlan, inference_cost_credits: int) -> int | None:
@@ -266,6 +277,12 @@ def _below(
         if costs.first_credits <= costs.last_credits:
             ranges.append(costs)
     return tuple(_joined(ranges))
+
+
+def _least_added(plan: PricePlan) -> int:
+    """What a fee of 1 credit costs the user beside the inference cost, whatever that is; other fees cost more."""
+    creator_share_credits, _ = plan.split_fee(1)
+    return max(1, plan.minimum_platform_income_credits + creator_share_credits)
 
 
 def _inversion(plan: PricePlan, costs: CostRange, worst_cost_credits: int) -> Inversion:

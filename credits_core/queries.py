@@ -42,6 +42,27 @@ def refund_of(connection: Connection, entry_id: int) -> int | None:
     return connection.execute(select(JournalEntry.id).where(JournalEntry.refunds_entry_id == entry_id)).scalar()
 
 
+def run_of_entry(connection: Connection, entry_id: int) -> Any | None:
+    """The recorded run of the entry, a row of `run_columns`, or None when it is not a prompt run."""
+    return connection.execute(_RUN_OF_ENTRY, {"entry_id": entry_id}).one_or_none()
+
+
+def unlock_of_entry(connection: Connection, entry_id: int) -> Any | None:
+    """The recorded unlock of the entry with every column, or None when it is not a flow unlock."""
+    return connection.execute(select(UnlockedFlow.__table__).where(UnlockedFlow.entry_id == entry_id)).one_or_none()
+
+
+def balance_at(connection: Connection, account_id: str, *, entry_id: int) -> int:
+    """The balance in credits that the user's last movement up to this entry, inclusive, left; 0 without one."""
+    statement = (
+        select(CreditTransaction.balance_after_credits)
+        .where(CreditTransaction.account_id == account_id, CreditTransaction.entry_id <= entry_id)
+        .order_by(CreditTransaction.entry_id.desc(), CreditTransaction.position.desc())
+        .limit(1)
+    )
+    return int(connection.execute(statement).scalar() or 0)
+
+
 def unlock_in_force(connection: Connection, user_id: str, *, flow_id: str) -> int | None:
     """The id of the entry by which the user unlocked the flow and which was not refunded, or None."""
     return connection.execute(

@@ -65,6 +65,7 @@ if entry_id is not None:
             st.success(f"Refunded by entry {refunded_by}. An entry is refunded once.", icon=":material/undo:")
             st.button("Open the refund", on_click=open_entry, args=(refunded_by,))
         show.receipt(posted)
+        show.link_to_explanation(posted)
         if headline.refunds_entry_id is None and refunded_by is None:
             refunding.button(entry_id, headline.account_id, headline.amount_credits)
     st.stop()

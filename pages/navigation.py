@@ -93,6 +93,20 @@ page = st.navigation(
                 url_path="replay-history",
                 help="What every recorded run would have cost under another price plan, and who could have paid.",
             ),
+            st.Page(
+                "fee_designer.py",
+                title="Fee designer",
+                icon=":material/tune:",
+                url_path="fee-designer",
+                help="What a creator's fee or unlock price means for user, creator and platform.",
+            ),
+            st.Page(
+                "explain_charge.py",
+                title="Explain a charge",
+                icon=":material/account_tree:",
+                url_path="explain-charge",
+                help="Why a run or an unlock cost what it cost, step by step, computed again and compared.",
+            ),
         ],
         "Build": [
             st.Page(

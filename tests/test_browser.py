@@ -104,6 +104,12 @@ def test_a_newcomer_adds_credits_runs_a_prompt_and_finds_it_in_the_history(page:
     table = page.get_by_role("table", name="The entry's transactions")
     expect(table.get_by_role("row").nth(1)).to_contain_text("-300")
     assert "entry=2" in page.url
+    page.get_by_role("link", name="Explain this charge").click()
+    shown(page, "Recomputed from the stored inputs: equal to what was charged, to the credit.")
+    expect(page).to_have_url(re.compile(r"/explain-charge\?entry=2$"))
+    page.get_by_role("link", name="Entry 2 in the history").click()
+    expect(page).to_have_url(re.compile(r"/history\?entry=2$"))
+    shown(page, "Entry 2: Run of free-form on claude-3-haiku")
     assert rows(live, "SELECT account_id, amount_credits FROM credit_transactions WHERE entry_id = 2") == [
         ("maya", -300),
         ("platform:revenue", 50),

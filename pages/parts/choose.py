@@ -90,6 +90,18 @@ def batch(user_id: str, runs: int) -> Batch | None:
     return Batch(run, runs, workload)
 
 
+def model_and_tokens() -> tuple[Model, int | None, int | None] | None:
+    """A model, and the input and output tokens of one run where the model is priced by them.
+
+    None as long as something is typed that cannot be accepted, which is shown.
+    """
+    model = _model(None)
+    if not model.is_token_priced:
+        return model, None, None
+    input_tokens, output_tokens = _tokens(None)
+    return None if input_tokens is None or output_tokens is None else (model, input_tokens, output_tokens)
+
+
 def _creator_and_fee() -> tuple[str | None, int | None]:
     world = runtime.demo()
     with st.grid(2, min_column_width=160):

@@ -13,7 +13,7 @@ from credits_core.errors import CreditsError, InsufficientCredits, InvalidReques
 from credits_core.ledger import PostedTransaction, Receipt
 from credits_core.model_registry import Model, RunPrice
 from credits_core.money import format_credits, format_usd, format_usd_rounded
-from credits_core.postings import TransactionType
+from credits_core.postings import EntryType, TransactionType
 from credits_core.pricing import Quote
 from pages.parts import filters, runtime
 
@@ -29,8 +29,8 @@ _LINK = re.compile(r"\w@\w|://|www\.", re.IGNORECASE)
 _UNIT_OF_FIELD = re.compile("_(id|credits|usd)$")
 _JOINED = re.compile("(?<=[a-z])_(?=[a-z])")
 _LONGEST_IN_A_QUARTER = 12
-_Row = dict[str, str | int | None]
-_Formats = dict[Any, str | Callable[[Any], str] | None]
+Row = dict[str, str | int | None]
+Formats = dict[Any, str | Callable[[Any], str] | None]
 
 
 def account_name(account_id: str) -> str:
@@ -64,7 +64,7 @@ def both(credits: int) -> str:
     >>> both(12_345), both(1)
     ('12,345 credits (\\$0.012345)', '1 credit (\\$0.000001)')
     """
-    return f"{format_credits(credits)} {'credit' if credits == 1 else 'credits'} ({_dollars(credits)})"
+    return f"{format_credits(credits)} {'credit' if credits == 1 else 'credits'} ({exact_dollars(credits)})"
 
 
 def metric_grid(*credits: int, columns: int = 4) -> Any:
@@ -171,7 +171,7 @@ def model_prices(models: Iterable[Model]) -> None:
 
 def price_steps(quote: Quote) -> None:
     """Every step of a price as a small table, ending with the total."""
-    rows: list[_Row] = [
+    rows: list[Row] = [
         {
             "Step": f"**{step.label}**" if step.label == "Total" else step.label,
             "How": step.arithmetic,
@@ -180,7 +180,7 @@ def price_steps(quote: Quote) -> None:
         }
         for step in quote.steps
     ]
-    table = _table(rows, {"Credits": format_credits, "Dollars": _aligned_dollars})
+    table = small_table(rows, {"Credits": format_credits, "Dollars": aligned_dollars})
     total = pd.IndexSlice[[len(rows) - 1], ["Credits"]]
     table.format(lambda amount: f"**{amount:,}**", subset=total)
     st.table(table, border="horizontal", hide_index=True, alt="Every step of the price")
@@ -188,7 +188,7 @@ def price_steps(quote: Quote) -> None:
 
 def movements(transactions: Iterable[PostedTransaction]) -> None:
     """The transactions of one entry side by side: account, amount, balance before and after. They sum to zero."""
-    rows: list[_Row] = [
+    rows: list[Row] = [
         {
             "Account": plain(account_name(transaction.account_id)),
             "Type": type_name(transaction.type),
@@ -198,12 +198,12 @@ def movements(transactions: Iterable[PostedTransaction]) -> None:
         }
         for transaction in transactions
     ]
-    formats: _Formats = {
-        "Credits": lambda amount: f"{amount:+,} ({_dollars(amount)})",
-        "Balance before": _credits_and_dollars,
-        "Balance after": _credits_and_dollars,
+    formats: Formats = {
+        "Credits": lambda amount: f"{amount:+,} ({exact_dollars(amount)})",
+        "Balance before": credits_and_dollars,
+        "Balance after": credits_and_dollars,
     }
-    st.table(_table(rows, formats), border="horizontal", hide_index=True, alt="The entry's transactions")
+    st.table(small_table(rows, formats), border="horizontal", hide_index=True, alt="The entry's transactions")
 
 
 def receipt(posted: Receipt) -> None:
@@ -217,6 +217,17 @@ def receipt(posted: Receipt) -> None:
     )
 
 
+def link_to_explanation(posted: Receipt) -> None:
+    """A link to the page that explains the charge, where the entry is one."""
+    if posted.type in (EntryType.PROMPT_RUN, EntryType.FLOW_UNLOCK):
+        st.page_link(
+            "explain_charge.py",
+            label="Explain this charge",
+            icon=":material/account_tree:",
+            query_params=filters.carry_to(entry=str(posted.entry_id)),
+        )
+
+
 def outcome(name: str, *, verb: str, again: str) -> None:
     """The receipt of an action that was carried out, and the button with which another one begins.
 
@@ -226,12 +237,14 @@ def outcome(name: str, *, verb: str, again: str) -> None:
         with st.container(border=True):
             posted = carried_out(name, "Receipt", verb=verb, again=again)
             receipt(posted)
-            st.page_link(
-                "history.py",
-                label=f"Entry {posted.entry_id} in the history",
-                icon=":material/receipt_long:",
-                query_params=filters.link_to(entry=str(posted.entry_id)),
-            )
+            with st.container(horizontal=True):
+                link_to_explanation(posted)
+                st.page_link(
+                    "history.py",
+                    label=f"Entry {posted.entry_id} in the history",
+                    icon=":material/receipt_long:",
+                    query_params=filters.link_to(entry=str(posted.entry_id)),
+                )
 
 
 def carried_out(name: str, heading: str, *, verb: str, again: str) -> Receipt:
@@ -281,24 +294,27 @@ def credits_column(label: str, *, help_text: str | None = None, width: int | Non
     return st.column_config.NumberColumn(label, format="%,d", help=help_text, width=width)
 
 
-def _table(rows: list[_Row], formats: _Formats) -> Styler:
-    # Columns of credits hold whole numbers, which the browser draws to the right, and are formatted for reading.
+def small_table(rows: list[Row], formats: Formats) -> Styler:
+    """Rows for `st.table`. The columns with a format hold whole numbers, which the browser draws to the right."""
     columns = {
         name: pd.Series([row[name] for row in rows], dtype="Int64" if name in formats else None) for name in rows[0]
     }
     return pd.DataFrame(columns).style.format(formats, na_rep="–")
 
 
-def _dollars(credits: int) -> str:
+def exact_dollars(credits: int) -> str:
+    """The exact dollar value, for Markdown."""
     return format_usd(credits).replace("$", r"\$")
 
 
-def _aligned_dollars(credits: int) -> str:
+def aligned_dollars(credits: int) -> str:
+    """The dollar value with six decimals, for a column of `small_table` whose points stand under each other."""
     return format_usd(credits, decimals=6).replace("$", r"\$")
 
 
-def _credits_and_dollars(credits: int) -> str:
-    return f"{format_credits(credits)} ({_dollars(credits)})"
+def credits_and_dollars(credits: int) -> str:
+    """Credits with their exact dollar value, without the unit, for a cell of `small_table`."""
+    return f"{format_credits(credits)} ({exact_dollars(credits)})"
 
 
 def _usd(price: Decimal) -> str:

@@ -1,0 +1,56 @@
+"""What the fee designer says in words, and the two ways to pay side by side."""
+
+import streamlit as st
+
+from credits_core.fee_design import FeeDesign, Parties
+from pages.parts import show
+
+
+def run_sentences(found: FeeDesign) -> None:
+    """What fees do to this run's price, and that the chosen one is among those that make it cheaper, if it is."""
+    words = show.plain(" ".join(found.sentences))
+    if found.is_inverted:
+        less_credits = -found.extra_per_run_credits
+        chosen = f"With the chosen fee the user pays {show.both(less_credits)} less than without one."
+        st.warning(f"{words} {chosen}", title="This fee makes the run cheaper", icon=":material/swap_vert:")
+    else:
+        st.info(words, icon=":material/swap_vert:")
+
+
+def unlock_sentence(found: FeeDesign, runs: int, worthwhile_credits: int) -> None:
+    """What a run costs after unlocking, and the unlock price that the runs are worth."""
+    words = (
+        f"After unlocking, a run costs {show.both(found.run_without_fee.user_credits)}: its price without a creator "
+        "fee, with the platform's markup."
+    )
+    if worthwhile_credits:
+        words += (
+            f" For {_runs(runs)} an unlock price up to {show.both(worthwhile_credits)} costs the user no more than "
+            f"the fee of {show.both(found.fee_credits)} each time."
+        )
+    else:
+        words += f" For {_runs(runs)} no unlock price is worth it, because the fees cost the user nothing extra."
+    st.info(words, icon=":material/lock_open:")
+
+
+def comparison(with_fee: Parties, unlocked: Parties, runs: int) -> None:
+    """What a user of that many runs pays and who gets it, for both ways to pay."""
+    rows: list[show.Row] = [
+        {
+            f"For {_runs(runs)}": name,
+            "User pays": parties.user_credits,
+            "Inference": parties.inference_credits,
+            "Creator gets": parties.creator_credits,
+            "Platform gets": parties.platform_credits,
+        }
+        for name, parties in (("Fee per run", with_fee), ("Unlock once", unlocked))
+    ]
+    columns = ("User pays", "Inference", "Creator gets", "Platform gets")
+    formats: show.Formats = dict.fromkeys(columns, show.credits_and_dollars)
+    st.table(
+        show.small_table(rows, formats), border="horizontal", hide_index=True, alt="Both ways to pay, side by side"
+    )
+
+
+def _runs(runs: int) -> str:
+    return "1 run" if runs == 1 else f"{runs:,} runs"
