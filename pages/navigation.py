@@ -3,121 +3,103 @@
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from pages.parts import runtime
 
 _PICTURES = Path(__file__).parent / "parts"
 st.logo(str(_PICTURES / "logo.svg"), size="large", icon_image=str(_PICTURES / "icon.svg"))
 
+
+def screen(file: str, title: str, icon: str, help_text: str) -> StreamlitPage:
+    """A page; its path in the URL is its file's name, and the first screen has none."""
+    path = file.removesuffix(".py").replace("_", "-")
+    is_first = file == "overview.py"
+    icon = f":material/{icon}:"
+    return st.Page(file, title=title, icon=icon, default=is_first, url_path=None if is_first else path, help=help_text)
+
+
 page = st.navigation(
     {
         "Explore": [
-            st.Page(
+            screen(
                 "overview.py",
-                title="Overview",
-                icon=":material/monitoring:",
-                default=True,
-                help="Credits in circulation, revenue and earnings, and where users' credits went.",
+                "Overview",
+                "monitoring",
+                "Credits in circulation, revenue and earnings, and where users' credits went.",
             ),
-            st.Page(
+            screen(
                 "balances.py",
-                title="Balances",
-                icon=":material/account_balance_wallet:",
-                url_path="balances",
-                help="Every user's balance, and one user's balance over time.",
+                "Balances",
+                "account_balance_wallet",
+                "Every user's balance, and one user's balance over time.",
             ),
-            st.Page(
+            screen(
                 "history.py",
-                title="History",
-                icon=":material/receipt_long:",
-                url_path="history",
-                help="Every transaction with filters, its entry in full, refunds and CSV download.",
+                "History",
+                "receipt_long",
+                "Every transaction with filters, its entry in full, refunds and CSV download.",
             ),
-            st.Page(
+            screen(
                 "creator_earnings.py",
-                title="Creator earnings",
-                icon=":material/payments:",
-                url_path="creator-earnings",
-                help="What creators earn, with which prompts and flows, and monthly statements.",
+                "Creator earnings",
+                "payments",
+                "What creators earn, with which prompts and flows, and monthly statements.",
             ),
         ],
         "Act": [
-            st.Page(
+            screen(
                 "test_credits.py",
-                title="Test bench",
-                icon=":material/science:",
-                url_path="test-credits",
-                help="Balances, adding credits, running a prompt, history and creator payments on one screen.",
+                "Test bench",
+                "science",
+                "Balances, adding credits, running a prompt, history and creator payments on one screen.",
             ),
-            st.Page(
-                "simulate_runs.py",
-                title="Simulate runs",
-                icon=":material/play_circle:",
-                url_path="simulate-runs",
-                help="Quote and run a prompt once or many times.",
-            ),
-            st.Page(
-                "add_credits.py",
-                title="Add credits",
-                icon=":material/add_card:",
-                url_path="add-credits",
-                help="Purchases, grants and adjustments.",
-            ),
+            screen("simulate_runs.py", "Simulate runs", "play_circle", "Quote and run a prompt once or many times."),
+            screen("add_credits.py", "Add credits", "add_card", "Purchases, grants and adjustments."),
         ],
         "Pricing lab": [
-            st.Page(
+            screen(
                 "pricing_lab.py",
-                title="Pricing lab",
-                icon=":material/biotech:",
-                url_path="pricing-lab",
-                help="What a price plan does that nobody reading it sees, its cures, and its way into force.",
+                "Pricing lab",
+                "biotech",
+                "What a price plan does that nobody reading it sees, its cures, and its way into force.",
             ),
-            st.Page(
+            screen(
                 "compare_plans.py",
-                title="Compare plans",
-                icon=":material/compare:",
-                url_path="compare-plans",
-                help="Two plans beside each other, and an editor for the second.",
+                "Compare plans",
+                "compare",
+                "Two plans beside each other, and an editor for the second.",
             ),
-            st.Page(
-                "scenario.py",
-                title="Scenario",
-                icon=":material/casino:",
-                url_path="scenario",
-                help="Up to five million hypothetical runs under a price plan: who pays, who earns, what is left.",
-            ),
-            st.Page(
+            screen(
                 "replay_history.py",
-                title="Replay history",
-                icon=":material/history:",
-                url_path="replay-history",
-                help="What every recorded run would have cost under another price plan, and who could have paid.",
+                "Replay history",
+                "history",
+                "What every recorded run would have cost under another price plan, and who could have paid.",
             ),
-            st.Page(
+            screen(
+                "scenario.py",
+                "Scenario",
+                "casino",
+                "Up to five million hypothetical runs under a price plan: who pays, who earns, what is left.",
+            ),
+            screen(
                 "fee_designer.py",
-                title="Fee designer",
-                icon=":material/tune:",
-                url_path="fee-designer",
-                help="What a creator's fee or unlock price means for user, creator and platform.",
+                "Fee designer",
+                "tune",
+                "What a creator's fee or unlock price means for user, creator and platform.",
             ),
-            st.Page(
+            screen(
                 "explain_charge.py",
-                title="Explain a charge",
-                icon=":material/account_tree:",
-                url_path="explain-charge",
-                help="Why a run or an unlock cost what it cost, step by step, computed again and compared.",
+                "Explain a charge",
+                "account_tree",
+                "Why a run or an unlock cost what it cost, step by step, computed again and compared.",
             ),
         ],
         "Build": [
-            st.Page(
-                "api_console.py",
-                title="API",
-                icon=":material/api:",
-                url_path="api-console",
-                help="Keys for the HTTP API, examples to copy, and its last calls.",
-            ),
+            screen("api_console.py", "API", "api", "Keys for the HTTP API, examples to copy, and its last calls."),
         ],
-    }
+    },
+    expanded=True,
 )
 
 st.set_page_config(

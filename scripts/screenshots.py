@@ -19,7 +19,16 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
-SHOTS = {"overview": "/"}
+CAPPED = "promptflow-v1-capped"
+SHOTS = {
+    "overview": "/",
+    "pricing-lab": "/pricing-lab",
+    "compare-plans": f"/compare-plans?a=promptflow-v1&b={CAPPED}",
+    "replay-history": f"/replay-history?plan={CAPPED}",
+    "scenario": f"/scenario?plan={CAPPED}&scenario_runs=1000000",
+    "fee-designer": "/fee-designer?fee=5000",
+    "explain-charge": "/explain-charge?entry=69",
+}
 CHART = ".js-plotly-plot .main-svg"
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -59,9 +68,12 @@ def main() -> None:
         for name, path in SHOTS.items():
             page.goto(address + path)
             page.wait_for_selector("h1")
-            page.locator(CHART).nth(1).wait_for()  # charts draw after the script has ended
-            page.wait_for_timeout(1_000)
+            page.locator(CHART).first.wait_for()  # charts draw after the script has ended
+            page.wait_for_timeout(4_000)  # and some of them slowly
             page.screenshot(path=IMAGES / f"{name}.png")
+            if name == "pricing-lab":
+                page.get_by_role("button", name="Make it a draft").first.click()
+                page.wait_for_url(f"**/pricing-lab?plan={CAPPED}")
         browser.close()
 
 
