@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 _CHROMIUM_FLAGS = [
@@ -26,6 +26,7 @@ _CHROMIUM_FLAGS = [
     "--no-first-run",
 ]
 _SECONDS_TO_START = 120
+_PATIENCE_MILLISECONDS = 60_000
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,20 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def tab(browser: Browser, live: LiveDashboard) -> Iterator[Page]:
+    """A new tab. Nothing in it may fail, and the server may not complain, whatever is done in it."""
+    failures: list[str] = []
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(_PATIENCE_MILLISECONDS)
+    page = context.new_page()
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    yield page
+    context.close()
+    assert failures == []
+    assert live.complaints == []
 
 
 def _wait_for(live: LiveDashboard, server: "subprocess.Popen[bytes]") -> None:

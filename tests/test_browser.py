@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.live_dashboard import LiveDashboard, chromium, live_dashboard
+from tests.live_dashboard import LiveDashboard, chromium, live_dashboard, tab
 
 fcntl = pytest.importorskip("fcntl", reason="the lock that the tests hold is a POSIX one")
 SECONDS = 1_000
@@ -29,16 +29,8 @@ def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def page(browser: Browser, live: LiveDashboard) -> Iterator[Page]:
-    """A new tab. Nothing in it may fail, and the server may not complain, whatever the test does."""
-    failures: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(60 * SECONDS)
-    page = context.new_page()
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    yield page
-    context.close()
-    assert failures == []
-    assert live.complaints == []
+    with tab(browser, live) as page:
+        yield page
 
 
 def open_page(page: Page, live: LiveDashboard, path: str, title: str) -> None:
