@@ -85,8 +85,16 @@ def _of_losses(zones: tuple[LossZone, ...], card_fee: CardFee) -> Iterator[PlanF
         yield PlanFinding(
             FindingKind.LOSS,
             zone.costs,
-            f"With a card fee of {fee} the platform loses on runs with {_costs(zone.costs)}{how_many}.",
+            f"With a card fee of {fee} the platform loses on runs with {_costs(zone.costs)}{how_many}, "
+            f"which is a total of {_totals(zone)}.",
         )
+
+
+def _totals(zone: LossZone) -> str:
+    smallest = format_credits(zone.smallest_total_credits)
+    if zone.costs.last_credits == MAX_COST_CREDITS:
+        return f"{smallest} and more"
+    return f"{smallest} to {format_credits(zone.largest_total_credits)}"
 
 
 def _costs(costs: CostRange) -> str:

@@ -84,12 +84,14 @@ class CardFee:
 class LossZone:
     """Costs at which the markup does not cover the card fee on the total, on runs without a creator fee.
 
-    The first and the last such cost of a tier, and how many there are between them: where the markup is rounded, costs
-    that lose and costs that do not can alternate.
+    The first and the last such cost of a stretch, how many there are from one to the other (where the markup is
+    rounded, costs that lose and costs that do not can alternate), and the smallest and the largest total on them.
     """
 
     costs: CostRange
     losing_costs: int
+    smallest_total_credits: int
+    largest_total_credits: int
 
     @property
     def is_whole(self) -> bool:
@@ -177,14 +179,29 @@ def break_even_fee(plan: PricePlan, inference_cost_credits: int) -> int | None:
 
 
 def losses(plan: PricePlan, card_fee: CardFee, *, up_to_credits: int = MAX_COST_CREDITS) -> tuple[LossZone, ...]:
-    """Where the markup is less than the card fee on the total, exact and unrounded; one zone for each line of the plan.
+    """Where the markup is less than the card fee on the total, exact and unrounded, in ascending order.
 
     The card company takes `share_bps` of the total and the fixed part on every run, as if each were paid on its own.
+    There is a zone for each line of the plan that has such costs; zones without a gap in them or between them are one.
     """
-    zones = []
+    zones: list[LossZone] = []
     for line in _lines(plan, up_to_credits):
         zone = line.losing(card_fee)
-        if zone is not None:
+        if zone is None:
+            continue
+        before = zones[-1] if zones else None
+        if (
+            before is not None
+            and before.costs.last_credits + 1 == zone.costs.first_credits
+            and before.is_whole
+            and zone.is_whole
+        ):
+            costs = CostRange(before.costs.first_credits, zone.costs.last_credits)
+            losing_costs = before.losing_costs + zone.losing_costs
+            smallest_credits = min(before.smallest_total_credits, zone.smallest_total_credits)
+            largest_credits = max(before.largest_total_credits, zone.largest_total_credits)
+            zones[-1] = LossZone(costs, losing_costs, smallest_credits, largest_credits)
+        else:
             zones.append(zone)
     return tuple(zones)
 
@@ -232,7 +249,9 @@ class _Line:
         if not ends:
             return None
         costs = CostRange(min(first for first, _, _ in ends), max(last for _, last, _ in ends))
-        return LossZone(costs, sum(count for _, _, count in ends))
+        # The total does not fall along a line.
+        totals = (cost + self.markup(cost) for cost in (costs.first_credits, costs.last_credits))
+        return LossZone(costs, sum(count for _, _, count in ends), *totals)
 
     def _losing_terms(self, card_fee: CardFee, first_credits: int, *, period: int, count: int) -> range:
         surplus = self._surplus(card_fee, first_credits)

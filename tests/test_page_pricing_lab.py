@@ -119,7 +119,7 @@ def test_a_cure_becomes_a_draft_by_one_click(ledger: Engine) -> None:
     page = open_page("pricing_lab.py")
     offered = [line.value for line in page.caption if line.value.startswith("Leaves")]
     assert offered == [
-        "Leaves no cliffs, 1 fee inversion, 3 loss zones.",
+        "Leaves no cliffs, 1 fee inversion, 2 loss zones.",
         "Leaves no cliffs, 1 fee inversion, 2 loss zones.",
         "Leaves 2 cliffs, no fee inversions, 2 loss zones.",
     ]

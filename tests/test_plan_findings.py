@@ -22,8 +22,9 @@ SENTENCES = [
     "On runs with an inference cost of 10 and more a creator fee can make the run cheaper than no fee. At 99,999 a fee"
     " of 1 credit lowers the total from 109,998 to 100,000, every fee up to 9,998 lowers it, and the platform earns as"
     " much as without a fee from a fee of 49,991.",
-    "With a card fee of 2.9 % the platform loses on runs with an inference cost of 1 to 4.",
-    "With a card fee of 2.9 % the platform loses on runs with an inference cost of 100,000 and more.",
+    "With a card fee of 2.9 % the platform loses on runs with an inference cost of 1 to 4, which is a total of 1 to 4.",
+    "With a card fee of 2.9 % the platform loses on runs with an inference cost of 100,000 and more, which is a total"
+    " of 100,500 and more.",
     "Runs with an inference cost of 1 to 4 have no markup.",
     "Runs with an inference cost of 1 to 4,166 cost less than half a cent, so in cents they show as $0.00.",
 ]

@@ -83,19 +83,14 @@ def test_no_fee_makes_up_for_the_markup_when_all_of_it_is_the_creators() -> None
 def test_above_100_000_the_specifications_markup_does_not_cover_a_card_fee() -> None:
     # 2.9 % of 100,500 is 2,914.5, more than 500. Up to 4 there is no markup at all.
     assert losses(SPECIFICATION, CardFee(share_bps=290, fixed_credits=0)) == (
-        LossZone(CostRange(1, 4), 4),
-        LossZone(CostRange(100_000, 1_000_000_000), 999_900_001),
+        LossZone(CostRange(1, 4), 4, 1, 4),
+        LossZone(CostRange(100_000, 1_000_000_000), 999_900_001, 100_500, 1_000_000_500),
     )
 
 
 def test_a_fixed_part_of_30_cents_is_never_covered_by_the_specification() -> None:
     zones = losses(SPECIFICATION, CardFee(share_bps=290, fixed_credits=300_000))
-    assert [zone.costs for zone in zones] == [
-        CostRange(0, 9_999),
-        CostRange(10_000, 99_999),
-        CostRange(100_000, 1_000_000_000),
-    ]
-    assert all(zone.is_whole for zone in zones)
+    assert zones == (LossZone(CostRange(0, 1_000_000_000), 1_000_000_001, 0, 1_000_000_500),)
 
 
 def test_costs_that_lose_and_costs_that_do_not_can_alternate() -> None:
@@ -104,6 +99,15 @@ def test_costs_that_lose_and_costs_that_do_not_can_alternate() -> None:
     zones = losses(plan, CardFee(share_bps=95, fixed_credits=0))
     assert len(zones) == 1
     assert not zones[0].is_whole
+
+
+def test_zones_that_touch_are_one_with_the_totals_on_both_sides_of_the_cliff() -> None:
+    # 1 % of the cost below 1,000 and 5 credits from there on: 2 % of the total is more than either, from the first on.
+    plan = PricePlan("p", 8_000, (MarkupTier(1_000, 100, None), MarkupTier(None, None, 5)))
+    (zone,) = losses(plan, CardFee(share_bps=200, fixed_credits=0), up_to_credits=1_003)
+    # 999 + 9 is the largest total below the cliff, and 1,003 + 5 the one at the end of what is looked at.
+    assert (zone.costs, zone.is_whole) == (CostRange(1, 1_003), True)
+    assert (zone.smallest_total_credits, zone.largest_total_credits) == (1, 1_008)
 
 
 def test_with_a_minimum_a_fee_of_one_credit_costs_the_minimum_and_the_creators_credit() -> None:
