@@ -54,7 +54,7 @@ def stacked_days(
     figure.update_yaxes(title="credits", separatethousands=True, rangemode="tozero")
     if days and (len(days) == 1 or (days[-1] - days[0]).days > _DAYS_WITHOUT_GAPS * len(days)):
         figure.update_xaxes(type="category")
-    return _layout(figure, height=height)
+    return laid_out(figure, height=height)
 
 
 def creators_by_day(rows: Sequence[CreatorDay], creator_ids: Sequence[str]) -> go.Figure:
@@ -104,7 +104,7 @@ def balance_line(points: Sequence[BalancePoint], now: datetime, *, height: int =
     if by_clock and now - moments[0] < _A_DAY:
         figure.update_xaxes(range=[now - _A_DAY, now])
     figure.update_yaxes(title="credits", separatethousands=True, rangemode="tozero")
-    return _layout(figure, height=height)
+    return laid_out(figure, height=height)
 
 
 def where_credits_went(spent: Spending, *, height: int = 340) -> go.Figure:
@@ -128,10 +128,15 @@ def where_credits_went(spent: Spending, *, height: int = 340) -> go.Figure:
         )
         if credits
     ]
+    return sankey(nodes, flows, height=height)
+
+
+def sankey(nodes: Sequence[tuple[str, int, str]], flows: Sequence[tuple[int, int, int]], *, height: int) -> go.Figure:
+    """A Sankey of credits. A node is its name, credits and colour; a flow is its source, target and credits."""
     figure = go.Figure(
         go.Sankey(
             node={
-                "label": [f"{name}<br>{_both(credits)}" for name, credits, _ in nodes],
+                "label": [f"{name}<br>{both(credits)}" for name, credits, _ in nodes],
                 "color": [colour for _, _, colour in nodes],
                 "customdata": [name for name, _, _ in nodes],
                 "hovertemplate": "%{label}<extra></extra>",
@@ -144,13 +149,13 @@ def where_credits_went(spent: Spending, *, height: int = 340) -> go.Figure:
                 "target": [target for _, target, _ in flows],
                 "value": [credits for _, _, credits in flows],
                 "color": [f"{nodes[target][2]}59" for _, target, _ in flows],
-                "customdata": [_both(credits) for _, _, credits in flows],
+                "customdata": [both(credits) for _, _, credits in flows],
                 "hovertemplate": ("%{source.customdata} → %{target.customdata}<br>%{customdata}<extra></extra>"),
             },
             textfont={"size": 13, "shadow": "none", "color": _TEXT.get(st.context.theme.type or "")},
         )
     )
-    return _layout(figure, height=height)
+    return laid_out(figure, height=height)
 
 
 def fee_split(splits: Sequence[FeeSplit]) -> go.Figure:
@@ -176,17 +181,23 @@ def fee_split(splits: Sequence[FeeSplit]) -> go.Figure:
     figure.update_layout(barmode="stack", bargap=0.35, hovermode="y unified")
     figure.update_xaxes(title="credits", separatethousands=True)
     figure.update_yaxes(autorange="reversed", type="category")
-    return _layout(figure, height=110 + 36 * len(splits))
+    return laid_out(figure, height=110 + 36 * len(splits))
 
 
-def _both(credits: int) -> str:
+def both(credits: int) -> str:
+    """Credits with their dollars, for hover texts, which are no Markdown.
+
+    >>> both(1_500_000)
+    '1,500,000 credits ($1.50)'
+    """
     return f"{format_credits(credits)} credits ({format_usd_rounded(credits)})"
 
 
-def _layout(figure: go.Figure, *, height: int) -> go.Figure:
+def laid_out(figure: go.Figure, *, height: int, legend_y: float = 1.02) -> go.Figure:
+    """The figure with the margins and the legend that all have, above the drawing."""
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 16, "b": 16},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": None, "traceorder": "normal"},
+        legend={"orientation": "h", "x": 0, "y": legend_y, "yanchor": "bottom", "title": None, "traceorder": "normal"},
     )
     return figure

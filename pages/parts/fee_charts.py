@@ -11,7 +11,7 @@ from credits_core.explanation import ChargedParts
 from credits_core.fee_design import FeeDesign, Parties
 from credits_core.money import format_credits, format_usd
 from credits_core.quote_arrays import Credits, QuoteArrays
-from pages.parts.charts import CREATOR, INFERENCE, PLATFORM, USER
+from pages.parts.charts import CREATOR, INFERENCE, PLATFORM, USER, laid_out
 
 _ZONE = "#F59E0B"
 _INK = {"light": "#1B1D2A", "dark": "#E8E9F2"}
@@ -48,7 +48,7 @@ def waterfall(parts: ChargedParts) -> go.Figure:
     figure.update_layout(showlegend=False, bargap=0.35)
     figure.update_xaxes(type="category")
     figure.update_yaxes(title="credits", separatethousands=True, rangemode="tozero")
-    return _laid_out(figure, 320)
+    return laid_out(figure, height=320, legend_y=1.07)
 
 
 def over_fees(found: FeeDesign, fees: Credits, amounts: QuoteArrays) -> go.Figure:
@@ -75,7 +75,7 @@ def over_fees(found: FeeDesign, fees: Credits, amounts: QuoteArrays) -> go.Figur
         _zone(figure, 1, found.inversion.largest_fee_credits, "cheaper than no fee")
     _mark(figure, found.fee_credits, "this fee")
     figure.update_xaxes(title="creator fee per run, credits", range=[0, int(fees[-1])])
-    return _laid_out(figure, 400)
+    return laid_out(figure, height=400, legend_y=1.07)
 
 
 def over_unlock_prices(
@@ -100,7 +100,7 @@ def over_unlock_prices(
         _zone(figure, 1, worthwhile_credits, "unlocking costs the user no more")
     _mark(figure, found.unlock_fee_credits, "this price")
     figure.update_xaxes(title="unlock price, credits", range=[0, int(prices[-1])])
-    return _laid_out(figure, 400)
+    return laid_out(figure, height=400, legend_y=1.07)
 
 
 def over_runs(found: FeeDesign, runs: Credits, *, expected: int) -> go.Figure:
@@ -141,7 +141,7 @@ def over_runs(found: FeeDesign, runs: Credits, *, expected: int) -> go.Figure:
     figure.update_xaxes(title="runs of one user", range=[0, numbers[-1]], separatethousands=True)
     figure.update_yaxes(title="credits beyond the runs' price", separatethousands=True)
     figure.update_layout(hovermode="x unified")
-    return _laid_out(figure, 400)
+    return laid_out(figure, height=400, legend_y=1.07)
 
 
 def _parties(positions: list[int], user: list[int], creator: list[int], platform: list[int]) -> go.Figure:
@@ -194,12 +194,3 @@ def _mark(figure: go.Figure, position: int, words: str) -> None:
         annotation={"text": f"{words}: {format_credits(position)}", "font": {"size": 12}},
         annotation_position="top",
     )
-
-
-def _laid_out(figure: go.Figure, height: int) -> go.Figure:
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 16, "b": 16},
-        legend={"orientation": "h", "x": 0, "y": 1.07, "yanchor": "bottom", "title": None, "traceorder": "normal"},
-    )
-    return figure

@@ -40,7 +40,7 @@ def recorded_and_plan(groups: Sequence[Group], what: str) -> go.Figure:
     )
     figure.update_layout(barmode="group", bargap=0.25, bargroupgap=0.05, hovermode="x unified")
     figure.update_yaxes(title="credits", separatethousands=True, rangemode="tozero")
-    return _layout(figure)
+    return charts.laid_out(figure, height=320)
 
 
 def changes_of_runs(ranges: Sequence[ChangeRange]) -> go.Figure:
@@ -59,19 +59,10 @@ def changes_of_runs(ranges: Sequence[ChangeRange]) -> go.Figure:
     figure.update_layout(bargap=0.1, showlegend=False)
     figure.update_xaxes(title="change of a run, in credits", type="category")
     figure.update_yaxes(title="runs", separatethousands=True, rangemode="tozero")
-    return _layout(figure)
+    return charts.laid_out(figure, height=320)
 
 
 def _name(one: ChangeRange) -> str:
     if one.from_credits == one.to_credits:
         return "unchanged" if one.from_credits == 0 else signed(one.from_credits)
     return f"{signed(one.from_credits)} to {signed(one.to_credits)}"
-
-
-def _layout(figure: go.Figure) -> go.Figure:
-    figure.update_layout(
-        height=320,
-        margin={"l": 8, "r": 8, "t": 16, "b": 16},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": None},
-    )
-    return figure

@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
-import streamlit as st
 
-from credits_core.money import format_credits, format_usd, format_usd_rounded
+from credits_core.money import format_credits, format_usd
 from credits_core.scenario_result import ScenarioResult
-from pages.parts.charts import CREATOR, INFERENCE, PLATFORM, USER
+from pages.parts.charts import CREATOR, INFERENCE, PLATFORM, USER, both, laid_out, sankey
 
 _REFUSED = "#F59E0B"
 _EVEN = "#94A3B8"
-_TEXT = {"light": "#1B1D2A", "dark": "#E8E9F2"}
 
 
 def revenue_by_day(result: ScenarioResult) -> go.Figure:
@@ -41,7 +39,7 @@ def revenue_by_day(result: ScenarioResult) -> go.Figure:
     figure.update_layout(hovermode="x unified")
     figure.update_xaxes(title="day", hoverformat="d")
     figure.update_yaxes(title="credits", separatethousands=True, rangemode="tozero")
-    return _laid_out(figure, 320)
+    return laid_out(figure, height=320)
 
 
 def where_it_went(result: ScenarioResult) -> go.Figure:
@@ -60,29 +58,7 @@ def where_it_went(result: ScenarioResult) -> go.Figure:
         for party, credits in enumerate((model.inference_credits, model.creators_credits, model.platform_credits))
         if credits
     ]
-    figure = go.Figure(
-        go.Sankey(
-            node={
-                "label": [f"{name}<br>{_both(credits)}" for name, credits, _ in nodes],
-                "color": [colour for _, _, colour in nodes],
-                "customdata": [name for name, _, _ in nodes],
-                "hovertemplate": "%{label}<extra></extra>",
-                "pad": 26,
-                "thickness": 14,
-                "line": {"width": 0},
-            },
-            link={
-                "source": [source for source, _, _ in flows],
-                "target": [target for _, target, _ in flows],
-                "value": [credits for _, _, credits in flows],
-                "color": [f"{nodes[target][2]}59" for _, target, _ in flows],
-                "customdata": [_both(credits) for _, _, credits in flows],
-                "hovertemplate": "%{source.customdata} → %{target.customdata}<br>%{customdata}<extra></extra>",
-            },
-            textfont={"size": 12, "shadow": "none", "color": _TEXT.get(st.context.theme.type or "")},
-        )
-    )
-    return _laid_out(figure, max(320, 70 * len(models)))
+    return sankey(nodes, flows, height=max(320, 70 * len(models)))
 
 
 def totals_of_runs(result: ScenarioResult) -> go.Figure:
@@ -102,7 +78,7 @@ def totals_of_runs(result: ScenarioResult) -> go.Figure:
     figure.update_layout(bargap=0.08)
     figure.update_xaxes(title="total in credits, from", type="category")
     figure.update_yaxes(title="charged runs", separatethousands=True)
-    return _laid_out(figure, 300)
+    return laid_out(figure, height=300)
 
 
 def dry_users_by_day(result: ScenarioResult) -> go.Figure:
@@ -123,7 +99,7 @@ def dry_users_by_day(result: ScenarioResult) -> go.Figure:
     )
     figure.update_xaxes(title="day", range=[0, len(result.days) + 1])
     figure.update_yaxes(title="users run dry", separatethousands=True, range=[0, result.scenario.users])
-    return _laid_out(figure, 280)
+    return laid_out(figure, height=280)
 
 
 def refused_by_day(result: ScenarioResult) -> go.Figure:
@@ -140,7 +116,7 @@ def refused_by_day(result: ScenarioResult) -> go.Figure:
     figure.update_layout(bargap=0.25)
     figure.update_xaxes(title="day", range=[0, len(result.days) + 1])
     figure.update_yaxes(title="refused runs", separatethousands=True, rangemode="tozero")
-    return _laid_out(figure, 280)
+    return laid_out(figure, height=280)
 
 
 def lorenz_curve(result: ScenarioResult) -> go.Figure:
@@ -161,7 +137,7 @@ def lorenz_curve(result: ScenarioResult) -> go.Figure:
                 name="Creators",
                 x=[100 * count / creators for count, _ in points],
                 y=[100 * earned / credits if credits else 0 for _, earned in points],
-                customdata=[f"the {count:,} who earn least: {_both(earned)}" for count, earned in points],
+                customdata=[f"the {count:,} who earn least: {both(earned)}" for count, earned in points],
                 mode="lines",
                 line={"color": CREATOR, "width": 2},
                 fill="tozeroy",
@@ -172,31 +148,18 @@ def lorenz_curve(result: ScenarioResult) -> go.Figure:
     )
     figure.update_xaxes(title="creators, the least-earning first", ticksuffix=" %", range=[0, 100], dtick=25)
     figure.update_yaxes(title="of all creators' income", ticksuffix=" %", range=[0, 100])
-    return _laid_out(figure, 300)
+    return laid_out(figure, height=300)
 
 
 def _range(edges_credits: Sequence[int], place: int) -> str:
     low = edges_credits[place]
     if place + 1 == len(edges_credits):
-        return f"from {_both(low)}"
+        return f"from {both(low)}"
     high = edges_credits[place + 1] - 1
     if high == low:
-        return f"of {_both(low)}"
+        return f"of {both(low)}"
     return f"of {format_credits(low)} to {format_credits(high)} credits ({format_usd(low)} to {format_usd(high)})"
 
 
 def _dollars(credits: Sequence[int]) -> list[str]:
     return [format_usd(one) for one in credits]
-
-
-def _both(credits: int) -> str:
-    return f"{format_credits(credits)} credits ({format_usd_rounded(credits)})"
-
-
-def _laid_out(figure: go.Figure, height: int) -> go.Figure:
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 16, "b": 16},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": None, "traceorder": "normal"},
-    )
-    return figure
