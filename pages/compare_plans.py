@@ -24,9 +24,11 @@ CARD_FEE = CardFee(290, 0)
 
 st.caption("Plan A beside plan B. Edit B and see at once what changes; the link in the address bar holds all of it.")
 filters.follow_link("a", "b", "measure", "axis", "fee")
+if not {"a", "b"} <= {*st.session_state, *st.query_params}:
+    st.switch_page("compare_plans.py", query_params={**plans.to_begin_with(), **st.query_params.to_dict()})
 with st.grid(2, min_column_width=280):
-    plan_a = plans.choose("Plan A", key="a")
-    chosen_b = plans.choose("Plan B", key="b", draft_first=True, on_change=plan_editor.begin_anew)
+    plan_a = plans.choose("Plan A", key="a", in_every_link=True)
+    chosen_b = plans.choose("Plan B", key="b", in_every_link=True, on_change=plan_editor.begin_anew)
 stored = runtime.plans()
 with st.expander("Edit plan B", icon=":material/edit:", expanded=True):
     plan_b = plan_editor.edit(stored[chosen_b.id])

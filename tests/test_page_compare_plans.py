@@ -57,6 +57,7 @@ def test_a_draft_stands_beside_the_plan_in_force(ledger: Engine) -> None:
     world.save_draft(ledger, CAPPED)
     page = open_page("compare_plans.py")
     assert (page.get_by_key("a").value, page.get_by_key("b").value) == ("plan-1", "capped")
+    assert query(page) == {"a": "plan-1", "b": "capped"}  # so that the link stays true when another plan is in force
     a, b = curves(page)
     assert (a[9_999], b[9_999], b[10_000]) == (1_999, 1_001, 1_000)
     assert small_tables(page)[COUNTS] == [
