@@ -16,6 +16,7 @@ MAX_CREDITS = 2**53 - 1
 BPS_PER_WHOLE = 10_000
 _USD = re.compile(r"\$? ?(?=\.?[0-9])(?P<whole>[0-9]{1,40}|[0-9]{1,3}(,[0-9]{3}){1,12})?(\.(?P<decimals>[0-9]{0,40}))?")
 ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._@/|+-]{0,127}"
+ID_FORM = "1 to 128 characters: a letter or digit, then letters, digits or . _ @ / | + -"
 """The form of an id, as `require_id` explains it."""
 _ID = re.compile(ID_PATTERN)
 
@@ -89,8 +90,7 @@ def require_id(field: str, text: object) -> str:
     if type(text) is not str or not _ID.fullmatch(text):
         raise InvalidRequest(
             field,
-            "must be 1 to 128 characters: a letter or digit, then letters, digits or . _ @ / | + -"
-            f", not {text if isinstance(text, int) else str(text)[:140]!r}",
+            f"must be {ID_FORM}, not {text if isinstance(text, int) else str(text)[:140]!r}",
         )
     return text
 

@@ -66,7 +66,7 @@ def require_text(field: str, text: object, *, minimum: int = 1) -> str:
     if stripped == "" and minimum:
         raise InvalidRequest(field, "must be given")
     if stripped is None or not minimum <= len(stripped) <= MAX_TEXT or not stripped.isprintable():
-        raise InvalidRequest(field, f"must be {minimum} to {MAX_TEXT} printable characters")
+        raise InvalidRequest(field, f"must be at most {MAX_TEXT} printable characters")
     return stripped
 
 

@@ -163,6 +163,18 @@ def test_metrics_count_requests_refusals_entries_and_credits(api: Api) -> None:
     assert found["promptflow_platform_revenue_credits",] == 100
 
 
+def test_metrics_have_no_label_that_a_caller_makes_up(api: Api) -> None:
+    assert api.client.request("BREW", "/api/credits/balance").status_code == 401
+    assert api.client.request("BREW", "/api/credits/balance", headers=api.headers("admin")).status_code == 405
+    api.get("/api/nowhere")
+    assert {labels[1:] for labels in _metrics(api) if labels[0] == "promptflow_requests_total"} == {
+        ("GET", "/ready", "200"),
+        ("other", "none", "401"),
+        ("other", "/credits/balance", "405"),
+        ("GET", "none", "404"),
+    }
+
+
 def test_metrics_tell_when_the_ledger_was_last_proved(api: Api) -> None:
     before = _metrics(api)
     assert math.isnan(before["promptflow_last_audit_ok",])
@@ -248,6 +260,10 @@ def test_every_answer_has_the_security_headers(api: Api, path: str) -> None:
     assert headers["cache-control"] == "no-store"
     assert "default-src 'none'" in headers["content-security-policy"]
     assert len(headers["x-request-id"]) == 32
+
+
+def test_whoever_opens_the_api_in_a_browser_comes_to_its_documentation(api: Api) -> None:
+    assert api.client.get("/api").url.path == "/api/docs"
 
 
 def test_the_documentation_loads_nothing_from_elsewhere(api: Api) -> None:

@@ -51,6 +51,7 @@ class Gate:
             return
         started, at = time.perf_counter(), datetime.now(UTC)
         exchange = Exchange(uuid.uuid4().hex)
+        mount = scope.get("route")
         scope[SCOPE_NAME] = exchange
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         status = 0
@@ -75,7 +76,9 @@ class Gate:
             exchange.code = refusal.code
             await problems.response(refusal, exchange.request_id)(scope, receive, send_with_headers)
         finally:
-            self._account_for(scope, path, exchange, at=at, status=status, seconds=time.perf_counter() - started)
+            # Without a route of its own, the call was turned away here or went to a path that does not exist.
+            route = "none" if scope.get("route") is mount else scope["route"].path
+            self._account_for(scope, path, route, exchange, at=at, status=status, seconds=time.perf_counter() - started)
 
     async def _let_in(self, scope: Scope, path: str, exchange: Exchange) -> None:
         if path in _OPEN_PATHS or path.startswith(_OPEN_FOLDER):
@@ -92,9 +95,8 @@ class Gate:
         await limiter.count("key", str(exchange.caller.id))
 
     def _account_for(
-        self, scope: Scope, path: str, exchange: Exchange, *, at: datetime, status: int, seconds: float
+        self, scope: Scope, path: str, route: str, exchange: Exchange, *, at: datetime, status: int, seconds: float
     ) -> None:
-        route = getattr(scope.get("route"), "path", "none")
         key_name = "" if exchange.caller is None else exchange.caller.name
         metrics = self._resources.metrics
         metrics.answered(scope["method"], route, status=status, seconds=seconds, code=exchange.code)

@@ -5,6 +5,7 @@ circulation, the platform's revenue and the last audit are read from the databas
 """
 
 from datetime import datetime
+from http import HTTPMethod
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from sqlalchemy import Connection
@@ -12,6 +13,7 @@ from sqlalchemy import Connection
 from credits_core import audit_log, reports
 from credits_core.ledger import Receipt
 
+_METHODS = frozenset(HTTPMethod)
 _LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -51,8 +53,8 @@ class Metrics:
         self._audit_age = Gauge("promptflow_last_audit_age_seconds", "Since the last audit ended.", registry=registry)
 
     def answered(self, method: str, route: str, *, status: int, seconds: float, code: str) -> None:
-        """Count an answered request."""
-        self._requests.labels(method, route, str(status)).inc()
+        """Count an answered request. A method that HTTP does not have counts as `other`: anybody can make one up."""
+        self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
         self._latency.labels(route).observe(seconds)
         if code:
             self._refusals.labels(code).inc()

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from credits_core.api.schemas import MEANING_OF_PATTERN
 from credits_core.errors import (
     AlreadyRefunded,
     BalanceTooLarge,
@@ -158,8 +159,11 @@ def of_validation(error: RequestValidationError) -> CreditsError:
         location = tuple(str(part) for part in problem["loc"])
         if location == _MISSING_KEY and problem["type"] == "missing":
             return IdempotencyKeyRequired()
-        field = ".".join(location[1:]) if len(location) > 1 and problem["type"] != "json_invalid" else location[0]
+        # Deeper parts of a location are positions in a list, which a query writes by repeating the field.
+        field = location[1] if len(location) > 1 and problem["type"] != "json_invalid" else location[0]
         message = _BODY_PROBLEMS.get(problem["type"], problem["msg"]) if field == "body" else problem["msg"]
+        if problem["type"] == "string_pattern_mismatch":
+            message = MEANING_OF_PATTERN[problem["ctx"]["pattern"]]
         messages.setdefault(field[:140], message.removeprefix("Value error, "))
     return InvalidFields(list(messages.items()))
 

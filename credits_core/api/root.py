@@ -1,4 +1,4 @@
-"""The two routes at the root: the API under /api and Prometheus' metrics at /metrics."""
+"""The routes at the root: the API under /api, its documentation at /api itself, and Prometheus' metrics at /metrics."""
 
 import ipaddress
 import secrets
@@ -7,7 +7,7 @@ from functools import partial
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from credits_core import settings
@@ -20,7 +20,11 @@ def routes(resources: Resources | None = None) -> list[BaseRoute]:
     """The routes over the configured database, or over what is passed."""
     logs.configure()
     shared = resources or Resources()
-    return [Mount("/api", create_api(shared)), Route("/metrics", partial(_metrics, shared))]
+    return [
+        Route("/api", lambda _: RedirectResponse("/api/docs")),
+        Mount("/api", create_api(shared)),
+        Route("/metrics", partial(_metrics, shared)),
+    ]
 
 
 async def _metrics(shared: Resources, request: Request) -> Response:

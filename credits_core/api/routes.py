@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from credits_core import queries, services
 from credits_core.api import problems
+from credits_core.api.clear_route import ClearRoute
 from credits_core.api.exchange import exchange_of
 from credits_core.api.problems import documented
 from credits_core.api.resources import Resources
@@ -21,8 +22,10 @@ from credits_core.api.schemas import (
     BalanceAnswer,
     ChargeAnswer,
     ChargeBody,
+    CursorText,
     Day,
     Id,
+    IdempotencyKeyText,
     ModelAnswer,
     ModelsAnswer,
     PageSize,
@@ -81,22 +84,9 @@ _bearer = HTTPBearer(
     scheme_name="API key", description="Made by `python -m credits_core api-key create`.", auto_error=False
 )
 
-_QUERY_FIELDS = {
-    "/credits/balance": {"user_id"},
-    "/credits/transactions": {"user_id", "limit", "cursor", "type", "from", "to"},
-}
 
-
-async def _refuse_unknown_query(request: Request) -> None:
-    # A filter that is written wrongly would otherwise be no filter.
-    known = _QUERY_FIELDS.get(request.scope["route"].path, set())
-    if unknown := sorted(set(request.query_params) - known):
-        raise problems.InvalidFields([(name[:140], "is not known in this query") for name in unknown])
-
-
-_KEYED = [Security(_bearer), Depends(_refuse_unknown_query)]
-router = APIRouter(tags=["credits"], dependencies=_KEYED)
-models_router = APIRouter(tags=["models"], dependencies=_KEYED)
+router = APIRouter(tags=["credits"], dependencies=[Security(_bearer)], route_class=ClearRoute)
+models_router = APIRouter(tags=["models"], dependencies=[Security(_bearer)], route_class=ClearRoute)
 status_router = APIRouter(tags=["status"])
 
 
@@ -133,12 +123,9 @@ VisibleUser = Annotated[str, Depends(_visible_user)]
 _for_admins = Depends(_only(Role.ADMIN))
 _for_services = Depends(_only(Role.SERVICE, Role.ADMIN))
 IdempotencyKey = Annotated[
-    str,
+    IdempotencyKeyText,
     Header(
         alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        pattern=r"^[!-~]+$",
         description="Chosen by the caller, one for each thing to be done. The same key again repeats nothing.",
         examples=["order-4711"],
     ),
@@ -159,9 +146,7 @@ async def transactions(
     user_id: VisibleUser,
     shared: Shared,
     limit: Annotated[PageSize, Query(description="How many at most.")] = 50,
-    cursor: Annotated[
-        str | None, Query(pattern=r"^[0-9]{1,18}-[0-9]{1,4}$", description="`next_cursor` of the page before.")
-    ] = None,
+    cursor: Annotated[CursorText | None, Query(description="`next_cursor` of the page before.")] = None,
     type_: Annotated[
         Sequence[TransactionType] | None, Query(alias="type", description="Only these types; may be repeated.")
     ] = None,

@@ -10,13 +10,21 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from credits_core.model_registry import MAX_TOKENS, Model, RunPrice
-from credits_core.money import ID_PATTERN, MAX_CREDITS, usd_text
+from credits_core.money import ID_FORM, ID_PATTERN, MAX_CREDITS, usd_text
 from credits_core.postings import CreditSource, TransactionType
 from credits_core.pricing import Quote
 from credits_core.queries import ListedTransaction
 from credits_core.request_checks import MAX_TEXT
 
 MAX_PAGE = 200
+_ID, _WORDS, _KEY, _CURSOR = rf"^{ID_PATTERN}$", r"\S", r"^[!-~]+$", r"^[0-9]{1,18}-[0-9]{1,4}$"
+MEANING_OF_PATTERN = {
+    _ID: f"must be {ID_FORM}",
+    _WORDS: "must not be blank",
+    _KEY: "must be 1 to 255 visible ASCII characters",
+    _CURSOR: "must be the next_cursor of the page before",
+}
+"""What to tell whoever sent a text that a pattern does not take."""
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _YEARS = "^(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])"
@@ -46,12 +54,14 @@ def _day(text: object) -> date:
     return day
 
 
-Id = Annotated[str, Field(strict=True, pattern=rf"^{ID_PATTERN}$", examples=["ada"])]
+Id = Annotated[str, Field(strict=True, pattern=_ID, examples=["ada"])]
 Credits = Annotated[int, Field(strict=True, ge=1, le=MAX_CREDITS)]
 Fee = Annotated[int, Field(strict=True, ge=0, le=MAX_CREDITS)]
 Tokens = Annotated[int, Field(strict=True, ge=0, le=MAX_TOKENS)]
-EntryId = Annotated[int, Field(strict=True, ge=1, le=2**63 - 1)]
-Words = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_TEXT, pattern=r"\S")]
+EntryId = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1)]
+Words = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_TEXT, pattern=_WORDS)]
+IdempotencyKeyText = Annotated[str, Field(min_length=1, max_length=255, pattern=_KEY)]
+CursorText = Annotated[str, Field(pattern=_CURSOR)]
 PageSize = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_PAGE)]
 Day = Annotated[
     date,

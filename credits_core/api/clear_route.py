@@ -1,0 +1,66 @@
+"""Refuses what two readers of one request could understand differently, before a route takes its fields."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from credits_core.api.problems import InvalidFields
+
+_ONCE = "is given more than once"
+_MAX_SHOWN = 140
+_QUERY_FIELDS = {
+    "/credits/balance": {"user_id"},
+    "/credits/transactions": {"user_id", "limit", "cursor", "type", "from", "to"},
+}
+_REPEATABLE = {"type"}
+
+
+class ClearRoute(APIRoute):
+    """A route that takes no unknown query parameter and nothing twice.
+
+    A filter that is written wrongly would otherwise be no filter. Of a name that occurs twice in a query, an object of
+    the body or the headers, one reader takes the first value and the next reader the last.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler of FastAPI, behind the check.
+
+        Raises:
+            InvalidFields: when handling a request that is not clear.
+        """
+        handle = super().get_route_handler()
+
+        async def handle_clear(request: Request) -> Response:
+            query = [name for name, _ in request.query_params.multi_items()]
+            unknown = sorted(set(query) - _QUERY_FIELDS.get(self.path, set()))
+            problems = [(name, "is not known in this query") for name in unknown]
+            problems += [(name, _ONCE) for name in _twice(query) if name not in _REPEATABLE | set(unknown)]
+            if len(request.headers.getlist("Idempotency-Key")) > 1:
+                problems.append(("Idempotency-Key", _ONCE))
+            problems += [(name, _ONCE) for name in _twice_in_json(await request.body())]
+            if problems:
+                raise InvalidFields([(name[:_MAX_SHOWN], problem) for name, problem in problems])
+            return await handle(request)
+
+        return handle_clear
+
+
+def _twice(names: Iterable[str]) -> list[str]:
+    return [name for name, times in Counter(names).items() if times > 1]
+
+
+def _twice_in_json(body: bytes) -> list[str]:
+    found: list[str] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> None:
+        found.extend(_twice(name for name, _ in pairs))
+
+    try:
+        json.loads(body, object_pairs_hook=note)
+    except (ValueError, RecursionError):
+        return []  # what cannot be read is refused when the fields are read
+    return found
