@@ -6,7 +6,7 @@ import numpy as np
 
 from credits_core.money import BPS_PER_WHOLE, div_floor
 from credits_core.price_plan import PricePlan, explain_markup
-from credits_core.quote_arrays import quote_costs
+from credits_core.price_shape import MAX_COST_CREDITS
 
 _POINTS = 240
 
@@ -33,19 +33,15 @@ def curve(plan: PricePlan, costs_credits: tuple[int, ...]) -> tuple[CurvePoint, 
     >>> [(p.total_credits, p.effective_bps) for p in curve(PricePlan("p", 8_000, tiers), (9_999, 10_000))]
     [(11998, 1999), (11000, 1000)]
     """
-    costs = np.array(costs_credits, np.int64)
-    priced = quote_costs(plan, costs, creator_fee_credits=np.zeros(len(costs), np.int64))
     return tuple(
         CurvePoint(
             cost,
-            markup,
-            total,
+            markup := plan.markup(cost),
+            cost + markup,
             div_floor(markup * BPS_PER_WHOLE, cost) if cost else None,
             explain_markup(plan, cost),
         )
-        for cost, markup, total in zip(
-            costs_credits, priced.platform_markup_credits.tolist(), priced.total_credits.tolist(), strict=True
-        )
+        for cost in costs_credits
     )
 
 
@@ -63,6 +59,6 @@ def telling_costs(*plans: PricePlan, up_to_credits: int) -> tuple[int, ...]:
 
 
 def usual_extent(*plans: PricePlan) -> int:
-    """Up to which inference cost plans are drawn at first: five times the largest bound, at least 10,000 credits."""
+    """Up to which inference cost plans are drawn: five times the largest bound, from 10,000 to 10^9 credits."""
     bounds = [tier.below_credits for plan in plans for tier in plan.tiers if tier.below_credits is not None]
-    return max(10_000, *(5 * bound for bound in bounds)) if bounds else 10_000
+    return min(MAX_COST_CREDITS, max([10_000, *(5 * bound for bound in bounds)]))

@@ -20,6 +20,7 @@ _FLAGS: dict[str, tuple[str, object]] = {
     "share-up": ("creator_share_rounding", Rounding.UP),
     "minimum-markup": ("minimum_platform_income_is_markup", True),
 }
+_NUMBER = re.compile("[0-9]{1,19}")
 _NUMBERS = {"minimum": "minimum_platform_income_credits", "purchase": "purchase_fee_bps"}
 
 
@@ -49,18 +50,18 @@ def from_line(line: str, plan_id: str) -> PricePlan:
     tiers = []
     for part in rest:
         word, _, number = part.partition("=")
-        if part in _FLAGS:
+        if part in _FLAGS and _FLAGS[part][0] not in rules:
             name, rule = _FLAGS[part]
             rules[name] = rule
-        elif word in _NUMBERS and number.isdecimal() and number.isascii():
+        elif word in _NUMBERS and _NUMBERS[word] not in rules and _NUMBER.fullmatch(number):
             rules[_NUMBERS[word]] = int(number)
         elif found := _TIER.fullmatch(part):
             bound, markup, is_bps = found.groups()
             rate = (int(markup), None) if is_bps else (None, int(markup))
             tiers.append(MarkupTier(int(bound) if bound else None, *rate))
         else:
-            raise InvalidRequest("plan", f"{part!r} in the link is no rule or tier of a plan")
-    if not (share.isdecimal() and share.isascii() and tiers):
+            raise InvalidRequest("plan", f"{part[:40]!r} in the link is no rule or tier of a plan, or is there twice")
+    if not (_NUMBER.fullmatch(share) and tiers):
         raise InvalidRequest("plan", "in the link is not a whole one: copy the link again")
     return checked(PricePlan(plan_id, int(share), tuple(tiers), **rules))  # type: ignore[arg-type]
 

@@ -4,6 +4,7 @@ For simulation and for pricing history again. An amount that could pass 64 bits 
 never wrapped. Pure.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,19 +101,20 @@ def quote_costs(plan: PricePlan, inference_cost_credits: Credits, *, creator_fee
     runs = len(inference_cost_credits)
     _require("inference_cost_credits", inference_cost_credits, runs, maximum=MAX_CREDITS)
     _require("creator_fee_credits", creator_fee_credits, runs, maximum=MAX_CREDITS)
-    _refuse_overflow(plan, _largest(inference_cost_credits), _largest(creator_fee_credits))
+    pieces = plan.pieces[: plan.position_for(_largest(inference_cost_credits)) + 1]
+    _refuse_overflow(plan, pieces, _largest(inference_cost_credits), _largest(creator_fee_credits))
     amounts = QuoteArrays(inference_cost_credits, creator_fee_credits, *(np.empty(runs, np.int64) for _ in range(4)))
     for first in range(0, runs, _BLOCK):
         block = slice(first, first + _BLOCK)
-        _price_block(plan, amounts, block)
+        _price_block(plan, pieces, amounts, block)
     if _largest(amounts.total_credits) > MAX_CREDITS:
         raise InvalidRequest("total_credits", f"would be above the largest amount {MAX_CREDITS:,}")
     return amounts
 
 
-def _price_block(plan: PricePlan, amounts: QuoteArrays, block: slice) -> None:
+def _price_block(plan: PricePlan, pieces: Sequence[Piece], amounts: QuoteArrays, block: slice) -> None:
     costs, fees = amounts.inference_cost_credits[block], amounts.creator_fee_credits[block]
-    markups = _markups(plan, costs)
+    markups = _markups(pieces, costs)
     if fees.any():
         shares = _divided(fees * plan.creator_share_bps, plan.creator_share_rounding)
         least: Credits | int = plan.minimum_platform_income_credits
@@ -128,8 +130,8 @@ def _price_block(plan: PricePlan, amounts: QuoteArrays, block: slice) -> None:
     amounts.total_credits[block] = costs + fees + markups
 
 
-def _markups(plan: PricePlan, costs: Credits) -> Credits:
-    *earlier, last = plan.pieces
+def _markups(pieces: Sequence[Piece], costs: Credits) -> Credits:
+    *earlier, last = pieces
     markups = _piece_markups(last, costs)
     for piece in reversed(earlier):
         assert piece.end_credits is not None, "only the last piece has no end"
@@ -160,13 +162,20 @@ def _token_costs(price: TokenPrice, input_tokens: Credits, output_tokens: Credit
     return costs
 
 
-def _refuse_overflow(plan: PricePlan, largest_cost_credits: int, largest_fee_credits: int) -> None:
-    largest = max(
-        *(abs(largest_cost_credits * piece.slope_bps) + abs(piece.offset) for piece in plan.pieces),
-        largest_fee_credits * plan.creator_share_bps,
-    )
-    if largest + BPS_PER_WHOLE > _MAX_INT64:
-        raise InvalidRequest("inference_cost_credits", "and creator_fee_credits are too large to be priced together")
+def _refuse_overflow(
+    plan: PricePlan, pieces: Sequence[Piece], largest_cost_credits: int, largest_fee_credits: int
+) -> None:
+    on_the_way = [largest_fee_credits * plan.creator_share_bps + BPS_PER_WHOLE]
+    for piece in pieces:
+        if piece.slope_bps:
+            on_the_way.append(largest_cost_credits * piece.slope_bps + abs(piece.offset) + BPS_PER_WHOLE)
+        else:
+            flat_credits = piece.uncapped_markup(piece.start_credits)
+            on_the_way.append(largest_cost_credits + largest_fee_credits + flat_credits)
+    if max(on_the_way) > _MAX_INT64:
+        raise InvalidRequest(
+            "inference_cost_credits", "and creator_fee_credits are too large to be priced together under this plan"
+        )
 
 
 def _require(field: str, numbers: Credits, runs: int, *, maximum: int) -> None:

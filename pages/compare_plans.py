@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from credits_core.errors import InvalidRequest
 from credits_core.plan_comparison import compared_runs
 from credits_core.plan_cures import same_rules
 from credits_core.plan_curve import curve, telling_costs, usual_extent
@@ -17,6 +18,7 @@ from pages.parts import (
     plan_view,
     plans,
     runtime,
+    show,
 )
 from pages.parts.plan_charts import Curve
 
@@ -72,8 +74,8 @@ st.subheader("Typical runs")
 conversation = runtime.workloads()["conversation"]
 fee_credits = plan_view.creator_fee()
 if fee_credits is not None:
-    plan_differences.runs(
-        compared_runs(
+    try:
+        runs = compared_runs(
             plan_a,
             plan_b,
             runtime.models().values(),
@@ -81,7 +83,10 @@ if fee_credits is not None:
             input_tokens=conversation.input_tokens.p50,
             output_tokens=conversation.output_tokens.p50,
         )
-    )
+    except InvalidRequest as refusal:
+        st.warning(show.refusal_text(refusal), title="A typical run has no price", icon=":material/edit:")
+        st.stop()
+    plan_differences.runs(runs)
     st.caption(
         f"One run of each model. Models priced per token: {conversation.input_tokens.p50:,} input and "
         f"{conversation.output_tokens.p50:,} output tokens, the medians of a real hour of conversations. In credits; "

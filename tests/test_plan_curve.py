@@ -42,3 +42,5 @@ def test_a_plan_is_drawn_well_beyond_its_largest_bound() -> None:
     assert usual_extent(PricePlan("flat", 8_000, (MarkupTier(None, None, 5),))) == 10_000
     wider = PricePlan("wider", 0, (MarkupTier(200_000, 1, None), MarkupTier(None, 1, None)))
     assert usual_extent(SPECIFICATION, wider) == 1_000_000
+    far = PricePlan("far", 0, (MarkupTier(2**53 - 1, 1, None), MarkupTier(None, 1, None)))
+    assert usual_extent(far) == 1_000_000_000  # as far as the inspector looks

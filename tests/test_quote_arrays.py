@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from credits_core.errors import InvalidRequest
 from credits_core.model_registry import Model, RunPrice, TokenPrice
-from credits_core.price_plan import MarkupTier, PricePlan
+from credits_core.price_plan import MarkupTier, PricePlan, TierMode
 from credits_core.pricing import quote
 from credits_core.quote_arrays import quote_costs, quote_many
 from tests import plans
@@ -99,6 +99,10 @@ def test_runs_with_and_without_a_fee_stand_side_by_side() -> None:
     assert many.platform_share_credits.tolist() == [0, 201]
 
 
+# Two thousand flat slices: their sum passes 2^63.
+_FLATS = tuple(MarkupTier(None if bound == 2_000 else bound, None, 2**53 - 1) for bound in range(1, 2_001))
+
+
 @pytest.mark.parametrize(
     ("plan", "cost", "fee"),
     [
@@ -106,11 +110,22 @@ def test_runs_with_and_without_a_fee_stand_side_by_side() -> None:
         (SPECIFICATION, 2**53 - 1, 2**53 - 1),
         (PricePlan("dear", 8_000, (MarkupTier(None, 1_000_000, None),)), 2**44, 0),  # × 10^6 passes 2^63
         (PricePlan("all", 10_000, (MarkupTier(None, 0, None),)), 0, 2**53 - 1),  # the fee × 10^4 does
+        (PricePlan("flat", 8_000, (MarkupTier(None, None, 2**53 - 1),)), 1, 0),
+        (PricePlan("flats", 0, _FLATS, TierMode.GRADUATED), 2_000, 0),
     ],
 )
 def test_what_could_pass_64_bits_is_refused_and_never_wrapped(plan: PricePlan, cost: int, fee: int) -> None:
     with pytest.raises(InvalidRequest):
         quote_costs(plan, _array([1, cost]), creator_fee_credits=_array([0, fee]))
+
+
+def test_rules_that_no_run_reaches_refuse_none() -> None:
+    tiers = (MarkupTier(2**53 - 1, 2_000, None), MarkupTier(None, 1_000_000, None))
+    far = PricePlan("far", 8_000, tiers, TierMode.GRADUATED)
+    priced = quote_costs(far, _array([10_000, 1_000_000]), creator_fee_credits=_array([0, 0]))
+    assert priced.total_credits.tolist() == [12_000, 1_200_000]
+    flat = PricePlan("flat", 8_000, (MarkupTier(None, None, 2**50),))
+    assert quote_costs(flat, _array([5]), creator_fee_credits=_array([0])).total_credits.tolist() == [2**50 + 5]
 
 
 def test_tokens_that_could_pass_64_bits_at_their_price_are_refused() -> None:
