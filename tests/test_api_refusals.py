@@ -3,16 +3,20 @@
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from credits_core import services
 from credits_core.api.resources import Resources
+from credits_core.api.root import routes
 from tests import world
-from tests.api_world import Api, api_over, problem
+from tests.api_world import FORGED, Api, api_over, problem
 from tests.plain_sql import balance, every_row, rows, scalar
 from tests.world import HAIKU, LARGEST_CREDITS
 
@@ -82,10 +86,11 @@ def test_a_refusal_keeps_no_key(api: Api) -> None:
     assert api.post("/api/credits/charge-prompt", body, key="order-1").status_code == 201
 
 
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": ""}], ids=["none", "empty"])
 @pytest.mark.parametrize("path", WRITES)
-def test_what_moves_credits_needs_a_key(api: Api, path: str) -> None:
+def test_what_moves_credits_needs_a_key(api: Api, path: str, key: dict[str, str]) -> None:
     before = every_row(api.engine)
-    assert problem(api.post(path, WRITES[path], key=None)) == (400, "idempotency_key_required")
+    assert problem(api.post(path, WRITES[path], key=None, headers=key)) == (400, "idempotency_key_required")
     assert every_row(api.engine) == before
 
 
@@ -308,6 +313,33 @@ def test_a_wrong_path_and_a_wrong_method_are_problems_too(api: Api) -> None:
     answer = api.client.delete("/api/credits/add", headers=api.headers("admin"))
     assert problem(answer) == (405, "method_not_allowed")
     assert answer.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/api/health", 200), ("/api/ready", 200), ("/api/models", 401), ("/api/nowhere", 401)]
+)
+def test_head_is_answered_as_get_is(api: Api, path: str, status: int) -> None:
+    head, get = api.client.head(path), api.client.get(path)
+    assert head.status_code == get.status_code == status
+    assert head.headers["content-length"] == get.headers["content-length"]
+
+
+def test_a_database_that_cannot_be_opened_is_a_503_and_the_log_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    resources = Resources(f"sqlite:///{tmp_path}/missing/credits.db")
+    logger = logging.getLogger("promptflow.api")
+    logger.addHandler(caplog.handler)
+    with TestClient(Starlette(routes=routes(resources)), raise_server_exceptions=False) as client:
+        answers = [
+            client.get(path, headers={"Authorization": f"Bearer {FORGED}"}) for path in ("/api/ready", "/api/models")
+        ]
+    logger.removeHandler(caplog.handler)
+    resources.close()
+
+    assert [problem(answer) for answer in answers] == [(503, "database_unavailable")] * 2
+    assert "missing" not in answers[0].text
+    assert "missing" in str(caplog.records[0].exc_info[1])  # type: ignore[index]
 
 
 def test_a_failure_of_ours_tells_the_caller_a_number_and_the_log_the_rest(

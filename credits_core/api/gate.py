@@ -50,7 +50,9 @@ class Gate:
             await self._app(scope, receive, send)
             return
         started, at = time.perf_counter(), datetime.now(UTC)
-        exchange = Exchange(uuid.uuid4().hex)
+        exchange, method = Exchange(uuid.uuid4().hex), scope["method"]
+        if method == "HEAD":  # answered as GET is; the server leaves out the body
+            scope = {**scope, "method": "GET"}
         mount = scope.get("route")
         scope[SCOPE_NAME] = exchange
         path = scope["path"].removeprefix(scope.get("root_path", ""))
@@ -78,7 +80,9 @@ class Gate:
         finally:
             # Without a route of its own, the call was turned away here or went to a path that does not exist.
             route = "none" if scope.get("route") is mount else scope["route"].path
-            self._account_for(scope, path, route, exchange, at=at, status=status, seconds=time.perf_counter() - started)
+            self._account_for(
+                method, path, route, exchange, at=at, status=status, seconds=time.perf_counter() - started
+            )
 
     async def _let_in(self, scope: Scope, path: str, exchange: Exchange) -> None:
         if path in _OPEN_PATHS or path.startswith(_OPEN_FOLDER):
@@ -95,15 +99,13 @@ class Gate:
         await limiter.count("key", str(exchange.caller.id))
 
     def _account_for(
-        self, scope: Scope, path: str, route: str, exchange: Exchange, *, at: datetime, status: int, seconds: float
+        self, method: str, path: str, route: str, exchange: Exchange, *, at: datetime, status: int, seconds: float
     ) -> None:
         key_name = "" if exchange.caller is None else exchange.caller.name
         metrics = self._resources.metrics
-        metrics.answered(scope["method"], route, status=status, seconds=seconds, code=exchange.code)
+        metrics.answered(method, route, status=status, seconds=seconds, code=exchange.code)
         if path not in _OPEN_PATHS and not path.startswith(_OPEN_FOLDER):
-            call_log.note(
-                Call(at, scope["method"], path, status, exchange.code, key_name, seconds * 1000, exchange.request_id)
-            )
+            call_log.note(Call(at, method, path, status, exchange.code, key_name, seconds * 1000, exchange.request_id))
         receipt = exchange.receipt
         if receipt is None:
             return

@@ -45,7 +45,7 @@ _BODY_PROBLEMS = {
     "model_attributes_type": _NO_OBJECT,
     "model_type": _NO_OBJECT,
 }
-_MISSING_KEY = ("header", "Idempotency-Key")
+_KEY = ("header", "Idempotency-Key")
 
 
 class FieldProblem(BaseModel):
@@ -157,7 +157,7 @@ def of_validation(error: RequestValidationError) -> CreditsError:
     messages: dict[str, str] = {}
     for problem in error.errors():
         location = tuple(str(part) for part in problem["loc"])
-        if location == _MISSING_KEY and problem["type"] == "missing":
+        if location == _KEY and problem["type"] in {"missing", "string_too_short"}:
             return IdempotencyKeyRequired()
         # Deeper parts of a location are positions in a list, which a query writes by repeating the field.
         field = location[1] if len(location) > 1 and problem["type"] != "json_invalid" else location[0]

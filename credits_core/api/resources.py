@@ -1,6 +1,7 @@
 """What the API's routes share: the database, the price book, the counters, and threads of its own for blocking work."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
@@ -11,9 +12,12 @@ from sqlalchemy import Connection, Engine
 from credits_core import database, seed, settings
 from credits_core.api.limits import Limiter
 from credits_core.api.metrics import Metrics
+from credits_core.api.problems import Unavailable
+from credits_core.errors import InvalidRequest
 from credits_core.plan_store import PriceBooks
 
 Result = TypeVar("Result")
+_log = logging.getLogger("promptflow.api")
 # Not the event loop's own threads: those also serve the dashboard's files, which must not queue behind charges.
 _THREADS = 4
 
@@ -63,7 +67,11 @@ class Resources:
     def _opened(self) -> Engine:
         with self._lock:
             if self._engine is None:
-                engine = database.create_engine_for(self._database_url or settings.database_url())
-                seed.prepare(engine, self.books, demo=settings.demo_enabled())
+                try:
+                    engine = database.create_engine_for(self._database_url or settings.database_url())
+                    seed.prepare(engine, self.books, demo=settings.demo_enabled())
+                except InvalidRequest as error:  # a setting of ours, which no caller can mend
+                    _log.error("the database cannot be opened", exc_info=error)
+                    raise Unavailable from error
                 self._engine = engine
             return self._engine
