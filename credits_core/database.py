@@ -24,7 +24,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from credits_core.errors import DatabaseNotReady, InvalidRequest
 from credits_core.settings import PROJECT_FOLDER
@@ -101,7 +101,11 @@ def set_up_sqlite(connection: Any, _record: object = None) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     is_writer = connection.get_execution_options().get("credits_writer", False)
     driver_connection: Any = connection.connection.driver_connection  # exec_driver_sql costs 40 µs more
-    driver_connection.execute("BEGIN IMMEDIATE" if is_writer else "BEGIN")
+    statement = "BEGIN IMMEDIATE" if is_writer else "BEGIN"
+    try:
+        driver_connection.execute(statement)
+    except sqlite_driver().OperationalError as error:  # past SQLAlchemy, which would have named it so
+        raise OperationalError(statement, None, error) from error
 
 
 def write(engine: Engine, action: Callable[[Connection], Result]) -> Result:

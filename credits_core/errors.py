@@ -46,7 +46,7 @@ class UnknownModel(CreditsError):
     def __init__(self, model_id: str) -> None:
         self.model_id = model_id
         super().__init__(
-            f"There is no model {model_id!r} in the registry. Choose one that data/models.toml lists, or add it there."
+            f"There is no model {model_id!r} in the registry. Choose one of GET /api/models or of data/models.toml."
         )
 
 
@@ -113,7 +113,7 @@ class UnknownEntry(CreditsError):
 
     def __init__(self, entry_id: int) -> None:
         self.entry_id = entry_id
-        super().__init__(f"There is no journal entry {entry_id}. Look its number up in the history.")
+        super().__init__(f"There is no journal entry {entry_id}. Look its number up in the user's transactions.")
 
 
 class InsufficientCredits(CreditsError):
@@ -127,9 +127,22 @@ class InsufficientCredits(CreditsError):
         self.balance_credits = balance_credits
         self.required_credits = required_credits
         super().__init__(
-            f"{user_id} has {balance_credits:,} credits and this takes {required_credits:,}. "
-            f"Add at least {required_credits - balance_credits:,} credits and try again."
+            f"{user_id} has {balance_credits:,} credits and this takes {required_credits:,}. {self.advice}"
         )
+
+    @property
+    def advice(self) -> str:
+        """What to do, in a sentence."""
+        return f"Add at least {self.required_credits - self.balance_credits:,} credits and try again."
+
+
+class AddedCreditsSpent(InsufficientCredits):
+    """Credits that were added cannot be taken back, because the user has spent them since."""
+
+    @property
+    def advice(self) -> str:
+        """What to do, in a sentence."""
+        return "Added credits are refunded only while the user holds them: refund what they were spent on first."
 
 
 class BalanceTooLarge(CreditsError):

@@ -16,10 +16,12 @@ from sqlalchemy import Connection, insert, update
 
 from credits_core import ledger, postings, queries
 from credits_core.errors import (
+    AddedCreditsSpent,
     AlreadyRefunded,
     CirculationTooLarge,
     CreditsError,
     IdempotencyKeyReused,
+    InsufficientCredits,
     NotRefundable,
     PriceChanged,
     UnknownUser,
@@ -267,7 +269,7 @@ def refund(
         UnknownEntry: no entry has this id.
         NotRefundable: the entry is itself a refund.
         AlreadyRefunded: the entry was refunded before.
-        InsufficientCredits: credits that were added have been spent since.
+        AddedCreditsSpent: credits that were added have been spent since.
         BalanceTooLarge: the user would hold more than 2^53-1 credits.
         IdempotencyKeyReused: the key belongs to another request.
     """
@@ -293,7 +295,10 @@ def refund(
     refund_id = ledger.claim_key(connection, entry, users)
     if refund_id is None:
         return _replay(connection, entry, book)
-    posted = ledger.post(connection, refund_id, created_at=now, movements=postings.for_refund(recorded, balances))
+    try:
+        posted = ledger.post(connection, refund_id, created_at=now, movements=postings.for_refund(recorded, balances))
+    except InsufficientCredits as short:
+        raise AddedCreditsSpent(short.user_id, short.balance_credits, short.required_credits) from None
     if original.type is EntryType.FLOW_UNLOCK:
         connection.execute(
             update(UnlockedFlow).where(UnlockedFlow.entry_id == entry_id).values(refunded_by_entry_id=refund_id)

@@ -1,8 +1,10 @@
 """Where the files are and what the environment says. The only reader of environment variables."""
 
 import os
+import re
 from pathlib import Path
 
+from credits_core.errors import InvalidRequest
 from credits_core.model_registry import ModelRegistry, load_model_registry
 from credits_core.plan_files import load_price_plan
 from credits_core.pricing import PriceBook
@@ -14,6 +16,7 @@ DEMO_FILE = DATA_FOLDER / "demo.toml"
 WORKLOADS_FILE = DATA_FOLDER / "workloads.toml"
 FIRST_PLAN_FILE = DATA_FOLDER / "price_plans" / "promptflow-v1.toml"
 SCENARIOS_FILE = DATA_FOLDER / "scenarios.toml"
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 
 def database_url() -> str:
@@ -61,5 +64,15 @@ def metrics_key() -> str:
 
 
 def cors_origins() -> list[str]:
-    """`CREDITS_CORS_ORIGINS`: the origins, separated by commas, whose pages may call the API; by default none."""
-    return [origin for origin in os.environ.get("CREDITS_CORS_ORIGINS", "").split(",") if origin]
+    """`CREDITS_CORS_ORIGINS`: the origins, separated by commas, whose pages may call the API; by default none.
+
+    Raises:
+        InvalidRequest: one is not written as browsers write origins, so no page would ever match it.
+    """
+    origins = [origin for origin in os.environ.get("CREDITS_CORS_ORIGINS", "").split(",") if origin]
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise InvalidRequest(
+                "CREDITS_CORS_ORIGINS", f"must be origins such as https://promptflow.example, not {origin!r}"
+            )
+    return origins

@@ -81,6 +81,7 @@ def test_a_limit_ends_with_its_window(sqlite_engine: Engine) -> None:
     [
         ("many", "memory://", "CREDITS_RATE_LIMIT"),
         ("600/fortnight", "memory://", "CREDITS_RATE_LIMIT"),
+        ("0/minute", "memory://", "CREDITS_RATE_LIMIT"),
         ("600/minute", "sqlite:///x", "CREDITS_RATE_LIMIT_STORAGE"),
     ],
 )
@@ -207,7 +208,9 @@ def test_without_a_metrics_key_nobody_elsewhere_reads_the_metrics(sqlite_engine:
 # --- log and list of calls --------------------------------------------------------------------------------------------
 
 
-def test_the_log_has_one_json_line_per_write_and_never_a_key(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_log_has_a_json_line_for_each_write_and_refusal_and_never_a_key(
+    api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
     logger = logging.getLogger("promptflow.api")
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
@@ -216,11 +219,15 @@ def test_the_log_has_one_json_line_per_write_and_never_a_key(api: Api, capsys: p
     api.get("/api/credits/balance", user_id="ada")
     answer = api.post("/api/credits/charge-prompt", CHARGE, as_="service", key="order-1")
     api.post("/api/credits/charge-prompt", CHARGE, as_="service", key="order-1")
-    api.post("/api/credits/charge-prompt", CHARGE | {"model_id": "gpt-4"})
+    too_dear = api.post("/api/credits/charge-prompt", CHARGE | {"model_id": "gpt-4"})
+    api.get("/api/models", as_="forged")
     printed = capsys.readouterr().err
 
-    written, replayed = [json.loads(line) for line in printed.splitlines()]
-    assert (written["message"], replayed["message"]) == ("written", "replayed")
+    written, replayed, refused = [json.loads(line) for line in printed.splitlines()]
+    assert (written["message"], replayed["message"], refused["message"]) == ("written", "replayed", "refused")
+    assert refused["request_id"] == too_dear.headers["x-request-id"]
+    assert (refused["method"], refused["route"]) == ("POST", "/credits/charge-prompt")
+    assert (refused["code"], refused["key_name"]) == ("insufficient_credits", "admin")
     assert written["request_id"] == answer.headers["x-request-id"]
     assert (written["entry_id"], written["entry_type"], written["amount_credits"]) == (2, "prompt_run", -300)
     assert (written["actor"], written["key_name"], written["level"]) == ("api/service", "service", "INFO")

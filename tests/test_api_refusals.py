@@ -372,6 +372,23 @@ def test_a_database_that_does_not_answer_is_a_503(api: Api, monkeypatch: pytest.
     assert "refused" not in answer.text
 
 
+def test_a_failure_while_the_key_is_looked_up_is_a_problem_and_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "credits.db").write_bytes(b"no database" * 1_000)
+    resources = Resources(f"sqlite:///{tmp_path}/credits.db")
+    logger = logging.getLogger("promptflow.api")
+    logger.addHandler(caplog.handler)
+    with TestClient(Starlette(routes=routes(resources)), raise_server_exceptions=False) as client:
+        answer = client.get("/api/models", headers={"Authorization": f"Bearer {FORGED}"})
+    logger.removeHandler(caplog.handler)
+    resources.close()
+
+    assert problem(answer) == (500, "internal_error")
+    (failure,) = [record for record in caplog.records if record.exc_info]
+    assert failure.request_id == answer.json()["request_id"]  # type: ignore[attr-defined]
+
+
 def test_a_database_of_another_version_is_a_503_and_not_ready(postgres_engine: Engine) -> None:
     with api_over(postgres_engine) as api:
         with postgres_engine.begin() as connection:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from credits_core import database, ledger
 from credits_core.errors import InvalidRequest
@@ -266,6 +266,18 @@ def test_a_writer_holds_the_sqlite_file_from_its_beginning(sqlite_engine: Engine
             plain.execute("BEGIN IMMEDIATE")
 
     database.write(sqlite_engine, look_from_outside)
+
+
+def test_a_file_that_another_program_keeps_locked_is_named_as_every_failure_of_the_database(
+    sqlite_engine: Engine,
+) -> None:
+    driver = database.sqlite_driver()
+    other = driver.connect(str(sqlite_engine.url.database), isolation_level=None)
+    with closing(other), sqlite_engine.connect() as ours:
+        ours.connection.driver_connection.execute("PRAGMA busy_timeout = 0")  # type: ignore[union-attr]
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OperationalError, match="locked"):
+            ours.execution_options(credits_writer=True).begin()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from credits_core import settings
-from credits_core.errors import DataFileInvalid
+from credits_core.errors import DataFileInvalid, InvalidRequest
 from credits_core.model_registry import RunPrice
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +34,21 @@ def test_the_demo_is_on_unless_it_is_set_to_0(
     else:
         monkeypatch.setenv("CREDITS_DEMO", given)
     assert settings.demo_enabled() is enabled
+
+
+@pytest.mark.parametrize(
+    "given", ["https://shop.example/", "shop.example", "*", "https://a.example, https://b.example"]
+)
+def test_an_origin_that_no_browser_sends_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("CREDITS_CORS_ORIGINS", given)
+    with pytest.raises(InvalidRequest, match="must be origins such as"):
+        settings.cors_origins()
+
+
+def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.cors_origins() == []
+    monkeypatch.setenv("CREDITS_CORS_ORIGINS", "https://shop.example,http://localhost:3000")
+    assert settings.cors_origins() == ["https://shop.example", "http://localhost:3000"]
 
 
 def test_the_price_book_is_read_from_the_data_folder() -> None:

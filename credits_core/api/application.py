@@ -1,6 +1,5 @@
 """Puts the API together: routes, the one handler of refusals, documentation, and the gate around them."""
 
-import logging
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -21,7 +20,6 @@ from credits_core.api.resources import Resources
 from credits_core.api.routes import models_router, router, status_router
 from credits_core.errors import CreditsError
 
-_log = logging.getLogger("promptflow.api")
 _DESCRIPTION = """Prices prompt runs, charges and refunds them, and says what users hold.
 
 Amounts are whole credits (1 credit = $0.000001); dollars are text with six decimals. Every request that moves credits
@@ -65,20 +63,10 @@ def _app_of_routes(resources: Resources) -> FastAPI:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    exchange, headers = exchange_of(request), None
-    if isinstance(error, CreditsError):
-        refusal = error
-    elif isinstance(error, RequestValidationError):
-        refusal = problems.of_validation(error)
-    elif isinstance(error, HTTPException):
-        refusal, headers = problems.of_http(error), error.headers
-    elif isinstance(error, OperationalError):
-        refusal = problems.Unavailable()
-        _log.error("the database does not answer", extra={"request_id": exchange.request_id}, exc_info=error)
-    else:
-        refusal = problems.Unexpected()
-        _log.error("the call failed", extra={"request_id": exchange.request_id}, exc_info=error)
+    exchange = exchange_of(request)
+    refusal = problems.refusal_for(error, exchange.request_id)
     exchange.code = refusal.code
+    headers = error.headers if isinstance(error, HTTPException) else None
     return problems.response(refusal, exchange.request_id, headers=headers)
 
 

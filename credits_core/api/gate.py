@@ -8,7 +8,7 @@ import time
 import uuid
 from datetime import UTC, datetime
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -73,8 +73,8 @@ class Gate:
         try:
             await self._let_in(scope, path, exchange)
             await self._app(scope, await _read_body(receive), send_with_headers)
-        except (CreditsError, OperationalError) as error:  # while letting it in: what a route raises is answered there
-            refusal = error if isinstance(error, CreditsError) else problems.Unavailable()
+        except (CreditsError, SQLAlchemyError) as error:  # while letting it in: what a route raises is answered there
+            refusal = problems.refusal_for(error, exchange.request_id)
             exchange.code = refusal.code
             await problems.response(refusal, exchange.request_id)(scope, receive, send_with_headers)
         finally:
@@ -107,6 +107,18 @@ class Gate:
         if path not in _OPEN_PATHS and not path.startswith(_OPEN_FOLDER):
             call_log.note(Call(at, method, path, status, exchange.code, key_name, seconds * 1000, exchange.request_id))
         receipt = exchange.receipt
+        if exchange.code and exchange.caller is not None:
+            _log.info(
+                "refused",
+                extra={
+                    "request_id": exchange.request_id,
+                    "method": method,
+                    "route": route,
+                    "code": exchange.code,
+                    "key_name": key_name,
+                    "latency_ms": round(seconds * 1000, 3),
+                },
+            )
         if receipt is None:
             return
         if not receipt.replayed:

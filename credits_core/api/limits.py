@@ -26,6 +26,8 @@ class Limiter:
             self._limit: RateLimitItem = parse(limit)
         except ValueError:
             raise InvalidRequest("CREDITS_RATE_LIMIT", f"must be such as 600/minute, not {limit!r}") from None
+        if self._limit.amount < 1:
+            raise InvalidRequest("CREDITS_RATE_LIMIT", f"must let in at least one request, not {limit!r}")
         options = {} if storage_url.startswith("memory:") else {"implementation": "redispy"}
         try:
             storage = storage_from_string(f"async+{storage_url}", wrap_exceptions=True, **options)

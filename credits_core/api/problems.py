@@ -4,12 +4,14 @@ The one place that renders them. Nothing that a caller sent is repeated but what
 """
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -36,6 +38,7 @@ from credits_core.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
+_log = logging.getLogger("promptflow.api")
 MAX_BODY_BYTES = 64 * 1024
 _EXAMPLE_REQUEST_ID = "0d9c7a5e4f2b4c1d9a37b1f0c2e8d6a4"
 _NO_OBJECT = "must be a JSON object, sent with Content-Type: application/json"
@@ -76,7 +79,7 @@ class Unavailable(CreditsError):
     http_status = 503
 
     def __init__(self) -> None:
-        super().__init__("The database does not answer. Try again in a moment; nothing was charged.")
+        super().__init__("The database does not answer. Send the same request again in a moment: it is done once.")
 
 
 class InvalidFields(CreditsError):
@@ -150,6 +153,21 @@ def content_of(refusal: CreditsError, request_id: str) -> dict[str, Any]:
 
 def _title(code: str) -> str:
     return code.replace("_", " ").capitalize()
+
+
+def refusal_for(error: Exception, request_id: str) -> CreditsError:
+    """The refusal that a caller is told for whatever was raised. What is not the caller's doing is logged in full."""
+    if isinstance(error, CreditsError):
+        return error
+    if isinstance(error, RequestValidationError):
+        return of_validation(error)
+    if isinstance(error, HTTPException):
+        return of_http(error)
+    if isinstance(error, OperationalError):
+        _log.error("the database does not answer", extra={"request_id": request_id}, exc_info=error)
+        return Unavailable()
+    _log.error("the call failed", extra={"request_id": request_id}, exc_info=error)
+    return Unexpected()
 
 
 def of_validation(error: RequestValidationError) -> CreditsError:

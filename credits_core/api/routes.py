@@ -24,7 +24,6 @@ from credits_core.api.schemas import (
     ChargeBody,
     CursorText,
     Day,
-    Id,
     IdempotencyKeyText,
     ModelAnswer,
     ModelsAnswer,
@@ -38,6 +37,7 @@ from credits_core.api.schemas import (
     TransactionsAnswer,
     UnlockAnswer,
     UnlockBody,
+    UserId,
     price_fields,
 )
 from credits_core.api_keys import KeyRecord
@@ -110,9 +110,7 @@ def _only(*roles: Role) -> Callable[[KeyRecord], Awaitable[KeyRecord]]:
     return caller_in_role
 
 
-async def _visible_user(
-    caller: Annotated[KeyRecord, Depends(_any_caller)], user_id: Annotated[Id, Query(description="The user.")]
-) -> str:
+async def _visible_user(caller: Annotated[KeyRecord, Depends(_any_caller)], user_id: Annotated[UserId, Query()]) -> str:
     if caller.role is Role.USER and caller.user_id != user_id:
         raise Forbidden(caller.role.value, "service, admin or the user's own key")
     return user_id

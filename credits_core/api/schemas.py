@@ -54,12 +54,46 @@ def _day(text: object) -> date:
     return day
 
 
-Id = Annotated[str, Field(strict=True, pattern=_ID, examples=["ada"])]
+def _id(description: str, example: str) -> Any:
+    return Field(strict=True, pattern=_ID, description=description, examples=[example])
+
+
+UserId = Annotated[str, _id("Whose credits these are.", "ada")]
+PromptId = Annotated[str, _id("The prompt that is run.", "summarise")]
+ModelId = Annotated[str, _id("A model of `GET /api/models`.", "openai/gpt-4o")]
+FlowId = Annotated[str, _id("The flow that is unlocked.", "weekly-report")]
+CreatorId = Annotated[str, _id("Who made the prompt or flow and receives the creator's share.", "ben")]
 Credits = Annotated[int, Field(strict=True, ge=1, le=MAX_CREDITS)]
-Fee = Annotated[int, Field(strict=True, ge=0, le=MAX_CREDITS)]
-Tokens = Annotated[int, Field(strict=True, ge=0, le=MAX_TOKENS)]
-EntryId = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1)]
-Words = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_TEXT, pattern=_WORDS)]
+Fee = Annotated[
+    int,
+    Field(strict=True, ge=0, le=MAX_CREDITS, description="What the creator asks for the run; 0 is no fee."),
+]
+Tokens = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=0,
+        le=MAX_TOKENS,
+        description="Needed for a model priced per token, where not both are 0; of no account for one priced per run.",
+    ),
+]
+ExpectedTotal = Annotated[
+    int,
+    Field(strict=True, ge=1, le=MAX_CREDITS, description="The price that the user has seen: at another, no charge."),
+]
+EntryId = Annotated[
+    int, Field(strict=True, ge=1, le=2**53 - 1, description="The `entry_id` of a write or of a transaction.")
+]
+Words = Annotated[
+    str,
+    Field(
+        strict=True,
+        min_length=1,
+        max_length=MAX_TEXT,
+        pattern=_WORDS,
+        description="Printable characters; the ledger keeps them with the entry.",
+    ),
+]
 IdempotencyKeyText = Annotated[str, Field(min_length=1, max_length=255, pattern=_KEY)]
 CursorText = Annotated[str, Field(pattern=_CURSOR)]
 PageSize = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_PAGE)]
@@ -82,7 +116,7 @@ class _Body(BaseModel):
 class AddBody(_Body):
     """Credits to add to a user, who is created by the first ones."""
 
-    user_id: Id
+    user_id: UserId
     amount_credits: Credits
     description: Words
     source: CreditSource = CreditSource.PURCHASE
@@ -97,7 +131,7 @@ class AddBody(_Body):
 class PriceBody(_Body):
     """A run to be priced."""
 
-    model_id: Id
+    model_id: ModelId
     creator_fee_credits: Fee = 0
     input_tokens: Tokens | None = None
     output_tokens: Tokens | None = None
@@ -110,10 +144,10 @@ class PriceBody(_Body):
 class ChargeBody(PriceBody):
     """A run to be charged. A creator and a positive creator fee come together or not at all."""
 
-    user_id: Id
-    prompt_id: Id
-    creator_id: Id | None = None
-    expected_total_credits: Credits | None = None
+    user_id: UserId
+    prompt_id: PromptId
+    creator_id: CreatorId | None = None
+    expected_total_credits: ExpectedTotal | None = None
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -135,9 +169,9 @@ class ChargeBody(PriceBody):
 class UnlockBody(_Body):
     """A flow to be unlocked for a user."""
 
-    user_id: Id
-    flow_id: Id
-    creator_id: Id
+    user_id: UserId
+    flow_id: FlowId
+    creator_id: CreatorId
     unlock_fee_credits: Credits
 
     model_config = ConfigDict(

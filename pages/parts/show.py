@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from credits_core.errors import CreditsError, InsufficientCredits, InvalidRequest
+from credits_core.errors import AddedCreditsSpent, CreditsError, InsufficientCredits, InvalidRequest
 from credits_core.ledger import PostedTransaction, Receipt
 from credits_core.model_registry import Model, RunPrice
 from credits_core.money import format_credits, format_usd, format_usd_rounded
@@ -126,16 +126,16 @@ def refusal_text(error: CreditsError) -> str:
         field = _UNIT_OF_FIELD.sub("", error.field).replace("_", " ").capitalize()
         return plain(f"{field} {_JOINED.sub(' ', error.problem)}.")
     if isinstance(error, InsufficientCredits):
-        return (
-            f"{plain(error.user_id)} has {both(error.balance_credits)} and this takes {both(error.required_credits)}."
-        )
+        numbers = f"{both(error.balance_credits)} and this takes {both(error.required_credits)}"
+        advice = f" {plain(error.advice)}" if isinstance(error, AddedCreditsSpent) else ""
+        return f"{plain(error.user_id)} has {numbers}.{advice}"
     return plain(str(error))
 
 
 def refusal(error: CreditsError) -> None:
     """A refusal, beside the form it answers; what is missing is one click away."""
     st.error(refusal_text(error), title="Nothing was charged or changed", icon=":material/block:")
-    if isinstance(error, InsufficientCredits):
+    if isinstance(error, InsufficientCredits) and not isinstance(error, AddedCreditsSpent):
         link_to_add_credits(error.user_id)
 
 
