@@ -118,7 +118,9 @@ def test_a_million_runs_come_to_what_a_plain_program_says(demo: Engine) -> None:
 def test_the_comparison_of_the_walk_shows_typical_runs_as_worked_by_hand(demo: Engine) -> None:
     page = open_page("compare_plans.py", a="promptflow-v1", b="promptflow-v1-graduated")
     differing = {
-        row["Model"]: (row["User, A"], row["User, B"], row["User %"]) for row in table(page, -1) if row["User ±"]
+        row["", "Model"]: (row["User", "A"], row["User", "B"], row["User", "%"])
+        for row in table(page, -1)
+        if row["User", "±"]
     }
     # Runs of 10,000 and more: 10 % of the cost, and under B 10 % of 10,000 more.
     assert differing["gpt-4"] == (33_000, 34_000, "+3.03 %")

@@ -25,23 +25,32 @@ def finding_counts(a: Sequence[PlanFinding], b: Sequence[PlanFinding]) -> None:
 
 def runs(compared: Sequence[ComparedRun]) -> None:
     """Each model's typical run under both plans, in credits and per cent, for user, creator and platform."""
-    rows = []
-    for run in compared:
-        row: dict[str, object] = {"Model": run.model_id, "Inference": run.inference_cost_credits}
-        row |= {"User, A": run.user.a_credits, "User, B": run.user.b_credits, **_difference("User", run.user)}
-        row |= {"Creator, A": run.creator.a_credits, **_difference("Creator", run.creator)}
-        row |= {"Platform, A": run.platform.a_credits, **_difference("Platform", run.platform)}
-        rows.append(row)
+    rows: list[dict[tuple[str, str], object]] = [
+        {
+            ("", "Model"): run.model_id,
+            ("", "Inference"): run.inference_cost_credits,
+            ("User", "A"): run.user.a_credits,
+            ("User", "B"): run.user.b_credits,
+            **_difference("User", run.user),
+            ("Creator", "A"): run.creator.a_credits,
+            **_difference("Creator", run.creator),
+            ("Platform", "A"): run.platform.a_credits,
+            **_difference("Platform", run.platform),
+        }
+        for run in compared
+    ]
     frame = pd.DataFrame(rows)
-    differences: list[Hashable] = [name for name in frame.columns if name.endswith("±")]
-    amounts: list[Hashable] = [name for name in frame.columns if name.endswith((", A", ", B")) or name == "Inference"]
-    table = frame.style.format("{:,d}", subset=amounts).format(_signed, subset=differences)
-    shares = {name: st.column_config.TextColumn(alignment="right") for name in frame.columns if name.endswith("%")}
+    frame.columns = pd.MultiIndex.from_tuples(rows[0])
+    differences: list[Hashable] = [name for name in frame.columns if name[1] == "±"]
+    amounts: list[Hashable] = [name for name in frame.columns if name[1] in {"Inference", "A", "B"}]
     st.dataframe(
-        table,
+        frame.style.format("{:,d}", subset=amounts).format(_signed, subset=differences),
         hide_index=True,
         width="stretch",
-        column_config={"Model": st.column_config.TextColumn(pinned=True), **shares},
+        column_config={
+            "Model": st.column_config.TextColumn(pinned=True),
+            "%": st.column_config.TextColumn(alignment="right"),
+        },
         alt="A typical run of each model under both plans",
     )
 
@@ -58,8 +67,8 @@ def per_cent(change: Change) -> str:
     return f"{'+' if bps > 0 else '-' if bps < 0 else ''}{format_bps(abs(bps))}"
 
 
-def _difference(party: str, change: Change) -> dict[str, object]:
-    return {f"{party} ±": change.difference_credits, f"{party} %": per_cent(change)}
+def _difference(party: str, change: Change) -> dict[tuple[str, str], object]:
+    return {(party, "±"): change.difference_credits, (party, "%"): per_cent(change)}
 
 
 def _signed(number: object) -> str:
