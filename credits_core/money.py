@@ -189,9 +189,9 @@ def format_usd_rounded(credits: int) -> str:
 def format_bps(bps: int) -> str:
     """Basis points as per cent, exact.
 
-    >>> format_bps(8_000), format_bps(1_250), format_bps(5)
-    ('80 %', '12.5 %', '0.05 %')
+    >>> format_bps(8_000), format_bps(1_250), format_bps(5), format_bps(-150)
+    ('80 %', '12.5 %', '0.05 %', '-1.5 %')
     """
-    whole, hundredths = divmod(bps, 100)
+    whole, hundredths = divmod(abs(bps), 100)
     decimals = f"{hundredths:02d}".rstrip("0")
-    return f"{whole}.{decimals} %" if decimals else f"{whole} %"
+    return f"{'-' if bps < 0 else ''}{whole}{'.' if decimals else ''}{decimals} %"

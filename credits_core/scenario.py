@@ -80,9 +80,7 @@ class Scenario:
         for field, (minimum, maximum) in BOUNDS.items():
             _require_whole(field, getattr(self, field), minimum, maximum)
         if self.refilling_users_bps + self.regular_users_bps > BPS_PER_WHOLE:
-            raise InvalidRequest(
-                "regular_users_bps", "and refilling_users_bps are more than all users, 10,000 together"
-            )
+            raise InvalidRequest("regular_users_bps", "and refilling_users_bps are together more than all users")
         _require_mix("models", [(one.model_id, one.weight) for one in self.models])
         _require_mix("fees", [(one.fee_credits, one.weight) for one in self.fees])
         for one in self.fees:

@@ -127,7 +127,9 @@ def test_what_is_typed_changes_the_result(small: Engine) -> None:
     assert metrics(page)["Users paid"] == ("3,000", "$0.003 · 10 runs")
     assert metrics(page)["Card fees"] == ("100", "$0.0001 · 4 purchases")
     assert metrics(page)["Margin after card fees"] == ("400", "$0.0004 · 13.33 %")
-    choose(page, card_fixed="1,000")
+    choose(page, card_share="0.5")  # 2.5 of a top-up, rounded up, and 10
+    assert metrics(page)["Card fees"] == ("52", "$0.000052 · 4 purchases")
+    choose(page, card_share="", card_fixed="1,000")
     assert metrics(page)["Margin after card fees"] == ("-3,560", "-$0.00356 · -118.67 %")
     choose(page, with_fee="100", starting="1,000,000")
     assert metrics(page)["Platform kept"][0] != "500"
@@ -177,8 +179,13 @@ def test_the_result_can_be_taken_away(small: Engine) -> None:
     ("query", "message"),
     [
         ({"scenario_runs": "5000001"}, ":red[A whole number from 1 to 5,000,000, please.]"),
+        ({"growth": "-50.01"}, ":red[A percentage from -50 to 100 %, with at most two decimals, please.]"),
+        ({"card_share": "2.905"}, ":red[A percentage from 0 to 100 %, with at most two decimals, please.]"),
         ({"users": "none"}, ":red[A whole number from 1 to 100,000, please.]"),
-        ({"refill": "60", "regular": "41"}, ":red[Regular users bps and refilling users bps are more than all users"),
+        (
+            {"refill": "60", "regular": "41"},
+            ":red[Regular users and refilling users are together more than all users\\.",
+        ),
     ],
 )
 def test_a_number_that_cannot_be_accepted_is_said_in_red(small: Engine, query: dict[str, str], message: str) -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from credits_core.money import format_bps
 
-_PERCENTAGE = re.compile(r"([0-9]{1,5})(?:\.([0-9]{1,2}))? ?%?")
+_PERCENTAGE = re.compile(r"(-?)([0-9]{1,5})(?:\.([0-9]{1,2}))? ?%?")
 WRONG = "A whole number from {:,} to {:,}, please."
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,20}|[0-9]{1,3}(?:[ ,_'][0-9]{3}){1,6}")
 
@@ -59,15 +59,20 @@ def whole(
 def parse_bps(text: str) -> int | None:
     """The basis points of a percentage with at most two decimals; None when it is none.
 
-    >>> parse_bps("80"), parse_bps("2.9 %"), parse_bps("0.05"), parse_bps("1.005"), parse_bps("-1")
-    (8000, 290, 5, None, None)
+    >>> parse_bps("80"), parse_bps("2.9 %"), parse_bps("0.05"), parse_bps("-1.5"), parse_bps("1.005"), parse_bps("--1")
+    (8000, 290, 5, -150, None, None)
     """
     found = _PERCENTAGE.fullmatch(text.strip())
-    return int(found[1]) * 100 + int((found[2] or "").ljust(2, "0")) if found else None
+    if found is None:
+        return None
+    bps = int(found[2]) * 100 + int((found[3] or "").ljust(2, "0"))
+    return -bps if found[1] else bps
 
 
-def percentage(label: str, maximum_bps: int, *, key: str, usual_bps: int, says: str, in_url: bool = True) -> int | None:
-    """A box for a percentage from 0 to `maximum_bps`, read in basis points, from `?key=…`; an empty one is the usual.
+def percentage(
+    label: str, minimum_bps: int, maximum_bps: int, *, key: str, usual_bps: int, says: str, in_url: bool = True
+) -> int | None:
+    """A box for a percentage in these bounds, read in basis points, from `?key=…`; an empty one is the usual.
 
     None as long as it holds nothing that can be accepted. `says` stands behind the percentage in the line under it.
     """
@@ -78,8 +83,9 @@ def percentage(label: str, maximum_bps: int, *, key: str, usual_bps: int, says: 
         bind="query-params" if in_url else None,
     )
     bps = parse_bps(text) if text.strip() else usual_bps
-    if bps is None or bps > maximum_bps:
-        st.caption(f":red[A percentage from 0 to {format_bps(maximum_bps)}, with at most two decimals, please.]")
+    if bps is None or not minimum_bps <= bps <= maximum_bps:
+        least = format_bps(minimum_bps).removesuffix(" %")
+        st.caption(f":red[A percentage from {least} to {format_bps(maximum_bps)}, with at most two decimals, please.]")
         return None
     st.caption(f"{format_bps(bps)} {says}")
     return bps

@@ -64,7 +64,7 @@ def per_cent(change: Change) -> str:
     bps = change.difference_bps
     if bps is None:
         return "from 0"
-    return f"{'+' if bps > 0 else '-' if bps < 0 else ''}{format_bps(abs(bps))}"
+    return f"{'+' if bps > 0 else ''}{format_bps(bps)}"
 
 
 def _difference(party: str, change: Change) -> dict[tuple[str, str], object]:

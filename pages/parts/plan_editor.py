@@ -151,6 +151,7 @@ def _rules(plan: PricePlan, tiers: tuple[MarkupTier, ...], number: int) -> Price
         with st.container():
             share_bps = numbers.percentage(
                 "Creator's share",
+                0,
                 BPS_PER_WHOLE,
                 key=f"editor:share:{number}",
                 usual_bps=plan.creator_share_bps,
@@ -170,6 +171,7 @@ def _rules(plan: PricePlan, tiers: tuple[MarkupTier, ...], number: int) -> Price
         with st.container():
             purchase_bps = numbers.percentage(
                 "Added on purchases",
+                0,
                 MAX_BPS,
                 key=f"editor:purchase:{number}",
                 usual_bps=plan.purchase_fee_bps,

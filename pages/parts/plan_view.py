@@ -33,7 +33,7 @@ def card_fee() -> CardFee | None:
     with st.grid(2, min_column_width=240):
         with st.container():
             share_bps = numbers.percentage(
-                "Card fee", 9_999, key="card", usual_bps=_USUAL_CARD_FEE_BPS, says="of each total"
+                "Card fee", 0, 9_999, key="card", usual_bps=_USUAL_CARD_FEE_BPS, says="of each total"
             )
         with st.container():
             fixed_credits = numbers.whole(

@@ -61,23 +61,21 @@ def assumptions(scenario: Scenario) -> Scenario | None:
     with st.grid(4, min_column_width=_NARROW):
         users = _whole("Users", "users", scenario, "users", f"for {scenario.runs:,} runs")
         days = _whole("Days", "horizon", scenario, "days", "how long it lasts")
-        growth_bps = _percent("Growth per day (%)", "growth", scenario, "growth_bps_per_day", "more runs each day")
+        growth_bps = _percent("Growth per day", "growth", scenario, "growth_bps_per_day", "from day to day")
         seed = _whole("Seed", "seed", scenario, "seed", "same seed, same runs")
         starting_credits = _credits("Starting credits", "starting", scenario, "starting_credits")
         top_up_credits = _credits("Credits in a top-up", "top_up", scenario, "top_up_credits")
-        refilling_bps = _percent(
-            "Users who refill (%)", "refill", scenario, "refilling_users_bps", "buy when a run is not covered"
-        )
+        refilling_bps = _percent("Users who refill", "refill", scenario, "refilling_users_bps", "buy when not covered")
         regular_bps = _percent(
-            "Users who buy regularly (%)",
+            "Regular buyers",
             "regular",
             scenario,
             "regular_users_bps",
             f"buy every {scenario.regular_every_days} days",
         )
-        fee_bps = _percent("Runs with a creator fee (%)", "with_fee", scenario, "fee_runs_bps", _fees(scenario))
+        fee_bps = _percent("Runs with a fee", "with_fee", scenario, "fee_runs_bps", _fees(scenario))
         creators = _whole("Creators", "creator_count", scenario, "creators", "not equally popular")
-        card_bps = _whole("Card fee (hundredths of a %)", "card_bps", scenario, "card_fee_bps", "of every purchase")
+        card_bps = _percent("Card fee", "card_share", scenario, "card_fee_bps", "of every purchase")
         card_credits = _credits("Card fee per purchase", "card_fixed", scenario, "card_fee_credits")
     models = st.multiselect(
         "Models",
@@ -129,15 +127,13 @@ def _credits(label: str, key: str, scenario: Scenario, field: str) -> int | None
 
 
 def _percent(label: str, key: str, scenario: Scenario, field: str, says: str) -> int | None:
-    # People think of shares in whole per cent; the scenario has them in hundredths of one.
     with st.container():
-        percent = numbers.whole(label, 0, 100, key=key, usual=getattr(scenario, field) // 100, says=lambda _: says)
-    return None if percent is None else percent * 100
+        return numbers.percentage(label, *BOUNDS[field], key=key, usual_bps=getattr(scenario, field), says=says)
 
 
 def _fees(scenario: Scenario) -> str:
     fees = [fee.fee_credits for fee in scenario.fees if fee.weight]
-    return f"of {min(fees):,} to {max(fees):,} credits"
+    return f"ask {min(fees):,} to {max(fees):,} credits"
 
 
 def _mix(scenario: Scenario) -> str:

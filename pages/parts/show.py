@@ -26,7 +26,7 @@ ACCOUNT_NAMES = {
 }
 
 _LINK = re.compile(r"\w@\w|://|www\.", re.IGNORECASE)
-_UNIT_OF_FIELD = re.compile("_(id|credits|usd)$")
+_UNIT_OF_FIELD = re.compile("_(id|credits|usd|bps)\\b")
 _JOINED = re.compile("(?<=[a-z])_(?=[a-z])")
 _LONGEST_IN_A_QUARTER = 12
 Row = dict[str, str | int | None]
@@ -124,7 +124,7 @@ def refusal_text(error: CreditsError) -> str:
     """
     if isinstance(error, InvalidRequest):
         field = _UNIT_OF_FIELD.sub("", error.field).replace("_", " ").capitalize()
-        return plain(f"{field} {_JOINED.sub(' ', error.problem)}.")
+        return plain(f"{field} {_JOINED.sub(' ', _UNIT_OF_FIELD.sub('', error.problem))}.")
     if isinstance(error, InsufficientCredits):
         numbers = f"{both(error.balance_credits)} and this takes {both(error.required_credits)}"
         advice = f" {plain(error.advice)}" if isinstance(error, AddedCreditsSpent) else ""
