@@ -193,6 +193,17 @@ def test_days_start_with_the_recorded_balances_and_compare_their_own_runs_alone(
     assert (whole.runs, whole.refused_runs, parties(whole)["users"]) == (4, 1, (900, 1_000))
 
 
+def test_days_can_begin_with_a_charge_that_is_refused(engine: Engine) -> None:
+    world.add(engine, "ada", 600, key="add", now=FIRST_DAY)
+    earlier = world.charge(engine, HAIKU, key="earlier", now=FIRST_DAY)
+    world.charge(engine, HAIKU, key="first", now=SECOND_DAY)  # 300 of 300; dearer 500
+    world.refund(engine, earlier.entry_id, key="back", now=SECOND_DAY)
+    world.charge(engine, HAIKU, key="second", now=SECOND_DAY)  # 300 of 300; dearer 500 of 300 + 300
+    found = under(engine, DEARER, DayRange(SECOND_DAY.date(), SECOND_DAY.date()))
+    assert (found.runs, found.refused_runs) == (2, 1)
+    assert found.by_user.page()[0].refused == 1
+
+
 def test_a_creator_gives_back_what_others_paid_when_an_earlier_charge_is_refunded(engine: Engine) -> None:
     world.add(engine, "ada", 1_551, key="add", now=FIRST_DAY)
     world.add(engine, "cara", 2_000, key="add-cara", now=FIRST_DAY)
