@@ -62,23 +62,22 @@ def import_plan(
     with database.opened_ledger(settings.database_url()) as engine:
         with database.read(engine) as connection:
             before = plan_store.plans(connection).get(plan.id)
-        revision = database.write(
-            engine,
-            lambda connection: plan_store.save_draft(
-                connection, plan, revision=before.revision if before else 0, now=now, actor=_ACTOR
-            ),
+        kept = database.write(
+            engine, lambda connection: plan_store.save_draft(connection, plan, seen=before, now=now, actor=_ACTOR)
         )
     if as_json:
-        _print_json({"id": plan.id, "status": PlanStatus.DRAFT, "revision": revision})
+        _print_json({"id": plan.id, "status": kept.status, "revision": kept.revision})
         return
-    typer.echo(f"{plan.id} is a draft, revision {revision}")
+    typer.echo(f"{plan.id} is a draft, revision {kept.revision}")
 
 
 @app.command()
 def discard(plan: PlanId, as_json: Json = False) -> None:
     """Delete a draft. What was activated once is kept for ever."""
     with database.opened_ledger(settings.database_url()) as engine:
-        database.write(engine, lambda connection: plan_store.discard_draft(connection, plan))
+        with database.read(engine) as connection:
+            found = _known(plan, plan_store.plans(connection))
+        database.write(engine, lambda connection: plan_store.discard_draft(connection, found))
     if as_json:
         _print_json({"id": plan, "discarded": True})
         return
@@ -95,13 +94,9 @@ def activate(
     now = datetime.now(UTC)
     with database.opened_ledger(settings.database_url()) as engine:
         with database.read(engine) as connection:
-            records = plan_store.plans(connection)
-        found = _known(plan, records)
+            found = _known(plan, plan_store.plans(connection))
         database.write(
-            engine,
-            lambda connection: plan_store.activate(
-                connection, plan, revision=found.revision, reason=reason, now=now, actor=_ACTOR
-            ),
+            engine, lambda connection: plan_store.activate(connection, found, reason=reason, now=now, actor=_ACTOR)
         )
         with database.read(engine) as connection:
             newest = plan_store.activations(connection)[0]

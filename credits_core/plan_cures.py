@@ -30,14 +30,14 @@ def cures(plan: PricePlan, taken_ids: Collection[str]) -> tuple[Cure, ...]:
     """
     found = []
     if price_shape.cliffs(plan):
-        capped = replace(plan, id=free_id(f"{plan.id}-capped", taken_ids), cap_down=True)
+        capped = replace(plan, id=free_id(plan.id, "-capped", taken_ids), cap_down=True)
         found.append(Cure("Cap down", FindingKind.CLIFF, "No run costs more than the cheapest larger one.", capped))
         if plan.tier_mode is TierMode.VOLUME:
-            graduated = replace(plan, id=free_id(f"{plan.id}-graduated", taken_ids), tier_mode=TierMode.GRADUATED)
+            graduated = replace(plan, id=free_id(plan.id, "-graduated", taken_ids), tier_mode=TierMode.GRADUATED)
             sentence = "Each part of the cost has its own tier's markup, so the total never falls."
             found.append(Cure("Graduated", FindingKind.CLIFF, sentence, graduated))
     if price_shape.inversions(plan):
-        minimum = replace(plan, id=free_id(f"{plan.id}-minimum", taken_ids), minimum_platform_income_is_markup=True)
+        minimum = replace(plan, id=free_id(plan.id, "-minimum", taken_ids), minimum_platform_income_is_markup=True)
         sentence = "With a creator fee the platform receives at least the markup of a run without one."
         found.append(Cure("Minimum platform income", FindingKind.INVERSION, sentence, minimum))
     return tuple(found)
@@ -48,14 +48,14 @@ def same_rules(one: PricePlan, other: PricePlan) -> bool:
     return replace(one, id=other.id) == other
 
 
-def free_id(wanted: str, taken_ids: Collection[str]) -> str:
-    """The id, with a number behind it when it is taken, cut to the 64 characters that an id may have.
+def free_id(plan_id: str, suffix: str, taken_ids: Collection[str]) -> str:
+    """The id with the suffix, and with a number when that is taken; the id is cut so that it has 64 characters at most.
 
-    >>> free_id("v1-capped", {"v1-capped", "v1-capped-2"})
+    >>> free_id("v1", "-capped", {"v1-capped", "v1-capped-2"})
     'v1-capped-3'
     """
-    number, plan_id = 1, wanted[:MAX_PLAN_ID]
-    while plan_id in taken_ids:
+    number, ending = 1, suffix
+    while (found := plan_id[: MAX_PLAN_ID - len(ending)] + ending) in taken_ids:
         number += 1
-        plan_id = f"{wanted[: MAX_PLAN_ID - len(str(number)) - 1]}-{number}"
-    return plan_id
+        ending = f"{suffix}-{number}"
+    return found

@@ -3,15 +3,18 @@
 `data/price_plans/` holds the plans that a checkout brings along, one file each, named after the plan.
 """
 
+import json
 import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
-from credits_core.errors import DataFileInvalid
+from credits_core.errors import DataFileInvalid, InvalidRequest
 from credits_core.money import BPS_PER_WHOLE, MAX_CREDITS
 from credits_core.price_plan import MarkupTier, PricePlan, Rounding, TierMode
 
+MAX_TIERS = 100
+"""Most tiers of a plan: what somebody reads, and what the inspector looks through at once."""
 MAX_BPS = 1_000_000
 """Largest markup and purchase fee: 10,000 %."""
 _PLAN_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -69,7 +72,7 @@ def parse_price_plan(text: str, source: str = "price plan") -> PricePlan:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # of a number, or a nesting, that no plan has
         raise DataFileInvalid(source, [f"is not TOML: {error}"]) from None
     problems = _Problems(text)
     for key in sorted(document.keys() - _READERS.keys() - {"tiers"}):
@@ -82,7 +85,9 @@ def parse_price_plan(text: str, source: str = "price plan") -> PricePlan:
             problems.add(f"{key} must be {must_be}, not {entry!r}", key=key)
     rows = document.get("tiers")
     tiers: tuple[MarkupTier, ...] = ()
-    if isinstance(rows, list) and rows:
+    if isinstance(rows, list) and len(rows) > MAX_TIERS:
+        problems.add(f"has {len(rows):,} tiers, and a plan has at most {MAX_TIERS}", tier=MAX_TIERS + 1)
+    elif isinstance(rows, list) and rows:
         before = len(problems.found)
         tiers = tuple(_parse_tier(number, row, problems) for number, row in enumerate(rows, 1))
         if len(problems.found) == before:
@@ -112,24 +117,30 @@ def load_price_plan(path: Path) -> PricePlan:
     return parse_price_plan(text, str(path))
 
 
+def checked(plan: PricePlan) -> PricePlan:
+    """The plan itself, when a plan file could say it; so what is edited on a screen obeys what files obey.
+
+    Raises:
+        InvalidRequest: no plan can be like that; every problem is named.
+    """
+    try:
+        return parse_price_plan(price_plan_toml(plan))
+    except DataFileInvalid as error:
+        problems = [re.sub("^line [0-9]+: ", "", problem) for problem in error.problems]
+        raise InvalidRequest("plan", "; ".join(problems)) from None
+
+
 def price_plan_toml(plan: PricePlan) -> str:
     """The plan as TOML, which `parse_price_plan` reads again; what has its default is left out, but for the mode."""
-    lines = [f'id = "{plan.id}"', f"creator_share_bps = {plan.creator_share_bps}", f'tier_mode = "{plan.tier_mode}"']
-    lines.append(f"cap_down = {_toml(plan.cap_down)}")
+    lines = []
     for key, (_, _, default) in _READERS.items():
         entry = getattr(plan, key)
-        if key not in {"id", "creator_share_bps", "tier_mode", "cap_down"} and entry != default:
-            lines.append(f"{key} = {_toml(entry)}")
+        if key in {"id", "creator_share_bps", "tier_mode", "cap_down"} or entry != default:
+            lines.append(f"{key} = {json.dumps(entry)}")  # JSON's text of such a value is TOML's as well
     for tier in plan.tiers:
         lines += ["", "[[tiers]]"]
         lines += [f"{key} = {entry}" for key in _TIER_KEYS if (entry := getattr(tier, key)) is not None]
     return "\n".join(lines) + "\n"
-
-
-def _toml(entry: bool | int | str) -> str:
-    if isinstance(entry, bool):
-        return "true" if entry else "false"
-    return f'"{entry}"' if isinstance(entry, str) else str(entry)
 
 
 def _is_whole(number: object, maximum: int, *, minimum: int = 0) -> bool:

@@ -8,8 +8,8 @@ tiers: the bound, if any, and a percentage in basis points or a flat number of c
 
 import re
 
-from credits_core.errors import DataFileInvalid, InvalidRequest
-from credits_core.plan_files import parse_price_plan, price_plan_toml
+from credits_core.errors import InvalidRequest
+from credits_core.plan_files import checked
 from credits_core.price_plan import MarkupTier, PricePlan, Rounding, TierMode
 
 _TIER = re.compile(r"(?:([0-9]{1,19}):)?([0-9]{1,19})(bps)?")
@@ -64,16 +64,3 @@ def from_line(line: str, plan_id: str) -> PricePlan:
     if not (_NUMBER.fullmatch(share) and tiers):
         raise InvalidRequest("plan", "in the link is not a whole one: copy the link again")
     return checked(PricePlan(plan_id, int(share), tuple(tiers), **rules))  # type: ignore[arg-type]
-
-
-def checked(plan: PricePlan) -> PricePlan:
-    """The plan itself, when a plan file could say it; so what is edited on a screen obeys what files obey.
-
-    Raises:
-        InvalidRequest: no plan can be like that; every problem is named.
-    """
-    try:
-        return parse_price_plan(price_plan_toml(plan))
-    except DataFileInvalid as error:
-        problems = [re.sub("^line [0-9]+: ", "", problem) for problem in error.problems]
-        raise InvalidRequest("plan", "; ".join(problems)) from None

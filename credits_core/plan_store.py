@@ -11,12 +11,12 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 
-from credits_core.errors import DraftChanged, PlanActivated, PlanInForce, UnknownPlan
+from credits_core.errors import DraftChanged, PlanActivated, PlanInForce
 from credits_core.ledger import Statement
 from credits_core.model_registry import ModelRegistry
 from credits_core.money import require_id
 from credits_core.plan_audit import seal
-from credits_core.plan_files import parse_price_plan, price_plan_toml
+from credits_core.plan_files import checked, parse_price_plan, price_plan_toml
 from credits_core.price_plan import PricePlan
 from credits_core.pricing import PriceBook
 from credits_core.request_checks import require_text
@@ -118,60 +118,58 @@ def activations(connection: Connection) -> list[Activation]:
     return [Activation(*row[:4], from_microseconds(row.activated_at_us)) for row in journal]
 
 
-def save_draft(connection: Connection, plan: PricePlan, *, revision: int, now: datetime, actor: str) -> int:
-    """Keep a draft and return its new revision. `revision` is the one that was edited, 0 for a new draft.
+def save_draft(
+    connection: Connection, plan: PricePlan, *, seen: PlanRecord | None, now: datetime, actor: str
+) -> PlanRecord:
+    """Keep a draft and return what is stored. `seen` is the draft as it was before the change, None for a new one.
 
     Raises:
+        InvalidRequest: no plan can be like that.
         PlanActivated: a plan with this id was activated, so it never changes.
-        DraftChanged: the draft has another revision, so somebody saved or discarded it meanwhile, or has taken the id.
+        DraftChanged: the draft is not as it was seen: somebody saved or discarded it meanwhile, or has taken the id.
     """
     require_id("actor", actor)
-    found = _lock(connection, plan.id)
-    if found != revision:
-        raise DraftChanged(plan.id, revision, found)
+    _lock_drafts(connection, plan.id)
+    _require_as_seen(connection, plan.id, seen)
+    kept = PlanRecord(plan, PlanStatus.DRAFT, seen.revision + 1 if seen else 1, actor, now)
     saved = {
-        "toml": price_plan_toml(plan),
-        "revision": revision + 1,
+        "toml": price_plan_toml(checked(plan)),
+        "revision": kept.revision,
         "actor": actor,
         "saved_at_us": to_microseconds(now),
     }
-    if revision:
+    if seen:
         connection.execute(update(StoredPlan).where(StoredPlan.id == plan.id).values(saved))
     else:
         connection.execute(insert(StoredPlan).values(id=plan.id, **saved))
-    return revision + 1
+    return kept
 
 
-def discard_draft(connection: Connection, plan_id: str) -> None:
+def discard_draft(connection: Connection, seen: PlanRecord) -> None:
     """Delete a draft.
 
     Raises:
-        UnknownPlan: there is no plan with this id.
         PlanActivated: it is no draft any more.
+        DraftChanged: the draft is not as it was seen.
     """
-    if not _lock(connection, plan_id):
-        raise UnknownPlan(plan_id, _ids(connection))
-    connection.execute(delete(StoredPlan).where(StoredPlan.id == plan_id))
+    _lock_drafts(connection, seen.plan.id)
+    _require_as_seen(connection, seen.plan.id, seen)
+    connection.execute(delete(StoredPlan).where(StoredPlan.id == seen.plan.id))
 
 
-def activate(connection: Connection, plan_id: str, *, revision: int, reason: str, now: datetime, actor: str) -> None:
+def activate(connection: Connection, seen: PlanRecord, *, reason: str, now: datetime, actor: str) -> None:
     """Put a plan in force from the next charge on, a draft or a retired one, and write that into the journal.
-
-    `revision` is the one that was looked at, so that nobody activates what somebody else has just changed.
 
     Raises:
         InvalidRequest: the reason is not 1 to 500 characters.
-        UnknownPlan: there is no plan with this id.
-        DraftChanged: the draft has another revision.
+        DraftChanged: the plan is not as it was seen; so nobody activates what somebody else has just changed.
         PlanInForce: it is in force already.
     """
     reason = require_text("reason", reason)
     require_id("actor", actor)
-    found = _lock(connection, plan_id, drafts_only=False)
-    if not found:
-        raise UnknownPlan(plan_id, _ids(connection))
-    if found != revision:
-        raise DraftChanged(plan_id, revision, found)
+    plan_id = seen.plan.id
+    _lock(connection)
+    _require_as_seen(connection, plan_id, seen)
     newest = connection.execute(
         select(PlanActivation.id, PlanActivation.plan_id, PlanActivation.seal)
         .order_by(PlanActivation.id.desc())
@@ -194,18 +192,26 @@ def activate(connection: Connection, plan_id: str, *, revision: int, reason: str
     )
 
 
-def _lock(connection: Connection, plan_id: str, *, drafts_only: bool = True) -> int:
-    """The plan's revision, 0 when there is none; until the unit of work ends, nobody else saves or activates a plan."""
+def _lock(connection: Connection) -> None:
+    # Until the unit of work ends, nobody else saves or activates a plan. On SQLite it is the only writer anyway.
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_ACTIVATION_LOCK})"))
+
+
+def _lock_drafts(connection: Connection, plan_id: str) -> None:
+    _lock(connection)
     is_activated = select(PlanActivation.id).where(PlanActivation.plan_id == plan_id).limit(1)
-    if drafts_only and connection.execute(is_activated).first() is not None:
+    if connection.execute(is_activated).first() is not None:
         raise PlanActivated(plan_id)
-    return connection.execute(select(StoredPlan.revision).where(StoredPlan.id == plan_id)).scalar() or 0
 
 
-def _ids(connection: Connection) -> list[str]:
-    return list(connection.execute(select(StoredPlan.id).order_by(StoredPlan.id)).scalars())
+def _require_as_seen(connection: Connection, plan_id: str, seen: PlanRecord | None) -> None:
+    # The time beside the revision, because a draft that is discarded and made anew begins with revision 1 again.
+    state = select(StoredPlan.revision, StoredPlan.saved_at_us).where(StoredPlan.id == plan_id)
+    found = connection.execute(state).one_or_none()
+    expected = None if seen is None else (seen.revision, to_microseconds(seen.saved_at))
+    if (None if found is None else tuple(found)) != expected:
+        raise DraftChanged(plan_id, seen.revision if seen else 0, found.revision if found else 0)
 
 
 def _book(connection: Connection, models: ModelRegistry, number: int) -> PriceBook:

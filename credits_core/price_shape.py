@@ -4,13 +4,15 @@ Exact and without sampling: a plan is a few straight lines (`PricePlan.pieces`),
 ends and crossings, in whole numbers, for all inference costs from 0 to 10^9 credits. Pure.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import gcd
+from typing import TypeVar
 
 from credits_core.money import BPS_PER_WHOLE, div_ceil, div_floor
 from credits_core.price_plan import Piece, PricePlan
 
+Found = TypeVar("Found")
 MAX_COST_CREDITS = 1_000_000_000
 """Largest inference cost that is looked at: a run for $1,000."""
 
@@ -134,7 +136,7 @@ def unseen(plan: PricePlan, *, up_to_credits: int = MAX_COST_CREDITS) -> tuple[C
 
 
 def inversions(plan: PricePlan, *, up_to_credits: int = MAX_COST_CREDITS) -> tuple[Inversion, ...]:
-    """The costs at which a creator fee makes the run cheaper than no fee, a range for each tier that has some."""
+    """The costs at which a creator fee makes the run cheaper than no fee, in ranges without a gap, ascending."""
     if plan.minimum_platform_income_is_markup:
         return ()  # whatever the fee, the user pays the markup as well
     least_credits = _least_added(plan)
@@ -144,7 +146,7 @@ def inversions(plan: PricePlan, *, up_to_credits: int = MAX_COST_CREDITS) -> tup
         if above is not None:
             worst_cost_credits = line.dearest_markup(above)
             found.append(_inversion(plan, above, worst_cost_credits))
-    return tuple(_merged(found))
+    return _joined(found, _one_inversion)
 
 
 def inversion_at(plan: PricePlan, inference_cost_credits: int) -> Inversion | None:
@@ -184,26 +186,8 @@ def losses(plan: PricePlan, card_fee: CardFee, *, up_to_credits: int = MAX_COST_
     The card company takes `share_bps` of the total and the fixed part on every run, as if each were paid on its own.
     There is a zone for each line of the plan that has such costs; zones without a gap in them or between them are one.
     """
-    zones: list[LossZone] = []
-    for line in _lines(plan, up_to_credits):
-        zone = line.losing(card_fee)
-        if zone is None:
-            continue
-        before = zones[-1] if zones else None
-        if (
-            before is not None
-            and before.costs.last_credits + 1 == zone.costs.first_credits
-            and before.is_whole
-            and zone.is_whole
-        ):
-            costs = CostRange(before.costs.first_credits, zone.costs.last_credits)
-            losing_costs = before.losing_costs + zone.losing_costs
-            smallest_credits = min(before.smallest_total_credits, zone.smallest_total_credits)
-            largest_credits = max(before.largest_total_credits, zone.largest_total_credits)
-            zones[-1] = LossZone(costs, losing_costs, smallest_credits, largest_credits)
-        else:
-            zones.append(zone)
-    return tuple(zones)
+    zones = [zone for line in _lines(plan, up_to_credits) if (zone := line.losing(card_fee)) is not None]
+    return _joined(zones, _one_loss_zone)
 
 
 _HALF_A_CENT_CREDITS = 5_000
@@ -288,14 +272,17 @@ def _lines(plan: PricePlan, up_to_credits: int) -> Iterator[_Line]:
 def _below(
     pieces: tuple[Piece, ...], measure: Callable[[Piece], Callable[[int], int]], bound_credits: int
 ) -> tuple[CostRange, ...]:
-    """The positive costs at which a measure that does not fall within a piece is below a bound."""
+    """The positive costs at which a measure is below a bound; within a piece, once it is not, it must stay so.
+
+    A total does, and so does a markup below 1: what a cap leaves of it, up to the next piece, is 1 credit or more.
+    """
     ranges = []
     for piece in pieces:
         reached = _first(piece, measure(piece), bound_credits)
         costs = CostRange(max(1, piece.start_credits), _last(piece) if reached is None else reached - 1)
         if costs.first_credits <= costs.last_credits:
             ranges.append(costs)
-    return tuple(_joined(ranges))
+    return _joined(ranges, _one_range)
 
 
 def _least_added(plan: PricePlan) -> int:
@@ -321,29 +308,6 @@ def _inversion(plan: PricePlan, costs: CostRange, worst_cost_credits: int) -> In
         total_with_fee_credits=worst_cost_credits + added(1),
         break_even_fee_credits=break_even_fee(plan, worst_cost_credits),
     )
-
-
-def _merged(inversions_found: list[Inversion]) -> Iterator[Inversion]:
-    """Neighbouring ranges as one, with the worst of their costs."""
-    current: Inversion | None = None
-    for following in inversions_found:
-        if current is not None and following.costs.first_credits == current.costs.last_credits + 1:
-            worst = max(current, following, key=lambda one: one.total_without_fee_credits - one.worst_cost_credits)
-            costs = CostRange(current.costs.first_credits, following.costs.last_credits)
-            current = Inversion(
-                costs,
-                worst.worst_cost_credits,
-                worst.largest_fee_credits,
-                worst.total_without_fee_credits,
-                worst.total_with_fee_credits,
-                worst.break_even_fee_credits,
-            )
-            continue
-        if current is not None:
-            yield current
-        current = following
-    if current is not None:
-        yield current
 
 
 def _bounded(plan: PricePlan, up_to_credits: int) -> tuple[Piece, ...]:
@@ -375,14 +339,35 @@ def _smallest(low: int, high: int, holds: Callable[[int], bool]) -> int | None:
     return low
 
 
-def _joined(ranges: list[CostRange]) -> Iterator[CostRange]:
-    current: CostRange | None = None
-    for following in ranges:
-        if current is not None and following.first_credits == current.last_credits + 1:
-            current = CostRange(current.first_credits, following.last_credits)
-            continue
-        if current is not None:
-            yield current
-        current = following
-    if current is not None:
-        yield current
+def _joined(found: Iterable[Found], as_one: Callable[[Found, Found], Found | None]) -> tuple[Found, ...]:
+    """What was found, in ascending order, with neighbours as one where `as_one` makes one of them."""
+    joined: list[Found] = []
+    for one in found:
+        both = as_one(joined[-1], one) if joined else None
+        if both is None:
+            joined.append(one)
+        else:
+            joined[-1] = both
+    return tuple(joined)
+
+
+def _one_range(left: CostRange, right: CostRange) -> CostRange | None:
+    return CostRange(left.first_credits, right.last_credits) if left.last_credits + 1 == right.first_credits else None
+
+
+def _one_inversion(left: Inversion, right: Inversion) -> Inversion | None:
+    costs = _one_range(left.costs, right.costs)
+    worst = max(left, right, key=lambda one: one.total_without_fee_credits - one.worst_cost_credits)
+    return None if costs is None else replace(worst, costs=costs)
+
+
+def _one_loss_zone(left: LossZone, right: LossZone) -> LossZone | None:
+    costs = _one_range(left.costs, right.costs)
+    if costs is None or not (left.is_whole and right.is_whole):
+        return None
+    return LossZone(
+        costs,
+        left.losing_costs + right.losing_costs,
+        min(left.smallest_total_credits, right.smallest_total_credits),
+        max(left.largest_total_credits, right.largest_total_credits),
+    )

@@ -1,5 +1,7 @@
 """The cures that the inspector offers: each takes away what it is against, and none is offered without need."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 
@@ -45,13 +47,18 @@ def test_graduated_tiers_have_no_cliff(plan: PricePlan) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "taken", "free"),
+    ("plan_id", "taken", "free"),
     [
-        ("v1-capped", set(), "v1-capped"),
-        ("v1-capped", {"v1-capped"}, "v1-capped-2"),
-        ("x" * 70, set(), "x" * 64),
-        ("x" * 70, {"x" * 64}, "x" * 62 + "-2"),
+        ("v1", set(), "v1-capped"),
+        ("v1", {"v1-capped"}, "v1-capped-2"),
+        ("x" * 64, set(), "x" * 57 + "-capped"),
+        ("x" * 64, {"x" * 57 + "-capped"}, "x" * 55 + "-capped-2"),
     ],
 )
-def test_an_id_that_is_free_is_found(wanted: str, taken: set[str], free: str) -> None:
-    assert plan_cures.free_id(wanted, taken) == free
+def test_an_id_that_is_free_is_found(plan_id: str, taken: set[str], free: str) -> None:
+    assert plan_cures.free_id(plan_id, "-capped", taken) == free
+
+
+def test_the_cures_of_a_plan_with_the_longest_id_have_ids_of_their_own() -> None:
+    offered = plan_cures.cures(replace(SPECIFICATION, id="x" * 64), ())
+    assert len({cure.plan.id for cure in offered}) == len(offered) == 3

@@ -76,7 +76,7 @@ def test_what_is_no_plan_is_refused(line: str, said: str) -> None:
     assert str(caught.value) == said
 
 
-@pytest.mark.parametrize("plan_id", ["", "Ada", 'p"\ncap_down = true #', "x" * 65])
+@pytest.mark.parametrize("plan_id", ["", "Ada", 'p"\ncap_down = true #', 'p" #', "p\\", "x" * 65])
 def test_an_id_that_no_plan_can_have_is_refused(plan_id: str) -> None:
     with pytest.raises(InvalidRequest):
         from_line("8000;500", plan_id)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from credits_core import audit, database, plan_store, services
-from credits_core.errors import DataFileInvalid, DraftChanged, InvalidRequest, PlanActivated, PlanInForce, UnknownPlan
+from credits_core.errors import DataFileInvalid, DraftChanged, InvalidRequest, PlanActivated, PlanInForce
 from credits_core.plan_audit import activations_are_sealed
 from credits_core.plan_files import price_plan_toml
 from credits_core.plan_store import PlanStatus, PriceBooks
@@ -25,16 +25,18 @@ FLOOR = replace(SPECIFICATION, id="floor", minimum_platform_income_credits=300)
 
 
 def activate(engine: Engine, plan_id: str, *, revision: int = 1, reason: str = "Cure", now: datetime = LATER) -> None:
-    database.write(
-        engine,
-        lambda connection: plan_store.activate(
-            connection, plan_id, revision=revision, reason=reason, now=now, actor="tester"
-        ),
-    )
+    def action(connection: Connection) -> None:
+        seen = world.plan_as_seen(connection, replace(CAPPED, id=plan_id), revision)
+        plan_store.activate(connection, seen, reason=reason, now=now, actor="tester")
+
+    database.write(engine, action)
 
 
-def discard(engine: Engine, plan_id: str) -> None:
-    database.write(engine, lambda connection: plan_store.discard_draft(connection, plan_id))
+def discard(engine: Engine, plan_id: str, *, revision: int = 1) -> None:
+    def action(connection: Connection) -> None:
+        plan_store.discard_draft(connection, world.plan_as_seen(connection, replace(CAPPED, id=plan_id), revision))
+
+    database.write(engine, action)
 
 
 def statuses(engine: Engine) -> dict[str, tuple[str, int]]:
@@ -78,13 +80,14 @@ def test_a_new_database_has_the_specifications_plan_in_force_from_the_start(engi
 
 
 def test_a_draft_is_saved_edited_and_discarded(engine: Engine) -> None:
-    assert world.save_draft(engine, CAPPED) == 1
-    assert world.save_draft(engine, replace(CAPPED, creator_share_bps=7_500), revision=1, now=LATER) == 2
+    assert world.save_draft(engine, CAPPED).revision == 1
+    kept = world.save_draft(engine, replace(CAPPED, creator_share_bps=7_500), revision=1, now=LATER)
     with database.read(engine) as connection:
         draft = plan_store.plans(connection)["promptflow-v2"]
     assert (draft.plan.creator_share_bps, draft.revision, draft.actor, draft.saved_at) == (7_500, 2, "tester", LATER)
+    assert draft == kept
     assert statuses(engine) == {"promptflow-v1": ("in force", 1), "promptflow-v2": ("draft", 2)}
-    discard(engine, "promptflow-v2")
+    discard(engine, "promptflow-v2", revision=2)
     assert statuses(engine) == {"promptflow-v1": ("in force", 1)}
 
 
@@ -106,9 +109,40 @@ def test_nobody_saves_over_what_somebody_else_did(engine: Engine, revision: int,
     assert statuses(engine) == before
 
 
+def test_a_plan_that_no_file_could_say_is_not_kept(engine: Engine) -> None:
+    before = plain_sql.every_row(engine)
+    with pytest.raises(InvalidRequest, match="creator_share_bps must be a whole number from 0 to 10,000"):
+        world.save_draft(engine, replace(CAPPED, creator_share_bps=99_999))
+    assert plain_sql.every_row(engine) == before
+
+
 def test_a_draft_that_is_not_there_cannot_be_discarded(engine: Engine) -> None:
-    with pytest.raises(UnknownPlan, match="Known are promptflow-v1"):
+    with pytest.raises(DraftChanged, match="was discarded meanwhile"):
         discard(engine, "promptflow-v2")
+
+
+def test_a_draft_that_was_saved_meanwhile_is_not_discarded(engine: Engine) -> None:
+    world.save_draft(engine, CAPPED)
+    world.save_draft(engine, replace(CAPPED, creator_share_bps=1), revision=1)
+    with pytest.raises(DraftChanged, match="saved by somebody else meanwhile"):
+        discard(engine, "promptflow-v2")
+    assert statuses(engine)["promptflow-v2"] == ("draft", 2)
+
+
+def test_a_draft_that_was_made_anew_under_its_id_is_not_the_one_that_was_seen(engine: Engine) -> None:
+    seen = world.save_draft(engine, CAPPED)
+    discard(engine, "promptflow-v2")
+    world.save_draft(engine, replace(CAPPED, creator_share_bps=1), now=LATER)
+    before = plain_sql.every_row(engine)
+    attempts: list[Callable[[Connection], object]] = [
+        lambda connection: plan_store.activate(connection, seen, reason="Cure", now=LATER, actor="tester"),
+        lambda connection: plan_store.save_draft(connection, CAPPED, seen=seen, now=LATER, actor="tester"),
+        lambda connection: plan_store.discard_draft(connection, seen),
+    ]
+    for attempt in attempts:
+        with pytest.raises(DraftChanged, match="saved by somebody else meanwhile"):
+            database.write(engine, attempt)
+    assert plain_sql.every_row(engine) == before
 
 
 @pytest.mark.parametrize("plan_id", ["promptflow-v1", "promptflow-v2"])
@@ -188,7 +222,7 @@ def test_another_process_prices_with_the_activated_plan_too(engine: Engine) -> N
         ("promptflow-v2", 1, " ", InvalidRequest),
         ("promptflow-v2", 1, "x" * 501, InvalidRequest),
         ("promptflow-v2", 2, "Cure", DraftChanged),
-        ("promptflow-v3", 1, "Cure", UnknownPlan),
+        ("promptflow-v3", 1, "Cure", DraftChanged),
         ("promptflow-v1", 1, "Cure", PlanInForce),
     ],
 )

@@ -9,7 +9,7 @@ from credits_core import database, plan_store, services
 from credits_core.ledger import Receipt
 from credits_core.model_registry import parse_model_registry
 from credits_core.plan_files import parse_price_plan
-from credits_core.plan_store import PlanStatus
+from credits_core.plan_store import PlanRecord, PlanStatus
 from credits_core.postings import CreditSource
 from credits_core.price_plan import PricePlan
 from credits_core.pricing import ChargeRequest, PriceBook
@@ -135,23 +135,30 @@ def refund(
     )
 
 
-def save_draft(engine: Engine, plan: PricePlan, *, revision: int = 0, now: datetime = NOW) -> int:
-    return database.write(
-        engine,
-        lambda connection: plan_store.save_draft(connection, plan, revision=revision, now=now, actor="tester"),
-    )
+def plan_as_seen(connection: Connection, plan: PricePlan, revision: int) -> PlanRecord:
+    """The stored plan with this plan's id, as somebody saw it at this revision."""
+    stored = plan_store.plans(connection).get(plan.id)
+    return replace(stored or PlanRecord(plan, PlanStatus.DRAFT, 1, "tester", NOW), revision=revision)
+
+
+def save_draft(engine: Engine, plan: PricePlan, *, revision: int = 0, now: datetime = NOW) -> PlanRecord:
+    """Save a draft over its revision that was seen, 0 for none."""
+
+    def action(connection: Connection) -> PlanRecord:
+        seen = plan_as_seen(connection, plan, revision) if revision else None
+        return plan_store.save_draft(connection, plan, seen=seen, now=now, actor="tester")
+
+    return database.write(engine, action)
 
 
 def put_in_force(engine: Engine, plan: PricePlan, *, reason: str = "A test needs it", now: datetime = NOW) -> None:
     """Save a plan and activate it, unless it was saved before; then it is activated as it is."""
 
     def action(connection: Connection) -> None:
-        record = plan_store.plans(connection).get(plan.id)
-        revision = (
-            record.revision if record else plan_store.save_draft(connection, plan, revision=0, now=now, actor="tester")
-        )
-        if record is None or record.status is not PlanStatus.IN_FORCE:
-            plan_store.activate(connection, plan.id, revision=revision, reason=reason, now=now, actor="tester")
+        stored = plan_store.plans(connection).get(plan.id)
+        record = stored or plan_store.save_draft(connection, plan, seen=None, now=now, actor="tester")
+        if record.status is not PlanStatus.IN_FORCE:
+            plan_store.activate(connection, record, reason=reason, now=now, actor="tester")
 
     database.write(engine, action)
 

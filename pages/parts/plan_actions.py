@@ -30,7 +30,7 @@ def row(record: PlanRecord) -> None:
             on_click="ignore",
         )
     asked, of_plan = st.session_state.get(_ASKED, (None, None))
-    if of_plan == (record.plan.id, record.revision):
+    if of_plan == record:
         if asked == "activate":
             _activation(record)
         else:
@@ -40,7 +40,7 @@ def row(record: PlanRecord) -> None:
 def _ask(what: str, record: PlanRecord) -> None:
     runtime.start_over(_ACTIVATE)
     runtime.start_over(_DISCARD)
-    st.session_state[_ASKED] = (what, (record.plan.id, record.revision))
+    st.session_state[_ASKED] = (what, record)
 
 
 def _stop_asking() -> None:
@@ -59,9 +59,9 @@ def _activation(record: PlanRecord) -> None:
     if confirmed:
         outcome = runtime.perform(
             _ACTIVATE,
-            (record.plan.id, record.revision, reason),
+            (record, reason),
             lambda connection, _key, now: plan_store.activate(
-                connection, record.plan.id, revision=record.revision, reason=reason, now=now, actor=runtime.ACTOR
+                connection, record, reason=reason, now=now, actor=runtime.ACTOR
             ),
         )
         if outcome.refusal is None:
@@ -76,8 +76,8 @@ def _discarding(record: PlanRecord) -> None:
     if st.button("Discard", type="primary", icon=":material/delete:", key="discard:confirm"):
         outcome = runtime.perform(
             _DISCARD,
-            record.plan.id,
-            lambda connection, _key, _now: plan_store.discard_draft(connection, record.plan.id),
+            record,
+            lambda connection, _key, _now: plan_store.discard_draft(connection, record),
         )
         if outcome.refusal is None:
             _stop_asking()
@@ -103,21 +103,19 @@ def bring_in(stored: dict[str, PlanRecord]) -> None:
     label = f"Save over the draft {plan.id}" if before else f"Keep {plan.id} as a draft"
     runtime.performed(_IMPORT)
     if st.button(show.plain(label), icon=":material/save:"):
-        refusal = save(plan, before.revision if before else 0)
+        refusal = save(plan, seen=before)
         if refusal is not None:
             show.refusal(refusal)
             return
         plans.show(plan.id, key="plan")
 
 
-def save(plan: PricePlan, revision: int) -> CreditsError | None:
-    """Keep a draft, and return why it was refused, if it was."""
+def save(plan: PricePlan, *, seen: PlanRecord | None) -> CreditsError | None:
+    """Keep a draft, and return why it was refused, if it was. `seen` is the draft as it was before, None for none."""
     outcome = runtime.perform(
         _IMPORT,
-        (plan, revision),
-        lambda connection, _key, now: plan_store.save_draft(
-            connection, plan, revision=revision, now=now, actor=runtime.ACTOR
-        ),
+        (plan, seen),
+        lambda connection, _key, now: plan_store.save_draft(connection, plan, seen=seen, now=now, actor=runtime.ACTOR),
     )
     return outcome.refusal
 

@@ -14,8 +14,8 @@ import streamlit as st
 from credits_core.errors import InvalidRequest
 from credits_core.money import BPS_PER_WHOLE, MAX_CREDITS
 from credits_core.plan_cures import same_rules
-from credits_core.plan_files import MAX_BPS
-from credits_core.plan_links import checked, from_line, to_line
+from credits_core.plan_files import MAX_BPS, checked
+from credits_core.plan_links import from_line, to_line
 from credits_core.plan_store import PlanRecord
 from credits_core.price_plan import MarkupTier, PricePlan, Rounding, TierMode
 from pages.parts import numbers, show
@@ -27,14 +27,14 @@ _BELOW, _PERCENT, _FLAT = "Below, credits", "Markup, %", "or flat, credits"
 
 @dataclass(slots=True)
 class _Editor:
-    """What the boxes began with, and the stored revision that was seen then.
+    """What the boxes began with, and the plan as it was stored then.
 
     Each time they begin anew they get other keys, so that nothing typed before stays.
     """
 
     plan_id: str
     begin_with: PricePlan
-    revision: int
+    seen: PlanRecord
     number: int = 0
     edited: PricePlan | None = None
 
@@ -69,10 +69,10 @@ def begin_anew() -> None:
         st.session_state[_SLOT].plan_id = ""
 
 
-def revision_seen() -> int:
-    """The revision of the stored plan with which the boxes began: whoever saves says that this is what was changed."""
+def seen() -> PlanRecord:
+    """The stored plan with which the boxes began: whoever saves says that this is what was changed."""
     editor: _Editor = st.session_state[_SLOT]
-    return editor.revision
+    return editor.seen
 
 
 def _editor(record: PlanRecord) -> _Editor:
@@ -89,7 +89,7 @@ def _editor(record: PlanRecord) -> _Editor:
             st.warning(show.plain(error.problem), title="The link does not hold a plan", icon=":material/link_off:")
     elif editor is not None and editor.plan_id == plan.id and editor.edited is not None:
         begin_with = editor.edited  # the page was left and is opened again
-    editor = _Editor(plan.id, begin_with, record.revision, number=editor.number + 1 if editor else 0)
+    editor = _Editor(plan.id, begin_with, record, number=editor.number + 1 if editor else 0)
     st.session_state[_SLOT] = editor
     return editor
 

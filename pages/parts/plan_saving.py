@@ -17,7 +17,7 @@ def row(edited: PricePlan, record: PlanRecord, stored: dict[str, PlanRecord]) ->
     with st.container(horizontal=True, vertical_alignment="bottom"):
         plan_id = st.text_input(
             "Save as",
-            value=record.plan.id if is_draft else free_id(f"{record.plan.id}-edited", stored.keys()),
+            value=record.plan.id if is_draft else free_id(record.plan.id, "-edited", stored.keys()),
             max_chars=64,
             key=f"editor:id:{record.plan.id}",
             width=320,
@@ -31,8 +31,7 @@ def row(edited: PricePlan, record: PlanRecord, stored: dict[str, PlanRecord]) ->
     except InvalidRequest as error:
         st.error(show.plain(error.problem), title="Not saved", icon=":material/block:")
         return
-    revision = plan_editor.revision_seen() if is_draft and named.id == record.plan.id else 0
-    refusal = plan_actions.save(named, revision)
+    refusal = plan_actions.save(named, seen=plan_editor.seen() if is_draft and named.id == record.plan.id else None)
     if refusal is not None:
         show.refusal(refusal)
         return

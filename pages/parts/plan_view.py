@@ -133,7 +133,7 @@ def _draft_button(cure: Cure) -> None:
             name,
             cure.plan,
             lambda connection, _key, now: plan_store.save_draft(
-                connection, cure.plan, revision=0, now=now, actor=runtime.ACTOR
+                connection, cure.plan, seen=None, now=now, actor=runtime.ACTOR
             ),
         )
         if outcome.refusal is not None:
