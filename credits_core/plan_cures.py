@@ -4,10 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from credits_core import price_shape
+from credits_core.plan_files import MAX_PLAN_ID
 from credits_core.plan_findings import FindingKind
 from credits_core.price_plan import PricePlan, TierMode
-
-MAX_PLAN_ID = 64
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,13 @@ from credits_core.errors import DataFileInvalid, InvalidRequest
 from credits_core.money import BPS_PER_WHOLE, MAX_CREDITS
 from credits_core.price_plan import MarkupTier, PricePlan, Rounding, TierMode
 
-MAX_TIERS = 100
+MAX_TIERS = 50
 """Most tiers of a plan: what somebody reads, and what the inspector looks through at once."""
 MAX_BPS = 1_000_000
 """Largest markup and purchase fee: 10,000 %."""
-_PLAN_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+MAX_PLAN_ID = 64
+"""Longest id of a plan, in characters."""
+_PLAN_ID = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_PLAN_ID - 1}}}")
 _TIER_KEYS = ("below_credits", "markup_bps", "markup_credits")
 
 
@@ -159,7 +161,7 @@ def _is_rounding(entry: object) -> bool:
 _READERS: dict[str, tuple[Any, str, Any]] = {
     "id": (
         lambda entry: isinstance(entry, str) and _PLAN_ID.fullmatch(entry) is not None,
-        "1 to 64 lower-case letters, digits or . _ -",
+        f"1 to {MAX_PLAN_ID} lower-case letters, digits or . _ -",
         None,
     ),
     "creator_share_bps": (

@@ -30,20 +30,24 @@ class PlanFinding:
 
 
 def findings(plan: PricePlan, card_fee: CardFee) -> tuple[PlanFinding, ...]:
-    """Everything that the inspector finds in the plan, under an assumed card fee; cliffs first."""
+    """Everything that the inspector finds in the plan, under an assumed card fee; cliffs first.
+
+    What holds at the largest cost that is looked at is said to hold for more, unless a tier begins beyond it.
+    """
+    is_open = plan.pieces[-1].start_credits <= MAX_COST_CREDITS
     return (
         *(_of_cliff(cliff) for cliff in price_shape.cliffs(plan)),
-        *(_of_inversion(inversion) for inversion in price_shape.inversions(plan)),
-        *_of_losses(price_shape.losses(plan, card_fee), card_fee),
+        *(_of_inversion(inversion, is_open) for inversion in price_shape.inversions(plan)),
+        *_of_losses(price_shape.losses(plan, card_fee), card_fee, is_open),
         *(
-            PlanFinding(FindingKind.UNMARKED, costs, f"Runs with {_costs(costs)} have no markup.")
+            PlanFinding(FindingKind.UNMARKED, costs, f"Runs with {_costs(costs, is_open)} have no markup.")
             for costs in price_shape.unmarked(plan)
         ),
         *(
             PlanFinding(
                 FindingKind.UNSEEN,
                 costs,
-                f"Runs with {_costs(costs)} cost less than half a cent, so in cents they show as $0.00.",
+                f"Runs with {_costs(costs, is_open)} cost less than half a cent, so in cents they show as $0.00.",
             )
             for costs in price_shape.unseen(plan)
         ),
@@ -51,7 +55,7 @@ def findings(plan: PricePlan, card_fee: CardFee) -> tuple[PlanFinding, ...]:
 
 
 def _of_cliff(cliff: Cliff) -> PlanFinding:
-    ranges = " and ".join(_range(costs) for costs in cliff.overcharged)
+    ranges = " and ".join(_range(costs, is_open=False) for costs in cliff.overcharged)
     return PlanFinding(
         FindingKind.CLIFF,
         CostRange(cliff.overcharged_from_credits, cliff.at_credits),
@@ -61,7 +65,7 @@ def _of_cliff(cliff: Cliff) -> PlanFinding:
     )
 
 
-def _of_inversion(inversion: Inversion) -> PlanFinding:
+def _of_inversion(inversion: Inversion, is_open: bool) -> PlanFinding:
     break_even = "no fee is large enough for the platform to earn as much as without one"
     if inversion.break_even_fee_credits is not None:
         fee = format_credits(inversion.break_even_fee_credits)
@@ -69,14 +73,14 @@ def _of_inversion(inversion: Inversion) -> PlanFinding:
     return PlanFinding(
         FindingKind.INVERSION,
         inversion.costs,
-        f"On runs with {_costs(inversion.costs)} a creator fee can make the run cheaper than no fee. At "
+        f"On runs with {_costs(inversion.costs, is_open)} a creator fee can make the run cheaper than no fee. At "
         f"{format_credits(inversion.worst_cost_credits)} a fee of 1 credit lowers the total from "
         f"{format_credits(inversion.total_without_fee_credits)} to {format_credits(inversion.total_with_fee_credits)}, "
         f"every fee up to {format_credits(inversion.largest_fee_credits)} lowers it, and {break_even}.",
     )
 
 
-def _of_losses(zones: tuple[LossZone, ...], card_fee: CardFee) -> Iterator[PlanFinding]:
+def _of_losses(zones: tuple[LossZone, ...], card_fee: CardFee, is_open: bool) -> Iterator[PlanFinding]:
     fee = format_bps(card_fee.share_bps)
     if card_fee.fixed_credits:
         fee += f" + {format_usd(card_fee.fixed_credits)}"
@@ -85,28 +89,28 @@ def _of_losses(zones: tuple[LossZone, ...], card_fee: CardFee) -> Iterator[PlanF
         yield PlanFinding(
             FindingKind.LOSS,
             zone.costs,
-            f"With a card fee of {fee} the platform loses on runs with {_costs(zone.costs)}{how_many}, "
-            f"which is a total of {_totals(zone)}.",
+            f"With a card fee of {fee} the platform loses on runs with {_costs(zone.costs, is_open)}{how_many}, "
+            f"which is a total of {_totals(zone, is_open)}.",
         )
 
 
-def _totals(zone: LossZone) -> str:
+def _totals(zone: LossZone, is_open: bool) -> str:
     smallest = format_credits(zone.smallest_total_credits)
-    if zone.costs.last_credits == MAX_COST_CREDITS:
+    if is_open and zone.costs.last_credits == MAX_COST_CREDITS:
         return f"{smallest} and more"
     return f"{smallest} to {format_credits(zone.largest_total_credits)}"
 
 
-def _costs(costs: CostRange) -> str:
-    return f"an inference cost of {_range(costs)}"
+def _costs(costs: CostRange, is_open: bool) -> str:
+    return f"an inference cost of {_range(costs, is_open=is_open)}"
 
 
-def _range(costs: CostRange) -> str:
+def _range(costs: CostRange, *, is_open: bool) -> str:
     first = format_credits(costs.first_credits)
     if costs.first_credits == costs.last_credits:
         return first
     return (
         f"{first} and more"
-        if costs.last_credits == MAX_COST_CREDITS
+        if is_open and costs.last_credits == MAX_COST_CREDITS
         else f"{first} to {format_credits(costs.last_credits)}"
     )

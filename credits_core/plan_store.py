@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 
-from credits_core.errors import DraftChanged, PlanActivated, PlanInForce
+from credits_core.errors import DataFileInvalid, DraftChanged, PlanActivated, PlanInForce
 from credits_core.ledger import Statement
 from credits_core.model_registry import ModelRegistry
 from credits_core.money import require_id
@@ -226,4 +226,8 @@ def _book(connection: Connection, models: ModelRegistry, number: int) -> PriceBo
 
 
 def _parse(plan_id: str, toml: str) -> PricePlan:
-    return parse_price_plan(toml, f"the stored price plan {plan_id}")
+    source = f"the stored price plan {plan_id}"
+    plan = parse_price_plan(toml, source)
+    if plan.id != plan_id:
+        raise DataFileInvalid(source, [f"says that it is {plan.id!r}"])
+    return plan

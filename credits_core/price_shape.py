@@ -176,7 +176,7 @@ def break_even_fee(plan: PricePlan, inference_cost_credits: int) -> int | None:
         return 1
     if plan.creator_share_bps == BPS_PER_WHOLE:
         return None
-    enough = div_ceil(markup_credits * BPS_PER_WHOLE, BPS_PER_WHOLE - plan.creator_share_bps) + BPS_PER_WHOLE
+    enough = div_ceil(markup_credits * BPS_PER_WHOLE, BPS_PER_WHOLE - plan.creator_share_bps)
     return _smallest(1, enough, lambda fee_credits: plan.split_fee(fee_credits)[1] >= markup_credits)
 
 

@@ -51,8 +51,14 @@ def test_graduated_tiers_have_no_cliff(plan: PricePlan) -> None:
     [
         ("v1", set(), "v1-capped"),
         ("v1", {"v1-capped"}, "v1-capped-2"),
+        ("v1", {"v1-capped", *(f"v1-capped-{number}" for number in range(2, 10))}, "v1-capped-10"),
         ("x" * 64, set(), "x" * 57 + "-capped"),
         ("x" * 64, {"x" * 57 + "-capped"}, "x" * 55 + "-capped-2"),
+        (
+            "x" * 64,
+            {"x" * 57 + "-capped", *("x" * 55 + f"-capped-{number}" for number in range(2, 10))},
+            "x" * 54 + "-capped-10",
+        ),
     ],
 )
 def test_an_id_that_is_free_is_found(plan_id: str, taken: set[str], free: str) -> None:

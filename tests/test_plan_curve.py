@@ -1,5 +1,7 @@
 """Plans as curves: the amounts at each cost, and that no corner of a plan is left out of the drawing."""
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 
 from credits_core.plan_curve import curve, telling_costs, usual_extent
@@ -33,6 +35,7 @@ def test_both_sides_of_every_bound_are_drawn_once_and_in_order(plan: PricePlan) 
     assert corners | {corner - 1 for corner in corners} | {0, 12_000} <= set(costs)
     assert list(costs) == sorted(set(costs))
     assert max(costs) == 12_000
+    assert max(after - before for before, after in pairwise(costs)) <= 12_000 // 200
     totals = plans.totals_up_to(plan, 12_000)
     assert [point.total_credits for point in curve(plan, costs)] == [totals[cost] for cost in costs]
 

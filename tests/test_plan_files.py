@@ -209,13 +209,13 @@ def test_text_that_is_not_toml_is_refused(text: str) -> None:
         parse_price_plan(text, "my.toml")
 
 
-def test_a_plan_has_at_most_a_hundred_tiers() -> None:
+def test_a_plan_has_at_most_fifty_tiers() -> None:
     def text(tiers: int) -> str:
         bounded = "".join(f"[[tiers]]\nbelow_credits = {n}\nmarkup_bps = 1\n" for n in range(1, tiers))
         return 'id = "p"\ncreator_share_bps = 0\n' + bounded + "[[tiers]]\nmarkup_bps = 1\n"
 
-    assert len(parse_price_plan(text(100)).tiers) == 100
-    assert problems_of(text(101)) == ["line 303: has 101 tiers, and a plan has at most 100"]
+    assert len(parse_price_plan(text(50)).tiers) == 50
+    assert problems_of(text(51)) == ["line 153: has 51 tiers, and a plan has at most 50"]
 
 
 def test_every_problem_of_a_plan_is_listed() -> None:

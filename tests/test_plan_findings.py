@@ -54,6 +54,25 @@ def test_a_fixed_card_fee_and_a_plan_that_gives_creators_everything_are_said_so(
     )
 
 
+def test_nothing_is_said_of_more_when_a_tier_begins_beyond_what_is_looked_at() -> None:
+    far = PricePlan("far", 8_000, (MarkupTier(2 * 10**9, 100, None), MarkupTier(None, None, 5)))
+    said = [finding.sentence for finding in findings(far, CARD)]
+    assert said[0].startswith("On runs with an inference cost of 200 to 1,000,000,000 a creator fee can make")
+    assert said[1] == (
+        "With a card fee of 2.9 % the platform loses on runs with an inference cost of 1 to 1,000,000,000, which is a"
+        " total of 1 to 1,010,000,000."
+    )
+
+
+def test_a_loss_zone_of_large_costs_ends_where_it_ends() -> None:
+    # 1 % up to five million and 50 % from there on: 2.9 % of the total is more than the one and less than the other.
+    plan = PricePlan("p", 8_000, (MarkupTier(5_000_000, 100, None), MarkupTier(None, 5_000, None)))
+    assert [finding.sentence for finding in findings(plan, CARD) if finding.kind == "loss"] == [
+        "With a card fee of 2.9 % the platform loses on runs with an inference cost of 1 to 4,999,999, which is a total"
+        " of 1 to 5,049,998."
+    ]
+
+
 def test_the_inspector_prints_the_sentences() -> None:
     printed = _run("inspect", "promptflow-v1").splitlines()
     assert [line[11:] for line in printed] == SENTENCES

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from credits_core import audit, database, plan_store, services
 from credits_core.errors import DataFileInvalid, DraftChanged, InvalidRequest, PlanActivated, PlanInForce
@@ -324,10 +324,18 @@ def test_a_change_of_the_journal_or_of_an_activated_plan_is_found(engine: Engine
     assert _damaged(engine, "UPDATE plan_activations SET id = 3 WHERE id = 2") == [
         "activation 2 is missing before activation 3"
     ]
+    activate(engine, "promptflow-v1")
+    assert _damaged(engine, "UPDATE plan_activations SET id = 9 WHERE id = 2") == [
+        "activation 2 is missing before activation 3"  # and what comes after it is not judged
+    ]
 
 
-def test_a_stored_plan_that_cannot_be_read_is_refused_by_name(engine: Engine) -> None:
+@pytest.mark.parametrize(
+    ("toml", "said"), [("id = 1", "id must be"), (price_plan_toml(CAPPED), "says that it is 'promptflow-v2'")]
+)
+def test_a_stored_plan_that_cannot_be_read_is_refused_by_name(engine: Engine, toml: str, said: str) -> None:
     with engine.begin() as connection:
-        connection.exec_driver_sql("INSERT INTO price_plans VALUES ('broken', 'id = 1', 1, 'ada', 0)")
-    with database.read(engine) as connection, pytest.raises(DataFileInvalid, match="the stored price plan broken: "):
+        connection.execute(text("INSERT INTO price_plans VALUES ('broken', :toml, 1, 'ada', 0)"), {"toml": toml})
+    with database.read(engine) as connection, pytest.raises(DataFileInvalid, match="stored price plan broken") as e:
         plan_store.plans(connection)
+    assert said in str(e.value)

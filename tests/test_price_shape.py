@@ -101,13 +101,31 @@ def test_costs_that_lose_and_costs_that_do_not_can_alternate() -> None:
     assert not zones[0].is_whole
 
 
+def test_zones_that_touch_stay_apart_when_one_of_them_has_gaps() -> None:
+    # 3 % rounded down against 2.9 % of the total: 999 takes 29 and loses to 29.8, 1,000 takes 30 and gains on 29.87,
+    # 1,005 takes 30 and loses to 30.015. And 5 credits, which are too little from 168 on.
+    gaps, whole = MarkupTier(1_000, 300, None), MarkupTier(2_000, None, 5)
+    rest = MarkupTier(None, 10_000, None)
+    fee = CardFee(share_bps=290, fixed_credits=0)
+    zones = losses(PricePlan("p", 8_000, (gaps, whole, rest)), fee, up_to_credits=3_000)
+    assert [(zone.costs.last_credits, zone.is_whole) for zone in zones] == [(999, False), (1_999, True)]
+    whole, gaps = MarkupTier(1_005, None, 5), MarkupTier(1_099, 300, None)
+    zones = losses(PricePlan("p", 8_000, (whole, gaps, rest)), fee, up_to_credits=3_000)
+    assert [(zone.costs.first_credits, zone.is_whole) for zone in zones] == [(168, True), (1_005, False)]
+
+
 def test_zones_that_touch_are_one_with_the_totals_on_both_sides_of_the_cliff() -> None:
     # 1 % of the cost below 1,000 and 5 credits from there on: 2 % of the total is more than either, from the first on.
     plan = PricePlan("p", 8_000, (MarkupTier(1_000, 100, None), MarkupTier(None, None, 5)))
-    (zone,) = losses(plan, CardFee(share_bps=200, fixed_credits=0), up_to_credits=1_003)
-    # 999 + 9 is the largest total below the cliff, and 1,003 + 5 the one at the end of what is looked at.
-    assert (zone.costs, zone.is_whole) == (CostRange(1, 1_003), True)
+    (zone,) = losses(plan, CardFee(share_bps=200, fixed_credits=0), up_to_credits=1_001)
+    # 999 + 9 is the largest total below the cliff, and 1,001 + 5 the one at the end of what is looked at.
+    assert (zone.costs, zone.is_whole) == (CostRange(1, 1_001), True)
     assert (zone.smallest_total_credits, zone.largest_total_credits) == (1, 1_008)
+    # 500 credits are less than 36 % of the total from 889 on; the free run of 1,000 is the cheapest of the zone.
+    plan = PricePlan("p", 8_000, (MarkupTier(1_000, None, 500), MarkupTier(None, 0, None)))
+    (zone,) = losses(plan, CardFee(share_bps=3_600, fixed_credits=0), up_to_credits=1_001)
+    assert (zone.costs, zone.is_whole) == (CostRange(889, 1_001), True)
+    assert (zone.smallest_total_credits, zone.largest_total_credits) == (1_000, 1_499)
 
 
 def test_with_a_minimum_a_fee_of_one_credit_costs_the_minimum_and_the_creators_credit() -> None:
@@ -229,3 +247,5 @@ def test_every_cost_at_which_the_platform_loses_is_counted_and_no_other(
             zone.costs.last_credits,
             zone.losing_costs,
         )
+        assert zone.smallest_total_credits == min(totals[cost] for cost in inside)
+        assert zone.largest_total_credits == max(totals[cost] for cost in inside)

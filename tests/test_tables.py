@@ -99,6 +99,20 @@ def test_history_cannot_be_replaced_on_sqlite(sqlite_engine: Engine, change: str
     _refused(sqlite_engine, change, because="append-only")
 
 
+def test_an_activated_plan_cannot_be_replaced_from_a_plain_sqlite_connection(sqlite_engine: Engine) -> None:
+    driver = database.sqlite_driver()
+    with closing(_plain_connection(sqlite_engine, driver)) as connection:
+        connection.execute(_DRAFT)
+        before = every_row(sqlite_engine)
+        for change in (
+            "UPDATE OR REPLACE price_plans SET id = 'promptflow-v1' WHERE id = 'plan-2'",
+            "INSERT OR REPLACE INTO price_plans VALUES ('promptflow-v1', '', 1, 'ada', 0)",
+        ):
+            with pytest.raises(driver.IntegrityError, match="stays as it is"):
+                connection.execute(change)
+    assert every_row(sqlite_engine) == before
+
+
 @pytest.mark.parametrize("verb", ["INSERT", "INSERT OR REPLACE", "INSERT OR IGNORE"])
 @pytest.mark.parametrize("id_", ["99", "NULL", "2"])
 def test_an_entry_with_a_taken_key_changes_nothing_on_sqlite(sqlite_engine: Engine, verb: str, id_: str) -> None:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from credits_core.errors import InvalidRequest
 from credits_core.plan_cures import free_id, same_rules
+from credits_core.plan_files import MAX_PLAN_ID
 from credits_core.plan_links import from_line, to_line
 from credits_core.plan_store import PlanRecord, PlanStatus
 from credits_core.price_plan import PricePlan
@@ -18,7 +19,7 @@ def row(edited: PricePlan, record: PlanRecord, stored: dict[str, PlanRecord]) ->
         plan_id = st.text_input(
             "Save as",
             value=record.plan.id if is_draft else free_id(record.plan.id, "-edited", stored.keys()),
-            max_chars=64,
+            max_chars=MAX_PLAN_ID,
             key=f"editor:id:{record.plan.id}",
             width=320,
         )

@@ -90,10 +90,15 @@ def _create_postgres_triggers() -> None:
 def _create_sqlite_triggers() -> None:
     # As in the first migration, the triggers on insert stand against INSERT OR REPLACE.
     activated = "BEGIN SELECT RAISE(ABORT, 'a plan that was activated stays as it is: make one with another id'); END"
-    for suffix, event, row in (("update", "UPDATE", "OLD"), ("delete", "DELETE", "OLD"), ("replace", "INSERT", "NEW")):
+    # UPDATE OR REPLACE deletes the row whose id it takes.
+    for suffix, event, ids in (
+        ("update", "UPDATE", "OLD.id, NEW.id"),
+        ("delete", "DELETE", "OLD.id"),
+        ("replace", "INSERT", "NEW.id"),
+    ):
         op.execute(
             f"CREATE TRIGGER price_plans_no_{suffix} BEFORE {event} ON price_plans "
-            f"WHEN EXISTS (SELECT 1 FROM plan_activations WHERE plan_id = {row}.id) {activated}"
+            f"WHEN EXISTS (SELECT 1 FROM plan_activations WHERE plan_id IN ({ids})) {activated}"
         )
     _create_append_only_triggers("plan_activations", "id = NEW.id")
     _create_append_only_triggers("prompt_runs", "entry_id = NEW.entry_id")
