@@ -1,7 +1,7 @@
 """History under another plan: stories worked out by hand, and laws against a slow loop over plain dictionaries."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -202,6 +202,24 @@ def test_days_can_begin_with_a_charge_that_is_refused(engine: Engine) -> None:
     found = under(engine, DEARER, DayRange(SECOND_DAY.date(), SECOND_DAY.date()))
     assert (found.runs, found.refused_runs) == (2, 1)
     assert found.by_user.page()[0].refused == 1
+
+
+def test_a_day_begins_with_its_first_microsecond(engine: Engine) -> None:
+    world.add(engine, "ada", 10_000, key="add", now=FIRST_DAY)
+    for key, second in (("before", -1), ("first", 0), ("last", 86_399), ("after", 86_400)):
+        world.charge(engine, HAIKU, key=key, now=datetime(2026, 3, 2, tzinfo=UTC) + timedelta(seconds=second))
+    assert under(engine, DEARER, DayRange(date(2026, 3, 2), date(2026, 3, 2))).runs == 2
+
+
+def test_whose_amounts_stay_is_neither_among_those_who_gain_nor_those_who_lose(engine: Engine) -> None:
+    for user in ("ada", "ben", "cara"):
+        world.add(engine, user, 100_000, key=f"add-{user}")
+    world.charge(engine, HAIKU, key="dearer")  # 300; 500
+    world.charge(engine, replace(HAIKU_WITH_FEE, user_id="cara", creator_id="dan"), key="same")
+    world.charge(engine, replace(HAIKU, user_id="ben", model_id="gpt-4"), key="cheaper")  # 33,000; 31,500
+    plan = PricePlan("p", 8_000, (MarkupTier(10_000, 10_000, None), MarkupTier(None, 500, None)))
+    cheaper, dearer = under(engine, plan).by_user.ends("dearer credits", 9)
+    assert ([one.name for one in cheaper], [one.name for one in dearer]) == (["ben"], ["ada"])
 
 
 def test_a_creator_gives_back_what_others_paid_when_an_earlier_charge_is_refunded(engine: Engine) -> None:

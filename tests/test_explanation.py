@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import Engine
 
 from credits_core import database, services
 from credits_core.explanation import Explanation, explain
+from credits_core.model_registry import ModelRegistry, TokenPrice
 from credits_core.plan_files import parse_price_plan
 from credits_core.pricing import ChargeRequest, PriceBook
 from tests import damage, world
@@ -246,27 +248,58 @@ def test_graduated_tiers_show_what_each_slice_adds(ledger: Ledger) -> None:
             "minimum_platform_income_credits = 150",
             [("Platform markup", "none: the platform receives at least 150 and its share is 200", "0", 0, 0)],
         ),
+        (  # the markup of a run without a fee would be 25, so it is not what the least comes from
+            "minimum_platform_income_credits = 500\nminimum_platform_income_is_markup = true",
+            [
+                ("Price tier", "an inference cost of 250 is 100 or more", "tier 2 of 2", None, None),
+                ("Platform markup", "the platform receives at least 500: 500 − 200", "300", 300, 300),
+            ],
+        ),
     ],
 )
 def test_a_fee_run_of_a_plan_with_a_minimum_shows_what_the_platforms_share_lacks(
     ledger: Ledger, more: str, expected: list[Step]
 ) -> None:
     with ledger.unguarded() as connection:
-        allow_fee_and_markup(connection, ledger)
         found, _ = charged_under(connection, ledger, more, replace(world.HAIKU_WITH_FEE, creator_id="cara"))
     # 80 % of 1,001 is 800.8, rounded up: the odd credit is the creator's.
     assert steps(found)[2:4] == [
         ("Creator's share", "80 % of 1,001 = 800.8 = 4,004/5, rounded up", "801", 801, 801),
         ("Platform's share", "the rest of the fee, 1,001 − 801; the odd credit is the creator's", "200", 200, 200),
     ]
-    assert steps(found)[4:5] == expected
+    assert steps(found)[4:-1] == expected
+    assert found.parts is not None
+    assert found.parts.platform_credits == 200 + int(str(expected[-1][2]))
+    assert found.is_proved
+
+
+def test_a_run_that_the_cap_does_not_lower_shows_its_rate(ledger: Ledger) -> None:
+    request = ChargeRequest("ada", "short", "openai/gpt-4o", input_tokens=20, output_tokens=0)
+    with ledger.unguarded() as connection:
+        found, _ = charged_under(connection, ledger, "cap_down = true", request)
+    assert ("Platform markup", "50 × 20 % = 10", "10", 10, 10) in steps(found)
+    assert found.is_proved
+
+
+def test_a_price_for_each_request_is_one_of_the_summands(engine: Engine, book: PriceBook) -> None:
+    price = TokenPrice(Decimal("2.5"), Decimal(10), request_usd_per_thousand=Decimal(5))
+    model = replace(book.models["openai/gpt-4o"], prices=(price,))
+    with_search = replace(book, models=ModelRegistry({model.id: model}))
+    world.add(engine, "ada", 100_000, key="add")
+    found = explained(engine, world.charge(engine, world.TOKENS, key="run", book=with_search).entry_id, with_search)
+    assert steps(found)[0] == (
+        "Tokens × price",
+        "1,021 input tokens × 2.5 + 129 output tokens × 10 + 5,000 per request",
+        "8,842.5 = 17,685/2",
+        None,
+        None,
+    )
     assert found.is_proved
 
 
 def test_a_minimum_that_is_the_markup_shows_the_tier_it_comes_from(ledger: Ledger) -> None:
     request = replace(world.HAIKU_WITH_FEE, creator_fee_credits=10)
     with ledger.unguarded() as connection:
-        allow_fee_and_markup(connection, ledger)
         found, _ = charged_under(connection, ledger, "minimum_platform_income_is_markup = true", request)
     assert steps(found)[2:] == [
         ("Creator's share", "80 % of 10 = 8", "8", 8, 8),
@@ -283,13 +316,3 @@ def test_a_minimum_that_is_the_markup_shows_the_tier_it_comes_from(ledger: Ledge
         ("Total", "inference cost + creator fee + platform markup: 250 + 10 + 23", "283", 283, 283),
     ]
     assert found.is_proved
-
-
-def allow_fee_and_markup(connection: object, ledger: Ledger) -> None:
-    """Put the check out of force that a run has a fee or a markup, until the unit of work is rolled back."""
-    if ledger.engine.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")  # type: ignore[attr-defined]
-    else:
-        connection.exec_driver_sql(  # type: ignore[attr-defined]
-            "ALTER TABLE prompt_runs DROP CONSTRAINT IF EXISTS ck_prompt_runs_fee_or_markup"
-        )

@@ -114,6 +114,7 @@ def test_what_differs_is_told_with_both_numbers(ledger: Ledger, done: str) -> No
         found = explain(connection, ledger.ids[entry], plans=ledger.book.plans)
     assert list(found.differences) == [ledger.sql(difference) for difference in differences]
     assert not found.is_proved
+    assert found.user_id == ("fay" if entry == "late run" else "ada")
     count = len(differences)
     assert found.verdict.endswith(f": {count} difference{'s' if count > 1 else ''}.")
 

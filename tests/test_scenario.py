@@ -121,6 +121,11 @@ def test_there_is_a_scenario_for_each_workload_and_every_model_of_it_has_a_price
         assert simulate(scenario, book.plan, book.models).sums.charged > 5_000
 
 
+def test_every_user_may_refill_or_buy_regularly() -> None:
+    everybody = replace(ONE_USER, refilling_users_bps=6_000, regular_users_bps=4_000)
+    assert everybody.refilling_users_bps + everybody.regular_users_bps == 10_000
+
+
 def test_more_runs_bring_more_users() -> None:
     scenario = replace(MANY_USERS, runs=10_000, users=25)
     assert (with_runs(scenario, 1_000_000).users, with_runs(scenario, 4_000).users) == (2_500, 10)
