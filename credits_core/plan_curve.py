@@ -9,6 +9,7 @@ from credits_core.price_plan import PricePlan, explain_markup
 from credits_core.price_shape import MAX_COST_CREDITS
 
 _POINTS = 240
+_EACH = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,16 @@ def telling_costs(*plans: PricePlan, up_to_credits: int) -> tuple[int, ...]:
     """The inference costs, ascending, at which the curves of these plans should be drawn, up to the given one.
 
     The first and the last cost of each tier of each plan, and between them some 240 by equal steps and as many by equal
-    factors, so that both a linear and a logarithmic axis show a smooth line.
+    factors, so that both a linear and a logarithmic axis show a smooth line; and every small cost, where each credit of
+    rounding shows.
     """
     bounds = {piece.start_credits for plan in plans for piece in plan.pieces}
     last_costs = {start_credits - 1 for start_credits in bounds if start_credits}
     linear = np.linspace(0, up_to_credits, _POINTS).astype(np.int64).tolist()
     factors = np.geomspace(1, max(up_to_credits, 1), _POINTS).astype(np.int64).tolist()
-    return tuple(sorted(cost for cost in {*bounds, *last_costs, *linear, *factors} if 0 <= cost <= up_to_credits))
+    return tuple(
+        sorted(cost for cost in {*range(_EACH), *bounds, *last_costs, *linear, *factors} if 0 <= cost <= up_to_credits)
+    )
 
 
 def usual_extent(*plans: PricePlan) -> int:

@@ -83,7 +83,9 @@ def parse_price_plan(text: str, source: str = "price plan") -> PricePlan:
     for key, (is_valid, must_be, default) in _READERS.items():
         entry = document.get(key, default)
         given[key] = entry
-        if not is_valid(entry):
+        if key not in document and default is None:
+            problems.add(f"{key} is missing; it must be {must_be}")
+        elif not is_valid(entry):
             problems.add(f"{key} must be {must_be}, not {entry!r}", key=key)
     rows = document.get("tiers")
     tiers: tuple[MarkupTier, ...] = ()

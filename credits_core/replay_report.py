@@ -70,8 +70,11 @@ def own_plans(found: Counterfactual) -> str:
     """Whether every run under the plan that it was really priced with equals the record, as it always must."""
     own = found.own_plans
     if own.first_difference is not None:
-        return f"Under its own plan a charge is not as recorded, run the audit: {_difference(own.first_difference)}"
-    said = f"Under its own plan each of {_counted(own.checked, 'charge')} equals the record to the credit."
+        said = "Priced under the plan of its time, a charge is not as recorded, run the audit"
+        return f"{said}: {_difference(own.first_difference)}"
+    said = (
+        f"Priced under the plan of its time, each of {_counted(own.checked, 'charge')} equals the record to the credit."
+    )
     if own.unknown_plans:
         said += f" Charges of unknown plans could not be checked: {', '.join(own.unknown_plans)}."
     return said

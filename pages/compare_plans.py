@@ -7,7 +7,6 @@ from credits_core.plan_comparison import compared_runs
 from credits_core.plan_cures import same_rules
 from credits_core.plan_curve import curve, telling_costs, usual_extent
 from credits_core.plan_findings import findings
-from credits_core.price_shape import CardFee
 from pages.parts import (
     charts,
     filters,
@@ -22,8 +21,6 @@ from pages.parts import (
 )
 from pages.parts.plan_charts import Curve
 
-CARD_FEE = CardFee(290, 0)
-
 st.caption("Plan A beside plan B. Edit B and see at once what changes; the link in the address bar holds all of it.")
 filters.follow_link("a", "b", "measure", "axis", "fee")
 if not {"a", "b"} <= {*st.session_state, *st.query_params}:
@@ -36,7 +33,8 @@ with st.expander("Edit plan B", icon=":material/edit:", expanded=True):
     plan_b = plan_editor.edit(stored[chosen_b.id])
     if plan_b is not None:
         plan_saving.row(plan_b, stored[chosen_b.id], stored)
-if plan_b is None:
+card_fee = plan_view.card_fee()
+if plan_b is None or card_fee is None:
     st.stop()
 is_edited = plan_b != chosen_b
 name_b = f"{plan_b.id} (edited)" if is_edited else plan_b.id
@@ -54,7 +52,7 @@ with st.container(border=True):
         measure, logarithmic = plan_view.chosen_axes()
     extent_credits = usual_extent(plan_a, plan_b)
     costs = telling_costs(plan_a, plan_b, up_to_credits=extent_credits)
-    found_a, found_b = findings(plan_a, CARD_FEE), findings(plan_b, CARD_FEE)
+    found_a, found_b = findings(plan_a, card_fee), findings(plan_b, card_fee)
     figure = plan_charts.shape(
         [Curve(f"A: {plan_a.id}", curve(plan_a, costs), dotted=True), Curve(f"B: {name_b}", curve(plan_b, costs))],
         found_b,

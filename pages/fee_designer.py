@@ -72,7 +72,7 @@ with st.container(border=True):
     over_runs = fee_charts.over_runs(found, runs_scale.points(), expected=asked.runs)
     charts.draw(over_runs, alt="What fees and the unlock cost the user and bring the creator, over the number of runs")
     st.caption(
-        "Beyond the price that the same runs have without a creator fee, with the platform's markup, which is what a "
-        "run costs after unlocking."
+        "More than the same runs cost without a creator fee, which is what they cost after unlocking. A fee takes the "
+        "place of the platform's markup, so a creator can receive more by fees than the user pays more."
     )
     fee_view.comparison(with_fee, unlocked, asked.runs)

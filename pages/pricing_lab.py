@@ -13,9 +13,7 @@ filters.follow_link("plan", "measure", "axis", "card", "card_fixed")
 stored = runtime.plans()
 plan = plans.choose("Price plan", key="plan")
 plan_actions.row(stored[plan.id])
-with st.expander("Assumed card fee", icon=":material/credit_card:"):
-    st.caption("What a card company takes of each payment, for the loss zones. 2.9 % is a usual share.")
-    card_fee = plan_view.card_fee()
+card_fee = plan_view.card_fee()
 if card_fee is None:
     st.stop()
 

@@ -94,6 +94,7 @@ for noun, of in (("Model", found.by_model), ("Creator", found.by_creator), ("Use
     if len(of):
         start = filters.page_start(f"replay:{noun}", (plan, days), 0)
         st.subheader(f"{noun}s")
+        st.caption(f"What {'creators received' if noun == 'Creator' else 'users paid'}, recorded and under plan B.")
         tables.replayed(of.page(start, PAGE), noun=noun, alt=f"{noun}s, recorded and under plan B")
         with st.container(horizontal=True, vertical_alignment="center"):
             filters.page_buttons(f"replay:{noun}", start + PAGE if len(of) > start + PAGE else None)

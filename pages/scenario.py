@@ -13,7 +13,7 @@ with st.container(border=True):
         sized = scenario_inputs.size()
         plan = plans.choose("Price plan", key="plan")
         other = scenario_inputs.other_plan(plan)
-    with st.expander("Assumptions", icon=":material/tune:"):
+    with st.expander("Assumptions", icon=":material/tune:", expanded=scenario_inputs.is_any_assumed()):
         scenario = scenario_inputs.assumptions(sized) if sized else None
 if scenario is None:
     st.warning("A number above or under Assumptions, in red, cannot be accepted.", icon=":material/edit:")
@@ -26,6 +26,10 @@ except CreditsError as refusal:
     st.stop()
 
 scenario_view.metrics(result)
+if not result.sums.charged:
+    st.info("No user had credits for a run.", title="Nothing was charged", icon=":material/money_off:")
+    scenario_view.downloads(result)
+    st.stop()
 if compared:
     st.subheader("The same runs under both plans")
     scenario_view.comparison(result, compared)

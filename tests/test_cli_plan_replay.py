@@ -71,7 +71,7 @@ def test_a_replay_reads_as_text(call: Call, ledger: Engine, half: str) -> None:
         "The first difference to the record is entry 2: 300 credits ($0.0003) was paid, of it 0 for the creator; under"
         " the plan 350 and 0.",
     ]
-    assert lines[3] == "Under its own plan each of 3 charges equals the record to the credit."
+    assert lines[3] == "Priced under the plan of its time, each of 3 charges equals the record to the credit."
     assert [line.split() for line in lines[5:10]] == [
         ["credits", "recorded", "under", "the", "plan", "difference"],
         ["users", "paid", "2,552", "1,601", "−951", "−37.26", "%"],

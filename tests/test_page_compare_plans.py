@@ -184,12 +184,12 @@ def test_a_link_that_holds_no_plan_says_so_and_shows_the_stored_one(ledger: Engi
     ("tiers", "said"),
     [
         ([], "A plan needs at least one tier: add a row with a markup."),
-        ([(10, 20.0, None)], "Tier 1 is the last and must have no below_credits, so that every cost has a tier."),
-        ([(None, 20.0, 5)], "Tier 1 needs exactly one of markup_bps and markup_credits."),
+        ([(10, 20.0, None)], "Tier 1 is the last and must have no Below, so that every cost has a tier."),
+        ([(None, 20.0, 5)], "Tier 1 needs exactly one of Markup and flat."),
         ([(None, 20.005, None)], "A markup has at most two decimals, not 20.005."),
         (
             [(20, 1.0, None), (10, 1.0, None), (None, 1.0, None)],
-            "Tier 2: below_credits must be above 20, the bound before it.",
+            "Tier 2: Below must be above 20, the bound before it.",
         ),
     ],
 )
@@ -214,3 +214,10 @@ def test_edited_tiers_are_read_to_the_hundredth_of_a_per_cent(ledger: Engine, mo
     monkeypatch.setattr("streamlit.data_editor", edited)
     page = open_page("compare_plans.py")
     assert query(page)["edit"] == "8000;10000:1999bps;700"
+
+
+def test_the_card_fee_is_the_readers_own(ledger: Engine) -> None:
+    counted = {row[0]: row[1:] for row in small_tables(open_page("compare_plans.py"))[COUNTS]}
+    assert counted["Loss"] == ("2", "2", "0")
+    without = {row[0]: row[1:] for row in small_tables(open_page("compare_plans.py", card="0"))[COUNTS]}
+    assert without["Loss"] == ("0", "0", "0")

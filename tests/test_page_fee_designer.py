@@ -125,8 +125,11 @@ def test_fee_and_unlock_break_even_in_sentences_chart_and_table(ledger: Engine) 
     assert "From 21 runs on fees bring the creator more than the unlock." in told(page)
     figure = charts(page)[1]
     drawn = lines(figure)
-    assert (drawn["User pays in fees"][49], drawn["User pays in fees"][50]) == (98_000, 100_000)  # 2,000 more per run
-    assert set(drawn["User pays for the unlock"].values()) == {100_000}
+    assert (drawn["User pays more by fees"][49], drawn["User pays more by fees"][50]) == (
+        98_000,
+        100_000,
+    )  # 2,000 more per run
+    assert set(drawn["User pays more by the unlock"].values()) == {100_000}
     assert (drawn["Creator gets from fees"][20], drawn["Creator gets from fees"][21]) == (80_000, 84_000)
     assert set(drawn["Creator gets from the unlock"].values()) == {80_000}
     points = [(line["x"], line["text"]) for line in figure["data"] if line["mode"] == "markers+text"]

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
+from credits_core.plan_files import parse_price_plan
 from tests import page_driver, world
 from tests.page_driver import button_labels, charts, choose, click, links, metrics, open_page, run, small_tables
 from tests.plain_sql import rows
@@ -189,3 +190,44 @@ def test_a_plan_without_cliffs_and_inversions_offers_no_cure(ledger: Engine) -> 
     page = open_page("pricing_lab.py", plan="fair")
     assert "Cures" not in [heading.value for heading in page.subheader]
     assert links(page)["Compare it with the plan in force, or edit it"][1] == "a=promptflow-v1&b=fair&anew="
+
+
+# --- a plan from a file ---------------------------------------------------------------------------------------------
+
+MINE = 'id = "mine"\ncreator_share_bps = 7000\n[[tiers]]\nmarkup_bps = 2500\n'
+
+
+def bring_in(text: str) -> AppTest:
+    page = open_page("pricing_lab.py")
+    page.file_uploader[0].set_value(("mine.toml", text.encode(), "application/toml"))
+    return run(page)
+
+
+def test_a_plan_from_a_file_becomes_a_draft_and_then_its_next_revision(ledger: Engine) -> None:
+    page = run(click(bring_in(MINE), "Keep mine as a draft"))
+    assert page.get_by_key("plan").value == "mine"
+    click(bring_in(MINE.replace("7000", "6000")), "Save over the draft mine")
+    (stored,) = rows(ledger, "SELECT toml, revision FROM price_plans WHERE id = 'mine'")
+    assert (parse_price_plan(str(stored[0])).creator_share_bps, stored[1]) == (6_000, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (MINE.replace("2500", "-1"), "line 4\\: tier 1\\: markup\\_bps must be a whole number from 0 to 1,000,000"),
+        (MINE.replace("creator_share_bps = 7000", ""), "creator\\_share\\_bps is missing; it must be"),
+        ("id = ", "is not TOML"),
+        (MINE.replace("mine", "promptflow-v1"), "was activated, so it never changes"),
+    ],
+)
+def test_a_file_that_cannot_become_a_draft_says_why_and_offers_no_button(ledger: Engine, text: str, told: str) -> None:
+    page = bring_in(text)
+    assert told in page.error[0].value
+    assert not [label for label in button_labels(page) if "draft" in label and label != "Make it a draft"]
+    assert rows(ledger, "SELECT id FROM price_plans") == [("promptflow-v1",)]
+
+
+def test_a_link_to_a_plan_that_is_not_there_says_so(ledger: Engine) -> None:
+    page = open_page("pricing_lab.py", plan="nowhere")
+    assert [box.value for box in page.warning] == ["There is no price plan nowhere here. This is promptflow\\-v1."]
+    assert page.get_by_key("plan").value == "promptflow-v1"

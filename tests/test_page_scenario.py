@@ -118,7 +118,7 @@ def test_a_link_brings_every_assumption(small: Engine) -> None:
         "Users run dry": ("1", "100 % of 1"),
     }
     assert "Mix: claude\\-3\\-haiku 100 %" in captions(page)
-    assert "By day 2 at least half of the users have met a run that they could not pay." in captions(page)
+    assert "By day 2 at least half of the users have met a run that their balance did not cover." in captions(page)
 
 
 def test_what_is_typed_changes_the_result(small: Engine) -> None:
@@ -215,3 +215,15 @@ def test_when_no_run_is_charged_the_page_still_opens(small: Engine) -> None:
 )
 def test_a_link_that_makes_no_sense_opens_the_page(real: Engine, query: dict[str, str]) -> None:
     assert "Users paid" in metrics(page_for(**query))
+
+
+def test_without_credits_nothing_is_charged_and_no_chart_is_drawn(small: Engine) -> None:
+    page = page_for(**BY_HAND | {"starting": "0"})
+    assert [box.value for box in page.info] == ["No user had credits for a run."]
+    assert metrics(page)["Refused runs"] == ("10", "100 % of all runs")
+    assert charts(page) == []
+
+
+def test_what_is_assumed_in_a_link_is_seen(small: Engine) -> None:
+    assert [box.proto.expanded for box in page_for().expander] == [False]
+    assert [box.proto.expanded for box in page_for(growth="5").expander] == [True]

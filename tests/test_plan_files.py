@@ -232,7 +232,7 @@ def test_every_problem_of_a_plan_is_listed() -> None:
 
 def test_a_plan_without_a_share_is_refused_and_not_given_one() -> None:
     assert problems_of('id = "p"\ntiers = [{markup_credits = 5}]') == [
-        "creator_share_bps must be a whole number from 0 to 10,000 (100 %), not None"
+        "creator_share_bps is missing; it must be a whole number from 0 to 10,000 (100 %)"
     ]
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from credits_core import plan_store
-from credits_core.errors import CreditsError, DataFileInvalid
+from credits_core.errors import CreditsError, DataFileInvalid, PlanActivated
 from credits_core.plan_files import parse_price_plan, price_plan_toml
 from credits_core.plan_store import Activation, PlanRecord, PlanStatus
 from credits_core.price_plan import PricePlan
@@ -66,6 +66,7 @@ def _activation(record: PlanRecord) -> None:
         )
         if outcome.refusal is None:
             _stop_asking()
+            st.toast(f"{show.plain(record.plan.id)} prices every charge from now on.", icon=":material/bolt:")
             st.rerun()
         show.refusal(outcome.refusal)
 
@@ -100,6 +101,9 @@ def bring_in(stored: dict[str, PlanRecord]) -> None:
         st.error(lines, title="No plan can be like that", icon=":material/block:")
         return
     before = stored.get(plan.id)
+    if before and before.status is not PlanStatus.DRAFT:
+        st.error(show.refusal_text(PlanActivated(plan.id)), title="Not as a draft", icon=":material/block:")
+        return
     label = f"Save over the draft {plan.id}" if before else f"Keep {plan.id} as a draft"
     runtime.performed(_IMPORT)
     if st.button(show.plain(label), icon=":material/save:"):

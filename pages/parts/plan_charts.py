@@ -16,7 +16,7 @@ from pages.parts import charts
 FINDING_COLOURS = {
     FindingKind.CLIFF: "#EF4444",
     FindingKind.INVERSION: "#F97316",
-    FindingKind.LOSS: "#EC4899",
+    FindingKind.LOSS: "#EAB308",
     FindingKind.UNMARKED: "#94A3B8",
     FindingKind.UNSEEN: "#CBD5E1",
 }
@@ -38,6 +38,7 @@ class Measure(StrEnum):
     EFFECTIVE = "Effective markup"
 
 
+_COMPARED = "#94A3B8"
 _COLOURS = {Measure.MARKUP: charts.PLATFORM, Measure.TOTAL: charts.USER, Measure.EFFECTIVE: charts.PLATFORM}
 
 
@@ -137,7 +138,11 @@ def _line(curve: Curve, measure: Measure, *, several: bool) -> go.Scatter:
         x=[point.inference_cost_credits for point in curve.points],
         y=[_drawn(point, measure) for point in curve.points],
         mode="lines",
-        line={"color": _COLOURS[measure], "width": 2, "dash": "dot" if curve.dotted else "solid"},
+        line={
+            "color": _COMPARED if curve.dotted else _COLOURS[measure],
+            "width": 2,
+            "dash": "dot" if curve.dotted else "solid",
+        },
         text=[f"{name}{_breakdown(point)}" for point in curve.points],
         hovertemplate="%{text}<extra></extra>",
     )

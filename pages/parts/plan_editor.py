@@ -23,6 +23,7 @@ from pages.parts import numbers, show
 _LINE = "edit"
 _SLOT = "plan:editor"
 _BELOW, _PERCENT, _FLAT = "Below, credits", "Markup, %", "or flat, credits"
+_HEADINGS = {"below_credits": "Below", "markup_bps": "Markup", "markup_credits": "flat"}
 
 
 @dataclass(slots=True)
@@ -50,9 +51,10 @@ def edit(record: PlanRecord) -> PricePlan | None:
         tiers = _tiers(editor.begin_with, f"editor:tiers:{number}")
         edited = checked(_rules(editor.begin_with, tiers, number))
     except InvalidRequest as error:
-        st.error(
-            show.plain(f"{error.problem[:1].upper()}{error.problem[1:]}."), title="No plan yet", icon=":material/edit:"
-        )
+        problem = error.problem
+        for field, heading in _HEADINGS.items():
+            problem = problem.replace(field, heading)
+        st.error(show.plain(f"{problem[:1].upper()}{problem[1:]}."), title="No plan yet", icon=":material/edit:")
         return None
     editor.edited = edited
     if same_rules(edited, record.plan):

@@ -15,7 +15,7 @@ from pages.parts.plan_charts import Measure
 _BADGES = {
     FindingKind.CLIFF: ("red", "trending_down"),
     FindingKind.INVERSION: ("orange", "swap_vert"),
-    FindingKind.LOSS: ("violet", "money_off"),
+    FindingKind.LOSS: ("yellow", "money_off"),
     FindingKind.UNMARKED: ("gray", "remove"),
     FindingKind.UNSEEN: ("gray", "visibility_off"),
 }
@@ -29,21 +29,23 @@ _USUAL_CARD_FEE_BPS = 290
 
 
 def card_fee() -> CardFee | None:
-    """The assumed card fee from two boxes side by side; None as long as something else stands in one."""
-    with st.grid(2, min_column_width=240):
-        with st.container():
-            share_bps = numbers.percentage(
-                "Card fee", 0, 9_999, key="card", usual_bps=_USUAL_CARD_FEE_BPS, says="of each total"
-            )
-        with st.container():
-            fixed_credits = numbers.whole(
-                "Card fee per run, credits",
-                0,
-                10**9,
-                key="card_fixed",
-                usual=0,
-                says=lambda fee: show.both(fee or 0),
-            )
+    """The assumed card fee from two boxes, folded away; None as long as something else stands in one."""
+    with st.expander("Assumed card fee", icon=":material/credit_card:"):
+        st.caption("What a card company takes of each payment, for the loss zones. 2.9 % is a usual share.")
+        with st.grid(2, min_column_width=240):
+            with st.container():
+                share_bps = numbers.percentage(
+                    "Card fee", 0, 9_999, key="card", usual_bps=_USUAL_CARD_FEE_BPS, says="of each total"
+                )
+            with st.container():
+                fixed_credits = numbers.whole(
+                    "Card fee per run, credits",
+                    0,
+                    10**9,
+                    key="card_fixed",
+                    usual=0,
+                    says=lambda fee: show.both(fee or 0),
+                )
     if share_bps is None or fixed_credits is None:
         return None
     return CardFee(share_bps, fixed_credits)
@@ -103,6 +105,7 @@ def cures(offered: tuple[Cure, ...], stored: dict[str, plan_store.PlanRecord], f
                 st.markdown(f"**{cure.name}**")
                 st.write(cure.sentence)
                 st.caption(f"Leaves {_left(findings(cure.plan, fee))}.")
+                st.space("stretch")
                 same = next(
                     (id_ for id_, record in stored.items() if plan_cures.same_rules(record.plan, cure.plan)), None
                 )

@@ -8,6 +8,7 @@ import streamlit as st
 from credits_core.plan_store import PlanStatus
 from credits_core.price_plan import PricePlan
 from pages.parts import runtime
+from pages.parts.show import plain
 
 
 def choose(
@@ -23,6 +24,7 @@ def choose(
     following = st.session_state.pop(f"{key}:following", None)
     if following in records:
         st.session_state[key] = following
+    asked = st.query_params.get(key)
     with st.container():  # one thing, wherever it stands in a grid
         chosen = st.selectbox(
             label,
@@ -33,6 +35,8 @@ def choose(
             on_change=on_change or "rerun",
         )
         record = records.get(chosen or "", next(iter(records.values())))
+        if asked is not None and asked not in records:
+            st.warning(f"There is no price plan {plain(asked)} here. This is {plain(record.plan.id)}.")
         is_draft = record.status is PlanStatus.DRAFT
         st.caption(f"Draft, revision {record.revision}" if is_draft else record.status.capitalize())
     return record.plan

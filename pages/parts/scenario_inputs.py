@@ -12,6 +12,10 @@ from credits_core.scenario import BOUNDS, MAX_RUNS, Scenario, with_models, with_
 from pages.parts import numbers, runtime, show
 
 _NARROW = 165
+_ASSUMED = (
+    *("users", "horizon", "growth", "seed", "starting", "top_up", "refill", "regular", "with_fee", "creator_count"),
+    *("card_share", "card_fixed", "models"),
+)
 
 
 def size() -> Scenario | None:
@@ -48,6 +52,11 @@ def other_plan(plan: PricePlan) -> PricePlan | None:
         help="The same runs under another price plan, side by side.",
     )
     return plans[chosen].plan if chosen else None
+
+
+def is_any_assumed() -> bool:
+    """Whether something stands in a box of the assumptions, so that they should be seen."""
+    return any(st.session_state.get(key) or key in st.query_params for key in _ASSUMED)
 
 
 def assumptions(scenario: Scenario) -> Scenario | None:

@@ -46,7 +46,7 @@ def metrics(result: ScenarioResult) -> None:
     paid_credits = sums.paid_credits
     with show.metric_grid(paid_credits, result.margin_credits):
         parts: list[tuple[str, int, str, _Colour, list[int]]] = [
-            ("Users paid", paid_credits, f"{sums.charged:,} runs", "blue", [one.paid_credits for one in days]),
+            ("Users paid", paid_credits, _counted(sums.charged, "run"), "blue", [one.paid_credits for one in days]),
             ("Inference", sums.inference_credits, "", "gray", [one.inference_credits for one in days]),
             ("Creators earned", sums.creators_credits, "", "green", [one.creators_credits for one in days]),
             ("Platform kept", sums.platform_credits, "", "violet", [one.platform_credits for one in days]),
@@ -62,31 +62,37 @@ def metrics(result: ScenarioResult) -> None:
             help_text="What the platform kept and the plan's fee on purchases, less the card fees on all purchases, "
             "also of credits that are not spent yet. In per cent of what users paid.",
         )
-        _credits("Card fees", result.card_fee_credits, f"{result.top_ups:,} purchases")
+        _credits("Card fees", result.card_fee_credits, _counted(result.top_ups, "purchase"))
         _count("Refused runs", sums.refused, f"{_share(sums.refused, sums.runs)} of all runs")
         users = result.scenario.users
-        _count("Users run dry", result.users_run_dry, f"{_share(result.users_run_dry, users)} of {users:,}")
+        _count(
+            "Users run dry",
+            result.users_run_dry,
+            f"{_share(result.users_run_dry, users)} of {users:,}",
+            help_text="A run met a balance that did not cover it. Who refills buys credits then, and is not refused.",
+        )
 
 
 def comparison(first: ScenarioResult, second: ScenarioResult) -> None:
     """The measures of both plans and the differences, in credits and per cent."""
     measured = differences(first, second)
+    st.caption(f"The change is from {show.plain(first.plan_id)} to {show.plain(second.plan_id)}.")
     amounts = {
         show.plain(first.plan_id): [one.first for one in measured],
         show.plain(second.plan_id): [one.second for one in measured],
-        "Difference": [one.change for one in measured],
+        "Change": [one.change for one in measured],
         "Per cent": [one.change_bps if one.first else None for one in measured],
     }
     # Whole numbers, because the browser draws columns of them to the right, and formatted for reading.
     columns = {name: pd.Series(column, dtype="Int64") for name, column in amounts.items()}
     table = pd.DataFrame({"Measure": [one.name for one in measured], **columns}).style
     in_credits = [row for row, one in enumerate(measured) if one.is_credits]
-    *both_plans, difference, percent = amounts
+    *both_plans, change, percent = amounts
     table.format(_number, subset=pd.IndexSlice[:, both_plans])
     table.format(_both, subset=pd.IndexSlice[in_credits, both_plans])
-    table.format(_signed(_number), subset=[difference])
-    table.format(_signed(_both), subset=pd.IndexSlice[in_credits, [difference]])
-    table.format(_signed(_percent), subset=[percent], na_rep="–")
+    table.format(_signed(_number), subset=[change])
+    table.format(_signed(_both), subset=pd.IndexSlice[in_credits, [change]])
+    table.format(_signed(format_bps), subset=[percent], na_rep="–")
     st.table(table, border="horizontal", hide_index=True, alt="The same runs under both plans")
 
 
@@ -144,9 +150,10 @@ def dry_users(result: ScenarioResult) -> str:
     """When users run dry, as a sentence for Markdown."""
     users = result.scenario.users
     if result.median_dry_day:
-        return f"By day {result.median_dry_day} at least half of the users have met a run that they could not pay."
+        met = "have met a run that their balance did not cover"
+        return f"By day {result.median_dry_day} at least half of the users {met}."
     never = users - result.users_run_dry
-    return f"{never:,} of {users:,} users ({_share(never, users)}) could pay every run."
+    return f"{never:,} of {users:,} users ({_share(never, users)}) had a balance for every run."
 
 
 def incomes(result: ScenarioResult) -> str:
@@ -177,8 +184,12 @@ def _credits(
     )
 
 
-def _count(label: str, count: int, note: str) -> None:
-    st.metric(label, f"{count:,}", delta=note, delta_color="gray", delta_arrow="off", border=True)
+def _count(label: str, count: int, note: str, *, help_text: str | None = None) -> None:
+    st.metric(label, f"{count:,}", delta=note, delta_color="gray", delta_arrow="off", border=True, help=help_text)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _signed(text_of: Callable[[Any], str]) -> Callable[[Any], str]:
@@ -186,11 +197,7 @@ def _signed(text_of: Callable[[Any], str]) -> Callable[[Any], str]:
 
 
 def _share(part: int, whole: int) -> str:
-    return _percent(share_bps(part, whole))
-
-
-def _percent(bps: int) -> str:
-    return f"-{format_bps(-bps)}" if bps < 0 else format_bps(bps)
+    return format_bps(share_bps(part, whole))
 
 
 def _number(count: Any) -> str:
