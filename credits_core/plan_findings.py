@@ -1,11 +1,12 @@
 """What the inspector finds in a plan, one sentence each with its numbers, for people who decide on prices. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from credits_core import price_shape
 from credits_core.money import format_bps, format_credits, format_usd
+from credits_core.plan_curve import usual_extent
 from credits_core.price_plan import PricePlan
 from credits_core.price_shape import MAX_COST_CREDITS, CardFee, Cliff, CostRange, Inversion, LossZone
 
@@ -37,7 +38,7 @@ def findings(plan: PricePlan, card_fee: CardFee) -> tuple[PlanFinding, ...]:
     is_open = plan.pieces[-1].start_credits <= MAX_COST_CREDITS
     return (
         *(_of_cliff(cliff) for cliff in price_shape.cliffs(plan)),
-        *(_of_inversion(inversion, is_open) for inversion in price_shape.inversions(plan)),
+        *(_of_inversion(plan, inversion, is_open) for inversion in price_shape.inversions(plan)),
         *_of_losses(price_shape.losses(plan, card_fee), card_fee, is_open),
         *(
             PlanFinding(FindingKind.UNMARKED, costs, f"Runs with {_costs(costs, is_open)} have no markup.")
@@ -65,7 +66,11 @@ def _of_cliff(cliff: Cliff) -> PlanFinding:
     )
 
 
-def _of_inversion(inversion: Inversion, is_open: bool) -> PlanFinding:
+def _of_inversion(plan: PricePlan, found: Inversion, is_open: bool) -> PlanFinding:
+    # Where the markup grows without end, the worst cost is the largest that is looked at, which no run has: then the
+    # example is a run as large as the plan's own bounds.
+    usual = price_shape.inversion_at(plan, min(found.worst_cost_credits, usual_extent(plan)))
+    inversion = found if usual is None else replace(usual, costs=found.costs)
     break_even = "no fee is large enough for the platform to earn as much as without one"
     if inversion.break_even_fee_credits is not None:
         fee = format_credits(inversion.break_even_fee_credits)

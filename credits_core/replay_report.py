@@ -51,8 +51,8 @@ def headline(found: Counterfactual) -> str:
     if not named:
         return f"{said} No run and no unlock would have been refused for lack of credits."
     return (
-        f"{said} {named} of {_counted(found.refused_users, 'user')} would have been refused for lack of credits; "
-        f"{both(found.refused_credits)} were really paid for them."
+        f"{said} {named} of {_counted(found.refused_users, 'user')} would have been refused for lack of credits, "
+        f"recorded with {both(found.refused_credits)}."
     )
 
 

@@ -48,12 +48,20 @@ if offered:
     st.subheader("Cures")
     st.caption("Each is this plan with one rule changed, kept as a draft. Nothing is charged with a draft.")
     plan_view.cures(offered, stored, card_fee)
-st.page_link(
-    "compare_plans.py",
-    label="Compare it with the plan in force, or edit it",
-    icon=":material/compare:",
-    query_params=filters.link_to(a=runtime.book().plan.id, b=plan.id),
-)
+in_force = runtime.book().plan.id
+assumed = {name: st.session_state[name] for name in ("card", "card_fixed") if st.session_state.get(name)}
+with st.container(horizontal=True):
+    st.page_link(
+        "compare_plans.py",
+        label="Edit it" if plan.id == in_force else "Compare it with the plan in force, or edit it",
+        icon=":material/compare:",
+        query_params={**filters.link_to(a=in_force, b=plan.id), **filters.carry_to(**assumed)},
+    )
+    for file, label, icon in (
+        ("replay_history.py", "Replay history under it", ":material/history:"),
+        ("scenario.py", "Try it in a scenario", ":material/casino:"),
+    ):
+        st.page_link(file, label=label, icon=icon, query_params=filters.carry_to(plan=plan.id))
 
 st.subheader("Journal")
 with runtime.reading() as connection:

@@ -10,6 +10,7 @@ from pages.parts import charts, filters, plans, replay_charts, replaying, show, 
 PAGE = 25
 
 st.caption("Every run and unlock of the ledger, priced again under plan B. Reads only; nothing is charged or changed.")
+filters.follow_link("plan")
 with st.grid(2, min_column_width=240):
     plan = plans.choose("Plan B", key="plan")
     days = filters.days()
@@ -82,13 +83,17 @@ with st.container(border=True):
 
 winners, losers = replaying.standings(found)
 with st.grid(2, min_column_width=360):
-    for title, listed in (("Who gains most", winners), ("Who loses most", losers)):
+    refused = replaying.refused_users(found)
+    for title, listed in (("Who gains most", winners), ("Who loses most", losers), ("Who is refused", refused)):
         if listed:
             with st.container():
                 st.subheader(title)
                 tables.standings(listed, alt=title)
-if winners or losers:
-    st.caption("Users by what they pay more or less for what is not refused; creators by all that they receive.")
+if winners or losers or refused:
+    st.caption(
+        "Users by what they pay more or less for what is not refused; creators by all that they receive. Beside who is "
+        "refused stands what was recorded for it."
+    )
 
 for noun, of in (("Model", found.by_model), ("Creator", found.by_creator), ("User", found.by_user)):
     if len(of):

@@ -3,11 +3,12 @@
 import streamlit as st
 
 from credits_core.errors import CreditsError
-from pages.parts import charts, plans, scenario_charts, scenario_inputs, scenario_view, show
+from pages.parts import charts, filters, plans, scenario_charts, scenario_inputs, scenario_view, show
 
 st.caption(
     "Hypothetical runs, priced by the code that charges. Nothing is charged; the link holds all you choose here."
 )
+filters.follow_link("plan")
 with st.container(border=True):
     with st.grid(4, min_column_width=165):
         sized = scenario_inputs.size()

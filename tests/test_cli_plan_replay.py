@@ -66,8 +66,8 @@ def test_a_replay_reads_as_text(call: Call, ledger: Engine, half: str) -> None:
         "half, all days: 2 runs, 1 unlock, 0 refunds",
         "Under half users would have paid 951 credits ($0.000951) less (−37.26 %), creators would have received"
         " 1,100 credits ($0.0011) less (−68.75 %) and the platform 149 credits ($0.000149) more (+32.96 %)."
-        " 1 unlock of 1 user would have been refused for lack of credits; 1,001 credits ($0.001001) were really paid"
-        " for them.",
+        " 1 unlock of 1 user would have been refused for lack of credits, recorded with 1,001 credits"
+        " ($0.001001).",
         "The first difference to the record is entry 2: 300 credits ($0.0003) was paid, of it 0 for the creator; under"
         " the plan 350 and 0.",
     ]

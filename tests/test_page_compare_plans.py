@@ -63,7 +63,7 @@ def test_a_draft_stands_beside_the_plan_in_force(ledger: Engine) -> None:
     assert small_tables(page)[COUNTS] == [
         ("Cliff", "2", "0", "-2"),
         ("Fee inversion", "1", "1", "0"),
-        ("Loss", "2", "2", "0"),
+        ("Loss", "2", "2", "other costs"),
         ("No markup", "1", "1", "0"),
         ("Below half a cent", "1", "1", "0"),
     ]

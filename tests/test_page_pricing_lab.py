@@ -190,6 +190,20 @@ def test_a_plan_without_cliffs_and_inversions_offers_no_cure(ledger: Engine) -> 
     page = open_page("pricing_lab.py", plan="fair")
     assert "Cures" not in [heading.value for heading in page.subheader]
     assert links(page)["Compare it with the plan in force, or edit it"][1] == "a=promptflow-v1&b=fair&anew="
+    assert links(page)["Replay history under it"][1] == links(page)["Try it in a scenario"][1] == "to_plan=fair&anew="
+
+
+def test_the_assumed_card_fee_goes_along_to_the_comparison(ledger: Engine) -> None:
+    page = open_page("pricing_lab.py", card="15", card_fixed="300")
+    assert links(page)["Edit it"][1] == "a=promptflow-v1&b=promptflow-v1&anew=&to_card=15&to_card_fixed=300"
+    compared = open_page("compare_plans.py", a="promptflow-v1", b="promptflow-v1", anew="", to_card="15")
+    assert (compared.get_by_key("card").value, compared.get_by_key("card_fixed").value) == ("15", "")
+
+
+@pytest.mark.parametrize("file", ["replay_history.py", "scenario.py"])
+def test_a_link_from_the_lab_brings_the_plan_along(ledger: Engine, file: str) -> None:
+    world.save_draft(ledger, CAPPED)
+    assert open_page(file, to_plan=CAPPED.id, anew="").get_by_key("plan").value == CAPPED.id
 
 
 # --- a plan from a file ---------------------------------------------------------------------------------------------

@@ -137,6 +137,13 @@ def test_the_sentence_on_top_tells_users_creators_platform_and_refusals(ledger: 
     )
     assert f"{refused_runs} runs" in sentence
     assert len(slow.refused) > 0
+    standings = [number for number, frame in enumerate(page.dataframe) if "Who" in frame.value.columns]
+    by_user = rows(
+        ledger,
+        "SELECT user_id, COUNT(*) FROM (SELECT entry_id, user_id FROM prompt_runs UNION ALL SELECT entry_id, user_id"
+        f" FROM unlocked_flows) WHERE entry_id IN ({', '.join(map(str, slow.refused))}) GROUP BY user_id",
+    )
+    assert sorted((row["Who"], row["Refused"]) for row in table(page, standings[-1])) == sorted(by_user)
     assert page.success == []
 
 

@@ -64,6 +64,17 @@ def test_nothing_is_said_of_more_when_a_tier_begins_beyond_what_is_looked_at() -
     )
 
 
+def test_a_fee_inversion_is_shown_on_a_run_that_somebody_might_make() -> None:
+    # 20 % below 10,000 and 10 % of whatever is above: the largest markup is that of a run for $1,000.
+    plan = PricePlan("p", 8_000, (MarkupTier(10_000, 2_000, None), MarkupTier(None, 1_000, None)))
+    (said,) = (finding.sentence for finding in findings(plan, CARD) if finding.kind == "inversion")
+    assert said == (
+        "On runs with an inference cost of 10 and more a creator fee can make the run cheaper than no fee. At 50,000 a"
+        " fee of 1 credit lowers the total from 55,000 to 50,001, every fee up to 4,999 lowers it, and the platform"
+        " earns as much as without a fee from a fee of 24,996."
+    )
+
+
 def test_a_loss_zone_of_large_costs_ends_where_it_ends() -> None:
     # 1 % up to five million and 50 % from there on: 2.9 % of the total is more than the one and less than the other.
     plan = PricePlan("p", 8_000, (MarkupTier(5_000_000, 100, None), MarkupTier(None, 5_000, None)))

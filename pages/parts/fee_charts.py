@@ -45,7 +45,9 @@ def waterfall(parts: ChargedParts) -> go.Figure:
             cliponaxis=False,
         )
     )
+    names = [name for name, _, _ in bars]
     figure.update_layout(showlegend=False, bargap=0.35)
+    figure.update_xaxes(tickangle=0, tickvals=names, ticktext=[name.replace(" ", "<br>") for name in names])
     figure.update_xaxes(type="category")
     figure.update_yaxes(title="credits", separatethousands=True, rangemode="tozero")
     return laid_out(figure, height=320, legend_y=1.07)

@@ -110,6 +110,8 @@ def entry_number() -> int | None:
         validate=(_ENTRY.pattern, "An entry has a whole number, such as 17."),
         width=180,
     )
+    if text and not _ENTRY.fullmatch(text):
+        st.caption(":red[An entry has a whole number, such as 17.]")
     return int(text) if _ENTRY.fullmatch(text) else None
 
 

@@ -1,6 +1,5 @@
 """Two plans beside each other as tables: how many findings each has, and what typical runs cost."""
 
-from collections import Counter
 from collections.abc import Hashable, Sequence
 
 import pandas as pd
@@ -13,13 +12,13 @@ from pages.parts import plan_charts
 
 
 def finding_counts(a: Sequence[PlanFinding], b: Sequence[PlanFinding]) -> None:
-    """How many findings of each kind the plans have."""
-    of_a, of_b = (Counter(finding.kind for finding in found) for found in (a, b))
-    rows = [
-        {"Finding": name, "Plan A": of_a[kind], "Plan B": of_b[kind], "Change": of_b[kind] - of_a[kind]}
-        for kind, name in plan_charts.FINDING_NAMES.items()
-    ]
-    table = pd.DataFrame(rows).style.format({"Change": _signed})
+    """How many findings of each kind the plans have, and whether as many are about other costs."""
+    rows = []
+    for kind, name in plan_charts.FINDING_NAMES.items():
+        of_a, of_b = ([finding.costs for finding in found if finding.kind is kind] for found in (a, b))
+        moved = "other costs" if len(of_a) == len(of_b) and of_a != of_b else _signed(len(of_b) - len(of_a))
+        rows.append({"Finding": name, "Plan A": len(of_a), "Plan B": len(of_b), "Change": moved})
+    table = pd.DataFrame(rows).style.set_properties(subset=["Change"], **{"text-align": "right"})
     st.table(table, border="horizontal", hide_index=True, alt="How many findings of each kind each plan has")
 
 

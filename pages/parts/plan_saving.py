@@ -8,7 +8,7 @@ from credits_core.plan_files import MAX_PLAN_ID
 from credits_core.plan_links import from_line, to_line
 from credits_core.plan_store import PlanRecord, PlanStatus
 from credits_core.price_plan import PricePlan
-from pages.parts import plan_actions, plan_editor, plans, show
+from pages.parts import plan_actions, plan_editor, plan_view, plans, show
 
 
 def row(edited: PricePlan, record: PlanRecord, stored: dict[str, PlanRecord]) -> None:
@@ -25,6 +25,8 @@ def row(edited: PricePlan, record: PlanRecord, stored: dict[str, PlanRecord]) ->
         )
         save = st.button("Save draft", icon=":material/save:", disabled=unchanged)
         st.button("Undo all edits", icon=":material/undo:", disabled=unchanged, on_click=plan_editor.begin_anew)
+        if is_draft and unchanged:
+            plan_view.link_to_plan(record.plan.id, "Open in the pricing lab")
     if not save:
         return
     try:
@@ -37,4 +39,5 @@ def row(edited: PricePlan, record: PlanRecord, stored: dict[str, PlanRecord]) ->
         show.refusal(refusal)
         return
     plan_editor.begin_anew()
+    st.toast(f"{show.plain(named.id)} is kept as a draft.", icon=":material/save:")
     plans.show(named.id, key="b")

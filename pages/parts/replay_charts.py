@@ -45,9 +45,10 @@ def recorded_and_plan(groups: Sequence[Group], what: str) -> go.Figure:
 
 def changes_of_runs(ranges: Sequence[ChangeRange]) -> go.Figure:
     """How many runs become cheaper or dearer by how much, in ranges that grow from 1 to 2, 5, 10, 20."""
+    names = [_name(one) for one in ranges]
     figure = go.Figure(
         go.Bar(
-            x=[_name(one) for one in ranges],
+            x=names,
             y=[one.runs for one in ranges],
             marker_color=[
                 charts.INFERENCE if one.to_credits == one.from_credits == 0 else charts.USER for one in ranges
@@ -57,7 +58,13 @@ def changes_of_runs(ranges: Sequence[ChangeRange]) -> go.Figure:
         )
     )
     figure.update_layout(bargap=0.1, showlegend=False)
-    figure.update_xaxes(title="change of a run, in credits", type="category")
+    figure.update_xaxes(
+        title="change of a run, in credits",
+        type="category",
+        tickangle=0,
+        tickvals=names,
+        ticktext=[name.replace(" to ", " to<br>") for name in names],
+    )
     figure.update_yaxes(title="runs", separatethousands=True, rangemode="tozero")
     return charts.laid_out(figure, height=320)
 

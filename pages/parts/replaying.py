@@ -71,6 +71,12 @@ def standings(found: Counterfactual) -> tuple[list[Standing], list[Standing]]:
     return winners[:_MOST_LISTED], [one for one in ranked if one[2] < 0][:_MOST_LISTED]
 
 
+def refused_users(found: Counterfactual) -> list[Standing]:
+    """The users of whose charges most is refused, with the credits that were recorded for these charges."""
+    _, most = found.by_user.ends("refused credits", _MOST_LISTED)
+    return [(one.name, "User", one.refused_credits, one.refused) for one in most]
+
+
 def metric(label: str, change: Change, *, colour: Literal["gray", "blue", "green", "violet"]) -> None:
     """An amount under plan B, and how much that is more or less than recorded."""
     difference_credits = change.difference_credits
