@@ -21,15 +21,16 @@ from credits_core.pricing import PriceBook
 from tests import plain_sql, postgres_server, world
 
 BACKENDS = ("sqlite", "postgresql")
+_MAIN = sys.modules["__main__"]
 _numbers = itertools.count()
 
 
 @pytest.fixture(autouse=True)
 def own_main_module() -> Iterator[None]:
-    """Puts back the main module, which a page's test replaces by the page and a process of ours would then run."""
-    main = sys.modules["__main__"]
+    """Puts back the main module, which opening a page replaces by the page and a process of ours would then run."""
+    sys.modules["__main__"] = _MAIN  # a fixture of a module may have opened a page before
     yield
-    sys.modules["__main__"] = main
+    sys.modules["__main__"] = _MAIN
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from sqlalchemy import Engine
 
 from credits_core import audit, database, rollup, services
-from credits_core.errors import InsufficientCredits
+from credits_core.errors import AddedCreditsSpent, InsufficientCredits
 from credits_core.ledger import Receipt
 from credits_core.postings import CreditSource
 from credits_core.pricing import ChargeRequest, PriceBook
@@ -89,7 +89,7 @@ def test_a_month_on_promptflow(engine: Engine, book: PriceBook) -> None:
     ]
     # So is her run, whose share of 800 Ben does not have either, and then the welcome grant cannot be taken back.
     world.refund(engine, ben_run.entry_id, key="refund-run", now=LATER)
-    with refused(engine, InsufficientCredits):
+    with refused(engine, AddedCreditsSpent):
         world.refund(engine, 2, key="refund-grant")
     assert _balances(engine) == {"ada": 9_160 + 2_999 + 4_841, "ben": 0, "dora": 1_600}
 
