@@ -74,7 +74,7 @@ def create_key(
         InvalidRequest: the name is no id of at most 64 characters, a user's key without a user or another one with, or
             an expiry that is not after now.
         UnknownUser: the user has no account.
-        KeyNameTaken: a key with this name is in force.
+        KeyNameTaken: a key with this name was not revoked.
     """
     if len(require_id("name", name)) > MAX_NAME:
         raise InvalidRequest("name", f"must have at most {MAX_NAME} characters")
@@ -129,22 +129,17 @@ def revoke_key(connection: Connection, name: str, *, now: datetime) -> KeyRecord
     """Refuse the key with this name from now on; the name is free again.
 
     Raises:
-        UnknownKey: no key with this name is in force.
+        UnknownKey: there is no key with this name that was not revoked.
     """
-    key_id = _in_force(connection, name)
-    if key_id is None:
-        raise UnknownKey(name)
     row = connection.execute(
         update(ApiKey)
-        .where(ApiKey.id == key_id)
+        .where(ApiKey.name == name, ApiKey.revoked_at_us.is_(None))
         .values(revoked_at_us=to_microseconds(now))
         .returning(*ApiKey.__table__.c)
-    ).one()
+    ).one_or_none()
+    if row is None:
+        raise UnknownKey(name)
     return _record(row)
-
-
-def _in_force(connection: Connection, name: str) -> int | None:
-    return connection.execute(select(ApiKey.id).where(ApiKey.name == name, ApiKey.revoked_at_us.is_(None))).scalar()
 
 
 def _hash(key: str) -> str:

@@ -1,10 +1,11 @@
 """The last calls that this process answered over HTTP, in memory, for people who watch. Knows no web framework."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 KEPT_CALLS = 200
+_LONGEST_PATH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,8 @@ _calls: deque[Call] = deque(maxlen=KEPT_CALLS)
 
 
 def note(call: Call) -> None:
-    """Keep the call; the oldest one is forgotten when there are 200 already."""
-    _calls.append(call)
+    """Keep the call, of a path its first 200 characters; the oldest is forgotten when there are 200 calls already."""
+    _calls.append(replace(call, path=call.path[:_LONGEST_PATH]))
 
 
 def last_calls() -> list[Call]:

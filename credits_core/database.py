@@ -190,9 +190,13 @@ def require_migrated(engine: Engine) -> None:
     if not _is_missing_file(engine):  # connecting would make it
         with read(engine) as connection:
             found = MigrationContext.configure(connection).get_current_revision()
-    expected = ScriptDirectory.from_config(_alembic_config()).get_current_head()
-    if found != expected:
-        raise DatabaseNotReady(found, str(expected))
+    if found != _newest_migration():
+        raise DatabaseNotReady(found, _newest_migration())
+
+
+@lru_cache(maxsize=1)
+def _newest_migration() -> str:
+    return str(ScriptDirectory.from_config(_alembic_config()).get_current_head())
 
 
 def _is_missing_file(engine: Engine) -> bool:

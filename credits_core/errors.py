@@ -283,14 +283,14 @@ class Forbidden(CreditsError):
 
 
 class KeyNameTaken(CreditsError):
-    """An API key with this name is in force."""
+    """An API key with this name was not revoked."""
 
     code = "key_name_taken"
     http_status = 409
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"A key named {name!r} is in force. Choose another name, or revoke that one first.")
+        super().__init__(f"A key named {name!r} is in force or expired. Choose another name, or revoke that one first.")
 
 
 class UnknownKey(CreditsError):

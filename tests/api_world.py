@@ -19,6 +19,8 @@ from credits_core.roles import Role
 from tests import world
 
 FORGED = "pfk_" + "A" * 43
+ADD = {"user_id": "ada", "amount_credits": 500, "description": "Card payment"}
+CHARGE = {"user_id": "ada", "prompt_id": "summarise", "model_id": "claude-3-haiku"}
 _numbers = count()
 
 

@@ -60,7 +60,7 @@ def test_what_is_no_key_is_nobodys(engine: Engine, sent: str) -> None:
 
 
 def test_a_key_expires_at_its_moment(engine: Engine) -> None:
-    _create(engine, expires_at=LATER)
+    assert _create(engine, expires_at=LATER).expires_at == LATER
     assert _find(engine, KEY, LATER - timedelta(microseconds=1)).name == "shop"
     with pytest.raises(Unauthorized, match="has expired"):
         _find(engine, KEY, LATER)

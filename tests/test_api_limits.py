@@ -1,5 +1,6 @@
 """Rate limits, metrics, the log, headers, and the list of the last calls."""
 
+import asyncio
 import json
 import logging
 import math
@@ -16,16 +17,18 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
 from credits_core import audit, audit_log, call_log, database
 from credits_core.api import logs
 from credits_core.api.limits import Limiter
+from credits_core.api.resources import Resources
 from credits_core.errors import InvalidRequest
+from credits_core.finding import Finding
 from tests import world
-from tests.api_world import Api, api_over, problem
-
-CHARGE = {"user_id": "ada", "prompt_id": "summarise", "model_id": "claude-3-haiku"}
+from tests.api_world import CHARGE, Api, api_over, problem
+from tests.plain_sql import scalar
 
 
 @pytest.fixture
@@ -143,6 +146,18 @@ def test_whoever_pays_does_not_wait_for_a_counter_that_is_gone(
     assert "the rate limits cannot be counted" in caplog.text
 
 
+def test_nobody_waits_long_for_a_counter_that_does_not_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        limiter = Limiter("1/minute", f"redis://127.0.0.1:{mute.getsockname()[1]}")
+        asyncio.run(asyncio.wait_for(limiter.count("key", "1"), timeout=4))  # by itself the library waits for five
+
+
+def test_a_storage_that_cannot_be_understood_is_refused_without_its_password() -> None:
+    with pytest.raises(InvalidRequest, match=r"not mongo:…") as caught:
+        Limiter("1/minute", "mongo://user:secret@host")
+    assert "secret" not in str(caught.value)
+
+
 # --- metrics ----------------------------------------------------------------------------------------------------------
 
 
@@ -186,6 +201,29 @@ def test_metrics_tell_when_the_ledger_was_last_proved(api: Api) -> None:
     after = _metrics(api)
     assert after["promptflow_last_audit_ok",] == 1
     assert 3_600 <= after["promptflow_last_audit_age_seconds",] < 3_700
+    broken = [Finding("sums", 1, ("something",)), *findings]
+    database.write(api.engine, lambda connection: audit_log.record(connection, broken, now=an_hour_ago))
+    assert _metrics(api)["promptflow_last_audit_ok",] == 0
+
+
+def test_metrics_keep_the_daily_totals_caught_up(api: Api) -> None:
+    api.post("/api/credits/charge-prompt", CHARGE)
+    counted = "SELECT SUM(transaction_count) FROM daily_totals"
+    assert int(str(scalar(api.engine, counted))) == 2  # of the first credits alone
+    assert _metrics(api)["promptflow_circulating_credits",] == 9_700
+    assert int(str(scalar(api.engine, counted))) == 2 + 3
+
+
+def test_without_the_database_metrics_tell_what_this_process_counted(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.post("/api/credits/charge-prompt", CHARGE)
+
+    async def no_answer(*_: object) -> None:
+        raise OperationalError("SELECT 1", {}, Exception("connection refused"))
+
+    monkeypatch.setattr(Resources, "read", no_answer)
+    found = _metrics(api)
+    assert found["promptflow_entries_total", "prompt_run"] == 1
+    assert math.isnan(found["promptflow_circulating_credits",])
 
 
 def test_metrics_are_for_this_machine_and_for_who_has_the_key(sqlite_engine: Engine) -> None:
@@ -196,7 +234,8 @@ def test_metrics_are_for_this_machine_and_for_who_has_the_key(sqlite_engine: Eng
         assert elsewhere.get("/metrics", headers={"Authorization": "Bearer open sesam"}).status_code == 401
         assert elsewhere.get("/metrics", headers={"Authorization": "Bearer open sesame"}).status_code == 200
         # A proxy on this machine calls from here for somebody elsewhere.
-        assert api.client.get("/metrics", headers={"X-Forwarded-For": "10.0.0.9"}).status_code == 401
+        for header in ("X-Forwarded-For", "Forwarded"):
+            assert api.client.get("/metrics", headers={header: "for=10.0.0.9"}).status_code == 401
 
 
 def test_without_a_metrics_key_nobody_elsewhere_reads_the_metrics(sqlite_engine: Engine) -> None:
@@ -249,6 +288,11 @@ def test_the_last_calls_are_listed_with_status_and_code(api: Api) -> None:
     assert (charged.code, charged.key_name) == ("", "service")
 
 
+def test_a_long_path_is_kept_by_its_beginning(api: Api) -> None:
+    api.client.get("/api/" + "x" * 5_000)
+    assert call_log.last_calls()[0].path == "/" + "x" * 199
+
+
 def test_at_most_200_calls_are_kept(api: Api) -> None:
     for _ in range(210):
         api.client.get("/api/models")
@@ -279,6 +323,7 @@ def test_the_documentation_loads_nothing_from_elsewhere(api: Api) -> None:
     for asset in ("swagger-ui-bundle.js", "swagger-ui.css"):
         assert f"/api/static-offline-docs/{asset}" in page.text
         assert api.client.get(f"/api/static-offline-docs/{asset}").status_code == 200
+    assert "script-src 'self'" in page.headers["content-security-policy"]
 
 
 def test_other_origins_may_not_call_unless_they_are_named(sqlite_engine: Engine) -> None:
@@ -292,5 +337,9 @@ def test_other_origins_may_not_call_unless_they_are_named(sqlite_engine: Engine)
         with api_over(sqlite_engine, CREDITS_CORS_ORIGINS="https://shop.example") as opened:
             answer = opened.client.options("/api/credits/add", headers=ask)
             assert answer.headers["access-control-allow-origin"] == "https://shop.example"
+            sent = {"Access-Control-Request-Headers": "authorization,content-type,idempotency-key"}
+            assert opened.client.options("/api/credits/add", headers=ask | sent).status_code == 200
+            told = opened.client.get("/api/health", headers={"Origin": "https://shop.example"}).headers
+            assert "Idempotent-Replayed" in told["access-control-expose-headers"]
             other = opened.client.options("/api/credits/add", headers=ask | {"Origin": "https://evil.example"})
             assert "access-control-allow-origin" not in other.headers

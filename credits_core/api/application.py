@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -56,7 +56,7 @@ def _app_of_routes(resources: Resources) -> FastAPI:
     api.state.resources = resources
     for part in (router, models_router, status_router):
         api.include_router(part)
-    for kind in (CreditsError, RequestValidationError, HTTPException, OperationalError, Exception):
+    for kind in (CreditsError, RequestValidationError, HTTPException, SQLAlchemyError, Exception):
         api.add_exception_handler(kind, _refused)
     api.openapi = lambda: _document(api)  # type: ignore[method-assign]
     return api

@@ -22,8 +22,8 @@ _REPEATABLE = {"type"}
 class ClearRoute(APIRoute):
     """A route that takes no unknown query parameter and nothing twice.
 
-    A filter that is written wrongly would otherwise be no filter. Of a name that occurs twice in a query, an object of
-    the body or the headers, one reader takes the first value and the next reader the last.
+    A filter that is written wrongly would otherwise be no filter. Of a name that occurs twice in a query or an object
+    of the body, and of a second idempotency key, one reader takes the first and the next reader the last.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

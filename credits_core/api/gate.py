@@ -33,6 +33,8 @@ _DOCS_POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
     " connect-src 'self'; frame-ancestors 'none'"
 )
+_CALLER_HAS_GONE = 499
+"""What is counted for a call whose caller did not wait for an answer, as proxies count it."""
 _log = logging.getLogger("promptflow.api")
 
 
@@ -71,12 +73,18 @@ class Gate:
             await send(message)
 
         try:
-            await self._let_in(scope, path, exchange)
-            await self._app(scope, await _read_body(receive), send_with_headers)
-        except (CreditsError, SQLAlchemyError) as error:  # while letting it in: what a route raises is answered there
-            refusal = problems.refusal_for(error, exchange.request_id)
-            exchange.code = refusal.code
-            await problems.response(refusal, exchange.request_id)(scope, receive, send_with_headers)
+            try:
+                await self._let_in(scope, path, exchange)
+                whole = await _read_body(receive)
+            except (CreditsError, SQLAlchemyError) as error:
+                refusal = problems.refusal_for(error, exchange.request_id)
+                exchange.code = refusal.code
+                await problems.response(refusal, exchange.request_id)(scope, receive, send_with_headers)
+            else:
+                if whole is None:
+                    status = _CALLER_HAS_GONE
+                else:
+                    await self._app(scope, whole, send_with_headers)
         finally:
             # Without a route of its own, the call was turned away here or went to a path that does not exist.
             route = "none" if scope.get("route") is mount else scope["route"].path
@@ -137,22 +145,24 @@ class Gate:
         )
 
 
-async def _read_body(receive: Receive) -> Receive:
+async def _read_body(receive: Receive) -> Receive | None:
     """A `receive` that gives the whole body at once, read here so that nobody reads one without a bound.
+
+    None when the caller has gone before the end of it.
 
     Raises:
         BodyTooLarge: it has more than 64 KiB.
     """
-    body, more = b"", True
+    body, more = bytearray(), True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return _after(message, receive)
+            return None
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > problems.MAX_BODY_BYTES:
             raise BodyTooLarge(problems.MAX_BODY_BYTES)
-    return _after({"type": "http.request", "body": body, "more_body": False}, receive)
+    return _after({"type": "http.request", "body": bytes(body), "more_body": False}, receive)
 
 
 def _after(first: Message, receive: Receive) -> Receive:

@@ -2,6 +2,8 @@
 
 import logging
 import time
+from typing import Any
+from urllib.parse import urlsplit
 
 from limits import RateLimitItem, parse
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
@@ -10,6 +12,8 @@ from limits.storage import storage_from_string
 
 from credits_core.errors import InvalidRequest, RateLimited
 
+_SECONDS = 1
+"""How long to wait for Redis before letting a call in."""
 _log = logging.getLogger("promptflow.api")
 
 
@@ -28,13 +32,15 @@ class Limiter:
             raise InvalidRequest("CREDITS_RATE_LIMIT", f"must be such as 600/minute, not {limit!r}") from None
         if self._limit.amount < 1:
             raise InvalidRequest("CREDITS_RATE_LIMIT", f"must let in at least one request, not {limit!r}")
-        options = {} if storage_url.startswith("memory:") else {"implementation": "redispy"}
+        options: dict[str, Any] = {}
+        if not storage_url.startswith("memory:"):
+            options = {"implementation": "redispy", "socket_timeout": _SECONDS, "socket_connect_timeout": _SECONDS}
         try:
             storage = storage_from_string(f"async+{storage_url}", wrap_exceptions=True, **options)
         except ConfigurationError:
             raise InvalidRequest(
                 "CREDITS_RATE_LIMIT_STORAGE",
-                f"must be memory:// or such as redis://localhost:6379, not {storage_url!r}",
+                f"must be memory:// or such as redis://localhost:6379, not {urlsplit(storage_url).scheme}:…",
             ) from None
         self._strategy = SlidingWindowCounterRateLimiter(storage)
 

@@ -1,4 +1,4 @@
-"""The API's log: one JSON object per line on stderr, one line per write. Keys are never in it."""
+"""The API's log: a JSON line on stderr for each write, failure and refusal of a known key. Keys are never in it."""
 
 import logging
 import sys

@@ -66,6 +66,12 @@ class Metrics:
             if transaction.amount_credits > 0:
                 self._moved.labels(transaction.type.value).inc(transaction.amount_credits)
 
+    def render_without_database(self) -> bytes:
+        """What this process counted, in Prometheus' text format; what only the database knows is NaN."""
+        for gauge in (self._circulation, self._revenue, self._audit_ok, self._audit_age):
+            gauge.set(float("nan"))
+        return generate_latest(self._registry)
+
     def render(self, connection: Connection, now: datetime) -> bytes:
         """The metrics in Prometheus' text format. Without an audit so far its two are NaN."""
         totals = reports.overview(connection, reports.DayRange())

@@ -40,6 +40,7 @@ from credits_core.errors import (
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger("promptflow.api")
 MAX_BODY_BYTES = 64 * 1024
+_MOST_TOLD = 20
 _EXAMPLE_REQUEST_ID = "0d9c7a5e4f2b4c1d9a37b1f0c2e8d6a4"
 _NO_OBJECT = "must be a JSON object, sent with Content-Type: application/json"
 _BODY_PROBLEMS = {
@@ -83,14 +84,15 @@ class Unavailable(CreditsError):
 
 
 class InvalidFields(CreditsError):
-    """Fields of the request cannot be accepted; one message for each."""
+    """Fields of the request cannot be accepted; one message for each, for twenty at most."""
 
     code = "invalid_request"
     http_status = 422
 
     def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
-        self.errors = [{"field": field, "message": message} for field, message in errors]
-        super().__init__("; ".join(f"{field}: {message}" for field, message in errors))
+        told = errors[:_MOST_TOLD]
+        self.errors = [{"field": field, "message": message} for field, message in told]
+        super().__init__("; ".join(f"{field}: {message}" for field, message in told))
 
 
 class Unexpected(CreditsError):

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from credits_core import database, seed, settings
+from credits_core import database, rollup, seed, settings
 from credits_core.api.limits import Limiter
 from credits_core.api.metrics import Metrics
 from credits_core.api.problems import Unavailable
@@ -43,6 +43,10 @@ class Resources:
         """What the action returns, from one snapshot; off the event loop."""
         return await self._in_thread(lambda: self._read(action))
 
+    async def catch_up(self) -> None:
+        """Add the newest entries to the daily totals, so that reading sums stays quick."""
+        await self._in_thread(lambda: rollup.catch_up(self._opened()))
+
     async def require_ready(self) -> None:
         """Nothing, when the database answers and is at the newest migration.
 
@@ -69,9 +73,13 @@ class Resources:
             if self._engine is None:
                 try:
                     engine = database.create_engine_for(self._database_url or settings.database_url())
-                    seed.prepare(engine, self.books, demo=settings.demo_enabled())
                 except InvalidRequest as error:  # a setting of ours, which no caller can mend
                     _log.error("the database cannot be opened", exc_info=error)
                     raise Unavailable from error
-                self._engine = engine
+                try:
+                    seed.prepare(engine, self.books, demo=settings.demo_enabled())
+                    self._engine = engine
+                finally:
+                    if self._engine is None:
+                        engine.dispose()
             return self._engine

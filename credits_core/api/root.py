@@ -1,11 +1,13 @@
 """The routes at the root: the API under /api, its documentation at /api itself, and Prometheus' metrics at /metrics."""
 
 import ipaddress
+import logging
 import secrets
 from datetime import UTC, datetime
 from functools import partial
 
 from prometheus_client import CONTENT_TYPE_LATEST
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -14,6 +16,9 @@ from credits_core import settings
 from credits_core.api import logs
 from credits_core.api.application import create_api
 from credits_core.api.resources import Resources
+from credits_core.errors import CreditsError
+
+_log = logging.getLogger("promptflow.api")
 
 
 def routes(resources: Resources | None = None) -> list[BaseRoute]:
@@ -33,7 +38,12 @@ async def _metrics(shared: Resources, request: Request) -> Response:
             "Send the metrics key as: Authorization: Bearer …", 401, {"WWW-Authenticate": "Bearer"}
         )
     now = datetime.now(UTC)
-    text = await shared.read(lambda connection: shared.metrics.render(connection, now))
+    try:
+        await shared.catch_up()
+        text = await shared.read(lambda connection: shared.metrics.render(connection, now))
+    except (CreditsError, SQLAlchemyError):
+        _log.exception("the database cannot be read for the metrics")
+        text = shared.metrics.render_without_database()
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
@@ -48,5 +58,6 @@ def _is_local(request: Request) -> bool:
 
 
 def _has_metrics_key(request: Request) -> bool:
-    key, sent = settings.metrics_key(), request.headers.get("Authorization", "")
-    return bool(key) and secrets.compare_digest(sent.encode(), f"Bearer {key}".encode())
+    key = settings.metrics_key()
+    scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
+    return bool(key) and scheme.lower() == "bearer" and secrets.compare_digest(sent.strip().encode(), key.encode())
