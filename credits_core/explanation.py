@@ -16,7 +16,7 @@ from credits_core.errors import NotExplainable
 from credits_core.explained_steps import ExplainedStep, run_steps, unlock_steps
 from credits_core.finding import Plans
 from credits_core.ledger import Receipt
-from credits_core.money import format_credits
+from credits_core.money import counted, format_credits
 from credits_core.postings import EntryType, Movement, TransactionType
 from credits_core.queries import TransactionFilter
 from credits_core.recomputation import NotRecomputable
@@ -84,8 +84,8 @@ class Explanation:
         """What came of computing it again, in one sentence."""
         if self.is_proved:
             return "Recomputed from the stored inputs: equal to what was charged, to the credit."
-        count = len(self.differences)
-        return f"What was charged is not what the stored inputs give: {count} difference{'' if count == 1 else 's'}."
+        count = counted(len(self.differences), "difference")
+        return f"What was charged is not what the stored inputs give: {count}."
 
 
 def explain(connection: Connection, entry_id: int, *, plans: Plans) -> Explanation:

@@ -186,6 +186,15 @@ def format_usd_rounded(credits: int) -> str:
     return format_usd((-1 if credits < 0 else 1) * cents * cent_credits)
 
 
+def counted(count: int, noun: str) -> str:
+    """How many there are of something, for reading.
+
+    >>> counted(1, "run"), counted(1_000, "run")
+    ('1 run', '1,000 runs')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def format_bps(bps: int) -> str:
     """Basis points as per cent, exact.
 

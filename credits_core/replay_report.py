@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from credits_core.counterfactual import Difference
-from credits_core.money import format_bps, format_credits, format_usd
+from credits_core.money import counted, format_bps, format_credits, format_usd
 from credits_core.replay_results import Change, Counterfactual, Group, Groups
 
 LIMITS = (
@@ -46,19 +46,19 @@ def headline(found: Counterfactual) -> str:
     )
     if set(parts) == {_NO_CHANGE}:
         said = f"Under {found.plan_id} users would have paid, and creators and the platform received, the same."
-    refused = [_counted(found.refused_runs, "run"), _counted(found.refused_unlocks, "unlock")]
+    refused = [counted(found.refused_runs, "run"), counted(found.refused_unlocks, "unlock")]
     named = " and ".join(text for text, count in zip(refused, _refused(found), strict=True) if count)
     if not named:
         return f"{said} No run and no unlock would have been refused for lack of credits."
     return (
-        f"{said} {named} of {_counted(found.refused_users, 'user')} would have been refused for lack of credits, "
+        f"{said} {named} of {counted(found.refused_users, 'user')} would have been refused for lack of credits, "
         f"recorded with {both(found.refused_credits)}."
     )
 
 
 def against_record(found: Counterfactual) -> str:
     """What the replay proves: that the plan is the record, or where it first differs."""
-    charges = f"{_counted(found.runs, 'run')} and {_counted(found.unlocks, 'unlock')}"
+    charges = f"{counted(found.runs, 'run')} and {counted(found.unlocks, 'unlock')}"
     if found.matches_record:
         return f"Replaying {found.plan_id} gives the record to the credit: all {charges}."
     if found.difference is None:
@@ -73,7 +73,7 @@ def own_plans(found: Counterfactual) -> str:
         said = "Priced under the plan of its time, a charge is not as recorded, run the audit"
         return f"{said}: {_difference(own.first_difference)}"
     said = (
-        f"Priced under the plan of its time, each of {_counted(own.checked, 'charge')} equals the record to the credit."
+        f"Priced under the plan of its time, each of {counted(own.checked, 'charge')} equals the record to the credit."
     )
     if own.unknown_plans:
         said += f" Charges of unknown plans could not be checked: {', '.join(own.unknown_plans)}."
@@ -83,7 +83,7 @@ def own_plans(found: Counterfactual) -> str:
 def changes(found: Counterfactual) -> str:
     """How many runs become cheaper or dearer, and by how much."""
     said = (
-        f"{_counted(found.runs, 'run')}: {found.cheaper_runs:,} cheaper, {found.unchanged_runs:,} unchanged, "
+        f"{counted(found.runs, 'run')}: {found.cheaper_runs:,} cheaper, {found.unchanged_runs:,} unchanged, "
         f"{found.dearer_runs:,} dearer, {found.refused_runs:,} refused."
     )
     if found.change_of_run is None:
@@ -223,11 +223,7 @@ def _difference(difference: Difference) -> str:
 
 def _counts(found: Counterfactual) -> str:
     counts = (found.runs, "run"), (found.unlocks, "unlock"), (found.refunds, "refund")
-    return ", ".join(_counted(count, noun) for count, noun in counts)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return ", ".join(counted(count, noun) for count, noun in counts)
 
 
 def _refused(found: Counterfactual) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from credits_core import queries, reports
 from credits_core.errors import UnknownUser
-from credits_core.money import format_credits
+from credits_core.money import counted, format_credits
 from credits_core.queries import TransactionFilter
 from pages.parts import charts, filters, runtime, show, tables
 
@@ -102,7 +102,7 @@ if not listed:
         st.page_link("add_credits.py", label="Add credits", icon=":material/add_card:")
     st.stop()
 
-st.caption(f"{format_credits(in_all)} {'user' if in_all == 1 else 'users'}. Select a row to see one of them.")
+st.caption(f"{counted(in_all, 'user')}. Select a row to see one of them.")
 tables.users(listed, key="balances", on_select=choose_selected, alt="Users with their balances")
 with st.container(horizontal=True, vertical_alignment="center"):
     filters.page_buttons("balances:page", listed[-1].user_id if len(users) > PAGE else None)

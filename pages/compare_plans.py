@@ -22,7 +22,7 @@ from pages.parts import (
 from pages.parts.plan_charts import Curve
 
 st.caption("Plan A beside plan B. Edit B and see at once what changes; the link in the address bar holds all of it.")
-filters.follow_link("a", "b", "measure", "axis", "fee", "card", "card_fixed")
+filters.follow_link("a", "b", "measure", "axis", "fee", *plan_view.CARD_FEE_BOXES)
 if not {"a", "b"} <= {*st.session_state, *st.query_params}:
     st.switch_page("compare_plans.py", query_params={**plans.to_begin_with(), **st.query_params.to_dict()})
 with st.grid(2, min_column_width=280):

@@ -9,7 +9,7 @@ from pages.parts import charts, filters, plan_actions, plan_charts, plan_view, p
 from pages.parts.plan_charts import Curve
 
 st.caption("What a price plan does to whom, before anyone pays it. Exact, from the same code that charges.")
-filters.follow_link("plan", "measure", "axis", "card", "card_fixed")
+filters.follow_link("plan", "measure", "axis", *plan_view.CARD_FEE_BOXES)
 stored = runtime.plans()
 plan = plans.choose("Price plan", key="plan")
 plan_actions.row(stored[plan.id])
@@ -49,13 +49,12 @@ if offered:
     st.caption("Each is this plan with one rule changed, kept as a draft. Nothing is charged with a draft.")
     plan_view.cures(offered, stored, card_fee)
 in_force = runtime.book().plan.id
-assumed = {name: st.session_state[name] for name in ("card", "card_fixed") if st.session_state.get(name)}
 with st.container(horizontal=True):
     st.page_link(
         "compare_plans.py",
         label="Edit it" if plan.id == in_force else "Compare it with the plan in force, or edit it",
         icon=":material/compare:",
-        query_params={**filters.link_to(a=in_force, b=plan.id), **filters.carry_to(**assumed)},
+        query_params={**filters.link_to(a=in_force, b=plan.id), **filters.carry_to(**plan_view.assumed_card_fee())},
     )
     for file, label, icon in (
         ("replay_history.py", "Replay history under it", ":material/history:"),

@@ -72,23 +72,30 @@ class Api:
 
 
 @contextmanager
+def client_of(database_url: str) -> Iterator[TestClient]:
+    """A caller on this machine of an API over this database, whatever is there."""
+    resources = Resources(database_url)
+    with TestClient(
+        Starlette(routes=routes(resources)), raise_server_exceptions=False, client=("127.0.0.1", 50_000)
+    ) as client:
+        yield client
+    resources.close()
+
+
+@contextmanager
 def api_over(engine: Engine, **environment: str) -> Iterator[Api]:
     """The API over a migrated database, with the hand-written prices of `tests/world.py` and these settings."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(settings, "load_models", lambda: world.price_book().models)
         for name, text in {"CREDITS_DEMO": "0", "CREDITS_RATE_LIMIT": "100000/minute", **environment}.items():
             patch.setenv(name, text)
-        resources = Resources(engine.url.render_as_string(hide_password=False))
-        with TestClient(
-            Starlette(routes=routes(resources)), raise_server_exceptions=False, client=("127.0.0.1", 50_000)
-        ) as client:
+        with client_of(engine.url.render_as_string(hide_password=False)) as client:
             api = Api(client, engine)
             assert client.get("/api/ready").status_code == 200  # the first call opens the database
             world.put_in_force(engine, world.price_book().plan)
             api.make_key("admin", Role.ADMIN)
             api.make_key("service", Role.SERVICE)
             yield api
-        resources.close()
 
 
 def problem(answer: Any) -> tuple[int, str]:

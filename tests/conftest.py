@@ -5,6 +5,7 @@ binaries. Without either the PostgreSQL half is skipped, or fails when `REQUIRE_
 """
 
 import itertools
+import logging
 import os
 import shutil
 import sys
@@ -31,6 +32,15 @@ def own_main_module() -> Iterator[None]:
     sys.modules["__main__"] = _MAIN  # a fixture of a module may have opened a page before
     yield
     sys.modules["__main__"] = _MAIN
+
+
+@pytest.fixture
+def api_log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What the API logs, which otherwise goes to the error stream alone."""
+    logger = logging.getLogger("promptflow.api")
+    logger.addHandler(caplog.handler)
+    yield caplog
+    logger.removeHandler(caplog.handler)
 
 
 @pytest.fixture(scope="session")

@@ -1,22 +1,19 @@
 """What the API answers when a path, the database or the caller is not there, and that the log knows why."""
 
 import asyncio
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError, OperationalError
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from starlette.types import Message
 
 from credits_core import call_log, services
 from credits_core.api.resources import Resources
-from credits_core.api.root import routes
 from tests import world
-from tests.api_world import CHARGE, FORGED, Api, api_over, problem
+from tests.api_world import CHARGE, FORGED, Api, api_over, client_of, problem
 from tests.plain_sql import every_row, rows, scalar
 
 
@@ -45,38 +42,30 @@ def test_head_is_answered_as_get_is(api: Api, path: str, status: int) -> None:
 
 
 def test_a_database_that_cannot_be_opened_is_a_503_and_the_log_says_why(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, api_log: pytest.LogCaptureFixture
 ) -> None:
-    resources = Resources(f"sqlite:///{tmp_path}/missing/credits.db")
-    logger = logging.getLogger("promptflow.api")
-    logger.addHandler(caplog.handler)
-    with TestClient(Starlette(routes=routes(resources)), raise_server_exceptions=False) as client:
+    with client_of(f"sqlite:///{tmp_path}/missing/credits.db") as client:
         answers = [
             client.get(path, headers={"Authorization": f"Bearer {FORGED}"}) for path in ("/api/ready", "/api/models")
         ]
-    logger.removeHandler(caplog.handler)
-    resources.close()
 
     assert [problem(answer) for answer in answers] == [(503, "database_unavailable")] * 2
     assert "missing" not in answers[0].text
-    assert "missing" in str(caplog.records[0].exc_info[1])  # type: ignore[index]
+    assert "missing" in str(api_log.records[0].exc_info[1])  # type: ignore[index]
 
 
 def test_a_failure_of_ours_tells_the_caller_a_number_and_the_log_the_rest(
-    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    api: Api, monkeypatch: pytest.MonkeyPatch, api_log: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the secret inside")
 
     monkeypatch.setattr(services, "charge_prompt", fail)
-    logger = logging.getLogger("promptflow.api")
-    logger.addHandler(caplog.handler)
     answer = api.post("/api/credits/charge-prompt", CHARGE)
-    logger.removeHandler(caplog.handler)
 
     assert problem(answer) == (500, "internal_error")
     assert "secret" not in answer.text
-    (failure,) = [record for record in caplog.records if record.exc_info]
+    (failure,) = [record for record in api_log.records if record.exc_info]
     assert failure.request_id == answer.json()["request_id"]  # type: ignore[attr-defined]
     assert "the secret inside" in str(failure.exc_info[1])  # type: ignore[index]
     assert rows(api.engine, "SELECT COUNT(*) FROM prompt_runs") == [(0,)]
@@ -93,8 +82,7 @@ def test_a_database_that_does_not_answer_is_a_503(api: Api, monkeypatch: pytest.
 
 
 def test_an_empty_database_is_made_ready_on_sqlite_and_not_held_open_on_postgres(empty_engine: Engine) -> None:
-    resources = Resources(empty_engine.url.render_as_string(hide_password=False))
-    with TestClient(Starlette(routes=routes(resources)), raise_server_exceptions=False) as client:
+    with client_of(empty_engine.url.render_as_string(hide_password=False)) as client:
         answers = [client.get("/api/ready") for _ in range(5)]
         if empty_engine.dialect.name == "postgresql":
             assert [problem(answer) for answer in answers] == [(503, "database_not_ready")] * 5
@@ -102,41 +90,32 @@ def test_an_empty_database_is_made_ready_on_sqlite_and_not_held_open_on_postgres
             assert scalar(empty_engine, opened) == 1  # the one that asks
         else:
             assert [answer.status_code for answer in answers] == [200] * 5
-    resources.close()
 
 
 def test_a_failure_while_the_key_is_looked_up_is_a_problem_and_logged(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, api_log: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "credits.db").write_bytes(b"no database" * 1_000)
-    resources = Resources(f"sqlite:///{tmp_path}/credits.db")
-    logger = logging.getLogger("promptflow.api")
-    logger.addHandler(caplog.handler)
-    with TestClient(Starlette(routes=routes(resources)), raise_server_exceptions=False) as client:
+    with client_of(f"sqlite:///{tmp_path}/credits.db") as client:
         answer = client.get("/api/models", headers={"Authorization": f"Bearer {FORGED}"})
-    logger.removeHandler(caplog.handler)
-    resources.close()
 
     assert problem(answer) == (500, "internal_error")
-    (failure,) = [record for record in caplog.records if record.exc_info]
+    (failure,) = [record for record in api_log.records if record.exc_info]
     assert failure.request_id == answer.json()["request_id"]  # type: ignore[attr-defined]
 
 
 def test_what_the_database_refuses_is_answered_once_and_logged_once(
-    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    api: Api, monkeypatch: pytest.MonkeyPatch, api_log: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise IntegrityError("INSERT", {}, Exception("a rule of the table"))
 
     monkeypatch.setattr(services, "charge_prompt", fail)
-    logger = logging.getLogger("promptflow.api")
-    logger.addHandler(caplog.handler)
     with TestClient(api.client.app) as strict:  # which passes on what is raised beyond the answer
         headers = api.headers("admin") | {"Idempotency-Key": "k"}
         answer = strict.post("/api/credits/charge-prompt", json=CHARGE, headers=headers)
-    logger.removeHandler(caplog.handler)
     assert problem(answer) == (500, "internal_error")
-    assert len([record for record in caplog.records if record.exc_info]) == 1
+    assert len([record for record in api_log.records if record.exc_info]) == 1
 
 
 def test_a_caller_who_goes_before_the_end_of_the_body_is_answered_nothing(api: Api) -> None:

@@ -8,10 +8,9 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from credits_core.api.problems import InvalidFields
+from credits_core.api.problems import LONGEST_NAME, InvalidFields
 
 _ONCE = "is given more than once"
-_MAX_SHOWN = 140
 _QUERY_FIELDS = {
     "/credits/balance": {"user_id"},
     "/credits/transactions": {"user_id", "limit", "cursor", "type", "from", "to"},
@@ -43,7 +42,7 @@ class ClearRoute(APIRoute):
                 problems.append(("Idempotency-Key", _ONCE))
             problems += [(name, _ONCE) for name in _twice_in_json(await request.body())]
             if problems:
-                raise InvalidFields([(name[:_MAX_SHOWN], problem) for name, problem in problems])
+                raise InvalidFields([(name[:LONGEST_NAME], problem) for name, problem in problems])
             return await handle(request)
 
         return handle_clear

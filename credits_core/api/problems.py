@@ -40,6 +40,8 @@ from credits_core.errors import (
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger("promptflow.api")
 MAX_BODY_BYTES = 64 * 1024
+LONGEST_NAME = 140
+"""How much of a field's name is repeated, in characters: a caller can make one up."""
 _MOST_TOLD = 20
 _EXAMPLE_REQUEST_ID = "0d9c7a5e4f2b4c1d9a37b1f0c2e8d6a4"
 _NO_OBJECT = "must be a JSON object, sent with Content-Type: application/json"
@@ -184,7 +186,7 @@ def of_validation(error: RequestValidationError) -> CreditsError:
         message = _BODY_PROBLEMS.get(problem["type"], problem["msg"]) if field == "body" else problem["msg"]
         if problem["type"] == "string_pattern_mismatch":
             message = MEANING_OF_PATTERN[problem["ctx"]["pattern"]]
-        messages.setdefault(field[:140], message.removeprefix("Value error, "))
+        messages.setdefault(field[:LONGEST_NAME], message.removeprefix("Value error, "))
     return InvalidFields(list(messages.items()))
 
 

@@ -18,7 +18,8 @@ USER, INFERENCE, CREATOR, PLATFORM = "#3B82F6", "#94A3B8", "#10B981", "#8B5CF6"
 CREATOR_SHADES = ("#065F46", "#059669", "#10B981", "#34D399", "#6EE7B7", "#A7F3D0")
 MOST_CREATORS = len(CREATOR_SHADES) - 1
 """One creator beside another, from dark to light; the last one is for all who have no shade of their own."""
-_TEXT = {"light": "#1B1D2A", "dark": "#E8E9F2"}
+INK = {"light": "#1B1D2A", "dark": "#E8E9F2"}
+"""The colour of words and marks on a light and on a dark page."""
 _HOVER = "%{y:,} credits (%{customdata})"
 _DAYS_WITHOUT_GAPS = 3
 _A_DAY = timedelta(days=1)
@@ -152,7 +153,7 @@ def sankey(nodes: Sequence[tuple[str, int, str]], flows: Sequence[tuple[int, int
                 "customdata": [both(credits) for _, _, credits in flows],
                 "hovertemplate": ("%{source.customdata} → %{target.customdata}<br>%{customdata}<extra></extra>"),
             },
-            textfont={"size": 13, "shadow": "none", "color": _TEXT.get(st.context.theme.type or "")},
+            textfont={"size": 13, "shadow": "none", "color": INK.get(st.context.theme.type or "")},
         )
     )
     return laid_out(figure, height=height)

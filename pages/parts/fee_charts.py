@@ -9,12 +9,11 @@ import streamlit as st
 
 from credits_core.explanation import ChargedParts
 from credits_core.fee_design import FeeDesign, Parties
-from credits_core.money import format_credits, format_usd
+from credits_core.money import counted, format_credits, format_usd
 from credits_core.quote_arrays import Credits, QuoteArrays
-from pages.parts.charts import CREATOR, INFERENCE, PLATFORM, USER, laid_out
+from pages.parts.charts import CREATOR, INFERENCE, INK, PLATFORM, USER, laid_out
 
 _ZONE = "#F59E0B"
-_INK = {"light": "#1B1D2A", "dark": "#E8E9F2"}
 _HOVER = "%{y:,} credits (%{customdata})"
 
 
@@ -131,7 +130,7 @@ def over_runs(found: FeeDesign, runs: Credits, *, expected: int) -> go.Figure:
                 x=[break_even],
                 y=[level],
                 mode="markers+text",
-                text=[f"{break_even:,} {'run' if break_even == 1 else 'runs'}"],
+                text=[counted(break_even, "run")],
                 textposition=f"{side} left" if 2 * break_even > numbers[-1] else f"{side} right",
                 textfont={"color": colour},
                 marker={"color": colour, "size": 10},
@@ -189,7 +188,7 @@ def _zone(figure: go.Figure, first: int, last: int, words: str) -> None:
 
 
 def _mark(figure: go.Figure, position: int, words: str) -> None:
-    ink: Any = _INK.get(st.context.theme.type or "light")
+    ink: Any = INK.get(st.context.theme.type or "light")
     figure.add_vline(
         x=position,
         line={"color": ink, "width": 1.5, "dash": "dot"},

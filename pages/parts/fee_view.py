@@ -3,6 +3,7 @@
 import streamlit as st
 
 from credits_core.fee_design import FeeDesign, Parties
+from credits_core.money import counted
 from pages.parts import show
 
 
@@ -25,11 +26,13 @@ def unlock_sentence(found: FeeDesign, runs: int, worthwhile_credits: int) -> Non
     )
     if worthwhile_credits:
         words += (
-            f" For {_runs(runs)} an unlock price up to {show.both(worthwhile_credits)} costs the user no more than "
-            f"the fee of {show.both(found.fee_credits)} each time."
+            f" For {counted(runs, 'run')} an unlock price up to {show.both(worthwhile_credits)} costs the user no more "
+            f"than the fee of {show.both(found.fee_credits)} each time."
         )
     else:
-        words += f" For {_runs(runs)} no unlock price is worth it, because the fees cost the user nothing extra."
+        words += (
+            f" For {counted(runs, 'run')} no unlock price is worth it, because the fees cost the user nothing extra."
+        )
     st.info(words, icon=":material/lock_open:")
 
 
@@ -37,7 +40,7 @@ def comparison(with_fee: Parties, unlocked: Parties, runs: int) -> None:
     """What a user of that many runs pays and who gets it, for both ways to pay."""
     rows: list[show.Row] = [
         {
-            f"For {_runs(runs)}": name,
+            f"For {counted(runs, 'run')}": name,
             "User pays": parties.user_credits,
             "Inference": parties.inference_credits,
             "Creator gets": parties.creator_credits,
@@ -50,7 +53,3 @@ def comparison(with_fee: Parties, unlocked: Parties, runs: int) -> None:
     st.table(
         show.small_table(rows, formats), border="horizontal", hide_index=True, alt="Both ways to pay, side by side"
     )
-
-
-def _runs(runs: int) -> str:
-    return "1 run" if runs == 1 else f"{runs:,} runs"

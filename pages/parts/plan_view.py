@@ -25,7 +25,13 @@ _METRICS = {
     FindingKind.LOSS: ("Loss zones", "Ranges of costs whose markup does not cover the assumed card fee."),
     FindingKind.UNMARKED: ("Without markup", "Ranges of costs on which the platform takes no markup."),
 }
+CARD_FEE_BOXES = ("card", "card_fixed")
 _USUAL_CARD_FEE_BPS = 290
+
+
+def assumed_card_fee() -> dict[str, str]:
+    """What stands in the boxes of the card fee, for a link to another page that has them."""
+    return {name: st.session_state[name] for name in CARD_FEE_BOXES if st.session_state.get(name)}
 
 
 def card_fee() -> CardFee | None:
@@ -35,14 +41,14 @@ def card_fee() -> CardFee | None:
         with st.grid(2, min_column_width=240):
             with st.container():
                 share_bps = numbers.percentage(
-                    "Card fee", 0, 9_999, key="card", usual_bps=_USUAL_CARD_FEE_BPS, says="of each total"
+                    "Card fee", 0, 9_999, key=CARD_FEE_BOXES[0], usual_bps=_USUAL_CARD_FEE_BPS, says="of each total"
                 )
             with st.container():
                 fixed_credits = numbers.whole(
                     "Card fee per run, credits",
                     0,
                     10**9,
-                    key="card_fixed",
+                    key=CARD_FEE_BOXES[1],
                     usual=0,
                     says=lambda fee: show.both(fee or 0),
                 )

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from credits_core.model_registry import Model
-from credits_core.money import format_bps, format_credits, format_usd, format_usd_rounded
+from credits_core.money import counted, format_bps, format_credits, format_usd, format_usd_rounded
 from credits_core.plan_files import price_plan_toml
 from credits_core.price_plan import PricePlan
 from credits_core.scenario import Scenario
@@ -46,7 +46,7 @@ def metrics(result: ScenarioResult) -> None:
     paid_credits = sums.paid_credits
     with show.metric_grid(paid_credits, result.margin_credits):
         parts: list[tuple[str, int, str, _Colour, list[int]]] = [
-            ("Users paid", paid_credits, _counted(sums.charged, "run"), "blue", [one.paid_credits for one in days]),
+            ("Users paid", paid_credits, counted(sums.charged, "run"), "blue", [one.paid_credits for one in days]),
             ("Inference", sums.inference_credits, "", "gray", [one.inference_credits for one in days]),
             ("Creators earned", sums.creators_credits, "", "green", [one.creators_credits for one in days]),
             ("Platform kept", sums.platform_credits, "", "violet", [one.platform_credits for one in days]),
@@ -62,7 +62,7 @@ def metrics(result: ScenarioResult) -> None:
             help_text="What the platform kept and the plan's fee on purchases, less the card fees on all purchases, "
             "also of credits that are not spent yet. In per cent of what users paid.",
         )
-        _credits("Card fees", result.card_fee_credits, _counted(result.top_ups, "purchase"))
+        _credits("Card fees", result.card_fee_credits, counted(result.top_ups, "purchase"))
         _count("Refused runs", sums.refused, f"{_share(sums.refused, sums.runs)} of all runs")
         users = result.scenario.users
         _count(
@@ -186,10 +186,6 @@ def _credits(
 
 def _count(label: str, count: int, note: str, *, help_text: str | None = None) -> None:
     st.metric(label, f"{count:,}", delta=note, delta_color="gray", delta_arrow="off", border=True, help=help_text)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _signed(text_of: Callable[[Any], str]) -> Callable[[Any], str]:
