@@ -22,13 +22,14 @@ from pathlib import Path
 
 from sqlalchemy import Engine, func, select
 
-from credits_core import audit, database, services
-from credits_core.postings import CreditSource
-from credits_core.pricing import ChargeRequest
-from credits_core.roles import Role
+from credits_core.audit import invariants
+from credits_core.ledger import actions
+from credits_core.ledger.requests import ChargeRequest
 from credits_core.settings import load_price_book
-from credits_core.tables import PromptRun
-from tests import live_api, live_dashboard
+from credits_core.store import database
+from credits_core.store.kinds import CreditSource, Role
+from credits_core.store.tables import PromptRun
+from tests.support import live_api, live_dashboard
 
 _USERS = 50
 _PLENTY_CREDITS = 10**12
@@ -62,7 +63,7 @@ def _fund(engine: Engine) -> None:
     for number in range(_USERS):
         database.write(
             engine,
-            lambda connection, number=number: services.add_credits(  # type: ignore[misc]
+            lambda connection, number=number: actions.add_credits(  # type: ignore[misc]
                 connection,
                 f"user-{number}",
                 _PLENTY_CREDITS,
@@ -81,7 +82,7 @@ def _direct_rate(engine: Engine, prefix: str) -> float:
         request = ChargeRequest(f"user-{number % _USERS}", "load", "openai/gpt-4o", "creator", 1_001, 1_020, 129)
         database.write(
             engine,
-            lambda connection, request=request, number=number: services.charge_prompt(  # type: ignore[misc]
+            lambda connection, request=request, number=number: actions.charge_prompt(  # type: ignore[misc]
                 connection, request, book=book, key=f"{prefix}-{number}", now=_NOW, actor="bench"
             ),
         )
@@ -147,7 +148,7 @@ def main() -> None:
         direct = statistics.mean([before, _direct_rate(direct_engine, "after")])
         with database.read(engine) as connection:
             charged = connection.execute(select(func.count()).select_from(PromptRun)).scalar_one()
-        wrong = [str(finding) for finding in audit.run(engine, load_price_book().plans) if not finding.ok]
+        wrong = [str(finding) for finding in invariants.check(engine, load_price_book().plans) if not finding.ok]
     rate = result["answers"] / result["seconds"]
     print(f"{arguments.connections} connections for {result['seconds']:.0f} s: {result['answers']:,.0f} answers,")
     print(f"  {rate:,.0f} charges/s, p50 {result['p50_ms']:.0f} ms, p99 {result['p99_ms']:.0f} ms")

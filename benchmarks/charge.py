@@ -19,13 +19,13 @@ from typing import Any
 import psycopg
 from sqlalchemy import Engine
 
-from credits_core import database, services
-from credits_core.plan_store import PriceBooks
-from credits_core.postings import CreditSource
-from credits_core.pricing import ChargeRequest
-from credits_core.services import Charge
+from credits_core.ledger import actions
+from credits_core.ledger.requests import Charge, ChargeRequest
+from credits_core.plans.book import PriceBooks
 from credits_core.settings import load_models
-from tests import postgres_server
+from credits_core.store import database
+from credits_core.store.kinds import CreditSource
+from tests.support import postgres_server
 
 _REQUEST = ChargeRequest("ada", "summarise", "openai/gpt-4o", "ben", 1_001, 1_020, 129)
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -87,7 +87,7 @@ def _compare(name: str, engine: Engine, bare: Callable[[str], None], charges: in
     books = PriceBooks(load_models())
     database.write(
         engine,
-        lambda connection: services.add_credits(
+        lambda connection: actions.add_credits(
             connection, "ada", _PLENTY_CREDITS, source=CreditSource.PURCHASE, key="fund", now=_NOW, actor="bench"
         ),
     )
@@ -95,7 +95,7 @@ def _compare(name: str, engine: Engine, bare: Callable[[str], None], charges: in
     def single(key: str) -> None:
         database.write(
             engine,
-            lambda connection: services.charge_prompt(
+            lambda connection: actions.charge_prompt(
                 connection, _REQUEST, book=books.at(connection), key=key, now=_NOW, actor="bench"
             ),
         )
@@ -104,7 +104,7 @@ def _compare(name: str, engine: Engine, bare: Callable[[str], None], charges: in
         batch_charges = [Charge(_REQUEST, f"{key}-{number}", _NOW) for number in range(_BATCH)]
         outcomes = database.write(
             engine,
-            lambda connection: services.charge_prompts(
+            lambda connection: actions.charge_prompts(
                 connection, batch_charges, book=books.at(connection), actor="bench"
             ),
         )

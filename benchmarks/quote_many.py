@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from credits_core.quote_arrays import quote_many
+from credits_core.pricing.quote_many import quote_many
 from credits_core.settings import load_price_book
 
 Array = npt.NDArray[np.int64]

@@ -22,13 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from credits_core import database
-from credits_core.price_plan import MarkupTier, PricePlan
-from credits_core.quote_arrays import quote_costs
-from credits_core.recorded_runs import recorded_history
-from credits_core.replay_results import compare
-from credits_core.reports import DayRange
+from credits_core.lab.replay.result import compare
+from credits_core.pricing.plan import MarkupTier, PricePlan
+from credits_core.pricing.quote_many import quote_costs
+from credits_core.reports.recorded_runs import recorded_history
 from credits_core.settings import load_price_book
+from credits_core.store import database
+from credits_core.values.days import DayRange
 
 _USERS, _CREATORS, _MODELS, _DAYS = 2_000, 200, 20, 90
 _FIRST_US, _DAY_US = 1_767_225_600_000_000, 86_400_000_000

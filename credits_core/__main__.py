@@ -3,7 +3,7 @@
 import sys
 
 try:
-    from credits_core.cli import main
+    from credits_core.cli.main import main
 
     main()
 except KeyboardInterrupt:  # while the packages load, which takes a second; afterwards `main` answers it

@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 from credits_core.errors import InvalidRequest
-from credits_core.model_registry import ModelRegistry, load_model_registry
-from credits_core.plan_files import load_price_plan
-from credits_core.pricing import PriceBook
+from credits_core.pricing.models import ModelRegistry, load_model_registry
+from credits_core.pricing.plan_toml import load_price_plan
+from credits_core.pricing.quote import PriceBook
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 DATA_FOLDER = PROJECT_FOLDER / "data"

@@ -5,16 +5,16 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from pages.parts import runtime
+from pages.parts import resources
 
 _PICTURES = Path(__file__).parent / "parts"
 st.logo(str(_PICTURES / "logo.svg"), size="large", icon_image=str(_PICTURES / "icon.svg"))
 
 
 def screen(file: str, title: str, icon: str, help_text: str) -> StreamlitPage:
-    """A page; its path in the URL is its file's name, and the first screen has none."""
-    path = file.removesuffix(".py").replace("_", "-")
-    is_first = file == "overview.py"
+    """A page; its path in the URL is its file's name without the area, and the first screen has none."""
+    path = Path(file).stem.replace("_", "-")
+    is_first = file == "explore/overview.py"
     icon = f":material/{icon}:"
     return st.Page(file, title=title, icon=icon, default=is_first, url_path=None if is_first else path, help=help_text)
 
@@ -23,25 +23,25 @@ page = st.navigation(
     {
         "Explore": [
             screen(
-                "overview.py",
+                "explore/overview.py",
                 "Overview",
                 "monitoring",
                 "Credits in circulation, revenue and earnings, and where users' credits went.",
             ),
             screen(
-                "balances.py",
+                "explore/balances.py",
                 "Balances",
                 "account_balance_wallet",
                 "Every user's balance, and one user's balance over time.",
             ),
             screen(
-                "history.py",
+                "explore/history.py",
                 "History",
                 "receipt_long",
                 "Every transaction with filters, its entry in full, refunds and CSV download.",
             ),
             screen(
-                "creator_earnings.py",
+                "explore/creator_earnings.py",
                 "Creator earnings",
                 "payments",
                 "What creators earn, with which prompts and flows, and monthly statements.",
@@ -54,49 +54,53 @@ page = st.navigation(
                 "science",
                 "Balances, adding credits, running a prompt, history and creator payments on one screen.",
             ),
-            screen("simulate_runs.py", "Simulate runs", "play_circle", "Quote and run a prompt once or many times."),
-            screen("add_credits.py", "Add credits", "add_card", "Purchases, grants and adjustments."),
+            screen(
+                "act/simulate_runs.py", "Simulate runs", "play_circle", "Quote and run a prompt once or many times."
+            ),
+            screen("act/add_credits.py", "Add credits", "add_card", "Purchases, grants and adjustments."),
         ],
         "Pricing lab": [
             screen(
-                "pricing_lab.py",
+                "plans/pricing_lab.py",
                 "Pricing lab",
                 "biotech",
                 "What a price plan does that nobody reading it sees, its cures, and its way into force.",
             ),
             screen(
-                "compare_plans.py",
+                "plans/compare_plans.py",
                 "Compare plans",
                 "compare",
                 "Two plans beside each other, and an editor for the second.",
             ),
             screen(
-                "replay_history.py",
+                "replay/replay_history.py",
                 "Replay history",
                 "history",
                 "What every recorded run would have cost under another price plan, and who could have paid.",
             ),
             screen(
-                "scenario.py",
+                "scenario/scenario.py",
                 "Scenario",
                 "casino",
                 "Up to five million hypothetical runs under a price plan: who pays, who earns, what is left.",
             ),
             screen(
-                "fee_designer.py",
+                "fees/fee_designer.py",
                 "Fee designer",
                 "tune",
                 "What a creator's fee or unlock price means for user, creator and platform.",
             ),
             screen(
-                "explain_charge.py",
+                "explain/explain_charge.py",
                 "Explain a charge",
                 "account_tree",
                 "Why a run or an unlock cost what it cost, step by step, computed again and compared.",
             ),
         ],
         "Build": [
-            screen("api_console.py", "API", "api", "Keys for the HTTP API, examples to copy, and its last calls."),
+            screen(
+                "build/api_console.py", "API", "api", "Keys for the HTTP API, examples to copy, and its last calls."
+            ),
         ],
     },
     expanded=True,
@@ -107,7 +111,7 @@ st.set_page_config(
 )
 with st.sidebar:
     st.badge("Test environment", icon=":material/science:", color="orange")
-    st.caption(f"1 credit = \\$0.000001 · price plan {runtime.book().plan.id}")
+    st.caption(f"1 credit = \\$0.000001 · price plan {resources.book().plan.id}")
 
 st.title(page.title)
 page.run()

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from credits_core import queries
-from credits_core.postings import TransactionType
-from credits_core.queries import TransactionFilter
-from pages.parts import adding, balance, choose, filters, running, runtime, show, tables
+from credits_core.ledger import accounts
+from credits_core.ledger.accounts import TransactionFilter
+from credits_core.store.kinds import TransactionType
+from pages.act import adding, running
+from pages.parts import action, balance, choose, links, resources, show, tables, words
 
 ADD, RUN = "bench:add", "bench:run"
 LATEST = 8
@@ -21,12 +22,12 @@ def choose_selected() -> None:
 def open_selected() -> None:
     row = tables.take_selected_row("history")
     if row is not None:
-        st.switch_page("history.py", query_params=filters.link_to(entry=str(history[row].entry_id)))
+        st.switch_page("explore/history.py", query_params=links.link_to(entry=str(history[row].entry_id)))
 
 
 st.caption("Choose a user, add credits, run a prompt, and see on one screen who paid and who received what.")
-with runtime.reading() as connection:
-    known = queries.users(connection, limit=200)
+with resources.reading() as connection:
+    known = accounts.users(connection, limit=200)
 
 grid = st.grid(2, min_column_width=360)
 with grid.cell(), st.container(border=True):
@@ -43,24 +44,24 @@ with grid.cell(), st.container(border=True):
         running.button(RUN, run, quote)
     else:
         show.add_credits_first()
-if runtime.has_result(RUN):
+if action.has_result(RUN):
     with grid.cell(column_span="all"):
         show.outcome(RUN, verb="charged", again="New run")
 with grid.cell(), st.container(border=True):
     st.subheader("Add credits")
     if adding.form(ADD, user_id, adding.amount()):
-        runtime.forget_refusal(RUN)  # what was missing may be there now
+        action.forget_refusal(RUN)  # what was missing may be there now
         st.rerun()
-    if runtime.has_result(ADD):
+    if action.has_result(ADD):
         show.carried_out(ADD, "Receipt", verb="added", again="Add more")
 with grid.cell(), st.container(border=True):
     st.subheader("Creator payments")
     payments_place = st.container()
 
-with runtime.reading() as connection:
-    users = queries.users(connection, limit=200)
-    history = queries.transactions(connection, TransactionFilter(account_id=user_id), limit=LATEST) if user_id else []
-    payments = queries.transactions(connection, CREATOR_PAYMENTS, limit=LATEST)
+with resources.reading() as connection:
+    users = accounts.users(connection, limit=200)
+    history = accounts.transactions(connection, TransactionFilter(account_id=user_id), limit=LATEST) if user_id else []
+    payments = accounts.transactions(connection, CREATOR_PAYMENTS, limit=LATEST)
 with balances_place:
     if user_id:
         balance.metric(user_id)
@@ -76,14 +77,14 @@ with payments_place:
     else:
         st.caption("Creators are paid when somebody runs a prompt that has a fee, or unlocks a flow.")
 if user_id:
-    st.subheader(f"Transaction history of {show.plain(user_id)}")
+    st.subheader(f"Transaction history of {words.plain(user_id)}")
     if history:
         tables.transactions_of_one(history, key="history", on_select=open_selected, alt="The user's transactions")
         st.page_link(
-            "history.py",
+            "explore/history.py",
             label="All transactions",
             icon=":material/receipt_long:",
-            query_params=filters.link_to(user=user_id),
+            query_params=links.link_to(user=user_id),
         )
     else:
         st.caption("Nothing has happened yet. Add credits to begin.")

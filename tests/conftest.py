@@ -17,9 +17,9 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, make_url
 
-from credits_core import database
-from credits_core.pricing import PriceBook
-from tests import plain_sql, postgres_server, world
+from credits_core.pricing.quote import PriceBook
+from credits_core.store import database
+from tests.support import plain_sql, postgres_server, world
 
 BACKENDS = ("sqlite", "postgresql")
 _MAIN = sys.modules["__main__"]
@@ -125,7 +125,7 @@ def empty_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Eng
 
 @pytest.fixture(scope="session")
 def book() -> PriceBook:
-    """The hand-written price book of `tests/world.py`."""
+    """The hand-written price book of `tests/support/world.py`."""
     return world.price_book()
 
 

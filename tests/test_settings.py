@@ -4,7 +4,7 @@ import pytest
 
 from credits_core import settings
 from credits_core.errors import DataFileInvalid, InvalidRequest
-from credits_core.model_registry import RunPrice
+from credits_core.pricing.models import RunPrice
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -1,6 +1,7 @@
 """What a machine can check of the house style."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -8,42 +9,48 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("credits_core", "pages", "benchmarks", "scripts", "tests")
 SOURCES = [ROOT / "app.py", *sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))]
-PAGES = sorted((ROOT / "pages").glob("*.py"))
+NAVIGATION = (ROOT / "pages" / "navigation.py").read_text(encoding="utf-8")
+SCREENS = [ROOT / "pages" / file for file in re.findall(r'"((?:[a-z]+/)?[a-z_]+\.py)"', NAVIGATION)]
 CORE = sorted((ROOT / "credits_core").rglob("*.py"))
 # Modules that may divide whatever they like, with the reason.
 DIVIDING_MODULES = {
-    "money",  # it is for that
-    "quote_arrays",  # does to arrays what `money` does to whole numbers, and is proved equal to it
-    "workload",  # quantiles of token counts
+    "values/credits",  # it is for that
+    "values/text",  # writes credits as decimals
+    "pricing/quote_many",  # does to arrays what `values.credits` does to whole numbers, and is proved equal to it
+    "lab/scenario/workload",  # quantiles of token counts
     "settings",  # paths
-    "metrics",  # seconds
+    "api/metrics",  # seconds
 }
 # Elsewhere these alone, none of which is about credits.
 DIVISIONS_OF_SOMETHING_ELSE = {
-    "audit": {"CreditTransaction.created_at_us // MICROSECONDS_PER_DAY"},
-    "database": {"PROJECT_FOLDER / 'credits_core' / 'migrations'", "PROJECT_FOLDER / 'credits_core'", "0.02"},
-    "gate": {"round(seconds * 1000, 3)"},
-    "queries": {
+    "api/gate": {"round(seconds * 1000, 3)"},
+    "audit/balances": {"CreditTransaction.created_at_us // MICROSECONDS_PER_DAY"},
+    "bulk/demo": {
+        "world.runs_per_day * (60 if is_weekend else 110) * (world.days + day) // (150 * world.days)",
+        "days_since % person.every_days",
+    },
+    "lab/scenario/simulation": {"user * _HABIT_STEP % BPS_PER_WHOLE"},
+    "ledger/accounts": {
         "(CreditTransaction.created_at_us - first_us) // ((last_us - first_us) // points + 1)",
         "(last_us - first_us) // points",
         "(in_all - 1) // points",
         "(numbered.c.number - 1) % step",
     },
-    "recorded_runs": {
+    "reports/daily_totals": {"CreditTransaction.created_at_us // MICROSECONDS_PER_DAY"},
+    "reports/recorded_runs": {
         "PromptRun.created_at_us // MICROSECONDS_PER_DAY",
         "UnlockedFlow.created_at_us // MICROSECONDS_PER_DAY",
         "JournalEntry.created_at_us // MICROSECONDS_PER_DAY",
     },
-    "rollup": {"CreditTransaction.created_at_us // MICROSECONDS_PER_DAY"},
-    "seed": {
-        "world.runs_per_day * (60 if is_weekend else 110) * (world.days + day) // (150 * world.days)",
-        "days_since % person.every_days",
-    },
-    "simulation": {"user * _HABIT_STEP % BPS_PER_WHOLE"},
-    "tables": {"(moment - _EPOCH) // _MICROSECOND"},
+    "store/database": {"Path(__file__).parent / 'migrations'", "0.02"},
+    "values/days": {"(moment - _EPOCH) // _MICROSECOND"},
 }
 UNWANTED_NAMES = {"utils", "helpers", "common", "manager", "misc"}
 UNWANTED_TEXT = ["unsafe_allow_html", "use_container_width", "TO" + "DO", "FIX" + "ME", "except Exception"]
+
+
+def room_and_module(path: Path) -> str:
+    return path.relative_to(ROOT / "credits_core").with_suffix("").as_posix()
 
 
 def relative(path: Path) -> str:
@@ -62,7 +69,7 @@ def test_a_file_has_nothing_unwanted(path: Path) -> None:
     assert [word for word in UNWANTED_TEXT if word in text] == []
 
 
-@pytest.mark.parametrize("path", PAGES, ids=relative)
+@pytest.mark.parametrize("path", SCREENS, ids=relative)
 def test_a_page_is_one_screen_that_reads_like_a_script(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 120
@@ -83,11 +90,11 @@ def is_inexact(node: ast.AST) -> bool:
     return False
 
 
-@pytest.mark.parametrize("path", [path for path in CORE if path.stem not in DIVIDING_MODULES], ids=relative)
+@pytest.mark.parametrize("path", [path for path in CORE if room_and_module(path) not in DIVIDING_MODULES], ids=relative)
 def test_credits_are_never_divided_or_rounded_outside_money(path: Path) -> None:
     nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     found = {ast.unparse(node) for node in nodes if is_inexact(node)}
-    assert found == DIVISIONS_OF_SOMETHING_ELSE.get(path.stem, set())
+    assert found == DIVISIONS_OF_SOMETHING_ELSE.get(room_and_module(path), set())
 
 
 @pytest.mark.parametrize("line", ["a / b", "a // b", "a % b", "a //= b", "divmod(a, b)", "round(a)", "float(a)", "0.5"])
@@ -95,17 +102,46 @@ def test_every_way_of_dividing_is_seen(line: str) -> None:
     assert any(is_inexact(node) for node in ast.walk(ast.parse(line)))
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "credits_core").glob("*.py")), ids=relative)
+@pytest.mark.parametrize("path", [path for path in CORE if path.parent.name not in {"api", "cli"}], ids=relative)
 def test_only_the_edges_ask_for_the_time_or_make_ids(path: Path) -> None:
-    if path.stem in {"cli", "api_key_commands", "plan_commands", "database"}:
+    if room_and_module(path) == "store/database":  # waits between two attempts
         return
     text = path.read_text(encoding="utf-8")
     assert [call for call in ("datetime.now(", "time.time(", "uuid4(", "date.today(") if call in text] == []
 
 
+def test_every_screen_of_the_navigation_is_there() -> None:
+    assert len(SCREENS) >= 14
+    assert [relative(path) for path in SCREENS if not path.exists()] == []
+
+
+ROOMS = sorted(path.parent for path in (ROOT / "credits_core").rglob("__init__.py"))
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if room != ROOT / "credits_core"], ids=relative)
+def test_a_room_has_a_sentence_at_its_door_and_re_exports_nothing(room: Path) -> None:
+    if room.name == "api":  # `uvicorn credits_core.api:app` is documented
+        return
+    (sentence,) = ast.parse((room / "__init__.py").read_text(encoding="utf-8")).body
+    assert isinstance(sentence, ast.Expr)
+    assert isinstance(sentence.value, ast.Constant)
+
+
+def test_no_module_lies_in_the_corridor() -> None:
+    flat = {path.stem for path in (ROOT / "credits_core").glob("*.py")}
+    assert flat == {"__init__", "__main__", "errors", "settings", "startup"}
+
+
+def test_tests_lie_beside_their_rooms() -> None:
+    rooms = {path.name for path in (ROOT / "credits_core").iterdir() if path.is_dir()} - {"__pycache__"}
+    tested = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()} - {"__pycache__"}
+    assert tested - rooms == {"browser", "pages", "support"}
+    assert rooms - tested == set()
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_environment_variables_are_read_in_settings_alone(path: Path) -> None:
-    if path.parent.name in {"tests", "scripts"} or path.stem == "settings":
+    if path.relative_to(ROOT).parts[0] in {"tests", "scripts"} or path.stem == "settings":
         return
     text = path.read_text(encoding="utf-8")
     assert "os.environ" not in text

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from credits_core.api_keys import KeyRecord
-from credits_core.ledger import Receipt
+from credits_core.access.keys import KeyRecord
+from credits_core.ledger.receipts import Receipt
 
 SCOPE_NAME = "promptflow.exchange"
 

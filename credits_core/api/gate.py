@@ -12,12 +12,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from credits_core import api_keys, call_log
+from credits_core.access import calls
+from credits_core.access import keys as api_keys
+from credits_core.access.calls import Call
+from credits_core.access.refusals import Unauthorized
 from credits_core.api import problems
 from credits_core.api.exchange import SCOPE_NAME, Exchange
+from credits_core.api.refusals import BodyTooLarge
 from credits_core.api.resources import Resources
-from credits_core.call_log import Call
-from credits_core.errors import BodyTooLarge, CreditsError, Unauthorized
+from credits_core.errors import CreditsError
 
 _OPEN_PATHS = frozenset({"/health", "/ready", "/docs", "/openapi.json"})
 _OPEN_FOLDER = "/static-offline-docs/"
@@ -113,7 +116,7 @@ class Gate:
         metrics = self._resources.metrics
         metrics.answered(method, route, status=status, seconds=seconds, code=exchange.code)
         if path not in _OPEN_PATHS and not path.startswith(_OPEN_FOLDER):
-            call_log.note(Call(at, method, path, status, exchange.code, key_name, seconds * 1000, exchange.request_id))
+            calls.note(Call(at, method, path, status, exchange.code, key_name, seconds * 1000, exchange.request_id))
         receipt = exchange.receipt
         if exchange.code and exchange.caller is not None:
             _log.info(

@@ -10,7 +10,8 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import ConfigurationError, StorageError
 from limits.storage import storage_from_string
 
-from credits_core.errors import InvalidRequest, RateLimited
+from credits_core.api.refusals import RateLimited
+from credits_core.errors import InvalidRequest
 
 _SECONDS = 1
 """How long to wait for Redis before letting a call in."""

@@ -10,8 +10,10 @@ from http import HTTPMethod
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from sqlalchemy import Connection
 
-from credits_core import audit_log, reports
-from credits_core.ledger import Receipt
+from credits_core.audit import log as audit_log
+from credits_core.ledger.receipts import Receipt
+from credits_core.reports import sums
+from credits_core.values import days
 
 _METHODS = frozenset(HTTPMethod)
 _LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -74,7 +76,7 @@ class Metrics:
 
     def render(self, connection: Connection, now: datetime) -> bytes:
         """The metrics in Prometheus' text format. Without an audit so far its two are NaN."""
-        totals = reports.overview(connection, reports.DayRange())
+        totals = sums.overview(connection, days.DayRange())
         self._circulation.set(totals.circulation_credits)
         self._revenue.set(totals.platform_credits)
         last = audit_log.last_run(connection)

@@ -15,27 +15,23 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from credits_core.access.refusals import Unauthorized
+from credits_core.api.refusals import BodyTooLarge, Forbidden, IdempotencyKeyRequired, RateLimited
 from credits_core.api.schemas import MEANING_OF_PATTERN
-from credits_core.errors import (
+from credits_core.errors import CreditsError, InvalidRequest
+from credits_core.ledger.refusals import (
     AlreadyRefunded,
     BalanceTooLarge,
-    BodyTooLarge,
     CirculationTooLarge,
-    CreditsError,
-    DatabaseNotReady,
-    Forbidden,
-    IdempotencyKeyRequired,
     IdempotencyKeyReused,
     InsufficientCredits,
-    InvalidRequest,
     NotRefundable,
     PriceChanged,
-    RateLimited,
-    Unauthorized,
     UnknownEntry,
-    UnknownModel,
     UnknownUser,
 )
+from credits_core.pricing.refusals import UnknownModel
+from credits_core.store.refusals import DatabaseNotReady
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger("promptflow.api")

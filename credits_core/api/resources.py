@@ -9,12 +9,14 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from credits_core import database, rollup, seed, settings
+from credits_core import settings, startup
 from credits_core.api.limits import Limiter
 from credits_core.api.metrics import Metrics
 from credits_core.api.problems import Unavailable
 from credits_core.errors import InvalidRequest
-from credits_core.plan_store import PriceBooks
+from credits_core.plans.book import PriceBooks
+from credits_core.reports import daily_totals
+from credits_core.store import database
 
 Result = TypeVar("Result")
 _log = logging.getLogger("promptflow.api")
@@ -45,7 +47,7 @@ class Resources:
 
     async def catch_up(self) -> None:
         """Add the newest entries to the daily totals, so that reading sums stays quick."""
-        await self._in_thread(lambda: rollup.catch_up(self._opened()))
+        await self._in_thread(lambda: daily_totals.catch_up(self._opened()))
 
     async def require_ready(self) -> None:
         """Nothing, when the database answers and is at the newest migration.
@@ -77,7 +79,7 @@ class Resources:
                     _log.error("the database cannot be opened", exc_info=error)
                     raise Unavailable from error
                 try:
-                    seed.prepare(engine, self.books, demo=settings.demo_enabled())
+                    startup.prepare(engine, self.books, demo=settings.demo_enabled())
                     self._engine = engine
                 finally:
                     if self._engine is None:

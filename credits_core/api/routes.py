@@ -9,11 +9,13 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 from sqlalchemy import Connection
 
-from credits_core import queries, services
+from credits_core.access.keys import KeyRecord
+from credits_core.access.refusals import Unauthorized
 from credits_core.api import problems
 from credits_core.api.clear_route import ClearRoute
 from credits_core.api.exchange import exchange_of
 from credits_core.api.problems import documented
+from credits_core.api.refusals import BodyTooLarge, Forbidden, IdempotencyKeyRequired, RateLimited
 from credits_core.api.resources import Resources
 from credits_core.api.schemas import (
     AddAnswer,
@@ -40,33 +42,27 @@ from credits_core.api.schemas import (
     UserId,
     price_fields,
 )
-from credits_core.api_keys import KeyRecord
-from credits_core.errors import (
+from credits_core.errors import InvalidRequest
+from credits_core.ledger import accounts, actions
+from credits_core.ledger.accounts import Cursor, TransactionFilter
+from credits_core.ledger.receipts import Receipt, Unlock
+from credits_core.ledger.refusals import (
     AlreadyRefunded,
     BalanceTooLarge,
-    BodyTooLarge,
     CirculationTooLarge,
-    DatabaseNotReady,
-    Forbidden,
-    IdempotencyKeyRequired,
     IdempotencyKeyReused,
     InsufficientCredits,
-    InvalidRequest,
     NotRefundable,
     PriceChanged,
-    RateLimited,
-    Unauthorized,
     UnknownEntry,
-    UnknownModel,
     UnknownUser,
 )
-from credits_core.ledger import Receipt
-from credits_core.money import usd_text
-from credits_core.postings import TransactionType
-from credits_core.pricing import ChargeRequest, quote
-from credits_core.queries import Cursor, TransactionFilter
-from credits_core.roles import Role
-from credits_core.services import UnlockRequest
+from credits_core.ledger.requests import ChargeRequest, UnlockRequest
+from credits_core.pricing.quote import quote
+from credits_core.pricing.refusals import UnknownModel
+from credits_core.store.kinds import Role, TransactionType
+from credits_core.store.refusals import DatabaseNotReady
+from credits_core.values.text import usd_text
 
 Result = TypeVar("Result")
 Responses = dict[int | str, dict[str, Any]]
@@ -133,7 +129,7 @@ IdempotencyKey = Annotated[
 @router.get("/credits/balance", responses=documented(*_READING, Forbidden, UnknownUser))
 async def balance(user_id: VisibleUser, shared: Shared) -> BalanceAnswer:
     """A user's balance."""
-    found = await shared.read(lambda connection: queries.user(connection, user_id))
+    found = await shared.read(lambda connection: accounts.user(connection, user_id))
     return BalanceAnswer(
         user_id=user_id, balance_credits=found.balance_credits, balance_usd=usd_text(found.balance_credits)
     )
@@ -157,8 +153,8 @@ async def transactions(
     wanted = TransactionFilter(account_id=user_id, types=tuple(type_ or ()), first_day=from_, last_day=to)
 
     def read_page(connection: Connection) -> TransactionsAnswer:
-        queries.user(connection, user_id)
-        found = queries.transactions(connection, wanted, before=_before(cursor), limit=limit + 1)
+        accounts.user(connection, user_id)
+        found = accounts.transactions(connection, wanted, before=_before(cursor), limit=limit + 1)
         page = found[:limit]
         entry_id, position = page[-1].cursor if page else (0, 0)
         return TransactionsAnswer(
@@ -198,7 +194,7 @@ async def add(request: Request, response: Response, body: AddBody, key: Idempote
 
     def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Receipt:
         try:
-            return services.add_credits(
+            return actions.add_credits(
                 connection,
                 body.user_id,
                 body.amount_credits,
@@ -237,9 +233,7 @@ async def charge_prompt(request: Request, response: Response, body: ChargeBody, 
     books = _resources(request).books
 
     def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Receipt:
-        return services.charge_prompt(
-            connection, asked, book=books.at(connection), key=scoped_key, now=now, actor=actor
-        )
+        return actions.charge_prompt(connection, asked, book=books.at(connection), key=scoped_key, now=now, actor=actor)
 
     receipt = _note(request, response, await _perform(request, key, action))
     assert receipt.quote is not None, "a charge has a quote"
@@ -272,8 +266,8 @@ async def unlock_flow(request: Request, response: Response, body: UnlockBody, ke
     asked = UnlockRequest(**body.model_dump())
     books = _resources(request).books
 
-    def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> services.Unlock:
-        return services.unlock_flow(connection, asked, book=books.at(connection), key=scoped_key, now=now, actor=actor)
+    def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Unlock:
+        return actions.unlock_flow(connection, asked, book=books.at(connection), key=scoped_key, now=now, actor=actor)
 
     unlock = await _perform(request, key, action)
     if unlock.receipt is None:
@@ -300,7 +294,7 @@ async def refund(request: Request, response: Response, body: RefundBody, key: Id
     books = _resources(request).books
 
     def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Receipt:
-        return services.refund(
+        return actions.refund(
             connection,
             body.entry_id,
             reason=body.reason,

@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from credits_core.model_registry import MAX_TOKENS, Model, RunPrice
-from credits_core.money import ID_FORM, ID_PATTERN, MAX_CREDITS, usd_text
-from credits_core.postings import CreditSource, TransactionType
-from credits_core.pricing import Quote
-from credits_core.queries import ListedTransaction
-from credits_core.request_checks import MAX_TEXT
+from credits_core.ledger.accounts import ListedTransaction
+from credits_core.pricing.models import MAX_TOKENS, Model, RunPrice
+from credits_core.pricing.quote import Quote
+from credits_core.store.kinds import CreditSource, TransactionType
+from credits_core.values.credits import MAX_CREDITS
+from credits_core.values.fields import ID_FORM, ID_PATTERN, MAX_TEXT
+from credits_core.values.text import usd_text
 
 MAX_PAGE = 200
 _ID, _WORDS, _KEY, _CURSOR = rf"^{ID_PATTERN}$", r"\S", r"^[!-~]+$", r"^[0-9]{1,18}-[0-9]{1,4}$"

@@ -1,1 +1,1 @@
-"""The only shared Streamlit code: the cached engine, running one action, formatting and charts."""
+"""What at least three areas share: the engine, one action, choices, words, tables and charts."""

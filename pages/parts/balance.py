@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from credits_core import queries
-from credits_core.errors import UnknownUser
-from credits_core.money import is_id
-from credits_core.queries import TransactionFilter
-from pages.parts import runtime, show
+from credits_core.ledger import accounts
+from credits_core.ledger.accounts import TransactionFilter
+from credits_core.ledger.refusals import UnknownUser
+from credits_core.values.fields import is_id
+from pages.parts import resources, show, words
 
 _MOVEMENTS = 60
 
@@ -14,27 +14,27 @@ _MOVEMENTS = 60
 def metric(user_id: str, *, with_course: bool = False) -> None:
     """The balance, with the course of its latest movements, or that there is no account yet."""
     try:
-        with runtime.reading() as connection:
-            balance_credits = queries.user(connection, user_id).balance_credits
+        with resources.reading() as connection:
+            balance_credits = accounts.user(connection, user_id).balance_credits
             wanted = TransactionFilter(account_id=user_id)
-            latest = queries.transactions(connection, wanted, limit=_MOVEMENTS) if with_course else []
+            latest = accounts.transactions(connection, wanted, limit=_MOVEMENTS) if with_course else []
     except UnknownUser:
         _no_account(user_id)
         return
     course = [movement.balance_after_credits or 0 for movement in reversed(latest)] or None
-    show.metric(f"Balance of {show.plain(user_id)}", balance_credits, chart=course, colour="blue")
+    show.metric(f"Balance of {words.plain(user_id)}", balance_credits, chart=course, colour="blue")
 
 
 def enough(user_id: str, required_credits: int, runs: int) -> None:
     """The balance in one line, and whether it is enough for the runs."""
     try:
-        with runtime.reading() as connection:
-            balance_credits = queries.user(connection, user_id).balance_credits
+        with resources.reading() as connection:
+            balance_credits = accounts.user(connection, user_id).balance_credits
     except UnknownUser:
         _no_account(user_id)
         show.link_to_add_credits(user_id)
         return
-    holds = f"{show.plain(user_id)} holds {show.both(balance_credits)}"
+    holds = f"{words.plain(user_id)} holds {words.both(balance_credits)}"
     if balance_credits >= required_credits:
         st.caption(f":material/check: {holds}, which is enough.")
     elif runs == 1:
@@ -51,4 +51,4 @@ def _no_account(user_id: str) -> None:
             icon=":material/edit:",
         )
         return
-    st.info(f"{show.plain(user_id)} has no account yet. Adding credits opens it.", icon=":material/person_add:")
+    st.info(f"{words.plain(user_id)} has no account yet. Adding credits opens it.", icon=":material/person_add:")

@@ -9,14 +9,14 @@ from functools import partial
 
 import streamlit as st
 
-from credits_core.batch import Batch
-from credits_core.model_registry import MAX_TOKENS, Model
-from credits_core.money import MAX_CREDITS
-from credits_core.pricing import ChargeRequest
-from credits_core.queries import UserBalance
-from credits_core.seed import DemoPrompt
-from credits_core.workload import Workload
-from pages.parts import numbers, runtime, show
+from credits_core.bulk.batch import Batch
+from credits_core.bulk.demo import DemoPrompt
+from credits_core.lab.scenario.workload import Workload
+from credits_core.ledger.accounts import UserBalance
+from credits_core.ledger.requests import ChargeRequest
+from credits_core.pricing.models import MAX_TOKENS, Model
+from credits_core.values.credits import MAX_CREDITS
+from pages.parts import numbers, resources, words
 
 FREE_FORM = "free-form"
 _FIXED = "fixed"
@@ -70,8 +70,8 @@ def batch(user_id: str, runs: int) -> Batch | None:
         creator_id, creator_fee_credits = _creator_and_fee()
     else:
         creator_id, creator_fee_credits = prompt.creator_id, prompt.creator_fee_credits
-        fee = f"fee {show.both(prompt.creator_fee_credits)}" if prompt.creator_fee_credits else "no creator fee"
-        st.caption(f"{show.plain(prompt.title)} by {show.plain(creator_id)} · {fee}")
+        fee = f"fee {words.both(prompt.creator_fee_credits)}" if prompt.creator_fee_credits else "no creator fee"
+        st.caption(f"{words.plain(prompt.title)} by {words.plain(creator_id)} · {fee}")
     model = _model(prompt)
     workload = _workload() if model.is_token_priced and runs > 1 else None
     needs_tokens = model.is_token_priced and workload is None
@@ -103,7 +103,7 @@ def model_and_tokens() -> tuple[Model, int | None, int | None] | None:
 
 
 def _creator_and_fee() -> tuple[str | None, int | None]:
-    world = runtime.demo()
+    world = resources.demo()
     with st.grid(2, min_column_width=160):
         creator = st.selectbox(
             "Creator",
@@ -122,11 +122,11 @@ def _creator_and_fee() -> tuple[str | None, int | None]:
 
 
 def _fee(fee_credits: int | None) -> str:
-    return f"Fee {show.both(fee_credits)}" if fee_credits else "No fee: the platform's markup applies."
+    return f"Fee {words.both(fee_credits)}" if fee_credits else "No fee: the platform's markup applies."
 
 
 def _model(prompt: DemoPrompt | None) -> Model:
-    models = runtime.models()
+    models = resources.models()
     ids = list(models)
     if prompt is not None and prompt.model_id in models:
         # The first option is the one that a link without a model opens with.
@@ -140,12 +140,12 @@ def _model(prompt: DemoPrompt | None) -> Model:
         help="Type to search. Models named provider/model are priced per token, the others per run.",
     )
     model = models[chosen]
-    st.caption(f"{show.plain(model.name)} · {show.model_price(model)}")
+    st.caption(f"{words.plain(model.name)} · {words.model_price(model)}")
     return model
 
 
 def _workload() -> Workload | None:
-    workloads = runtime.workloads()
+    workloads = resources.workloads()
     chosen = st.segmented_control(
         "Tokens",
         [_FIXED, *workloads],
@@ -180,7 +180,7 @@ def _tokens(prompt: DemoPrompt | None) -> tuple[int | None, int | None]:
 def _usual_tokens(prompt: DemoPrompt | None) -> tuple[int, int]:
     if prompt is None or prompt.workload is None:
         return _INPUT_TOKENS, _OUTPUT_TOKENS
-    workload = runtime.workloads()[prompt.workload]
+    workload = resources.workloads()[prompt.workload]
     return workload.input_tokens.p50, workload.output_tokens.p50
 
 
@@ -193,7 +193,7 @@ def _take_what_the_prompt_brings() -> None:
 
 
 def _demo_prompts() -> dict[str, DemoPrompt]:
-    world = runtime.demo()
+    world = resources.demo()
     return {prompt.id: prompt for prompt in world.prompts} if world else {}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from credits_core.money import format_bps
+from credits_core.values.text import format_bps
 
 _PERCENTAGE = re.compile(r"(-?)([0-9]{1,5})(?:\.([0-9]{1,2}))? ?%?")
 WRONG = "A whole number from {:,} to {:,}, please."

@@ -1,70 +1,34 @@
 """How things look: credits with their dollars, receipts, refusals, empty states and table columns."""
 
-import re
 from collections.abc import Callable, Iterable
-from decimal import Decimal
 from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from credits_core.errors import AddedCreditsSpent, CreditsError, InsufficientCredits, InvalidRequest
-from credits_core.ledger import PostedTransaction, Receipt
-from credits_core.model_registry import Model, RunPrice
-from credits_core.money import format_credits, format_usd, format_usd_rounded
-from credits_core.postings import EntryType, TransactionType
-from credits_core.pricing import Quote
-from pages.parts import filters, runtime
+from credits_core.errors import CreditsError
+from credits_core.ledger.receipts import PostedTransaction, Receipt
+from credits_core.ledger.refusals import AddedCreditsSpent, InsufficientCredits
+from credits_core.pricing.models import Model, RunPrice
+from credits_core.pricing.quote import Quote
+from credits_core.store.kinds import EntryType
+from credits_core.values.text import format_credits, format_usd, format_usd_rounded
+from pages.parts import action, links
+from pages.parts.words import (
+    account_name,
+    aligned_dollars,
+    both,
+    credits_and_dollars,
+    exact_dollars,
+    plain,
+    refusal_text,
+    type_name,
+)
 
-ACCOUNT_NAMES = {
-    "platform:revenue": "Platform revenue",
-    "platform:inference": "Inference costs",
-    "platform:payments_in": "Payments in",
-    "platform:grants": "Grants",
-    "platform:adjustments": "Adjustments",
-}
-
-_LINK = re.compile(r"\w@\w|://|www\.", re.IGNORECASE)
-_UNIT_OF_FIELD = re.compile("_(id|credits|usd|bps)\\b")
-_JOINED = re.compile("(?<=[a-z])_(?=[a-z])")
 _LONGEST_IN_A_QUARTER = 12
 Row = dict[str, str | int | None]
 Formats = dict[Any, str | Callable[[Any], str] | None]
-
-
-def account_name(account_id: str) -> str:
-    """A platform account by its name, a user by the id."""
-    return ACCOUNT_NAMES.get(account_id, account_id)
-
-
-def type_name(type_: TransactionType) -> str:
-    """A transaction type in words.
-
-    >>> type_name(TransactionType.CREATOR_PAYMENT)
-    'Creator payment'
-    """
-    return type_.value.replace("_", " ").capitalize()
-
-
-def plain(text: str) -> str:
-    r"""Text that somebody typed, so that Markdown shows it as it is. What it would turn into a link is set as code.
-
-    >>> plain("costs $5 *more*"), plain("ada@example.org")
-    ('costs \\$5 \\*more\\*', '`ada@example.org`')
-    """
-    if _LINK.search(text) and "`" not in text:
-        return f"`{text}`"
-    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!$|~:])", r"\\\1", text)
-
-
-def both(credits: int) -> str:
-    r"""Credits with their exact dollar value, for Markdown, where a bare dollar sign would begin a formula.
-
-    >>> both(12_345), both(1)
-    ('12,345 credits (\\$0.012345)', '1 credit (\\$0.000001)')
-    """
-    return f"{format_credits(credits)} {'credit' if credits == 1 else 'credits'} ({exact_dollars(credits)})"
 
 
 def metric_grid(*credits: int, columns: int = 4) -> Any:
@@ -96,42 +60,6 @@ def metric(
     )
 
 
-def model_price(model: Model) -> str:
-    r"""A model's price in words, for Markdown.
-
-    >>> from datetime import date
-    >>> model_price(Model("dall-e-3", "DALL·E 3", "openai", "image", (RunPrice(20_000),), "", date(2026, 1, 1)))
-    '20,000 credits (\\$0.02) per run'
-    """
-    prices = []
-    for price in model.prices:
-        if isinstance(price, RunPrice):
-            return f"{both(price.run_price_credits)} per run"
-        above = f"above {price.above_input_tokens:,} input tokens " if price.above_input_tokens else ""
-        request = price.request_usd_per_thousand
-        per_request = f", and {_usd(request)} per thousand requests" if request else ""
-        prices.append(f"{above}{_usd(price.input_usd_per_mtok)} in, {_usd(price.output_usd_per_mtok)} out{per_request}")
-    return f"per million tokens: {'; '.join(prices)}"
-
-
-def refusal_text(error: CreditsError) -> str:
-    r"""A refusal in words, for Markdown: its message, with fields named as people read them, and dollars.
-
-    >>> refusal_text(InvalidRequest("user_id", "must be 1 to 128 characters"))
-    'User must be 1 to 128 characters\\.'
-    >>> refusal_text(InsufficientCredits("ada", 250, 1_000))
-    'ada has 250 credits (\\$0.00025) and this takes 1,000 credits (\\$0.001).'
-    """
-    if isinstance(error, InvalidRequest):
-        field = _UNIT_OF_FIELD.sub("", error.field).replace("_", " ").capitalize()
-        return plain(f"{field} {_JOINED.sub(' ', _UNIT_OF_FIELD.sub('', error.problem))}.")
-    if isinstance(error, InsufficientCredits):
-        numbers = f"{both(error.balance_credits)} and this takes {both(error.required_credits)}"
-        advice = f" {plain(error.advice)}" if isinstance(error, AddedCreditsSpent) else ""
-        return f"{plain(error.user_id)} has {numbers}.{advice}"
-    return plain(str(error))
-
-
 def refusal(error: CreditsError) -> None:
     """A refusal, beside the form it answers; what is missing is one click away."""
     st.error(refusal_text(error), title="Nothing was charged or changed", icon=":material/block:")
@@ -142,10 +70,10 @@ def refusal(error: CreditsError) -> None:
 def link_to_add_credits(user_id: str) -> None:
     """A link to the page where this user gets credits."""
     st.page_link(
-        "add_credits.py",
+        "act/add_credits.py",
         label=f"Add credits to {plain(user_id)}",
         icon=":material/add_card:",
-        query_params=filters.link_to(user=user_id),
+        query_params=links.link_to(user=user_id),
     )
 
 
@@ -221,10 +149,10 @@ def link_to_explanation(posted: Receipt) -> None:
     """A link to the page that explains the charge, where the entry is one."""
     if posted.type in (EntryType.PROMPT_RUN, EntryType.FLOW_UNLOCK):
         st.page_link(
-            "explain_charge.py",
+            "explain/explain_charge.py",
             label="Explain this charge",
             icon=":material/account_tree:",
-            query_params=filters.carry_to(entry=str(posted.entry_id)),
+            query_params=links.carry_to(entry=str(posted.entry_id)),
         )
 
 
@@ -233,23 +161,23 @@ def outcome(name: str, *, verb: str, again: str) -> None:
 
     `verb` says what was done to the user of the entry's first transaction: charged, added.
     """
-    if runtime.has_result(name):
+    if action.has_result(name):
         with st.container(border=True):
             posted = carried_out(name, "Receipt", verb=verb, again=again)
             receipt(posted)
             with st.container(horizontal=True):
                 link_to_explanation(posted)
                 st.page_link(
-                    "history.py",
+                    "explore/history.py",
                     label=f"Entry {posted.entry_id} in the history",
                     icon=":material/receipt_long:",
-                    query_params=filters.link_to(entry=str(posted.entry_id)),
+                    query_params=links.link_to(entry=str(posted.entry_id)),
                 )
 
 
 def carried_out(name: str, heading: str, *, verb: str, again: str) -> Receipt:
     """What was done, or that it was not done again, under a heading with the button for another one."""
-    performed = runtime.performed(name)
+    performed = action.performed(name)
     assert performed is not None
     assert isinstance(performed.result, Receipt), "called after an action that gives a receipt"
     posted = performed.result
@@ -267,7 +195,7 @@ def start_over(name: str, heading: str, *, again: str) -> None:
     """The heading of an outcome, with the button that puts it away, so that the next click is a new action."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(heading)
-        st.button(again, icon=":material/restart_alt:", key=f"{name}:again", on_click=runtime.start_over, args=(name,))
+        st.button(again, icon=":material/restart_alt:", key=f"{name}:again", on_click=action.start_over, args=(name,))
 
 
 def not_again(verb: str, said: str, *, again: str) -> None:
@@ -286,7 +214,7 @@ def add_credits_first() -> None:
         title="Add credits first",
         icon=":material/person_add:",
     )
-    st.page_link("add_credits.py", label="Add credits", icon=":material/add_card:")
+    st.page_link("act/add_credits.py", label="Add credits", icon=":material/add_card:")
 
 
 def credits_column(label: str, *, help_text: str | None = None, width: int | None = None) -> Any:
@@ -300,23 +228,3 @@ def small_table(rows: list[Row], formats: Formats) -> Styler:
         name: pd.Series([row[name] for row in rows], dtype="Int64" if name in formats else None) for name in rows[0]
     }
     return pd.DataFrame(columns).style.format(formats, na_rep="–")
-
-
-def exact_dollars(credits: int) -> str:
-    """The exact dollar value, for Markdown."""
-    return format_usd(credits).replace("$", r"\$")
-
-
-def aligned_dollars(credits: int) -> str:
-    """The dollar value with six decimals, for a column of `small_table` whose points stand under each other."""
-    return format_usd(credits, decimals=6).replace("$", r"\$")
-
-
-def credits_and_dollars(credits: int) -> str:
-    """Credits with their exact dollar value, without the unit, for a cell of `small_table`."""
-    return f"{format_credits(credits)} ({exact_dollars(credits)})"
-
-
-def _usd(price: Decimal) -> str:
-    cents = price.quantize(Decimal("0.01"))
-    return rf"\${cents if cents == price else price:f}"

@@ -7,11 +7,11 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
-from credits_core.earnings import Earned, ListedUnlock, WorkTotals
-from credits_core.money import format_credits, format_usd
-from credits_core.queries import ListedTransaction, UserBalance
-from credits_core.replay_results import Group
-from pages.parts import exports, show
+from credits_core.lab.replay.result import Group
+from credits_core.ledger.accounts import ListedTransaction, UserBalance
+from credits_core.reports.earnings import Earned, ListedUnlock, WorkTotals
+from credits_core.values.text import format_credits, format_usd
+from pages.parts import csv_files, show, words
 
 OnSelect = Callable[[], None]
 _WHOLE_CREDITS = {"Balance after", "Recorded", "Plan B", "Platform more"}
@@ -44,9 +44,9 @@ def transactions(
         {
             "Entry": one.entry_id,
             "When (UTC)": one.created_at,
-            "Account": show.account_name(one.account_id),
+            "Account": words.account_name(one.account_id),
             "Credits": one.amount_credits,
-            "Type": show.type_name(one.type),
+            "Type": words.type_name(one.type),
             "About": one.description,
         }
         for one in listed
@@ -64,7 +64,7 @@ def transactions_of_one(listed: Sequence[ListedTransaction], *, alt: str, key: s
             "When (UTC)": one.created_at,
             "Credits": one.amount_credits,
             "Balance after": one.balance_after_credits,
-            "Type": show.type_name(one.type),
+            "Type": words.type_name(one.type),
             "About": one.description,
         }
         for one in listed
@@ -178,7 +178,7 @@ def _draw(
         values = [row[name] for row in rows]
         whole_numbers = all(value is None or isinstance(value, int) for value in values)
         # The browser's own copy and download of a table put its cells into spreadsheets as they are.
-        safe_values = [exports.safe_text(value) if isinstance(value, str) else value for value in values]
+        safe_values = [csv_files.safe_text(value) if isinstance(value, str) else value for value in values]
         columns[name] = pd.Series(safe_values, dtype="Int64" if whole_numbers else None)
         if name in dollars:
             config[name] = show.credits_column(name, width=_width(name, values))

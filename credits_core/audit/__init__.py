@@ -1,0 +1,1 @@
+"""Proves the ledger: one function per invariant, and explanations that compute again."""

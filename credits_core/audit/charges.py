@@ -1,0 +1,198 @@
+"""Invariants of single actions: runs, unlocks and refunds cost and moved what they should."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, case, func, select, union_all
+
+from credits_core.audit import recompute
+from credits_core.audit.finding import Finding, Plans
+from credits_core.audit.recompute import NotRecomputable, run_amounts
+from credits_core.ledger import entries
+from credits_core.reports import sums
+from credits_core.store.kinds import PLATFORM_INFERENCE, PLATFORM_REVENUE, EntryType, TransactionType
+from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow
+
+
+def runs_cost_what_they_should(connection: Connection, plans: Plans) -> Finding:
+    """Every run, priced again from its recorded price, tokens, fee and plan, has the recorded cost breakdown."""
+    checked, violations = 0, []
+    for run in _stream(connection, entries.run_columns().order_by(PromptRun.entry_id)):
+        checked += 1
+        quote = recompute.run_again(run, plans)
+        if isinstance(quote, NotRecomputable):
+            violations.append(f"run {run.entry_id} {quote.reason}")
+        elif (recorded := run_amounts(run)) != (again := run_amounts(quote)):
+            violations.append(f"run {run.entry_id} is recorded as {recorded} and priced again as {again}")
+    return Finding("every run costs what its inputs say", checked, tuple(violations))
+
+
+def runs_match_their_transactions(connection: Connection, _: Plans) -> Finding:
+    """Every prompt-run entry has a run, no other entry has one, and its transactions are that run's total and parts."""
+    moved = _amounts_by_entry(EntryType.PROMPT_RUN)
+    bad = connection.execute(
+        select(moved.c.id)
+        .outerjoin(PromptRun, PromptRun.entry_id == moved.c.id)
+        .where(
+            moved.c.payer_credits.is_distinct_from(-PromptRun.total_credits)
+            | moved.c.payer_id.is_distinct_from(PromptRun.user_id)
+            | moved.c.inference_credits.is_distinct_from(PromptRun.inference_cost_credits)
+            | moved.c.creator_credits.is_distinct_from(PromptRun.creator_share_credits)
+            | func.coalesce(moved.c.creator_id, PromptRun.creator_id).is_distinct_from(PromptRun.creator_id)
+            | moved.c.revenue_credits.is_distinct_from(
+                PromptRun.platform_markup_credits + PromptRun.creator_fee_credits - PromptRun.creator_share_credits
+            )
+        )
+        .order_by(moved.c.id)
+    ).scalars()
+    violations = [f"entry {entry_id} does not match its run" for entry_id in bad]
+    violations += [f"entry {id_} has a run but is a {type_}" for id_, type_ in _misplaced(connection, PromptRun)]
+    return Finding("every run matches its transactions", _count(connection, PromptRun), tuple(violations))
+
+
+def unlocks_are_split_as_planned(connection: Connection, plans: Plans) -> Finding:
+    """Every unlock's fee is split between creator and platform as its plan says."""
+    columns = (UnlockedFlow.plan_id, UnlockedFlow.unlock_fee_credits, UnlockedFlow.creator_share_credits)
+    violations = []
+    for entry_id, plan_id, fee_credits, share_credits in _stream(
+        connection, select(UnlockedFlow.entry_id, *columns).order_by(UnlockedFlow.entry_id)
+    ):
+        again = recompute.split_again(plan_id, fee_credits, plans)
+        if isinstance(again, NotRecomputable):
+            violations.append(f"unlock {entry_id} {again.reason}")
+        elif again[0] != share_credits:
+            violations.append(f"unlock {entry_id} gave the creator {share_credits} of {fee_credits}, not {again[0]}")
+    checked = _count(connection, UnlockedFlow)
+    return Finding("every unlock is split as its plan says", checked, tuple(violations))
+
+
+def unlocks_match_their_transactions(connection: Connection, _: Plans) -> Finding:
+    """Every unlock entry has one unlock whose fee and share were moved; it is out of force exactly when refunded."""
+    moved = _amounts_by_entry(EntryType.FLOW_UNLOCK)
+    refunds = (
+        select(JournalEntry.id, JournalEntry.refunds_entry_id)
+        .where(JournalEntry.type == EntryType.REFUND.value)
+        .subquery()
+    )
+    bad = connection.execute(
+        select(moved.c.id)
+        .outerjoin(UnlockedFlow, UnlockedFlow.entry_id == moved.c.id)
+        .outerjoin(refunds, refunds.c.refunds_entry_id == moved.c.id)
+        .where(
+            moved.c.payer_credits.is_distinct_from(-UnlockedFlow.unlock_fee_credits)
+            | moved.c.payer_id.is_distinct_from(UnlockedFlow.user_id)
+            | moved.c.creator_credits.is_distinct_from(UnlockedFlow.creator_share_credits)
+            | func.coalesce(moved.c.creator_id, UnlockedFlow.creator_id).is_distinct_from(UnlockedFlow.creator_id)
+            | moved.c.revenue_credits.is_distinct_from(
+                UnlockedFlow.unlock_fee_credits - UnlockedFlow.creator_share_credits
+            )
+            | refunds.c.id.is_distinct_from(UnlockedFlow.refunded_by_entry_id)
+        )
+        .order_by(moved.c.id)
+    ).scalars()
+    violations = [f"entry {entry_id} does not match its unlock" for entry_id in bad]
+    violations += [f"entry {id_} has an unlock but is a {type_}" for id_, type_ in _misplaced(connection, UnlockedFlow)]
+    return Finding("every unlock matches its transactions", _count(connection, UnlockedFlow), tuple(violations))
+
+
+def refunds_reverse_once(connection: Connection, _: Plans) -> Finding:
+    """Every refund undoes its original account by account, except what the platform bore for a creator.
+
+    The original came before and is no refund, no original is refunded twice, and the platform bears only what a creator
+    does not hold. That it bears just what is left with creators follows from both entries' sums of zero.
+    """
+    original = select(JournalEntry.id, JournalEntry.type).subquery()
+    refunds = connection.execute(
+        select(JournalEntry.id, JournalEntry.refunds_entry_id, original.c.type)
+        .outerjoin(original, original.c.id == JournalEntry.refunds_entry_id)
+        .where(JournalEntry.type == EntryType.REFUND.value)
+        .order_by(JournalEntry.id)
+    ).all()
+    kept_by = _kept_by_refund(connection)
+    violations, seen = [], set()
+    for refund_id, original_id, original_type in refunds:
+        if original_type in (None, EntryType.REFUND.value) or original_id >= refund_id or original_id in seen:
+            violations.append(f"refund {refund_id} is of entry {original_id}, which cannot be or was refunded")
+        seen.add(original_id)
+        kept = kept_by.get(refund_id, {})
+        creators = _creators(connection, original_id) if kept else set()
+        for account_id, kept_credits in sorted(kept.items()):
+            if kept_credits < 0 or account_id not in creators:
+                violations.append(f"refund {refund_id} leaves {kept_credits} with {account_id}")
+            elif (held_credits := entries.balance_at(connection, account_id, entry_id=refund_id)) != 0:
+                violations.append(
+                    f"refund {refund_id} leaves {kept_credits} with {account_id}, who held {held_credits}"
+                )
+    return Finding("every refund reverses its entry, once", len(refunds), tuple(violations))
+
+
+def _kept_by_refund(connection: Connection) -> dict[int, dict[str, int]]:
+    """What each refund left with accounts of its original, but for the platform's bearing, in credits; no zeros."""
+    is_borne = sums.borne_by_platform(CreditTransaction.account_id, CreditTransaction.type)
+    moved = union_all(
+        select(JournalEntry.id, CreditTransaction.account_id, CreditTransaction.amount_credits).join(
+            CreditTransaction, CreditTransaction.entry_id == JournalEntry.refunds_entry_id
+        ),
+        select(JournalEntry.id, CreditTransaction.account_id, CreditTransaction.amount_credits)
+        .join(CreditTransaction, CreditTransaction.entry_id == JournalEntry.id)
+        .where(JournalEntry.type == EntryType.REFUND.value, ~is_borne),
+    ).subquery()
+    sum_credits = func.sum(moved.c.amount_credits)
+    rows = connection.execute(
+        select(moved.c.id, moved.c.account_id, sum_credits)
+        .group_by(moved.c.id, moved.c.account_id)
+        .having(sum_credits != 0)
+    )
+    kept: dict[int, dict[str, int]] = {}
+    for refund_id, account_id, kept_credits in rows:
+        kept.setdefault(refund_id, {})[account_id] = int(kept_credits)
+    return kept
+
+
+def _creators(connection: Connection, entry_id: int) -> set[str]:
+    statement = select(CreditTransaction.account_id).where(
+        CreditTransaction.entry_id == entry_id, CreditTransaction.type == TransactionType.CREATOR_PAYMENT.value
+    )
+    return set(connection.execute(statement).scalars())
+
+
+def _amounts_by_entry(type_: EntryType) -> Subquery:
+    def credits_where(condition: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.coalesce(func.sum(case((condition, CreditTransaction.amount_credits), else_=0)), 0)
+
+    is_creator = CreditTransaction.type == TransactionType.CREATOR_PAYMENT.value
+    return (
+        select(
+            JournalEntry.id,
+            credits_where(CreditTransaction.type == type_.value).label("payer_credits"),
+            func.max(case((CreditTransaction.type == type_.value, CreditTransaction.account_id))).label("payer_id"),
+            credits_where(is_creator).label("creator_credits"),
+            func.max(case((is_creator, CreditTransaction.account_id))).label("creator_id"),
+            credits_where(CreditTransaction.account_id == PLATFORM_REVENUE).label("revenue_credits"),
+            credits_where(CreditTransaction.account_id == PLATFORM_INFERENCE).label("inference_credits"),
+        )
+        .outerjoin(CreditTransaction, CreditTransaction.entry_id == JournalEntry.id)
+        .where(JournalEntry.type == type_.value)
+        .group_by(JournalEntry.id)
+        .subquery()
+    )
+
+
+def _misplaced(connection: Connection, table: type[PromptRun] | type[UnlockedFlow]) -> list[tuple[int, str]]:
+    belongs_to = EntryType.PROMPT_RUN if table is PromptRun else EntryType.FLOW_UNLOCK
+    rows = connection.execute(
+        select(JournalEntry.id, JournalEntry.type)
+        .join(table, table.entry_id == JournalEntry.id)
+        .where(JournalEntry.type != belongs_to.value)
+        .order_by(JournalEntry.id)
+    )
+    return [(id_, type_) for id_, type_ in rows]
+
+
+def _count(connection: Connection, table: type[Any]) -> int:
+    return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def _stream(connection: Connection, statement: Select[*tuple[Any, ...]]) -> Iterator[Any]:
+    # Set on the statement: on the connection it would stay for everything that comes after.
+    yield from connection.execute(statement.execution_options(yield_per=10_000))

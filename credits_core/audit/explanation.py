@@ -1,0 +1,277 @@
+"""Why an entry charged what it charged: every step computed again from the stored inputs, beside what was recorded.
+
+Covers prompt runs and flow unlocks. What was recorded is never corrected or hidden here: where it differs from what its
+inputs give, both numbers are told.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from credits_core.audit import recompute
+from credits_core.audit.finding import Plans
+from credits_core.audit.recompute import NotRecomputable
+from credits_core.audit.refusals import NotExplainable
+from credits_core.ledger import accounts, entries, movements
+from credits_core.ledger.accounts import TransactionFilter
+from credits_core.ledger.movements import Movement
+from credits_core.ledger.receipts import Receipt
+from credits_core.pricing.steps import ExplainedStep, run_steps, unlock_steps
+from credits_core.store.kinds import EntryType, TransactionType
+from credits_core.values.text import counted, format_credits
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedTransaction:
+    """A transaction of the entry beside the one that follows from the inputs, in credits; positive is received.
+
+    `recorded_credits` is None when the transaction is missing, `recomputed_credits` when it should not be there or
+    cannot be computed. The platform's own accounts have no balances.
+    """
+
+    account_id: str
+    type: TransactionType
+    recorded_credits: int | None
+    recomputed_credits: int | None
+    balance_before_credits: int | None
+    balance_after_credits: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargedParts:
+    """What the user was charged and its parts, as recorded, in credits. An unlock has no inference cost or markup."""
+
+    total_credits: int
+    inference_cost_credits: int
+    creator_share_credits: int
+    platform_share_credits: int
+    platform_markup_credits: int
+
+    @property
+    def platform_credits(self) -> int:
+        """What the platform received: its share of the fee and the markup."""
+        return self.platform_share_credits + self.platform_markup_credits
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One charge, explained. `inputs` are what is stored of it, as pairs of a label and a text.
+
+    `differences` has a sentence for everything that is not as the inputs say; `parts` is None when the entry's run or
+    unlock is missing.
+    """
+
+    entry_id: int
+    type: EntryType
+    about: str
+    user_id: str
+    created_at: datetime
+    inputs: tuple[tuple[str, str], ...]
+    steps: tuple[ExplainedStep, ...]
+    parts: ChargedParts | None
+    transactions: tuple[ExplainedTransaction, ...]
+    refunded_by_entry_id: int | None
+    differences: tuple[str, ...]
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether everything recorded is, to the credit, what the stored inputs give."""
+        return not self.differences
+
+    @property
+    def verdict(self) -> str:
+        """What came of computing it again, in one sentence."""
+        if self.is_proved:
+            return "Recomputed from the stored inputs: equal to what was charged, to the credit."
+        count = counted(len(self.differences), "difference")
+        return f"What was charged is not what the stored inputs give: {count}."
+
+
+def explain(connection: Connection, entry_id: int, *, plans: Plans) -> Explanation:
+    """The explanation of a prompt run or flow unlock, computed again from what is stored with it.
+
+    `plans` are all that history may name. A recorded amount that differs is no refusal but one of the `differences`.
+
+    Raises:
+        UnknownEntry: no entry has this id.
+        NotExplainable: the entry is of another kind, so it has no price.
+    """
+    # Without plans no quote is computed on the way, which fails for a damaged run.
+    posted = entries.receipt(connection, entry_id, plans={})
+    if posted.type is EntryType.PROMPT_RUN:
+        return _of_run(connection, posted, plans)
+    if posted.type is EntryType.FLOW_UNLOCK:
+        return _of_unlock(connection, posted, plans)
+    (headline,) = accounts.transactions(connection, TransactionFilter(entry_id=entry_id), limit=1)
+    raise NotExplainable(entry_id, posted.type.value, headline.refunds_entry_id)
+
+
+def _of_run(connection: Connection, posted: Receipt, plans: Plans) -> Explanation:
+    run = entries.run_of_entry(connection, posted.entry_id)
+    if run is None:
+        return _missing(connection, posted, "run")
+    quote = recompute.run_again(run, plans)
+    steps: tuple[ExplainedStep, ...] = ()
+    due: list[Movement] | NotRecomputable
+    if isinstance(quote, NotRecomputable):
+        due = quote
+    else:
+        steps = run_steps(quote, run)
+        due = movements.for_prompt_run(quote, run.user_id, run.creator_id)
+    parts = ChargedParts(
+        run.total_credits,
+        run.inference_cost_credits,
+        run.creator_share_credits,
+        run.creator_fee_credits - run.creator_share_credits,
+        run.platform_markup_credits,
+    )
+    about = f"Run of {run.prompt_id} on {run.model_id}"
+    return _explained(
+        connection, posted, about, user_id=run.user_id, inputs=_run_inputs(run), steps=steps, parts=parts, due=due
+    )
+
+
+def _of_unlock(connection: Connection, posted: Receipt, plans: Plans) -> Explanation:
+    unlock = entries.unlock_of_entry(connection, posted.entry_id)
+    if unlock is None:
+        return _missing(connection, posted, "unlock")
+    fee_credits, recorded_share_credits = unlock.unlock_fee_credits, unlock.creator_share_credits
+    split = recompute.split_again(unlock.plan_id, fee_credits, plans)
+    steps: tuple[ExplainedStep, ...] = ()
+    due: list[Movement] | NotRecomputable
+    if isinstance(split, NotRecomputable):
+        due = split
+    else:
+        steps = unlock_steps(plans[unlock.plan_id], unlock)
+        due = movements.for_flow_unlock(
+            unlock.user_id, unlock.creator_id, creator_share_credits=split[0], platform_share_credits=split[1]
+        )
+    inputs = (
+        ("Flow", unlock.flow_id),
+        ("Price plan", unlock.plan_id),
+        ("Unlock fee", f"{format_credits(fee_credits)}, asked by {unlock.creator_id}"),
+    )
+    parts = ChargedParts(fee_credits, 0, recorded_share_credits, fee_credits - recorded_share_credits, 0)
+    return _explained(
+        connection,
+        posted,
+        f"Unlock of {unlock.flow_id}",
+        user_id=unlock.user_id,
+        inputs=inputs,
+        steps=steps,
+        parts=parts,
+        due=due,
+    )
+
+
+def _missing(connection: Connection, posted: Receipt, what: str) -> Explanation:
+    return _explained(
+        connection,
+        posted,
+        f"Entry without its {what}",
+        user_id=posted.transactions[0].account_id if posted.transactions else "nobody",
+        inputs=(),
+        steps=(),
+        parts=None,
+        due=NotRecomputable(f"has no recorded {what}, so there are no inputs to compute it from"),
+    )
+
+
+def _explained(
+    connection: Connection,
+    posted: Receipt,
+    about: str,
+    *,
+    user_id: str,
+    inputs: tuple[tuple[str, str], ...],
+    steps: tuple[ExplainedStep, ...],
+    parts: ChargedParts | None,
+    due: list[Movement] | NotRecomputable,
+) -> Explanation:
+    transactions = tuple(_transactions(posted, [] if isinstance(due, NotRecomputable) else due))
+    differences = [
+        f"{step.label}: {step.recorded_credits:,} credits were recorded, and the inputs give "
+        f"{step.recomputed_credits:,}."
+        for step in steps
+        if not step.is_equal
+    ]
+    if isinstance(due, NotRecomputable):
+        differences.append(f"Entry {posted.entry_id} {due.reason}.")
+    else:
+        differences += _wrong_transactions(transactions)
+    differences += _wrong_balances(connection, posted)
+    return Explanation(
+        entry_id=posted.entry_id,
+        type=posted.type,
+        about=about,
+        user_id=user_id,
+        created_at=posted.created_at,
+        inputs=inputs,
+        steps=steps,
+        parts=parts,
+        transactions=transactions,
+        refunded_by_entry_id=entries.refund_of(connection, posted.entry_id),
+        differences=tuple(differences),
+    )
+
+
+def _transactions(posted: Receipt, due: list[Movement]) -> Iterator[ExplainedTransaction]:
+    due_credits = {(movement.account_id, movement.type): movement.amount_credits for movement in due}
+    for one in posted.transactions:
+        yield ExplainedTransaction(
+            one.account_id,
+            one.type,
+            one.amount_credits,
+            due_credits.pop((one.account_id, one.type), None),
+            one.balance_before_credits,
+            one.balance_after_credits,
+        )
+    for (account_id, type_), credits in due_credits.items():
+        yield ExplainedTransaction(account_id, type_, None, credits, None, None)
+
+
+def _wrong_transactions(transactions: tuple[ExplainedTransaction, ...]) -> Iterator[str]:
+    for one in transactions:
+        if one.recorded_credits == one.recomputed_credits:
+            continue
+        recorded = "no such transaction was" if one.recorded_credits is None else f"{one.recorded_credits:+,} were"
+        due = "none" if one.recomputed_credits is None else f"{one.recomputed_credits:+,}"
+        yield f"Transaction {one.type.value} of {one.account_id}: {recorded} recorded, and the inputs give {due}."
+
+
+def _wrong_balances(connection: Connection, posted: Receipt) -> Iterator[str]:
+    held_credits: dict[str, int] = {}
+    for one in posted.transactions:
+        if one.balance_before_credits is None or one.balance_after_credits is None:
+            continue
+        if one.account_id not in held_credits:
+            held_credits[one.account_id] = entries.balance_at(connection, one.account_id, entry_id=posted.entry_id - 1)
+        if one.balance_before_credits != held_credits[one.account_id]:
+            yield (
+                f"Balance of {one.account_id} before: {one.balance_before_credits:,} follows from this entry, and the "
+                f"movement before it left {held_credits[one.account_id]:,}."
+            )
+        held_credits[one.account_id] = one.balance_after_credits
+
+
+def _run_inputs(run: Any) -> tuple[tuple[str, str], ...]:
+    inputs = [("Prompt", run.prompt_id), ("Model", run.model_id), ("Price plan", run.plan_id)]
+    for label, tokens in (("Input tokens", run.input_tokens), ("Output tokens", run.output_tokens)):
+        if tokens is not None:
+            inputs.append((label, f"{tokens:,}"))
+    if run.run_price_credits is not None:
+        inputs.append(("Price per run", f"{run.run_price_credits:,} credits"))
+    for label, price in (
+        ("Input price", run.input_usd_per_mtok),
+        ("Output price", run.output_usd_per_mtok),
+    ):
+        if price is not None:
+            inputs.append((label, f"${price} per million tokens, so {price} credits per token"))
+    if run.request_usd_per_thousand not in (None, "0"):
+        inputs.append(("Request price", f"${run.request_usd_per_thousand} per thousand requests"))
+    by = f", asked by {run.creator_id}" if run.creator_id is not None else ""
+    inputs.append(("Creator fee", f"{run.creator_fee_credits:,}{by}" if run.creator_fee_credits else "none"))
+    return tuple(inputs)

@@ -1,0 +1,55 @@
+"""Proves the ledger: one small function per invariant, listed at the bottom like a table of contents.
+
+Each function looks at the whole database and returns what contradicts its invariant, as sentences that name the entry
+or the user. They read what was stored and trust nothing that the writing code computed. The audit reads one snapshot
+and can run at any moment.
+"""
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, Engine
+
+from credits_core.audit.balances import balances_are_sums, balances_follow_each_other, daily_totals_are_sums
+from credits_core.audit.charges import (
+    refunds_reverse_once,
+    runs_cost_what_they_should,
+    runs_match_their_transactions,
+    unlocks_are_split_as_planned,
+    unlocks_match_their_transactions,
+)
+from credits_core.audit.entries import (
+    entries_have_the_form_of_their_kind,
+    entries_say_what_was_asked,
+    entries_sum_to_zero,
+    times_agree,
+)
+from credits_core.audit.finding import Finding, Plans
+from credits_core.audit.plans import activations_are_sealed
+from credits_core.audit.schema import constraints_hold, ledger_is_append_only, references_exist
+from credits_core.store import database
+
+
+def check(engine: Engine, plans: Plans) -> list[Finding]:
+    """Every invariant in order, over one snapshot of the database."""
+    with database.read(engine) as connection:
+        return [invariant(connection, plans) for invariant in INVARIANTS]
+
+
+INVARIANTS: tuple[Callable[[Connection, Plans], Finding], ...] = (
+    entries_sum_to_zero,
+    entries_have_the_form_of_their_kind,
+    entries_say_what_was_asked,
+    times_agree,
+    balances_are_sums,
+    balances_follow_each_other,
+    runs_cost_what_they_should,
+    runs_match_their_transactions,
+    unlocks_are_split_as_planned,
+    unlocks_match_their_transactions,
+    refunds_reverse_once,
+    activations_are_sealed,
+    daily_totals_are_sums,
+    references_exist,
+    constraints_hold,
+    ledger_is_append_only,
+)

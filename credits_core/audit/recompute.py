@@ -1,0 +1,55 @@
+"""Recorded prices computed again from the inputs recorded with them, for the audit and to explain a charge.
+
+What cannot be computed again is an answer here and no refusal: whoever proves the ledger goes on with the next entry.
+"""
+
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+from credits_core.audit.finding import Plans
+from credits_core.errors import CreditsError
+from credits_core.ledger import entries
+from credits_core.pricing.quote import Quote
+
+run_amounts = attrgetter(
+    "inference_cost_credits",
+    "creator_fee_credits",
+    "platform_markup_credits",
+    "total_credits",
+    "creator_share_credits",
+)
+"""What a run keeps of its price, in credits: of a recorded run, or of a quote."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotRecomputable:
+    """Why a recorded price cannot be computed again, as the rest of a sentence that begins with the run or unlock."""
+
+    reason: str
+
+
+def run_again(run: Any, plans: Plans) -> Quote | NotRecomputable:
+    """The quote of a recorded run (a row of `queries.run_columns`), from its price, tokens, fee and plan."""
+    plan = plans.get(run.plan_id)
+    if plan is None:
+        return _unknown(run.plan_id)
+    token_prices = (run.input_usd_per_mtok, run.output_usd_per_mtok, run.request_usd_per_thousand)
+    if run.run_price_credits is not None and any(price is not None for price in token_prices):
+        return NotRecomputable("has a price per run and prices per token")
+    try:
+        return entries.recompute_quote(run, plan)
+    except CreditsError as refusal:
+        return NotRecomputable(f"cannot be priced again: {refusal}")
+    except (ArithmeticError, ValueError, TypeError):
+        return NotRecomputable("cannot be priced again: a price or a count stored with it is no number")
+
+
+def split_again(plan_id: str, fee_credits: int, plans: Plans) -> tuple[int, int] | NotRecomputable:
+    """The creator's and the platform's part of a recorded unlock fee, in credits, under the plan of that time."""
+    plan = plans.get(plan_id)
+    return _unknown(plan_id) if plan is None else plan.split_fee(fee_credits)
+
+
+def _unknown(plan_id: str) -> NotRecomputable:
+    return NotRecomputable(f"names the unknown plan {plan_id}")

@@ -1,0 +1,1 @@
+"""Many rows at once: batches, imports, traces and the demo world."""

@@ -1,0 +1,148 @@
+"""One run many times over, as a person simulates it: the requests, what they would cost, and what became of them.
+
+Pure, but for `charge_part`, which charges through `services` like everything else. A batch has no chance in it: the
+same batch always draws the same token counts, so its price is known before it is charged.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from random import Random
+
+from sqlalchemy import Connection
+
+from credits_core.errors import CreditsError
+from credits_core.lab.scenario.workload import Workload
+from credits_core.ledger import actions
+from credits_core.ledger.receipts import Receipt
+from credits_core.ledger.requests import Charge, ChargeRequest
+from credits_core.pricing.quote import PriceBook
+
+MAX_RUNS = 10_000
+RUNS_PER_PART = 100
+"""How many runs are charged in one unit of work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """`runs` runs of one request, counted from 1. With a workload, each has token counts drawn from it."""
+
+    request: ChargeRequest
+    runs: int
+    workload: Workload | None = None
+
+    @property
+    def parts(self) -> int:
+        """How many units of work the batch takes: one for every hundred runs begun."""
+        return len(range(0, self.runs, RUNS_PER_PART))
+
+    def numbers_of(self, part: int) -> range:
+        """The numbers of the runs in a part; parts count from 0.
+
+        >>> Batch(ChargeRequest("ada", "summarise", "gpt-4"), 250).numbers_of(2)
+        range(201, 251)
+        """
+        first = part * RUNS_PER_PART + 1
+        return range(first, min(first + RUNS_PER_PART, self.runs + 1))
+
+    def request_of(self, number: int) -> ChargeRequest:
+        """The request of one of the runs."""
+        if self.workload is None:
+            return self.request
+        random = Random(f"{self.request.prompt_id}:{self.workload.id}:{number}")  # noqa: S311 - not a secret
+        input_tokens, output_tokens = self.workload.draw(random)
+        return replace(self.request, input_tokens=input_tokens, output_tokens=output_tokens)
+
+
+def batch_total(batch: Batch, book: PriceBook) -> int:
+    """What the whole batch would cost now, in credits.
+
+    Raises:
+        InvalidRequest, UnknownModel: as `services.quote_prompt`.
+    """
+    if batch.workload is None:
+        return batch.runs * actions.quote_prompt(batch.request, book).total_credits
+    numbers = range(1, batch.runs + 1)
+    return sum(actions.quote_prompt(batch.request_of(number), book).total_credits for number in numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """Refusals of one class: the first of them, and how many."""
+
+    first: CreditsError
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What became of the runs of a batch so far. Sums are in credits and of the charged runs alone.
+
+    The total is the sum of the three parts. Balances are the user's, before the first charged run and after the last.
+    """
+
+    charged: int = 0
+    refused: Mapping[str, Refusals] = field(default_factory=dict)
+    total_credits: int = 0
+    inference_credits: int = 0
+    creators_credits: int = 0
+    platform_credits: int = 0
+    cheapest_credits: int | None = None
+    dearest_credits: int | None = None
+    balance_before_credits: int | None = None
+    balance_after_credits: int | None = None
+
+    @property
+    def refused_count(self) -> int:
+        """How many runs were refused, for whatever reason."""
+        return sum(refusals.count for refusals in self.refused.values())
+
+    def plus(self, outcomes: Iterable[Receipt | CreditsError]) -> "Summary":
+        """The summary with the next runs in it, in their order."""
+        summary = self
+        for outcome in outcomes:
+            summary = summary._and_refusal(outcome) if isinstance(outcome, CreditsError) else summary._and(outcome)
+        return summary
+
+    def _and_refusal(self, refusal: CreditsError) -> "Summary":
+        known = self.refused.get(refusal.code)
+        refusals = Refusals(refusal) if known is None else replace(known, count=known.count + 1)
+        return replace(self, refused={**self.refused, refusal.code: refusals})
+
+    def _and(self, receipt: Receipt) -> "Summary":
+        priced, payer = receipt.quote, receipt.transactions[0]
+        assert priced is not None, "a charge has a quote"
+        total_credits = priced.total_credits
+        first = self.balance_before_credits is None
+        return Summary(
+            charged=self.charged + 1,
+            refused=self.refused,
+            total_credits=self.total_credits + total_credits,
+            inference_credits=self.inference_credits + priced.inference_cost_credits,
+            creators_credits=self.creators_credits + priced.creator_share_credits,
+            platform_credits=self.platform_credits + priced.platform_markup_credits + priced.platform_share_credits,
+            cheapest_credits=min(total_credits, self.cheapest_credits or total_credits),
+            dearest_credits=max(total_credits, self.dearest_credits or total_credits),
+            balance_before_credits=payer.balance_before_credits if first else self.balance_before_credits,
+            balance_after_credits=receipt.balance_after(payer.account_id),
+        )
+
+
+def charge_part(
+    connection: Connection,
+    batch: Batch,
+    *,
+    part: int,
+    before: Summary,
+    book: PriceBook,
+    key: str,
+    now: datetime,
+    actor: str,
+) -> Summary:
+    """Charge one part of a batch in the caller's unit of work, each run with its own key, `key:NUMBER`.
+
+    Returns the summary of the parts before with this one in it. A part that was charged before is replayed: the same
+    receipts, and nothing charged again.
+    """
+    charges = [Charge(batch.request_of(number), f"{key}:{number}", now) for number in batch.numbers_of(part)]
+    return before.plus(actions.charge_prompts(connection, charges, book=book, actor=actor))

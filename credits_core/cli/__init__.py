@@ -1,0 +1,1 @@
+"""The command line, `python -m credits_core …`: parse, call one action, print."""

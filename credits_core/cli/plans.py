@@ -1,0 +1,253 @@
+"""The command line for price plans: `python -m credits_core plan …`.
+
+What only looks at plans works without a database as well: then there is the plan that a new one begins with.
+"""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from credits_core import settings
+from credits_core.errors import InvalidRequest
+from credits_core.lab.inspector import shape
+from credits_core.lab.inspector.findings import findings
+from credits_core.lab.inspector.shape import CardFee, Cliff
+from credits_core.lab.replay import report as replay_report
+from credits_core.lab.replay.result import compare
+from credits_core.plans import actions as plan_actions
+from credits_core.plans import records as plan_records
+from credits_core.plans.book import PriceBooks
+from credits_core.plans.records import Activation, PlanRecord, PlanStatus
+from credits_core.plans.refusals import UnknownPlan
+from credits_core.pricing.plan import PricePlan
+from credits_core.pricing.plan_toml import load_price_plan, price_plan_toml
+from credits_core.reports.recorded_runs import recorded_history
+from credits_core.store import database
+from credits_core.store.refusals import DatabaseNotReady
+from credits_core.values.days import EARLIEST, DayRange
+
+_ACTOR = "cli"
+app = typer.Typer(help="Price plans: what they say, what they do, and which one is in force.", no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PlanName = Annotated[str, typer.Argument(metavar="ID-or-FILE.toml", help="A plan's id, or a file that holds a plan.")]
+PlanId = Annotated[str, typer.Argument(metavar="ID", help="A stored plan's id.")]
+
+
+@app.command("list")
+def list_plans(as_json: Json = False) -> None:
+    """Every plan: in force, draft or retired."""
+    records = stored_plans().values()
+    if as_json:
+        _print_json([_record(record) for record in records])
+        return
+    width = max(len(record.plan.id) for record in records)
+    for record in records:
+        saved = f"  revision {record.revision} by {record.actor}" if record.status is PlanStatus.DRAFT else ""
+        typer.echo(f"{record.plan.id:<{width}}  {record.status}{saved}")
+
+
+@app.command()
+def show(plan: PlanName, as_json: Json = False) -> None:
+    """A plan as TOML, as it can be edited and read again."""
+    found = find_plan(plan)
+    if as_json:
+        _print_json({name: value for name, value in asdict(found).items() if name not in {"pieces", "_starts"}})
+        return
+    typer.echo(price_plan_toml(found), nl=False)
+
+
+@app.command("import")
+def import_plan(
+    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="A file that holds a plan.")], as_json: Json = False
+) -> None:
+    """Keep the plan of a file as a draft, or as the next revision of the draft with its id."""
+    plan, now = load_price_plan(file), datetime.now(UTC)
+    with database.opened_ledger(settings.database_url()) as engine:
+        with database.read(engine) as connection:
+            before = plan_records.plans(connection).get(plan.id)
+        kept = database.write(
+            engine, lambda connection: plan_actions.save_draft(connection, plan, seen=before, now=now, actor=_ACTOR)
+        )
+    if as_json:
+        _print_json({"id": plan.id, "status": kept.status, "revision": kept.revision})
+        return
+    typer.echo(f"{plan.id} is a draft, revision {kept.revision}")
+
+
+@app.command()
+def discard(plan: PlanId, as_json: Json = False) -> None:
+    """Delete a draft. What was activated once is kept for ever."""
+    with database.opened_ledger(settings.database_url()) as engine:
+        with database.read(engine) as connection:
+            found = _known(plan, plan_records.plans(connection))
+        database.write(engine, lambda connection: plan_actions.discard_draft(connection, found))
+    if as_json:
+        _print_json({"id": plan, "discarded": True})
+        return
+    typer.echo(f"{plan} is discarded")
+
+
+@app.command()
+def activate(
+    plan: PlanId,
+    reason: Annotated[str, typer.Option(help="Why; it stays in the journal.")],
+    as_json: Json = False,
+) -> None:
+    """Put a stored plan in force, from the next charge on."""
+    now = datetime.now(UTC)
+    with database.opened_ledger(settings.database_url()) as engine:
+        with database.read(engine) as connection:
+            found = _known(plan, plan_records.plans(connection))
+        database.write(
+            engine, lambda connection: plan_actions.activate(connection, found, reason=reason, now=now, actor=_ACTOR)
+        )
+        with database.read(engine) as connection:
+            newest = plan_records.activations(connection)[0]
+    if as_json:
+        _print_json(_activation(newest))
+        return
+    typer.echo(f"{plan} is in force from the next charge on")
+
+
+@app.command()
+def journal(as_json: Json = False) -> None:
+    """Every activation, newest first: which plan, when, by whom and why."""
+    with database.opened_ledger(settings.database_url()) as engine, database.read(engine) as connection:
+        activations = plan_records.activations(connection)
+    if as_json:
+        _print_json([_activation(activation) for activation in activations])
+        return
+    for activation in activations:
+        typer.echo(
+            f"{activation.number}  {activation.plan_id}  {activation.activated_at:%Y-%m-%d %H:%M:%S}Z  "
+            f"{activation.actor}  {activation.reason}"
+        )
+
+
+@app.command()
+def inspect(
+    plan: PlanName,
+    card_fee_bps: Annotated[
+        int, typer.Option(help="Assumed card fee in hundredths of a per cent of a total.", min=0, max=9_999)
+    ] = 290,
+    card_fee_credits: Annotated[
+        int, typer.Option(help="Assumed fixed part of the card fee per run, in credits.", min=0, max=10**9)
+    ] = 0,
+    as_json: Json = False,
+) -> None:
+    """What nobody reading the plan sees: cliffs, fee inversions, losses, and runs without a markup."""
+    found, card_fee = find_plan(plan), CardFee(card_fee_bps, card_fee_credits)
+    if not as_json:
+        for finding in findings(found, card_fee):
+            typer.echo(f"{finding.kind:<9}  {finding.sentence}")
+        return
+    _print_json(
+        {
+            "plan": found.id,
+            "cliffs": [_cliff(cliff) for cliff in shape.cliffs(found)],
+            "inversions": [asdict(inversion) for inversion in shape.inversions(found)],
+            "losses": [asdict(zone) for zone in shape.losses(found, card_fee)],
+            "unmarked": [asdict(costs) for costs in shape.unmarked(found)],
+            "unseen": [asdict(costs) for costs in shape.unseen(found)],
+        }
+    )
+
+
+@app.command()
+def replay(
+    plan: PlanName,
+    first: Annotated[str | None, typer.Option("--from", help="First UTC day, e.g. 2026-11-01.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last UTC day, included.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Price the ledger's runs and unlocks again under the plan, and follow the balances. Changes nothing."""
+    found_plan, days = find_plan(plan), DayRange(_day("from", first), _day("to", last))
+    books = PriceBooks(settings.load_models())
+    with database.opened_ledger(settings.database_url()) as engine, database.read(engine) as connection:
+        history, plans = recorded_history(connection, days), books.at(connection).plans
+    in_words = replay_report.scope(days.first, days.last)
+    if history.is_empty:
+        raise InvalidRequest("ledger", f"has no run and no unlock to price again ({in_words})")
+    found = compare(history, found_plan, plans)
+    if as_json:
+        _print_json(replay_report.as_json(found, days.first, days.last))
+        return
+    for line in replay_report.lines(found, in_words):
+        typer.echo(line)
+
+
+def _day(name: str, text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise InvalidRequest(name, f"must be a day such as 2026-11-01, not {text!r}") from None
+
+
+def _cliff(cliff: Cliff) -> dict[str, int]:
+    return {
+        "at_credits": cliff.at_credits,
+        "total_below_credits": cliff.total_below_credits,
+        "total_at_credits": cliff.total_at_credits,
+        "drop_credits": cliff.drop_credits,
+        "overcharged_from_credits": cliff.overcharged_from_credits,
+    }
+
+
+def find_plan(plan: str | None) -> PricePlan:
+    """The plan with this id, or of this TOML file, as every command that takes a plan finds it; None: that in force.
+
+    Raises:
+        UnknownPlan: no plan has the id.
+        DataFileInvalid: the file cannot be read or parsed.
+    """
+    if plan is not None and plan.endswith(".toml"):
+        return load_price_plan(Path(plan))
+    records = stored_plans()
+    if plan is None:
+        return next(record.plan for record in records.values() if record.status is PlanStatus.IN_FORCE)
+    return _known(plan, records).plan
+
+
+def stored_plans() -> dict[str, PlanRecord]:
+    """Every stored plan by its id; without a database that is ready, the one that a new database begins with."""
+    try:
+        with database.opened_ledger(settings.database_url()) as engine, database.read(engine) as connection:
+            return plan_records.plans(connection)
+    except DatabaseNotReady:
+        first = settings.load_price_book().plan
+        return {first.id: PlanRecord(first, PlanStatus.IN_FORCE, 1, "migration", EARLIEST)}
+
+
+def _known(plan: str, records: dict[str, PlanRecord]) -> PlanRecord:
+    if plan not in records:
+        raise UnknownPlan(plan, list(records))
+    return records[plan]
+
+
+def _record(record: PlanRecord) -> dict[str, Any]:
+    return {
+        "id": record.plan.id,
+        "status": record.status,
+        "in_force": record.status is PlanStatus.IN_FORCE,
+        "revision": record.revision,
+        "saved_by": record.actor,
+        "saved_at": record.saved_at.isoformat(),
+    }
+
+
+def _activation(activation: Activation) -> dict[str, Any]:
+    return {
+        "number": activation.number,
+        "plan": activation.plan_id,
+        "reason": activation.reason,
+        "actor": activation.actor,
+        "activated_at": activation.activated_at.isoformat(),
+    }
+
+
+def _print_json(content: Any) -> None:
+    typer.echo(json.dumps(content, indent=2))

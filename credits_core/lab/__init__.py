@@ -1,0 +1,1 @@
+"""What would happen under another plan, fee or market. Pure."""

@@ -1,0 +1,312 @@
+"""What a creator's fee does: who gets what at each fee, and when paying per run costs more than unlocking once. Pure.
+
+Two ways to be paid are compared. With a **fee per run** every run costs its price with the fee. With a **one-time
+unlock** the user pays the unlock price once and every run costs its price without a creator fee, so with the platform's
+markup. Prices come from `quote_costs` and splits from the plan.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from credits_core.errors import InvalidRequest
+from credits_core.lab.inspector import shape
+from credits_core.lab.inspector.shape import Inversion
+from credits_core.pricing.plan import PricePlan
+from credits_core.pricing.quote_many import QuoteArrays, quote_costs
+from credits_core.values.arrays import Credits
+from credits_core.values.credits import MAX_CREDITS, div_ceil, div_floor, require_credits
+
+MAX_FEE_CREDITS = 1_000_000_000
+"""Largest creator fee and unlock price that is looked at: $1,000."""
+MAX_RUNS = 1_000_000
+"""Most runs of one user that are looked at."""
+_LARGEST_SCALE_CREDITS = 10**12
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """What a user pays and who gets it, in credits: `user = inference + creator + platform`."""
+
+    user_credits: int
+    inference_credits: int
+    creator_credits: int
+    platform_credits: int
+
+    def times(self, count: int) -> "Parties":
+        """The same, that many times over."""
+        return Parties(
+            self.user_credits * count,
+            self.inference_credits * count,
+            self.creator_credits * count,
+            self.platform_credits * count,
+        )
+
+    def plus(self, other: "Parties") -> "Parties":
+        """Both together."""
+        return Parties(
+            self.user_credits + other.user_credits,
+            self.inference_credits + other.inference_credits,
+            self.creator_credits + other.creator_credits,
+            self.platform_credits + other.platform_credits,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FeeDesign:
+    """A creator fee and an unlock price for runs of one inference cost under one plan, and what they lead to.
+
+    `run_with_fee` and `run_without_fee` are one run each, `unlock` is the unlock alone. `inversion` holds the fees that
+    make this run cheaper for the user than no fee, None when none does. From `platform_break_even_fee_credits` on the
+    platform receives as much as without a fee; None when no fee is enough.
+    """
+
+    plan: PricePlan
+    inference_cost_credits: int
+    fee_credits: int
+    unlock_fee_credits: int
+    run_with_fee: Parties
+    run_without_fee: Parties
+    unlock: Parties
+    inversion: Inversion | None
+    platform_break_even_fee_credits: int | None
+
+    @property
+    def extra_per_run_credits(self) -> int:
+        """What a run with the fee costs the user more than one after unlocking; negative when it costs less."""
+        return self.run_with_fee.user_credits - self.run_without_fee.user_credits
+
+    @property
+    def user_break_even_runs(self) -> int | None:
+        """The smallest number of runs at which paying the fee each time costs the user at least what unlocking does.
+
+        That is the smallest n with n × price with fee ≥ unlock price + n × price without fee. None when there is none,
+        because a run with the fee costs no more than one without.
+        """
+        if self.extra_per_run_credits <= 0:
+            return None
+        return div_ceil(self.unlock_fee_credits, self.extra_per_run_credits)
+
+    @property
+    def creator_break_even_runs(self) -> int | None:
+        """The smallest number of runs whose fees bring the creator more than the one unlock.
+
+        That is the smallest n with n × share of the fee > share of the unlock price. None when the creator has no part
+        of the fee.
+        """
+        if not self.run_with_fee.creator_credits:
+            return None
+        return div_floor(self.unlock.creator_credits, self.run_with_fee.creator_credits) + 1
+
+    def after_runs_with_fee(self, runs: int) -> Parties:
+        """What a user of that many runs pays and who gets it, with the fee on each.
+
+        Raises:
+            InvalidRequest: not 0 to 1,000,000 runs, or amounts above 2^53-1 credits.
+        """
+        return _within_bounds(self.run_with_fee.times(_require_runs(runs)))
+
+    def after_runs_unlocked(self, runs: int) -> Parties:
+        """What a user of that many runs pays and who gets it, when the user unlocks first.
+
+        Raises:
+            InvalidRequest: as `after_runs_with_fee`.
+        """
+        return _within_bounds(self.unlock.plus(self.run_without_fee.times(_require_runs(runs))))
+
+    @property
+    def is_inverted(self) -> bool:
+        """Whether the chosen fee makes the run cheaper for the user than no fee."""
+        return self.extra_per_run_credits < 0
+
+    @property
+    def telling_fees(self) -> tuple[int | None, ...]:
+        """The fees at which a curve over fees turns or has something to tell, None for those that there are not."""
+        largest_credits = self.inversion.largest_fee_credits if self.inversion else None
+        return 1, largest_credits, self.platform_break_even_fee_credits, self.fee_credits
+
+    def worthwhile_unlock_credits(self, runs: int) -> int:
+        """The largest unlock price with which that many runs cost the user no more than with the fee; 0 for none.
+
+        Raises:
+            InvalidRequest: as `after_runs_with_fee`.
+        """
+        return max(0, self.extra_per_run_credits) * _require_runs(runs)
+
+    @property
+    def break_even_sentences(self) -> tuple[str, str]:
+        """From how many runs on unlocking pays off for the user, and fees bring the creator more."""
+        user_runs, creator_runs = self.user_break_even_runs, self.creator_break_even_runs
+        if user_runs is None:
+            user = "Unlocking never pays off for the user, because a run with the fee costs no more than one without."
+        else:
+            user = f"{_from_run(user_runs)} unlocking costs the user no more than paying the fee each time."
+        if creator_runs is None:
+            return user, "Fees never bring the creator more than the unlock: no part of this fee is the creator's."
+        return user, f"{_from_run(creator_runs)} fees bring the creator more than the unlock."
+
+    @property
+    def sentences(self) -> tuple[str, str]:
+        """What the fees do to the user's price, and from which fee on the platform earns as much as without."""
+        makes_cheaper = "makes this run cheaper for the user than no fee."
+        if self.inversion is None:
+            user = "No creator fee makes this run cheaper for the user."
+        elif self.inversion.largest_fee_credits == 1:
+            user = f"A fee of 1 credit {makes_cheaper}"
+        else:
+            user = f"A fee of 1 to {self.inversion.largest_fee_credits:,} credits {makes_cheaper}"
+        if self.platform_break_even_fee_credits is None:
+            return user, "The platform never earns as much as without a fee: all of the fee is the creator's."
+        if self.platform_break_even_fee_credits == 1:
+            return user, "With any fee the platform earns at least as much as without."
+        return user, f"From a fee of {self.platform_break_even_fee_credits:,} the platform earns as much as without."
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Whole numbers from 0 to `last`, inclusive, in steps: of a slider, and of the points of a chart."""
+
+    last: int
+    step: int
+
+    @property
+    def to_ask(self) -> "Scale":
+        """The part of the scale that a creator can ask: a chart may go on beyond the largest fee."""
+        return Scale(min(self.last, MAX_FEE_CREDITS), min(self.step, div_floor(MAX_FEE_CREDITS, 100)))
+
+    def points(self, *through: int | None) -> Credits:
+        """The scale's numbers in ascending order, with those of the others that lie within it.
+
+        >>> Scale(10, 5).points(1, None, 11).tolist()
+        [0, 1, 5, 10]
+        """
+        others = [one for one in through if one is not None and 0 <= one <= self.last]
+        return np.union1d(np.arange(0, self.last + 1, self.step, dtype=np.int64), np.array(others, dtype=np.int64))
+
+
+def design(plan: PricePlan, inference_cost_credits: int, *, fee_credits: int, unlock_fee_credits: int) -> FeeDesign:
+    """What a fee per run and an unlock price lead to, for runs of this inference cost.
+
+    The fee is 0 (none) to 10^9 credits, the unlock price 1 to 10^9.
+
+    Raises:
+        InvalidRequest: a number is out of its bounds, or an amount would be above 2^53-1 credits.
+
+    >>> from credits_core.pricing.plan import MarkupTier
+    >>> plan = PricePlan("p", 8_000, (MarkupTier(None, 1_000, None),))
+    >>> found = design(plan, 30_000, fee_credits=5_000, unlock_fee_credits=100_000)
+    >>> found.run_with_fee.user_credits, found.run_without_fee.user_credits  # 30,000 + 5,000 and 30,000 + 10 %
+    (35000, 33000)
+    >>> found.user_break_even_runs, found.creator_break_even_runs  # 100,000 ÷ 2,000; more than 80,000 ÷ 4,000
+    (50, 21)
+    >>> found.sentences[0]
+    'A fee of 1 to 2,999 credits makes this run cheaper for the user than no fee.'
+    """
+    require_credits("inference_cost_credits", inference_cost_credits, minimum=0)
+    _require_fee("creator_fee_credits", fee_credits, minimum=0)
+    _require_fee("unlock_fee_credits", unlock_fee_credits, minimum=1)
+    without_fee, with_fee = _runs(over_fees(plan, inference_cost_credits, np.array([0, fee_credits], dtype=np.int64)))
+    return FeeDesign(
+        plan=plan,
+        inference_cost_credits=inference_cost_credits,
+        fee_credits=fee_credits,
+        unlock_fee_credits=unlock_fee_credits,
+        run_with_fee=with_fee,
+        run_without_fee=without_fee,
+        unlock=_unlock(plan, unlock_fee_credits),
+        inversion=shape.inversion_at(plan, inference_cost_credits),
+        platform_break_even_fee_credits=shape.break_even_fee(plan, inference_cost_credits),
+    )
+
+
+def over_fees(plan: PricePlan, inference_cost_credits: int, fees: Credits) -> QuoteArrays:
+    """The amounts of a run of this inference cost at each of the fees.
+
+    Raises:
+        InvalidRequest: as `quote_costs`.
+    """
+    costs = np.full(len(fees), inference_cost_credits, np.int64)
+    return quote_costs(plan, costs, creator_fee_credits=fees)
+
+
+def over_unlock_prices(found: FeeDesign, runs: int, unlock_fees: Credits) -> list[Parties]:
+    """What a user of that many runs pays and who gets it, when the user unlocks first, at each of the unlock prices.
+
+    Raises:
+        InvalidRequest: as `FeeDesign.after_runs_unlocked`.
+    """
+    after_unlocking = found.run_without_fee.times(_require_runs(runs))
+    prices: list[int] = unlock_fees.tolist()
+    return [_within_bounds(_unlock(found.plan, price).plus(after_unlocking)) for price in prices]
+
+
+def fee_scale(found: FeeDesign) -> Scale:
+    """Fees up to a round number that shows the inversion, the platform's break-even and, within it, the chosen fee.
+
+    >>> from credits_core.pricing.plan import MarkupTier
+    >>> plan = PricePlan("p", 8_000, (MarkupTier(None, 1_000, None),))
+    >>> fee_scale(design(plan, 30_000, fee_credits=5_000, unlock_fee_credits=100_000))  # it breaks even at 14,996
+    Scale(last=20000, step=100)
+    """
+    markup_credits = found.run_without_fee.platform_credits
+    return _scale_to(max(found.platform_break_even_fee_credits or 0, 2 * markup_credits, found.fee_credits + 1, 1_000))
+
+
+def unlock_scale(found: FeeDesign, runs: int) -> Scale:
+    """Unlock prices up to a round number that shows the chosen one and what the fees of the runs cost extra."""
+    return _scale_to(max(2 * found.worthwhile_unlock_credits(runs), found.unlock_fee_credits + 1, 1_000))
+
+
+def runs_scale(found: FeeDesign, runs: int) -> Scale:
+    """Numbers of runs up to a round number beyond the expected one and each break-even that lies in reach."""
+    break_evens = (found.user_break_even_runs, found.creator_break_even_runs)
+    in_reach = [one for one in break_evens if one is not None and one <= MAX_RUNS]
+    return _scale_to(max(*in_reach, _require_runs(runs), 9) + 1)
+
+
+def _scale_to(largest: int) -> Scale:
+    """Up to the smallest of 1, 2, 5, 10, 20, 50… that is not below `largest`, but not far beyond a bound."""
+    largest, power = min(largest, _LARGEST_SCALE_CREDITS), 1
+    while power * 10 < largest:
+        power *= 10
+    last = next(power * first for first in (1, 2, 5, 10) if power * first >= largest)
+    return Scale(last, max(1, div_floor(power, 100)))
+
+
+def _unlock(plan: PricePlan, unlock_fee_credits: int) -> Parties:
+    return Parties(unlock_fee_credits, 0, *plan.split_fee(unlock_fee_credits))
+
+
+def _from_run(runs: int) -> str:
+    return "From the first run on" if runs == 1 else f"From {runs:,} runs on"
+
+
+def _runs(amounts: QuoteArrays) -> list[Parties]:
+    platform = amounts.platform_share_credits + amounts.platform_markup_credits
+    rows = zip(
+        amounts.total_credits.tolist(),
+        amounts.inference_cost_credits.tolist(),
+        amounts.creator_share_credits.tolist(),
+        platform.tolist(),
+        strict=True,
+    )
+    return [Parties(*row) for row in rows]
+
+
+def _require_fee(field: str, credits: int, *, minimum: int) -> None:
+    if type(credits) is not int or not minimum <= credits <= MAX_FEE_CREDITS:
+        raise InvalidRequest(field, f"must be a whole number from {minimum} to {MAX_FEE_CREDITS:,}, not {credits!r}")
+
+
+def _require_runs(runs: int) -> int:
+    if type(runs) is not int or not 0 <= runs <= MAX_RUNS:
+        raise InvalidRequest("runs", f"must be a whole number from 0 to {MAX_RUNS:,}, not {runs!r}")
+    return runs
+
+
+def _within_bounds(parties: Parties) -> Parties:
+    if parties.user_credits > MAX_CREDITS:
+        raise InvalidRequest(
+            "runs", f"would cost {parties.user_credits:,} together, above the largest amount {MAX_CREDITS:,}"
+        )
+    return parties

@@ -1,0 +1,68 @@
+"""A plan as curves over the inference cost: total, markup and effective markup, at costs that show its shape. Pure."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from credits_core.lab.inspector.shape import MAX_COST_CREDITS
+from credits_core.pricing.plan import PricePlan, explain_markup
+from credits_core.values.credits import BPS_PER_WHOLE, div_floor
+
+_POINTS = 240
+_EACH = 250
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """A run without a creator fee: its costs in credits, how the markup comes about, and the markup over the cost.
+
+    `effective_bps` is hundredths of a per cent of the inference cost, rounded down; None for a run that costs nothing.
+    """
+
+    inference_cost_credits: int
+    platform_markup_credits: int
+    total_credits: int
+    effective_bps: int | None
+    explanation: str
+
+
+def curve(plan: PricePlan, costs_credits: tuple[int, ...]) -> tuple[CurvePoint, ...]:
+    """The plan at each of these inference costs.
+
+    >>> from credits_core.pricing.plan import MarkupTier
+    >>> tiers = (MarkupTier(10_000, 2_000, None), MarkupTier(None, 1_000, None))
+    >>> [(p.total_credits, p.effective_bps) for p in curve(PricePlan("p", 8_000, tiers), (9_999, 10_000))]
+    [(11998, 1999), (11000, 1000)]
+    """
+    return tuple(
+        CurvePoint(
+            cost,
+            markup := plan.markup(cost),
+            cost + markup,
+            div_floor(markup * BPS_PER_WHOLE, cost) if cost else None,
+            explain_markup(plan, cost),
+        )
+        for cost in costs_credits
+    )
+
+
+def telling_costs(*plans: PricePlan, up_to_credits: int) -> tuple[int, ...]:
+    """The inference costs, ascending, at which the curves of these plans should be drawn, up to the given one.
+
+    The first and the last cost of each tier of each plan, and between them some 240 by equal steps and as many by equal
+    factors, so that both a linear and a logarithmic axis show a smooth line; and every small cost, where each credit of
+    rounding shows.
+    """
+    bounds = {piece.start_credits for plan in plans for piece in plan.pieces}
+    last_costs = {start_credits - 1 for start_credits in bounds if start_credits}
+    linear = np.linspace(0, up_to_credits, _POINTS).astype(np.int64).tolist()
+    factors = np.geomspace(1, max(up_to_credits, 1), _POINTS).astype(np.int64).tolist()
+    return tuple(
+        sorted(cost for cost in {*range(_EACH), *bounds, *last_costs, *linear, *factors} if 0 <= cost <= up_to_credits)
+    )
+
+
+def usual_extent(*plans: PricePlan) -> int:
+    """Up to which inference cost plans are drawn: five times the largest bound, from 10,000 to 10^9 credits."""
+    bounds = [tier.below_credits for plan in plans for tier in plan.tiers if tier.below_credits is not None]
+    return min(MAX_COST_CREDITS, max([10_000, *(5 * bound for bound in bounds)]))

@@ -1,0 +1,1 @@
+"""History again under another price plan."""

@@ -1,0 +1,254 @@
+"""History under another price plan: what every recorded run and unlock would have cost, and who could have paid. Pure.
+
+Each keeps its recorded inference cost and creator fee; `quote_costs` and `PricePlan.split_fee` apply the other plan's
+rules to them. Balances are followed through time with the plan's amounts: credits came in as recorded, and a charge
+that the balance would not have covered is refused. What the real ledger refused is not recorded and cannot come back.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from credits_core.errors import InvalidRequest
+from credits_core.lab.replay.balances import ADDED, CHARGED, NOBODY, REFUNDED, Events, Flags, follow_quickly
+from credits_core.lab.replay.record import UNLOCK, Charges, RecordedHistory
+from credits_core.pricing.plan import PricePlan
+from credits_core.pricing.quote_many import quote_costs
+from credits_core.values.arrays import Credits
+
+_LARGEST_SUM_CREDITS = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class PricedCharges:
+    """What charges cost under a plan, in credits: what the payer pays and what of it is the creator's."""
+
+    total_credits: Credits
+    creator_share_credits: Credits
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What would have become of each recorded charge and refund under the plan.
+
+    `happened` is false for a charge that the payer's balance would not have covered. `borne_credits` is what the
+    platform bears of each refund. `refused_additions` counts the times that added credits were taken back in reality
+    and could not have been, because the user would have spent them.
+    """
+
+    priced: PricedCharges
+    happened: Flags
+    borne_credits: Credits
+    refused_additions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A charge that is not as recorded: what was paid and what the creator received, recorded and under the plan."""
+
+    entry_id: int
+    recorded_total_credits: int
+    plan_total_credits: int
+    recorded_share_credits: int
+    plan_share_credits: int
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedRun:
+    """One compared run, recorded and under the plan, in credits, before any refund. `refused` is under the plan."""
+
+    entry_id: int
+    day_number: int
+    user_id: str
+    creator_id: str | None
+    model_id: str
+    recorded_plan_id: str
+    inference_cost_credits: int
+    creator_fee_credits: int
+    recorded_total_credits: int
+    plan_total_credits: int
+    recorded_share_credits: int
+    plan_share_credits: int
+    refused: bool
+    refunded: bool
+
+
+def price_charges(charges: Charges, plan: PricePlan) -> PricedCharges:
+    """What the recorded charges would cost under the plan, at their recorded inference costs and fees.
+
+    Raises:
+        InvalidRequest: a total above 2^53-1 credits, or an amount that could pass 64 bits on the way.
+    """
+    is_run = charges.model != UNLOCK
+    runs = slice(None) if is_run.all() else is_run
+    quoted = quote_costs(
+        plan, charges.inference_cost_credits[runs], creator_fee_credits=charges.creator_fee_credits[runs]
+    )
+    if is_run.all():
+        return PricedCharges(quoted.total_credits, quoted.creator_share_credits)
+    total_credits = charges.creator_fee_credits.copy()
+    share_credits = np.empty(len(total_credits), np.int64)
+    total_credits[is_run], share_credits[is_run] = quoted.total_credits, quoted.creator_share_credits
+    share_credits[~is_run] = [plan.split_fee(fee)[0] for fee in total_credits[~is_run].tolist()]
+    return PricedCharges(total_credits, share_credits)
+
+
+def replay(history: RecordedHistory, plan: PricePlan) -> Outcome:
+    """What would have happened to the history under the plan. Charges that are not compared keep recorded amounts.
+
+    Raises:
+        InvalidRequest: as `price_charges`, or all amounts together pass 2^62.
+    """
+    charges = history.charges
+    priced, recorded_credits = price_charges(charges, plan), charges.total_credits
+    if not charges.is_compared.all():
+        priced = PricedCharges(
+            np.where(charges.is_compared, priced.total_credits, recorded_credits),
+            np.where(charges.is_compared, priced.creator_share_credits, charges.creator_share_credits),
+        )
+    _require_summable(history, priced, recorded_credits)
+    events, charge_at, refund_at, addition_at = _events(history, priced)
+    followed = follow_quickly(events, list(history.starting_credits))
+    happened = np.ones(len(recorded_credits), np.bool_)
+    is_event = charge_at >= 0
+    happened[is_event] = followed.happened[charge_at[is_event]]
+    return Outcome(
+        priced,
+        happened,
+        followed.borne_credits[refund_at],
+        int(np.count_nonzero(~followed.happened[addition_at])),
+    )
+
+
+def replayed_runs(history: RecordedHistory, outcome: Outcome) -> Iterator[ReplayedRun]:
+    """Every compared run in the order of the ledger. Days count from 1970-01-01."""
+    charges, priced = history.charges, outcome.priced
+    refunded = np.zeros(len(charges.entry_id), np.bool_)
+    refunded[history.refunds.charge] = True
+    runs = np.flatnonzero(charges.is_compared & (charges.model != UNLOCK))
+    columns = (
+        *(charges.entry_id, charges.day, charges.payer, charges.creator, charges.model, charges.plan),
+        *(charges.inference_cost_credits, charges.creator_fee_credits),
+        *(charges.total_credits, priced.total_credits),
+        *(charges.creator_share_credits, priced.creator_share_credits),
+        *(~outcome.happened, refunded),
+    )
+    accounts: tuple[str | None, ...] = (*history.accounts, None)  # -1, for nobody, is the last one
+    for row in zip(*(column[runs].tolist() for column in columns), strict=True):
+        entry_id, day, payer, creator, model, plan, *amounts = row
+        yield ReplayedRun(
+            *(entry_id, day, history.accounts[payer], accounts[creator], history.models[model], history.plans[plan]),
+            *amounts,
+        )
+
+
+def first_difference(history: RecordedHistory, outcome: Outcome) -> Difference | None:
+    """The first compared charge, in the order of the ledger, that is not to the credit as recorded; None without any.
+
+    A refund of which the platform would bear another part is a difference of the charge that it refunds.
+    """
+    charges, refunds, priced = history.charges, history.refunds, outcome.priced
+    differs = charges.total_credits != priced.total_credits
+    differs |= charges.creator_share_credits != priced.creator_share_credits
+    differs |= ~outcome.happened
+    differs &= charges.is_compared
+    differs[refunds.charge[refunds.is_compared & (refunds.borne_credits != outcome.borne_credits)]] = True
+    return _difference(charges, priced, ~outcome.happened, differs)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPlans:
+    """Every charge priced again under the plan it was charged with: how many, and the first that is not as recorded.
+
+    That is always none, or either the record or the prices have been tampered with. `unknown_plans` are those that the
+    price book does not have; their charges are not among `checked`.
+    """
+
+    checked: int
+    unknown_plans: tuple[str, ...]
+    first_difference: Difference | None
+
+
+def under_own_plans(history: RecordedHistory, plans: Mapping[str, PricePlan]) -> OwnPlans:
+    """Prices every compared charge again under its own plan and compares the amounts with the record."""
+    charges, checked, unknown = history.charges, 0, []
+    total_credits, share_credits = charges.total_credits.copy(), charges.creator_share_credits.copy()
+    for number, plan_id in enumerate(history.plans):
+        is_own = charges.is_compared & (charges.plan == number)
+        if not is_own.any():
+            continue
+        if plan_id not in plans:
+            unknown.append(plan_id)
+            continue
+        priced = price_charges(chosen(charges, is_own), plans[plan_id])
+        total_credits[is_own], share_credits[is_own] = priced.total_credits, priced.creator_share_credits
+        checked += int(np.count_nonzero(is_own))
+    priced = PricedCharges(total_credits, share_credits)
+    differs = (charges.total_credits != total_credits) | (charges.creator_share_credits != share_credits)
+    nobody_refused = np.zeros(len(differs), np.bool_)
+    return OwnPlans(checked, tuple(unknown), _difference(charges, priced, nobody_refused, differs))
+
+
+def chosen(charges: Charges, which: Flags) -> Charges:
+    """Those of the charges; all of them without copying."""
+    if which.all():
+        return charges
+    return Charges(*(getattr(charges, name)[which] for name in Charges.__slots__))
+
+
+def _difference(charges: Charges, priced: PricedCharges, refused: Flags, differs: Flags) -> Difference | None:
+    if not differs.any():
+        return None
+    positions = np.flatnonzero(differs)
+    first = positions[np.argmin(charges.entry_id[positions])]
+    return Difference(
+        entry_id=int(charges.entry_id[first]),
+        recorded_total_credits=int(charges.total_credits[first]),
+        plan_total_credits=int(priced.total_credits[first]),
+        recorded_share_credits=int(charges.creator_share_credits[first]),
+        plan_share_credits=int(priced.creator_share_credits[first]),
+        refused=bool(refused[first]),
+    )
+
+
+def _events(history: RecordedHistory, priced: PricedCharges) -> tuple[Events, Credits, Credits, Credits]:
+    """What moves users' credits, and at which event each charge (-1 for earlier ones), refund and addition is."""
+    charges, refunds, additions = history.charges, history.refunds, history.additions
+    here = np.flatnonzero(charges.entry_id >= history.first_entry_id)
+    charge, added = refunds.charge, len(additions.entry_id)
+    entry_id = np.concatenate([charges.entry_id[here], refunds.entry_id, additions.entry_id])
+    in_order = np.argsort(entry_id, kind="stable")
+    at = np.empty(len(entry_id), np.int64)
+    at[in_order] = np.arange(len(entry_id))
+    refund_at, addition_at = at[len(here) : len(here) + len(charge)], at[len(here) + len(charge) :]
+    charge_at = np.full(len(charges.entry_id), -1, np.int64)
+    charge_at[here] = at[: len(here)]
+
+    def column(of_charges: Credits, of_additions: Credits) -> Credits:
+        both = np.concatenate([of_charges[here], of_charges[charge], of_additions])
+        ordered: Credits = both[in_order]
+        return ordered
+
+    kind = np.repeat(np.array([CHARGED, REFUNDED, ADDED]), [len(here), len(charge), added])
+    refunded = np.concatenate([np.full(len(here), -1), charge_at[charge], np.full(added, -1)])
+    events = Events(
+        kind=kind[in_order],
+        payer=column(charges.payer, additions.account),
+        creator=column(charges.creator, np.full(added, NOBODY)),
+        amount_credits=column(priced.total_credits, additions.amount_credits),
+        share_credits=column(priced.creator_share_credits, np.zeros(added, np.int64)),
+        charge=refunded[in_order],
+    )
+    return events, charge_at, refund_at, addition_at
+
+
+def _require_summable(history: RecordedHistory, priced: PricedCharges, recorded_credits: Credits) -> None:
+    # In floating point, which may be a little off and cannot wrap.
+    amounts = (
+        *(recorded_credits, priced.total_credits, priced.total_credits[history.refunds.charge]),
+        *(np.abs(history.additions.amount_credits), np.array(history.starting_credits, np.int64)),
+    )
+    if sum(part.sum(dtype=np.float64) for part in amounts) * 2 > _LARGEST_SUM_CREDITS:
+        raise InvalidRequest("days", "hold amounts that are too large to be added up; choose fewer days")

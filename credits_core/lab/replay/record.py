@@ -1,0 +1,85 @@
+"""What the ledger recorded, as arrays: every run, unlock, refund and addition of credits that a replay needs. Pure.
+
+`recorded_runs` reads it from the database; `counterfactual` prices it again.
+"""
+
+from dataclasses import dataclass
+
+from credits_core.lab.replay.balances import Flags
+from credits_core.values.arrays import Credits
+
+UNLOCK = -1
+"""The model of an unlock, which runs none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charges:
+    """Recorded runs and unlocks, one element each. An unlock is a charge of its fee alone, with the model `UNLOCK`.
+
+    Accounts, models and plans are positions in the names of `RecordedHistory`; creator -1 is none. Days count from
+    1970-01-01. Charges that are not compared keep their recorded amounts: they are outside the range of days.
+    """
+
+    entry_id: Credits
+    day: Credits
+    payer: Credits
+    creator: Credits
+    model: Credits
+    plan: Credits
+    inference_cost_credits: Credits
+    creator_fee_credits: Credits
+    platform_markup_credits: Credits
+    creator_share_credits: Credits
+    is_compared: Flags
+
+    @property
+    def total_credits(self) -> Credits:
+        """What each payer paid, in credits."""
+        totals: Credits = self.inference_cost_credits + self.creator_fee_credits + self.platform_markup_credits
+        return totals
+
+
+@dataclass(frozen=True, slots=True)
+class Refunds:
+    """Recorded refunds of runs and unlocks: `charge` is the position of the charge among `Charges`.
+
+    `borne_credits` is what the platform bore for a creator who had spent the share.
+    """
+
+    entry_id: Credits
+    day: Credits
+    charge: Credits
+    borne_credits: Credits
+    is_compared: Flags
+
+
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """Credits that came to an account from outside: purchases, grants, adjustments; negative if taken back."""
+
+    entry_id: Credits
+    account: Credits
+    amount_credits: Credits
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedHistory:
+    """What happened from the first entry (inclusive) to the last, and the balances just before it.
+
+    Among the charges are also the earlier ones that were refunded later; their entries lie before `first_entry_id`.
+    """
+
+    first_entry_id: int
+    last_entry_id: int
+    accounts: tuple[str, ...]
+    models: tuple[str, ...]
+    plans: tuple[str, ...]
+    starting_credits: tuple[int, ...]
+    charges: Charges
+    refunds: Refunds
+    additions: Additions
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no run and no unlock to price again."""
+        return not bool(self.charges.is_compared.any())

@@ -1,0 +1,245 @@
+"""A counterfactual replay in words, as lines of text and as JSON: the command and the screen say the same. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+from credits_core.lab.replay.counterfactual import Difference
+from credits_core.lab.replay.result import Change, Counterfactual, Group, Groups
+from credits_core.values.text import counted, format_bps, format_credits, format_usd
+
+LIMITS = (
+    "Every run keeps its recorded inference cost and creator fee; the plan decides markup and split. Refunds are "
+    "reversed by the plan's amounts, and all sums are net of them.",
+    "Credits that were added count as recorded. A run or unlock that the balance would not have covered is refused, "
+    "and its creator receives nothing. Credits taken back from a user who would have spent them stay with the user.",
+    "Runs that the real ledger refused are not recorded, so they cannot come back under a cheaper plan.",
+)
+"""What a reader has to know about every replay, one sentence or two each."""
+_SHOWN = 10
+_NO_CHANGE = "the same"
+
+
+def scope(first: date | None, last: date | None) -> str:
+    """The days of a replay in words.
+
+    >>> scope(None, None), scope(date(2026, 3, 1), date(2026, 3, 1)), scope(date(2026, 3, 1), None)
+    ('all days', '2026-03-01', '2026-03-01 and later')
+    """
+    if first is None and last is None:
+        return "all days"
+    if first == last:
+        return f"{first}"
+    if last is None:
+        return f"{first} and later"
+    return f"up to {last}" if first is None else f"{first} to {last}"
+
+
+def headline(found: Counterfactual) -> str:
+    """The outcome in two or three sentences: users, creators, platform, and who is refused."""
+    sums = found.sums
+    parts = more(sums.users), more(sums.creators), more(sums.platform)
+    said = (
+        f"Under {found.plan_id} users would have paid {parts[0]}, "
+        f"creators would have received {parts[1]} and the platform {parts[2]}."
+    )
+    if set(parts) == {_NO_CHANGE}:
+        said = f"Under {found.plan_id} users would have paid, and creators and the platform received, the same."
+    refused = [counted(found.refused_runs, "run"), counted(found.refused_unlocks, "unlock")]
+    named = " and ".join(text for text, count in zip(refused, _refused(found), strict=True) if count)
+    if not named:
+        return f"{said} No run and no unlock would have been refused for lack of credits."
+    return (
+        f"{said} {named} of {counted(found.refused_users, 'user')} would have been refused for lack of credits, "
+        f"recorded with {both(found.refused_credits)}."
+    )
+
+
+def against_record(found: Counterfactual) -> str:
+    """What the replay proves: that the plan is the record, or where it first differs."""
+    charges = f"{counted(found.runs, 'run')} and {counted(found.unlocks, 'unlock')}"
+    if found.matches_record:
+        return f"Replaying {found.plan_id} gives the record to the credit: all {charges}."
+    if found.difference is None:
+        return f"All {charges} are as recorded; credits taken back from users are not."
+    return f"The first difference to the record is {_difference(found.difference)}"
+
+
+def own_plans(found: Counterfactual) -> str:
+    """Whether every run under the plan that it was really priced with equals the record, as it always must."""
+    own = found.own_plans
+    if own.first_difference is not None:
+        said = "Priced under the plan of its time, a charge is not as recorded, run the audit"
+        return f"{said}: {_difference(own.first_difference)}"
+    said = (
+        f"Priced under the plan of its time, each of {counted(own.checked, 'charge')} equals the record to the credit."
+    )
+    if own.unknown_plans:
+        said += f" Charges of unknown plans could not be checked: {', '.join(own.unknown_plans)}."
+    return said
+
+
+def changes(found: Counterfactual) -> str:
+    """How many runs become cheaper or dearer, and by how much."""
+    said = (
+        f"{counted(found.runs, 'run')}: {found.cheaper_runs:,} cheaper, {found.unchanged_runs:,} unchanged, "
+        f"{found.dearer_runs:,} dearer, {found.refused_runs:,} refused."
+    )
+    if found.change_of_run is None:
+        return said
+    least, p50, p95, most = (signed(credits) for credits in asdict(found.change_of_run).values())
+    return f"{said} The change of a run is {least} to {most} credits, p50 {p50}, p95 {p95} (nearest rank)."
+
+
+def more(change: Change) -> str:
+    """A difference in words.
+
+    >>> more(Change(1_000, 968)), more(Change(0, 1)), more(Change(5, 5))
+    ('32 credits ($0.000032) less (−3.2 %)', '1 credit ($0.000001) more', 'the same')
+    """
+    difference_credits = change.difference_credits
+    if difference_credits == 0:
+        return _NO_CHANGE
+    percent = per_cent(change)
+    return f"{both(abs(difference_credits))} {'less' if difference_credits < 0 else 'more'}" + (
+        f" ({percent})" if percent else ""
+    )
+
+
+def per_cent(change: Change) -> str:
+    """The difference in per cent of the record with its sign; empty when nothing is recorded.
+
+    >>> per_cent(Change(1_000, 1_005)), per_cent(Change(1_000_000, 999_999)), per_cent(Change(0, 1))
+    ('+0.5 %', '−0.00 %', '')
+    """
+    bps = change.difference_bps
+    if bps is None:
+        return ""
+    sign = "−" if change.difference_credits < 0 else "+"
+    if bps == 0 and change.difference_credits:
+        return f"{sign}0.00 %"
+    return f"{sign if bps else ''}{format_bps(abs(bps))}"
+
+
+def both(credits: int) -> str:
+    """Credits with their exact dollar value.
+
+    >>> both(1), both(12_345)
+    ('1 credit ($0.000001)', '12,345 credits ($0.012345)')
+    """
+    return f"{format_credits(credits)} {'credit' if credits == 1 else 'credits'} ({format_usd(credits)})"
+
+
+def signed(credits: int) -> str:
+    """A difference in credits with its sign.
+
+    >>> signed(-998), signed(0), signed(5)
+    ('−998', '0', '+5')
+    """
+    return f"{'−' if credits < 0 else '+' if credits else ''}{format_credits(abs(credits))}"
+
+
+def lines(found: Counterfactual, days: str) -> Iterator[str]:
+    """The whole replay as text to read in a terminal."""
+    yield f"{found.plan_id}, {days}: {_counts(found)}"
+    yield headline(found)
+    yield against_record(found)
+    if not found.matches_record:
+        yield own_plans(found)
+    yield ""
+    yield f"{'credits':<12}{'recorded':>20}{'under the plan':>20}{'difference':>20}"
+    for name, change in (
+        ("users paid", found.sums.users),
+        ("inference", found.sums.inference),
+        ("creators", found.sums.creators),
+        ("platform", found.sums.platform),
+    ):
+        amounts = f"{change.recorded_credits:>20,}{change.plan_credits:>20,}{signed(change.difference_credits):>20}"
+        yield f"{name:<12}{amounts}  {per_cent(change)}".rstrip()
+    yield ""
+    yield changes(found)
+    for noun, groups, measure in (
+        ("model", found.by_model, "users"),
+        ("creator", found.by_creator, "creators"),
+        ("user", found.by_user, "users"),
+    ):
+        yield from _table(noun, groups, measure)
+    yield ""
+    yield from LIMITS
+
+
+def as_json(found: Counterfactual, first: date | None, last: date | None) -> dict[str, Any]:
+    """The whole replay as JSON, with every model, creator, user and day."""
+    plain = ("runs", "unlocks", "refunds", "refused_runs", "refused_unlocks", "refused_users", "refused_credits")
+    return {
+        "plan": found.plan_id,
+        "from": first and first.isoformat(),
+        "to": last and last.isoformat(),
+        "matches_record": found.matches_record,
+        "first_difference": found.difference and asdict(found.difference),
+        "own_plans": asdict(found.own_plans),
+        "users_paid": _change(found.sums.users),
+        "inference": _change(found.sums.inference),
+        "creators": _change(found.sums.creators),
+        "platform": _change(found.sums.platform),
+        **{name: getattr(found, name) for name in plain},
+        "kept_by_users": found.refused_additions,
+        "cheaper_runs": found.cheaper_runs,
+        "unchanged_runs": found.unchanged_runs,
+        "dearer_runs": found.dearer_runs,
+        "change_of_run": found.change_of_run and asdict(found.change_of_run),
+        "changes": [asdict(one) for one in found.changes],
+        "by_day": [_group(one) for one in found.by_day.page()],
+        "by_model": [_group(one) for one in found.by_model.page()],
+        "by_creator": [_group(one) for one in found.by_creator.page()],
+        "by_user": [_group(one) for one in found.by_user.page()],
+    }
+
+
+def _table(noun: str, groups: Groups, measure: str) -> Iterator[str]:
+    if not len(groups):
+        return
+    what = "received" if measure == "creators" else "paid"
+    yield ""
+    yield f"{noun:<32}{'charges':>10}{'refused':>9}{what:>18}{'under the plan':>18}{'difference':>18}"
+    for one in groups.page(0, _SHOWN):
+        change: Change = getattr(one, measure)
+        amounts = f"{change.recorded_credits:>18,}{change.plan_credits:>18,}{signed(change.difference_credits):>18}"
+        yield f"{one.name:<32}{one.charges:>10,}{one.refused:>9,}{amounts}"
+    if len(groups) > _SHOWN:
+        yield f"… and {len(groups) - _SHOWN:,} more; --json lists all"
+
+
+def _difference(difference: Difference) -> str:
+    if difference.refused:
+        return f"entry {difference.entry_id}: {both(difference.recorded_total_credits)} was paid and would be refused."
+    return (
+        f"entry {difference.entry_id}: {both(difference.recorded_total_credits)} was paid, of it "
+        f"{format_credits(difference.recorded_share_credits)} for the creator; under the plan "
+        f"{format_credits(difference.plan_total_credits)} and {format_credits(difference.plan_share_credits)}."
+    )
+
+
+def _counts(found: Counterfactual) -> str:
+    counts = (found.runs, "run"), (found.unlocks, "unlock"), (found.refunds, "refund")
+    return ", ".join(counted(count, noun) for count, noun in counts)
+
+
+def _refused(found: Counterfactual) -> tuple[int, int]:
+    return found.refused_runs, found.refused_unlocks
+
+
+def _group(one: Group) -> dict[str, Any]:
+    plain = {"name": one.name, "charges": one.charges, "refused": one.refused, "refused_credits": one.refused_credits}
+    changes = {"users_paid": one.users, "creators": one.creators, "platform": one.platform}
+    return plain | {name: _change(change) for name, change in changes.items()}
+
+
+def _change(change: Change) -> dict[str, int | None]:
+    return {
+        "recorded_credits": change.recorded_credits,
+        "plan_credits": change.plan_credits,
+        "difference_credits": change.difference_credits,
+        "difference_bps": change.difference_bps,
+    }

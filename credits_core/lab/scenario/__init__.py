@@ -1,0 +1,1 @@
+"""Made-up runs under a price plan."""

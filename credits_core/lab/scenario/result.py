@@ -1,0 +1,237 @@
+"""What a scenario came to: credits by day, model and creator, what runs cost, who ran dry, the platform's margin. Pure.
+
+All amounts are whole credits. The text of a result is the same for the same scenario, plan and prices, byte for byte.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import accumulate
+from typing import Any
+
+from credits_core.lab.scenario.assumptions import Scenario
+from credits_core.values.credits import BPS_PER_WHOLE, div_ceil, div_floor, div_nearest
+
+LORENZ_POINTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RunSums:
+    """Runs and what was paid for those that were charged: total = inference + creators + platform.
+
+    `platform_markup_credits` and `platform_share_credits`, of fees, are the two parts of what the platform got.
+    """
+
+    runs: int
+    charged: int
+    inference_credits: int
+    creators_credits: int
+    platform_markup_credits: int
+    platform_share_credits: int
+
+    @property
+    def refused(self) -> int:
+        """Runs that the user's balance did not cover."""
+        return self.runs - self.charged
+
+    @property
+    def platform_credits(self) -> int:
+        """What the platform got: markups and its share of fees."""
+        return self.platform_markup_credits + self.platform_share_credits
+
+    @property
+    def paid_credits(self) -> int:
+        """What users paid."""
+        return self.inference_credits + self.creators_credits + self.platform_credits
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioDay(RunSums):
+    """One day, from 1: its runs, how many top-ups were bought, and how many users ran dry for the first time.
+
+    A user runs dry when the balance does not cover a run, whether a purchase follows or not.
+    """
+
+    day: int
+    top_ups: int
+    users_run_dry: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRuns(RunSums):
+    """All runs of one model."""
+
+    model_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunTotals:
+    """How the totals of the charged runs are distributed, exactly.
+
+    A quantile is the smallest total that this share of the runs does not pass; all are 0 without a run. `runs[i]` is
+    the number of runs with a total from `edges_credits[i]` (inclusive) to the next edge (exclusive; none for the last).
+    """
+
+    p50_credits: int
+    p95_credits: int
+    p99_credits: int
+    max_credits: int
+    edges_credits: tuple[int, ...]
+    runs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioResult:
+    """A scenario carried out under a plan. `active_users` ran something; `creator_incomes_credits` rise."""
+
+    scenario: Scenario
+    plan_id: str
+    days: tuple[ScenarioDay, ...]
+    models: tuple[ModelRuns, ...]
+    run_totals: RunTotals
+    active_users: int
+    left_credits: int
+    creator_incomes_credits: tuple[int, ...]
+    purchase_fee_credits: int
+    card_fee_credits: int
+
+    @property
+    def sums(self) -> RunSums:
+        """All runs together."""
+
+        def summed(amount: Callable[[ScenarioDay], int]) -> int:
+            return sum(map(amount, self.days))
+
+        return RunSums(
+            runs=summed(lambda day: day.runs),
+            charged=summed(lambda day: day.charged),
+            inference_credits=summed(lambda day: day.inference_credits),
+            creators_credits=summed(lambda day: day.creators_credits),
+            platform_markup_credits=summed(lambda day: day.platform_markup_credits),
+            platform_share_credits=summed(lambda day: day.platform_share_credits),
+        )
+
+    @property
+    def top_ups(self) -> int:
+        """How many times a user bought credits."""
+        return sum(day.top_ups for day in self.days)
+
+    @property
+    def top_up_credits(self) -> int:
+        """What users bought, in credits, without the plan's fee on purchases."""
+        return self.top_ups * self.scenario.top_up_credits
+
+    @property
+    def margin_credits(self) -> int:
+        """What the platform got from runs and from its fee on purchases, less the card fees; can be negative."""
+        return self.sums.platform_credits + self.purchase_fee_credits - self.card_fee_credits
+
+    @property
+    def users_run_dry(self) -> int:
+        """How many users' balance did not cover a run at least once."""
+        return sum(day.users_run_dry for day in self.days)
+
+    @property
+    def median_dry_day(self) -> int | None:
+        """The day by whose end half of all users have run dry at least once; None when fewer ever do."""
+        up_to = accumulate(day.users_run_dry for day in self.days)
+        return next(
+            (day.day for day, dry in zip(self.days, up_to, strict=True) if 2 * dry >= self.scenario.users), None
+        )
+
+    @property
+    def lorenz(self) -> tuple[tuple[int, int], ...]:
+        """Points (creators, credits): what the least-earning creators have together, from none to all of them."""
+        incomes = self.creator_incomes_credits
+        up_to = [0, *accumulate(incomes)]
+        counts = {div_floor(point * len(incomes), LORENZ_POINTS) for point in range(LORENZ_POINTS + 1)}
+        return tuple((count, up_to[count]) for count in sorted(counts))
+
+    @property
+    def top_fifth_credits(self) -> int:
+        """What the best-earning fifth of the creators, rounded up, have together."""
+        return sum(self.creator_incomes_credits[-div_ceil(len(self.creator_incomes_credits), 5) :])
+
+    def to_json(self) -> str:
+        """The whole result as text, the same for the same scenario, plan and prices."""
+        content: dict[str, Any] = {
+            "plan": self.plan_id,
+            "scenario": asdict(self.scenario),
+            **_with_sums(self.sums),
+            "top_ups": self.top_ups,
+            "top_up_credits": self.top_up_credits,
+            "left_credits": self.left_credits,
+            "purchase_fee_credits": self.purchase_fee_credits,
+            "card_fee_credits": self.card_fee_credits,
+            "margin_credits": self.margin_credits,
+            "active_users": self.active_users,
+            "users_run_dry": self.users_run_dry,
+            "median_dry_day": self.median_dry_day,
+            "run_totals": asdict(self.run_totals),
+            "days": [{"day": one.day, **_with_sums(one)} for one in self.days],
+            "models": [{"model_id": one.model_id, **_with_sums(one)} for one in self.models],
+            "creator_incomes_credits": self.creator_incomes_credits,
+            "lorenz": [{"creators": creators, "credits": credits} for creators, credits in self.lorenz],
+        }
+        return json.dumps(content, indent=2) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One measure of two results, the second less the first, and that in hundredths of a per cent of the first.
+
+    `is_credits` tells an amount of credits from a number of runs or users.
+    """
+
+    name: str
+    is_credits: bool
+    first: int
+    second: int
+    change: int
+    change_bps: int
+
+
+def differences(first: ScenarioResult, second: ScenarioResult) -> tuple[Difference, ...]:
+    """What another plan changes in the measures that people decide by, in the order in which they are read."""
+    pairs = zip(_measures(first), _measures(second), strict=True)
+    return tuple(
+        Difference(name, is_credits, one, other, other - one, share_bps(other - one, abs(one)))
+        for (name, is_credits, one), (_, _, other) in pairs
+    )
+
+
+def _measures(result: ScenarioResult) -> tuple[tuple[str, bool, int], ...]:
+    sums, totals = result.sums, result.run_totals
+    return (
+        ("Users paid", True, sums.paid_credits),
+        ("Inference", True, sums.inference_credits),
+        ("Creators earned", True, sums.creators_credits),
+        ("Platform kept", True, sums.platform_credits),
+        ("Margin after card fees", True, result.margin_credits),
+        ("Median run", True, totals.p50_credits),
+        ("95 % of runs cost at most", True, totals.p95_credits),
+        ("Runs charged", False, sums.charged),
+        ("Runs refused", False, sums.refused),
+        ("Users run dry", False, result.users_run_dry),
+        ("Top-ups", False, result.top_ups),
+    )
+
+
+def share_bps(part: int, whole: int) -> int:
+    """The part in hundredths of a per cent of the whole, to the nearest, a half away from zero; 0 of nothing.
+
+    >>> share_bps(1, 3), share_bps(-2, 3), share_bps(5, 0)
+    (3333, -6667, 0)
+    """
+    return div_nearest(part * BPS_PER_WHOLE, whole) if whole else 0
+
+
+def _with_sums(sums: RunSums) -> dict[str, Any]:
+    counted = asdict(sums)
+    return {
+        "runs": counted.pop("runs"),
+        "charged": counted.pop("charged"),
+        "refused": sums.refused,
+        "paid_credits": sums.paid_credits,
+        **counted,
+    }

@@ -1,0 +1,235 @@
+"""Reads users, balances and pages of transactions, as frozen dataclasses. Writes nothing.
+
+Lists are paged by key, never by offset. Amounts are whole credits, days are UTC, and the order is always that of the
+ledger, newest first. Sums over many entries are in `reports`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, literal, select, tuple_
+
+from credits_core.ledger.refusals import UnknownUser
+from credits_core.store.kinds import EntryType, TransactionType
+from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow, UserCredits
+from credits_core.values.days import from_microseconds, start_of_day
+
+
+@dataclass(frozen=True, slots=True)
+class UserBalance:
+    """A user and the balance, in credits."""
+
+    user_id: str
+    balance_credits: int
+    created_at: datetime
+
+
+def users(connection: Connection, *, search: str = "", after_user_id: str = "", limit: int = 50) -> list[UserBalance]:
+    """Users in the order of their ids, after a given one (exclusive), whose id contains the search text in any case."""
+    statement = (
+        select(UserCredits.user_id, UserCredits.balance_credits, UserCredits.created_at_us)
+        .where(UserCredits.user_id > after_user_id)
+        .order_by(UserCredits.user_id)
+        .limit(limit)
+    )
+    rows = connection.execute(_matching(statement, search))
+    return [UserBalance(row.user_id, row.balance_credits, from_microseconds(row.created_at_us)) for row in rows]
+
+
+def user_count(connection: Connection, *, search: str = "") -> int:
+    """How many users `users` finds in all."""
+    return int(connection.execute(_matching(select(func.count()).select_from(UserCredits), search)).scalar_one())
+
+
+def user(connection: Connection, user_id: str) -> UserBalance:
+    """One user's balance.
+
+    Raises:
+        UnknownUser: the user has no account.
+    """
+    row = connection.execute(
+        select(UserCredits.user_id, UserCredits.balance_credits, UserCredits.created_at_us).where(
+            UserCredits.user_id == user_id
+        )
+    ).one_or_none()
+    if row is None:
+        raise UnknownUser(user_id)
+    return UserBalance(row.user_id, row.balance_credits, from_microseconds(row.created_at_us))
+
+
+def _matching(statement: Select[*tuple[Any, ...]], search: str) -> Select[*tuple[Any, ...]]:
+    if not search:
+        return statement
+    return statement.where(func.lower(UserCredits.user_id).contains(search.lower(), autoescape=True))
+
+
+@dataclass(frozen=True, slots=True)
+class BalancePoint:
+    """A user's balance in credits just after the movement of an entry."""
+
+    entry_id: int
+    created_at: datetime
+    balance_credits: int
+
+
+def balance_history(connection: Connection, user_id: str, *, points: int = 500) -> list[BalancePoint]:
+    """The user's balance over time, oldest first: every movement, or up to twice `points` of them.
+
+    With more movements than `points`, these are the last one in each of that many equal spans of time, so that a day of
+    many runs leaves the other days as they were, and every n-th one, so that busy spans keep their shape. The last
+    movement is always among them. In the order of the ledger, which a replay of old runs makes differ from the order of
+    the clock.
+    """
+    of_user = CreditTransaction.account_id == user_id
+    in_all, first_us, last_us = connection.execute(
+        select(
+            func.count(), func.min(CreditTransaction.created_at_us), func.max(CreditTransaction.created_at_us)
+        ).where(of_user)
+    ).one()
+    if in_all == 0:
+        return []
+    in_order = (CreditTransaction.entry_id, CreditTransaction.position)
+    span = (CreditTransaction.created_at_us - first_us) // ((last_us - first_us) // points + 1)
+    backwards = (CreditTransaction.entry_id.desc(), CreditTransaction.position.desc())
+    numbered = (
+        select(
+            CreditTransaction.entry_id,
+            CreditTransaction.created_at_us,
+            CreditTransaction.balance_after_credits,
+            func.row_number().over(order_by=in_order).label("number"),
+            func.row_number().over(partition_by=span, order_by=backwards).label("from_end_of_span"),
+        )
+        .where(of_user)
+        .subquery()
+    )
+    step = (in_all - 1) // points + 1
+    rows = connection.execute(
+        select(numbered)
+        .where(((numbered.c.number - 1) % step == 0) | (numbered.c.from_end_of_span == 1))
+        .order_by(numbered.c.number)
+    )
+    return [BalancePoint(row.entry_id, from_microseconds(row.created_at_us), row.balance_after_credits) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionFilter:
+    """Which transactions to list. Dates are UTC days, both inclusive; None and empty mean no restriction.
+
+    With `headline_only`, each entry shows by its first transaction alone: the one of the user who paid or received.
+    """
+
+    entry_id: int | None = None
+    account_id: str | None = None
+    types: Sequence[TransactionType] = ()
+    first_day: date | None = None
+    last_day: date | None = None
+    headline_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTransaction:
+    """A transaction with what its entry was about. `prompt_id`, `model_id` and `flow_id` are set where they apply."""
+
+    entry_id: int
+    position: int
+    account_id: str
+    type: TransactionType
+    entry_type: EntryType
+    amount_credits: int
+    balance_after_credits: int | None
+    created_at: datetime
+    actor: str
+    note: str | None
+    prompt_id: str | None
+    model_id: str | None
+    flow_id: str | None
+    refunds_entry_id: int | None
+
+    @property
+    def description(self) -> str:
+        """What the entry was about, in words."""
+        if self.prompt_id is not None:
+            return f"Run of {self.prompt_id} on {self.model_id}"
+        if self.flow_id is not None:
+            return f"Unlock of {self.flow_id}"
+        if self.refunds_entry_id is not None:
+            return f"Refund of entry {self.refunds_entry_id}: {self.note}"
+        return self.note or self.entry_type.value.replace("_", " ").capitalize()
+
+    @property
+    def cursor(self) -> "Cursor":
+        """Where the next page begins."""
+        return self.entry_id, self.position
+
+
+Cursor = tuple[int, int]
+"""The entry and position of the last transaction of a page."""
+
+
+def transactions(
+    connection: Connection, wanted: TransactionFilter, *, before: Cursor | None = None, limit: int = 50
+) -> list[ListedTransaction]:
+    """The newest transactions of the filter, before a given one (exclusive) when a cursor is passed."""
+    page = select(CreditTransaction.__table__)
+    if wanted.entry_id is not None:
+        page = page.where(CreditTransaction.entry_id == wanted.entry_id)
+    if wanted.account_id is not None:
+        page = page.where(CreditTransaction.account_id == wanted.account_id)
+    if wanted.types:
+        page = page.where(CreditTransaction.type.in_([type_.value for type_ in wanted.types]))
+    if wanted.first_day is not None:
+        page = page.where(CreditTransaction.created_at_us >= start_of_day(wanted.first_day))
+    if wanted.last_day is not None:
+        page = page.where(CreditTransaction.created_at_us < start_of_day(wanted.last_day + timedelta(days=1)))
+    if wanted.headline_only:
+        page = page.where(CreditTransaction.position == 0)
+    if before is not None:
+        page = page.where(
+            tuple_(CreditTransaction.entry_id, CreditTransaction.position) < tuple_(*map(literal, before))
+        )
+    newest = page.order_by(CreditTransaction.entry_id.desc(), CreditTransaction.position.desc()).limit(limit).subquery()
+    rows = connection.execute(
+        select(
+            newest,
+            JournalEntry.type.label("entry_type"),
+            JournalEntry.actor,
+            JournalEntry.description.label("note"),
+            JournalEntry.refunds_entry_id,
+            PromptRun.prompt_id,
+            PromptRun.model_id,
+            UnlockedFlow.flow_id,
+        )
+        .join(JournalEntry, JournalEntry.id == newest.c.entry_id)
+        .outerjoin(PromptRun, PromptRun.entry_id == newest.c.entry_id)
+        .outerjoin(UnlockedFlow, UnlockedFlow.entry_id == newest.c.entry_id)
+        .order_by(newest.c.entry_id.desc(), newest.c.position.desc())
+    )
+    return [
+        ListedTransaction(
+            entry_id=row.entry_id,
+            position=row.position,
+            account_id=row.account_id,
+            type=TransactionType(row.type),
+            entry_type=EntryType(row.entry_type),
+            amount_credits=row.amount_credits,
+            balance_after_credits=row.balance_after_credits,
+            created_at=from_microseconds(row.created_at_us),
+            actor=row.actor,
+            note=row.note,
+            prompt_id=row.prompt_id,
+            model_id=row.model_id,
+            flow_id=row.flow_id,
+            refunds_entry_id=row.refunds_entry_id,
+        )
+        for row in rows
+    ]
+
+
+def all_transactions(connection: Connection, wanted: TransactionFilter) -> Iterator[ListedTransaction]:
+    """Every transaction of the filter, newest first, read page by page so that none of it piles up in memory."""
+    before = None
+    while page := transactions(connection, wanted, before=before, limit=1_000):
+        yield from page
+        before = page[-1].cursor

@@ -1,0 +1,375 @@
+"""One function per user action: load, decide (pure), post. Never commits and never asks for the time.
+
+Each action takes the connection of the caller's unit of work (`database.write` makes one), an idempotency key, the time
+and the actor. A refusal raises a `CreditsError`; the caller's unit of work is then rolled back and nothing is kept, not
+even the key. The same key with the same request returns the first receipt again, whatever the price and the balances
+are now.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from operator import attrgetter
+
+from sqlalchemy import Connection, insert, update
+
+from credits_core.errors import CreditsError
+from credits_core.ledger import entries, writer
+from credits_core.ledger.movements import Movement, for_added_credits, for_flow_unlock, for_prompt_run, for_refund
+from credits_core.ledger.receipts import FlowAccess, PostedTransaction, Receipt, Unlock
+from credits_core.ledger.refusals import (
+    AddedCreditsSpent,
+    AlreadyRefunded,
+    CirculationTooLarge,
+    IdempotencyKeyReused,
+    InsufficientCredits,
+    NotRefundable,
+    PriceChanged,
+    UnknownUser,
+)
+from credits_core.ledger.requests import (
+    Charge,
+    ChargeRequest,
+    NewEntry,
+    UnlockRequest,
+    check_charge,
+    new_entry,
+    require_entry_id,
+)
+from credits_core.pricing.quote import PriceBook, Quote, quote
+from credits_core.store.kinds import CreditSource, EntryType, is_platform
+from credits_core.store.statements import Savepoint
+from credits_core.store.tables import UnlockedFlow
+from credits_core.values.credits import require_credits
+from credits_core.values.days import to_microseconds
+from credits_core.values.fields import is_id, require_id, require_text
+
+MAX_CIRCULATION_CREDITS = 2**62
+"""Largest sum of all balances: half of what a 64-bit sum holds. The other half is room for the units of work that add
+credits at the same moment on PostgreSQL and do not see each other. It bounds what is held, not what moved: a user who
+spends 2^53-1 credits and is refunded, a thousand times in one day, overflows the sums of that day."""
+
+
+_CHARGE_FIELDS = attrgetter(*(field.name for field in fields(ChargeRequest)))
+_UNLOCK_FIELDS = attrgetter(*(field.name for field in fields(UnlockRequest)))
+
+
+def quote_prompt(request: ChargeRequest, book: PriceBook) -> Quote:
+    """The price that charging this request would have now. No side effect, no database.
+
+    Raises:
+        InvalidRequest: a field cannot be accepted.
+        UnknownModel: the registry does not have the model.
+        PriceChanged: the total is not the expected one.
+    """
+    check_charge(request)
+    return _price(request, book)
+
+
+def charge_prompt(
+    connection: Connection, request: ChargeRequest, *, book: PriceBook, key: str, now: datetime, actor: str
+) -> Receipt:
+    """Charge one prompt run: the user pays the total; creator, platform and inference receive their parts.
+
+    A creator without an account gets one. A creator who runs their own prompt pays like anyone else.
+
+    Raises:
+        InvalidRequest, UnknownModel, PriceChanged: as `quote_prompt`.
+        UnknownUser: the user has no account.
+        InsufficientCredits: the user holds less than the total.
+        BalanceTooLarge: the creator would hold more than 2^53-1 credits.
+        IdempotencyKeyReused: the key belongs to another request.
+    """
+    check_charge(request)
+    entry = new_entry(EntryType.PROMPT_RUN, _CHARGE_FIELDS(request), key=key, now=now, actor=actor)
+    entry_id = writer.claim_key(connection, entry, {request.user_id, request.creator_id or request.user_id})
+    if entry_id is None:
+        return _replay(connection, entry, book)
+    priced = _price(request, book)
+    movements = for_prompt_run(priced, request.user_id, request.creator_id)
+    posted = writer.post(connection, entry_id, created_at=now, movements=movements)
+    writer.add_run(connection, entry_id, request=request, quote=priced, created_at=now)
+    return _receipt(entry_id, entry, posted, priced)
+
+
+def charge_prompts(
+    connection: Connection, charges: Sequence[Charge], *, book: PriceBook, actor: str
+) -> list[Receipt | CreditsError]:
+    """Charge many runs in one unit of work, each with its own key and its own refusal, in the given order.
+
+    Returns one receipt or refusal per charge. A refused charge leaves nothing; the others stand. A hundred charges are
+    a good size: on PostgreSQL every user of the batch stays locked until the unit of work ends.
+    """
+    # All at once and before the first charge: batches that took their users one by one, each in the order of its own
+    # charges, would wait for each other in a circle.
+    named = (user_id for charge in charges for user_id in (charge.request.user_id, charge.request.creator_id))
+    writer.lock_users(connection, {user_id for user_id in named if is_id(user_id)})
+    outcomes: list[Receipt | CreditsError] = []
+    for charge in charges:
+        with Savepoint(connection) as savepoint:
+            try:
+                outcomes.append(
+                    charge_prompt(connection, charge.request, book=book, key=charge.key, now=charge.now, actor=actor)
+                )
+            except CreditsError as refusal:
+                savepoint.roll_back()
+                outcomes.append(refusal)
+    return outcomes
+
+
+def add_credits(
+    connection: Connection,
+    user_id: str,
+    amount_credits: int,
+    *,
+    source: CreditSource,
+    reason: str = "",
+    key: str,
+    now: datetime,
+    actor: str,
+) -> Receipt:
+    """Add credits to a user's balance; the first time, this creates the user.
+
+    A grant and an adjustment need a reason of 1 to 500 characters; a purchase may have one.
+
+    Raises:
+        InvalidRequest: the amount is not a whole number from 1 to 2^53-1, or a field cannot be accepted.
+        BalanceTooLarge: the user would hold more than 2^53-1 credits.
+        CirculationTooLarge: all users together would hold more than 2^62 credits.
+        IdempotencyKeyReused: the key belongs to another request.
+    """
+    receipt = _add_credits(
+        connection, user_id, amount_credits, source=source, reason=reason, key=key, now=now, actor=actor
+    )
+    _check_circulation(connection, amount_credits)
+    return receipt
+
+
+def import_opening_balances(
+    connection: Connection, opening_credits: Mapping[str, int], *, now: datetime, actor: str
+) -> dict[str, Receipt | CreditsError | None]:
+    """Give every user of the former system the credits held there, once; 0 opens an empty account (None).
+
+    Each is an adjustment with the key `legacy:USER`, so that importing again replays the receipts and changes nothing.
+    A user who was imported before with another amount, or whose row cannot be accepted, has the refusal instead of a
+    receipt; the caller decides whether the rest stands.
+
+    Raises:
+        CirculationTooLarge: all users together would hold more than 2^62 credits.
+    """
+    writer.lock_everyone(connection)
+    circulating_credits = writer.circulating_credits(connection)
+    outcomes: dict[str, Receipt | CreditsError | None] = {}
+    for user_id, amount_credits in opening_credits.items():
+        with Savepoint(connection) as savepoint:
+            try:
+                outcome = _open_balance(connection, user_id, amount_credits, now=now, actor=actor)
+                outcomes[user_id] = outcome
+                if outcome is not None and not outcome.replayed:
+                    circulating_credits += amount_credits
+            except CreditsError as refusal:
+                savepoint.roll_back()
+                outcomes[user_id] = refusal
+        if circulating_credits > MAX_CIRCULATION_CREDITS:
+            raise CirculationTooLarge(amount_credits, MAX_CIRCULATION_CREDITS)
+    return outcomes
+
+
+def unlock_flow(
+    connection: Connection, request: UnlockRequest, *, book: PriceBook, key: str, now: datetime, actor: str
+) -> Unlock:
+    """Give a user access to a flow for one payment, split between creator and platform.
+
+    Costs nothing and changes nothing when the user has unlocked the flow before (and was not refunded), or made it. A
+    replay says what the payment gives the user today.
+
+    Raises:
+        InvalidRequest: a field cannot be accepted; the fee is a whole number from 1 to 2^53-1.
+        UnknownUser: the user has no account.
+        InsufficientCredits: the user holds less than the fee.
+        BalanceTooLarge: the creator would hold more than 2^53-1 credits.
+        IdempotencyKeyReused: the key belongs to another request.
+    """
+    for field in ("user_id", "flow_id", "creator_id"):
+        require_id(field, getattr(request, field))
+    fee_credits = require_credits("unlock_fee_credits", request.unlock_fee_credits)
+    entry = new_entry(EntryType.FLOW_UNLOCK, _UNLOCK_FIELDS(request), key=key, now=now, actor=actor)
+    users = {request.user_id, request.creator_id}
+    # Two unlocks of the same user wait for each other here, so that the second one sees the first.
+    balances = writer.lock_balances(connection, users)
+    if entries.entry_by_key(connection, key) is not None:
+        return _replayed_unlock(connection, request, entry, book)
+    if request.user_id not in balances:
+        raise UnknownUser(request.user_id)
+    if request.user_id == request.creator_id:
+        return Unlock(FlowAccess.OWN_FLOW, None)
+    if entries.unlock_in_force(connection, request.user_id, flow_id=request.flow_id) is not None:
+        return Unlock(FlowAccess.UNLOCKED_BEFORE, None)
+    entry_id = writer.claim_key(connection, entry, users)
+    if entry_id is None:
+        return _replayed_unlock(connection, request, entry, book)
+    creator_share_credits, platform_share_credits = book.plan.split_fee(fee_credits)
+    movements = for_flow_unlock(
+        request.user_id,
+        request.creator_id,
+        creator_share_credits=creator_share_credits,
+        platform_share_credits=platform_share_credits,
+    )
+    posted = writer.post(connection, entry_id, created_at=now, movements=movements)
+    connection.execute(
+        insert(UnlockedFlow).values(
+            entry_id=entry_id,
+            user_id=request.user_id,
+            flow_id=request.flow_id,
+            creator_id=request.creator_id,
+            plan_id=book.plan.id,
+            unlock_fee_credits=fee_credits,
+            creator_share_credits=creator_share_credits,
+            created_at_us=to_microseconds(now),
+        )
+    )
+    return Unlock(FlowAccess.PAID_NOW, _receipt(entry_id, entry, posted, None))
+
+
+def refund(
+    connection: Connection, entry_id: int, *, reason: str, book: PriceBook, key: str, now: datetime, actor: str
+) -> Receipt:
+    """Reverse an entry's recorded movements by a new entry, once. The flow of a refunded unlock is locked again.
+
+    What a creator has already spent of the share, the platform bears, as a transaction of its own. Added credits are
+    refunded only while the user still holds them.
+
+    Raises:
+        InvalidRequest: the entry's id is not a positive whole number, or the reason is not 1 to 500 characters.
+        UnknownEntry: no entry has this id.
+        NotRefundable: the entry is itself a refund.
+        AlreadyRefunded: the entry was refunded before.
+        AddedCreditsSpent: credits that were added have been spent since.
+        BalanceTooLarge: the user would hold more than 2^53-1 credits.
+        IdempotencyKeyReused: the key belongs to another request.
+    """
+    require_entry_id(entry_id)
+    reason = require_text("reason", reason)
+    entry = new_entry(
+        EntryType.REFUND, (entry_id, reason), key=key, now=now, actor=actor, description=reason, refunds=entry_id
+    )
+    if entries.entry_by_key(connection, key) is not None:
+        return _replay(connection, entry, book)
+    original = entries.receipt(connection, entry_id, plans=book.plans)
+    if original.type is EntryType.REFUND:
+        raise NotRefundable(entry_id)
+    recorded = [Movement(posted.account_id, posted.type, posted.amount_credits) for posted in original.transactions]
+    users = {movement.account_id for movement in recorded if not is_platform(movement.account_id)}
+    # Two refunds of one entry wait for each other here, so that the second one sees the first.
+    balances = writer.lock_balances(connection, users)
+    refunded_by = entries.refund_of(connection, entry_id)
+    if refunded_by is not None:
+        if entries.entry_by_key(connection, key) is not None:  # this very request, carried out while it waited
+            return _replay(connection, entry, book)
+        raise AlreadyRefunded(entry_id, refunded_by)
+    refund_id = writer.claim_key(connection, entry, users)
+    if refund_id is None:
+        return _replay(connection, entry, book)
+    try:
+        posted = writer.post(connection, refund_id, created_at=now, movements=for_refund(recorded, balances))
+    except InsufficientCredits as short:
+        raise AddedCreditsSpent(short.user_id, short.balance_credits, short.required_credits) from None
+    if original.type is EntryType.FLOW_UNLOCK:
+        connection.execute(
+            update(UnlockedFlow).where(UnlockedFlow.entry_id == entry_id).values(refunded_by_entry_id=refund_id)
+        )
+    return _receipt(refund_id, entry, posted, None)
+
+
+def _open_balance(
+    connection: Connection, user_id: str, amount_credits: int, *, now: datetime, actor: str
+) -> Receipt | None:
+    if amount_credits == 0:
+        writer.open_account(connection, require_id("user_id", user_id), now)
+        return None
+    return _add_credits(
+        connection,
+        user_id,
+        amount_credits,
+        source=CreditSource.ADJUSTMENT,
+        reason="Opening balance from the former credit system",
+        key=f"legacy:{user_id}",
+        now=now,
+        actor=actor,
+        everyone_is_locked=True,
+    )
+
+
+def _price(request: ChargeRequest, book: PriceBook) -> Quote:
+    priced = quote(
+        book.models[request.model_id],
+        book.plan,
+        creator_fee_credits=request.creator_fee_credits,
+        input_tokens=request.input_tokens,
+        output_tokens=request.output_tokens,
+    )
+    expected_credits = request.expected_total_credits
+    if expected_credits is not None and expected_credits != priced.total_credits:
+        raise PriceChanged(expected_credits, priced.total_credits)
+    return priced
+
+
+def _add_credits(
+    connection: Connection,
+    user_id: str,
+    amount_credits: int,
+    *,
+    source: CreditSource,
+    reason: str,
+    key: str,
+    now: datetime,
+    actor: str,
+    everyone_is_locked: bool = False,
+) -> Receipt:
+    require_id("user_id", user_id)
+    require_credits("amount_credits", amount_credits)
+    reason = require_text("reason", reason, minimum=0 if source is CreditSource.PURCHASE else 1)
+    entry_type, movements = for_added_credits(source, user_id, amount_credits)
+    asked = (user_id, amount_credits, source.value, reason)
+    entry = new_entry(entry_type, asked, key=key, now=now, actor=actor, description=reason or None)
+    entry_id = writer.claim_key(connection, entry, () if everyone_is_locked else {user_id})
+    if entry_id is None:
+        return _replay(connection, entry, None)
+    posted = writer.post(connection, entry_id, created_at=now, movements=movements)
+    return _receipt(entry_id, entry, posted, None)
+
+
+def _check_circulation(connection: Connection, amount_credits: int) -> None:
+    if writer.circulating_credits(connection) > MAX_CIRCULATION_CREDITS:
+        raise CirculationTooLarge(amount_credits, MAX_CIRCULATION_CREDITS)
+
+
+def _replayed_unlock(connection: Connection, request: UnlockRequest, entry: NewEntry, book: PriceBook) -> Unlock:
+    receipt = _replay(connection, entry, book)
+    in_force = entries.unlock_in_force(connection, request.user_id, flow_id=request.flow_id)
+    if in_force is None:
+        return Unlock(FlowAccess.REFUNDED, receipt)
+    return Unlock(FlowAccess.PAID_NOW if in_force == receipt.entry_id else FlowAccess.UNLOCKED_BEFORE, receipt)
+
+
+def _replay(connection: Connection, entry: NewEntry, book: PriceBook | None) -> Receipt:
+    found = entries.entry_by_key(connection, entry.idempotency_key)
+    assert found is not None, "the key was just found to be taken"
+    entry_id, request_hash = found
+    if request_hash != entry.request_hash:
+        raise IdempotencyKeyReused(entry.idempotency_key, entry_id)
+    return entries.receipt(connection, entry_id, plans={} if book is None else book.plans, replayed=True)
+
+
+def _receipt(entry_id: int, entry: NewEntry, posted: tuple[PostedTransaction, ...], priced: Quote | None) -> Receipt:
+    return Receipt(
+        entry_id=entry_id,
+        type=entry.type,
+        idempotency_key=entry.idempotency_key,
+        actor=entry.actor,
+        description=entry.description,
+        created_at=entry.created_at,
+        transactions=posted,
+        quote=priced,
+        replayed=False,
+    )

@@ -1,0 +1,138 @@
+"""Reads one entry: its receipt, run, unlock and refund, and the quote of a recorded run. Writes nothing."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, select
+
+from credits_core.ledger.receipts import PostedTransaction, Receipt
+from credits_core.ledger.refusals import UnknownEntry
+from credits_core.pricing.models import Price, RunPrice, TokenPrice
+from credits_core.pricing.plan import PricePlan
+from credits_core.pricing.quote import Quote, quote_at
+from credits_core.store.kinds import EntryType, TransactionType
+from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow
+from credits_core.values.days import from_microseconds
+
+
+def entry_by_key(connection: Connection, key: str) -> tuple[int, str] | None:
+    """The id and request hash of the entry with this idempotency key, or None."""
+    row = connection.execute(_ENTRY_BY_KEY, {"key": key}).one_or_none()
+    return None if row is None else (row.id, row.request_hash)
+
+
+def refund_of(connection: Connection, entry_id: int) -> int | None:
+    """The id of the entry that refunded this one, or None."""
+    return connection.execute(select(JournalEntry.id).where(JournalEntry.refunds_entry_id == entry_id)).scalar()
+
+
+def run_of_entry(connection: Connection, entry_id: int) -> Any | None:
+    """The recorded run of the entry, a row of `run_columns`, or None when it is not a prompt run."""
+    return connection.execute(_RUN_OF_ENTRY, {"entry_id": entry_id}).one_or_none()
+
+
+def unlock_of_entry(connection: Connection, entry_id: int) -> Any | None:
+    """The recorded unlock of the entry with every column, or None when it is not a flow unlock."""
+    return connection.execute(select(UnlockedFlow.__table__).where(UnlockedFlow.entry_id == entry_id)).one_or_none()
+
+
+def balance_at(connection: Connection, account_id: str, *, entry_id: int) -> int:
+    """The balance in credits that the user's last movement up to this entry, inclusive, left; 0 without one."""
+    statement = (
+        select(CreditTransaction.balance_after_credits)
+        .where(CreditTransaction.account_id == account_id, CreditTransaction.entry_id <= entry_id)
+        .order_by(CreditTransaction.entry_id.desc(), CreditTransaction.position.desc())
+        .limit(1)
+    )
+    return int(connection.execute(statement).scalar() or 0)
+
+
+def unlock_in_force(connection: Connection, user_id: str, *, flow_id: str) -> int | None:
+    """The id of the entry by which the user unlocked the flow and which was not refunded, or None."""
+    return connection.execute(
+        select(UnlockedFlow.entry_id).where(
+            UnlockedFlow.user_id == user_id,
+            UnlockedFlow.flow_id == flow_id,
+            UnlockedFlow.refunded_by_entry_id.is_(None),
+        )
+    ).scalar()
+
+
+def receipt(
+    connection: Connection, entry_id: int, *, plans: Mapping[str, PricePlan], replayed: bool = False
+) -> Receipt:
+    """The receipt of an entry, as the write returned it; a run's quote is recomputed from what it was priced with.
+
+    The quote is None for other entries, and for a run whose plan is not among `plans`.
+
+    Raises:
+        UnknownEntry: no entry has this id.
+    """
+    asked = {"entry_id": entry_id}
+    entry = connection.execute(_ENTRY, asked).one_or_none()
+    if entry is None:
+        raise UnknownEntry(entry_id)
+    transactions = connection.execute(_TRANSACTIONS_OF_ENTRY, asked)
+    run = connection.execute(_RUN_OF_ENTRY, asked).one_or_none() if entry.type == EntryType.PROMPT_RUN else None
+    return Receipt(
+        entry_id=entry.id,
+        type=EntryType(entry.type),
+        idempotency_key=entry.idempotency_key,
+        actor=entry.actor,
+        description=entry.description,
+        created_at=from_microseconds(entry.created_at_us),
+        transactions=tuple(
+            PostedTransaction(row.account_id, TransactionType(row.type), row.amount_credits, row.balance_after_credits)
+            for row in transactions
+        ),
+        quote=None if run is None or run.plan_id not in plans else recompute_quote(run, plans[run.plan_id]),
+        replayed=replayed,
+    )
+
+
+def run_columns() -> Select[Any]:
+    """Every column of every run, to be narrowed by the caller."""
+    return select(PromptRun.__table__)
+
+
+def recompute_quote(run: Any, plan: PricePlan) -> Quote:
+    """The quote of a recorded run (a row of `run_columns`), computed again from its price, tokens, fee and plan."""
+    price: Price
+    if run.run_price_credits is not None:
+        price = RunPrice(run.run_price_credits)
+    else:
+        price = TokenPrice(
+            Decimal(run.input_usd_per_mtok),
+            Decimal(run.output_usd_per_mtok),
+            Decimal(run.request_usd_per_thousand),
+        )
+    return quote_at(
+        run.model_id,
+        price,
+        plan=plan,
+        creator_fee_credits=run.creator_fee_credits,
+        input_tokens=run.input_tokens,
+        output_tokens=run.output_tokens,
+    )
+
+
+# Built once: a retry or a replay that goes on reads thousands of receipts, and building costs more than running.
+_ENTRY_BY_KEY = select(JournalEntry.id, JournalEntry.request_hash).where(
+    JournalEntry.idempotency_key == bindparam("key")
+)
+_ENTRY = select(JournalEntry.__table__).where(JournalEntry.id == bindparam("entry_id"))
+_TRANSACTIONS_OF_ENTRY = (
+    select(
+        CreditTransaction.account_id,
+        CreditTransaction.type,
+        CreditTransaction.amount_credits,
+        CreditTransaction.balance_after_credits,
+    )
+    .where(CreditTransaction.entry_id == bindparam("entry_id"))
+    .order_by(CreditTransaction.position)
+)
+_RUN_OF_ENTRY = run_columns().where(PromptRun.entry_id == bindparam("entry_id"))
+
+
+# --- transactions ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,100 @@
+"""Business events as balanced lists of movements: who gives, who receives, and how each movement is called.
+
+Pure. A movement is a credit transaction that has not been posted yet; the movements of an event sum to zero by
+construction, and none is zero. The ledger writes them; nothing else decides where credits go.
+"""
+
+from dataclasses import dataclass
+
+from credits_core.pricing.quote import Quote
+from credits_core.store.kinds import (
+    PLATFORM_ADJUSTMENTS,
+    PLATFORM_GRANTS,
+    PLATFORM_INFERENCE,
+    PLATFORM_PAYMENTS_IN,
+    PLATFORM_REVENUE,
+    CreditSource,
+    EntryType,
+    TransactionType,
+)
+
+_SOURCES = {
+    CreditSource.PURCHASE: (EntryType.CREDIT_PURCHASE, TransactionType.CREDIT_PURCHASE, PLATFORM_PAYMENTS_IN),
+    CreditSource.GRANT: (EntryType.GRANT, TransactionType.GRANT, PLATFORM_GRANTS),
+    CreditSource.ADJUSTMENT: (EntryType.ADJUSTMENT, TransactionType.ADJUSTMENT, PLATFORM_ADJUSTMENTS),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One account's signed change, in credits; positive = received."""
+
+    account_id: str
+    type: TransactionType
+    amount_credits: int
+
+
+def for_added_credits(source: CreditSource, user_id: str, amount_credits: int) -> tuple[EntryType, list[Movement]]:
+    """The kind of entry and its two movements: from the platform's account for that source to the user."""
+    entry_type, transaction_type, counter_account = _SOURCES[source]
+    return entry_type, [
+        Movement(user_id, transaction_type, amount_credits),
+        Movement(counter_account, transaction_type, -amount_credits),
+    ]
+
+
+def for_prompt_run(quote: Quote, user_id: str, creator_id: str | None) -> list[Movement]:
+    """The user pays the total; creator, revenue and inference receive their parts. The user's movement comes first."""
+    movements = [Movement(user_id, TransactionType.PROMPT_RUN, -quote.total_credits)]
+    if quote.creator_share_credits:
+        assert creator_id is not None
+        movements.append(Movement(creator_id, TransactionType.CREATOR_PAYMENT, quote.creator_share_credits))
+    if revenue_credits := quote.platform_markup_credits + quote.platform_share_credits:
+        movements.append(Movement(PLATFORM_REVENUE, TransactionType.PLATFORM_REVENUE, revenue_credits))
+    movements.append(Movement(PLATFORM_INFERENCE, TransactionType.INFERENCE_COST, quote.inference_cost_credits))
+    return movements
+
+
+def for_flow_unlock(
+    user_id: str, creator_id: str, *, creator_share_credits: int, platform_share_credits: int
+) -> list[Movement]:
+    """The user pays the fee; creator and platform receive its two parts."""
+    fee_credits = creator_share_credits + platform_share_credits
+    movements = [Movement(user_id, TransactionType.FLOW_UNLOCK, -fee_credits)]
+    if creator_share_credits:
+        movements.append(Movement(creator_id, TransactionType.CREATOR_PAYMENT, creator_share_credits))
+    if platform_share_credits:
+        movements.append(Movement(PLATFORM_REVENUE, TransactionType.PLATFORM_REVENUE, platform_share_credits))
+    return movements
+
+
+def for_refund(recorded: list[Movement], balances_credits: dict[str, int]) -> list[Movement]:
+    """The recorded movements reversed, in their order; what a creator has already spent, the platform bears.
+
+    The first movement, that of the user who paid or received the credits, becomes a `refund`; the others keep their
+    type with the opposite sign, so that sums by type are net of refunds. `balances_credits` holds the balance of every
+    user among the accounts. A creator gives back the smaller of the share and the balance, where the balance includes
+    what this very refund pays back to the same user; the rest is a `refund` movement of its own on platform revenue.
+
+    >>> paid = [Movement("ada", TransactionType.PROMPT_RUN, -250), Movement("ben", TransactionType.CREATOR_PAYMENT, 80),
+    ...     Movement(PLATFORM_REVENUE, TransactionType.PLATFORM_REVENUE, 20),
+    ...     Movement(PLATFORM_INFERENCE, TransactionType.INFERENCE_COST, 150)]
+    >>> [(m.account_id, str(m.type), m.amount_credits) for m in for_refund(paid, {"ada": 0, "ben": 30})]
+    ... # doctest: +NORMALIZE_WHITESPACE
+    [('ada', 'refund', 250), ('ben', 'creator_payment', -30), ('platform:revenue', 'refund', -50),
+     ('platform:revenue', 'platform_revenue', -20), ('platform:inference', 'inference_cost', -150)]
+    """
+    payer, *receivers = recorded
+    available_credits = dict(balances_credits)
+    if payer.account_id in available_credits:
+        available_credits[payer.account_id] -= payer.amount_credits
+    movements = [Movement(payer.account_id, TransactionType.REFUND, -payer.amount_credits)]
+    for movement in receivers:
+        back_credits = movement.amount_credits
+        if movement.type is TransactionType.CREATOR_PAYMENT:
+            back_credits = min(back_credits, available_credits[movement.account_id])
+        if back_credits:
+            movements.append(Movement(movement.account_id, movement.type, -back_credits))
+        if shortfall_credits := movement.amount_credits - back_credits:
+            movements.append(Movement(PLATFORM_REVENUE, TransactionType.REFUND, -shortfall_credits))
+    return movements

@@ -1,0 +1,75 @@
+"""What a write returns: the receipt of an entry, and the outcome of an unlock."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from credits_core.pricing.quote import Quote
+from credits_core.store.kinds import EntryType, TransactionType
+
+
+@dataclass(frozen=True, slots=True)
+class PostedTransaction:
+    """A movement as the ledger holds it. `balance_after_credits` is None for the platform's own accounts."""
+
+    account_id: str
+    type: TransactionType
+    amount_credits: int
+    balance_after_credits: int | None
+
+    @property
+    def balance_before_credits(self) -> int | None:
+        """The account's balance just before this movement, in credits."""
+        return None if self.balance_after_credits is None else self.balance_after_credits - self.amount_credits
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a write returns: the entry, its transactions with balances, and the quote when it is a prompt run.
+
+    `replayed` is true when the same request with the same key was carried out before; nothing was written again then.
+    """
+
+    entry_id: int
+    type: EntryType
+    idempotency_key: str
+    actor: str
+    description: str | None
+    created_at: datetime
+    transactions: tuple[PostedTransaction, ...]
+    quote: Quote | None
+    replayed: bool
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether the transactions sum to zero, as those of every entry do."""
+        return sum(transaction.amount_credits for transaction in self.transactions) == 0
+
+    def received_by(self, account_id: str) -> int:
+        """The credits that the account received in this entry, less those it gave."""
+        return sum(posted.amount_credits for posted in self.transactions if posted.account_id == account_id)
+
+    def balance_after(self, account_id: str) -> int | None:
+        """The account's balance in credits after its last movement in this entry; None when it has none here."""
+        balance_after_credits = None
+        for transaction in self.transactions:
+            if transaction.account_id == account_id:
+                balance_after_credits = transaction.balance_after_credits
+        return balance_after_credits
+
+
+class FlowAccess(StrEnum):
+    """Why a user may use a flow, or may not: `REFUNDED` is the replay of a payment that was given back since."""
+
+    PAID_NOW = "paid_now"
+    UNLOCKED_BEFORE = "unlocked_before"
+    OWN_FLOW = "own_flow"
+    REFUNDED = "refunded"
+
+
+@dataclass(frozen=True, slots=True)
+class Unlock:
+    """The outcome of an unlock. There is a receipt only when something was paid, now or by a replayed request."""
+
+    access: FlowAccess
+    receipt: Receipt | None

@@ -1,0 +1,138 @@
+"""The refusals of the ledger's actions."""
+
+from credits_core.errors import CreditsError
+
+
+class UnknownUser(CreditsError):
+    """The user holds no account here."""
+
+    code = "unknown_user"
+    http_status = 404
+
+    def __init__(self, user_id: str) -> None:
+        self.user_id = user_id
+        super().__init__(f"There is no user {user_id!r}. Add credits to create the user first.")
+
+
+class UnknownEntry(CreditsError):
+    """No journal entry has this id."""
+
+    code = "unknown_entry"
+    http_status = 404
+
+    def __init__(self, entry_id: int) -> None:
+        self.entry_id = entry_id
+        super().__init__(f"There is no journal entry {entry_id}. Look its number up in the user's transactions.")
+
+
+class InsufficientCredits(CreditsError):
+    """The account holds less than the action takes. Both numbers are in credits."""
+
+    code = "insufficient_credits"
+    http_status = 402
+
+    def __init__(self, user_id: str, balance_credits: int, required_credits: int) -> None:
+        self.user_id = user_id
+        self.balance_credits = balance_credits
+        self.required_credits = required_credits
+        super().__init__(
+            f"{user_id} has {balance_credits:,} credits and this takes {required_credits:,}. {self.advice}"
+        )
+
+    @property
+    def advice(self) -> str:
+        """What to do, in a sentence."""
+        return f"Add at least {self.required_credits - self.balance_credits:,} credits and try again."
+
+
+class AddedCreditsSpent(InsufficientCredits):
+    """Credits that were added cannot be taken back, because the user has spent them since."""
+
+    @property
+    def advice(self) -> str:
+        """What to do, in a sentence."""
+        return "Added credits are refunded only while the user holds them: refund what they were spent on first."
+
+
+class BalanceTooLarge(CreditsError):
+    """The account would hold more than 2^53-1 credits, the largest whole number that every browser shows exactly."""
+
+    code = "balance_too_large"
+    http_status = 422
+
+    def __init__(self, user_id: str, amount_credits: int, maximum_credits: int) -> None:
+        self.user_id = user_id
+        self.amount_credits = amount_credits
+        self.maximum_credits = maximum_credits
+        super().__init__(
+            f"{amount_credits:,} more credits would take {user_id} above the largest balance of {maximum_credits:,}. "
+            "Use a smaller amount."
+        )
+
+
+class CirculationTooLarge(CreditsError):
+    """All users together would hold more credits than a 64-bit sum can carry with room to spare."""
+
+    code = "circulation_too_large"
+    http_status = 422
+
+    def __init__(self, amount_credits: int, maximum_credits: int) -> None:
+        self.amount_credits = amount_credits
+        self.maximum_credits = maximum_credits
+        super().__init__(
+            f"{amount_credits:,} more credits would take all balances together above {maximum_credits:,}. "
+            "Use a smaller amount."
+        )
+
+
+class IdempotencyKeyReused(CreditsError):
+    """The key was used before, for a different request."""
+
+    code = "idempotency_key_reused"
+    http_status = 422
+
+    def __init__(self, key: str, entry_id: int) -> None:
+        self.key = key
+        self.entry_id = entry_id
+        super().__init__(
+            f"The idempotency key {key!r} belongs to entry {entry_id}, which was a different request. "
+            "Send a new key for a new request."
+        )
+
+
+class PriceChanged(CreditsError):
+    """The caller named the total it expects, and the price is another one now. Both are in credits."""
+
+    code = "price_changed"
+    http_status = 409
+
+    def __init__(self, expected_total_credits: int, total_credits: int) -> None:
+        self.expected_total_credits = expected_total_credits
+        self.total_credits = total_credits
+        super().__init__(
+            f"The run costs {total_credits:,} credits, not the expected {expected_total_credits:,}. "
+            "Show the new price and send the request again with it."
+        )
+
+
+class AlreadyRefunded(CreditsError):
+    """The entry was refunded before; an entry is refunded once."""
+
+    code = "already_refunded"
+    http_status = 409
+
+    def __init__(self, entry_id: int, refund_entry_id: int) -> None:
+        self.entry_id = entry_id
+        self.refund_entry_id = refund_entry_id
+        super().__init__(f"Entry {entry_id} was refunded before, by entry {refund_entry_id}.")
+
+
+class NotRefundable(CreditsError):
+    """The entry is itself a refund."""
+
+    code = "not_refundable"
+    http_status = 409
+
+    def __init__(self, entry_id: int) -> None:
+        self.entry_id = entry_id
+        super().__init__(f"Entry {entry_id} is itself a refund. To take the credits again, charge again.")

@@ -1,0 +1,129 @@
+"""What a caller asks, checked before anything is looked up, and the entry that records it. Reads and writes nothing."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from credits_core.errors import InvalidRequest
+from credits_core.ledger.refusals import UnknownEntry
+from credits_core.store.kinds import EntryType
+from credits_core.values.credits import require_credits
+from credits_core.values.days import EARLIEST, LATEST
+from credits_core.values.fields import require_id
+
+_LARGEST_ENTRY_ID = 2**63 - 1
+_KEY = re.compile(r"[!-~]{1,400}")
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """A business event that is about to be posted."""
+
+    type: EntryType
+    idempotency_key: str
+    request_hash: str
+    actor: str
+    created_at: datetime
+    description: str | None = None
+    refunds_entry_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRequest:
+    """One run of a prompt to be charged.
+
+    `creator_id` and a positive `creator_fee_credits` come together or not at all. Token counts are needed for a model
+    priced per token and ignored for one priced per run. With `expected_total_credits` the charge is refused when the
+    price is another one.
+    """
+
+    user_id: str
+    prompt_id: str
+    model_id: str
+    creator_id: str | None = None
+    creator_fee_credits: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    expected_total_credits: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A charge request with its own key and time, as a batch takes it."""
+
+    request: ChargeRequest
+    key: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockRequest:
+    """One user's unlock of one flow, for a positive fee that goes to the creator and the platform."""
+
+    user_id: str
+    flow_id: str
+    creator_id: str
+    unlock_fee_credits: int
+
+
+def check_charge(request: ChargeRequest) -> None:
+    """Nothing, when every field of the request can be accepted.
+
+    Raises:
+        InvalidRequest: a field cannot be accepted; a creator and a positive fee come together or not at all.
+    """
+    for field in ("user_id", "prompt_id", "model_id"):
+        require_id(field, getattr(request, field))
+    fee_credits = require_credits("creator_fee_credits", request.creator_fee_credits, minimum=0)
+    if request.creator_id is not None:
+        require_id("creator_id", request.creator_id)
+    if (request.creator_id is None) != (fee_credits == 0):
+        raise InvalidRequest(
+            "creator_id" if request.creator_id is None else "creator_fee_credits",
+            "must be given with a creator fee"
+            if request.creator_id is None
+            else "must be positive when there is a creator",
+        )
+    if request.expected_total_credits is not None:
+        require_credits("expected_total_credits", request.expected_total_credits)
+
+
+def require_entry_id(entry_id: object) -> int:
+    """The number itself when an entry can have it.
+
+    Raises:
+        InvalidRequest: it is not a whole number from 1 (True, 1.0 and "5" are not).
+        UnknownEntry: it is larger than any entry's number can be.
+    """
+    if type(entry_id) is not int or entry_id < 1:
+        raise InvalidRequest("entry_id", f"must be the number of an entry, from 1, not {entry_id!r}")
+    if entry_id > _LARGEST_ENTRY_ID:
+        raise UnknownEntry(entry_id)
+    return entry_id
+
+
+def new_entry(
+    entry_type: EntryType,
+    asked: tuple[object, ...],
+    *,
+    key: str,
+    now: datetime,
+    actor: str,
+    description: str | None = None,
+    refunds: int | None = None,
+) -> NewEntry:
+    """The entry that would record what was asked, with the hash of it; the hash is the same in every process.
+
+    Raises:
+        InvalidRequest: the key is not 1 to 400 visible ASCII characters, the time has no zone or is outside 1970 to
+            9998, or the actor is no id.
+    """
+    if type(key) is not str or not _KEY.fullmatch(key):
+        raise InvalidRequest("idempotency_key", "must be 1 to 400 visible ASCII characters")
+    if now.tzinfo is None or not EARLIEST <= now < LATEST:
+        raise InvalidRequest("now", f"must be a time with its zone, from 1970 to 9998, not {now}")
+    require_id("actor", actor)
+    # ascii() of a tuple of texts, whole numbers and None is the same in every Python version, and faster than JSON.
+    request_hash = hashlib.sha256(ascii((entry_type.value, *asked)).encode("ascii")).hexdigest()
+    return NewEntry(entry_type, key, request_hash, actor, now, description, refunds)

@@ -1,0 +1,250 @@
+"""The only writer of entries and balances. Takes balanced movements, writes them in the caller's unit of work.
+
+Key first, balance second: the entry's row claims the idempotency key by its unique constraint, then every user's
+balance is changed by a conditional update, then the rows follow. A refusal raises and leaves the unit of work to be
+rolled back.
+
+The statements are written once in Core and compiled once per dialect, and run on the driver's own connection inside
+SQLAlchemy's transaction: building and compiling them per call costs more than the durable commit itself
+(docs/architecture.md has the figures).
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from functools import cache
+
+from sqlalchemy import (
+    Connection,
+    Table,
+    Text,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql.expression import Executable
+
+from credits_core.ledger.movements import Movement
+from credits_core.ledger.receipts import PostedTransaction
+from credits_core.ledger.refusals import BalanceTooLarge, InsufficientCredits, UnknownUser
+from credits_core.ledger.requests import ChargeRequest, NewEntry
+from credits_core.pricing.models import RunPrice
+from credits_core.pricing.quote import Quote
+from credits_core.store.kinds import is_platform
+from credits_core.store.statements import InsertClass, Statement
+from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UserCredits
+from credits_core.values.credits import MAX_CREDITS
+from credits_core.values.days import to_microseconds
+
+
+def _table(of: type[UserCredits] | type[JournalEntry] | type[CreditTransaction] | type[PromptRun]) -> Table:
+    table = of.__table__
+    assert isinstance(table, Table)
+    return table
+
+
+_users, _entries = _table(UserCredits), _table(JournalEntry)
+_transactions, _runs = _table(CreditTransaction), _table(PromptRun)
+
+
+def _names(table: Table, *, without: str = "") -> list[str]:
+    return [column.name for column in table.c if column.name != without]
+
+
+def _claim_statement(insert_: InsertClass) -> Executable:
+    given = {name: bindparam(name, type_=_entries.c[name].type) for name in _names(_entries, without="id")}
+    row = insert_(_entries)
+    if insert_ is postgresql.Insert:
+        # The entry gets its number after the users are locked: the condition cannot be left out of the plan.
+        locks = select(func.count(_LOCK_USER).label("users")).subquery()
+        row = row.from_select(
+            list(given), select(*given.values()).select_from(locks).where(locks.c.users >= literal_column("0"))
+        )
+    else:
+        row = row.values(given)
+    return row.on_conflict_do_nothing(index_elements=["idempotency_key"]).returning(_entries.c.id)
+
+
+def _take_statement(_: InsertClass) -> Executable:
+    return (
+        update(_users)
+        .where(_users.c.user_id == bindparam("account_id"), _users.c.balance_credits >= bindparam("taken_credits"))
+        .values(balance_credits=_users.c.balance_credits - bindparam("taken_credits"))
+        .returning(_users.c.balance_credits)
+    )
+
+
+def _give_statement(insert_: InsertClass) -> Executable:
+    row = insert_(_users).values({name: bindparam(name) for name in _names(_users)})
+    return row.on_conflict_do_update(
+        index_elements=["user_id"],
+        set_={"balance_credits": _users.c.balance_credits + row.excluded.balance_credits},
+        where=_users.c.balance_credits <= literal_column(str(MAX_CREDITS)) - row.excluded.balance_credits,
+    ).returning(_users.c.balance_credits)
+
+
+# PostgreSQL's advisory locks, because a user who is paid for the first time has no row to lock yet. The users come in
+# one order for all, Python's, so that nobody waits in a circle; a server's own order of texts is another one.
+_EACH_USER_ID = func.unnest(bindparam("user_ids", type_=postgresql.ARRAY(Text))).column_valued("user_id")
+_LOCK_USER = func.pg_advisory_xact_lock(func.hashtextextended(_EACH_USER_ID, literal_column("0")))
+_LOCK_USERS = Statement(["user_ids"], lambda _: select(_LOCK_USER))
+_CLAIM_KEY = Statement([*_names(_entries, without="id"), "user_ids"], _claim_statement)
+_TAKE = Statement(["account_id", "taken_credits"], _take_statement)
+_GIVE = Statement(_names(_users), _give_statement)
+_ADD_RUN = Statement(_names(_runs), lambda _: insert(_runs).values({name: bindparam(name) for name in _names(_runs)}))
+
+
+@cache
+def _add_transactions(count: int) -> Statement:
+    rows = [{name: f"{name}_{position}" for name in _names(_transactions)} for position in range(count)]
+    return Statement(
+        [parameter for row in rows for parameter in row.values()],
+        lambda _: insert(_transactions).values(
+            [{name: bindparam(parameter) for name, parameter in row.items()} for row in rows]
+        ),
+    )
+
+
+def claim_key(connection: Connection, entry: NewEntry, user_ids: Iterable[str]) -> int | None:
+    """The new entry's id, or None when an entry with this idempotency key exists already.
+
+    On PostgreSQL it waits for the units of work that are changing the balance of one of these users, the users whose
+    balances the entry will change, or have claimed the same key. So a user's balances follow each other in the order of
+    the entries' ids. On SQLite there is one writer at a time.
+    """
+    row = _CLAIM_KEY.run(
+        connection,
+        (
+            entry.type.value,
+            entry.idempotency_key,
+            entry.request_hash,
+            entry.actor,
+            entry.description,
+            entry.refunds_entry_id,
+            to_microseconds(entry.created_at),
+            sorted(user_ids),
+        ),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def post(
+    connection: Connection, entry_id: int, *, created_at: datetime, movements: list[Movement]
+) -> tuple[PostedTransaction, ...]:
+    """Apply the movements of a claimed entry to the balances and write its transactions, in the movements' order.
+
+    Users that receive get an account when they have none. The users are those for whom the key was claimed.
+
+    Raises:
+        UnknownUser: a user who gives has no account.
+        InsufficientCredits: a user who gives holds less than that.
+        BalanceTooLarge: a user would hold more than 2^53-1 credits.
+    """
+    created_at_us = to_microseconds(created_at)
+    parameters: list[object] = []
+    posted = []
+    sum_credits = 0
+    for position, movement in enumerate(movements):
+        account_id, type_, amount_credits = movement.account_id, movement.type, movement.amount_credits
+        after_credits = None if is_platform(account_id) else _move(connection, movement, created_at_us)
+        parameters += (entry_id, position, account_id, type_.value, amount_credits, after_credits, created_at_us)
+        posted.append(PostedTransaction(account_id, type_, amount_credits, after_credits))
+        sum_credits += amount_credits
+    assert sum_credits == 0, "the movements of an entry sum to zero"
+    _add_transactions(len(movements)).run(connection, parameters)
+    return tuple(posted)
+
+
+def _move(connection: Connection, movement: Movement, created_at_us: int) -> int:
+    account_id, amount_credits = movement.account_id, movement.amount_credits
+    if amount_credits < 0:
+        row = _TAKE.run(connection, (account_id, -amount_credits)).fetchone()
+        if row is None:
+            raise InsufficientCredits(account_id, balance_of(connection, account_id), -amount_credits)
+    else:
+        row = _GIVE.run(connection, (account_id, amount_credits, created_at_us)).fetchone()
+        if row is None:
+            raise BalanceTooLarge(account_id, amount_credits, MAX_CREDITS)
+    return int(row[0])
+
+
+def add_run(
+    connection: Connection, entry_id: int, *, request: ChargeRequest, quote: Quote, created_at: datetime
+) -> None:
+    """Write the run of a claimed entry with everything it was priced with."""
+    price = quote.price
+    if isinstance(price, RunPrice):
+        prices: tuple[object, ...] = (price.run_price_credits, None, None, None)
+    else:
+        prices = (None, *price.as_text)
+    _ADD_RUN.run(
+        connection,
+        (
+            entry_id,
+            request.user_id,
+            request.prompt_id,
+            request.model_id,
+            request.creator_id,
+            quote.plan.id,
+            request.input_tokens,
+            request.output_tokens,
+            *prices,
+            quote.inference_cost_credits,
+            quote.creator_fee_credits,
+            quote.platform_markup_credits,
+            quote.total_credits,
+            quote.creator_share_credits,
+            to_microseconds(created_at),
+        ),
+    )
+
+
+def balance_of(connection: Connection, user_id: str) -> int:
+    """The user's balance in credits, as this unit of work sees it.
+
+    Raises:
+        UnknownUser: the user has no account.
+    """
+    found = connection.execute(select(_users.c.balance_credits).where(_users.c.user_id == user_id)).scalar()
+    if found is None:
+        raise UnknownUser(user_id)
+    return int(found)
+
+
+def lock_balances(connection: Connection, user_ids: Collection[str]) -> dict[str, int]:
+    """The balances in credits of those of the users who have an account, which stay so until this unit of work ends."""
+    lock_users(connection, user_ids)
+    rows = connection.execute(select(_users.c.user_id, _users.c.balance_credits).where(_users.c.user_id.in_(user_ids)))
+    return {row.user_id: row.balance_credits for row in rows}
+
+
+def lock_users(connection: Connection, user_ids: Collection[str]) -> None:
+    """Make other units of work wait that would change the balance of one of these users. On SQLite they wait anyway."""
+    if connection.dialect.name == "postgresql":
+        # The table before the users, as an insert takes them: in the other order this unit of work would queue behind a
+        # rollup that waits for charges that wait for these users, until the server's deadlock timeout of a second.
+        connection.execute(text("LOCK TABLE journal_entries IN ROW EXCLUSIVE MODE"))
+        _LOCK_USERS.run(connection, (sorted(user_ids),))
+
+
+def lock_everyone(connection: Connection) -> None:
+    """Make every other writer wait until this unit of work ends; it may then claim keys for no user in particular.
+
+    For an import: PostgreSQL's table of locks has no room for tens of thousands of users one by one.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE journal_entries IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def open_account(connection: Connection, user_id: str, created_at: datetime) -> None:
+    """An account with no credits for a user who has none yet; otherwise nothing."""
+    _GIVE.run(connection, (user_id, 0, to_microseconds(created_at)))
+
+
+def circulating_credits(connection: Connection) -> int:
+    """What all users together hold, in credits."""
+    return int(connection.execute(select(func.coalesce(func.sum(_users.c.balance_credits), 0))).scalar_one())

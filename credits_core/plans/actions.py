@@ -1,0 +1,117 @@
+"""Price plans in the database: drafts that are edited, the journal of activations, and the price book of the moment.
+
+A plan is a draft until it is activated; from then on it never changes, because runs are priced with it, and a change is
+a plan with another id. The newest activation names the plan in force. Like the services, the actions here never commit
+and never ask for the time.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select, text, update
+
+from credits_core.plans.records import PlanRecord, PlanStatus
+from credits_core.plans.refusals import DraftChanged, PlanActivated, PlanInForce
+from credits_core.plans.seal import seal
+from credits_core.pricing.plan import PricePlan
+from credits_core.pricing.plan_toml import checked, price_plan_toml
+from credits_core.store.tables import PlanActivation, StoredPlan
+from credits_core.values.days import to_microseconds
+from credits_core.values.fields import require_id, require_text
+
+_ACTIVATION_LOCK = 7_206_151_031
+
+
+def save_draft(
+    connection: Connection, plan: PricePlan, *, seen: PlanRecord | None, now: datetime, actor: str
+) -> PlanRecord:
+    """Keep a draft and return what is stored. `seen` is the draft as it was before the change, None for a new one.
+
+    Raises:
+        InvalidRequest: no plan can be like that.
+        PlanActivated: a plan with this id was activated, so it never changes.
+        DraftChanged: the draft is not as it was seen: somebody saved or discarded it meanwhile, or has taken the id.
+    """
+    require_id("actor", actor)
+    _lock_drafts(connection, plan.id)
+    _require_as_seen(connection, plan.id, seen)
+    kept = PlanRecord(plan, PlanStatus.DRAFT, seen.revision + 1 if seen else 1, actor, now)
+    saved = {
+        "toml": price_plan_toml(checked(plan)),
+        "revision": kept.revision,
+        "actor": actor,
+        "saved_at_us": to_microseconds(now),
+    }
+    if seen:
+        connection.execute(update(StoredPlan).where(StoredPlan.id == plan.id).values(saved))
+    else:
+        connection.execute(insert(StoredPlan).values(id=plan.id, **saved))
+    return kept
+
+
+def discard_draft(connection: Connection, seen: PlanRecord) -> None:
+    """Delete a draft.
+
+    Raises:
+        PlanActivated: it is no draft any more.
+        DraftChanged: the draft is not as it was seen.
+    """
+    _lock_drafts(connection, seen.plan.id)
+    _require_as_seen(connection, seen.plan.id, seen)
+    connection.execute(delete(StoredPlan).where(StoredPlan.id == seen.plan.id))
+
+
+def activate(connection: Connection, seen: PlanRecord, *, reason: str, now: datetime, actor: str) -> None:
+    """Put a plan in force from the next charge on, a draft or a retired one, and write that into the journal.
+
+    Raises:
+        InvalidRequest: the reason is not 1 to 500 characters.
+        DraftChanged: the plan is not as it was seen; so nobody activates what somebody else has just changed.
+        PlanInForce: it is in force already.
+    """
+    reason = require_text("reason", reason)
+    require_id("actor", actor)
+    plan_id = seen.plan.id
+    _lock(connection)
+    _require_as_seen(connection, plan_id, seen)
+    newest = connection.execute(
+        select(PlanActivation.id, PlanActivation.plan_id, PlanActivation.seal)
+        .order_by(PlanActivation.id.desc())
+        .limit(1)
+    ).one()
+    if newest.plan_id == plan_id:
+        raise PlanInForce(plan_id)
+    plan = connection.execute(
+        select(StoredPlan.toml, StoredPlan.revision, StoredPlan.actor, StoredPlan.saved_at_us).where(
+            StoredPlan.id == plan_id
+        )
+    ).one()
+    sealed = (plan.toml, plan.revision, plan.actor, plan.saved_at_us)
+    activation = (newest.id + 1, plan_id, reason, actor, to_microseconds(now))
+    columns = ("id", "plan_id", "reason", "actor", "activated_at_us")
+    connection.execute(
+        insert(PlanActivation).values(
+            **dict(zip(columns, activation, strict=True)), seal=seal(activation, sealed, newest.seal)
+        )
+    )
+
+
+def _lock(connection: Connection) -> None:
+    # Until the unit of work ends, nobody else saves or activates a plan. On SQLite it is the only writer anyway.
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_ACTIVATION_LOCK})"))
+
+
+def _lock_drafts(connection: Connection, plan_id: str) -> None:
+    _lock(connection)
+    is_activated = select(PlanActivation.id).where(PlanActivation.plan_id == plan_id).limit(1)
+    if connection.execute(is_activated).first() is not None:
+        raise PlanActivated(plan_id)
+
+
+def _require_as_seen(connection: Connection, plan_id: str, seen: PlanRecord | None) -> None:
+    # The time beside the revision, because a draft that is discarded and made anew begins with revision 1 again.
+    state = select(StoredPlan.revision, StoredPlan.saved_at_us).where(StoredPlan.id == plan_id)
+    found = connection.execute(state).one_or_none()
+    expected = None if seen is None else (seen.revision, to_microseconds(seen.saved_at))
+    if (None if found is None else tuple(found)) != expected:
+        raise DraftChanged(plan_id, seen.revision if seen else 0, found.revision if found else 0)

@@ -1,0 +1,92 @@
+"""Reads the stored price plans and the journal of their activations."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, select
+
+from credits_core.errors import DataFileInvalid
+from credits_core.pricing.plan import PricePlan
+from credits_core.pricing.plan_toml import parse_price_plan
+from credits_core.store.tables import PlanActivation, StoredPlan
+from credits_core.values.days import from_microseconds
+
+
+class PlanStatus(StrEnum):
+    """Where a plan is in its life: a draft, in force, or retired, which is activated once and in force no more."""
+
+    DRAFT = "draft"
+    IN_FORCE = "in force"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRecord:
+    """A stored plan. `revision` counts how often it was saved, from 1; `actor` saved it last."""
+
+    plan: PricePlan
+    status: PlanStatus
+    revision: int
+    actor: str
+    saved_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """One line of the journal: this plan was put in force, by whom, when and why.
+
+    The first, that of the specification's plan, is dated 1970-01-01: it has been in force from the start.
+    """
+
+    number: int
+    plan_id: str
+    reason: str
+    actor: str
+    activated_at: datetime
+
+
+def plans(connection: Connection) -> dict[str, PlanRecord]:
+    """Every stored plan by its id: the one in force, then drafts, then retired ones, each kind in order of the ids.
+
+    Raises:
+        DataFileInvalid: a stored plan was damaged and cannot be read.
+    """
+    journal = activations(connection)
+    activated = {activation.plan_id for activation in journal}
+    records = []
+    for row in connection.execute(select(*StoredPlan.__table__.columns).order_by(StoredPlan.id)):
+        status = PlanStatus.RETIRED if row.id in activated else PlanStatus.DRAFT
+        if row.id == journal[0].plan_id:
+            status = PlanStatus.IN_FORCE
+        saved_at = from_microseconds(row.saved_at_us)
+        records.append(PlanRecord(parse_stored(row.id, row.toml), status, row.revision, row.actor, saved_at))
+    order = [PlanStatus.IN_FORCE, PlanStatus.DRAFT, PlanStatus.RETIRED]
+    return {record.plan.id: record for record in sorted(records, key=lambda record: order.index(record.status))}
+
+
+def activations(connection: Connection) -> list[Activation]:
+    """The journal of activations, newest first."""
+    journal = connection.execute(
+        select(
+            PlanActivation.id,
+            PlanActivation.plan_id,
+            PlanActivation.reason,
+            PlanActivation.actor,
+            PlanActivation.activated_at_us,
+        ).order_by(PlanActivation.id.desc())
+    )
+    return [Activation(*row[:4], from_microseconds(row.activated_at_us)) for row in journal]
+
+
+def parse_stored(plan_id: str, toml: str) -> PricePlan:
+    """The plan that a row holds.
+
+    Raises:
+        DataFileInvalid: the row was damaged and cannot be read, or holds a plan of another id.
+    """
+    source = f"the stored price plan {plan_id}"
+    plan = parse_price_plan(toml, source)
+    if plan.id != plan_id:
+        raise DataFileInvalid(source, [f"says that it is {plan.id!r}"])
+    return plan

@@ -1,0 +1,16 @@
+"""The refusals of pricing."""
+
+from credits_core.errors import CreditsError
+
+
+class UnknownModel(CreditsError):
+    """The model is not in the registry, so it has no price."""
+
+    code = "unknown_model"
+    http_status = 404
+
+    def __init__(self, model_id: str) -> None:
+        self.model_id = model_id
+        super().__init__(
+            f"There is no model {model_id!r} in the registry. Choose one of GET /api/models or of data/models.toml."
+        )

@@ -1,0 +1,1 @@
+"""Sums for people: by day, user, creator and prompt."""

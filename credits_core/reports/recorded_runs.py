@@ -1,0 +1,233 @@
+"""Reads the recorded runs, unlocks, refunds and additions as arrays, a million of them in a few seconds.
+
+The driver's cursor is read in pieces and texts become numbers at once, because rows as objects would cost more than
+everything that is computed from them. Writes nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+from sqlalchemy.orm import aliased
+
+from credits_core.errors import InvalidRequest
+from credits_core.lab.replay.balances import NOBODY, Flags
+from credits_core.lab.replay.record import UNLOCK, Additions, Charges, RecordedHistory, Refunds
+from credits_core.reports.sums import borne_by_platform
+from credits_core.store.kinds import PLATFORM_ADJUSTMENTS, PLATFORM_GRANTS, PLATFORM_PAYMENTS_IN
+from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow, UserCredits
+from credits_core.values.arrays import Credits
+from credits_core.values.days import MICROSECONDS_PER_DAY, DayRange, start_of_day
+
+_EPOCH_DAY = date(1970, 1, 1)
+# So few rows at a time stay in the processor's cache, and are gone before the garbage collector looks through them.
+_ROWS = 256
+_RUNS = select(
+    PromptRun.user_id,
+    PromptRun.creator_id,
+    PromptRun.model_id,
+    PromptRun.plan_id,
+    PromptRun.entry_id,
+    PromptRun.created_at_us // MICROSECONDS_PER_DAY,
+    PromptRun.inference_cost_credits,
+    PromptRun.creator_fee_credits,
+    PromptRun.platform_markup_credits,
+    PromptRun.creator_share_credits,
+).order_by(PromptRun.entry_id)
+_UNLOCKS = select(
+    UnlockedFlow.user_id,
+    UnlockedFlow.creator_id,
+    UnlockedFlow.plan_id,
+    UnlockedFlow.entry_id,
+    UnlockedFlow.created_at_us // MICROSECONDS_PER_DAY,
+    UnlockedFlow.unlock_fee_credits,
+    UnlockedFlow.creator_share_credits,
+).order_by(UnlockedFlow.entry_id)
+
+
+class _Numbers(dict[str | None, int]):
+    """Gives each new text the next number, from 0; no text is -1."""
+
+    def __init__(self) -> None:
+        super().__init__({None: NOBODY})
+
+    def __missing__(self, text: str | None) -> int:
+        number = self[text] = len(self) - 1
+        return number
+
+    def texts(self) -> tuple[str, ...]:
+        return tuple(text for text in self if text is not None)
+
+
+def last_entry_id(connection: Connection) -> int:
+    """The newest entry, 0 in an empty ledger: as long as it is the same, so is every history read from the ledger."""
+    return int(connection.execute(select(func.coalesce(func.max(JournalEntry.id), 0))).scalar_one())
+
+
+def recorded_history(connection: Connection, days: DayRange) -> RecordedHistory:
+    """Everything that a replay of these days needs, read in the one snapshot of the connection.
+
+    It reaches from the first entry of the days to the last one in the order of the ledger. Entries between them that
+    have another day by the clock, as after a replay of an old trace, are there and not compared.
+
+    Raises:
+        InvalidRequest: the first day is after the last.
+    """
+    if days.first and days.last and days.first > days.last:
+        raise InvalidRequest("days", f"begin with {days.first}, which is after their end, {days.last}")
+    first_entry_id, last_entry_id = connection.execute(
+        select(func.coalesce(func.min(JournalEntry.id), 0), func.coalesce(func.max(JournalEntry.id), 0)).where(
+            *_within(JournalEntry.created_at_us, days)
+        )
+    ).one()
+    window = int(first_entry_id), int(last_entry_id)
+    accounts, models, plans = _Numbers(), _Numbers(), _Numbers()
+    is_all = days == DayRange()
+    runs_here, unlocks_here = (
+        _RUNS.where(_of_window(PromptRun.entry_id, window, is_all=is_all)),
+        _UNLOCKS.where(_of_window(UnlockedFlow.entry_id, window, is_all=is_all)),
+    )
+    runs = _columns(connection, runs_here, (accounts, accounts, models, plans))
+    unlocks = _columns(connection, unlocks_here, (accounts, accounts, plans))
+    charges = _charges(runs, unlocks, days)
+    refunds = _refunds(connection, charges, window, days)
+    additions = _additions(connection, window, accounts)
+    starting = {} if is_all else _balances_before(connection, window[0])
+    return RecordedHistory(
+        first_entry_id=window[0],
+        last_entry_id=window[1],
+        accounts=accounts.texts(),
+        models=models.texts(),
+        plans=plans.texts(),
+        starting_credits=tuple(starting.get(account, 0) for account in accounts.texts()),
+        charges=charges,
+        refunds=refunds,
+        additions=additions,
+    )
+
+
+def _of_window(entry_id: Any, window: tuple[int, int], *, is_all: bool) -> ColumnElement[bool]:
+    """The condition for the charges of the window, and for those before it that were refunded in it."""
+    first, last = window
+    here: ColumnElement[bool] = entry_id.between(first, last)
+    if is_all:
+        return here
+    refunded = select(JournalEntry.refunds_entry_id).where(
+        JournalEntry.id.between(first, last), JournalEntry.refunds_entry_id < first
+    )
+    return or_(here, entry_id.in_(refunded))
+
+
+def _charges(runs: list[Credits], unlocks: list[Credits], days: DayRange) -> Charges:
+    payer, creator, model, plan, entry_id, day, cost, fee, markup, share = runs
+    payer_, creator_, plan_, entry_id_, day_, fee_, share_ = unlocks
+    nothing = np.zeros(len(fee_), np.int64)
+    all_days = np.concatenate([day, day_])
+    return Charges(
+        entry_id=np.concatenate([entry_id, entry_id_]),
+        day=all_days,
+        payer=np.concatenate([payer, payer_]),
+        creator=np.concatenate([creator, creator_]),
+        model=np.concatenate([model, np.full(len(fee_), UNLOCK)]),
+        plan=np.concatenate([plan, plan_]),
+        inference_cost_credits=np.concatenate([cost, nothing]),
+        creator_fee_credits=np.concatenate([fee, fee_]),
+        platform_markup_credits=np.concatenate([markup, nothing]),
+        creator_share_credits=np.concatenate([share, share_]),
+        is_compared=_is_within(all_days, days),
+    )
+
+
+def _refunds(connection: Connection, charges: Charges, window: tuple[int, int], days: DayRange) -> Refunds:
+    borne = (CreditTransaction.entry_id == JournalEntry.id) & borne_by_platform(
+        CreditTransaction.account_id, CreditTransaction.type
+    )
+    # Not narrowed to the window: with the number of the refunded entry alone its index is used, and not every entry.
+    statement = (
+        select(
+            JournalEntry.id,
+            JournalEntry.created_at_us // MICROSECONDS_PER_DAY,
+            JournalEntry.refunds_entry_id,
+            func.coalesce(-CreditTransaction.amount_credits, 0),
+        )
+        .outerjoin(CreditTransaction, borne)
+        .where(JournalEntry.refunds_entry_id > 0)
+        .order_by(JournalEntry.id)
+    )
+    entry_id, day, refunded, borne_credits = _columns(connection, statement, ())
+    by_entry = np.argsort(charges.entry_id)
+    found = np.searchsorted(charges.entry_id, refunded, sorter=by_entry)
+    charge = np.append(by_entry, -1)[found]
+    # What is not the refund of a run or an unlock took added credits back, and is among the additions.
+    is_here = (charge >= 0) & (entry_id >= window[0]) & (entry_id <= window[1])
+    is_here &= np.append(charges.entry_id, -1)[charge] == refunded
+    return Refunds(
+        entry_id=entry_id[is_here],
+        day=day[is_here],
+        charge=charge[is_here],
+        borne_credits=borne_credits[is_here],
+        is_compared=_is_within(day[is_here], days),
+    )
+
+
+def _additions(connection: Connection, window: tuple[int, int], accounts: _Numbers) -> Additions:
+    user, outside = aliased(CreditTransaction), aliased(CreditTransaction)
+    account, entry_id, amount_credits = _columns(
+        connection,
+        select(user.account_id, user.entry_id, user.amount_credits)
+        .join(outside, (outside.entry_id == user.entry_id) & (user.position == 0))
+        .where(
+            outside.account_id.in_([PLATFORM_PAYMENTS_IN, PLATFORM_GRANTS, PLATFORM_ADJUSTMENTS]),
+            outside.entry_id.between(*window),
+        )
+        .order_by(user.entry_id),
+        (accounts,),
+    )
+    return Additions(entry_id, account, amount_credits)
+
+
+def _balances_before(connection: Connection, entry_id: int) -> dict[str, int]:
+    latest = (
+        select(CreditTransaction.balance_after_credits)
+        .where(CreditTransaction.account_id == UserCredits.user_id, CreditTransaction.entry_id < entry_id)
+        .order_by(CreditTransaction.entry_id.desc(), CreditTransaction.position.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    rows = connection.execute(select(UserCredits.user_id, func.coalesce(latest, 0)))
+    return {user_id: int(balance_credits) for user_id, balance_credits in rows}
+
+
+def _columns(connection: Connection, statement: Select[*tuple[Any, ...]], texts: Sequence[_Numbers]) -> list[Credits]:
+    """The columns of the statement as arrays; its first ones are texts and become numbers."""
+    count = len(statement.selected_columns)
+    pieces: list[list[Credits]] = [[np.empty(0, np.int64)] for _ in range(count)]
+    cursor: Any = connection.execute(statement).cursor
+    while rows := cursor.fetchmany(_ROWS):
+        columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+        for position, numbers in enumerate(texts):
+            columns[position] = map(numbers.__getitem__, columns[position])
+        for piece, column in zip(pieces, columns, strict=True):
+            piece.append(np.fromiter(column, np.int64, len(rows)))
+    cursor.close()
+    return [np.concatenate(piece) for piece in pieces]
+
+
+def _within(created_at_us: Any, days: DayRange) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if days.first is not None:
+        conditions.append(created_at_us >= start_of_day(days.first))
+    if days.last is not None:
+        conditions.append(created_at_us < start_of_day(days.last + timedelta(days=1)))
+    return conditions
+
+
+def _is_within(day: Credits, days: DayRange) -> Flags:
+    within = np.ones(len(day), np.bool_)
+    if days.first is not None:
+        within &= day >= (days.first - _EPOCH_DAY).days
+    if days.last is not None:
+        within &= day <= (days.last - _EPOCH_DAY).days
+    return within

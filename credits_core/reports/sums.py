@@ -1,0 +1,227 @@
+"""The read side of sums: totals by day and by party, and where users' credits went. Creators' sums are in `earnings`.
+
+Sums come from `daily_totals` plus the entries after its watermark, so they are exact at any moment; keeping the table
+caught up (`rollup.catch_up`) only makes them quick. Amounts are whole credits, days are UTC. Writes nothing.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import accumulate
+
+from sqlalchemy import ColumnElement, Connection, SQLColumnExpression, Subquery, case, func, select, union_all
+
+from credits_core.reports import daily_totals
+from credits_core.store.kinds import PLATFORM_INFERENCE, PLATFORM_PREFIX, PLATFORM_REVENUE, EntryType, TransactionType
+from credits_core.store.tables import CreditTransaction, DailyTotal, RollupWatermark
+from credits_core.values.days import DayRange, day_of, number_of_day, start_of_day
+
+
+@dataclass(frozen=True, slots=True)
+class DayTotals:
+    """What happened on one UTC day, in credits, net of refunds posted that day; `runs` counts the runs charged."""
+
+    day: date
+    inference_credits: int
+    creators_credits: int
+    platform_credits: int
+    circulation_change_credits: int
+    runs: int
+
+
+def totals_by_day(connection: Connection, days: DayRange) -> list[DayTotals]:
+    """One row for every UTC day that has entries, in order.
+
+    `platform_credits` is the platform's revenue: markups, its shares of fees, less what it bore in refunds.
+    """
+    totals = totals_of(connection, days)
+    is_user = func.substr(totals.c.account_id, 1, len(PLATFORM_PREFIX)) != PLATFORM_PREFIX
+    rows = connection.execute(
+        select(
+            totals.c.day,
+            sum_where(totals, totals.c.account_id == PLATFORM_INFERENCE).label("inference_credits"),
+            sum_where(totals, is_user & (totals.c.type == TransactionType.CREATOR_PAYMENT.value)).label(
+                "creators_credits"
+            ),
+            sum_where(totals, totals.c.account_id == PLATFORM_REVENUE).label("platform_credits"),
+            sum_where(totals, is_user).label("circulation_change_credits"),
+            func.sum(
+                case((totals.c.type == TransactionType.PROMPT_RUN.value, totals.c.transaction_count), else_=0)
+            ).label("runs"),
+        )
+        .group_by(totals.c.day)
+        .order_by(totals.c.day)
+    )
+    return [
+        DayTotals(
+            day_of(int(row.day)),
+            int(row.inference_credits),
+            int(row.creators_credits),
+            int(row.platform_credits),
+            int(row.circulation_change_credits),
+            int(row.runs),
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What happened in a range of days: its days that have entries, and their sums in credits.
+
+    `circulation_by_day_credits` is what all users together held at the end of each of the days, by the clock, and
+    `circulation_credits` at the end of the last.
+    """
+
+    days: tuple[DayTotals, ...]
+    circulation_by_day_credits: tuple[int, ...]
+    circulation_credits: int
+    platform_credits: int
+    creators_credits: int
+    runs: int
+
+
+def overview(connection: Connection, days: DayRange) -> Overview:
+    """The sums of `totals_by_day` over these days, and what was in circulation, which began before them."""
+    up_to_last = totals_by_day(connection, DayRange(None, days.last))
+    circulation = accumulate(day.circulation_change_credits for day in up_to_last)
+    shown = [
+        (day, credits)
+        for day, credits in zip(up_to_last, circulation, strict=True)
+        if days.first is None or day.day >= days.first
+    ]
+    return Overview(
+        days=tuple(day for day, _ in shown),
+        circulation_by_day_credits=tuple(credits for _, credits in shown),
+        circulation_credits=sum(day.circulation_change_credits for day in up_to_last),
+        platform_credits=sum(day.platform_credits for day, _ in shown),
+        creators_credits=sum(day.creators_credits for day, _ in shown),
+        runs=sum(day.runs for day, _ in shown),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFlow:
+    """What one account received and gave in all, in credits; both are counted as positive numbers."""
+
+    received_credits: int
+    given_credits: int
+    transactions: int
+
+
+def account_flow(connection: Connection, account_id: str) -> AccountFlow:
+    """The sums of an account's transactions by their sign; for a user the balance is received less given."""
+    moved_credits = CreditTransaction.amount_credits
+    received_credits, given_credits, transactions = connection.execute(
+        select(
+            func.coalesce(func.sum(case((moved_credits > 0, moved_credits), else_=0)), 0),
+            func.coalesce(func.sum(case((moved_credits < 0, -moved_credits), else_=0)), 0),
+            func.count(),
+        ).where(CreditTransaction.account_id == account_id)
+    ).one()
+    return AccountFlow(int(received_credits), int(given_credits), int(transactions))
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """Where what users paid went, in credits, before refunds; the parts add up to what was paid.
+
+    `refunded_credits` is what refunds paid back to users in the same days.
+    """
+
+    runs_inference_credits: int
+    runs_creators_credits: int
+    runs_platform_credits: int
+    unlocks_creators_credits: int
+    unlocks_platform_credits: int
+    refunded_credits: int
+
+    @property
+    def runs_credits(self) -> int:
+        """Paid for prompt runs."""
+        return self.runs_inference_credits + self.runs_creators_credits + self.runs_platform_credits
+
+    @property
+    def unlocks_credits(self) -> int:
+        """Paid for flow unlocks."""
+        return self.unlocks_creators_credits + self.unlocks_platform_credits
+
+    @property
+    def creators_credits(self) -> int:
+        """What creators received."""
+        return self.runs_creators_credits + self.unlocks_creators_credits
+
+    @property
+    def platform_credits(self) -> int:
+        """What the platform received: markups and its parts of fees."""
+        return self.runs_platform_credits + self.unlocks_platform_credits
+
+
+def spending(connection: Connection, days: DayRange) -> Spending:
+    """How the credits that users paid in these days were split between inference, creators and platform."""
+    totals = totals_of(connection, days)
+    rows = connection.execute(
+        select(totals.c.entry_type, totals.c.type, func.sum(totals.c.amount_credits)).group_by(
+            totals.c.entry_type, totals.c.type
+        )
+    )
+    moved_credits = Counter({(entry_type, type_): int(sum_credits) for entry_type, type_, sum_credits in rows})
+    run, unlock, refund = EntryType.PROMPT_RUN, EntryType.FLOW_UNLOCK, EntryType.REFUND
+    inference, creator, platform = (
+        TransactionType.INFERENCE_COST,
+        TransactionType.CREATOR_PAYMENT,
+        TransactionType.PLATFORM_REVENUE,
+    )
+    taken_back_credits = -sum(moved_credits[refund, type_] for type_ in (inference, creator, platform))
+    is_borne = borne_by_platform(totals.c.account_id, totals.c.type)
+    borne_credits = -int(connection.execute(select(sum_where(totals, is_borne))).scalar_one())
+    return Spending(
+        runs_inference_credits=moved_credits[run, inference],
+        runs_creators_credits=moved_credits[run, creator],
+        runs_platform_credits=moved_credits[run, platform],
+        unlocks_creators_credits=moved_credits[unlock, creator],
+        unlocks_platform_credits=moved_credits[unlock, platform],
+        refunded_credits=taken_back_credits + borne_credits,
+    )
+
+
+def entry_days(connection: Connection) -> DayRange:
+    """The UTC days of the earliest and the latest entry by the clock; both None in an empty ledger."""
+    totals = totals_of(connection, DayRange())
+    first, last = connection.execute(select(func.min(totals.c.day), func.max(totals.c.day))).one()
+    if first is None:
+        return DayRange()
+    return DayRange(day_of(int(first)), day_of(int(last)))
+
+
+def borne_by_platform(account_id: SQLColumnExpression[str], type_: SQLColumnExpression[str]) -> ColumnElement[bool]:
+    """The condition for what the platform bore in refunds, for creators who had spent their shares."""
+    return (account_id == PLATFORM_REVENUE) & (type_ == TransactionType.REFUND.value)
+
+
+def sum_where(totals: Subquery, condition: ColumnElement[bool]) -> ColumnElement[int]:
+    """The credits of those rows of `totals_of` that meet the condition, as a column; 0 without any."""
+    return func.coalesce(func.sum(case((condition, totals.c.amount_credits), else_=0)), 0)
+
+
+def totals_of(connection: Connection, days: DayRange, *, type_: TransactionType | None = None) -> Subquery:
+    """The daily totals of these days and, in the same shape, what has been posted after their watermark."""
+    watermark = connection.execute(select(RollupWatermark.entry_id)).scalar_one()
+    kept = select(
+        DailyTotal.day,
+        DailyTotal.account_id,
+        DailyTotal.entry_type,
+        DailyTotal.type,
+        DailyTotal.amount_credits,
+        DailyTotal.transaction_count,
+    )
+    live = daily_totals.totals_after(watermark)
+    if type_ is not None:
+        kept, live = kept.where(DailyTotal.type == type_.value), live.where(CreditTransaction.type == type_.value)
+    if days.first is not None:
+        kept = kept.where(DailyTotal.day >= number_of_day(days.first))
+        live = live.where(CreditTransaction.created_at_us >= start_of_day(days.first))
+    if days.last is not None:
+        kept = kept.where(DailyTotal.day <= number_of_day(days.last))
+        live = live.where(CreditTransaction.created_at_us < start_of_day(days.last + timedelta(days=1)))
+    return union_all(kept, live).subquery()

@@ -1,0 +1,225 @@
+"""The edge to the database: engines, the unit of work and migrations. The only place that commits.
+
+SQLite is driven by `pysqlite3` where it has a wheel, because SQLite before 3.51.3 can corrupt a database in WAL mode
+(two connections writing and checkpointing at once); with an older SQLite the journal is a rollback journal and
+`synchronous=EXTRA`. Writers begin with `BEGIN IMMEDIATE` under one file lock beside the database: SQLite's own busy
+handler starves writers, and its deferred transactions let two writers read the same balance.
+"""
+
+import os
+import random
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+from credits_core.errors import InvalidRequest
+from credits_core.store.refusals import DatabaseNotReady
+
+if sys.platform == "win32":
+    fcntl = None
+else:
+    import fcntl
+
+try:
+    import pysqlite3 as _newer_sqlite
+except ImportError:  # no wheel for this platform
+    _newer_sqlite = sqlite3
+
+Result = TypeVar("Result")
+_WAL_IS_SAFE_FROM = (3, 51, 3)
+_POSTGRES_ATTEMPTS = 5
+_MIGRATION_LOCK = 7_267_473  # any number that nothing else locks
+_RETRIED_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
+
+
+def sqlite_driver() -> ModuleType:
+    """The module that drives SQLite: the one that carries the newer SQLite."""
+    if _newer_sqlite.sqlite_version_info > sqlite3.sqlite_version_info:
+        driver: ModuleType = _newer_sqlite
+        return driver
+    return sqlite3
+
+
+def create_engine_for(url: str) -> Engine:
+    """An engine for `sqlite:///FILE` or `postgresql://…` with every connection set up for the ledger.
+
+    Raises:
+        InvalidRequest: the URL cannot be read, names another database, or a file in a folder that does not exist.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # a ValueError when the port is no number
+        raise InvalidRequest("CREDITS_DATABASE_URL", "must be a URL such as sqlite:///data/credits.db") from None
+    backend = parsed.get_backend_name()
+    if backend == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if backend != "sqlite":
+        raise InvalidRequest(
+            "CREDITS_DATABASE_URL", f"must begin with sqlite:/// or postgresql://, not {parsed.drivername}"
+        )
+    if not parsed.database or parsed.database == ":memory:":
+        raise InvalidRequest("CREDITS_DATABASE_URL", "must name a file: every connection needs the same database")
+    if parsed.query:  # with uri=true the file would be another one than its lock's
+        raise InvalidRequest(
+            "CREDITS_DATABASE_URL", "must end with the file: the settings of SQLite are the ledger's own"
+        )
+    if not Path(parsed.database).parent.is_dir():
+        raise InvalidRequest("CREDITS_DATABASE_URL", f"names {parsed.database}, whose folder does not exist: make it")
+    engine = create_engine(
+        parsed.set(drivername="sqlite"), module=sqlite_driver(), connect_args={"timeout": 30}, pool_reset_on_return=None
+    )
+    event.listen(engine, "connect", set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def set_up_sqlite(connection: Any, _record: object = None) -> None:
+    """Set a new connection of the SQLite driver up for the ledger: durable, with its guards in force."""
+    connection.isolation_level = None  # the driver must not begin transactions of its own
+    is_wal_safe = sqlite_driver().sqlite_version_info >= _WAL_IS_SAFE_FROM
+    connection.execute(f"PRAGMA journal_mode = {'WAL' if is_wal_safe else 'DELETE'}")
+    connection.execute(f"PRAGMA synchronous = {'FULL' if is_wal_safe else 'EXTRA'}")
+    connection.execute("PRAGMA cache_size = -64000")  # 64 MB: 2 MB, the default, does not hold 100,000 entries' keys
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA recursive_triggers = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    is_writer = connection.get_execution_options().get("credits_writer", False)
+    driver_connection: Any = connection.connection.driver_connection  # exec_driver_sql costs 40 µs more
+    statement = "BEGIN IMMEDIATE" if is_writer else "BEGIN"
+    try:
+        driver_connection.execute(statement)
+    except sqlite_driver().OperationalError as error:  # past SQLAlchemy, which would have named it so
+        raise OperationalError(statement, None, error) from error
+
+
+def write(engine: Engine, action: Callable[[Connection], Result]) -> Result:
+    """What the action returns, after its one unit of work is durably committed; on any error nothing of it remains.
+
+    On PostgreSQL an action that lost a deadlock or serialization race runs again, at most five times in all; it must
+    therefore have no effect outside the database. Nothing slow and no drawing belongs inside.
+    """
+    for attempt in range(1, _POSTGRES_ATTEMPTS + 1):
+        try:
+            with _write_lock(engine), _writer(engine).begin() as connection:
+                return action(connection)
+        except (psycopg.Error, DBAPIError) as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            if getattr(cause, "sqlstate", None) not in _RETRIED_SQLSTATES or attempt == _POSTGRES_ATTEMPTS:
+                raise
+            # By chance, so that those who met once do not meet again.
+            time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - not a secret
+    raise AssertionError("the last attempt returns or raises")
+
+
+@lru_cache(maxsize=16)
+def _writer(engine: Engine) -> Engine:
+    return engine.execution_options(credits_writer=True)
+
+
+@contextmanager
+def read(engine: Engine) -> Iterator[Connection]:
+    """A connection for reading; everything read through it is one consistent snapshot."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        yield connection
+
+
+@contextmanager
+def _write_lock(engine: Engine) -> Iterator[None]:
+    # A lock of the file's own open description: it excludes threads as well as processes, is fair enough that no writer
+    # starves, and the kernel drops it when a process dies.
+    if engine.dialect.name != "sqlite" or fcntl is None:
+        yield
+        return
+    lock_file = os.open(f"{engine.url.database}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock_file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock_file)
+
+
+def _alembic_config(connection: Connection | None = None) -> Config:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema to the newest migration. Safe to repeat and to run twice at once; on an up-to-date database it
+    changes nothing.
+    """
+
+    def to_head(connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+        upgrade(connection, "head")
+
+    write(engine, to_head)
+
+
+def upgrade(connection: Connection, revision: str) -> None:
+    """Bring the schema up to this migration, or to the newest ("head"), in the caller's unit of work."""
+    command.upgrade(_alembic_config(connection), revision)
+
+
+def require_migrated(engine: Engine) -> None:
+    """Nothing, when the schema is at the newest migration.
+
+    Raises:
+        DatabaseNotReady: it is not; the message says what to run.
+    """
+    found = None
+    if not _is_missing_file(engine):  # connecting would make it
+        with read(engine) as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+    if found != _newest_migration():
+        raise DatabaseNotReady(found, _newest_migration())
+
+
+@lru_cache(maxsize=1)
+def _newest_migration() -> str:
+    return str(ScriptDirectory.from_config(_alembic_config()).get_current_head())
+
+
+def _is_missing_file(engine: Engine) -> bool:
+    return engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).exists()
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    """An engine for this database, whatever its schema; its connections are closed at the end."""
+    engine = create_engine_for(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def opened_ledger(url: str) -> Iterator[Engine]:
+    """As `opened`, for a database at the newest migration.
+
+    Raises:
+        DatabaseNotReady: it is not; the message says what to run.
+    """
+    with opened(url) as engine:
+        require_migrated(engine)
+        yield engine

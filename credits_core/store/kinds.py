@@ -1,0 +1,57 @@
+"""The kinds of entry, transaction, source and role, and the platform's own accounts. Pure."""
+
+from enum import StrEnum
+
+PLATFORM_REVENUE = "platform:revenue"
+PLATFORM_INFERENCE = "platform:inference"
+PLATFORM_PAYMENTS_IN = "platform:payments_in"
+PLATFORM_GRANTS = "platform:grants"
+PLATFORM_ADJUSTMENTS = "platform:adjustments"
+PLATFORM_PREFIX = "platform:"
+"""A colon cannot stand in a user's id, so no user can be taken for one of the platform's own accounts."""
+
+
+class EntryType(StrEnum):
+    """The kinds of journal entry, the frequent ones first, as the database's check tries them."""
+
+    PROMPT_RUN = "prompt_run"
+    FLOW_UNLOCK = "flow_unlock"
+    CREDIT_PURCHASE = "credit_purchase"
+    GRANT = "grant"
+    ADJUSTMENT = "adjustment"
+    REFUND = "refund"
+
+
+class TransactionType(StrEnum):
+    """The kinds of credit transaction (specification, section 1), the frequent ones first."""
+
+    PROMPT_RUN = "prompt_run"
+    INFERENCE_COST = "inference_cost"
+    PLATFORM_REVENUE = "platform_revenue"
+    CREATOR_PAYMENT = "creator_payment"
+    FLOW_UNLOCK = "flow_unlock"
+    CREDIT_PURCHASE = "credit_purchase"
+    GRANT = "grant"
+    ADJUSTMENT = "adjustment"
+    REFUND = "refund"
+
+
+class CreditSource(StrEnum):
+    """Why credits are added to a user's balance."""
+
+    PURCHASE = "purchase"
+    GRANT = "grant"
+    ADJUSTMENT = "adjustment"
+
+
+def is_platform(account_id: str) -> bool:
+    """Whether the account is one of the platform's own. Those keep no balance row: their balances are sums."""
+    return account_id.startswith(PLATFORM_PREFIX)
+
+
+class Role(StrEnum):
+    """What an API key may do: everything, charge and look on behalf of all users, or look at one user's own."""
+
+    ADMIN = "admin"
+    SERVICE = "service"
+    USER = "user"

@@ -1,0 +1,276 @@
+"""The database: columns, checks and unique keys. The triggers that keep the ledger append-only are in the migrations.
+
+The names are the specification's. Every constraint is named, because Alembic silently drops unnamed ones on SQLite.
+All amounts are BIGINT credits, all times microseconds since 1970-01-01 UTC. Times tell when something happened; the
+order of things is the order of `journal_entries.id`.
+
+An entry, its transactions and its run are never updated or deleted, nor is an activation or a plan that was activated.
+A transaction's key is its entry and its position in it, as a line's is in an invoice; a run's key is its entry's.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Text,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from credits_core.store.kinds import EntryType, Role, TransactionType
+from credits_core.values.credits import MAX_CREDITS
+
+_ID = String(128)
+_KEY = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _one_of(column: str, values: type[EntryType] | type[TransactionType] | type[Role]) -> str:
+    # Not IN (...): SQLite builds a temporary index for each IN list, per statement, a fifth of a charge's time in all.
+    return " OR ".join(f"{column} = '{value.value}'" for value in values)
+
+
+class Base(DeclarativeBase):
+    """Naming convention of every constraint."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class UserCredits(Base):
+    """A user's account and its balance, which is never negative."""
+
+    __tablename__ = "user_credits"
+    __table_args__ = (CheckConstraint(f"balance_credits BETWEEN 0 AND {MAX_CREDITS}", name="balance_in_bounds"),)
+
+    user_id: Mapped[str] = mapped_column(_ID, primary_key=True)
+    balance_credits: Mapped[int] = mapped_column(BigInteger)
+    created_at_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class JournalEntry(Base):
+    """One business event. Immutable; its idempotency key is unique, and it is refunded by at most one other entry."""
+
+    __tablename__ = "journal_entries"
+    __table_args__ = (
+        CheckConstraint(_one_of("type", EntryType), name="type_known"),
+        CheckConstraint("(type = 'refund') = (refunds_entry_id IS NOT NULL)", name="refund_names_entry"),
+    )
+
+    id: Mapped[int] = mapped_column(_KEY, primary_key=True)
+    type: Mapped[str] = mapped_column(String(32))
+    idempotency_key: Mapped[str] = mapped_column(String(400), unique=True)
+    request_hash: Mapped[str] = mapped_column(String(64))
+    actor: Mapped[str] = mapped_column(String(128))
+    description: Mapped[str | None] = mapped_column(Text)
+    refunds_entry_id: Mapped[int | None] = mapped_column(_KEY, ForeignKey("journal_entries.id"), unique=True)
+    created_at_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class CreditTransaction(Base):
+    """One account's signed movement inside an entry. Platform accounts have no `balance_after_credits`."""
+
+    __tablename__ = "credit_transactions"
+    __table_args__ = (
+        CheckConstraint(_one_of("type", TransactionType), name="type_known"),
+        CheckConstraint(
+            f"amount_credits <> 0 AND amount_credits BETWEEN -{MAX_CREDITS} AND {MAX_CREDITS}", name="amount_in_bounds"
+        ),
+        CheckConstraint("balance_after_credits >= 0", name="balance_not_negative"),
+        CheckConstraint(
+            "(substr(account_id, 1, 9) = 'platform:') = (balance_after_credits IS NULL)", name="balance_only_for_users"
+        ),
+        Index("ix_credit_transactions_account_id", "account_id", "entry_id", "position"),
+        {"sqlite_with_rowid": False},
+    )
+
+    entry_id: Mapped[int] = mapped_column(_KEY, ForeignKey("journal_entries.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    account_id: Mapped[str] = mapped_column(_ID)
+    type: Mapped[str] = mapped_column(String(32))
+    amount_credits: Mapped[int] = mapped_column(BigInteger)
+    balance_after_credits: Mapped[int | None] = mapped_column(BigInteger)
+    created_at_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class PromptRun(Base):
+    """A charged run with everything it was priced with, so that it can be recomputed when prices have changed.
+
+    Either `run_price_credits` is set or the three dollar prices are, as exact decimal text. The run's id is its
+    entry's.
+    """
+
+    __tablename__ = "prompt_runs"
+    __table_args__ = (
+        CheckConstraint(
+            "total_credits = inference_cost_credits + creator_fee_credits + platform_markup_credits",
+            name="total_is_sum",
+        ),
+        CheckConstraint("creator_share_credits BETWEEN 0 AND creator_fee_credits", name="share_within_fee"),
+        CheckConstraint("(creator_fee_credits = 0) = (creator_id IS NULL)", name="fee_has_creator"),
+        CheckConstraint(
+            "(run_price_credits IS NULL) = (input_usd_per_mtok IS NOT NULL AND output_usd_per_mtok IS NOT NULL"
+            " AND request_usd_per_thousand IS NOT NULL AND input_tokens IS NOT NULL AND output_tokens IS NOT NULL)",
+            name="one_price",
+        ),
+    )
+
+    entry_id: Mapped[int] = mapped_column(_KEY, ForeignKey("journal_entries.id"), primary_key=True, autoincrement=False)
+    user_id: Mapped[str] = mapped_column(_ID, ForeignKey("user_credits.user_id"))
+    prompt_id: Mapped[str] = mapped_column(_ID)
+    model_id: Mapped[str] = mapped_column(_ID)
+    creator_id: Mapped[str | None] = mapped_column(_ID)
+    plan_id: Mapped[str] = mapped_column(String(64))
+    input_tokens: Mapped[int | None] = mapped_column(BigInteger)
+    output_tokens: Mapped[int | None] = mapped_column(BigInteger)
+    run_price_credits: Mapped[int | None] = mapped_column(BigInteger)
+    input_usd_per_mtok: Mapped[str | None] = mapped_column(String(32))
+    output_usd_per_mtok: Mapped[str | None] = mapped_column(String(32))
+    request_usd_per_thousand: Mapped[str | None] = mapped_column(String(32))
+    inference_cost_credits: Mapped[int] = mapped_column(BigInteger)
+    creator_fee_credits: Mapped[int] = mapped_column(BigInteger)
+    platform_markup_credits: Mapped[int] = mapped_column(BigInteger)
+    total_credits: Mapped[int] = mapped_column(BigInteger)
+    creator_share_credits: Mapped[int] = mapped_column(BigInteger)
+    created_at_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class UnlockedFlow(Base):
+    """A paid flow. At most one per user and flow is in force; a refunded one stays as history."""
+
+    __tablename__ = "unlocked_flows"
+    __table_args__ = (
+        CheckConstraint("unlock_fee_credits > 0", name="fee_positive"),
+        CheckConstraint("creator_share_credits BETWEEN 0 AND unlock_fee_credits", name="share_within_fee"),
+        Index(
+            "uq_unlocked_flows_in_force",
+            "user_id",
+            "flow_id",
+            unique=True,
+            sqlite_where=text("refunded_by_entry_id IS NULL"),
+            postgresql_where=text("refunded_by_entry_id IS NULL"),
+        ),
+    )
+
+    entry_id: Mapped[int] = mapped_column(_KEY, ForeignKey("journal_entries.id"), primary_key=True, autoincrement=False)
+    user_id: Mapped[str] = mapped_column(_ID, ForeignKey("user_credits.user_id"))
+    flow_id: Mapped[str] = mapped_column(_ID)
+    creator_id: Mapped[str] = mapped_column(_ID)
+    plan_id: Mapped[str] = mapped_column(String(64))
+    unlock_fee_credits: Mapped[int] = mapped_column(BigInteger)
+    creator_share_credits: Mapped[int] = mapped_column(BigInteger)
+    refunded_by_entry_id: Mapped[int | None] = mapped_column(_KEY, ForeignKey("journal_entries.id"))
+    created_at_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class DailyTotal(Base):
+    """What one account received or gave on one UTC day, by kind of entry and transaction: a sum kept for the read side.
+
+    Covers the entries up to `rollup_watermark.entry_id`; later ones are added up when they are read. Derived from
+    `credit_transactions`, and the audit compares the two.
+    """
+
+    __tablename__ = "daily_totals"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    day: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    account_id: Mapped[str] = mapped_column(_ID, primary_key=True)
+    entry_type: Mapped[str] = mapped_column(String(32), primary_key=True)
+    type: Mapped[str] = mapped_column(String(32), primary_key=True)
+    amount_credits: Mapped[int] = mapped_column(BigInteger)
+    transaction_count: Mapped[int] = mapped_column(BigInteger)
+
+
+class RollupWatermark(Base):
+    """One row: the last entry that `daily_totals` covers."""
+
+    __tablename__ = "rollup_watermark"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    entry_id: Mapped[int] = mapped_column(BigInteger)
+
+
+class ApiKey(Base):
+    """Who may call the API, by the hash of a key that is shown once and kept nowhere. Revoked ones stay as history.
+
+    A key's number is part of the idempotency keys of its callers, so a row is never deleted.
+    """
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint(_one_of("role", Role), name="role_known"),
+        CheckConstraint("(role = 'user') = (user_id IS NOT NULL)", name="user_only_for_users"),
+        Index(
+            "uq_api_keys_name_in_force",
+            "name",
+            unique=True,
+            sqlite_where=text("revoked_at_us IS NULL"),
+            postgresql_where=text("revoked_at_us IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(_KEY, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    role: Mapped[str] = mapped_column(String(16))
+    user_id: Mapped[str | None] = mapped_column(_ID, ForeignKey("user_credits.user_id"))
+    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    beginning: Mapped[str] = mapped_column(String(16))
+    created_at_us: Mapped[int] = mapped_column(BigInteger)
+    expires_at_us: Mapped[int | None] = mapped_column(BigInteger)
+    revoked_at_us: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class AuditRun(Base):
+    """One run of the whole audit and what it found."""
+
+    __tablename__ = "audit_runs"
+
+    id: Mapped[int] = mapped_column(_KEY, primary_key=True)
+    invariants: Mapped[int] = mapped_column(Integer)
+    broken_invariants: Mapped[int] = mapped_column(Integer)
+    finished_at_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class StoredPlan(Base):
+    """A price plan as TOML. A draft until it is activated, and from then on never changed or deleted.
+
+    `revision` counts the times the draft was saved, from 1, so that one person does not save over another.
+    """
+
+    __tablename__ = "price_plans"
+    __table_args__ = (CheckConstraint("revision >= 1", name="revision_positive"),)
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    toml: Mapped[str] = mapped_column(Text)
+    revision: Mapped[int] = mapped_column(Integer)
+    actor: Mapped[str] = mapped_column(_ID)
+    saved_at_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class PlanActivation(Base):
+    """The journal of the plans in force: the newest one names the plan that runs are priced with.
+
+    Numbered from 1 without a gap; `seal` is a hash of the row, its plan and the seal before it.
+    """
+
+    __tablename__ = "plan_activations"
+    __table_args__ = (CheckConstraint("reason <> ''", name="reason_given"),)
+
+    id: Mapped[int] = mapped_column(_KEY, primary_key=True, autoincrement=False)
+    plan_id: Mapped[str] = mapped_column(String(64), ForeignKey("price_plans.id"))
+    reason: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(_ID)
+    activated_at_us: Mapped[int] = mapped_column(BigInteger)
+    seal: Mapped[str] = mapped_column(String(64))

@@ -1,0 +1,1 @@
+"""Units and forms: credits, dollars, ids, days, arrays. Pure."""

@@ -1,0 +1,59 @@
+"""Checks of the texts that callers send: ids, reasons and descriptions."""
+
+import re
+from typing import TypeGuard
+
+from credits_core.errors import InvalidRequest
+
+ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._@/|+-]{0,127}"
+ID_FORM = "1 to 128 characters: a letter or digit, then letters, digits or . _ @ / | + -"
+"""The form of an id, as `require_id` explains it."""
+_ID = re.compile(ID_PATTERN)
+
+
+def is_id(text: object) -> TypeGuard[str]:
+    """Whether `require_id` accepts the text.
+
+    >>> is_id("ada"), is_id("platform:revenue"), is_id(None)
+    (True, False, False)
+    """
+    return type(text) is str and _ID.fullmatch(text) is not None
+
+
+def require_id(field: str, text: object) -> str:
+    """The text itself when it can name a user, prompt, flow, model or actor.
+
+    An id has 1 to 128 characters: a letter or digit, then letters, digits and `. _ @ / | + -`. The colon is kept for
+    the platform's own accounts, and a first character that a spreadsheet takes for a formula is not possible.
+
+    Raises:
+        InvalidRequest: it is not a string of that form.
+
+    >>> require_id("user_id", "ada@example.org")
+    'ada@example.org'
+    """
+    # A subclass of str may print as something else than its text, and the hash of a request is taken of what it prints.
+    if type(text) is not str or not _ID.fullmatch(text):
+        raise InvalidRequest(
+            field,
+            f"must be {ID_FORM}, not {text if isinstance(text, int) else str(text)[:140]!r}",
+        )
+    return text
+
+
+MAX_TEXT = 500
+"""Longest reason or description, in characters."""
+
+
+def require_text(field: str, text: object, *, minimum: int = 1) -> str:
+    """The text without the blanks around it, when that has `minimum` to 500 printable characters.
+
+    Raises:
+        InvalidRequest: it is not such a text.
+    """
+    stripped = text.strip() if type(text) is str else None
+    if stripped == "" and minimum:
+        raise InvalidRequest(field, "must be given")
+    if stripped is None or not minimum <= len(stripped) <= MAX_TEXT or not stripped.isprintable():
+        raise InvalidRequest(field, f"must be at most {MAX_TEXT} printable characters")
+    return stripped

@@ -1,0 +1,120 @@
+"""Credits, dollars and shares as people read and write them. Exact; what is rounded says so in its name."""
+
+import re
+from fractions import Fraction
+
+from credits_core.errors import InvalidRequest
+from credits_core.values.credits import CREDITS_PER_USD, MAX_CREDITS, div_floor
+
+_USD = re.compile(r"\$? ?(?=\.?[0-9])(?P<whole>[0-9]{1,40}|[0-9]{1,3}(,[0-9]{3}){1,12})?(\.(?P<decimals>[0-9]{0,40}))?")
+
+
+def credits_from_usd(text: str) -> int:
+    """Whole credits for a dollar amount written in decimal, with or without `$` and thousands commas.
+
+    Raises:
+        InvalidRequest: it is not a number, not positive, above 2^53-1 credits, has more than six decimals (a part of a
+            credit cannot be held), or a comma that does not group thousands (in "1,50" it is somebody's decimal point).
+
+    >>> credits_from_usd("$1,234.5")
+    1234500000
+    """
+    match = _USD.fullmatch(text.strip())
+    if match is None:
+        raise InvalidRequest("amount_usd", f"must be a dollar amount such as 1,250 or 12.50, not {text[:40]!r}")
+    whole, decimals = (match["whole"] or "0").replace(",", ""), (match["decimals"] or "").rstrip("0")
+    if len(decimals) > 6:
+        raise InvalidRequest("amount_usd", f"has at most six decimals (1 credit is $0.000001), not {text[:40]!r}")
+    amount_credits = int(whole) * CREDITS_PER_USD + int(decimals.ljust(6, "0"))
+    if not 1 <= amount_credits <= MAX_CREDITS:
+        raise InvalidRequest(
+            "amount_usd", f"must be from {format_usd(1)} to {format_usd(MAX_CREDITS)}, not {text[:40]!r}"
+        )
+    return amount_credits
+
+
+def usd_text(credits: int) -> str:
+    """The exact dollar value with six decimals and no grouping, as the API and CSV files give it.
+
+    >>> usd_text(-12_345)
+    '-0.012345'
+    """
+    whole, millionths = divmod(abs(credits), CREDITS_PER_USD)
+    return f"{'-' if credits < 0 else ''}{whole}.{millionths:06d}"
+
+
+def format_credits(credits: int) -> str:
+    """Credits for reading, grouped by thousands.
+
+    >>> format_credits(1_234_567)
+    '1,234,567'
+    """
+    return f"{credits:,}"
+
+
+def format_fraction(numerator: int, denominator: int) -> str:
+    """A fraction of credits for reading, exact, where the denominator is a power of ten.
+
+    >>> format_fraction(130_075, 10), format_fraction(13_000, 10)
+    ('13,007.5', '1,300')
+    """
+    whole, rest = divmod(numerator, denominator)
+    decimals = f"{rest:0{len(str(denominator)) - 1}d}".rstrip("0") if rest else ""
+    return f"{whole:,}.{decimals}" if decimals else f"{whole:,}"
+
+
+def format_exact(numerator: int, denominator: int) -> str:
+    """A fraction of credits for reading, as a decimal and, where it is not whole, in lowest terms beside it.
+
+    The denominator is a power of ten, as those of prices and shares are.
+
+    >>> format_exact(38_425, 10), format_exact(38_420, 10)
+    ('3,842.5 = 7,685/2', '3,842')
+    """
+    exact = Fraction(numerator, denominator)
+    decimal = format_fraction(numerator, denominator)
+    return decimal if exact.denominator == 1 else f"{decimal} = {exact.numerator:,}/{exact.denominator:,}"
+
+
+def format_usd(credits: int, *, decimals: int = 2) -> str:
+    """The exact dollar value for reading: at least that many decimals (2 to 6), as many as needed, never rounded.
+
+    >>> format_usd(12_345), format_usd(1_500_000), format_usd(-1), format_usd(1_500_000, decimals=6)
+    ('$0.012345', '$1.50', '-$0.000001', '$1.500000')
+    """
+    whole, millionths = divmod(abs(credits), CREDITS_PER_USD)
+    fraction = f"{millionths:06d}".rstrip("0").ljust(decimals, "0")
+    return f"{'-' if credits < 0 else ''}${whole:,}.{fraction}"
+
+
+def format_usd_rounded(credits: int) -> str:
+    """The dollar value for a headline: from $1 to the nearest cent, a half away from zero; else exact, never 0.
+
+    >>> format_usd_rounded(1_235_000), format_usd_rounded(1_234_999), format_usd_rounded(12_345)
+    ('$1.24', '$1.23', '$0.012345')
+    """
+    if abs(credits) < CREDITS_PER_USD:
+        return format_usd(credits)
+    cent_credits = CREDITS_PER_USD // 100
+    cents = div_floor(2 * abs(credits) + cent_credits, 2 * cent_credits)
+    return format_usd((-1 if credits < 0 else 1) * cents * cent_credits)
+
+
+def counted(count: int, noun: str) -> str:
+    """How many there are of something, for reading.
+
+    >>> counted(1, "run"), counted(1_000, "run")
+    ('1 run', '1,000 runs')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def format_bps(bps: int) -> str:
+    """Basis points as per cent, exact.
+
+    >>> format_bps(8_000), format_bps(1_250), format_bps(5), format_bps(-150)
+    ('80 %', '12.5 %', '0.05 %', '-1.5 %')
+    """
+    whole, hundredths = divmod(abs(bps), 100)
+    decimals = f"{hundredths:02d}".rstrip("0")
+    return f"{'-' if bps < 0 else ''}{whole}{'.' if decimals else ''}{decimals} %"

@@ -1,0 +1,1 @@
+"""Acting: adding credits and running prompts."""

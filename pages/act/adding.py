@@ -1,0 +1,91 @@
+"""Adding credits: how much, as credits or dollars, and the form that says why and does it."""
+
+import streamlit as st
+
+from credits_core.errors import InvalidRequest
+from credits_core.ledger import actions
+from credits_core.store.kinds import CreditSource
+from credits_core.values.credits import MAX_CREDITS
+from credits_core.values.text import credits_from_usd, format_bps, format_credits
+from pages.parts import action, numbers, resources, show, words
+
+_QUICK_DOLLARS = ("1", "5", "10", "50", "100")
+_UNITS = ("Credits", "Dollars")
+
+
+def amount() -> int | None:
+    """The amount in credits, typed as credits (`?amount=`) or as dollars (`?dollars=`), or chosen by a quick button.
+
+    None as long as there is none, or none that can be accepted; what is wrong is shown.
+    """
+    unit = st.segmented_control("Amount in", _UNITS, default="Credits", key="unit", bind="query-params", required=True)
+    amount_credits = None
+    if unit == "Dollars":
+        dollars = st.text_input(
+            "Dollars", placeholder="12.50", icon=":material/attach_money:", key="dollars", bind="query-params"
+        )
+        try:
+            amount_credits = credits_from_usd(dollars) if dollars.strip() else None
+            st.caption(_in_both(amount_credits))
+        except InvalidRequest as error:
+            st.caption(f":red[{words.refusal_text(error)}]")
+    else:
+        amount_credits = numbers.whole(
+            "Credits", 1, MAX_CREDITS, key="amount", placeholder="For example 250,000", says=_in_both
+        )
+    plan = resources.book().plan
+    if amount_credits is not None and (fee_credits := plan.purchase_fee(amount_credits)):
+        price = words.both(amount_credits + fee_credits)
+        st.caption(f"Bought, they cost {price}: {words.plain(plan.id)} adds {format_bps(plan.purchase_fee_bps)}.")
+    with st.container(horizontal=True, gap="xsmall"):
+        for dollars in _QUICK_DOLLARS:
+            st.button(rf"\${dollars}", key=f"quick:{dollars}", on_click=_take_quick_amount, args=(dollars,))
+    return amount_credits
+
+
+def form(name: str, user_id: str, amount_credits: int | None) -> bool:
+    """Kind, reason and the button that adds the amount to the user; a refusal shows under it.
+
+    The outcome stays under `name` for the page to show. Returns whether credits were added just now.
+    """
+    added = False
+    action.performed(name)  # makes the key before the button is shown
+    with st.form(f"{name}:form", border=False):
+        source = st.segmented_control(
+            "Kind",
+            list(CreditSource),
+            default=CreditSource.PURCHASE,
+            format_func=lambda one: one.value.capitalize(),
+            key="kind",
+            required=True,
+        )
+        reason = st.text_input("Reason", max_chars=500, placeholder="Needed for a grant or an adjustment", key="reason")
+        submitted = st.form_submit_button("Add credits", type="primary", icon=":material/add_card:")
+    if submitted and not user_id:
+        st.warning("Choose a user first.", icon=":material/edit:")
+    elif submitted and amount_credits is None:
+        st.warning("Choose or type an amount first.", icon=":material/edit:")
+    elif submitted and amount_credits is not None:
+        performed = action.perform(
+            name,
+            (user_id, amount_credits, source, reason.strip()),
+            lambda connection, key, now: actions.add_credits(
+                connection, user_id, amount_credits, source=source, reason=reason, key=key, now=now, actor=action.ACTOR
+            ),
+        )
+        added = performed.refusal is None and not performed.repeated
+    outcome = action.performed(name)
+    if outcome is not None and outcome.refusal is not None and outcome.request[:2] == (user_id, amount_credits):
+        show.refusal(outcome.refusal)
+    return added
+
+
+def _in_both(amount_credits: int | None) -> str:
+    return "Type an amount, or choose one of these." if amount_credits is None else words.both(amount_credits)
+
+
+def _take_quick_amount(dollars: str) -> None:
+    if st.session_state["unit"] == "Dollars":
+        st.session_state["dollars"] = dollars
+    else:
+        st.session_state["amount"] = format_credits(credits_from_usd(dollars))

@@ -1,0 +1,194 @@
+"""Running a prompt: its price beforehand, one run or a batch of them, and what became of a batch."""
+
+from dataclasses import replace
+from typing import Literal
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from credits_core.bulk.batch import Batch, Summary, batch_total, charge_part
+from credits_core.errors import CreditsError
+from credits_core.ledger import actions
+from credits_core.ledger.refusals import InsufficientCredits
+from credits_core.ledger.requests import ChargeRequest
+from credits_core.pricing.quote import Quote
+from credits_core.values.text import format_usd
+from pages.parts import action, charts, resources, show, words
+
+_Party = tuple[str, str, Literal["gray", "green", "violet"], int]
+"""A party's name, its colour in charts and as a badge, and its credits."""
+
+
+def price(request: ChargeRequest) -> Quote | None:
+    """The price that the run would have now. None when it has none; the reason is shown."""
+    try:
+        return actions.quote_prompt(request, resources.book())
+    except CreditsError as error:
+        st.warning(words.refusal_text(error), title="No price yet", icon=":material/edit:")
+        return None
+
+
+def total(batch: Batch) -> int:
+    """What a batch that has a price would cost now, in credits."""
+    return _total(batch, resources.book().plan.id)
+
+
+@st.cache_data(max_entries=50, show_spinner="Pricing the batch…")
+def _total(batch: Batch, plan_id: str) -> int:
+    book = resources.book()
+    assert book.plan.id == plan_id, "named so that a batch is priced again when another plan is in force"
+    return batch_total(batch, book)
+
+
+def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> None:
+    """The button that charges one run, at the price that was shown when it was clicked, or refuses to.
+
+    A refusal shows under it; a receipt stays under `name` for the page to show. Where the receipt is out of sight, a
+    short message says that it is there.
+    """
+    action.performed(name)  # makes the key before the button is shown
+    seen_request, seen_credits = st.session_state.get(f"{name}:seen", (None, None))
+    st.session_state[f"{name}:seen"] = (request, quote.total_credits if quote else None)
+    clicked = st.button("Run", type="primary", icon=":material/play_arrow:", disabled=quote is None, key=f"{name}:run")
+    if request is None:
+        return
+    if clicked:
+        # Another plan may have been put in force since the price was drawn.
+        at_that_price = replace(request, expected_total_credits=seen_credits) if seen_request == request else request
+        performed = action.perform(
+            name,
+            request,
+            lambda connection, key, now: actions.charge_prompt(
+                connection, at_that_price, book=resources.book_at(connection), key=key, now=now, actor=action.ACTOR
+            ),
+        )
+        if performed.result is not None and performed.repeated:
+            st.toast("Not charged again: see the receipt below.", icon=":material/content_copy:")
+        elif performed.result is not None:
+            charged_credits = -performed.result.transactions[0].amount_credits
+            st.toast(f"Charged {words.both(charged_credits)}: the receipt is below.", icon=":material/check_circle:")
+    _refusal(name, request)
+
+
+def batch_button(name: str, batch: Batch, quote: Quote | None) -> None:
+    """The button that charges a batch; the summary stays under `name` for the page to show."""
+    stopped = action.performed(name)
+    is_stopped = stopped is not None and stopped.request == batch and stopped.parts_left > 0
+    if st.button(
+        f"Run {batch.runs:,} times",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=quote is None or is_stopped,
+        help="This batch was stopped half way: continue it below, or choose “New run”." if is_stopped else None,
+        key=f"{name}:run",
+    ):
+        _run_batch(name, batch)
+    _refusal(name, batch)
+
+
+def _run_batch(name: str, batch: Batch) -> None:
+    """Charge a batch, or the rest of it, with a progress bar; the outcome stays under `name`."""
+    progress = st.progress(0.0, "Running…")
+    for outcome in action.perform_in_parts(
+        name,
+        batch,
+        batch.parts,
+        lambda connection, key, now, part, before: charge_part(
+            connection,
+            batch,
+            part=part,
+            before=before or Summary(),
+            book=resources.book_at(connection),
+            key=key,
+            now=now,
+            actor=action.ACTOR,
+        ),
+    ):
+        if outcome.result is not None:
+            done = outcome.result.charged + outcome.result.refused_count
+            progress.progress(done / batch.runs, f"{done:,} of {batch.runs:,} runs")
+    progress.empty()
+    st.toast("The batch is done: the summary is below.", icon=":material/check_circle:")
+
+
+def _refusal(name: str, request: ChargeRequest | Batch) -> None:
+    """Why the run was refused, as long as it is the one that is on the page."""
+    performed = action.performed(name)
+    if performed is not None and performed.refusal is not None and performed.request == request:
+        show.refusal(performed.refusal)
+
+
+def outcome(name: str) -> None:
+    """The receipt of one run, or the summary of a batch, and the button with which the next one begins."""
+    performed = action.performed(name)
+    if performed is None or performed.result is None:
+        return
+    if isinstance(performed.request, ChargeRequest):
+        show.outcome(name, verb="charged", again="New run")
+        return
+    with st.container(border=True):
+        show.start_over(name, "Summary", again="New run")
+        if performed.parts_left and st.button("Continue the batch", type="primary", icon=":material/resume:"):
+            _run_batch(name, performed.request)
+            st.rerun()
+        _summary(performed)
+
+
+def _summary(performed: action.Performed[Summary]) -> None:
+    batch, summary = performed.request, performed.result or Summary()
+    charged = f"Charged {summary.charged:,} of {batch.runs:,} runs to {words.plain(batch.request.user_id)}"
+    if performed.parts_left:
+        st.warning(f"{charged} so far.", title="Stopped half way", icon=":material/pause_circle:")
+    elif performed.repeated:
+        show.not_again("charged", f"{charged} once.", again="New run")
+    elif summary.refused_count:
+        st.warning(f"{charged}.", icon=":material/warning:")
+    elif summary.charged:
+        st.success(f"{charged}.", icon=":material/check_circle:")
+    for refusals in summary.refused.values():
+        refused = f"{refusals.count:,} {'run was' if refusals.count == 1 else 'runs were'} refused"
+        st.error(f"The first: {words.refusal_text(refusals.first)}", title=refused, icon=":material/block:")
+        if isinstance(refusals.first, InsufficientCredits):
+            show.link_to_add_credits(refusals.first.user_id)
+    if summary.charged:
+        _sums(summary)
+
+
+def _sums(summary: Summary) -> None:
+    before_credits, after_credits = summary.balance_before_credits or 0, summary.balance_after_credits or 0
+    with show.metric_grid(summary.total_credits, before_credits, after_credits, columns=3):
+        show.metric("Total charged", summary.total_credits)
+        show.metric("Balance before", before_credits, colour="blue")
+        show.metric("Balance after", after_credits, colour="blue")
+    parties: list[_Party] = [
+        ("Inference", charts.INFERENCE, "gray", summary.inference_credits),
+        ("Creators", charts.CREATOR, "green", summary.creators_credits),
+        ("Platform", charts.PLATFORM, "violet", summary.platform_credits),
+    ]
+    charts.draw(_split(parties), alt="How the total was split between inference, creators and platform")
+    with st.container(horizontal=True, gap="small"):
+        for party, _, badge_colour, credits in parties:
+            st.badge(f"{party}: {words.both(credits)}", color=badge_colour)
+    if summary.cheapest_credits != summary.dearest_credits:
+        cheapest, dearest = summary.cheapest_credits or 0, summary.dearest_credits or 0
+        st.caption(f"The cheapest run took {words.both(cheapest)}, the dearest {words.both(dearest)}.")
+
+
+def _split(parties: list[_Party]) -> go.Figure:
+    figure = go.Figure(
+        [
+            go.Bar(
+                name=party,
+                orientation="h",
+                x=[credits],
+                y=[""],
+                marker_color=colour,
+                customdata=[format_usd(credits)],
+                hovertemplate="%{fullData.name}: %{x:,} credits (%{customdata})<extra></extra>",
+            )
+            for party, colour, _, credits in parties
+        ]
+    )
+    figure.update_layout(barmode="stack", height=120, margin={"l": 12, "r": 8, "t": 8, "b": 8}, showlegend=False)
+    figure.update_xaxes(title="credits", separatethousands=True)
+    return figure

@@ -1,0 +1,50 @@
+"""Simulating runs: choose what to run, see every step of its price, then run it once or thousands of times."""
+
+import streamlit as st
+
+from credits_core.bulk.batch import MAX_RUNS
+from credits_core.ledger import accounts
+from pages.act import running
+from pages.parts import balance, choose, numbers, resources, show
+
+ACTION = "simulate"
+
+st.caption("Choose what to run and see every step of its price; then run it once, or as a batch of up to 10,000 runs.")
+with resources.reading() as connection:
+    known = accounts.users(connection, limit=200)
+if not known:
+    show.add_credits_first()
+    st.stop()
+
+grid = st.grid(2, min_column_width=360)
+with grid.cell(), st.container(border=True):
+    st.subheader("What to run")
+    user_id = choose.user(known)
+    runs = numbers.whole("Runs", 1, MAX_RUNS, key="runs", usual=1, says=lambda _: f"1 to {MAX_RUNS:,}")
+    batch = choose.batch(user_id, runs or 1)
+
+with grid.cell(), st.container(border=True):
+    st.subheader("Price")
+    quote = running.price(batch.request_of(1)) if batch and runs else None
+    if batch and quote:
+        total_credits = running.total(batch)
+        show.metric("Total" if batch.runs == 1 else f"Total of {batch.runs:,} runs", total_credits)
+    balance_place = st.container()
+    if batch and batch.runs > 1:
+        running.batch_button(ACTION, batch, quote)
+    else:
+        running.button(ACTION, batch.request if batch else None, quote)
+    if batch and quote:
+        if batch.workload:
+            st.caption("The first run of the batch; the others differ in their tokens.")
+        show.price_steps(quote)
+
+running.outcome(ACTION)
+if batch and quote:
+    with balance_place:
+        balance.enough(user_id, total_credits, batch.runs)
+
+prices = st.expander("Prices of all models", icon=":material/sell:", on_change="rerun", key="prices")
+if prices.open:
+    with prices:
+        show.model_prices(resources.models().values())

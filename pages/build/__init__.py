@@ -1,0 +1,1 @@
+"""For engineers: keys, examples and calls of the API."""

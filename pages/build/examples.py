@@ -1,0 +1,133 @@
+"""Calls of the API, written down as a command for a shell and as a Python script, ready to be copied and run."""
+
+import json
+import shlex
+import uuid
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
+
+import streamlit as st
+
+from credits_core.ledger.requests import ChargeRequest
+
+KEY_VARIABLE = "PROMPTFLOW_KEY"
+"""The environment variable from which every example takes the key, so that no key stands in an example."""
+_SESSION = "api-examples"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One call: a GET with a query or, when there is a body of JSON, a POST. `allowed` says whose keys may send it."""
+
+    title: str
+    path: str
+    allowed: str
+    query: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    idempotency_key: str = ""
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return "POST" if self.body else "GET"
+
+    def url(self, origin: str) -> str:
+        """The whole address on this server."""
+        return f"{origin}{self.path}{'?' if self.query else ''}{urlencode(self.query)}"
+
+
+def examples(run: ChargeRequest) -> dict[str, Example]:
+    """The calls that look up the user's balance, price the run and charge it, by their titles."""
+    tokens = {"input_tokens": run.input_tokens, "output_tokens": run.output_tokens}
+    priced = {"model_id": run.model_id} | {name: count for name, count in tokens.items() if count is not None}
+    charged = {"user_id": run.user_id, "prompt_id": run.prompt_id} | priced
+    listed = (
+        Example(
+            "Balance",
+            "/api/credits/balance",
+            "Any service or admin key, and the user's own.",
+            query=(("user_id", run.user_id),),
+        ),
+        Example("Price", "/api/credits/calculate-cost", "Any key. Charges nothing.", body=_json(priced)),
+        Example(
+            "Charge",
+            "/api/credits/charge-prompt",
+            "A service or admin key. Sent twice with the same `Idempotency-Key`, it charges once; the second answer "
+            "is the first one again, marked `Idempotent-Replayed: true`.",
+            body=_json(charged),
+            idempotency_key=_idempotency_key(charged),
+        ),
+    )
+    return {example.title: example for example in listed}
+
+
+def origin(page_url: str | None) -> str:
+    """Scheme, host and port at which the browser found the page; without a browser, those of a usual start.
+
+    >>> origin("https://credits.example.org:8443/api-console")
+    'https://credits.example.org:8443'
+    """
+    parts = urlsplit(page_url or "http://127.0.0.1:8501")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def curl(example: Example, origin: str) -> str:
+    """The call for a shell.
+
+    >>> look = Example("Balance", "/api/credits/balance", "", query=(("user_id", "o'ada"),))
+    >>> print(curl(look, "http://127.0.0.1:8501"))
+    curl 'http://127.0.0.1:8501/api/credits/balance?user_id=o%27ada' \\
+      -H "Authorization: Bearer $PROMPTFLOW_KEY"
+    """
+    show_headers = "-i " if example.idempotency_key else ""
+    lines = [
+        f"curl {show_headers}{shlex.quote(example.url(origin))}",
+        f'-H "Authorization: Bearer ${KEY_VARIABLE}"',
+    ]
+    if example.idempotency_key:
+        lines.append(f"-H {shlex.quote(f'Idempotency-Key: {example.idempotency_key}')}")
+    if example.body:
+        lines += ["-H 'Content-Type: application/json'", f"-d {shlex.quote(example.body)}"]
+    return " \\\n  ".join(lines)
+
+
+def python(example: Example, origin: str) -> str:
+    """The call as a script that needs nothing but Python. It prints status and answer, refusals as well."""
+    headers = [f'"Authorization": f"Bearer {{environ[{KEY_VARIABLE!r}]}}",']
+    if example.idempotency_key:
+        headers.append(f'"Idempotency-Key": {json.dumps(example.idempotency_key)},')
+    if example.body:
+        headers.append('"Content-Type": "application/json",')
+    return "\n".join(
+        [
+            *(["import json"] if example.body else []),
+            "import urllib.error",
+            "import urllib.request",
+            "from os import environ",
+            "",
+            # JSON of texts and whole numbers is Python as well.
+            *([f"body = {example.body}"] if example.body else []),
+            "request = urllib.request.Request(",
+            f"    {json.dumps(example.url(origin))},",
+            *(["    data=json.dumps(body).encode(),"] if example.body else []),
+            "    headers={",
+            *(f"        {header}" for header in headers),
+            "    },",
+            ")",
+            "try:",
+            "    answer = urllib.request.urlopen(request)",
+            "except urllib.error.HTTPError as refusal:",
+            "    answer = refusal",
+            "print(answer.status, answer.read().decode())",
+        ]
+    )
+
+
+def _json(fields: dict[str, str | int]) -> str:
+    return json.dumps(fields, indent=4)
+
+
+def _idempotency_key(fields: dict[str, str | int]) -> str:
+    # The same for the same charge as long as the page is open, so that sending it twice shows that it is charged once.
+    session: uuid.UUID = st.session_state.setdefault(_SESSION, uuid.uuid4())
+    return str(uuid.uuid5(session, _json(fields)))

@@ -1,0 +1,190 @@
+"""The API's keys: making one and showing it once, the table of all of them, and revoking one after asking.
+
+A made key lives in the outcome of its action alone, so `runtime.start_over` forgets it, and no other session has it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+
+import pandas as pd
+import streamlit as st
+from sqlalchemy import Connection
+
+from credits_core.access import keys as api_keys
+from credits_core.access.keys import KeyRecord
+from credits_core.access.refusals import UnknownKey
+from credits_core.store.kinds import Role
+from pages.build import examples
+from pages.parts import action, filters, show, words
+
+_MAKE, _REVOKE = "key:make", "key:revoke"
+_ASKED, _CLICKED = "key:asked", "key:clicked"
+_MAY = {
+    Role.ADMIN: "May do everything: add credits, charge, unlock, refund, and see every user.",
+    Role.SERVICE: "May price, charge and unlock for every user, and see every user. For a backend.",
+    Role.USER: "May price runs, and see one user's own balance and transactions.",
+}
+_STATES = {"In force": "green", "Was revoked": "gray", "Has expired": "orange"}
+
+
+@dataclass(frozen=True, slots=True)
+class _MadeKey:
+    record: KeyRecord
+    key: str = field(repr=False)
+
+
+def make(known: Sequence[str]) -> None:
+    """The form for a new key; once it is made, the key itself instead, until the person is done with it."""
+    made = action.performed(_MAKE)
+    if made is None or made.result is None:
+        _form(known)
+    else:
+        _show_once(made.result)
+
+
+def table(records: Sequence[KeyRecord], *, alt: str) -> None:
+    """Every key with its state, and a button in the row of each one that can be revoked; the button asks first."""
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "Name": one.name,
+            "Key": f"{one.beginning}…",
+            "State": [(one.problem(now) or "in force").capitalize()],
+            "Action": "Revoke" if one.revoked_at is None else None,
+            "Role": one.role.value.capitalize(),
+            "User": one.user_id,
+            "Made (UTC)": one.created_at,
+            "Expires (UTC)": one.expires_at,
+        }
+        for one in records
+    ]
+    minute = "YYYY-MM-DD HH:mm"
+    st.dataframe(
+        pd.DataFrame(rows).astype({"Expires (UTC)": "datetime64[us, UTC]"}),
+        width="stretch",
+        hide_index=True,
+        column_config={
+            "Name": st.column_config.TextColumn(pinned=True),
+            "State": st.column_config.MultiselectColumn(options=list(_STATES), color=list(_STATES.values())),
+            "Action": st.column_config.ButtonColumn(
+                type="tertiary", key=_CLICKED, on_click=_ask, args=([one.id for one in records],)
+            ),
+            "Made (UTC)": st.column_config.DatetimeColumn(format=minute, timezone="UTC"),
+            "Expires (UTC)": st.column_config.DatetimeColumn(format=minute, timezone="UTC"),
+        },
+        placeholder="–",
+        key="keys",
+        alt=alt,
+    )
+    asked = st.session_state.get(_ASKED)
+    for one in records:
+        if one.id == asked and one.revoked_at is None:
+            _dialog(one)
+
+
+def _form(known: Sequence[str]) -> None:
+    # Outside the form, because it decides whether there is a user to choose.
+    role = st.segmented_control(
+        "Role",
+        list(Role),
+        default=Role.SERVICE,
+        format_func=lambda one: one.value.capitalize(),
+        key="key_role",
+        required=True,
+    )
+    st.caption(_MAY[role])
+    with st.form("key:form", border=False):
+        with st.grid(3 if role is Role.USER else 2, min_column_width=200):
+            name = st.text_input(
+                "Name",
+                max_chars=api_keys.MAX_NAME,
+                placeholder="shop-backend",
+                key="key_name",
+                help="Who calls with it. The history names it as api/NAME.",
+            )
+            user_id = _user(known) if role is Role.USER else None
+            expires_on = st.date_input(
+                "Expires (UTC)",
+                None,
+                min_value=datetime.now(UTC).date() + timedelta(days=1),
+                format="YYYY-MM-DD",
+                key="key_expires",
+                help="The first day on which the key is refused. Without one, it is in force until it is revoked.",
+            )
+        submitted = st.form_submit_button("Make key", type="primary", icon=":material/key:")
+    asked = (name.strip(), role, user_id, expires_on)
+    if submitted:
+        key = api_keys.new_key()
+        expires_at = None if expires_on is None else datetime.combine(expires_on, time(), UTC)
+        action.perform(
+            _MAKE,
+            asked,
+            lambda connection, _, now: _MadeKey(
+                api_keys.create_key(
+                    connection, name.strip(), key=key, role=role, user_id=user_id, expires_at=expires_at, now=now
+                ),
+                key,
+            ),
+        )
+    outcome = action.performed(_MAKE)
+    if outcome is not None and outcome.refusal is None:
+        st.rerun()
+    if outcome is not None and outcome.refusal is not None and outcome.request == asked:
+        show.refusal(outcome.refusal)
+
+
+def _user(known: Sequence[str]) -> str | None:
+    chosen = st.selectbox(
+        "User",
+        known,
+        index=None,
+        placeholder="Whose data it may see",
+        accept_new_options=True,
+        filter_mode="contains",
+        key="key_user",
+    )
+    return filters.typed(chosen) or None
+
+
+def _show_once(made: _MadeKey) -> None:
+    st.warning(
+        f"This is the key {words.plain(made.record.name)}. It will not be shown again: only a hash of it is stored.",
+        title="Copy the key now",
+        icon=":material/visibility_off:",
+    )
+    st.code(made.key, language=None)
+    st.caption("For the examples, put it into the environment of your shell:")
+    st.code(f"export {examples.KEY_VARIABLE}={made.key}", "bash")
+    st.button("Done", type="primary", icon=":material/check:", on_click=action.start_over, args=(_MAKE,))
+
+
+def _ask(key_ids: Sequence[int]) -> None:
+    action.start_over(_REVOKE)
+    st.session_state[_ASKED] = key_ids[st.session_state[_CLICKED].row]
+
+
+def _stop_asking() -> None:
+    st.session_state.pop(_ASKED, None)
+
+
+@st.dialog("Revoke this key?", icon=":material/key_off:", on_dismiss=_stop_asking)
+def _dialog(record: KeyRecord) -> None:
+    st.markdown(
+        f"Every call with {words.plain(record.name)}, which begins with `{record.beginning}`, is refused from now on. "
+        "This cannot be undone. What was done with the key stays in the history, and its name is free again."
+    )
+    if st.button("Revoke", type="primary", icon=":material/key_off:"):
+        outcome = action.perform(_REVOKE, record.id, lambda connection, _, now: _revoke(connection, record, now))
+        if outcome.refusal is None:
+            _stop_asking()
+            st.rerun()
+        show.refusal(outcome.refusal)
+
+
+def _revoke(connection: Connection, asked: KeyRecord, now: datetime) -> KeyRecord:
+    revoked = api_keys.revoke_key(connection, asked.name, now=now)
+    if revoked.id != asked.id:
+        # While the person was asked, somebody revoked this key and gave its name to another one, which stays in force.
+        raise UnknownKey(asked.name)
+    return revoked

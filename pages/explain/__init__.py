@@ -1,0 +1,1 @@
+"""One charge, step by step."""

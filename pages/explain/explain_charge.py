@@ -1,0 +1,86 @@
+"""One charge as a story: verdict, steps, who got what and transactions, computed again from what is stored."""
+
+import streamlit as st
+
+from credits_core.audit.explanation import explain
+from credits_core.audit.refusals import NotExplainable
+from credits_core.ledger import accounts
+from credits_core.ledger.accounts import TransactionFilter
+from credits_core.ledger.refusals import UnknownEntry
+from credits_core.store.kinds import TransactionType
+from pages.explain import charts as charge_charts
+from pages.explain import view as charge_view
+from pages.parts import charts, filters, links, resources, tables, words
+
+LATEST = 6
+CHARGES = TransactionFilter(types=[TransactionType.PROMPT_RUN, TransactionType.FLOW_UNLOCK])
+
+
+def open_entry(number: int | None = None) -> None:
+    st.session_state["entry"] = str(number or "")
+
+
+def open_selected() -> None:
+    row = tables.take_selected_row("charges")
+    if row is not None:
+        open_entry(latest[row].entry_id)
+
+
+st.caption("Why a run or an unlock cost what it cost: every step, computed again from what is stored, and compared.")
+links.follow_link("entry")
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    entry_id = filters.entry_number()
+    if entry_id is not None:
+        st.button("Choose another charge", icon=":material/arrow_back:", on_click=open_entry)
+plans = resources.book().plans
+with resources.reading() as connection:
+    latest = accounts.transactions(connection, CHARGES, limit=LATEST)
+
+if entry_id is None:
+    if not latest:
+        st.info("Run a prompt, and its price is explained here.", title="No charge yet", icon=":material/receipt_long:")
+        st.page_link("act/simulate_runs.py", label="Run a prompt", icon=":material/play_circle:")
+        st.stop()
+    st.subheader("The latest charges")
+    tables.activity(latest, key="charges", on_select=open_selected, alt="The latest runs and unlocks, newest first")
+
+try:
+    with resources.reading() as connection:
+        explained = explain(connection, entry_id or latest[0].entry_id, plans=plans)
+except UnknownEntry as refusal:
+    st.info(str(refusal), title="No such entry", icon=":material/search_off:")
+    st.stop()
+except NotExplainable as refusal:
+    st.info(str(refusal), title="This entry has no price", icon=":material/info:")
+    if refusal.refunds_entry_id is not None:
+        st.button("Explain the refunded entry", on_click=open_entry, args=(refusal.refunds_entry_id,))
+    charge_view.link_to_history(refusal.entry_id)
+    st.stop()
+
+st.subheader(f"Entry {explained.entry_id}: {words.plain(explained.about)}")
+charge_view.verdict(explained)
+if explained.refunded_by_entry_id is not None:
+    refund_id = explained.refunded_by_entry_id
+    st.info(f"Refunded by entry {refund_id}: what is told here was taken back.", icon=":material/undo:")
+    charge_view.link_to_history(refund_id)
+with st.container(border=True):
+    st.subheader("How the price came about")
+    charge_view.inputs(explained)
+    charge_view.steps(explained)
+if explained.parts is not None:
+    grid = st.grid(2, min_column_width=340)
+    with grid.cell(), st.container(border=True):
+        st.subheader("From cost to total")
+        figure = charge_charts.waterfall(explained.parts)
+        charts.draw(figure, alt="The parts of the charge, one upon the other, up to the total")
+    with grid.cell(), st.container(border=True):
+        st.subheader("Who got what")
+        charge_view.who_got_what(explained.parts)
+with st.container(border=True):
+    st.subheader("Transactions")
+    charge_view.transactions(explained)
+    st.caption(
+        f"Charged to {words.plain(explained.user_id)} on {explained.created_at:%Y-%m-%d %H:%M:%S} UTC. "
+        "A balance before is the balance after less what was received."
+    )
+charge_view.link_to_history(explained.entry_id)

@@ -1,0 +1,1 @@
+"""Looking: overview, balances, history and creators' earnings."""

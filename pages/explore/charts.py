@@ -1,0 +1,119 @@
+"""Figures of the Explore screens: balances, earnings and where credits went."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from credits_core.ledger.accounts import BalancePoint
+from credits_core.reports.earnings import CreatorDay, FeeSplit
+from credits_core.reports.sums import Spending
+from credits_core.values.text import format_usd
+from pages.parts.charts import CREATOR, HOVER, INFERENCE, PLATFORM, USER, laid_out, sankey, stacked_days
+
+CREATOR_SHADES = ("#065F46", "#059669", "#10B981", "#34D399", "#6EE7B7", "#A7F3D0")
+MOST_CREATORS = len(CREATOR_SHADES) - 1
+"""One creator beside another, from dark to light; the last one is for all who have no shade of their own."""
+_A_DAY = timedelta(days=1)
+_FEW_POINTS = 10
+
+
+def creators_by_day(rows: Sequence[CreatorDay], creator_ids: Sequence[str]) -> go.Figure:
+    """Stacked bars per day, each of the creators in a shade of the creators' colour and the others in the last one."""
+    earned_credits = {(row.day, row.creator_id): row.earned_credits for row in rows}
+    days = sorted({row.day for row in rows})
+    names: list[str | None] = [*creator_ids, None] if any(row.creator_id is None for row in rows) else [*creator_ids]
+    # On a dark page the light shades stand out, and the first creator is the one who earned most.
+    in_order = CREATOR_SHADES[::-1] if st.context.theme.type == "dark" else CREATOR_SHADES
+    shades = in_order if len(names) > 1 else (CREATOR,)
+    return stacked_days(
+        days,
+        {
+            name or "Other creators": (shade, [earned_credits.get((day, name), 0) for day in days])
+            for name, shade in zip(names, shades, strict=False)
+        },
+    )
+
+
+def balance_line(points: Sequence[BalancePoint], now: datetime, *, height: int = 280) -> go.Figure:
+    """A balance over time as steps up to now, because it stays the same between transactions. It begins with nothing.
+
+    When the ledger's order is not that of the clock, as after a replay of old runs, the axis counts entries instead.
+    """
+    moments = [point.created_at for point in points]
+    by_clock = moments == sorted(moments)
+    balances_credits = [point.balance_credits for point in points]
+    positions: list[datetime] | list[int] = [point.entry_id for point in points]
+    if by_clock:
+        positions = [moments[0], *moments, max(moments[-1], now)]
+        balances_credits = [0, *balances_credits, balances_credits[-1]]
+    figure = go.Figure(
+        go.Scatter(
+            name="Balance",
+            x=positions,
+            y=balances_credits,
+            customdata=[format_usd(balance_credits) for balance_credits in balances_credits],
+            mode="lines+markers" if len(points) <= _FEW_POINTS else "lines",
+            line={"color": USER, "shape": "hv", "width": 2},
+            fill="tozeroy",
+            fillcolor=f"{USER}26",
+            hovertemplate=HOVER + "<extra></extra>",
+        )
+    )
+    figure.update_layout(hovermode="x unified")
+    figure.update_xaxes(title=None if by_clock else "entry number, because the times are not in order")
+    if by_clock and now - moments[0] < _A_DAY:
+        figure.update_xaxes(range=[now - _A_DAY, now])
+    figure.update_yaxes(title="credits", separatethousands=True, rangemode="tozero")
+    return laid_out(figure, height=height)
+
+
+def where_credits_went(spent: Spending, *, height: int = 340) -> go.Figure:
+    """A Sankey of what users paid for runs and unlocks: to inference, creators and platform."""
+    nodes = [
+        ("Prompt runs", spent.runs_credits, USER),
+        ("Flow unlocks", spent.unlocks_credits, USER),
+        ("Inference", spent.runs_inference_credits, INFERENCE),
+        ("Creators", spent.creators_credits, CREATOR),
+        ("Platform", spent.platform_credits, PLATFORM),
+    ]
+    runs, unlocks, inference, creators, platform = range(5)
+    flows = [
+        (source, target, credits)
+        for source, target, credits in (
+            (runs, inference, spent.runs_inference_credits),
+            (runs, creators, spent.runs_creators_credits),
+            (runs, platform, spent.runs_platform_credits),
+            (unlocks, creators, spent.unlocks_creators_credits),
+            (unlocks, platform, spent.unlocks_platform_credits),
+        )
+        if credits
+    ]
+    return sankey(nodes, flows, height=height)
+
+
+def fee_split(splits: Sequence[FeeSplit]) -> go.Figure:
+    """Each creator's fees as one bar: the creator's part and the platform's."""
+    parts = {
+        "Creator": (CREATOR, [split.creator_credits for split in splits]),
+        "Platform": (PLATFORM, [split.platform_credits for split in splits]),
+    }
+    figure = go.Figure(
+        [
+            go.Bar(
+                name=name,
+                orientation="h",
+                y=[split.creator_id for split in splits],
+                x=credits,
+                customdata=[format_usd(one) for one in credits],
+                marker_color=colour,
+                hovertemplate="%{x:,} credits (%{customdata})",
+            )
+            for name, (colour, credits) in parts.items()
+        ]
+    )
+    figure.update_layout(barmode="stack", bargap=0.35, hovermode="y unified")
+    figure.update_xaxes(title="credits", separatethousands=True)
+    figure.update_yaxes(autorange="reversed", type="category")
+    return laid_out(figure, height=110 + 36 * len(splits))

@@ -1,0 +1,113 @@
+"""The marketplace at a glance: what users hold, what platform and creators earned, and where users' credits went."""
+
+import streamlit as st
+
+from credits_core.ledger import accounts
+from credits_core.ledger.accounts import TransactionFilter
+from credits_core.reports import sums
+from credits_core.values.text import format_credits, format_usd_rounded
+from pages.explore import charts as explore_charts
+from pages.parts import charts, filters, links, resources, show, tables, words
+
+LATEST = 8
+
+
+def open_selected() -> None:
+    row = tables.take_selected_row("latest")
+    if row is not None:
+        st.switch_page("explore/history.py", query_params=links.link_to(entry=str(latest[row].entry_id)))
+
+
+st.caption("What users hold, what the platform and creators earned, and where users' credits went.")
+resources.keep_totals_quick()
+days = filters.days()
+
+with resources.reading() as connection:
+    of_ledger = sums.entry_days(connection)
+    seen = sums.overview(connection, days)
+    spent = sums.spending(connection, days)
+    latest = accounts.transactions(
+        connection, TransactionFilter(first_day=days.first, last_day=days.last, headline_only=True), limit=LATEST
+    )
+
+if of_ledger.first is None:
+    st.info(
+        "Add credits to a first user; then run a prompt, and both show up here.",
+        title="Nothing has happened yet",
+        icon=":material/toll:",
+    )
+    st.page_link("act/add_credits.py", label="Add credits", icon=":material/add_card:")
+    st.stop()
+
+with show.metric_grid(seen.circulation_credits, seen.platform_credits, seen.creators_credits):
+    show.metric(
+        "Credits in circulation",
+        seen.circulation_credits,
+        chart=list(seen.circulation_by_day_credits),
+        colour="blue",
+        help_text="What all users together held at the end of the last of these days.",
+    )
+    show.metric(
+        "Platform revenue",
+        seen.platform_credits,
+        chart=[day.platform_credits for day in seen.days],
+        colour="violet",
+        help_text="Markups and the platform's part of fees, less what it bore in refunds. Inference cost is not in it.",
+    )
+    show.metric(
+        "Creator earnings",
+        seen.creators_credits,
+        chart=[day.creators_credits for day in seen.days],
+        colour="green",
+        help_text="Creators' part of fees for runs and unlocks, less what refunds took back.",
+    )
+    st.metric(
+        "Prompt runs",
+        format_credits(seen.runs),
+        delta=f"{format_usd_rounded(spent.runs_credits)} paid",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        chart_data=[day.runs for day in seen.days],
+        chart_type="area",
+        help="How many runs were charged, and what users paid for them, before refunds.",
+    )
+
+if not seen.days:
+    st.info(
+        f"The ledger has entries from {of_ledger.first} to {of_ledger.last}. Choose other days, or clear them.",
+        title="Nothing happened in these days",
+        icon=":material/event_busy:",
+    )
+    st.stop()
+
+with st.container(border=True):
+    st.subheader("Where users' credits went")
+    if spent.runs_credits or spent.unlocks_credits:
+        charts.draw(
+            explore_charts.where_credits_went(spent), alt="Users' payments for runs and unlocks, by who received them"
+        )
+    st.caption(f"Before refunds, which paid back {words.both(spent.refunded_credits)} in these days.")
+
+with st.container(border=True):
+    st.subheader("Revenue split by day")
+    charts.draw(
+        charts.stacked_days(
+            [day.day for day in seen.days],
+            {
+                "Inference": (charts.INFERENCE, [day.inference_credits for day in seen.days]),
+                "Creators": (charts.CREATOR, [day.creators_credits for day in seen.days]),
+                "Platform": (charts.PLATFORM, [day.platform_credits for day in seen.days]),
+            },
+        ),
+        alt="What inference, creators and platform received on each day",
+    )
+
+st.subheader("Latest activity")
+tables.activity(
+    latest,
+    key="latest",
+    on_select=open_selected,
+    alt="The latest entries, each with what its user paid or received",
+)
+st.page_link("explore/history.py", label="All history", icon=":material/receipt_long:", query_params=links.link_to())

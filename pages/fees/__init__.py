@@ -1,0 +1,1 @@
+"""What a creator's fee or unlock price does."""

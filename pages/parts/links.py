@@ -1,0 +1,38 @@
+"""Links between screens that carry their filters."""
+
+import streamlit as st
+
+
+def link_to(**chosen: str) -> dict[str, str]:
+    """The query of a link to another page with these filters set and no others, whatever was left there.
+
+    >>> link_to(user="ada")
+    {'user': 'ada', 'anew': ''}
+    """
+    return {**chosen, "anew": ""}
+
+
+def carry_to(**chosen: str) -> dict[str, str]:
+    """As `link_to`, for a link between two pages that have these filters, typed ones, in common.
+
+    Streamlit drops what is bound to an input of the page that a link stands on, so they travel under other names.
+
+    >>> carry_to(entry="17")
+    {'to_entry': '17', 'anew': ''}
+    """
+    return link_to(**{f"to_{name}": text for name, text in chosen.items()})
+
+
+def follow_link(*names: str) -> None:
+    """After `link_to` or `carry_to`, forget those of the filters that the link does not name.
+
+    To be called before they are drawn.
+    """
+    if st.query_params.pop("anew", None) is not None:
+        for name in names:
+            carried = st.query_params.pop(f"to_{name}", None)
+            if carried is not None:
+                # In the URL as well: the browser does not put back what it dropped from it.
+                st.session_state[name] = st.query_params[name] = carried
+            elif name not in st.query_params:
+                st.session_state.pop(name, None)

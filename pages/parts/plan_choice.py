@@ -1,0 +1,56 @@
+"""Choosing a price plan, kept in the URL so that what a page says of it can be sent as a link."""
+
+from collections.abc import Callable
+from typing import NoReturn
+
+import streamlit as st
+
+from credits_core.plans.records import PlanStatus
+from credits_core.pricing.plan import PricePlan
+from pages.parts import resources
+from pages.parts.words import plain
+
+
+def choose(
+    label: str, *, key: str, on_change: Callable[[], None] | None = None, in_every_link: bool = False
+) -> PricePlan:
+    """The plan chosen from `?key=…`; without one, or with one that is not there, the plan in force.
+
+    The URL leaves out what a box begins with, so a link without a plan is about the plan that is in force when it is
+    opened. With `in_every_link` the box begins empty, and the link always names the plan.
+    """
+    # An option is an id and nothing else, because the URL holds options as they are shown.
+    records = resources.plans()
+    following = st.session_state.pop(f"{key}:following", None)
+    if following in records:
+        st.session_state[key] = following
+    asked = st.query_params.get(key)
+    with st.container():  # one thing, wherever it stands in a grid
+        chosen = st.selectbox(
+            label,
+            list(records),
+            index=None if in_every_link else 0,
+            key=key,
+            bind="query-params",
+            on_change=on_change or "rerun",
+        )
+        record = records.get(chosen or "", next(iter(records.values())))
+        if asked is not None and asked not in records:
+            st.warning(f"There is no price plan {plain(asked)} here. This is {plain(record.plan.id)}.")
+        is_draft = record.status is PlanStatus.DRAFT
+        st.caption(f"Draft, revision {record.revision}" if is_draft else record.status.capitalize())
+    return record.plan
+
+
+def show(plan_id: str, *, key: str) -> NoReturn:
+    """Draw the page again with this plan chosen in the box with the key."""
+    st.session_state[f"{key}:following"] = plan_id
+    st.rerun()
+
+
+def to_begin_with() -> dict[str, str]:
+    """What a comparison begins with: the plan in force as `a`, and as `b` the first draft, if any, or the same."""
+    records = resources.plans()
+    a = next(iter(records))
+    drafts = [plan_id for plan_id, record in records.items() if record.status is PlanStatus.DRAFT]
+    return {"a": a, "b": drafts[0] if drafts else a}

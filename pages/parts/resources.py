@@ -1,0 +1,82 @@
+"""What every page needs and no page may make itself: the engine, the price book and the data files."""
+
+from contextlib import AbstractContextManager
+
+import streamlit as st
+from sqlalchemy import Connection, Engine
+
+from credits_core import settings, startup
+from credits_core.bulk.demo import DemoWorld, load_demo_world
+from credits_core.lab.scenario.assumptions import Scenario, load_scenarios
+from credits_core.lab.scenario.workload import Workload, load_workloads
+from credits_core.plans import records as plan_records
+from credits_core.plans.book import PriceBooks
+from credits_core.plans.records import PlanRecord
+from credits_core.pricing.models import ModelRegistry
+from credits_core.pricing.quote import PriceBook
+from credits_core.reports import daily_totals
+from credits_core.store import database
+
+
+@st.cache_resource(show_spinner="Preparing the database…")
+def engine() -> Engine:
+    """The engine of the configured database, made ready on first use (SQLite is migrated and seeded)."""
+    opened = database.create_engine_for(settings.database_url())
+    startup.prepare(opened, _books(), demo=settings.demo_enabled())
+    return opened
+
+
+@st.cache_resource
+def _books() -> PriceBooks:
+    return PriceBooks(settings.load_models())
+
+
+def models() -> ModelRegistry:
+    """The AI models, read once per process."""
+    return _books().models
+
+
+def book() -> PriceBook:
+    """The models and the price plan in force, to show a price. What charges asks `book_at`."""
+    with reading() as connection:
+        return book_at(connection)
+
+
+def book_at(connection: Connection) -> PriceBook:
+    """The models and the price plan that is in force in this unit of work."""
+    return _books().at(connection)
+
+
+def plans() -> dict[str, PlanRecord]:
+    """Every price plan by its id: the one in force, then drafts, then retired ones."""
+    with reading() as connection:
+        return plan_records.plans(connection)
+
+
+@st.cache_resource
+def demo() -> DemoWorld | None:
+    """The demo world's prompts and flows to choose from, or None when the demo is off."""
+    return load_demo_world() if settings.demo_enabled() else None
+
+
+@st.cache_resource
+def workloads() -> dict[str, Workload]:
+    """What real prompt runs look like, by the workload's id."""
+    return load_workloads(settings.WORKLOADS_FILE)
+
+
+@st.cache_resource
+def scenarios() -> dict[str, Scenario]:
+    """What a scenario of each workload assumes, by the workload's id."""
+    return load_scenarios(settings.SCENARIOS_FILE, workloads())
+
+
+def reading() -> AbstractContextManager[Connection]:
+    """A connection for reading, one consistent snapshot for everything a page shows."""
+    return database.read(engine())
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def keep_totals_quick() -> None:
+    """Let the daily totals catch up, at most once a minute; totals are exact without it, only slower."""
+    daily_totals.catch_up(engine())

@@ -1,0 +1,113 @@
+"""Names, amounts and refusals in words, ready for Markdown."""
+
+import re
+from decimal import Decimal
+
+from credits_core.errors import CreditsError, InvalidRequest
+from credits_core.ledger.refusals import AddedCreditsSpent, InsufficientCredits
+from credits_core.pricing.models import Model, RunPrice
+from credits_core.store.kinds import TransactionType
+from credits_core.values.text import format_credits, format_usd
+
+ACCOUNT_NAMES = {
+    "platform:revenue": "Platform revenue",
+    "platform:inference": "Inference costs",
+    "platform:payments_in": "Payments in",
+    "platform:grants": "Grants",
+    "platform:adjustments": "Adjustments",
+}
+
+
+_LINK = re.compile(r"\w@\w|://|www\.", re.IGNORECASE)
+_UNIT_OF_FIELD = re.compile("_(id|credits|usd|bps)\\b")
+_JOINED = re.compile("(?<=[a-z])_(?=[a-z])")
+
+
+def account_name(account_id: str) -> str:
+    """A platform account by its name, a user by the id."""
+    return ACCOUNT_NAMES.get(account_id, account_id)
+
+
+def type_name(type_: TransactionType) -> str:
+    """A transaction type in words.
+
+    >>> type_name(TransactionType.CREATOR_PAYMENT)
+    'Creator payment'
+    """
+    return type_.value.replace("_", " ").capitalize()
+
+
+def plain(text: str) -> str:
+    r"""Text that somebody typed, so that Markdown shows it as it is. What it would turn into a link is set as code.
+
+    >>> plain("costs $5 *more*"), plain("ada@example.org")
+    ('costs \\$5 \\*more\\*', '`ada@example.org`')
+    """
+    if _LINK.search(text) and "`" not in text:
+        return f"`{text}`"
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!$|~:])", r"\\\1", text)
+
+
+def both(credits: int) -> str:
+    r"""Credits with their exact dollar value, for Markdown, where a bare dollar sign would begin a formula.
+
+    >>> both(12_345), both(1)
+    ('12,345 credits (\\$0.012345)', '1 credit (\\$0.000001)')
+    """
+    return f"{format_credits(credits)} {'credit' if credits == 1 else 'credits'} ({exact_dollars(credits)})"
+
+
+def model_price(model: Model) -> str:
+    r"""A model's price in words, for Markdown.
+
+    >>> from datetime import date
+    >>> model_price(Model("dall-e-3", "DALL·E 3", "openai", "image", (RunPrice(20_000),), "", date(2026, 1, 1)))
+    '20,000 credits (\\$0.02) per run'
+    """
+    prices = []
+    for price in model.prices:
+        if isinstance(price, RunPrice):
+            return f"{both(price.run_price_credits)} per run"
+        above = f"above {price.above_input_tokens:,} input tokens " if price.above_input_tokens else ""
+        request = price.request_usd_per_thousand
+        per_request = f", and {_usd(request)} per thousand requests" if request else ""
+        prices.append(f"{above}{_usd(price.input_usd_per_mtok)} in, {_usd(price.output_usd_per_mtok)} out{per_request}")
+    return f"per million tokens: {'; '.join(prices)}"
+
+
+def refusal_text(error: CreditsError) -> str:
+    r"""A refusal in words, for Markdown: its message, with fields named as people read them, and dollars.
+
+    >>> refusal_text(InvalidRequest("user_id", "must be 1 to 128 characters"))
+    'User must be 1 to 128 characters\\.'
+    >>> refusal_text(InsufficientCredits("ada", 250, 1_000))
+    'ada has 250 credits (\\$0.00025) and this takes 1,000 credits (\\$0.001).'
+    """
+    if isinstance(error, InvalidRequest):
+        field = _UNIT_OF_FIELD.sub("", error.field).replace("_", " ").capitalize()
+        return plain(f"{field} {_JOINED.sub(' ', _UNIT_OF_FIELD.sub('', error.problem))}.")
+    if isinstance(error, InsufficientCredits):
+        numbers = f"{both(error.balance_credits)} and this takes {both(error.required_credits)}"
+        advice = f" {plain(error.advice)}" if isinstance(error, AddedCreditsSpent) else ""
+        return f"{plain(error.user_id)} has {numbers}.{advice}"
+    return plain(str(error))
+
+
+def exact_dollars(credits: int) -> str:
+    """The exact dollar value, for Markdown."""
+    return format_usd(credits).replace("$", r"\$")
+
+
+def aligned_dollars(credits: int) -> str:
+    """The dollar value with six decimals, for a column of `small_table` whose points stand under each other."""
+    return format_usd(credits, decimals=6).replace("$", r"\$")
+
+
+def credits_and_dollars(credits: int) -> str:
+    """Credits with their exact dollar value, without the unit, for a cell of `small_table`."""
+    return f"{format_credits(credits)} ({exact_dollars(credits)})"
+
+
+def _usd(price: Decimal) -> str:
+    cents = price.quantize(Decimal("0.01"))
+    return rf"\${cents if cents == price else price:f}"

@@ -1,0 +1,1 @@
+"""Price plans: the pricing lab and the comparison of two plans."""

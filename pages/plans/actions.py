@@ -1,0 +1,145 @@
+"""What can be done with a stored plan: put it in force, discard it, download it; and bringing one in from a file."""
+
+import pandas as pd
+import streamlit as st
+
+from credits_core.errors import CreditsError, DataFileInvalid
+from credits_core.plans import actions as plan_actions
+from credits_core.plans.records import Activation, PlanRecord, PlanStatus
+from credits_core.plans.refusals import PlanActivated
+from credits_core.pricing.plan import PricePlan
+from credits_core.pricing.plan_toml import parse_price_plan, price_plan_toml
+from pages.parts import action, plan_choice, resources, show, words
+
+_ACTIVATE, _DISCARD, _IMPORT = "plan:activate", "plan:discard", "plan:import"
+_ASKED = "plan:asked"
+
+
+def row(record: PlanRecord) -> None:
+    """The buttons for what can be done with the plan, in one row."""
+    with st.container(horizontal=True):
+        if record.status is not PlanStatus.IN_FORCE:
+            st.button("Put in force", icon=":material/bolt:", on_click=_ask, args=("activate", record))
+        if record.status is PlanStatus.DRAFT:
+            st.button("Discard", icon=":material/delete:", on_click=_ask, args=("discard", record))
+        st.download_button(
+            "Download as TOML",
+            price_plan_toml(record.plan),
+            f"{record.plan.id}.toml",
+            "application/toml",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    asked, of_plan = st.session_state.get(_ASKED, (None, None))
+    if of_plan == record:
+        if asked == "activate":
+            _activation(record)
+        else:
+            _discarding(record)
+
+
+def _ask(what: str, record: PlanRecord) -> None:
+    action.start_over(_ACTIVATE)
+    action.start_over(_DISCARD)
+    st.session_state[_ASKED] = (what, record)
+
+
+def _stop_asking() -> None:
+    st.session_state.pop(_ASKED, None)
+
+
+@st.dialog("Put this plan in force?", icon=":material/bolt:", on_dismiss=_stop_asking)
+def _activation(record: PlanRecord) -> None:
+    st.markdown(
+        f"From the next charge on, **{words.plain(record.plan.id)}** prices every run and unlock. What was charged "
+        "stays as it is. The plan can never be changed again; going back is putting another plan in force."
+    )
+    with st.form("activate", border=False):
+        reason = st.text_input("Reason", max_chars=500, placeholder="It stays in the journal", key="activate:reason")
+        confirmed = st.form_submit_button("Put in force", type="primary", icon=":material/bolt:")
+    if confirmed:
+        outcome = action.perform(
+            _ACTIVATE,
+            (record, reason),
+            lambda connection, _key, now: plan_actions.activate(
+                connection, record, reason=reason, now=now, actor=action.ACTOR
+            ),
+        )
+        if outcome.refusal is None:
+            _stop_asking()
+            st.toast(f"{words.plain(record.plan.id)} prices every charge from now on.", icon=":material/bolt:")
+            st.rerun()
+        show.refusal(outcome.refusal)
+
+
+@st.dialog("Discard this draft?", icon=":material/delete:", on_dismiss=_stop_asking)
+def _discarding(record: PlanRecord) -> None:
+    st.markdown(f"The draft **{words.plain(record.plan.id)}** is deleted. No run was ever priced with it.")
+    if st.button("Discard", type="primary", icon=":material/delete:", key="discard:confirm"):
+        outcome = action.perform(
+            _DISCARD,
+            record,
+            lambda connection, _key, _now: plan_actions.discard_draft(connection, record),
+        )
+        if outcome.refusal is None:
+            _stop_asking()
+            plan_choice.show(resources.book().plan.id, key="plan")
+        show.refusal(outcome.refusal)
+
+
+def bring_in(stored: dict[str, PlanRecord]) -> None:
+    """A plan from a TOML file, kept as a draft; what is wrong with the file is shown line by line."""
+    file = st.file_uploader("A plan as TOML", type="toml", key="plan:file")
+    if file is None:
+        return
+    try:
+        plan = parse_price_plan(file.getvalue().decode("utf-8"), file.name)
+    except UnicodeDecodeError:
+        st.error("The file is not text in UTF-8.", title="No plan", icon=":material/block:")
+        return
+    except DataFileInvalid as error:
+        lines = "\n".join(f"- {words.plain(problem)}" for problem in error.problems)
+        st.error(lines, title="No plan can be like that", icon=":material/block:")
+        return
+    before = stored.get(plan.id)
+    if before and before.status is not PlanStatus.DRAFT:
+        st.error(words.refusal_text(PlanActivated(plan.id)), title="Not as a draft", icon=":material/block:")
+        return
+    label = f"Save over the draft {plan.id}" if before else f"Keep {plan.id} as a draft"
+    action.performed(_IMPORT)
+    if st.button(words.plain(label), icon=":material/save:"):
+        refusal = save(plan, seen=before)
+        if refusal is not None:
+            show.refusal(refusal)
+            return
+        plan_choice.show(plan.id, key="plan")
+
+
+def save(plan: PricePlan, *, seen: PlanRecord | None) -> CreditsError | None:
+    """Keep a draft, and return why it was refused, if it was. `seen` is the draft as it was before, None for none."""
+    outcome = action.perform(
+        _IMPORT,
+        (plan, seen),
+        lambda connection, _key, now: plan_actions.save_draft(connection, plan, seen=seen, now=now, actor=action.ACTOR),
+    )
+    return outcome.refusal
+
+
+def journal(activations: list[Activation]) -> None:
+    """Every activation, newest first."""
+    rows = [
+        {
+            "No": activation.number,
+            "Plan": activation.plan_id,
+            "In force since": f"{activation.activated_at:%Y-%m-%d %H:%M} UTC" if activation.number > 1 else "the start",
+            "By": words.plain(activation.actor),
+            "Reason": words.plain(activation.reason),
+        }
+        for activation in activations
+    ]
+    st.table(
+        pd.DataFrame(rows).style,
+        border="horizontal",
+        hide_index=True,
+        alt="Every activation of a price plan, newest first",
+    )

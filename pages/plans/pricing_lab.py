@@ -1,0 +1,73 @@
+"""What one price plan does that nobody reading it sees, its cures, and its way from a draft into force."""
+
+import streamlit as st
+
+from credits_core.lab.inspector import cures
+from credits_core.lab.inspector.curve import curve, telling_costs, usual_extent
+from credits_core.lab.inspector.findings import findings
+from credits_core.plans import records as plan_records
+from pages.parts import charts, links, plan_choice, resources
+from pages.plans import actions as plan_actions
+from pages.plans import charts as plan_charts
+from pages.plans import view as plan_view
+from pages.plans.charts import Curve
+
+st.caption("What a price plan does to whom, before anyone pays it. Exact, from the same code that charges.")
+links.follow_link("plan", "measure", "axis", *plan_view.CARD_FEE_BOXES)
+stored = resources.plans()
+plan = plan_choice.choose("Price plan", key="plan")
+plan_actions.row(stored[plan.id])
+card_fee = plan_view.card_fee()
+if card_fee is None:
+    st.stop()
+
+found = findings(plan, card_fee)
+plan_view.counts(found)
+
+with st.container(border=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader("Shape")
+        st.space("stretch")
+        measure, logarithmic = plan_view.chosen_axes()
+    extent_credits = usual_extent(plan)
+    points = curve(plan, telling_costs(plan, up_to_credits=extent_credits))
+    figure = plan_charts.shape(
+        [Curve(plan.id, points)],
+        found,
+        measure=measure,
+        logarithmic=logarithmic,
+        extent_credits=extent_credits,
+    )
+    charts.draw(figure, alt=f"{measure} of a run over its inference cost, and the findings")
+    st.caption("Runs without a creator fee. The bars show for which inference costs each finding holds.")
+
+st.subheader("Findings")
+if found:
+    plan_view.sentences(found)
+else:
+    st.success("The inspector finds nothing in this plan.", icon=":material/check_circle:")
+
+offered = cures.cures(plan, stored.keys())
+if offered:
+    st.subheader("Cures")
+    st.caption("Each is this plan with one rule changed, kept as a draft. Nothing is charged with a draft.")
+    plan_view.cures(offered, stored, card_fee)
+in_force = resources.book().plan.id
+with st.container(horizontal=True):
+    st.page_link(
+        "plans/compare_plans.py",
+        label="Edit it" if plan.id == in_force else "Compare it with the plan in force, or edit it",
+        icon=":material/compare:",
+        query_params={**links.link_to(a=in_force, b=plan.id), **links.carry_to(**plan_view.assumed_card_fee())},
+    )
+    for file, label, icon in (
+        ("replay/replay_history.py", "Replay history under it", ":material/history:"),
+        ("scenario/scenario.py", "Try it in a scenario", ":material/casino:"),
+    ):
+        st.page_link(file, label=label, icon=icon, query_params=links.carry_to(plan=plan.id))
+
+st.subheader("Journal")
+with resources.reading() as connection:
+    plan_actions.journal(plan_records.activations(connection))
+with st.expander("Bring in a plan from a file", icon=":material/upload_file:"):
+    plan_actions.bring_in(stored)

@@ -1,0 +1,46 @@
+"""Keeping an edited plan as a draft, under its own id or another, and going back to what is stored."""
+
+import streamlit as st
+
+from credits_core.errors import InvalidRequest
+from credits_core.lab.inspector.cures import free_id, same_rules
+from credits_core.plans.records import PlanRecord, PlanStatus
+from credits_core.pricing.plan import PricePlan
+from credits_core.pricing.plan_link import from_line, to_line
+from credits_core.pricing.plan_toml import MAX_PLAN_ID
+from pages.parts import plan_choice, show, words
+from pages.plans import actions as plan_actions
+from pages.plans import editor
+from pages.plans import view as plan_view
+
+
+def row(edited: PricePlan, record: PlanRecord, stored: dict[str, PlanRecord]) -> None:
+    """The id to save under and the buttons; a draft keeps its id, a change of any other plan needs a new one."""
+    is_draft = record.status is PlanStatus.DRAFT
+    unchanged = same_rules(edited, record.plan)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        plan_id = st.text_input(
+            "Save as",
+            value=record.plan.id if is_draft else free_id(record.plan.id, "-edited", stored.keys()),
+            max_chars=MAX_PLAN_ID,
+            key=f"editor:id:{record.plan.id}",
+            width=320,
+        )
+        save = st.button("Save draft", icon=":material/save:", disabled=unchanged)
+        st.button("Undo all edits", icon=":material/undo:", disabled=unchanged, on_click=editor.begin_anew)
+        if is_draft and unchanged:
+            plan_view.link_to_plan(record.plan.id, "Open in the pricing lab")
+    if not save:
+        return
+    try:
+        named = from_line(to_line(edited), plan_id.strip())
+    except InvalidRequest as error:
+        st.error(words.plain(error.problem), title="Not saved", icon=":material/block:")
+        return
+    refusal = plan_actions.save(named, seen=editor.seen() if is_draft and named.id == record.plan.id else None)
+    if refusal is not None:
+        show.refusal(refusal)
+        return
+    editor.begin_anew()
+    st.toast(f"{words.plain(named.id)} is kept as a draft.", icon=":material/save:")
+    plan_choice.show(named.id, key="b")

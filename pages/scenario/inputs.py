@@ -1,0 +1,151 @@
+"""What a person assumes for a scenario: inputs that live in the URL, and the scenario they make together."""
+
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from credits_core.errors import InvalidRequest
+from credits_core.lab.scenario.assumptions import BOUNDS, MAX_RUNS, Scenario, with_models, with_runs
+from credits_core.pricing.plan import PricePlan
+from credits_core.values.text import format_bps
+from pages.parts import numbers, resources, words
+
+_NARROW = 165
+_ASSUMED = (
+    *("users", "horizon", "growth", "seed", "starting", "top_up", "refill", "regular", "with_fee", "creator_count"),
+    *("card_share", "card_fixed", "models"),
+)
+
+
+def size() -> Scenario | None:
+    """The scenario of the chosen workload with as many runs as are asked for, and users to fit; None without them."""
+    known = resources.scenarios()
+    chosen = st.segmented_control(
+        "Workload",
+        list(known),
+        default=next(iter(known)),
+        format_func=str.capitalize,
+        key="workload",
+        bind="query-params",
+        required=True,
+        help="Whose token counts the runs have: two traces of real requests.",
+    )
+    scenario = known.get(chosen, next(iter(known.values())))
+    with st.container():
+        runs = numbers.whole(
+            "Runs", 1, MAX_RUNS, key="scenario_runs", usual=scenario.runs, says=lambda _: f"1 to {MAX_RUNS:,}"
+        )
+    return with_runs(scenario, runs) if runs else None
+
+
+def other_plan(plan: PricePlan) -> PricePlan | None:
+    """Another plan to carry the same runs out under, from `?against=…`, or None."""
+    plans = resources.plans()
+    chosen = st.selectbox(
+        "Compare with",
+        [plan_id for plan_id in plans if plan_id != plan.id],
+        index=None,
+        placeholder="No other plan",
+        key="against",
+        bind="query-params",
+        help="The same runs under another price plan, side by side.",
+    )
+    return plans[chosen].plan if chosen else None
+
+
+def is_any_assumed() -> bool:
+    """Whether something stands in a box of the assumptions, so that they should be seen."""
+    return any(st.session_state.get(key) or key in st.query_params for key in _ASSUMED)
+
+
+def assumptions(scenario: Scenario) -> Scenario | None:
+    """The scenario with what a person assumes instead; None as long as something is typed that cannot be accepted."""
+    workload = scenario.workload
+    st.caption(
+        f"Measured are the token counts alone, of {workload.requests:,} real requests: median "
+        f"{workload.input_tokens.p50:,} in and {workload.output_tokens.p50:,} out. All else is assumed, and yours to "
+        "change."
+    )
+    with st.grid(4, min_column_width=_NARROW):
+        users = _whole("Users", "users", scenario, "users", f"for {scenario.runs:,} runs")
+        days = _whole("Days", "horizon", scenario, "days", "how long it lasts")
+        growth_bps = _percent("Growth per day", "growth", scenario, "growth_bps_per_day", "from day to day")
+        seed = _whole("Seed", "seed", scenario, "seed", "same seed, same runs")
+        starting_credits = _credits("Starting credits", "starting", scenario, "starting_credits")
+        top_up_credits = _credits("Credits in a top-up", "top_up", scenario, "top_up_credits")
+        refilling_bps = _percent("Users who refill", "refill", scenario, "refilling_users_bps", "buy when not covered")
+        regular_bps = _percent(
+            "Regular buyers",
+            "regular",
+            scenario,
+            "regular_users_bps",
+            f"buy every {scenario.regular_every_days} days",
+        )
+        fee_bps = _percent("Runs with a fee", "with_fee", scenario, "fee_runs_bps", _fees(scenario))
+        creators = _whole("Creators", "creator_count", scenario, "creators", "not equally popular")
+        card_bps = _percent("Card fee", "card_share", scenario, "card_fee_bps", "of every purchase")
+        card_credits = _credits("Card fee per purchase", "card_fixed", scenario, "card_fee_credits")
+    models = st.multiselect(
+        "Models",
+        list(resources.book().models),
+        placeholder="The mix of the workload",
+        key="models",
+        bind="query-params",
+        help="Each of these as often as the other. Without any, the workload's own mix.",
+    )
+    st.caption(f"Mix: {_mix(with_models(scenario, models))}")
+    given = {
+        "users": users,
+        "days": days,
+        "growth_bps_per_day": growth_bps,
+        "seed": seed,
+        "starting_credits": starting_credits,
+        "top_up_credits": top_up_credits,
+        "refilling_users_bps": refilling_bps,
+        "regular_users_bps": regular_bps,
+        "fee_runs_bps": fee_bps,
+        "creators": creators,
+        "card_fee_bps": card_bps,
+        "card_fee_credits": card_credits,
+    }
+    numbers_given: dict[str, Any] = {name: number for name, number in given.items() if number is not None}
+    if len(numbers_given) < len(given):
+        return None
+    try:
+        return replace(with_models(scenario, models), **numbers_given)
+    except InvalidRequest as error:
+        st.caption(f":red[{words.refusal_text(error)}]")
+        return None
+
+
+def _whole(label: str, key: str, scenario: Scenario, field: str, says: str) -> int | None:
+    with st.container():
+        return numbers.whole(label, *BOUNDS[field], key=key, usual=getattr(scenario, field), says=lambda _: says)
+
+
+def _credits(label: str, key: str, scenario: Scenario, field: str) -> int | None:
+    with st.container():
+        return numbers.whole(
+            label,
+            *BOUNDS[field],
+            key=key,
+            usual=getattr(scenario, field),
+            says=lambda number: "" if number is None else words.both(number),
+        )
+
+
+def _percent(label: str, key: str, scenario: Scenario, field: str, says: str) -> int | None:
+    with st.container():
+        return numbers.percentage(label, *BOUNDS[field], key=key, usual_bps=getattr(scenario, field), says=says)
+
+
+def _fees(scenario: Scenario) -> str:
+    fees = [fee.fee_credits for fee in scenario.fees if fee.weight]
+    return f"ask {min(fees):,} to {max(fees):,} credits"
+
+
+def _mix(scenario: Scenario) -> str:
+    in_all = sum(one.weight for one in scenario.models)
+    parts = (f"{words.plain(one.model_id)} {format_bps(one.weight * 10_000 // in_all)}" for one in scenario.models)
+    return ", ".join(parts)

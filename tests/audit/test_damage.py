@@ -1,0 +1,290 @@
+"""Every invariant of the audit, each with damage done behind the ledger's back that it alone reports."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from credits_core.pricing.quote import PriceBook
+from tests.support import damage
+from tests.support.damage import Ledger
+from tests.support.plain_sql import rows
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def ledger(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, book: PriceBook
+) -> Iterator[Ledger]:
+    """One ledger for all the damage, because none of it stays."""
+    with damage.four_days(request, tmp_path_factory.mktemp("damage"), book) as ledger:
+        yield ledger
+
+
+def _set_transaction(entry: str, position: int, change: str) -> str:
+    return f"UPDATE credit_transactions SET {change} WHERE entry_id = <{entry}> AND position = {position}"
+
+
+def _set_run(entry: str, change: str) -> str:
+    return f"UPDATE prompt_runs SET {change} WHERE entry_id = <{entry}>"
+
+
+def _set_unlock(entry: str, change: str) -> str:
+    return f"UPDATE unlocked_flows SET {change} WHERE entry_id = <{entry}>"
+
+
+def _set_entry(entry: str, change: str) -> str:
+    return f"UPDATE journal_entries SET {change} WHERE id = <{entry}>"
+
+
+def _set_balance(user: str, change: str) -> str:
+    return f"UPDATE user_credits SET balance_credits = {change} WHERE user_id = '{user}'"
+
+
+def _add_transaction(entry: str, position: int, account: str, type_: str, amount: int) -> str:
+    return (
+        "INSERT INTO credit_transactions (entry_id, position, account_id, type, amount_credits, created_at_us)"
+        f" SELECT id, {position}, '{account}', '{type_}', {amount}, created_at_us FROM journal_entries"
+        f" WHERE id = <{entry}>"
+    )
+
+
+def test_the_ledger_to_be_damaged_is_clean(ledger: Ledger) -> None:
+    assert ledger.after() == {}
+    assert 0 < rows(ledger.engine, "SELECT entry_id FROM rollup_watermark")[0][0] < ledger.ids["late run"]  # type: ignore[operator]
+
+
+# What was done, the only invariant that reports it, and what its sentence names.
+DAMAGE: dict[str, tuple[list[str], str, str]] = {
+    "a platform account's amount is changed": (
+        [_set_transaction("late purchase", 1, "amount_credits = -499")],
+        "entries_sum_to_zero",
+        "entry <late purchase> has 2 transactions with the sum 1",
+    ),
+    "a transaction is deleted": (
+        ["DELETE FROM credit_transactions WHERE entry_id = <late purchase> AND position = 1"],
+        "entries_sum_to_zero",
+        "entry <late purchase> has 1 transactions with the sum 500",
+    ),
+    "bought credits come from the account for grants": (
+        [_set_transaction("late purchase", 1, "account_id = 'platform:grants'")],
+        "entries_have_the_form_of_their_kind",
+        "entry <late purchase>, a credit_purchase, has a later transaction credit_purchase from platform:grants",
+    ),
+    "a purchase's transactions are called a grant": (
+        ["UPDATE credit_transactions SET type = 'grant' WHERE entry_id = <late purchase>"],
+        "entries_have_the_form_of_their_kind",
+        "entry <late purchase>, a credit_purchase, has a first transaction grant to user",
+    ),
+    "two platform accounts move credits in somebody's run": (
+        [
+            _add_transaction("late run", 3, "platform:payments_in", "credit_purchase", 5),
+            _add_transaction("late run", 4, "platform:grants", "grant", -5),
+        ],
+        "entries_have_the_form_of_their_kind",
+        "entry <late run>, a prompt_run, has a later transaction grant from platform:grants",
+    ),
+    "a transaction is cut in two": (
+        [
+            _set_transaction("late purchase", 1, "amount_credits = -200"),
+            _add_transaction("late purchase", 2, "platform:payments_in", "credit_purchase", -300),
+        ],
+        "entries_have_the_form_of_their_kind",
+        "entry <late purchase> has transactions that repeat",
+    ),
+    "a position is left out": (
+        [_set_transaction("late purchase", 1, "position = 2")],
+        "entries_have_the_form_of_their_kind",
+        "entry <late purchase> has transactions that repeat or are numbered with gaps",
+    ),
+    "a position is before the first": (
+        [_set_transaction("late run", 1, "position = -1")],
+        "entries_have_the_form_of_their_kind",
+        "entry <late run> has transactions that repeat or are numbered with gaps",
+    ),
+    "a run is said to be of another prompt": (
+        [_set_run("late run", "prompt_id = 'another'")],
+        "entries_say_what_was_asked",
+        "entry <late run> is not",
+    ),
+    "a run is said to be of another model": (
+        [_set_run("token run", "model_id = 'openai/gpt-5'")],
+        "entries_say_what_was_asked",
+        "entry <token run> is not",
+    ),
+    "a grant's reason is changed": (
+        [_set_entry("late grant", "description = 'Friendship'")],
+        "entries_say_what_was_asked",
+        "entry <late grant> is not",
+    ),
+    "another flow is unlocked": (
+        [_set_unlock("late unlock", "flow_id = 'dearer-flow'")],
+        "entries_say_what_was_asked",
+        "entry <late unlock> is not",
+    ),
+    "a purchase, its balances and its account are all made larger": (
+        [
+            _set_transaction(
+                "late purchase", 0, "amount_credits = 900, balance_after_credits = balance_after_credits + 400"
+            ),
+            _set_transaction("late purchase", 1, "amount_credits = -900"),
+            _set_balance("ada", "balance_credits + 400"),
+        ],
+        "entries_say_what_was_asked",
+        "entry <late purchase> is not",
+    ),
+    "an entry is dated back": (
+        [_set_entry("late purchase", "created_at_us = created_at_us - 1")],
+        "times_agree",
+        "entry <late purchase> has parts of another time",
+    ),
+    "a transaction is dated back": (
+        [_set_transaction("late run", 2, "created_at_us = created_at_us - 86400000000")],
+        "times_agree",
+        "entry <late run> has",
+    ),
+    "a run is dated back": (
+        [_set_run("late run", "created_at_us = created_at_us - 1")],
+        "times_agree",
+        "entry <late run> has",
+    ),
+    "an unlock is dated back": (
+        [_set_unlock("late unlock", "created_at_us = created_at_us - 1")],
+        "times_agree",
+        "entry <late unlock> has",
+    ),
+    "a balance is raised": (
+        [_set_balance("cara", "1")],
+        "balances_are_sums",
+        "cara has 1 but the transactions sum to 0",
+    ),
+    "an account is deleted": (
+        ["DELETE FROM user_credits WHERE user_id = 'dev'"],
+        "balances_are_sums",
+        "dev has transactions but no account",
+    ),
+    "a balance after a transaction is raised": (
+        [_set_transaction("late grant", 0, "balance_after_credits = 901")],
+        "balances_follow_each_other",
+        "fay has 901 after entry <late grant>, where 900 follow from the balance before",
+    ),
+    "a token price is raised": (
+        [_set_run("token run", "input_usd_per_mtok = '2.6'")],
+        "runs_cost_what_they_should",
+        "run <token run> is recorded as (3840, 0, 768, 4608, 0) and priced again as (3942, 0, 788, 4730, 0)",
+    ),
+    "a token price is made unreadable": (
+        [_set_run("token run", "input_usd_per_mtok = 'NaN'")],
+        "runs_cost_what_they_should",
+        "run <token run> cannot be priced again",
+    ),
+    "a run's plan is unknown": (
+        [_set_run("late run", "plan_id = 'plan-9'")],
+        "runs_cost_what_they_should",
+        "run <late run> names the unknown plan plan-9",
+    ),
+    "a run's total is lowered together with its transactions and balances": (
+        [
+            _set_run("late run", "platform_markup_credits = 40, total_credits = 290"),
+            _set_transaction("late run", 0, "amount_credits = -290, balance_after_credits = 610"),
+            _set_transaction("late run", 1, "amount_credits = 40"),
+            _set_balance("fay", "610"),
+        ],
+        "runs_cost_what_they_should",
+        "run <late run> is recorded as (250, 0, 40, 290, 0) and priced again as (250, 0, 50, 300, 0)",
+    ),
+    "inference cost is booked as revenue": (
+        [
+            _set_transaction("late run", 1, "amount_credits = 60"),
+            _set_transaction("late run", 2, "amount_credits = 240"),
+        ],
+        "runs_match_their_transactions",
+        "entry <late run> does not match its run",
+    ),
+    "a purchase is given a run": (
+        [
+            "INSERT INTO prompt_runs (entry_id, user_id, prompt_id, model_id, plan_id, run_price_credits,"
+            " inference_cost_credits, creator_fee_credits, platform_markup_credits, total_credits,"
+            " creator_share_credits, created_at_us) SELECT e.id, user_id, prompt_id, model_id, plan_id,"
+            " run_price_credits, inference_cost_credits, creator_fee_credits, platform_markup_credits, total_credits,"
+            " creator_share_credits, e.created_at_us FROM prompt_runs, journal_entries e"
+            " WHERE entry_id = <late run> AND e.id = <late purchase>"
+        ],
+        "runs_match_their_transactions",
+        "entry <late purchase> has a run but is a credit_purchase",
+    ),
+    "a creator's share of an unlock is lowered together with its transactions and balances": (
+        [
+            _set_unlock("late unlock", "creator_share_credits = 1500"),
+            _set_transaction("late unlock", 1, "amount_credits = 1500, balance_after_credits = 1500"),
+            _set_transaction("late unlock", 2, "amount_credits = 500"),
+            _set_balance("eve", "1500"),
+        ],
+        "unlocks_are_split_as_planned",
+        "unlock <late unlock> gave the creator 1500 of 2000, not 1600",
+    ),
+    "an unlock's plan is unknown": (
+        [_set_unlock("late unlock", "plan_id = 'plan-9'")],
+        "unlocks_are_split_as_planned",
+        "unlock <late unlock> names the unknown plan plan-9",
+    ),
+    "a flow that was never refunded is locked again": (
+        [_set_unlock("late unlock", "refunded_by_entry_id = <refund of grant>")],
+        "unlocks_match_their_transactions",
+        "entry <late unlock> does not match its unlock",
+    ),
+    "a refunded flow is in force": (
+        [_set_unlock("unlock", "refunded_by_entry_id = NULL")],
+        "unlocks_match_their_transactions",
+        "entry <unlock> does not match its unlock",
+    ),
+    "a refund takes its parts from other accounts than they went to": (
+        [
+            _set_transaction("refund of run by ben", 3, "amount_credits = amount_credits - 10"),
+            _set_transaction("refund of run by ben", 4, "amount_credits = amount_credits + 10"),
+        ],
+        "refunds_reverse_once",
+        "refund <refund of run by ben> leaves -10 with platform:revenue",
+    ),
+    "the platform bears what the creator still held": (
+        [
+            _set_transaction("refund of run by ben", 1, "amount_credits = -1000, balance_after_credits = 420"),
+            _set_transaction("refund of run by ben", 2, "amount_credits = -720"),
+            _set_balance("cara", "420"),
+        ],
+        "refunds_reverse_once",
+        "refund <refund of run by ben> leaves 720 with cara, who held 420",
+    ),
+    "a daily total is raised": (
+        ["UPDATE daily_totals SET amount_credits = amount_credits + 1 WHERE account_id = 'dev'"],
+        "daily_totals_are_sums",
+        "'dev', 'grant', 'grant') is (5001, 1) but the transactions give (5000, 1)",
+    ),
+    "a daily total is deleted": (
+        ["DELETE FROM daily_totals WHERE account_id = 'dev'"],
+        "daily_totals_are_sums",
+        "is None but the transactions give (5000, 1)",
+    ),
+    "the watermark stands behind the last entry": (
+        ["UPDATE rollup_watermark SET entry_id = <late purchase> + 1"],
+        "daily_totals_are_sums",
+        "but the last entry is <late purchase>",
+    ),
+    "the watermark is deleted": (["DELETE FROM rollup_watermark"], "daily_totals_are_sums", "the watermark is missing"),
+    "an entry is deleted": (
+        ["DELETE FROM journal_entries WHERE id = <late purchase>"],
+        "references_exist",
+        "credit_transactions <late purchase>/0: entry_id <late purchase> does not exist",
+    ),
+    "an index is dropped": (
+        ["DROP INDEX uq_unlocked_flows_in_force"],
+        "constraints_hold",
+        "uq_unlocked_flows_in_force is missing",
+    ),
+}
+
+
+@pytest.mark.parametrize("done", DAMAGE)
+def test_damage_is_found_by_exactly_its_invariant(ledger: Ledger, done: str) -> None:
+    statements, invariant, named = DAMAGE[done]
+    found = ledger.after(*statements)
+    assert list(found) == [invariant]
+    assert ledger.sql(named) in str(found[invariant])

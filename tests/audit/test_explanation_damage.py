@@ -1,0 +1,157 @@
+"""Explaining a charge that was changed behind the ledger's back, and an entry that has no price."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, text
+
+from credits_core.audit.explanation import explain
+from credits_core.audit.refusals import NotExplainable
+from credits_core.ledger.refusals import UnknownEntry
+from credits_core.pricing.quote import PriceBook
+from credits_core.store import database
+from tests.support import damage
+from tests.support.damage import Ledger
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def ledger(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, book: PriceBook
+) -> Iterator[Ledger]:
+    """One ledger for all the damage, because none of it stays."""
+    with damage.four_days(request, tmp_path_factory.mktemp("unexplained"), book) as ledger:
+        yield ledger
+
+
+DAMAGE: dict[str, tuple[str, list[str], list[str]]] = {
+    "a run's markup and total are lowered": (
+        "late run",
+        ["UPDATE prompt_runs SET platform_markup_credits = 40, total_credits = 290 WHERE entry_id = <late run>"],
+        [
+            "Platform markup: 40 credits were recorded, and the inputs give 50.",
+            "Total: 290 credits were recorded, and the inputs give 300.",
+        ],
+    ),
+    "a token price is raised": (
+        # 1,020 × 2.6 + 129 × 10 is 3,942; 20 % of it is 788.4.
+        "token run",
+        ["UPDATE prompt_runs SET input_usd_per_mtok = '2.6' WHERE entry_id = <token run>"],
+        [
+            "Inference cost: 3,840 credits were recorded, and the inputs give 3,942.",
+            "Platform markup: 768 credits were recorded, and the inputs give 788.",
+            "Total: 4,608 credits were recorded, and the inputs give 4,730.",
+            "Transaction prompt_run of ada: -4,608 were recorded, and the inputs give -4,730.",
+            "Transaction platform_revenue of platform:revenue: +768 were recorded, and the inputs give +788.",
+            "Transaction inference_cost of platform:inference: +3,840 were recorded, and the inputs give +3,942.",
+        ],
+    ),
+    "a creator's share is lowered": (
+        "run at midnight",
+        ["UPDATE prompt_runs SET creator_share_credits = 700 WHERE entry_id = <run at midnight>"],
+        [
+            "Creator's share: 700 credits were recorded, and the inputs give 800.",
+            "Platform's share: 301 credits were recorded, and the inputs give 201.",
+        ],
+    ),
+    "a transaction is missing and another one is there": (
+        "late run",
+        ["UPDATE credit_transactions SET account_id = 'platform:grants' WHERE entry_id = <late run> AND position = 1"],
+        [
+            "Transaction platform_revenue of platform:grants: +50 were recorded, and the inputs give none.",
+            "Transaction platform_revenue of platform:revenue: no such transaction was recorded, and the inputs give"
+            " +50.",
+        ],
+    ),
+    "a balance is raised": (
+        "late run",
+        [
+            "UPDATE credit_transactions SET balance_after_credits = balance_after_credits + 7"
+            " WHERE entry_id = <late run> AND position = 0"
+        ],
+        ["Balance of fay before: 907 follows from this entry, and the movement before it left 900."],
+    ),
+    "the plan is unknown": (
+        "late run",
+        ["UPDATE prompt_runs SET plan_id = 'plan-9' WHERE entry_id = <late run>"],
+        ["Entry <late run> names the unknown plan plan-9."],
+    ),
+    "a price cannot be read": (
+        "token run",
+        ["UPDATE prompt_runs SET input_usd_per_mtok = 'NaN' WHERE entry_id = <token run>"],
+        ["Entry <token run> cannot be priced again: a price or a count stored with it is no number."],
+    ),
+    "the run is gone": (
+        "late run",
+        ["DELETE FROM prompt_runs WHERE entry_id = <late run>"],
+        ["Entry <late run> has no recorded run, so there are no inputs to compute it from."],
+    ),
+    "an unlock's share is lowered": (
+        "late unlock",
+        ["UPDATE unlocked_flows SET creator_share_credits = 1500 WHERE entry_id = <late unlock>"],
+        [
+            "Creator's share: 1,500 credits were recorded, and the inputs give 1,600.",
+            "Platform's share: 500 credits were recorded, and the inputs give 400.",
+        ],
+    ),
+    "an unlock's plan is unknown": (
+        "late unlock",
+        ["UPDATE unlocked_flows SET plan_id = 'plan-9' WHERE entry_id = <late unlock>"],
+        ["Entry <late unlock> names the unknown plan plan-9."],
+    ),
+    "the unlock is gone": (
+        "late unlock",
+        ["DELETE FROM unlocked_flows WHERE entry_id = <late unlock>"],
+        ["Entry <late unlock> has no recorded unlock, so there are no inputs to compute it from."],
+    ),
+}
+
+
+@pytest.mark.parametrize("done", DAMAGE)
+def test_what_differs_is_told_with_both_numbers(ledger: Ledger, done: str) -> None:
+    entry, statements, differences = DAMAGE[done]
+    with ledger.unguarded() as connection:
+        for statement in statements:
+            assert connection.execute(text(ledger.sql(statement))).rowcount == 1
+        found = explain(connection, ledger.ids[entry], plans=ledger.book.plans)
+    assert list(found.differences) == [ledger.sql(difference) for difference in differences]
+    assert not found.is_proved
+    assert found.user_id == ("fay" if entry == "late run" else "ada")
+    count = len(differences)
+    assert found.verdict.endswith(f": {count} difference{'s' if count > 1 else ''}.")
+
+
+def test_every_charge_of_an_undamaged_ledger_is_proved(ledger: Ledger) -> None:
+    charges = [name for name in ledger.ids if ("run" in name or "unlock" in name) and not name.startswith("refund of")]
+    assert len(charges) == 9
+    with database.read(ledger.engine) as connection:
+        for name in charges:
+            assert explain(connection, ledger.ids[name], plans=ledger.book.plans).differences == ()
+
+
+# --- entries without a price ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind", "refunds"),
+    [
+        ("purchase", "credit purchase", None),
+        ("grant", "grant", None),
+        ("refund of run with fee", "refund of entry <run with fee>", "run with fee"),
+    ],
+)
+def test_an_entry_without_a_price_is_refused_and_says_where_to_look(
+    ledger: Ledger, entry: str, kind: str, refunds: str | None
+) -> None:
+    entry_id = ledger.ids[entry]
+    with database.read(ledger.engine) as connection, pytest.raises(NotExplainable) as refused:
+        explain(connection, entry_id, plans=ledger.book.plans)
+    assert str(refused.value) == (
+        f"Entry {entry_id} is a {ledger.sql(kind)}; only prompt runs and flow unlocks have a price to explain. "
+        f"See entry {entry_id} in the history."
+    )
+    assert refused.value.refunds_entry_id == (ledger.ids[refunds] if refunds else None)
+
+
+def test_an_entry_that_does_not_exist_is_refused(engine: Engine, book: PriceBook) -> None:
+    with database.read(engine) as connection, pytest.raises(UnknownEntry):
+        explain(connection, 7, plans=book.plans)

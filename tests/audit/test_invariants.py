@@ -1,0 +1,341 @@
+import itertools
+from collections.abc import Callable, Iterator
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+from sqlalchemy import BigInteger, Connection, Engine, Executable, Integer, SmallInteger, Table, delete, text, update
+from sqlalchemy.exc import IntegrityError
+
+from credits_core import settings
+from credits_core.audit import invariants as audit_invariants
+from credits_core.audit.finding import Finding
+from credits_core.bulk import demo
+from credits_core.ledger import actions as ledger_actions
+from credits_core.ledger.requests import ChargeRequest, UnlockRequest
+from credits_core.pricing.quote import PriceBook
+from credits_core.reports import daily_totals
+from credits_core.store import database
+from credits_core.store.kinds import CreditSource
+from credits_core.store.tables import Base
+from tests.support import busy_ledger, damage, world
+from tests.support.damage import TOKENS, Ledger
+from tests.support.world import HAIKU, NOW
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def ledger(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, book: PriceBook
+) -> Iterator[Ledger]:
+    """One ledger for all the damage, because none of it stays."""
+    with damage.four_days(request, tmp_path_factory.mktemp("audit"), book) as ledger:
+        yield ledger
+
+
+def _wrong(engine: Engine, book: PriceBook) -> list[str]:
+    return [str(finding) for finding in audit_invariants.check(engine, book.plans) if not finding.ok]
+
+
+# --- clean ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_ledger_is_clean(engine: Engine, book: PriceBook) -> None:
+    assert _wrong(engine, book) == []
+
+
+def test_the_demo_world_is_clean(engine: Engine) -> None:
+    real_book = settings.load_price_book()
+    database.write(engine, lambda connection: demo.build_once(connection, demo.load_demo_world(), real_book))
+    assert _wrong(engine, real_book) == []
+    daily_totals.catch_up(engine)
+    assert _wrong(engine, real_book) == []
+
+
+def test_the_ledger_is_clean_after_every_kind_of_action(engine: Engine, book: PriceBook) -> None:
+    actions: list[Callable[[], object]] = [
+        lambda: world.add(engine, "ada", 50_000, key="purchase"),
+        lambda: world.add(engine, "ben", 500, key="grant", source=CreditSource.GRANT, reason="Welcome"),
+        lambda: world.add(engine, "ada", 900, key="adjustment", source=CreditSource.ADJUSTMENT, reason="Goodwill"),
+        lambda: world.charge(engine, HAIKU, key="run"),
+        lambda: world.charge(engine, TOKENS, key="tokens"),
+        lambda: world.charge(engine, ChargeRequest("ada", "p", "gpt-4", expected_total_credits=33_000), key="expected"),
+        lambda: world.charge(engine, ChargeRequest("ada", "own", "claude-3-haiku", "ada", 100), key="own"),
+        lambda: world.charge(engine, ChargeRequest("ada", "tiny", "claude-3-haiku", "ben", 1), key="no-share"),
+        lambda: world.charge(engine, HAIKU, key="dearer", book=world.dearer_book()),
+        lambda: world.unlock(engine, UnlockRequest("ada", "flow", "cara", 1), key="unlock-no-share"),
+        lambda: daily_totals.catch_up(engine),
+        lambda: world.refund(engine, 8, key="refund-no-share"),
+        lambda: world.refund(engine, 7, key="refund-own"),
+        lambda: world.refund(engine, 10, key="refund-unlock"),
+        lambda: world.refund(engine, 3, key="refund-adjustment"),
+        lambda: database.write(
+            engine,
+            lambda connection: ledger_actions.import_opening_balances(
+                connection, {"dev": 7, "eve": 0}, now=NOW, actor="tester"
+            ),
+        ),
+    ]
+    for action in actions:
+        action()
+        assert _wrong(engine, world.dearer_book()) == []
+
+
+@pytest.mark.parametrize("seed_number", [1, 2, 3])
+def test_the_ledger_is_clean_after_drawn_actions(engine: Engine, book: PriceBook, seed_number: int) -> None:
+    busy_ledger.drawn_days(engine, seed=seed_number, actions=80)
+    daily_totals.catch_up(engine)
+    busy_ledger.drawn_days(engine, seed=seed_number + 10, actions=80)
+    assert _wrong(engine, book) == []
+
+
+def test_the_audit_reads_one_snapshot_while_charges_go_on(engine: Engine, book: PriceBook) -> None:
+    world.add(engine, "ada", 1_000_000, key="fund")
+    stop = Event()
+
+    def charge_until_stopped() -> None:
+        for number in itertools.count():
+            if stop.is_set():
+                return
+            world.charge(engine, HAIKU, key=f"run-{number}")
+
+    charging = Thread(target=charge_until_stopped)
+    charging.start()
+    try:
+        assert [_wrong(engine, book) for _ in range(5)] == [[]] * 5
+    finally:
+        stop.set()
+        charging.join()
+
+
+# --- damaged (each invariant's own damage is in test_audit_damage) --------------------------------------------------
+
+# Who did something, under which key, and when a user joined is recorded in one place: nothing can contradict it.
+# Who may call the API, and when the audit ran, are no part of what it proves.
+LEDGER_TABLES = [table for table in Base.metadata.sorted_tables if table.name not in {"api_keys", "audit_runs"}]
+RECORDED_ONCE = {
+    ("journal_entries", "actor"),
+    ("journal_entries", "idempotency_key"),
+    ("user_credits", "created_at_us"),
+}
+# One entry of each kind, some covered by the daily totals and some not.
+TRIED = [
+    "grant",
+    "run with fee",
+    "unlock",
+    "run by ben",
+    "refund of run by ben",
+    "token run",
+    "late run",
+    "late unlock",
+]
+WITHOUT_ENTRIES = ("daily_totals", "rollup_watermark", "price_plans", "plan_activations")
+
+
+def _rows(ledger: Ledger, connection: Connection, table: Table) -> list[dict[str, object]]:
+    """The rows to damage: those of the tried entries, and up to a dozen of a table that has no entries."""
+    entry_column = {"journal_entries": "id", "user_credits": ""} | dict.fromkeys(WITHOUT_ENTRIES, "")
+    column = entry_column.get(table.name, "entry_id")
+    found = [dict(row) for row in connection.execute(table.select()).mappings()]
+    return [row for row in found if row[column] in {ledger.ids[name] for name in TRIED}] if column else found[:12]
+
+
+def _other_values(table: Table, column: str, value: object) -> list[object]:
+    if isinstance(table.c[column].type, BigInteger | Integer | SmallInteger):
+        return [1 if value is None else int(str(value)) + 1, None]
+    return ["7" if str(value)[:1].isdigit() else "refund" if column.endswith("type") else "ben", None]
+
+
+def _goes_unseen(ledger: Ledger, connection: Connection, damage: Executable) -> bool:
+    """Whether the damage is done, no constraint refuses it, and the audit finds nothing wrong. It is undone again."""
+    savepoint = connection.begin_nested()
+    try:
+        connection.execute(damage)
+        return next(ledger.findings(connection), None) is None
+    except IntegrityError:
+        return False
+    finally:
+        savepoint.rollback()
+
+
+@pytest.mark.parametrize("table", LEDGER_TABLES, ids=lambda table: table.name)
+def test_no_value_of_the_ledger_can_be_changed_unseen(ledger: Ledger, table: Table) -> None:
+    with ledger.unguarded() as connection:
+        unseen = {
+            (table.name, column)
+            for row in _rows(ledger, connection, table)
+            for column, value in row.items()
+            for other in _other_values(table, column, value)
+            if other != value and _goes_unseen(ledger, connection, _same(table, row, update).values({column: other}))
+        }
+    assert unseen == {(name, column) for name, column in RECORDED_ONCE if name == table.name}
+
+
+@pytest.mark.parametrize("table", LEDGER_TABLES, ids=lambda table: table.name)
+def test_no_row_of_the_ledger_can_be_deleted_unseen(ledger: Ledger, table: Table) -> None:
+    with ledger.unguarded() as connection:
+        tried = _rows(ledger, connection, table)
+        assert tried
+        assert [row for row in tried if _goes_unseen(ledger, connection, _same(table, row, delete))] == []
+
+
+def _same(table: Table, row: dict[str, object], statement: Callable[[Table], Any]) -> Any:
+    return statement(table).where(*(column == row[column.name] for column in table.primary_key))
+
+
+# Damage that several invariants see, each from its side.
+SEVERAL: dict[str, tuple[list[str], set[str]]] = {
+    "a run's tokens are changed": (
+        ["UPDATE prompt_runs SET input_tokens = 1000 WHERE entry_id = <token run>"],
+        {"entries_say_what_was_asked", "runs_cost_what_they_should"},
+    ),
+    "a run is deleted": (
+        ["DELETE FROM prompt_runs WHERE entry_id = <late run>"],
+        {"entries_say_what_was_asked", "runs_match_their_transactions"},
+    ),
+    "a refund is of another entry": (
+        ["UPDATE journal_entries SET refunds_entry_id = <token run> WHERE id = <refund of run by ben>"],
+        {"entries_say_what_was_asked", "refunds_reverse_once"},
+    ),
+    "a refund is of a refund": (
+        ["UPDATE journal_entries SET refunds_entry_id = <refund of grant> WHERE id = <refund of run by ben>"],
+        {"entries_say_what_was_asked", "refunds_reverse_once"},
+    ),
+    "a user of runs is deleted": (
+        ["DELETE FROM user_credits WHERE user_id = 'cara'"],
+        {"balances_are_sums", "references_exist"},
+    ),
+    "an entry loses all its transactions and the balance what they gave": (
+        [
+            "DELETE FROM credit_transactions WHERE entry_id = <late purchase>",
+            "UPDATE user_credits SET balance_credits = balance_credits - 500 WHERE user_id = 'ada'",
+        ],
+        {"entries_sum_to_zero", "entries_say_what_was_asked"},
+    ),
+    "somebody else pays for a run": (
+        ["UPDATE credit_transactions SET account_id = 'eve' WHERE entry_id = <late run> AND position = 0"],
+        {"balances_are_sums", "balances_follow_each_other", "runs_match_their_transactions"},
+    ),
+    "somebody else pays for an unlock": (
+        ["UPDATE credit_transactions SET account_id = 'eve' WHERE entry_id = <late unlock> AND position = 0"],
+        {"balances_are_sums", "balances_follow_each_other", "unlocks_match_their_transactions"},
+    ),
+    "somebody else is paid": (
+        ["UPDATE credit_transactions SET account_id = 'fay' WHERE entry_id = <late unlock> AND position = 1"],
+        {"balances_are_sums", "balances_follow_each_other", "unlocks_match_their_transactions"},
+    ),
+}
+
+
+@pytest.mark.parametrize("done", SEVERAL)
+def test_damage_is_seen_from_every_side(ledger: Ledger, done: str) -> None:
+    statements, invariants = SEVERAL[done]
+    assert set(ledger.after(*statements)) == invariants
+
+
+# --- guards ---------------------------------------------------------------------------------------------------------
+
+
+def _guards_missed(engine: Engine, book: PriceBook, *statements: str) -> list[str]:
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    return _wrong(engine, book)
+
+
+def test_a_trigger_that_refuses_nothing_is_as_good_as_missing(sqlite_engine: Engine, book: PriceBook) -> None:
+    hollow = "CREATE TRIGGER prompt_runs_no_update BEFORE UPDATE ON prompt_runs BEGIN SELECT 1; END"
+    assert _guards_missed(sqlite_engine, book, "DROP TRIGGER prompt_runs_no_update", hollow) == [
+        "WRONG history cannot be changed: 17 checked, 1 wrong: the trigger prompt_runs_no_update is missing"
+    ]
+
+
+def test_a_trigger_on_another_table_is_as_good_as_missing(sqlite_engine: Engine, book: PriceBook) -> None:
+    elsewhere = (
+        "CREATE TRIGGER prompt_runs_no_update BEFORE UPDATE ON unlocked_flows BEGIN SELECT RAISE(ABORT, 'no'); END"
+    )
+    assert _guards_missed(sqlite_engine, book, "DROP TRIGGER prompt_runs_no_update", elsewhere) == [
+        "WRONG history cannot be changed: 17 checked, 1 wrong: the trigger prompt_runs_no_update is missing"
+    ]
+
+
+def test_a_disabled_trigger_is_as_good_as_missing(postgres_engine: Engine, book: PriceBook) -> None:
+    disable = "ALTER TABLE journal_entries DISABLE TRIGGER journal_entries_no_change"
+    assert _guards_missed(postgres_engine, book, disable) == [
+        "WRONG history cannot be changed: 10 checked, 1 wrong: the trigger journal_entries_no_change is missing"
+    ]
+
+
+def test_a_trigger_function_that_refuses_nothing_is_missed(postgres_engine: Engine, book: PriceBook) -> None:
+    hollow = (
+        "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$"
+    )
+    (wrong,) = _guards_missed(postgres_engine, book, hollow)
+    assert wrong.startswith("WRONG history cannot be changed: 10 checked, 9 wrong: ")
+
+
+@pytest.mark.parametrize(
+    ("table", "constraint"),
+    [
+        ("user_credits", "ck_user_credits_balance_in_bounds"),
+        ("journal_entries", "uq_journal_entries_idempotency_key"),
+        ("prompt_runs", "fk_prompt_runs_user_id"),
+        ("credit_transactions", "pk_credit_transactions"),
+    ],
+)
+def test_a_constraint_that_is_gone_is_missed(
+    postgres_engine: Engine, book: PriceBook, table: str, constraint: str
+) -> None:
+    assert _guards_missed(postgres_engine, book, f"ALTER TABLE {table} DROP CONSTRAINT {constraint}") == [
+        f"WRONG every constraint is in place and holds: 44 checked, 1 wrong: {constraint} is missing"
+    ]
+
+
+def test_a_constraint_that_was_never_validated_is_missed(postgres_engine: Engine, book: PriceBook) -> None:
+    check = "ck_user_credits_balance_in_bounds"
+    (wrong,) = _guards_missed(
+        postgres_engine,
+        book,
+        f"ALTER TABLE user_credits DROP CONSTRAINT {check}",
+        f"ALTER TABLE user_credits ADD CONSTRAINT {check} CHECK (balance_credits >= 0) NOT VALID",
+    )
+    assert wrong.endswith(f"1 wrong: {check} was never validated")
+
+
+def test_a_row_that_got_past_its_check_is_found(sqlite_engine: Engine, book: PriceBook) -> None:
+    (wrong,) = _guards_missed(
+        sqlite_engine,
+        book,
+        "PRAGMA ignore_check_constraints = ON",
+        "INSERT INTO rollup_watermark VALUES (2, 0)",
+        "PRAGMA ignore_check_constraints = OFF",
+    )
+    assert wrong.startswith("WRONG every constraint is in place and holds: 44 checked, 1 wrong: ")
+    assert "rollup_watermark" in wrong
+
+
+def test_a_negative_balance_is_found_even_when_everything_adds_up(sqlite_engine: Engine, book: PriceBook) -> None:
+    world.add(sqlite_engine, "ada", 500, key="fund")
+    world.charge(sqlite_engine, HAIKU, key="run")
+    _guards_missed(
+        sqlite_engine,
+        book,
+        "PRAGMA ignore_check_constraints = ON",
+        "DROP TRIGGER credit_transactions_no_update",
+        "UPDATE credit_transactions SET amount_credits = amount_credits / 5 WHERE entry_id = 1",
+        "UPDATE credit_transactions SET balance_after_credits = balance_after_credits - 400 WHERE account_id = 'ada'",
+        "UPDATE user_credits SET balance_credits = balance_credits - 400",
+    )
+    wrong = _wrong(sqlite_engine, book)
+    assert (
+        "WRONG every balance is the sum of its transactions: 1 checked, 1 wrong: ada has -200 and is negative" in wrong
+    )
+    assert [line for line in wrong if "ada has -200 after entry 2, which is negative" in line] != []
+
+
+def test_a_finding_names_the_first_five_and_counts_the_rest() -> None:
+    assert str(Finding("nothing is wrong", 1_000, ("a", "b", "c", "d", "e"))) == (
+        "WRONG nothing is wrong: 1,000 checked, 5 wrong: a; b; c; d; e"
+    )
+    assert str(Finding("nothing is wrong", 1_000, tuple("abcdefg"))) == (
+        "WRONG nothing is wrong: 1,000 checked, 7 wrong: a; b; c; d; e; and 2 more"
+    )

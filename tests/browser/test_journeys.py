@@ -1,0 +1,200 @@
+"""The main journeys in a real browser, on a real server with a database of its own."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.support.live_dashboard import LiveDashboard, chromium, live_dashboard, tab
+
+fcntl = pytest.importorskip("fcntl", reason="the lock that the tests hold is a POSIX one")
+SECONDS = 1_000
+RUNS = "SELECT COUNT(*), COALESCE(SUM(total_credits), 0) FROM prompt_runs"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDashboard]:
+    with live_dashboard(tmp_path_factory.mktemp("live")) as live:
+        yield live
+
+
+@pytest.fixture
+def page(browser: Browser, live: LiveDashboard) -> Iterator[Page]:
+    with tab(browser, live) as page:
+        yield page
+
+
+def open_page(page: Page, live: LiveDashboard, path: str, title: str) -> None:
+    page.goto(f"{live.address}{path}")
+    expect(page.get_by_role("heading", name=title, level=1)).to_be_visible(timeout=60 * SECONDS)
+
+
+def choose(page: Page, label: str, text: str) -> None:
+    box = page.get_by_role("combobox", name=label, exact=True)
+    box.fill(text)
+    box.press("Enter")
+
+
+def button(page: Page, label: str) -> Locator:
+    return page.get_by_role("button", name=label, exact=True)
+
+
+def shown(page: Page, text: str | re.Pattern[str]) -> None:
+    expect(page.get_by_text(text).first).to_be_visible(timeout=60 * SECONDS)
+
+
+def rows(live: LiveDashboard, sql: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(live.database)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def give_credits(page: Page, live: LiveDashboard, user: str, dollars: int) -> None:
+    open_page(page, live, f"/add-credits?user={user}&unit=Dollars&dollars={dollars}", "Add credits")
+    button(page, "Add credits").click()
+    shown(page, re.compile(f"^Added .* to {user}"))
+
+
+@contextmanager
+def nobody_can_write(live: LiveDashboard) -> Iterator[None]:
+    """Holds the lock that every unit of work takes, so that whatever is charged waits until the block ends."""
+    with live.database.with_name("credits.db.lock").open("w") as lock_file:
+        fcntl.flock(lock_file, fcntl.LOCK_EX)
+        yield
+
+
+def test_a_newcomer_adds_credits_runs_a_prompt_and_finds_it_in_the_history(page: Page, live: LiveDashboard) -> None:
+    open_page(page, live, "/simulate-runs", "Simulate runs")
+    shown(page, "Add credits first")
+    page.get_by_test_id("stMain").get_by_role("link", name="Add credits").click()
+    expect(page).to_have_url(re.compile("/add-credits"))
+    choose(page, "User", "maya")
+    shown(page, "maya has no account yet. Adding credits opens it.")
+    button(page, "$5").click()
+    shown(page, "5,000,000 credits ($5.00)")
+    button(page, "Add credits").click()
+    shown(page, "Added 5,000,000 credits ($5.00) to maya, by entry 1.")
+
+    page.get_by_role("link", name="Simulate runs").click()
+    choose(page, "Model", "claude-3-haiku")
+    shown(page, "Claude 3 Haiku · 250 credits ($0.00025) per run")
+    button(page, "Run").click()
+    shown(page, "Charged 300 credits ($0.0003) to maya, by entry 2.")
+    shown(page, "maya holds 4,999,700 credits ($4.9997), which is enough.")
+    expect(page.get_by_role("table", name="Every step of the price")).to_have_count(2)
+
+    page.get_by_role("link", name="Entry 2 in the history").click()
+    shown(page, "Entry 2: Run of free-form on claude-3-haiku")
+    table = page.get_by_role("table", name="The entry's transactions")
+    expect(table.get_by_role("row").nth(1)).to_contain_text("-300")
+    assert "entry=2" in page.url
+    page.get_by_role("link", name="Explain this charge").click()
+    shown(page, "Recomputed from the stored inputs: equal to what was charged, to the credit.")
+    expect(page).to_have_url(re.compile(r"/explain-charge\?entry=2$"))
+    page.get_by_role("link", name="Entry 2 in the history").click()
+    expect(page).to_have_url(re.compile(r"/history\?entry=2$"))
+    shown(page, "Entry 2: Run of free-form on claude-3-haiku")
+    assert rows(live, "SELECT account_id, amount_credits FROM credit_transactions WHERE entry_id = 2") == [
+        ("maya", -300),
+        ("platform:revenue", 50),
+        ("platform:inference", 250),
+    ]
+
+
+def test_a_double_click_charges_once(page: Page, live: LiveDashboard) -> None:
+    give_credits(page, live, "nina", 1)
+    ((before, _),) = rows(live, RUNS)
+    open_page(page, live, "/simulate-runs?user=nina&model=gpt-4", "Simulate runs")
+    button(page, "Run").dblclick()
+    shown(page, "nina holds 967,000 credits ($0.967), which is enough.")
+    shown(page, re.compile(r"^Charged 33,000 credits \(\$0\.033\) to nina"))
+    assert rows(live, RUNS)[0][0] == before + 1
+
+
+def test_a_second_click_while_the_first_one_is_being_charged_shows_its_receipt(page: Page, live: LiveDashboard) -> None:
+    give_credits(page, live, "olga", 1)
+    open_page(page, live, "/test-credits?user=olga&model=claude-3-haiku", "Test bench")
+    shown(page, "1,000,000")
+    with nobody_can_write(live):
+        button(page, "Run").click()
+        page.wait_for_timeout(1_500)
+        button(page, "Run").click()
+        page.wait_for_timeout(1_500)
+        assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'olga'") == [(0,)]
+    shown(page, "Not charged again")
+    shown(page, re.compile(r"^Charged 300 credits \(\$0\.0003\) to olga once"))
+    assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'olga'") == [(1,)]
+    button(page, "New run").click()
+    expect(page.get_by_text("Not charged again")).to_have_count(0)
+    button(page, "Run").click()
+    shown(page, re.compile(r"^Charged 300 credits \(\$0\.0003\) to olga, by entry"))
+    assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'olga'") == [(2,)]
+
+
+def test_the_receipt_is_shown_although_something_else_was_chosen_meanwhile(page: Page, live: LiveDashboard) -> None:
+    give_credits(page, live, "pia", 1)
+    open_page(page, live, "/simulate-runs?user=pia&model=claude-3-haiku", "Simulate runs")
+    shown(page, "Prices of all models")  # the page is drawn to its end
+    with nobody_can_write(live):
+        button(page, "Run").click()
+        page.wait_for_timeout(1_500)
+        page.get_by_text("Prices of all models").click()
+        page.wait_for_timeout(1_500)
+    shown(page, re.compile(r"^Charged 300 credits \(\$0\.0003\) to pia, by entry"))
+    assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'pia'") == [(1,)]
+
+
+def test_a_batch_that_something_stopped_is_continued_where_it_was(page: Page, live: LiveDashboard) -> None:
+    give_credits(page, live, "rita", 1)
+    open_page(page, live, "/simulate-runs?user=rita&model=claude-3-haiku&runs=250", "Simulate runs")
+    shown(page, "Prices of all models")  # the page is drawn to its end
+    with nobody_can_write(live):
+        button(page, "Run 250 times").click()
+        page.wait_for_timeout(1_500)
+        page.get_by_text("Prices of all models").click()
+        page.wait_for_timeout(1_500)
+    shown(page, "Charged 100 of 250 runs to rita so far.")
+    assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'rita'") == [(100,)]
+    button(page, "Continue the batch").click()
+    shown(page, "Charged 250 of 250 runs to rita.")
+    assert rows(live, "SELECT balance_credits FROM user_credits WHERE user_id = 'rita'") == [(1_000_000 - 75_000,)]
+
+
+def test_a_link_opens_as_it_was_sent(page: Page, live: LiveDashboard) -> None:
+    give_credits(page, live, "sam", 1)
+    open_page(
+        page, live, "/simulate-runs?user=sam&prompt=my-prompt&creator=tom&fee=1001&model=openai/gpt-4o", "Simulate runs"
+    )
+    choose(page, "Model", "gpt-image-1")
+    expect(page).to_have_url(re.compile("model=gpt-image-1"))
+    page.reload()
+    shown(page, "31,001")
+    for name, value in {"user": "sam", "prompt": "my-prompt", "creator": "tom", "fee": "1001"}.items():
+        assert f"{name}={value}" in page.url
+
+
+def test_an_unexpected_failure_shows_a_reference_and_the_log_alone_has_the_traceback(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with live_dashboard(tmp_path_factory.mktemp("failing")) as live, closing(browser.new_context()) as context:
+        page = context.new_page()
+        open_page(page, live, "/add-credits", "Add credits")
+        expect(page.get_by_role("combobox", name="User")).to_be_visible(timeout=60 * SECONDS)
+        with closing(sqlite3.connect(live.database)) as connection:
+            connection.execute("ALTER TABLE user_credits RENAME TO lost")
+        page.reload()
+        shown(page, "This page could not be shown")
+        said = page.get_by_test_id("stMain").inner_text()
+        reference = re.search(r"reference ([0-9a-f]{8})", said)
+        assert reference is not None
+        assert re.search(r"Traceback|sqlite|user_credits|\.py", said) is None
+        assert f"A page failed, reference {reference[1]}" in live.log
+        assert "no such table: user_credits" in live.log

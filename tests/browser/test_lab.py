@@ -1,0 +1,88 @@
+"""The walk through the pricing lab in a real browser: find, cure, compare, replay, simulate, put in force."""
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.support.live_dashboard import LiveDashboard, chromium, live_dashboard, tab
+
+MILLISECONDS = 60_000
+CAPPED = "promptflow-v1-capped"
+
+
+def shown(page: Page, text: str | re.Pattern[str]) -> None:
+    expect(page.get_by_text(text).first).to_be_visible(timeout=MILLISECONDS)
+
+
+def go(page: Page, name: str) -> None:
+    page.get_by_test_id("stSidebar").get_by_role("link", name=name, exact=True).click()
+    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible(timeout=MILLISECONDS)
+
+
+def rows(live: LiveDashboard, sql: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(live.database)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def metric(page: Page, label: str, value: str) -> None:
+    expect(page.get_by_test_id("stMetric").filter(has_text=label)).to_contain_text(value, timeout=MILLISECONDS)
+
+
+def test_a_plan_is_cured_compared_replayed_and_put_in_force(tmp_path: Path) -> None:
+    with chromium() as browser, live_dashboard(tmp_path, CREDITS_DEMO="1") as live, tab(browser, live) as page:
+        page.goto(f"{live.address}/pricing-lab")
+        shown(page, re.compile("At an inference cost of 10,000 the total drops by 998 credits, from 11,998 to 11,000"))
+        metric(page, "Cliffs", "2")
+
+        page.get_by_role("button", name="Make it a draft").first.click()
+        expect(page).to_have_url(re.compile(f"plan={CAPPED}$"), timeout=MILLISECONDS)
+        metric(page, "Cliffs", "0")
+
+        page.get_by_role("link", name="Compare it with the plan in force, or edit it").click()
+        expect(page).to_have_url(re.compile("/compare-plans"), timeout=MILLISECONDS)
+        expect(page.get_by_role("combobox", name="Plan B")).to_have_value(CAPPED, timeout=MILLISECONDS)
+        page.get_by_text("With a fee, the platform gets at least the markup").click()
+        expect(page).to_have_url(re.compile("edit=8000%3Bcap%3Bminimum-markup"), timeout=MILLISECONDS)
+        page.get_by_role("textbox", name="Save as").fill("promptflow-v2")
+        page.get_by_role("textbox", name="Save as").press("Enter")
+        page.get_by_role("button", name="Save draft").click()
+        expect(page.get_by_role("combobox", name="Plan B")).to_have_value("promptflow-v2", timeout=MILLISECONDS)
+        expect(page).not_to_have_url(re.compile("edit="))
+        assert rows(live, "SELECT id, revision FROM price_plans ORDER BY id")[1:] == [(CAPPED, 1), ("promptflow-v2", 1)]
+
+        go(page, "Replay history")
+        plan_b = page.get_by_role("combobox", name="Plan B")
+        plan_b.fill(CAPPED)
+        plan_b.press("Enter")
+        same = f"Replaying {CAPPED} gives the record to the credit: all 1,138 runs and 17 unlocks."
+        shown(page, same)
+        with tab(browser, live) as other:
+            other.goto(page.url)
+            shown(other, same)
+
+        go(page, "Scenario")
+        runs = page.get_by_role("textbox", name="Runs")
+        runs.fill("1000000")
+        runs.press("Enter")
+        metric(page, "Users paid", "5,096,689,151")  # the chosen plan goes along from screen to screen
+
+        go(page, "Pricing lab")
+        page.get_by_role("button", name="Put in force").click()
+        page.get_by_role("textbox", name="Reason").fill("No cliffs")
+        page.get_by_role("dialog").get_by_role("button", name="Put in force").click()
+        shown(page.get_by_test_id("stSidebar"), re.compile(f"price plan {CAPPED}"))  # type: ignore[arg-type]
+
+        page.goto(f"{live.address}/simulate-runs?user=ada&prompt=free-form&model=openai/gpt-4o&input_tokens=3600")
+        page.get_by_role("textbox", name="Output tokens").fill("60")
+        page.get_by_role("textbox", name="Output tokens").press("Enter")
+        # 3,600 × 2.5 + 60 × 10 = 9,600, which would have cost 11,520 before; now as much as a run of 10,000.
+        shown(page, "capped, because a larger run costs 11,000")
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.get_by_role("link", name="Explain this charge").click()
+        shown(page, "Recomputed from the stored inputs: equal to what was charged, to the credit.")
+        assert rows(live, "SELECT plan_id, total_credits FROM prompt_runs ORDER BY entry_id DESC LIMIT 1") == [
+            (CAPPED, 11_000)
+        ]

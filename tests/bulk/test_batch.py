@@ -1,0 +1,137 @@
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Engine
+
+from credits_core.bulk.batch import Batch, Summary, batch_total, charge_part
+from credits_core.errors import InvalidRequest
+from credits_core.lab.scenario.workload import TokenQuantiles, Workload
+from credits_core.pricing.quote import PriceBook
+from credits_core.store import database
+from tests.support import plain_sql, world
+
+TRACE = Workload("trace", 100, TokenQuantiles(p50=10, p95=20, max=30), TokenQuantiles(p50=1, p95=2, max=3))
+DRAWN = replace(world.TOKENS, input_tokens=None, output_tokens=None)
+
+
+def charge(engine: Engine, batch: Batch, part: int, before: Summary | None = None, *, key: str = "k") -> Summary:
+    return database.write(
+        engine,
+        lambda connection: charge_part(
+            connection,
+            batch,
+            part=part,
+            before=before or Summary(),
+            book=world.price_book(),
+            key=key,
+            now=world.NOW,
+            actor="tester",
+        ),
+    )
+
+
+def charge_all(engine: Engine, batch: Batch) -> Summary:
+    summary = Summary()
+    for part in range(batch.parts):
+        summary = charge(engine, batch, part, summary)
+    return summary
+
+
+@pytest.mark.parametrize(
+    ("runs", "parts", "last_numbers"),
+    [(1, 1, range(1, 2)), (100, 1, range(1, 101)), (101, 2, range(101, 102)), (10_000, 100, range(9_901, 10_001))],
+)
+def test_a_batch_is_charged_a_hundred_runs_at_a_time(runs: int, parts: int, last_numbers: range) -> None:
+    batch = Batch(world.HAIKU, runs)
+    assert batch.parts == parts
+    assert batch.numbers_of(parts - 1) == last_numbers
+
+
+def test_the_total_of_equal_runs_is_known_beforehand(book: PriceBook) -> None:
+    assert batch_total(Batch(world.HAIKU_WITH_FEE, 10_000), book) == 10_000 * 1_251
+
+
+def test_drawn_tokens_lie_in_the_trace_and_are_the_same_each_time() -> None:
+    batch = Batch(DRAWN, 500, TRACE)
+    counts = [(request.input_tokens, request.output_tokens) for request in map(batch.request_of, range(1, 501))]
+    assert counts == [
+        (request.input_tokens, request.output_tokens)
+        for request in map(Batch(DRAWN, 500, TRACE).request_of, range(1, 501))
+    ]
+    assert {
+        1 <= (input_tokens or 0) <= 30 and 1 <= (output_tokens or 0) <= 3 for input_tokens, output_tokens in counts
+    } == {True}
+    assert len(set(counts)) > 20
+    assert 200 < sum((input_tokens or 0) <= 10 for input_tokens, _ in counts) < 300
+
+
+def test_what_a_drawn_batch_costs_is_what_was_shown_beforehand(engine: Engine, book: PriceBook) -> None:
+    world.add(engine, "ada", 1_000_000, key="a")
+    batch = Batch(DRAWN, 130, TRACE)
+    summary = charge_all(engine, batch)
+    assert (summary.charged, summary.refused_count) == (130, 0)
+    assert summary.total_credits == batch_total(batch, book)
+    assert plain_sql.balance(engine, "ada") == 1_000_000 - summary.total_credits
+    paid = "SELECT MIN(total_credits), MAX(total_credits), SUM(total_credits) FROM prompt_runs"
+    assert plain_sql.rows(engine, paid) == [(summary.cheapest_credits, summary.dearest_credits, summary.total_credits)]
+
+
+def test_the_summary_says_who_received_what(engine: Engine) -> None:
+    world.add(engine, "ada", 500_000, key="a")
+    summary = charge_all(engine, Batch(world.HAIKU_WITH_FEE, 150))
+    assert summary == Summary(
+        charged=150,
+        total_credits=150 * 1_251,
+        inference_credits=150 * 250,
+        creators_credits=150 * 800,
+        platform_credits=150 * 201,
+        cheapest_credits=1_251,
+        dearest_credits=1_251,
+        balance_before_credits=500_000,
+        balance_after_credits=500_000 - 150 * 1_251,
+    )
+    assert plain_sql.balance(engine, "ben") == 120_000
+
+
+def test_runs_that_cannot_be_paid_for_are_counted_with_the_first_reason(engine: Engine) -> None:
+    world.add(engine, "ada", 1_000, key="a")
+    summary = charge_all(engine, Batch(world.HAIKU, 120))
+    assert (summary.charged, summary.total_credits, summary.balance_after_credits) == (3, 900, 100)
+    assert summary.refused_count == 117
+    assert str(summary.refused["insufficient_credits"].first) == (
+        "ada has 100 credits and this takes 300. Add at least 200 credits and try again."
+    )
+
+
+def test_a_batch_of_an_unknown_user_charges_nobody(engine: Engine) -> None:
+    summary = charge_all(engine, Batch(world.HAIKU, 2))
+    assert (summary.charged, summary.refused["unknown_user"].count) == (0, 2)
+    assert (summary.balance_before_credits, summary.cheapest_credits) == (None, None)
+
+
+def test_creators_who_run_their_own_prompts_get_their_share_back_at_once(engine: Engine) -> None:
+    world.add(engine, "ben", 10_000, key="a")
+    summary = charge_all(engine, Batch(world.run_by("ben", world.HAIKU_WITH_FEE), 2))
+    assert (summary.balance_before_credits, summary.balance_after_credits) == (10_000, 10_000 - 2 * (1_251 - 800))
+
+
+def test_a_part_that_is_charged_again_charges_nothing_and_gives_the_same_summary(engine: Engine) -> None:
+    world.add(engine, "ada", 1_000_000, key="a")
+    batch = Batch(world.HAIKU, 100)
+    first = charge(engine, batch, 0)
+    before = plain_sql.every_row(engine)
+    assert charge(engine, batch, 0) == first
+    assert plain_sql.every_row(engine) == before
+    assert plain_sql.scalar(engine, "SELECT COUNT(*) FROM prompt_runs") == 100
+
+
+def test_every_run_of_a_batch_has_a_key_of_its_own(engine: Engine) -> None:
+    world.add(engine, "ada", 1_000_000, key="a")
+    charge_all(engine, Batch(world.HAIKU, 3))
+    keys = plain_sql.rows(engine, "SELECT idempotency_key FROM journal_entries WHERE type = 'prompt_run' ORDER BY id")
+    assert keys == [("k:1",), ("k:2",), ("k:3",)]
+
+
+def test_a_batch_without_a_price_has_no_total(book: PriceBook) -> None:
+    with pytest.raises(InvalidRequest):
+        batch_total(Batch(replace(world.HAIKU, creator_fee_credits=5), 10), book)

@@ -1,0 +1,162 @@
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from credits_core.audit import invariants
+from credits_core.bulk.opening_balances import ImportSummary, import_legacy, read_legacy_balances
+from credits_core.errors import DataFileInvalid
+from credits_core.ledger.refusals import CirculationTooLarge
+from credits_core.pricing.quote import PriceBook
+from tests.support import world
+from tests.support.plain_sql import balance, every_row, refused, rows, scalar
+from tests.support.world import HAIKU, LATER, NOW
+
+LARGEST = 9_007_199_254_740_991
+
+
+def _write(folder: Path, *lines: str, name: str = "legacy.csv") -> Path:
+    path = folder / name
+    path.write_text("\n".join(["user_id,credits", *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def _import(engine: Engine, path: Path) -> ImportSummary:
+    return import_legacy(engine, path, now=NOW, actor="cli")
+
+
+def _problems(path: Path) -> list[str]:
+    with pytest.raises(DataFileInvalid) as caught:
+        read_legacy_balances(path)
+    assert caught.value.path == str(path)
+    return caught.value.problems
+
+
+def test_every_row_becomes_an_opening_balance(engine: Engine, tmp_path: Path, book: PriceBook) -> None:
+    path = _write(tmp_path, "ada,5000000", "ben,1", "chloe,0")
+    assert _import(engine, path) == ImportSummary(imported=2, imported_before=0, empty=1, imported_credits=5_000_001)
+    assert rows(engine, "SELECT user_id, balance_credits FROM user_credits ORDER BY user_id") == [
+        ("ada", 5_000_000),
+        ("ben", 1),
+        ("chloe", 0),
+    ]
+    assert rows(engine, "SELECT idempotency_key, type, actor, description FROM journal_entries ORDER BY id") == [
+        ("legacy:ada", "adjustment", "cli", "Opening balance from the former credit system"),
+        ("legacy:ben", "adjustment", "cli", "Opening balance from the former credit system"),
+    ]
+    assert [finding for finding in invariants.check(engine, book.plans) if not finding.ok] == []
+
+
+def test_a_second_import_changes_nothing(engine: Engine, tmp_path: Path) -> None:
+    path = _write(tmp_path, "ada,500", "chloe,0")
+    _import(engine, path)
+    world.charge(engine, HAIKU, key="run")
+    before = every_row(engine)
+    assert import_legacy(engine, path, now=LATER, actor="another") == ImportSummary(0, 1, 1, 0)
+    assert every_row(engine) == before
+
+
+def test_a_longer_file_adds_its_new_users(engine: Engine, tmp_path: Path) -> None:
+    _import(engine, _write(tmp_path, "ada,500", "chloe,0"))
+    longer = _write(tmp_path, "ada,500", "ben,70", "chloe,0", "dev,8", name="longer.csv")
+    assert _import(engine, longer) == ImportSummary(imported=2, imported_before=1, empty=1, imported_credits=78)
+
+
+def test_a_user_who_bought_credits_before_keeps_them(engine: Engine, tmp_path: Path) -> None:
+    world.add(engine, "ada", 1_000, key="fund")
+    assert _import(engine, _write(tmp_path, "ada,500", "ben,0")).imported == 1
+    assert balance(engine, "ada") == 1_500
+
+
+def test_one_bad_row_keeps_every_row_out(engine: Engine, tmp_path: Path) -> None:
+    with refused(engine, DataFileInvalid) as caught:
+        _import(engine, _write(tmp_path, "ada,500", "ben,-1", "chloe,7"))
+    assert caught.value.problems == [  # type: ignore[attr-defined]
+        "line 3: credits: must be a whole number, 0 or more, not '-1'"
+    ]
+
+
+def test_a_changed_amount_is_refused_with_its_line_and_nothing_else_is_imported(engine: Engine, tmp_path: Path) -> None:
+    _import(engine, _write(tmp_path, "ada,500", "ben,70"))
+    changed = _write(tmp_path, "dev,8", "ada,500", "ben,71", name="changed.csv")
+    with refused(engine, DataFileInvalid) as caught:
+        _import(engine, changed)
+    (problem,) = caught.value.problems  # type: ignore[attr-defined]
+    assert problem == "line 4: ben was imported before with other credits, by entry 2"
+
+
+def test_balances_that_are_too_large_together_are_all_refused(engine: Engine, tmp_path: Path) -> None:
+    users = 1_100  # more than a 64-bit sum holds, not only more than the limit
+    with refused(engine, CirculationTooLarge):
+        _import(engine, _write(tmp_path, *(f"user{number},{LARGEST}" for number in range(users))))
+    assert _import(engine, _write(tmp_path, f"ada,{LARGEST}")).imported_credits == LARGEST
+
+
+def test_a_file_written_on_windows_is_the_same_file(tmp_path: Path) -> None:
+    path = tmp_path / "windows.csv"
+    path.write_bytes(b'\xef\xbb\xbfuser_id,credits\r\nada,5\r\n\r\n"ben","007"\r\n')
+    assert read_legacy_balances(path) == {"ada": (2, 5), "ben": (4, 7)}
+
+
+def test_blank_lines_are_no_rows_and_count_as_lines(tmp_path: Path) -> None:
+    assert _problems(_write(tmp_path, "", "ada,5", "", "", "ben,x", "")) == [
+        "line 6: credits: must be a whole number, 0 or more, not 'x'"
+    ]
+
+
+def test_every_bad_row_is_named_by_its_line(tmp_path: Path) -> None:
+    bad_id = "must be 1 to 128 characters: a letter or digit, then letters, digits or . _ @ / | + -, not"
+    not_whole = "must be a whole number, 0 or more, not"
+    bad_rows = {
+        "ada": "row: must be user_id,credits, not 'ada'",
+        "ada,1,2": "row: must be user_id,credits, not 'ada,1,2'",
+        ",1": f"user_id: {bad_id} ''",
+        "=cmd,1": f"user_id: {bad_id} '=cmd'",
+        " ada,1": f"user_id: {bad_id} ' ada'",
+        "platform:revenue,1": f"user_id: {bad_id} 'platform:revenue'",
+        "ada,": f"credits: {not_whole} ''",
+        "ada,12.5": f"credits: {not_whole} '12.5'",
+        "ada,1_000": f"credits: {not_whole} '1_000'",
+        'ada,"1,000"': f"credits: {not_whole} '1,000'",
+        "ada,٣": f"credits: {not_whole} '٣'",
+        "ada,1e3": f"credits: {not_whole} '1e3'",
+        f"ada,{LARGEST + 1}": "credits: must be from 0 to 9,007,199,254,740,991, not 9,007,199,254,740,992",
+        f"ada,{'9' * 5_000}": f"credits: {not_whole} '{'9' * 40}'",
+        "   ": "row: must be user_id,credits, not '   '",
+    }
+    path = _write(tmp_path, f"first,{LARGEST}", *bad_rows)
+    assert _problems(path) == [f"line {line}: {problem}" for line, problem in enumerate(bad_rows.values(), 3)]
+
+
+def test_a_user_may_stand_in_a_file_once(tmp_path: Path) -> None:
+    assert _problems(_write(tmp_path, "ada,5", "ben,5", "ada,5", "Ada,5", "ada,6")) == [
+        "line 4: ada stands on line 2 already",
+        "line 6: ada stands on line 2 already",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "line 1 must be user_id,credits, not ''"),
+        (b"ada,5\n", "line 1 must be user_id,credits, not 'ada,5'"),
+        (b"user_id;credits\nada;5\n", "line 1 must be user_id,credits, not 'user_id;credits'"),
+        (b"user_id,credits\n\xff,5\n", "cannot be read: it is not text in UTF-8"),
+    ],
+)
+def test_a_file_that_holds_no_balances_is_refused(tmp_path: Path, content: bytes, problem: str) -> None:
+    path = tmp_path / "legacy.csv"
+    path.write_bytes(content)
+    (found,) = _problems(path)
+    assert found.startswith(problem)
+
+
+def test_a_file_without_rows_imports_nothing(engine: Engine, tmp_path: Path) -> None:
+    assert _import(engine, _write(tmp_path)) == ImportSummary(0, 0, 0, 0)
+
+
+def test_a_large_file_is_imported_as_a_whole(sqlite_engine: Engine, tmp_path: Path) -> None:
+    path = _write(tmp_path, *(f"user{number},{number}" for number in range(10_000)))
+    assert _import(sqlite_engine, path) == ImportSummary(9_999, 0, 1, 9_999 * 10_000 // 2)
+    assert scalar(sqlite_engine, "SELECT SUM(balance_credits) FROM user_credits") == 49_995_000
+    assert _import(sqlite_engine, path) == ImportSummary(0, 9_999, 1, 0)

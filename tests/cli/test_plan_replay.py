@@ -1,0 +1,139 @@
+"""`plan replay`: what it prints, as text and as JSON, and what it refuses in one line."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from credits_core.cli import main as cli
+from tests.support import world
+from tests.support.plain_sql import every_row
+
+HALF = """
+id = "half"
+creator_share_bps = 5000
+tiers = [{markup_bps = 4000}]
+"""
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(
+    sqlite_url: str, sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Call:
+    """Runs the command line on the test's database and returns exit code, stdout and stderr."""
+    monkeypatch.setenv("CREDITS_DATABASE_URL", sqlite_url)
+    world.put_in_force(sqlite_engine, world.price_book().plan)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["credits_core", *arguments])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        printed = capsys.readouterr()
+        return int(left.value.code or 0), printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def half(tmp_path: Path) -> str:
+    path = tmp_path / "half.toml"
+    path.write_text(HALF, encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def ledger(sqlite_engine: Engine) -> Engine:
+    """A run of 300, one of 1,251 with a fee of 1,001, and an unlock of 1,001, out of 2,600 credits."""
+    world.add(sqlite_engine, "ada", 2_600, key="add")
+    world.charge(sqlite_engine, world.HAIKU, key="plain")
+    world.charge(sqlite_engine, world.HAIKU_WITH_FEE, key="fee")
+    world.unlock(sqlite_engine, world.UNLOCK, key="unlock")
+    return sqlite_engine
+
+
+def test_a_replay_reads_as_text(call: Call, ledger: Engine, half: str) -> None:
+    before = every_row(ledger)
+    code, printed, error = call("plan", "replay", half)
+    lines = printed.splitlines()
+    assert (code, error) == (0, "")
+    # The plain run costs 250 + 100. Of 2,600 credits 2,250 are left, then 999: the unlock of 1,001 is refused.
+    # Ben receives 500 instead of 1,600, and the platform 100 + 501 instead of 50 + 201 + 201.
+    assert lines[:3] == [
+        "half, all days: 2 runs, 1 unlock, 0 refunds",
+        "Under half users would have paid 951 credits ($0.000951) less (−37.26 %), creators would have received"
+        " 1,100 credits ($0.0011) less (−68.75 %) and the platform 149 credits ($0.000149) more (+32.96 %)."
+        " 1 unlock of 1 user would have been refused for lack of credits, recorded with 1,001 credits"
+        " ($0.001001).",
+        "The first difference to the record is entry 2: 300 credits ($0.0003) was paid, of it 0 for the creator; under"
+        " the plan 350 and 0.",
+    ]
+    assert lines[3] == "Priced under the plan of its time, each of 3 charges equals the record to the credit."
+    assert [line.split() for line in lines[5:10]] == [
+        ["credits", "recorded", "under", "the", "plan", "difference"],
+        ["users", "paid", "2,552", "1,601", "−951", "−37.26", "%"],
+        ["inference", "500", "500", "0", "0", "%"],
+        ["creators", "1,600", "500", "−1,100", "−68.75", "%"],
+        ["platform", "452", "601", "+149", "+32.96", "%"],
+    ]
+    assert lines[11] == (
+        "2 runs: 0 cheaper, 1 unchanged, 1 dearer, 0 refused. The change of a run is 0 to +50 credits, p50 0, p95 +50"
+        " (nearest rank)."
+    )
+    assert lines[-1] == (
+        "Runs that the real ledger refused are not recorded, so they cannot come back under a cheaper plan."
+    )
+    assert every_row(ledger) == before
+
+
+def test_the_plan_of_every_run_is_said_to_equal_the_record(call: Call, ledger: Engine) -> None:
+    _, printed, _ = call("plan", "replay", "plan-1")
+    assert "Replaying plan-1 gives the record to the credit: all 2 runs and 1 unlock." in printed.splitlines()
+
+
+def test_a_replay_reads_as_json(call: Call, ledger: Engine, half: str) -> None:
+    code, printed, error = call("plan", "replay", half, "--from", "2026-03-01", "--json")
+    found = json.loads(printed)
+    assert (code, error, found["from"], found["to"]) == (0, "", "2026-03-01", None)
+    assert (found["plan"], found["matches_record"], found["first_difference"]["entry_id"]) == ("half", False, 2)
+    assert found["users_paid"] == {
+        "recorded_credits": 2_552,
+        "plan_credits": 1_601,
+        "difference_credits": -951,
+        "difference_bps": -3_726,
+    }
+    assert (found["runs"], found["unlocks"], found["refused_unlocks"], found["refused_credits"]) == (2, 1, 1, 1_001)
+    assert found["change_of_run"] == {
+        "least_credits": 0,
+        "p50_credits": 0,
+        "p95_credits": 50,
+        "most_credits": 50,
+    }
+    assert [one["name"] for one in found["by_model"]] == ["Flow unlocks", "claude-3-haiku"]
+    assert found["by_user"][0]["refused"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("plan-9",), "There is no price plan 'plan-9'. Known are plan-1, promptflow-v1, or name a .toml file."),
+        (("plan-1", "--from", "soon"), "from: must be a day such as 2026-11-01, not 'soon'"),
+        (
+            ("plan-1", "--from", "2026-03-02", "--to", "2026-03-01"),
+            "days: begin with 2026-03-02, which is after their end, 2026-03-01",
+        ),
+        (("plan-1", "--to", "2020-01-01"), "ledger: has no run and no unlock to price again (up to 2020-01-01)"),
+    ],
+)
+def test_what_cannot_be_replayed_is_one_line(
+    call: Call, ledger: Engine, arguments: tuple[str, ...], error: str
+) -> None:
+    assert call("plan", "replay", *arguments) == (1, "", f"error: {error}\n")
+
+
+def test_an_empty_ledger_is_one_line(call: Call) -> None:
+    line = "error: ledger: has no run and no unlock to price again (all days)\n"
+    assert call("plan", "replay", "plan-1") == (1, "", line)

@@ -1,0 +1,130 @@
+"""What the inspector says of the specification's plan, sentence by sentence, and the commands that print it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from credits_core.cli import main as cli
+from credits_core.errors import DataFileInvalid
+from credits_core.lab.inspector.findings import findings
+from credits_core.lab.inspector.shape import CardFee
+from credits_core.plans.refusals import UnknownPlan
+from credits_core.pricing.plan import MarkupTier, PricePlan
+from tests.support.plans import SPECIFICATION
+
+CARD = CardFee(share_bps=290, fixed_credits=0)
+SENTENCES = [
+    "At an inference cost of 10,000 the total drops by 998 credits, from 11,998 to 11,000: runs with a cost of 9,168 to"
+    " 9,999 pay more.",
+    "At an inference cost of 100,000 the total drops by 9,498 credits, from 109,998 to 100,500: runs with a cost of"
+    " 91,365 to 99,999 pay more.",
+    "On runs with an inference cost of 10 and more a creator fee can make the run cheaper than no fee. At 99,999 a fee"
+    " of 1 credit lowers the total from 109,998 to 100,000, every fee up to 9,998 lowers it, and the platform earns as"
+    " much as without a fee from a fee of 49,991.",
+    "With a card fee of 2.9 % the platform loses on runs with an inference cost of 1 to 4, which is a total of 1 to 4.",
+    "With a card fee of 2.9 % the platform loses on runs with an inference cost of 100,000 and more, which is a total"
+    " of 100,500 and more.",
+    "Runs with an inference cost of 1 to 4 have no markup.",
+    "Runs with an inference cost of 1 to 4,166 cost less than half a cent, so in cents they show as $0.00.",
+]
+
+
+def _run(*arguments: str) -> str:
+    result = CliRunner().invoke(cli.app, ["plan", *arguments], catch_exceptions=False)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout
+
+
+def test_each_property_of_the_specification_is_one_sentence() -> None:
+    assert [finding.sentence for finding in findings(SPECIFICATION, CARD)] == SENTENCES
+
+
+def test_a_plan_without_surprises_has_nothing_to_tell_but_its_smallest_runs() -> None:
+    plan = PricePlan("fair", 8_000, (MarkupTier(None, 2_000, None),), minimum_platform_income_is_markup=True)
+    assert [finding.kind for finding in findings(plan, CARD)] == ["loss", "unmarked", "unseen"]
+
+
+def test_a_fixed_card_fee_and_a_plan_that_gives_creators_everything_are_said_so() -> None:
+    plan = PricePlan("p", 10_000, (MarkupTier(None, 1_000, None),))
+    said = [finding.sentence for finding in findings(plan, CardFee(150, 300_000))]
+    assert "no fee is large enough for the platform to earn as much as without one" in said[0]
+    assert said[1].startswith(
+        "With a card fee of 1.5 % + $0.30 the platform loses on runs with an inference cost of 0 to"
+    )
+
+
+def test_nothing_is_said_of_more_when_a_tier_begins_beyond_what_is_looked_at() -> None:
+    far = PricePlan("far", 8_000, (MarkupTier(2 * 10**9, 100, None), MarkupTier(None, None, 5)))
+    said = [finding.sentence for finding in findings(far, CARD)]
+    assert said[0].startswith("On runs with an inference cost of 200 to 1,000,000,000 a creator fee can make")
+    assert said[1] == (
+        "With a card fee of 2.9 % the platform loses on runs with an inference cost of 1 to 1,000,000,000, which is a"
+        " total of 1 to 1,010,000,000."
+    )
+
+
+def test_a_fee_inversion_is_shown_on_a_run_that_somebody_might_make() -> None:
+    # 20 % below 10,000 and 10 % of whatever is above: the largest markup is that of a run for $1,000.
+    plan = PricePlan("p", 8_000, (MarkupTier(10_000, 2_000, None), MarkupTier(None, 1_000, None)))
+    (said,) = (finding.sentence for finding in findings(plan, CARD) if finding.kind == "inversion")
+    assert said == (
+        "On runs with an inference cost of 10 and more a creator fee can make the run cheaper than no fee. At 50,000 a"
+        " fee of 1 credit lowers the total from 55,000 to 50,001, every fee up to 4,999 lowers it, and the platform"
+        " earns as much as without a fee from a fee of 24,996."
+    )
+
+
+def test_a_loss_zone_of_large_costs_ends_where_it_ends() -> None:
+    # 1 % up to five million and 50 % from there on: 2.9 % of the total is more than the one and less than the other.
+    plan = PricePlan("p", 8_000, (MarkupTier(5_000_000, 100, None), MarkupTier(None, 5_000, None)))
+    assert [finding.sentence for finding in findings(plan, CARD) if finding.kind == "loss"] == [
+        "With a card fee of 2.9 % the platform loses on runs with an inference cost of 1 to 4,999,999, which is a total"
+        " of 1 to 5,049,998."
+    ]
+
+
+def test_the_inspector_prints_the_sentences() -> None:
+    printed = _run("inspect", "promptflow-v1").splitlines()
+    assert [line[11:] for line in printed] == SENTENCES
+    assert printed[0].startswith("cliff      At")
+
+
+def test_the_inspector_prints_the_cliffs_as_json() -> None:
+    printed = json.loads(_run("inspect", "promptflow-v1", "--json"))
+    assert printed["plan"] == "promptflow-v1"
+    assert printed["cliffs"] == [
+        {
+            "at_credits": 10_000,
+            "total_below_credits": 11_998,
+            "total_at_credits": 11_000,
+            "drop_credits": 998,
+            "overcharged_from_credits": 9_168,
+        },
+        {
+            "at_credits": 100_000,
+            "total_below_credits": 109_998,
+            "total_at_credits": 100_500,
+            "drop_credits": 9_498,
+            "overcharged_from_credits": 91_365,
+        },
+    ]
+
+
+def test_a_plan_is_shown_as_it_can_be_read_again(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(_run("show", "promptflow-v1"), encoding="utf-8")
+    assert _run("show", str(mine)) == mine.read_text(encoding="utf-8")
+    assert json.loads(_run("show", str(mine), "--json"))["tiers"][2] == {
+        "below_credits": None,
+        "markup_bps": None,
+        "markup_credits": 500,
+    }
+
+
+def test_an_unknown_plan_and_a_bad_file_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnknownPlan, match="Known are promptflow-v1"):
+        _run("inspect", "promptflow-v9")
+    with pytest.raises(DataFileInvalid, match="cannot be read"):
+        _run("inspect", str(tmp_path / "none.toml"))

@@ -1,0 +1,84 @@
+"""Laws of the ledger, for whatever users do: it adds up, a retry changes nothing, and a refund undoes."""
+
+import itertools
+from dataclasses import replace
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from credits_core.errors import CreditsError
+from credits_core.ledger.receipts import Receipt
+from credits_core.ledger.requests import ChargeRequest, UnlockRequest
+from tests.support import world
+from tests.support.plain_sql import contradictions, every_row, rows
+
+Action = tuple[str, str, str, int]
+"""What is done, by whom, with whose prompt or flow, and an amount or the number of an earlier action."""
+_user = st.sampled_from(["amy", "Bob", "cid"])
+_kind = st.sampled_from(["add", "charge", "unlock", "refund", "again"])
+_action = st.tuples(_kind, _user, _user, st.integers(0, 3_000))
+_examples = itertools.count()
+# One database serves all examples: each has users and keys of its own.
+_on_one_database = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def _carry_out(engine: Engine, action: Action, key: str) -> Receipt | None:
+    kind, user, creator, number = action
+    if kind == "add":
+        return world.add(engine, user, number, key=key)
+    if kind == "charge":
+        run = ChargeRequest(user, "summarise", "claude-3-haiku", creator if number else None, number)
+        return world.charge(engine, run, key=key)
+    if kind == "unlock":
+        return world.unlock(engine, UnlockRequest(user, f"flow-of-{creator}", creator, number), key=key).receipt
+    return world.refund(engine, number, key=key)
+
+
+@_on_one_database
+@given(actions=st.lists(_action, max_size=25))
+def test_whatever_users_do_the_ledger_adds_up_and_retries_change_nothing(engine: Engine, actions: list[Action]) -> None:
+    example = f"x{next(_examples)}-"
+    done: list[tuple[Action, Receipt]] = []
+    for place, (kind, user, creator, number) in enumerate(actions):
+        before = every_row(engine)
+        if kind == "again" and done:
+            action, receipt = done[number % len(done)]
+            again = _carry_out(engine, action, receipt.idempotency_key)
+            assert again == replace(receipt, replayed=True)
+            assert every_row(engine) == before
+            continue
+        if kind == "refund" and done:
+            number = done[number % len(done)][1].entry_id
+        action = (kind, example + user, example + creator, number)
+        try:
+            outcome = _carry_out(engine, action, f"{example}{place}")
+        except CreditsError:
+            assert every_row(engine) == before
+        else:
+            if outcome is not None:
+                done.append((action, outcome))
+    assert contradictions(engine) == []
+
+
+@_on_one_database
+@given(fee_credits=st.integers(0, 10_000), own=st.booleans(), is_run=st.booleans())
+def test_a_refund_of_what_nobody_has_spent_undoes(engine: Engine, fee_credits: int, own: bool, is_run: bool) -> None:
+    def sums() -> list[tuple[object, ...]]:
+        return rows(engine, "SELECT account_id, SUM(amount_credits) FROM credit_transactions GROUP BY 1 ORDER BY 1")
+
+    example = f"y{next(_examples)}"
+    creator = f"{example}-ada" if own and is_run else f"{example}-ben"
+    for user_id in {f"{example}-ada", creator}:
+        world.add(engine, user_id, 20_000, key=f"{user_id}-fund")
+    before = sums()
+    # A run may be without a fee, an unlock may not.
+    number, kind = (fee_credits, "charge") if is_run else (fee_credits + 1, "unlock")
+
+    receipt = _carry_out(engine, (kind, f"{example}-ada", creator, number), f"{example}-action")
+    assert receipt is not None
+    assert sums() != before
+    world.refund(engine, receipt.entry_id, key=f"{example}-refund")
+
+    # An account that appeared in between holds nothing again.
+    assert [row for row in sums() if row[1] != 0] == [row for row in before if row[1] != 0]

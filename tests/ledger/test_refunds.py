@@ -1,0 +1,217 @@
+"""Refunds: every recorded movement reversed once, and what a creator has spent is borne by the platform."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Engine
+
+from credits_core.errors import InvalidRequest
+from credits_core.ledger.refusals import (
+    AddedCreditsSpent,
+    AlreadyRefunded,
+    BalanceTooLarge,
+    IdempotencyKeyReused,
+    NotRefundable,
+    UnknownEntry,
+)
+from credits_core.ledger.requests import UnlockRequest
+from credits_core.store.kinds import CreditSource
+from tests.support import world
+from tests.support.plain_sql import balance, every_row, refused, rows, transactions
+from tests.support.world import HAIKU, HAIKU_WITH_FEE, LARGEST_CREDITS, LATER, UNLOCK
+
+
+@pytest.mark.parametrize(
+    ("source", "entry_type", "counter_account"),
+    [
+        (CreditSource.PURCHASE, "credit_purchase", "platform:payments_in"),
+        (CreditSource.GRANT, "grant", "platform:grants"),
+        (CreditSource.ADJUSTMENT, "adjustment", "platform:adjustments"),
+    ],
+)
+def test_a_refund_of_added_credits_takes_them_back(
+    engine: Engine, source: CreditSource, entry_type: str, counter_account: str
+) -> None:
+    added = world.add(engine, "ada", 500, source=source, reason="Welcome", key="k-1")
+    refund = world.refund(engine, added.entry_id, key="k-2")
+
+    assert transactions(engine, refund.entry_id) == [
+        ("ada", "refund", -500, 0),
+        (counter_account, entry_type, 500, None),
+    ]
+    assert rows(
+        engine,
+        "SELECT type, refunds_entry_id, description FROM journal_entries WHERE id = :entry",
+        entry=refund.entry_id,
+    ) == [("refund", added.entry_id, "The answer was empty")]
+
+
+def test_a_refund_of_a_run_without_a_fee_reverses_every_movement(engine: Engine) -> None:
+    world.add(engine, "ada", 300, key="k-1")
+    charged = world.charge(engine, HAIKU, key="k-2")
+    refund = world.refund(engine, charged.entry_id, key="k-3")
+
+    assert transactions(engine, refund.entry_id) == [
+        ("ada", "refund", 300, 300),
+        ("platform:revenue", "platform_revenue", -50, None),
+        ("platform:inference", "inference_cost", -250, None),
+    ]
+    assert refund.quote is None
+
+
+def test_a_refund_of_a_run_takes_the_share_back_from_its_creator(engine: Engine) -> None:
+    world.add(engine, "ada", 1_251, key="k-1")
+    charged = world.charge(engine, HAIKU_WITH_FEE, key="k-2")
+    refund = world.refund(engine, charged.entry_id, key="k-3", now=LATER)
+
+    assert transactions(engine, refund.entry_id) == [
+        ("ada", "refund", 1_251, 1_251),
+        ("ben", "creator_payment", -800, 0),
+        ("platform:revenue", "platform_revenue", -201, None),
+        ("platform:inference", "inference_cost", -250, None),
+    ]
+
+
+def test_a_refund_uses_the_recorded_amounts_and_not_todays_price(engine: Engine) -> None:
+    world.add(engine, "ada", 1_251, key="k-1")
+    charged = world.charge(engine, HAIKU_WITH_FEE, key="k-2")
+    world.refund(engine, charged.entry_id, key="k-3", book=world.dearer_book())
+    assert (balance(engine, "ada"), balance(engine, "ben")) == (1_251, 0)
+
+
+def test_the_platform_bears_what_a_creator_has_partly_spent(engine: Engine) -> None:
+    world.add(engine, "ada", 1_251, key="k-1")
+    charged = world.charge(engine, HAIKU_WITH_FEE, key="k-2")
+    world.charge(engine, world.run_by("ben"), key="k-3")  # ben spends 300 of his 800
+
+    refund = world.refund(engine, charged.entry_id, key="k-4")
+
+    assert transactions(engine, refund.entry_id) == [
+        ("ada", "refund", 1_251, 1_251),
+        ("ben", "creator_payment", -500, 0),
+        ("platform:revenue", "refund", -300, None),
+        ("platform:revenue", "platform_revenue", -201, None),
+        ("platform:inference", "inference_cost", -250, None),
+    ]
+
+
+def test_the_platform_bears_all_of_a_share_that_its_creator_has_spent(engine: Engine) -> None:
+    world.add(engine, "ada", 1_500, key="k-1")
+    unlocked = world.unlock(engine, UNLOCK, key="k-2").receipt
+    assert unlocked is not None
+    world.unlock(engine, UnlockRequest("ben", "other-flow", "cleo", 800), key="k-3")  # ben spends his 800
+
+    refund = world.refund(engine, unlocked.entry_id, key="k-4")
+
+    assert transactions(engine, refund.entry_id) == [
+        ("ada", "refund", 1_001, 1_500),
+        ("platform:revenue", "refund", -800, None),
+        ("platform:revenue", "platform_revenue", -201, None),
+    ]
+    assert balance(engine, "ben") == 0
+
+
+def test_a_refund_of_a_creators_own_run_restores_the_balance(engine: Engine) -> None:
+    world.add(engine, "ben", 1_251, key="k-1")
+    charged = world.charge(engine, world.run_by("ben", HAIKU_WITH_FEE), key="k-2")
+    world.charge(engine, world.run_by("ben"), key="k-3")
+    world.charge(engine, world.run_by("ben"), key="k-4")  # 200 are left, less than the share of 800
+
+    refund = world.refund(engine, charged.entry_id, key="k-5")
+
+    assert transactions(engine, refund.entry_id) == [
+        ("ben", "refund", 1_251, 1_451),
+        ("ben", "creator_payment", -800, 651),
+        ("platform:revenue", "platform_revenue", -201, None),
+        ("platform:inference", "inference_cost", -250, None),
+    ]
+
+
+def test_a_refund_of_a_run_with_a_tiny_fee_needs_no_creator(engine: Engine) -> None:
+    world.add(engine, "ada", 251, key="k-1")
+    charged = world.charge(engine, replace(HAIKU_WITH_FEE, creator_fee_credits=1), key="k-2")
+    world.refund(engine, charged.entry_id, key="k-3")
+    assert rows(engine, "SELECT user_id, balance_credits FROM user_credits") == [("ada", 251)]
+
+
+def test_a_purchase_whose_credits_were_spent_is_not_refunded(engine: Engine) -> None:
+    added = world.add(engine, "ada", 1_000, key="k-1")
+    world.charge(engine, HAIKU, key="k-2")
+    with refused(engine, AddedCreditsSpent) as caught:
+        world.refund(engine, added.entry_id, key="k-3")
+    assert str(caught.value) == (
+        "ada has 700 credits and this takes 1,000. "
+        "Added credits are refunded only while the user holds them: refund what they were spent on first."
+    )
+
+
+def test_a_refund_that_the_user_could_not_hold_is_refused(engine: Engine) -> None:
+    world.add(engine, "ada", 300, key="k-1")
+    charged = world.charge(engine, HAIKU, key="k-2")
+    world.add(engine, "ada", LARGEST_CREDITS - 299, key="k-3")
+    with refused(engine, BalanceTooLarge):
+        world.refund(engine, charged.entry_id, key="k-4")
+
+
+def test_an_entry_is_refunded_once(engine: Engine) -> None:
+    world.add(engine, "ada", 1_000, key="k-1")
+    charged = world.charge(engine, HAIKU, key="k-2")
+    first = world.refund(engine, charged.entry_id, key="k-3")
+    with refused(engine, AlreadyRefunded) as caught:
+        world.refund(engine, charged.entry_id, key="k-4")
+    refusal = caught.value
+    assert isinstance(refusal, AlreadyRefunded)
+    assert (refusal.entry_id, refusal.refund_entry_id) == (charged.entry_id, first.entry_id)
+
+
+def test_a_refund_is_not_refunded(engine: Engine) -> None:
+    added = world.add(engine, "ada", 1_000, key="k-1")
+    refund = world.refund(engine, added.entry_id, key="k-2")
+    with refused(engine, NotRefundable):
+        world.refund(engine, refund.entry_id, key="k-3")
+
+
+def test_a_refund_of_an_entry_that_does_not_exist_is_refused(engine: Engine) -> None:
+    with refused(engine, UnknownEntry):
+        world.refund(engine, 1, key="k-1")
+
+
+@pytest.mark.parametrize("entry_id", ["1", True, 1.0, None, 0, -1])
+def test_what_is_no_number_of_an_entry_is_refused(engine: Engine, entry_id: object) -> None:
+    world.add(engine, "ada", 1_000, key="k-1")
+    with refused(engine, InvalidRequest):
+        world.refund(engine, entry_id, key="k-2")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("entry_id", [2, 2**63 - 1, 2**63, 2**70])
+def test_a_number_above_the_last_entrys_is_unknown(engine: Engine, entry_id: int) -> None:
+    world.add(engine, "ada", 1_000, key="k-1")
+    with refused(engine, UnknownEntry):
+        world.refund(engine, entry_id, key="k-2")
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 501, "two\nlines", None])
+def test_a_refund_needs_a_reason(engine: Engine, reason: object) -> None:
+    added = world.add(engine, "ada", 1_000, key="k-1")
+    with refused(engine, InvalidRequest):
+        world.refund(engine, added.entry_id, reason=reason, key="k-2")  # type: ignore[arg-type]
+
+
+def test_a_retried_refund_replays_its_receipt(engine: Engine) -> None:
+    added = world.add(engine, "ada", 1_000, key="k-1")
+    first = world.refund(engine, added.entry_id, key="k-2")
+    after_first = every_row(engine)
+
+    again = world.refund(engine, added.entry_id, key="k-2", now=LATER)
+
+    assert again == replace(first, replayed=True)
+    assert every_row(engine) == after_first
+
+
+def test_a_refunds_key_cannot_be_used_for_another_refund(engine: Engine) -> None:
+    added = world.add(engine, "ada", 1_000, key="k-1")
+    world.refund(engine, added.entry_id, key="k-2")
+    with refused(engine, IdempotencyKeyReused):
+        world.refund(engine, added.entry_id, reason="Another reason", key="k-2")
+    with refused(engine, IdempotencyKeyReused):
+        world.refund(engine, added.entry_id + 10, key="k-2")

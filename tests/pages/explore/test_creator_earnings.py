@@ -1,0 +1,201 @@
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.support import page_driver, world
+from tests.support.page_driver import charts, downloads, links, metrics, open_page, table
+from tests.support.plain_sql import rows, scalar
+
+SUM = (
+    "SELECT COALESCE(SUM(t.amount_credits), 0) FROM credit_transactions t JOIN journal_entries e ON e.id = t.entry_id"
+    " WHERE t.type = 'creator_payment'"
+)
+DAY = "date(created_at_us / 1000000, 'unixepoch')"
+SOME_DAYS = ["2026-11-03", "2026-11-09"]
+NOT_REFUNDED = "entry_id NOT IN (SELECT refunds_entry_id FROM journal_entries WHERE refunds_entry_id IS NOT NULL)"
+FEES = (
+    "SELECT creator_id, prompt_id AS work, 'prompt' AS kind, creator_fee_credits AS fee, creator_share_credits AS share"
+    f" FROM prompt_runs WHERE creator_id IS NOT NULL AND {NOT_REFUNDED} UNION ALL"
+    " SELECT creator_id, flow_id, 'flow', unlock_fee_credits, creator_share_credits FROM unlocked_flows"
+    f" WHERE {NOT_REFUNDED}"
+)
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with page_driver.dashboard(tmp_path_factory.mktemp("earnings"), demo=True) as engine:
+        yield engine
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Engine]:
+    with page_driver.dashboard(tmp_path, demo=False) as engine:
+        yield engine
+
+
+@pytest.mark.parametrize(
+    ("query", "condition"),
+    [
+        ({}, ""),
+        ({"creator": "noor"}, " AND t.account_id = 'noor'"),
+        (
+            {"days": SOME_DAYS},
+            " AND date(t.created_at_us / 1000000, 'unixepoch') BETWEEN '2026-11-03' AND '2026-11-09'",
+        ),
+    ],
+)
+def test_the_metrics_are_what_was_paid_for_runs_and_unlocks_and_taken_back(
+    ledger: Engine, query: dict[str, Any], condition: str
+) -> None:
+    found = {label: value for label, (value, _) in metrics(open_page("explore/creator_earnings.py", **query)).items()}
+    from_runs, from_unlocks, taken_back = (
+        int(str(scalar(ledger, f"{SUM}{condition} AND e.type = :type", type=type_)))
+        for type_ in ("prompt_run", "flow_unlock", "refund")
+    )
+    assert found == {
+        "Earned": f"{from_runs + from_unlocks + taken_back:,}",
+        "From prompt runs": f"{from_runs:,}",
+        "From flow unlocks": f"{from_unlocks:,}",
+        "Taken back": f"{-taken_back:,}",
+    }
+
+
+def drawn_by_day(bars: list[dict[str, Any]]) -> list[tuple[str, str, int]]:
+    """Day, creator and credits of every bar that is there, in order."""
+    return sorted(
+        (day, bar["name"], credits) for bar in bars for day, credits in zip(bar["x"], bar["y"], strict=True) if credits
+    )
+
+
+def test_each_bar_is_what_a_creator_earned_on_a_day(ledger: Engine) -> None:
+    bars = charts(open_page("explore/creator_earnings.py"))[0]["data"]
+    assert drawn_by_day(bars) == rows(
+        ledger,
+        f"SELECT {DAY} AS day, account_id, SUM(amount_credits) FROM credit_transactions WHERE type = 'creator_payment'"
+        " GROUP BY day, account_id ORDER BY day, account_id",
+    )
+    assert len({bar["marker"]["color"] for bar in bars}) == 5
+
+
+def test_one_creators_bars_are_that_creators_alone(ledger: Engine) -> None:
+    (bar,) = charts(open_page("explore/creator_earnings.py", creator="rosa"))[0]["data"]
+    assert (bar["name"], sum(bar["y"])) == ("rosa", scalar(ledger, f"{SUM} AND t.account_id = 'rosa'"))
+
+
+def test_creators_beyond_the_first_five_are_drawn_together(empty: Engine) -> None:
+    world.add(empty, "ada", 1_000_000, key="add")
+    for number in range(8):
+        request = world.ChargeRequest("ada", "summarise", "claude-3-haiku", f"creator-{number}", 1_000 * (number + 1))
+        world.charge(empty, request, key=f"run-{number}")
+    bars = charts(open_page("explore/creator_earnings.py"))[0]["data"]
+    assert [(bar["name"], bar["y"]) for bar in bars] == [
+        ("creator-7", [6_400]),
+        ("creator-6", [5_600]),
+        ("creator-5", [4_800]),
+        ("creator-4", [4_000]),
+        ("creator-3", [3_200]),
+        ("Other creators", [800 + 1_600 + 2_400]),
+    ]
+    assert [row["Creator"] for row in table(open_page("explore/creator_earnings.py"))] == [
+        f"creator-{n}" for n in range(7, -1, -1)
+    ]
+
+
+def test_the_two_parts_of_each_creators_fees_add_up_to_them(ledger: Engine) -> None:
+    creators, platform = charts(open_page("explore/creator_earnings.py"))[1]["data"]
+    assert (creators["name"], creators["marker"]["color"]) == ("Creator", "#10B981")
+    assert (platform["name"], platform["marker"]["color"]) == ("Platform", "#8B5CF6")
+    assert list(zip(creators["y"], creators["x"], platform["x"], strict=True)) == rows(
+        ledger,
+        f"SELECT creator_id, SUM(share), SUM(fee - share) FROM ({FEES}) GROUP BY creator_id ORDER BY SUM(fee) DESC",
+    )
+
+
+def test_the_creators_table_ranks_them_by_what_they_earned(ledger: Engine) -> None:
+    assert [(row["Creator"], row["Earned"]) for row in table(open_page("explore/creator_earnings.py"))] == rows(
+        ledger,
+        "SELECT account_id, SUM(amount_credits) FROM credit_transactions WHERE type = 'creator_payment'"
+        " GROUP BY account_id ORDER BY 2 DESC",
+    )
+
+
+@pytest.mark.parametrize(("number", "kind", "column"), [(1, "prompt", "Prompt"), (2, "flow", "Flow")])
+def test_the_top_prompts_and_flows_are_those_with_the_highest_fees(
+    ledger: Engine, number: int, kind: str, column: str
+) -> None:
+    shown = table(open_page("explore/creator_earnings.py"), number)
+    assert [(row[column], row["Uses"], row["Fees"], row["Creator's part"]) for row in shown] == rows(
+        ledger,
+        f"SELECT work, COUNT(*), SUM(fee), SUM(share) FROM ({FEES}) WHERE kind = :kind GROUP BY work ORDER BY 3 DESC",
+        kind=kind,
+    )
+
+
+def test_the_latest_unlocks_are_listed(ledger: Engine) -> None:
+    assert [
+        (row["Entry"], row["Flow"], row["User"], row["Fee"])
+        for row in table(open_page("explore/creator_earnings.py"), 3)
+    ] == (
+        rows(
+            ledger,
+            "SELECT entry_id, flow_id, user_id, unlock_fee_credits FROM unlocked_flows ORDER BY entry_id DESC LIMIT 10",
+        )
+    )
+
+
+@pytest.mark.parametrize("month", ["2026-10", "2026-11"])
+def test_a_statement_has_every_payment_of_the_month_and_their_sum(ledger: Engine, month: str) -> None:
+    with downloads() as downloaded:
+        page = open_page("explore/creator_earnings.py", creator="noor", month=month)
+    text = downloaded.files[f"statement-noor-{month}.csv"]().decode("utf-8-sig")
+    *lines, total = csv.DictReader(io.StringIO(text, newline=""))
+    payments = rows(
+        ledger,
+        "SELECT entry_id, amount_credits FROM credit_transactions WHERE type = 'creator_payment'"
+        " AND account_id = 'noor' AND strftime('%Y-%m', created_at_us / 1000000, 'unixepoch') = :month"
+        " ORDER BY entry_id",
+        month=month,
+    )
+    assert [(int(line["entry"]), int(line["earned_credits"])) for line in lines] == payments
+    month_credits = sum(int(str(credits)) for _, credits in payments)
+    assert (total["about"], int(total["earned_credits"])) == ("Total", month_credits)
+    assert any(f"noor earned {month_credits:,} credits" in caption.value for caption in page.caption)
+
+
+def test_the_months_of_a_statement_are_those_with_payments_the_newest_first(ledger: Engine) -> None:
+    (months,) = open_page("explore/creator_earnings.py", creator="noor").selectbox[1:]
+    assert (months.options, months.value.last.isoformat()) == (["2026-11", "2026-10"], "2026-11-30")
+
+
+def test_without_a_creator_the_statement_says_what_to_do(ledger: Engine) -> None:
+    with downloads() as downloaded:
+        page = open_page("explore/creator_earnings.py")
+    assert any("Choose a creator" in caption.value for caption in page.caption)
+    assert downloaded.files == {}
+
+
+@pytest.mark.parametrize(
+    "query", [{"creator": "nobody"}, {"creator": "x" * 3_000}, {"days": ["2020-01-01", "2020-01-02"]}]
+)
+def test_where_nobody_earned_the_page_says_so(ledger: Engine, query: dict[str, Any]) -> None:
+    page = open_page("explore/creator_earnings.py", **query)
+    assert [info.title for info in page.info] == ["Nobody earned here"]
+    assert metrics(page)["Earned"] == ("0", "$0.00")
+
+
+@pytest.mark.parametrize("query", [{"month": "2026-13"}, {"creator": "\0"}, {"days": "soon"}])
+def test_a_value_that_makes_no_sense_is_no_filter(ledger: Engine, query: dict[str, str]) -> None:
+    assert metrics(open_page("explore/creator_earnings.py", **query)) == metrics(
+        open_page("explore/creator_earnings.py")
+    )
+
+
+def test_an_empty_ledger_says_what_to_do_next(empty: Engine) -> None:
+    page = open_page("explore/creator_earnings.py")
+    assert [info.title for info in page.info] == ["No creator has earned yet"]
+    assert links(page) == {"Run a prompt": ("simulate-runs", "")}

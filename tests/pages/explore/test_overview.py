@@ -1,0 +1,158 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.support import page_driver
+from tests.support.page_driver import charts, links, metrics, open_page, table
+from tests.support.plain_sql import rows, scalar
+
+SUM = "SELECT COALESCE(SUM(amount_credits), 0) FROM credit_transactions"
+OF_DAYS = " AND date(created_at_us / 1000000, 'unixepoch') BETWEEN '2026-11-03' AND '2026-11-09'"
+SOME_DAYS = ["2026-11-03", "2026-11-09"]
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with page_driver.dashboard(tmp_path_factory.mktemp("overview"), demo=True) as engine:
+        yield engine
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Engine]:
+    with page_driver.dashboard(tmp_path, demo=False) as engine:
+        yield engine
+
+
+def shown(credits: object) -> str:
+    return f"{credits:,}"
+
+
+def test_the_metrics_are_what_users_hold_and_what_the_parties_received(ledger: Engine) -> None:
+    found = {label: value for label, (value, _) in metrics(open_page("explore/overview.py")).items()}
+    assert found == {
+        "Credits in circulation": shown(scalar(ledger, "SELECT SUM(balance_credits) FROM user_credits")),
+        "Platform revenue": shown(scalar(ledger, f"{SUM} WHERE account_id = 'platform:revenue'")),
+        "Creator earnings": shown(scalar(ledger, f"{SUM} WHERE type = 'creator_payment'")),
+        "Prompt runs": shown(scalar(ledger, "SELECT COUNT(*) FROM prompt_runs")),
+    }
+
+
+def test_days_narrow_what_was_received_and_carry_what_is_in_circulation_to_the_last_of_them(ledger: Engine) -> None:
+    found = {label: value for label, (value, _) in metrics(open_page("explore/overview.py", days=SOME_DAYS)).items()}
+    held_at_the_end = scalar(
+        ledger,
+        f"{SUM} WHERE account_id NOT LIKE 'platform:%' AND created_at_us < :end",
+        end=1_794_268_800_000_000,  # 2026-11-10
+    )
+    assert found == {
+        "Credits in circulation": shown(held_at_the_end),
+        "Platform revenue": shown(scalar(ledger, f"{SUM} WHERE account_id = 'platform:revenue'{OF_DAYS}")),
+        "Creator earnings": shown(scalar(ledger, f"{SUM} WHERE type = 'creator_payment'{OF_DAYS}")),
+        "Prompt runs": shown(scalar(ledger, f"SELECT COUNT(*) FROM prompt_runs WHERE 1 = 1{OF_DAYS}")),
+    }
+
+
+def test_credits_have_their_dollars_under_them_and_a_line_over_the_days(ledger: Engine) -> None:
+    page = open_page("explore/overview.py", days="2026-10-24")
+    revenue_credits = scalar(
+        ledger, f"{SUM} WHERE account_id = 'platform:revenue' AND created_at_us < 1792886400000000"
+    )
+    assert isinstance(revenue_credits, int)
+    assert 0 < revenue_credits < 1_000_000
+    value, dollars = metrics(page)["Platform revenue"]
+    assert (value, dollars) == (f"{revenue_credits:,}", f"${revenue_credits / 1_000_000:.6f}".rstrip("0"))
+    assert [len(metric.proto.chart_data) for metric in open_page("explore/overview.py").metric] == [30, 30, 30, 30]
+
+
+def test_the_flows_are_what_each_party_received_of_runs_and_unlocks(ledger: Engine) -> None:
+    (sankey,) = charts(open_page("explore/overview.py"))[0]["data"]
+    names = [label.split("<br>")[0] for label in sankey["node"]["label"]]
+    link = sankey["link"]
+    flows = {
+        (names[source], names[target]): credits
+        for source, target, credits in zip(link["source"], link["target"], link["value"], strict=True)
+    }
+    parties = {"inference_cost": "Inference", "creator_payment": "Creators", "platform_revenue": "Platform"}
+    events = {"prompt_run": "Prompt runs", "flow_unlock": "Flow unlocks"}
+    received = rows(
+        ledger,
+        "SELECT e.type, t.type, SUM(t.amount_credits) FROM credit_transactions t JOIN journal_entries e"
+        " ON e.id = t.entry_id WHERE e.type IN ('prompt_run', 'flow_unlock') AND position > 0 GROUP BY e.type, t.type",
+    )
+    assert flows == {(events[str(event)], parties[str(type_)]): credits for event, type_, credits in received}
+    assert len(flows) == 5
+
+
+def test_each_days_bar_is_what_the_parties_received_that_day(ledger: Engine) -> None:
+    bars = charts(open_page("explore/overview.py", days=SOME_DAYS))[1]["data"]
+    conditions = {
+        "Inference": "account_id = 'platform:inference'",
+        "Creators": "type = 'creator_payment'",
+        "Platform": "account_id = 'platform:revenue'",
+    }
+    for bar in bars:
+        of_days = rows(
+            ledger,
+            "SELECT date(created_at_us / 1000000, 'unixepoch') AS day,"
+            f" SUM(CASE WHEN {conditions[bar['name']]} THEN amount_credits ELSE 0 END)"
+            f" FROM credit_transactions WHERE 1 = 1{OF_DAYS} GROUP BY day ORDER BY day",
+        )
+        assert list(zip(bar["x"], bar["y"], strict=True)) == of_days
+    assert [(bar["name"], bar["marker"]["color"]) for bar in bars] == [
+        ("Inference", "#94A3B8"),
+        ("Creators", "#10B981"),
+        ("Platform", "#8B5CF6"),
+    ]
+
+
+def test_days_far_apart_stand_side_by_side(empty: Engine) -> None:
+    with empty.begin() as connection:
+        for entry, day in ((1, 19_677), (2, 20_760)):  # 2023-11-16 and 2026-11-03
+            connection.exec_driver_sql(
+                "INSERT INTO journal_entries (id, type, idempotency_key, request_hash, actor, created_at_us)"
+                f" VALUES ({entry}, 'grant', 'key-{entry}', 'hash', 'tester', {day * 86_400_000_000})"
+            )
+            for position, (account, amount, after) in enumerate(
+                (("ada", 5, 5 * entry), ("platform:grants", -5, "NULL"))
+            ):
+                connection.exec_driver_sql(
+                    "INSERT INTO credit_transactions VALUES"
+                    f" ({entry}, {position}, '{account}', 'grant', {amount}, {after}, {day * 86_400_000_000})"
+                )
+    (figure,) = charts(open_page("explore/overview.py"))
+    assert figure["layout"]["xaxis"]["type"] == "category"
+    assert figure["data"][0]["x"] == ["2023-11-16", "2026-11-03"]
+
+
+def test_the_latest_activity_is_the_newest_entries_by_who_paid_or_received(ledger: Engine) -> None:
+    newest = rows(
+        ledger,
+        "SELECT entry_id, account_id, amount_credits FROM credit_transactions WHERE position = 0"
+        " ORDER BY entry_id DESC LIMIT 8",
+    )
+    page = open_page("explore/overview.py")
+    assert [(row["Entry"], row["User"], row["Credits"]) for row in table(page)] == newest
+    assert links(page)["All history"] == ("history", "anew=")
+
+
+def test_days_without_entries_say_which_days_have_some(ledger: Engine) -> None:
+    page = open_page("explore/overview.py", days=["2020-01-01", "2020-01-02"])
+    assert "2026-10-24 to 2026-11-22" in page.info[0].value
+    assert metrics(page)["Platform revenue"] == ("0", "$0.00")
+    assert charts(page) == []
+
+
+def test_an_empty_ledger_says_what_to_do_next(empty: Engine) -> None:
+    page = open_page("explore/overview.py")
+    assert [info.title for info in page.info] == ["Nothing has happened yet"]
+    assert links(page) == {"Add credits": ("add-credits", "")}
+    assert (metrics(page), charts(page)) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    "days", [["soon"], ["2026-99-99", "2026-11-09"], ["0001-01-01", "9999-12-31"], [""], ["1e999"]]
+)
+def test_days_that_make_no_sense_are_no_filter(ledger: Engine, days: list[str]) -> None:
+    assert metrics(open_page("explore/overview.py", days=days)) == metrics(open_page("explore/overview.py"))

@@ -1,0 +1,233 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from streamlit.testing.v1 import AppTest
+
+from tests.support import page_driver, world
+from tests.support.page_driver import charts, choose, metrics, open_page, small_tables
+
+GPT_4 = {"model": "gpt-4"}
+TOKENS = {"model": "openai/gpt-4o", "input_tokens": "1021", "output_tokens": "129"}
+UNLOCK = {**GPT_4, "by": "Unlock price"}
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Engine]:
+    with page_driver.small_dashboard(tmp_path) as engine:
+        yield engine
+
+
+def page_for(**query: str) -> AppTest:
+    return open_page("fees/fee_designer.py", **query)
+
+
+def told(page: AppTest) -> str:
+    return "\n".join(found.value for found in (*page.info, *page.warning, *page.markdown)).replace("\\", "")
+
+
+def lines(figure: dict[str, Any]) -> dict[str, dict[int, int]]:
+    """Each line's credits by where on the axis they are."""
+    return {
+        line["name"]: dict(zip(line["x"], line["y"], strict=True)) for line in figure["data"] if line["mode"] == "lines"
+    }
+
+
+def shaded(figure: dict[str, Any]) -> list[tuple[int, int]]:
+    return [(shape["x0"], shape["x1"]) for shape in figure["layout"]["shapes"] if shape["type"] == "rect"]
+
+
+def marked(figure: dict[str, Any]) -> list[int]:
+    return [shape["x0"] for shape in figure["layout"]["shapes"] if shape["type"] == "line"]
+
+
+def test_it_opens_with_everything_filled_in(ledger: Engine) -> None:
+    # The first model is claude-3-haiku at 250; a fee of 5,000 is split 4,000 to 1,000.
+    page = page_for()
+    assert metrics(page) == {
+        "User pays per run": ("5,250", "$0.00525"),
+        "Creator gets": ("4,000", "$0.004"),
+        "Platform gets": ("1,000", "$0.001"),
+    }
+    assert len(charts(page)) == 2
+
+
+def test_a_fee_per_run_says_who_gets_what_and_which_fees_make_the_run_cheaper(ledger: Engine) -> None:
+    page = page_for(**GPT_4, fee="5001")
+    assert metrics(page) == {
+        "User pays per run": ("35,001", "$0.035001"),  # 30,000 + 5,001
+        "Creator gets": ("4,000", "$0.004"),  # 80 % is 4,000.8
+        "Platform gets": ("1,001", "$0.001001"),
+    }
+    assert [found.value.replace("\\", "") for found in page.info] == [
+        "A fee of 1 to 2,999 credits makes this run cheaper for the user than no fee."
+        " From a fee of 14,996 the platform earns as much as without."
+    ]
+
+
+def test_a_fee_that_makes_the_run_cheaper_is_warned_of(ledger: Engine) -> None:
+    (warning,) = page_for(**GPT_4, fee="2000").warning
+    assert warning.title == "This fee makes the run cheaper"
+    assert warning.value.replace("\\", "").endswith(
+        "With the chosen fee the user pays 1,000 credits ($0.001) less than without one."
+    )
+
+
+@pytest.mark.parametrize(("fee", "warnings"), [("0", 0), ("1", 1), ("2999", 1), ("3000", 0)])
+def test_only_a_fee_below_the_markup_is_warned_of(ledger: Engine, fee: str, warnings: int) -> None:
+    assert len(page_for(**GPT_4, fee=fee).warning) == warnings
+
+
+def test_the_chart_over_fees_shades_the_inversion_and_marks_the_fee(ledger: Engine) -> None:
+    figure = charts(page_for(**GPT_4, fee="5001"))[0]
+    drawn = lines(figure)
+    assert (drawn["User pays"][1], drawn["User pays"][5_001], drawn["User pays"][20_000]) == (30_001, 35_001, 50_000)
+    assert (drawn["Creator gets"][1], drawn["Creator gets"][5_001]) == (0, 4_000)
+    assert (drawn["Platform gets"][14_996], drawn["Platform gets"][5_001]) == (3_000, 1_001)
+    assert set(drawn["User without fee"].values()) == {33_000}
+    assert set(drawn["Platform without fee"].values()) == {3_000}
+    assert (shaded(figure), marked(figure)) == ([(1, 2_999)], [5_001])
+    colours = {line["name"]: line["line"]["color"] for line in figure["data"]}
+    assert (colours["User pays"], colours["Creator gets"], colours["Platform gets"]) == (
+        "#3B82F6",
+        "#10B981",
+        "#8B5CF6",
+    )
+
+
+def test_tokens_make_the_cost_that_the_fee_stands_upon(ledger: Engine) -> None:
+    # 3,842.5 rounded up is 3,843; without a fee 768 are added.
+    page = page_for(**TOKENS, fee="100")
+    assert metrics(page)["User pays per run"] == ("3,943", "$0.003943")
+    assert "A fee of 1 to 767 credits makes" in told(page)
+    assert "the user pays 668 credits ($0.000668) less" in told(page)
+
+
+def test_a_minimum_for_the_platform_is_paid_on_top_of_the_fee(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    book = world.price_book()
+    plan = replace(book.plan, minimum_platform_income_is_markup=True)
+    monkeypatch.setattr(world, "price_book", lambda: replace(book, plan=plan, plans={plan.id: plan}))
+    with page_driver.small_dashboard(tmp_path):
+        page = page_for(**GPT_4, fee="5000")
+    # 30,000 + 5,000 and what the platform's share of 1,000 lacks to 3,000.
+    assert metrics(page)["User pays per run"] == ("37,000", "$0.037")
+    assert metrics(page)["Platform gets"] == ("3,000", "$0.003")
+    assert "No creator fee makes this run cheaper for the user." in told(page)
+    assert shaded(charts(page)[0]) == []
+
+
+def test_fee_and_unlock_break_even_in_sentences_chart_and_table(ledger: Engine) -> None:
+    page = page_for(**GPT_4, fee="5000", unlock="100000", per_user="30")
+    assert "From 50 runs on unlocking costs the user no more than paying the fee each time." in told(page)
+    assert "From 21 runs on fees bring the creator more than the unlock." in told(page)
+    figure = charts(page)[1]
+    drawn = lines(figure)
+    assert (drawn["User pays more by fees"][49], drawn["User pays more by fees"][50]) == (
+        98_000,
+        100_000,
+    )  # 2,000 more per run
+    assert set(drawn["User pays more by the unlock"].values()) == {100_000}
+    assert (drawn["Creator gets from fees"][20], drawn["Creator gets from fees"][21]) == (80_000, 84_000)
+    assert set(drawn["Creator gets from the unlock"].values()) == {80_000}
+    points = [(line["x"], line["text"]) for line in figure["data"] if line["mode"] == "markers+text"]
+    assert (points, marked(figure)) == ([([50], ["50 runs"]), ([21], ["21 runs"])], [30])
+    rows = [
+        tuple(cell.replace("\\", "") for cell in row) for row in small_tables(page)["Both ways to pay, side by side"]
+    ]
+    assert rows == [
+        ("Fee per run", "1,050,000 ($1.05)", "900,000 ($0.90)", "120,000 ($0.12)", "30,000 ($0.03)"),
+        ("Unlock once", "1,090,000 ($1.09)", "900,000 ($0.90)", "80,000 ($0.08)", "110,000 ($0.11)"),
+    ]
+
+
+def test_an_unlock_price_is_split_once_and_compared_with_the_fees_of_all_runs(ledger: Engine) -> None:
+    page = page_for(**UNLOCK, fee="5000", unlock="30001", per_user="20")
+    assert metrics(page) == {
+        "User pays once": ("30,001", "$0.030001"),
+        "Creator gets": ("24,000", "$0.024"),  # 80 % is 24,000.8
+        "Platform gets": ("6,001", "$0.006001"),
+    }
+    assert "After unlocking, a run costs 33,000 credits ($0.033)" in told(page)
+    assert "For 20 runs an unlock price up to 40,000 credits ($0.04) costs the user no more" in told(page)
+    figure = charts(page)[0]
+    drawn = lines(figure)
+    assert drawn["User pays"][30_001] == 30_001 + 20 * 33_000
+    assert drawn["User pays"][40_000] == 700_000 == drawn["User with the fee"][40_000]
+    assert drawn["Creator gets"][30_001] == 24_000
+    assert drawn["Platform gets"][30_001] == 6_001 + 20 * 3_000
+    assert (shaded(figure), marked(figure)) == ([(1, 40_000)], [30_001])
+
+
+def test_no_unlock_price_is_worth_it_when_the_fee_costs_nothing_extra(ledger: Engine) -> None:
+    page = page_for(**UNLOCK, fee="3000")
+    assert "For 20 runs no unlock price is worth it, because the fees cost the user nothing extra." in told(page)
+    assert shaded(charts(page)[0]) == []
+    assert "Unlocking never pays off for the user" in told(page)
+
+
+@pytest.mark.parametrize(("query", "box"), [(GPT_4, "fee"), (UNLOCK, "unlock")])
+def test_the_slider_writes_into_the_box_and_shows_what_is_typed(
+    ledger: Engine, query: dict[str, str], box: str
+) -> None:
+    page = page_for(**query)
+    page.slider(key=f"{box}:slid").set_value(7_000)
+    page_driver.run(page)
+    assert page.text_input(key=box).value == "7000"
+    assert metrics(page)["Creator gets"] == ("5,600", "$0.0056")
+    choose(page, **{box: "8,001"})
+    assert page.slider(key=f"{box}:slid").value == 8_001
+    assert metrics(page)["Creator gets"] == ("6,400", "$0.0064")  # 80 % is 6,400.8
+
+
+def test_a_fee_of_nothing_is_no_fee(ledger: Engine) -> None:
+    page = page_for(**GPT_4, fee="0")
+    assert metrics(page) == {
+        "User pays per run": ("33,000", "$0.033"),
+        "Creator gets": ("0", "$0.00"),
+        "Platform gets": ("3,000", "$0.003"),
+    }
+
+
+@pytest.mark.parametrize("query", [{"fee": "-1"}, {"fee": "1000000001"}, {"unlock": "0"}, {"per_user": "1000001"}])
+def test_a_number_that_cannot_be_accepted_is_told_in_red_and_nothing_is_computed(
+    ledger: Engine, query: dict[str, str]
+) -> None:
+    page = page_for(**query)
+    assert ["whole number" in caption.value for caption in page.caption if ":red[" in caption.value] == [True]
+    assert metrics(page) == {}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {**TOKENS, "input_tokens": "0", "output_tokens": "0"},
+        {"model": "openai/gpt-4o", "input_tokens": "1000000000", "output_tokens": "1000000000", "per_user": "1000000"},
+    ],
+)
+def test_what_has_no_price_says_why(ledger: Engine, query: dict[str, str]) -> None:
+    page = page_for(**query)
+    assert [found.title for found in page.warning] == ["No price yet"]
+    assert charts(page) == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"fee": "1000000000"},
+        {"unlock": "1000000000", "by": "Unlock price"},
+        {"fee": "1", "unlock": "1", "per_user": "0"},
+        {"by": "Unlock price", "unlock": "1", "per_user": "0"},
+        {"model": "openai/gpt-4o", "input_tokens": "1000000000", "output_tokens": "0", "fee": "3"},
+        {"by": "Unlock price", "fee": "1000000000", "per_user": "1000000"},
+    ],
+)
+def test_the_largest_and_smallest_numbers_are_drawn(ledger: Engine, query: dict[str, str]) -> None:
+    assert len(charts(page_for(**query))) == 2
+
+
+@pytest.mark.parametrize("query", [{"by": "Barter"}, {"plan": "none"}, {"model": "gpt-9"}])
+def test_a_value_that_makes_no_sense_counts_as_none(ledger: Engine, query: dict[str, str]) -> None:
+    assert metrics(page_for(**query)) == metrics(page_for())

@@ -1,0 +1,128 @@
+"""The walk of `docs/pricing-lab.md`: what the guide quotes is on the screens, and is what plain arithmetic says."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from streamlit.testing.v1 import AppTest
+
+from credits_core import settings
+from credits_core.bulk.trace import plan_replay, replay
+from credits_core.lab.scenario.assumptions import load_scenarios, with_runs
+from credits_core.lab.scenario.workload import load_workloads
+from tests.support import page_driver, world
+from tests.support.page_driver import metrics, open_page, run, table
+from tests.support.plain_sql import rows
+from tests.support.plans import SPECIFICATION
+from tests.support.real_traces import TRACES, needs_traces
+from tests.support.scenarios import plain_simulation
+
+GUIDE = Path(__file__).resolve().parent.parent.parent.parent / "docs" / "pricing-lab.md"
+QUOTED = re.findall(r"^> (.*)$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
+CAPPED = replace(SPECIFICATION, id="promptflow-v1-capped", cap_down=True)
+MILLION = {"scenario_runs": "1000000", "plan": "promptflow-v1-capped"}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """The demo month, after both cures of the cliffs were made drafts by a click."""
+    with page_driver.dashboard(tmp_path_factory.mktemp("walk"), demo=True) as engine:
+        for name in ("capped", "graduated"):
+            page = open_page("plans/pricing_lab.py")
+            page.get_by_key(f"cure:promptflow-v1-{name}:button").click()
+            run(run(page))
+        yield engine
+
+
+def words(page: AppTest) -> str:
+    """Everything that a person reads on the page, without what Markdown needs."""
+    blocks = [*page.markdown, *page.caption, *page.success, *page.info, *page.warning]
+    shown = [block.value for block in blocks] + [f"{label} {value}" for label, (value, _) in metrics(page).items()]
+    return "\n".join(shown).replace("\\", "")
+
+
+def quoted_on(page: AppTest) -> set[str]:
+    read = words(page)
+    return {quote for quote in QUOTED if quote in read}
+
+
+@needs_traces
+def test_every_quotation_of_the_guide_is_on_a_screen(demo: Engine, tmp_path: Path) -> None:
+    pages = [
+        open_page("plans/pricing_lab.py"),
+        open_page("replay/replay_history.py", plan="promptflow-v1-capped"),
+        open_page("replay/replay_history.py", plan="promptflow-v1-graduated"),
+        open_page("scenario/scenario.py", **MILLION),
+    ]
+    found = set().union(*map(quoted_on, pages))
+    assert all(quoted_on(page) for page in pages)
+    # The cures are offered as long as they are no drafts; and the hour of conversations is a ledger of its own.
+    with page_driver.dashboard(tmp_path, demo=False) as engine:
+        found |= quoted_on(open_page("plans/pricing_lab.py"))
+        world.save_draft(engine, CAPPED)
+        charge_the_conversations(engine)
+        found |= quoted_on(open_page("replay/replay_history.py", plan="promptflow-v1-capped"))
+    assert set(QUOTED) - found == set()
+    assert len(QUOTED) >= 10
+
+
+def charge_the_conversations(engine: Engine) -> None:
+    world.add(engine, "trace", 200_000_000, key="fund")
+    book, path = settings.load_price_book(), TRACES["conversation"]
+    charges = plan_replay(engine, path, user_id="trace", model_id="openai/gpt-4o", book=book)
+    replay(engine, charges, book=book, on_progress=lambda _: None)
+
+
+@needs_traces
+def test_the_cure_takes_from_the_conversations_what_plain_arithmetic_says() -> None:
+    lines = TRACES["conversation"].read_text(encoding="utf-8").splitlines()[1:]
+    # openai/gpt-4o: 2.5 credits for an input token and 10 for an output token, rounded up.
+    costs = [-(-(25 * int(row.split(",")[1]) + 100 * int(row.split(",")[2])) // 10) for row in lines]
+    over = [cost + cost * 20 // 100 - 11_000 for cost in costs if 9_168 <= cost <= 9_999]
+    assert max(costs) < 91_365  # so the second cliff is out of reach
+    assert (len(over), sum(over), max(over)) == (112, 46_291, 928)
+    assert sum(cost + (cost * 20 // 100 if cost < 10_000 else cost * 10 // 100) for cost in costs) == 114_213_161
+
+
+def test_the_demo_month_has_no_run_on_a_cliff_and_83_net_runs_that_graduated_tiers_make_dearer(demo: Engine) -> None:
+    on_a_cliff = (
+        "SELECT COUNT(*) FROM prompt_runs WHERE creator_fee_credits = 0"
+        " AND (inference_cost_credits BETWEEN 9168 AND 9999 OR inference_cost_credits BETWEEN 91365 AND 99999)"
+    )
+    assert rows(demo, on_a_cliff) == [(0,)]
+    # Above 10,000 and below 100,000, graduated tiers take 10 % of 10,000 more. No demo run costs more than that.
+    dearer = (
+        "SELECT COUNT(*) - COUNT(refund.id), MAX(inference_cost_credits) FROM prompt_runs"
+        " LEFT JOIN journal_entries AS refund ON refund.refunds_entry_id = entry_id"
+        " WHERE creator_fee_credits = 0 AND inference_cost_credits >= 10000"
+    )
+    ((runs, largest),) = rows(demo, dearer)
+    assert (runs * 1_000, largest < 100_000) == (83_000, True)
+
+
+def test_a_million_runs_come_to_what_a_plain_program_says(demo: Engine) -> None:
+    scenarios = load_scenarios(settings.SCENARIOS_FILE, load_workloads(settings.WORKLOADS_FILE))
+    plain = plain_simulation(with_runs(scenarios["conversation"], 1_000_000), CAPPED, settings.load_models())
+    summed = {name: sum(day[name] for day in plain["days"]) for name in ("charged", "paid", "inference", "creators")}
+    shown = {label: value for label, (value, _) in metrics(open_page("scenario/scenario.py", **MILLION)).items()}
+    assert shown["Users paid"] == f"{summed['paid']:,}"
+    assert shown["Inference"] == f"{summed['inference']:,}"
+    assert shown["Creators earned"] == f"{summed['creators']:,}"
+    assert shown["Platform kept"] == f"{summed['paid'] - summed['inference'] - summed['creators']:,}"
+    assert shown["Refused runs"] == f"{1_000_000 - summed['charged']:,}"
+
+
+def test_the_comparison_of_the_walk_shows_typical_runs_as_worked_by_hand(demo: Engine) -> None:
+    page = open_page("plans/compare_plans.py", a="promptflow-v1", b="promptflow-v1-graduated")
+    differing = {
+        row["", "Model"]: (row["User", "A"], row["User", "B"], row["User", "%"])
+        for row in table(page, -1)
+        if row["User", "±"]
+    }
+    # Runs of 10,000 and more: 10 % of the cost, and under B 10 % of 10,000 more.
+    assert differing["gpt-4"] == (33_000, 34_000, "+3.03 %")
+    assert differing["dall-e-3"] == (22_000, 23_000, "+4.55 %")
+    assert "claude-3-haiku" not in differing

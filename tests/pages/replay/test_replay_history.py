@@ -1,0 +1,256 @@
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from credits_core.pricing.plan import MarkupTier, PricePlan, TierMode
+from tests.support import page_driver, world
+from tests.support.page_driver import charts, choose, click, downloads, links, metrics, open_page, table
+from tests.support.plain_sql import every_row, rows, scalar
+from tests.support.plans import SPECIFICATION
+from tests.support.slow_replay import SlowReplay
+
+CAPPED = replace(SPECIFICATION, id="capped", cap_down=True)
+DEARER = PricePlan(
+    "dearer",
+    7_000,
+    (MarkupTier(10_000, 9_000, None), MarkupTier(None, 1_000, None)),
+    tier_mode=TierMode.GRADUATED,
+)
+EVERY_DAY, SOME_DAYS = ("2026-01-01", "2027-01-01"), ("2026-11-03", "2026-11-09")
+MODELS, CREATORS, USERS = -3, -2, -1
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """The demo month, with two more plans to choose."""
+    with page_driver.dashboard(tmp_path_factory.mktemp("replay"), demo=True) as engine:
+        for plan in (CAPPED, DEARER):
+            world.save_draft(engine, plan)
+        yield engine
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Engine]:
+    with page_driver.small_dashboard(tmp_path) as engine:
+        yield engine
+
+
+def recorded(engine: Engine, days: tuple[str, str] = EVERY_DAY) -> dict[str, int]:
+    """What the three parties received, by the transactions, and what users paid for it."""
+    within = f"date(created_at_us / 1000000, 'unixepoch') BETWEEN '{days[0]}' AND '{days[1]}'"
+    sql = "SELECT COALESCE(SUM(amount_credits), 0) FROM credit_transactions WHERE {} AND {}"
+    wheres = {
+        "Inference": "account_id = 'platform:inference'",
+        "Creators receive": "type = 'creator_payment'",
+        "Platform receives": "account_id = 'platform:revenue'",
+    }
+    found = {label: int(str(scalar(engine, sql.format(where, within)))) for label, where in wheres.items()}
+    return {"Users pay": sum(found.values()), **found}
+
+
+def shown(page: Any) -> dict[str, int]:
+    return {label: int(value.replace(",", "")) for label, (value, _) in metrics(page).items()}
+
+
+@pytest.mark.parametrize("days", [EVERY_DAY, SOME_DAYS])
+def test_the_demo_month_under_its_own_plan_equals_the_record(ledger: Engine, days: tuple[str, str]) -> None:
+    query = {"days": list(days)} if days == SOME_DAYS else {}
+    page = open_page("replay/replay_history.py", **query)
+    within = f"date(created_at_us / 1000000, 'unixepoch') BETWEEN '{days[0]}' AND '{days[1]}'"
+    runs, unlocks = (
+        scalar(ledger, f"SELECT COUNT(*) FROM {name} WHERE {within}") for name in ("prompt_runs", "unlocked_flows")
+    )
+    (line,) = (success.value.replace("\\", "") for success in page.success)
+    plural = "unlock" if unlocks == 1 else "unlocks"
+    assert line == f"Replaying promptflow-v1 gives the record to the credit: all {runs:,} runs and {unlocks} {plural}."
+    assert shown(page) == recorded(ledger, days)
+    assert {under.split(" (")[0] for _, under in metrics(page).values()} == {"as recorded"}
+
+
+@pytest.mark.parametrize("plan", [CAPPED, DEARER])
+@pytest.mark.parametrize("days", [EVERY_DAY, SOME_DAYS])
+def test_the_demo_month_under_another_plan_is_what_a_plain_loop_gives(
+    ledger: Engine, plan: PricePlan, days: tuple[str, str]
+) -> None:
+    query = {"days": list(days)} if days == SOME_DAYS else {}
+    page = open_page("replay/replay_history.py", plan=plan.id, **query)
+    largest = int(str(scalar(ledger, "SELECT MAX(inference_cost_credits) FROM prompt_runs")))
+    slow = SlowReplay(ledger, plan, days, largest_cost=largest)
+    parties = ("users", "inference", "creators", "platform")
+    assert list(shown(page).values()) == [slow.sums[name] for name in parties]
+    assert {row["User"]: row["Plan B"] for row in table(page, USERS)} == {
+        row["User"]: slow.by["user", row["User"]] for row in table(page, USERS)
+    }
+    assert sum(row["Plan B"] for row in table(page, USERS)) == slow.sums["users"]
+    assert sum(row["Plan B"] for row in table(page, MODELS)) == slow.sums["users"]
+    assert sum(row["Recorded"] for row in table(page, MODELS)) == recorded(ledger, days)["Users pay"]
+    assert {row["Creator"]: row["Plan B"] for row in table(page, CREATORS)} == {
+        name: credits for (kind, name), credits in slow.by.items() if kind == "creator" and name
+    }
+    assert sum(row["Refused"] for row in table(page, USERS)) == len(slow.refused)
+    (_, changes) = (
+        caption.value for caption in page.caption if "cheaper" in caption.value or "Every run" in caption.value
+    )
+    counts = [
+        sum(one < 0 for one in slow.changes),
+        sum(one == 0 for one in slow.changes),
+        sum(one > 0 for one in slow.changes),
+    ]
+    assert "{:,} cheaper, {:,} unchanged, {:,} dearer".format(*counts) in changes.replace("\\", "")
+
+
+def test_the_capped_plan_costs_what_sql_says(ledger: Engine) -> None:
+    capped = (
+        "CASE WHEN creator_fee_credits > 0 THEN 0 WHEN c < 10000 THEN MIN(c * 20 / 100, 11000 - c)"
+        " WHEN c < 100000 THEN MIN(c * 10 / 100, 100500 - c) ELSE 500 END"
+    )
+    not_refunded = "entry_id NOT IN (SELECT refunds_entry_id FROM journal_entries WHERE refunds_entry_id IS NOT NULL)"
+    paid = scalar(
+        ledger,
+        f"SELECT SUM(c + creator_fee_credits + {capped}) FROM (SELECT *, inference_cost_credits AS c FROM prompt_runs)"
+        f" WHERE {not_refunded}",
+    )
+    unlocked = scalar(ledger, f"SELECT SUM(unlock_fee_credits) FROM unlocked_flows WHERE {not_refunded}")
+    found = shown(open_page("replay/replay_history.py", plan="capped"))["Users pay"]
+    assert found == int(str(paid)) + int(str(unlocked))
+
+
+def test_the_sentence_on_top_tells_users_creators_platform_and_refusals(ledger: Engine) -> None:
+    page = open_page("replay/replay_history.py", plan="dearer")
+    slow = SlowReplay(
+        ledger,
+        DEARER,
+        EVERY_DAY,
+        largest_cost=int(str(scalar(ledger, "SELECT MAX(inference_cost_credits) FROM prompt_runs"))),
+    )
+    (sentence,) = (text.value.replace("\\", "") for text in page.markdown if text.value.startswith("#####"))
+    more = slow.sums["users"] - recorded(ledger)["Users pay"]
+    assert sentence.startswith(f"##### Under dearer users would have paid {more:,} credits ($0.")
+    refused_runs = scalar(
+        ledger, f"SELECT COUNT(*) FROM prompt_runs WHERE entry_id IN ({', '.join(map(str, slow.refused))})"
+    )
+    assert f"{refused_runs} runs" in sentence
+    assert len(slow.refused) > 0
+    standings = [number for number, frame in enumerate(page.dataframe) if "Who" in frame.value.columns]
+    by_user = rows(
+        ledger,
+        "SELECT user_id, COUNT(*) FROM (SELECT entry_id, user_id FROM prompt_runs UNION ALL SELECT entry_id, user_id"
+        f" FROM unlocked_flows) WHERE entry_id IN ({', '.join(map(str, slow.refused))}) GROUP BY user_id",
+    )
+    assert sorted((row["Who"], row["Refused"]) for row in table(page, standings[-1])) == sorted(by_user)
+    assert page.success == []
+
+
+def test_bars_are_what_is_recorded_and_what_plan_b_makes_of_it(ledger: Engine) -> None:
+    page = open_page("replay/replay_history.py", plan="dearer")
+    before, after = charts(page)[0]["data"]
+    assert (before["name"], after["name"], after["marker"]["color"]) == ("Recorded", "Plan B", "#8B5CF6")
+    assert list(zip(before["x"], before["y"], strict=True)) == rows(
+        ledger,
+        "SELECT date(created_at_us / 1000000, 'unixepoch') AS day, SUM(CASE WHEN account_id = 'platform:revenue'"
+        " THEN amount_credits ELSE 0 END) FROM credit_transactions WHERE entry_id IN (SELECT id FROM journal_entries"
+        " WHERE type IN ('prompt_run', 'flow_unlock', 'refund')) GROUP BY day ORDER BY day",
+    )
+    assert sum(after["y"]) == shown(page)["Platform receives"]
+    by_model = open_page("replay/replay_history.py", plan="dearer", what="Users paid", by="Model")
+    bars = charts(by_model)[0]["data"][1]
+    assert dict(zip(bars["x"], bars["y"], strict=True)) == {
+        row["Model"]: row["Plan B"] for row in table(by_model, MODELS)
+    }
+    assert sum(charts(page)[1]["data"][0]["y"]) == sum(
+        row["Charges"] - row["Refused"] for row in table(page, MODELS) if row["Model"] != "Flow unlocks"
+    )
+
+
+def test_the_runs_can_be_downloaded_with_both_prices(ledger: Engine) -> None:
+    with downloads() as downloaded:
+        open_page("replay/replay_history.py", plan="dearer")
+    text = downloaded.files["replay-dearer.csv"]().decode("utf-8-sig")
+    lines = list(csv.DictReader(io.StringIO(text, newline="")))
+    recorded_runs = rows(
+        ledger,
+        "SELECT entry_id, user_id, COALESCE(creator_id, ''), model_id, inference_cost_credits, creator_fee_credits,"
+        " total_credits, creator_share_credits FROM prompt_runs ORDER BY entry_id",
+    )
+    assert [
+        (
+            int(line["entry"]),
+            line["user"],
+            line["creator"],
+            line["model"],
+            int(line["inference_cost_credits"]),
+            int(line["creator_fee_credits"]),
+            int(line["recorded_total_credits"]),
+            int(line["recorded_creator_credits"]),
+        )
+        for line in lines
+    ] == recorded_runs
+    for line in lines:
+        cost, fee = int(line["inference_cost_credits"]), int(line["creator_fee_credits"])
+        markup = cost * 90 // 100 if cost < 10_000 else (90_000 + cost - 10_000) // 10
+        assert int(line["plan_b_total_credits"]) == cost + (fee or markup)
+        assert int(line["plan_b_creator_credits"]) == fee * 70 // 100
+    refused = sum(line["plan_b_outcome"] == "refused" for line in lines)
+    assert 0 < refused < len(lines)
+
+
+def test_the_summary_to_print_is_one_file_with_the_numbers_of_the_screen(ledger: Engine) -> None:
+    with downloads() as downloaded:
+        page = open_page("replay/replay_history.py", plan="dearer", days=list(SOME_DAYS))
+    text = downloaded.files["replay-dearer.html"]().decode()
+    assert "<h1>History under dearer, 2026-11-03 to 2026-11-09</h1>" in text
+    for value, _ in metrics(page).values():
+        assert f"{value} ($" in text
+    assert "creator_share_bps = 7000" in text
+    assert "cannot come back under a cheaper plan" in text
+
+
+def test_winners_and_losers_are_users_and_creators_with_the_largest_differences(empty: Engine) -> None:
+    world.add(empty, "ada", 10_000, key="add")
+    world.add(empty, "cy", 10_000, key="add-cy")
+    world.charge(empty, world.run_by("cy"), key="dearer-run", book=world.dearer_book())
+    world.charge(empty, world.HAIKU_WITH_FEE, key="fee", book=world.dearer_book())
+    page = open_page("replay/replay_history.py")
+    # Under plan-1 a run at 400 costs 480 and not 600, and ben receives 800 of 1,001 and not 700.
+    assert [(row["Who"], row["As"], row["Credits"]) for row in table(page, 0)] == [
+        ("cy", "User", 120),
+        ("ben", "Creator", 100),
+    ]
+    assert [info.value for info in page.success] == []
+
+
+def test_many_users_are_read_a_page_at_a_time(empty: Engine) -> None:
+    for number in range(27):
+        world.add(empty, f"user-{number:02}", 1_000, key=f"add-{number}")
+        world.charge(empty, world.run_by(f"user-{number:02}"), key=f"run-{number}")
+    before = every_row(empty)
+    page = open_page("replay/replay_history.py")
+    assert [row["User"] for row in table(page, USERS)] == [f"user-{number:02}" for number in range(25)]
+    assert [row["User"] for row in table(click(page, "Next"), USERS)] == ["user-25", "user-26"]
+    assert every_row(empty) == before
+
+
+def test_a_new_run_is_in_the_replay_at_once(empty: Engine) -> None:
+    world.add(empty, "ada", 1_000, key="add")
+    world.charge(empty, world.HAIKU, key="one")
+    page = open_page("replay/replay_history.py")
+    assert shown(page)["Users pay"] == 300
+    world.charge(empty, world.HAIKU, key="two")
+    assert shown(choose(page, by="Model"))["Users pay"] == 600
+
+
+def test_days_without_runs_say_so(ledger: Engine) -> None:
+    page = open_page("replay/replay_history.py", days=["2020-01-01", "2020-01-02"])
+    assert [info.title for info in page.info] == ["Nothing ran on these days"]
+
+
+def test_an_empty_ledger_says_what_to_do_next(empty: Engine) -> None:
+    page = open_page("replay/replay_history.py")
+    assert [info.title for info in page.info] == ["There is no history yet"]
+    assert links(page) == {"Run a prompt": ("simulate-runs", "")}

@@ -1,0 +1,229 @@
+"""The screen Scenario: every number on it against a plain program, or worked by hand."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import accumulate
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from streamlit.testing.v1 import AppTest
+
+from credits_core import settings
+from credits_core.lab.scenario.assumptions import load_scenarios
+from credits_core.lab.scenario.workload import load_workloads
+from credits_core.pricing.plan import MarkupTier, PricePlan
+from tests.support import page_driver, world
+from tests.support.page_driver import charts, choose, metrics, open_page, small_tables
+from tests.support.scenarios import plain_simulation
+
+# One user with 1,000 credits, ten runs of 300 credits, two a day: three are charged.
+BY_HAND = {
+    "scenario_runs": "10",
+    "models": "claude-3-haiku",
+    "with_fee": "0",
+    "users": "1",
+    "creator_count": "1",
+    "horizon": "5",
+    "growth": "0",
+    "starting": "1000",
+    "top_up": "500",
+    "refill": "0",
+    "regular": "0",
+    "card_fixed": "10",
+}
+HALF = PricePlan("half", 8_000, (MarkupTier(None, 5_000, None),))
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with page_driver.dashboard(tmp_path_factory.mktemp("scenario"), demo=False) as engine:
+        yield engine
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Engine]:
+    """The hand-written prices, and a second plan with a markup of half the cost."""
+    with page_driver.small_dashboard(tmp_path) as engine:
+        world.save_draft(engine, HALF)
+        yield engine
+
+
+def page_for(**query: str) -> AppTest:
+    return open_page("scenario/scenario.py", **query)
+
+
+def captions(page: AppTest) -> str:
+    return "\n".join(caption.value for caption in page.caption)
+
+
+def test_it_opens_with_ten_thousand_runs_that_come_to_what_a_plain_program_says(real: Engine) -> None:
+    book = settings.load_price_book()
+    scenario = load_scenarios(settings.SCENARIOS_FILE, load_workloads(settings.WORKLOADS_FILE))["conversation"]
+    plain = plain_simulation(scenario, book.plan, book.models)
+    days = plain["days"]
+    summed = {name: sum(day[name] for day in days) for name in ("charged", "paid", "inference", "creators", "top_ups")}
+    kept = summed["paid"] - summed["inference"] - summed["creators"]
+    page = page_for()
+    shown = {label: value for label, (value, _) in metrics(page).items()}
+    assert shown == {
+        "Users paid": f"{summed['paid']:,}",
+        "Inference": f"{summed['inference']:,}",
+        "Creators earned": f"{summed['creators']:,}",
+        "Platform kept": f"{kept:,}",
+        # 2.9 % of 5,000,000 and 300,000 for each purchase
+        "Margin after card fees": f"{kept - summed['top_ups'] * 445_000:,}",
+        "Card fees": f"{summed['top_ups'] * 445_000:,}",
+        "Refused runs": f"{10_000 - summed['charged']:,}",
+        "Users run dry": f"{sum(day['users_run_dry'] for day in days)}",
+    }
+    area, sankey, columns, lorenz, dry, refused = charts(page)
+    assert [(part["name"], sum(part["y"])) for part in area["data"]] == [
+        ("Inference", summed["inference"]),
+        ("Creators", summed["creators"]),
+        ("Platform", kept),
+    ]
+    assert area["data"][1]["y"] == [day["creators"] for day in days]
+    assert sum(sankey["data"][0]["link"]["value"]) == summed["paid"]
+    assert sankey["data"][0]["node"]["customdata"][-3:] == ["Inference", "Creators", "Platform"]
+    assert sum(columns["data"][0]["y"]) == summed["charged"]
+    assert columns["data"][0]["y"][columns["data"][0]["x"].index("1,000")] == sum(
+        runs for total, runs in plain["totals"].items() if 1_000 <= total < 2_000
+    )
+    # 50 creators, so each point of the curve is one more of them
+    assert lorenz["data"][1]["x"][:3] == [0, 2, 4]
+    assert lorenz["data"][1]["y"] == pytest.approx(
+        [100 * earned / summed["creators"] for earned in (0, *accumulate(plain["incomes"]))]
+    )
+    assert dry["data"][0]["y"] == [0, *accumulate(day["users_run_dry"] for day in days)]
+    assert refused["data"][0]["y"] == [day["runs"] - day["charged"] for day in days]
+    p50, p95, p99, largest = (f"{total:,} credits" for total in plain["quantiles"])
+    for total in (p50, p95, p99, largest):
+        assert total in captions(page)
+
+
+def test_a_link_brings_every_assumption(small: Engine) -> None:
+    page = page_for(**BY_HAND)
+    assert metrics(page) == {
+        "Users paid": ("900", "$0.0009 · 3 runs"),
+        "Inference": ("750", "$0.00075 · 83.33 %"),
+        "Creators earned": ("0", "$0.00 · 0 %"),
+        "Platform kept": ("150", "$0.00015 · 16.67 %"),
+        "Margin after card fees": ("150", "$0.00015 · 16.67 %"),
+        "Card fees": ("0", "$0.00 · 0 purchases"),
+        "Refused runs": ("7", "70 % of all runs"),
+        "Users run dry": ("1", "100 % of 1"),
+    }
+    assert "Mix: claude\\-3\\-haiku 100 %" in captions(page)
+    assert "By day 2 at least half of the users have met a run that their balance did not cover." in captions(page)
+
+
+def test_what_is_typed_changes_the_result(small: Engine) -> None:
+    page = choose(page_for(**BY_HAND), refill="100")
+    # Ten runs of 300; four top-ups of 500, each with 14.5 rounded up and 10.
+    assert metrics(page)["Users paid"] == ("3,000", "$0.003 · 10 runs")
+    assert metrics(page)["Card fees"] == ("100", "$0.0001 · 4 purchases")
+    assert metrics(page)["Margin after card fees"] == ("400", "$0.0004 · 13.33 %")
+    choose(page, card_share="0.5")  # 2.5 of a top-up, rounded up, and 10
+    assert metrics(page)["Card fees"] == ("52", "$0.000052 · 4 purchases")
+    choose(page, card_share="", card_fixed="1,000")
+    assert metrics(page)["Margin after card fees"] == ("-3,560", "-$0.00356 · -118.67 %")
+    choose(page, with_fee="100", starting="1,000,000")
+    assert metrics(page)["Platform kept"][0] != "500"
+    assert metrics(page)["Refused runs"][0] == "0"
+
+
+def test_two_plans_stand_side_by_side_on_the_same_runs(small: Engine) -> None:
+    page = page_for(**BY_HAND, against="half")
+    # 375 a run: two of them, then 250 are left.
+    assert small_tables(page)["The same runs under both plans"] == [
+        ("Users paid", "900 (\\$0.0009)", "750 (\\$0.00075)", "-150 (-\\$0.00015)", "-16.67 %"),
+        ("Inference", "750 (\\$0.00075)", "500 (\\$0.0005)", "-250 (-\\$0.00025)", "-33.33 %"),
+        ("Creators earned", "0 (\\$0.00)", "0 (\\$0.00)", "0 (\\$0.00)", "–"),
+        ("Platform kept", "150 (\\$0.00015)", "250 (\\$0.00025)", "+100 (\\$0.0001)", "+66.67 %"),
+        ("Margin after card fees", "150 (\\$0.00015)", "250 (\\$0.00025)", "+100 (\\$0.0001)", "+66.67 %"),
+        ("Median run", "300 (\\$0.0003)", "375 (\\$0.000375)", "+75 (\\$0.000075)", "+25 %"),
+        ("95 % of runs cost at most", "300 (\\$0.0003)", "375 (\\$0.000375)", "+75 (\\$0.000075)", "+25 %"),
+        ("Runs charged", "3", "2", "-1", "-33.33 %"),
+        ("Runs refused", "7", "8", "+1", "+14.29 %"),
+        ("Users run dry", "1", "1", "0", "0 %"),
+        ("Top-ups", "0", "0", "0", "–"),
+    ]
+    assert metrics(page)["Users paid"][0] == "900"
+    swapped = page_for(**BY_HAND, plan="half", against="plan-1")
+    assert metrics(swapped)["Users paid"][0] == "750"
+
+
+def test_a_plan_that_changes_under_its_id_is_carried_out_anew(small: Engine) -> None:
+    assert metrics(page_for(**BY_HAND, plan="half"))["Users paid"][0] == "750"
+    world.save_draft(small, replace(HALF, tiers=(MarkupTier(None, 0, None),)), revision=1)
+    assert metrics(page_for(**BY_HAND, plan="half"))["Users paid"][0] == "1,000"
+
+
+def test_the_result_can_be_taken_away(small: Engine) -> None:
+    with page_driver.downloads() as caught:
+        page_for(**BY_HAND)
+    rows = list(csv.DictReader(io.StringIO(caught.files["scenario-conversation-1-plan-1.csv"]().decode("utf-8-sig"))))
+    assert [(row["day"], row["charged"], row["refused"], row["paid_credits"]) for row in rows] == [
+        *(("1", "2", "0", "600"), ("2", "1", "1", "300"), ("3", "0", "2", "0"), ("4", "0", "2", "0")),
+        ("5", "0", "2", "0"),
+    ]
+    result = json.loads(caught.files["scenario-conversation-1-plan-1.json"]())
+    assert (result["paid_credits"], result["left_credits"], result["scenario"]["users"]) == (900, 100, 1)
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"scenario_runs": "5000001"}, ":red[A whole number from 1 to 5,000,000, please.]"),
+        ({"growth": "-50.01"}, ":red[A percentage from -50 to 100 %, with at most two decimals, please.]"),
+        ({"card_share": "2.905"}, ":red[A percentage from 0 to 100 %, with at most two decimals, please.]"),
+        ({"users": "none"}, ":red[A whole number from 1 to 100,000, please.]"),
+        (
+            {"refill": "60", "regular": "41"},
+            ":red[Regular users and refilling users are together more than all users\\.",
+        ),
+    ],
+)
+def test_a_number_that_cannot_be_accepted_is_said_in_red(small: Engine, query: dict[str, str], message: str) -> None:
+    page = page_for(**BY_HAND | query)
+    assert message in captions(page)
+    assert [warning.value for warning in page.warning] == [
+        "A number above or under Assumptions, in red, cannot be accepted."
+    ]
+    assert metrics(page) == {}
+
+
+def test_a_model_without_a_price_is_said(small: Engine) -> None:
+    page = page_for()  # the hand-written prices lack the models of the usual mix
+    assert [error.proto.title for error in page.error] == ["This scenario cannot be carried out"]
+    assert metrics(page) == {}
+
+
+def test_when_no_run_is_charged_the_page_still_opens(small: Engine) -> None:
+    page = page_for(**BY_HAND | {"starting": "0"})
+    assert metrics(page)["Users paid"] == ("0", "$0.00 · 0 runs")
+    assert metrics(page)["Refused runs"] == ("10", "100 % of all runs")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"workload": "Poetry"}, {"plan": "none", "against": "none"}, {"models": "none"}, {"against": "promptflow-v1"}],
+)
+def test_a_link_that_makes_no_sense_opens_the_page(real: Engine, query: dict[str, str]) -> None:
+    assert "Users paid" in metrics(page_for(**query))
+
+
+def test_without_credits_nothing_is_charged_and_no_chart_is_drawn(small: Engine) -> None:
+    page = page_for(**BY_HAND | {"starting": "0"})
+    assert [box.value for box in page.info] == ["No user had credits for a run."]
+    assert metrics(page)["Refused runs"] == ("10", "100 % of all runs")
+    assert charts(page) == []
+
+
+def test_what_is_assumed_in_a_link_is_seen(small: Engine) -> None:
+    assert [box.proto.expanded for box in page_for().expander] == [False]
+    assert [box.proto.expanded for box in page_for(growth="5").expander] == [True]

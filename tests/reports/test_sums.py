@@ -1,0 +1,218 @@
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from credits_core.reports import daily_totals
+from credits_core.reports import sums as report_sums
+from credits_core.reports.sums import AccountFlow, DayTotals, Overview, Spending
+from credits_core.store import database
+from credits_core.values.days import DayRange
+from tests.support import busy_ledger, world
+from tests.support.busy_ledger import COVERED, LAST_MOMENT, MIDNIGHT
+from tests.support.plain_sql import rows
+
+MARCH_1, MARCH_2, MARCH_3 = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
+LAW = settings(max_examples=40, deadline=None)
+BOUNDS = st.none() | st.dates(date(2026, 2, 28), date(2026, 3, 7))
+DAY = "created_at_us / 86400000000"
+FROM_A_TO_B = f"{DAY} BETWEEN :first AND :last"
+
+# The three days of `busy_ledger`. On the third, three refunds leave 800, 800 and 300 with creators who had spent it.
+DAY_1 = DayTotals(
+    day=MARCH_1,
+    inference_credits=250 + 250,
+    creators_credits=800,
+    platform_credits=50 + 201,
+    circulation_change_credits=1_005_000 - 500 - 251,
+    runs=2,
+)
+DAY_2 = DayTotals(
+    day=MARCH_2,
+    inference_credits=3 * 250,
+    creators_credits=800 + 800 + 1_720,
+    platform_credits=201 + 201 + 430 + 50,
+    circulation_change_credits=-750 - 882,
+    runs=3,
+)
+DAY_3 = DayTotals(
+    day=MARCH_3,
+    inference_credits=-250 - 250,
+    creators_credits=-1_420,
+    platform_credits=-(201 + 800) - (201 + 800) - (430 + 300),
+    circulation_change_credits=1_251 + 1_001 - 5_000 + 2_400 - 1_420,
+    runs=0,
+)
+
+
+@pytest.fixture(params=COVERED)
+def three_days(engine: Engine, request: pytest.FixtureRequest) -> Engine:
+    """The hand-written days, of which the daily totals cover nothing, everything or the first half."""
+    busy_ledger.covered_three_days(engine, request.param)
+    return engine
+
+
+@pytest.fixture(params=COVERED)
+def drawn_days(engine: Engine, request: pytest.FixtureRequest) -> Engine:
+    """Drawn days, of which the daily totals cover nothing, everything or the first half."""
+    busy_ledger.drawn_days(engine, seed=11, actions=90)
+    if request.param == "the first half":
+        daily_totals.catch_up(engine)
+    busy_ledger.drawn_days(engine, seed=12, actions=90)
+    if request.param == "everything":
+        daily_totals.catch_up(engine)
+    return engine
+
+
+def _totals(engine: Engine, first: date | None = None, last: date | None = None) -> list[DayTotals]:
+    with database.read(engine) as connection:
+        return report_sums.totals_by_day(connection, DayRange(first, last))
+
+
+def _spending(engine: Engine, first: date | None = None, last: date | None = None) -> Spending:
+    with database.read(engine) as connection:
+        return report_sums.spending(connection, DayRange(first, last))
+
+
+def _overview(engine: Engine, first: date | None = None, last: date | None = None) -> Overview:
+    with database.read(engine) as connection:
+        return report_sums.overview(connection, DayRange(first, last))
+
+
+def _numbers(first: date | None, last: date | None) -> dict[str, int]:
+    """The bounds as numbers of days since 1970-01-01, for plain SQL."""
+    epoch = date(1970, 1, 1)
+    return {
+        "first": -1_000_000 if first is None else (first - epoch).days,
+        "last": 1_000_000 if last is None else (last - epoch).days,
+    }
+
+
+def test_each_day_has_its_own_sums_with_refunds_on_the_day_they_were_made(three_days: Engine) -> None:
+    assert _totals(three_days) == [DAY_1, DAY_2, DAY_3]
+    assert _totals(three_days, MARCH_2, MARCH_2) == [DAY_2]
+    assert _totals(three_days, None, MARCH_2) == [DAY_1, DAY_2]
+    assert _totals(three_days, MARCH_2, None) == [DAY_2, DAY_3]
+    assert _totals(three_days, MARCH_3, MARCH_1) == []
+
+
+def test_what_was_paid_is_split_without_a_rest(three_days: Engine) -> None:
+    assert _spending(three_days) == Spending(
+        runs_inference_credits=5 * 250,
+        runs_creators_credits=800 + 800 + 1_720,
+        runs_platform_credits=50 + 201 + 201 + 430 + 50,
+        unlocks_creators_credits=800,
+        unlocks_platform_credits=201,
+        refunded_credits=1_251 + 1_001 + 2_400,  # and not the grant, which nobody had paid
+    )
+    assert _spending(three_days).runs_credits == 300 + 1_251 + 1_251 + 2_400 + 300
+    assert _spending(three_days).unlocks_credits == 1_001
+    assert _spending(three_days, MARCH_3, MARCH_3) == Spending(0, 0, 0, 0, 0, 1_251 + 1_001 + 2_400)
+    assert _spending(three_days, MARCH_1, MARCH_1) == Spending(250 + 250, 800, 50 + 201, 0, 0, 0)
+
+
+def test_the_overview_sums_its_days_and_carries_circulation_from_before_them(three_days: Engine) -> None:
+    after_1 = 1_000_000 - 300 - 1_251 + 5_000 + 800  # ada, dev and ben
+    after_2 = after_1 - 1_251 - 1_001 + 800 + 800 - 2_400 + 1_720 - 300
+    after_3 = 998_449 + 2_400  # ada and ben; cara and dev have nothing left
+    assert _overview(three_days) == Overview(
+        days=(DAY_1, DAY_2, DAY_3),
+        circulation_by_day_credits=(after_1, after_2, after_3),
+        circulation_credits=after_3,
+        platform_credits=251 + 882 - 2_732,
+        creators_credits=800 + 3_320 - 1_420,
+        runs=5,
+    )
+    assert _overview(three_days, MARCH_2, MARCH_2) == Overview((DAY_2,), (after_2,), after_2, 882, 3_320, 3)
+    quiet = MARCH_3 + timedelta(days=1)
+    assert _overview(three_days, quiet, quiet) == Overview((), (), after_3, 0, 0, 0)
+
+
+def test_an_account_received_and_gave(three_days: Engine) -> None:
+    with database.read(three_days) as connection:
+        assert report_sums.account_flow(connection, "ada") == AccountFlow(
+            1_000_000 + 1_251 + 1_001, 300 + 1_251 * 2 + 1_001, 7
+        )
+        assert report_sums.account_flow(connection, "platform:revenue") == AccountFlow(
+            50 + 201 + 201 + 201 + 430 + 50, 800 + 201 + 800 + 201 + 300 + 430, 12
+        )
+        assert report_sums.account_flow(connection, "nobody") == AccountFlow(0, 0, 0)
+
+
+def test_the_days_with_entries_are_known(three_days: Engine) -> None:
+    with database.read(three_days) as connection:
+        assert report_sums.entry_days(connection) == DayRange(MARCH_1, MARCH_3)
+
+
+def test_an_empty_ledger_has_empty_reports(engine: Engine) -> None:
+    assert _totals(engine) == []
+    assert _spending(engine) == Spending(0, 0, 0, 0, 0, 0)
+    assert _overview(engine) == Overview((), (), 0, 0, 0, 0)
+    with database.read(engine) as connection:
+        assert report_sums.entry_days(connection) == DayRange(None, None)
+
+
+def test_a_day_ends_with_its_last_microsecond_in_utc(engine: Engine) -> None:
+    world.add(engine, "ada", 10, key="before", now=LAST_MOMENT)
+    world.add(engine, "ada", 200, key="after", now=MIDNIGHT)
+    assert [(day.day, day.circulation_change_credits) for day in _totals(engine)] == [(MARCH_1, 10), (MARCH_2, 200)]
+    assert [day.circulation_change_credits for day in _totals(engine, MARCH_1, MARCH_1)] == [10]
+    assert [day.circulation_change_credits for day in _totals(engine, MARCH_2, MARCH_2)] == [200]
+
+
+def test_totals_of_any_days_are_the_sums_of_their_transactions(drawn_days: Engine) -> None:
+    sums = f"""
+        SELECT {DAY} AS day,
+            SUM(CASE WHEN account_id = 'platform:inference' THEN amount_credits ELSE 0 END),
+            SUM(CASE WHEN type = 'creator_payment' THEN amount_credits ELSE 0 END),
+            SUM(CASE WHEN account_id = 'platform:revenue' THEN amount_credits ELSE 0 END),
+            SUM(CASE WHEN account_id NOT LIKE 'platform:%' THEN amount_credits ELSE 0 END),
+            SUM(CASE WHEN type = 'prompt_run' THEN 1 ELSE 0 END)
+        FROM credit_transactions WHERE {FROM_A_TO_B} GROUP BY 1 ORDER BY 1"""
+
+    @LAW
+    @given(first=BOUNDS, last=BOUNDS)
+    def law(first: date | None, last: date | None) -> None:
+        expected = [
+            (date(1970, 1, 1) + timedelta(days=int(str(day))), *map(int, map(str, values)))
+            for day, *values in rows(drawn_days, sums, **_numbers(first, last))
+        ]
+        assert [
+            (
+                day.day,
+                day.inference_credits,
+                day.creators_credits,
+                day.platform_credits,
+                day.circulation_change_credits,
+                day.runs,
+            )
+            for day in _totals(drawn_days, first, last)
+        ] == expected
+
+    law()
+
+
+def test_spending_of_any_days_is_what_users_paid_for_runs_and_unlocks(drawn_days: Engine) -> None:
+    paid = f"SELECT COALESCE(-SUM(amount_credits), 0) FROM credit_transactions WHERE type = :type AND {FROM_A_TO_B}"
+    paid_back = f"""
+        SELECT COALESCE(SUM(t.amount_credits), 0) FROM credit_transactions t
+            JOIN journal_entries e ON e.id = t.entry_id JOIN journal_entries o ON o.id = e.refunds_entry_id
+        WHERE t.position = 0 AND o.type IN ('prompt_run', 'flow_unlock')
+            AND t.{DAY} BETWEEN :first AND :last"""
+    assert rows(
+        drawn_days,
+        "SELECT COUNT(*) > 0 FROM credit_transactions WHERE type = 'refund' AND account_id LIKE 'platform:%'",
+    ) == [(True,)]
+
+    @LAW
+    @given(first=BOUNDS, last=BOUNDS)
+    def law(first: date | None, last: date | None) -> None:
+        days = _numbers(first, last)
+        spending = _spending(drawn_days, first, last)
+        assert rows(drawn_days, paid, type="prompt_run", **days) == [(spending.runs_credits,)]
+        assert rows(drawn_days, paid, type="flow_unlock", **days) == [(spending.unlocks_credits,)]
+        assert rows(drawn_days, paid_back, **days) == [(spending.refunded_credits,)]
+
+    law()

@@ -1,0 +1,113 @@
+"""A ledger to damage behind its back: with triggers and foreign keys out of force, and all of it rolled back after."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Connection, Engine, make_url, text
+
+from credits_core.audit import invariants
+from credits_core.audit.finding import Finding
+from credits_core.ledger.requests import ChargeRequest, UnlockRequest
+from credits_core.pricing.quote import PriceBook
+from credits_core.reports import daily_totals
+from credits_core.store import database
+from credits_core.store.kinds import CreditSource
+from tests.support import busy_ledger, world
+
+MUCH_LATER = busy_ledger.THIRD_DAY + timedelta(days=1)
+TOKENS = ChargeRequest("ada", "long", "openai/gpt-4o", input_tokens=1_020, output_tokens=129)
+"""A run of 4,608 credits: 1,020 × 2.5 + 129 × 10 = 3,840 inference + 20 % markup of 768."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A ledger to damage in a unit of work that is rolled back, with the ids of its entries by name."""
+
+    engine: Engine
+    ids: dict[str, int]
+    book: PriceBook
+
+    def sql(self, statement: str) -> str:
+        """The statement with every `<name of an entry>` replaced by its id."""
+        for name, entry_id in self.ids.items():
+            statement = statement.replace(f"<{name}>", str(entry_id))
+        return statement
+
+    @contextmanager
+    def unguarded(self) -> Iterator[Connection]:
+        """A connection on which neither triggers nor foreign keys refuse anything; all of it is rolled back."""
+        with self.engine.connect() as connection:
+            if self.engine.dialect.name == "sqlite":
+                connection.connection.driver_connection.execute("PRAGMA foreign_keys = OFF")  # type: ignore[union-attr]
+                triggers = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")).all()
+                for name, _ in triggers:
+                    connection.execute(text(f"DROP TRIGGER {name}"))
+            else:
+                triggers = []
+                connection.execute(text("SET LOCAL session_replication_role = replica"))
+            connection.info["triggers"] = [sql for _, sql in triggers]
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+                connection.detach()  # a pooled connection must not stay without foreign keys
+
+    def findings(self, connection: Connection) -> Iterator[tuple[str, Finding]]:
+        """What the audit finds wrong, by the name of the invariant, once the triggers are back in place."""
+        for sql in connection.info["triggers"]:
+            connection.exec_driver_sql(sql)
+        if self.engine.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL session_replication_role = origin"))
+        for invariant in invariants.INVARIANTS:
+            finding = invariant(connection, self.book.plans)
+            if not finding.ok:
+                yield invariant.__name__, finding
+
+    def after(self, *damage: str) -> dict[str, Finding]:
+        """What the audit finds wrong after the statements."""
+        with self.unguarded() as connection:
+            for statement in damage:
+                changed = connection.execute(text(self.sql(statement))).rowcount
+                assert changed != 0, f"changed nothing: {statement}"
+            return dict(self.findings(connection))
+
+
+@contextmanager
+def four_days(request: pytest.FixtureRequest, folder: Path, book: PriceBook) -> Iterator[Ledger]:
+    """The three hand-written days and a fourth; the daily totals cover them up to the middle of the second."""
+    with _database(request, folder) as url:
+        engine = database.create_engine_for(url)
+        ids = busy_ledger.three_days(engine, lambda: daily_totals.catch_up(engine))
+        ids["token run"] = world.charge(engine, TOKENS, key="token-run", now=MUCH_LATER).entry_id
+        request_of_eves = UnlockRequest("ada", "other-flow", "eve", 2_000)
+        unlocked = world.unlock(engine, request_of_eves, key="late-unlock", now=MUCH_LATER).receipt
+        assert unlocked is not None
+        ids["late unlock"] = unlocked.entry_id
+        ids["late grant"] = world.add(
+            engine, "fay", 900, key="late-grant", source=CreditSource.GRANT, reason="Welcome", now=MUCH_LATER
+        ).entry_id
+        ids["late run"] = world.charge(engine, world.run_by("fay"), key="late-run", now=MUCH_LATER).entry_id
+        ids["late purchase"] = world.add(engine, "ada", 500, key="late-purchase", now=MUCH_LATER).entry_id
+        yield Ledger(engine, ids, book)
+        engine.dispose()
+
+
+@contextmanager
+def _database(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), folder / 'credits.db')}"
+        return
+    server, template = (request.getfixturevalue(f"postgres_{name}") for name in ("server_url", "template"))
+    name = f"{template}_{folder.name}"
+    with closing(psycopg.connect(server, autocommit=True)) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        try:
+            yield make_url(server).set(database=name).render_as_string(hide_password=False)
+        finally:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,0 +1,64 @@
+"""The API as a server of its own, as `uvicorn credits_core.api:app` starts it, and keys for its callers."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+from sqlalchemy import Engine
+
+from credits_core.access import keys as api_keys
+from credits_core.store import database
+from credits_core.store.kinds import Role
+from tests.support import world
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+_START_SECONDS = 60
+
+
+@contextmanager
+def serving(engine: Engine, log: Path) -> Iterator[str]:
+    """The base URL of a server over the engine's database; what it logs goes to the file."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {
+        "CREDITS_DATABASE_URL": engine.url.render_as_string(hide_password=False),
+        "CREDITS_DEMO": "0",
+        "CREDITS_RATE_LIMIT": "1000000/minute",
+    }
+    command = [sys.executable, "-m", "uvicorn", "credits_core.api:app", "--port", str(port), "--no-access-log"]
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+    try:
+        _wait_until_ready(f"http://127.0.0.1:{port}/api/ready", server, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _wait_until_ready(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            if requests.get(url, timeout=10).status_code == 200:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.05)
+    raise RuntimeError(f"the API did not start:\n{log.read_text()}")
+
+
+def make_key(engine: Engine, role: Role) -> str:
+    """A new key with this role, which is also its name."""
+    key = api_keys.new_key()
+    database.write(
+        engine,
+        lambda connection: api_keys.create_key(connection, role.value, key=key, role=role, now=world.NOW),
+    )
+    return key

@@ -1,0 +1,114 @@
+"""The dashboard as people meet it: a real server on a free port and a real browser, both ended with the block."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+_CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+_SECONDS_TO_START = 120
+_PATIENCE_MILLISECONDS = 60_000
+
+
+@dataclass(frozen=True)
+class LiveDashboard:
+    """A running server, its SQLite file and what it has written to its log so far."""
+
+    address: str
+    database: Path
+    log_file: Path
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text(encoding="utf-8")
+
+    @property
+    def complaints(self) -> list[str]:
+        """The lines of the log that tell of a warning or a failure."""
+        signs = ("warning", "traceback", "error", "exception", "deprecat")
+        return [line for line in self.log.splitlines() if any(sign in line.lower() for sign in signs)]
+
+
+@contextmanager
+def live_dashboard(folder: Path, **settings: str) -> Iterator[LiveDashboard]:
+    """The dashboard on an empty database, started as the README says, with these settings in its environment."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    live = LiveDashboard(f"http://127.0.0.1:{port}", folder / "credits.db", folder / "server.log")
+    environment = {"CREDITS_DATABASE_URL": f"sqlite:///{live.database}", "CREDITS_DEMO": "0", **settings}
+    with live.log_file.open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
+            cwd=ROOT,
+            env=os.environ | environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait_for(live, server)
+            yield live
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium. Without it the test is skipped, or fails when `REQUIRE_BROWSER=1`."""
+    executable = shutil.which("chromium")
+    if executable is None:
+        reason = "no browser: install Debian's chromium package"
+        if os.environ.get("REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=_CHROMIUM_FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def tab(browser: Browser, live: LiveDashboard) -> Iterator[Page]:
+    """A new tab. Nothing in it may fail, and the server may not complain, whatever is done in it."""
+    failures: list[str] = []
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(_PATIENCE_MILLISECONDS)
+    page = context.new_page()
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    yield page
+    context.close()
+    assert failures == []
+    assert live.complaints == []
+
+
+def _wait_for(live: LiveDashboard, server: "subprocess.Popen[bytes]") -> None:
+    until = time.monotonic() + _SECONDS_TO_START
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{live.address}/_stcore/health", timeout=1):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    pytest.fail(f"the dashboard did not start:\n{live.log}")

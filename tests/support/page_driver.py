@@ -1,0 +1,155 @@
+"""Opens the dashboard's pages without a browser, as a link does, on a database of the test's own."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from sqlalchemy import Engine
+from streamlit import dataframe_util
+from streamlit.testing.v1 import AppTest
+
+from credits_core import settings
+from credits_core.store import database
+from pages.parts import resources
+from tests.support import world
+
+MAIN_SCRIPT = Path(__file__).resolve().parent.parent.parent / "pages" / "navigation.py"
+
+
+@contextmanager
+def dashboard(folder: Path, *, demo: bool) -> Iterator[Engine]:
+    """The dashboard on a new database in this folder, with the demo world or empty; and an engine to look into it."""
+    url = f"sqlite:///{folder / 'credits.db'}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CREDITS_DATABASE_URL", url)
+        patch.setenv("CREDITS_DEMO", "1" if demo else "0")
+        _forget_cached()
+        engine, of_pages = database.create_engine_for(url), resources.engine()
+        try:
+            yield engine
+        finally:
+            # Another dashboard may have been opened and closed meanwhile, and the pages have made an engine anew then.
+            for opened in (engine, of_pages, resources.engine()):
+                opened.dispose()
+            _forget_cached()
+
+
+@contextmanager
+def small_dashboard(folder: Path) -> Iterator[Engine]:
+    """The dashboard on an empty database, with the hand-written prices of `tests/support/world.py`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "load_models", lambda: world.price_book().models)
+        with dashboard(folder, demo=False) as engine:
+            world.put_in_force(engine, world.price_book().plan)
+            yield engine
+
+
+def _forget_cached() -> None:
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+@cache
+def _pages() -> Any:
+    return AppTest.from_file(str(MAIN_SCRIPT), default_timeout=60).run()._registered_pages
+
+
+def open_page(file: str, **query: str | list[str]) -> AppTest:
+    """The page as a link with this query opens it, in a new session. It must not fail."""
+    page = AppTest.from_file(str(MAIN_SCRIPT), default_timeout=60)
+    page._registered_pages = _pages()  # by a run of another page, whose filters would take the query for theirs
+    page.switch_page(file)
+    for name, value in query.items():
+        page.query_params[name] = value
+    return run(page)
+
+
+def run(page: AppTest) -> AppTest:
+    """The page after another run, which must not fail."""
+    for box in page.selectbox:
+        if box.value is not None and box.value not in box.options:
+            box.options.append(box.value)  # somebody typed it; the test driver knows options alone
+    page.run()
+    assert not page.exception, page.exception
+    assert [error.value for error in page.error if "Reload the page" in error.value] == []
+    return page
+
+
+def choose(page: AppTest, **values: object) -> AppTest:
+    """The page after a person has set these inputs, by their keys, one after the other."""
+    for key, value in values.items():
+        box = page.get_by_key(key)
+        box.set_value(str(value) if box.type == "text_input" else value)
+        run(page)
+    return page
+
+
+def click(page: AppTest, label: str) -> AppTest:
+    """The page after a click on the one button with this label."""
+    (button,) = (button for button in page.button if button.label == label)
+    button.click()
+    return run(page)
+
+
+def button_labels(page: AppTest) -> list[str]:
+    return [button.label for button in page.button]
+
+
+def metrics(page: AppTest) -> dict[str, tuple[str, str]]:
+    """Each metric's value and what stands under it, by its label."""
+    return {metric.label: (metric.value, metric.delta) for metric in page.metric}
+
+
+def table(page: AppTest, number: int = 0) -> list[dict[str, Any]]:
+    """The rows of one of the page's big tables, missing cells as None."""
+    frame = page.dataframe[number].value
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+
+def small_tables(page: AppTest) -> dict[str, list[tuple[str, ...]]]:
+    """The rows of the page's small tables as they are read, by what the table is called for screen readers."""
+    return {
+        found.proto.alt: [
+            tuple(row)
+            for row in dataframe_util.convert_arrow_bytes_to_pandas_df(
+                found.proto.arrow_data.styler.display_values
+            ).itertuples(index=False)
+        ]
+        for found in page.table
+    }
+
+
+def charts(page: AppTest) -> list[dict[str, Any]]:
+    """The page's Plotly figures."""
+    return [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
+
+
+def links(page: AppTest) -> dict[str, tuple[str, str]]:
+    """Where each link to another page leads, path and query, by its label."""
+    return {link.value: (link.proto.page, link.proto.query_string) for link in page.main.get("page_link")}
+
+
+@dataclass
+class Downloads:
+    """What the download buttons of a page would give: by file name, a function that makes the file."""
+
+    files: dict[str, Callable[[], bytes]] = field(default_factory=dict)
+
+    def button(self, _label: str, data: Callable[[], bytes], file_name: str, *_: Any, **__: Any) -> bool:
+        self.files[file_name] = data
+        return False
+
+
+@contextmanager
+def downloads() -> Iterator[Downloads]:
+    """Stands in for `st.download_button`, whose file only a browser can ask for."""
+    caught = Downloads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(st, "download_button", caught.button)
+        yield caught

@@ -1,0 +1,79 @@
+"""What the processes of the race and crash tests run. Imports no pytest, so that starting one is cheap."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection as Pipe
+from multiprocessing.process import BaseProcess
+from typing import TypeVar
+
+from credits_core.ledger.refusals import InsufficientCredits
+from credits_core.ledger.requests import ChargeRequest
+from credits_core.store import database
+from tests.support import world
+
+Outcome = TypeVar("Outcome")
+_MODULE = "tests.support.racers"
+_START_SECONDS = 60
+
+
+def processes() -> multiprocessing.context.BaseContext:
+    """How processes are started: from a server that has imported this module, and as new ones where there is none."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([_MODULE])
+    return context
+
+
+def start(target: Callable[..., None], *arguments: object) -> tuple[BaseProcess, Pipe]:
+    """A started process and the end of the pipe on which it answers; the target takes the other end first."""
+    answers, sender = multiprocessing.Pipe(duplex=False)
+    process = processes().Process(target=target, args=(sender, *arguments), daemon=True)  # type: ignore[attr-defined]
+    process.start()
+    sender.close()
+    return process, answers
+
+
+def charge_many(answers: Pipe, start_line: threading.Barrier, url: str, prefix: str, attempts: int) -> None:
+    """Charge ada's run of 300 credits this many times, each with its own key, and send how many were refused."""
+    engine = database.create_engine_for(url)
+    with engine.connect():
+        start_line.wait(_START_SECONDS)
+    refused = 0
+    for number in range(attempts):
+        try:
+            world.charge(engine, world.HAIKU, key=f"{prefix}-{number}")
+        except InsufficientCredits:
+            refused += 1
+    engine.dispose()
+    answers.send(refused)
+    answers.close()
+
+
+def charge_until_killed(acknowledgements: Pipe, url: str, prefix: str) -> None:
+    """Charge runs with a fee, one after the other, and write each one's key once it is charged. Never returns.
+
+    A line is shorter than the pipe's atomic size, so that the reader sees all of it or nothing.
+    """
+    engine = database.create_engine_for(url)
+    request = ChargeRequest("ada", "summarise", "claude-3-haiku", "ben", 1_001)
+    number = 0
+    while True:
+        receipt = world.charge(engine, request, key=f"{prefix}-{number}")
+        os.write(acknowledgements.fileno(), f"{receipt.idempotency_key}\n".encode())
+        number += 1
+
+
+def at_once(actions: Sequence[Callable[[], Outcome]]) -> list[Outcome]:
+    """What the actions return, each run by a thread of its own, all let go at the same moment."""
+    start_line = threading.Barrier(len(actions))
+
+    def run(action: Callable[[], Outcome]) -> Outcome:
+        start_line.wait(_START_SECONDS)
+        return action()
+
+    with ThreadPoolExecutor(len(actions)) as threads:
+        return list(threads.map(run, actions))
