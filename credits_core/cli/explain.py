@@ -1,27 +1,22 @@
-"""The command that explains one charge: `python -m credits_core explain ENTRY`."""
+"""What `explain ENTRY` prints, as text or as JSON."""
 
-import json
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from credits_core import settings
 from credits_core.audit.explanation import ExplainedTransaction, Explanation, explain
-from credits_core.plans.book import PriceBooks
+from credits_core.cli.opened import opened_ledger, price_books, print_json
 from credits_core.store import database
 from credits_core.values.text import format_usd
 
 
-def explain_command(
-    entry: Annotated[int, typer.Argument(metavar="ENTRY", help="Number of a prompt run or flow unlock.", min=1)],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Why an entry charged what it charged, computed again from its inputs. Exit 0 when all is equal, else 1."""
-    books = PriceBooks(settings.load_models())
-    with database.opened_ledger(settings.database_url()) as engine, database.read(engine) as connection:
-        explained = explain(connection, entry, plans=books.at(connection).plans)
+def explain_entry(entry_id: int, *, as_json: bool) -> None:
+    """Print why an entry charged what it charged; exit 1 when the stored inputs give another amount."""
+    books = price_books()
+    with opened_ledger() as engine, database.read(engine) as connection:
+        explained = explain(connection, entry_id, plans=books.at(connection).plans)
     if as_json:
-        typer.echo(json.dumps(_as_json(explained), indent=2))
+        print_json(_as_json(explained))
     else:
         for line in _lines(explained):
             typer.echo(line)

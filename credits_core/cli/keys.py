@@ -1,59 +1,44 @@
-"""The command line for the API's keys: `python -m credits_core api-key create | list | revoke`."""
+"""What the commands about API keys do."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import Annotated
 
 import typer
-from sqlalchemy import Engine
 
 from credits_core.access import keys as api_keys
 from credits_core.access.keys import KeyRecord
+from credits_core.cli.opened import opened_ledger
 from credits_core.errors import InvalidRequest
 from credits_core.store import database
 from credits_core.store.kinds import Role
 
 
-def commands(ledger: Callable[[], AbstractContextManager[Engine]]) -> typer.Typer:
-    """The commands over the database that `ledger` opens."""
-    app = typer.Typer(help="The keys with which callers use the API.", no_args_is_help=True)
+def create(name: str, role: Role, user_id: str | None, expires: str | None) -> None:
+    """Make a key and print it, once."""
+    key, now = api_keys.new_key(), datetime.now(UTC)
+    with opened_ledger() as engine:
+        database.write(
+            engine,
+            lambda connection: api_keys.create_key(
+                connection, name, key=key, role=role, user_id=user_id, expires_at=_day(expires), now=now
+            ),
+        )
+    typer.echo(key)
 
-    @app.command()
-    def create(
-        name: Annotated[str, typer.Option(help="Who calls with it; entries name it as api/NAME.")],
-        role: Annotated[Role, typer.Option(help="admin: everything; service: charge and look; user: look at the own.")],
-        user_id: Annotated[str | None, typer.Option(help="Whose data a key with the role user may see.")] = None,
-        expires: Annotated[str | None, typer.Option(help="UTC day from which it is refused, e.g. 2027-01-31.")] = None,
-    ) -> None:
-        """Make a key and print it, once: only its hash is kept."""
-        key, now = api_keys.new_key(), datetime.now(UTC)
-        with ledger() as engine:
-            database.write(
-                engine,
-                lambda connection: api_keys.create_key(
-                    connection, name, key=key, role=role, user_id=user_id, expires_at=_day(expires), now=now
-                ),
-            )
-        typer.echo(key)
 
-    @app.command("list")
-    def list_() -> None:
-        """Every key that was ever made, newest first."""
-        now = datetime.now(UTC)
-        with ledger() as engine, database.read(engine) as connection:
-            for record in api_keys.list_keys(connection):
-                typer.echo(_line(record, now))
+def list_all() -> None:
+    """Print every key that was ever made, newest first."""
+    now = datetime.now(UTC)
+    with opened_ledger() as engine, database.read(engine) as connection:
+        for record in api_keys.list_keys(connection):
+            typer.echo(_line(record, now))
 
-    @app.command()
-    def revoke(name: Annotated[str, typer.Option(help="The key's name.")]) -> None:
-        """Refuse a key from now on."""
-        now = datetime.now(UTC)
-        with ledger() as engine:
-            database.write(engine, lambda connection: api_keys.revoke_key(connection, name, now=now))
-        typer.echo(f"{name} is revoked")
 
-    return app
+def revoke(name: str) -> None:
+    """Refuse a key from now on."""
+    now = datetime.now(UTC)
+    with opened_ledger() as engine:
+        database.write(engine, lambda connection: api_keys.revoke_key(connection, name, now=now))
+    typer.echo(f"{name} is revoked")
 
 
 def _day(text: str | None) -> datetime | None:

@@ -1,37 +1,24 @@
-"""The command line, `python -m credits_core …`: an edge. Errors are one line on stderr and exit 1, Ctrl-C 130."""
+"""The command line, `python -m credits_core …`: every command with its options and help.
+
+What a command needs is imported when it runs, so that `--help` answers at once. Errors are one line on stderr and exit
+1, Ctrl-C 130.
+"""
 
 import sys
-from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-import psycopg
 import typer
-from alembic.util import CommandError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 from typer.exceptions import TyperException
 
-from credits_core import settings
-from credits_core.audit import invariants
-from credits_core.audit import log as audit_log
-from credits_core.bulk import demo
-from credits_core.bulk.opening_balances import import_legacy
-from credits_core.bulk.trace import plan_replay, replay
-from credits_core.cli import explain, keys, scenario
-from credits_core.cli import plans as plan_commands
 from credits_core.errors import CreditsError, DataFileInvalid
-from credits_core.plans.book import PriceBooks
-from credits_core.reports import daily_totals
-from credits_core.store import database
-from credits_core.values.text import format_credits, format_usd
+from credits_core.store.kinds import Role
 
-_ACTOR = "cli"
 _PROGRAM = "python -m credits_core"
 _INTERRUPTED = 130  # by convention, and what Typer returns for Ctrl-C
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PlanName = Annotated[str, typer.Argument(metavar="ID-or-FILE.toml", help="A plan's id, or a file that holds a plan.")]
+PlanId = Annotated[str, typer.Argument(metavar="ID", help="A stored plan's id.")]
 
 app = typer.Typer(
     help="PromptFlow's credit system. The database is CREDITS_DATABASE_URL (default: data/credits.db).",
@@ -40,10 +27,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 models_app = typer.Typer(help="The registry of AI models, data/models.toml.", no_args_is_help=True)
+plan_app = typer.Typer(
+    help="Price plans: what they say, what they do, and which one is in force.", no_args_is_help=True
+)
+key_app = typer.Typer(help="The keys with which callers use the API.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
-app.add_typer(plan_commands.app, name="plan")
-app.command("simulate")(scenario.simulate_command)
-app.command("explain")(explain.explain_command)
+app.add_typer(plan_app, name="plan")
+app.add_typer(key_app, name="api-key")
 
 
 def main() -> None:
@@ -65,7 +55,7 @@ def main() -> None:
         _fail(f"{refusal.path}: {len(refusal.problems)} problem(s), listed above; nothing was changed")
     except CreditsError as refusal:
         _fail(str(refusal))
-    except (SQLAlchemyError, psycopg.Error, database.sqlite_driver().Error, CommandError) as error:
+    except _database_errors() as error:
         _fail(f"the database cannot be used: {str(getattr(error, 'orig', None) or error).splitlines()[0]}")
     except OSError as error:
         _fail(f"{error.filename or 'a file'}: cannot be used: {error.strerror or error}")
@@ -77,96 +67,220 @@ def main() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest schema. Safe to repeat."""
-    with database.opened(settings.database_url()) as engine:
-        database.migrate(engine)
-        typer.echo(f"{engine.url.render_as_string(hide_password=True)} is at the newest migration")
+    from credits_core.cli import ledger
+
+    ledger.migrate()
 
 
-@app.command("seed")
-def seed_command() -> None:
+@app.command()
+def seed() -> None:
     """Build the demo world in an empty, migrated database. Repeating it changes nothing."""
-    books, world = _books(), demo.load_demo_world()
-    with _ledger() as engine:
-        typer.echo(database.write(engine, lambda connection: demo.build_once(connection, world, books.at(connection))))
-        daily_totals.catch_up(engine)
+    from credits_core.cli import ledger
+
+    ledger.seed()
 
 
 @app.command("import-legacy")
-def import_legacy_command(
+def import_legacy(
     file: Annotated[Path, typer.Argument(help="CSV file with the columns user_id,credits.")],
 ) -> None:
     """Import the former system's balances as opening balances, once; all rows or none."""
-    with _ledger() as engine:
-        summary = import_legacy(engine, file, now=datetime.now(UTC), actor=_ACTOR)
-    typer.echo(
-        f"{summary.imported:,} opening balances imported ({_both(summary.imported_credits)}), "
-        f"{summary.imported_before:,} imported before, {summary.empty:,} empty accounts"
-    )
+    from credits_core.cli import ledger
+
+    ledger.import_legacy(file)
 
 
-@app.command("replay")
-def replay_command(
+@app.command()
+def replay(
     trace: Annotated[Path, typer.Argument(help="CSV file with TIMESTAMP,ContextTokens,GeneratedTokens.")],
     model: Annotated[str, typer.Option(help="Model that every run is charged for, e.g. openai/gpt-4o.")],
     user: Annotated[str, typer.Option(help="User who pays.")],
     limit: Annotated[int | None, typer.Option(help="Take at most this many rows.", min=1)] = None,
 ) -> None:
     """Charge one run per row of a trace, at the row's time. Started again, it goes on where it stopped."""
-    books = _books()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with _ledger() as engine:
-        with database.read(engine) as connection:
-            book = books.at(connection)
-        # What can be refused is refused here, so that an error's one line does not stand below a progress bar.
-        charges = plan_replay(engine, trace, user_id=user, model_id=model, book=book, limit=limit)
-        with Progress(*columns, console=Console(stderr=True)) as progress:
-            task = progress.add_task("Replaying", total=len(charges))
-            summary = replay(engine, charges, book=book, on_progress=lambda rows: progress.advance(task, rows))
-        daily_totals.catch_up(engine)
-    typer.echo(
-        f"{summary.rows:,} rows: {summary.charged_now:,} charged now, {summary.charged_before:,} charged before, "
-        f"{summary.refused:,} refused for lack of credits; total {_both(summary.total_credits)}"
-    )
+    from credits_core.cli import ledger
+
+    ledger.replay(trace, model, user, limit)
 
 
 @app.command()
 def verify() -> None:
     """Audit the whole ledger: one line per invariant. Exit 0 when all hold, else 1."""
-    with _ledger() as engine:
-        with database.read(engine) as connection:
-            plans = _books().at(connection).plans
-        findings = invariants.check(engine, plans)
-        database.write(engine, lambda connection: audit_log.record(connection, findings, now=datetime.now(UTC)))
-    for finding in findings:
-        typer.echo(str(finding))
-    if not all(finding.ok for finding in findings):
-        raise typer.Exit(1)
+    from credits_core.cli import ledger
+
+    ledger.verify()
+
+
+@app.command()
+def simulate(
+    workload: Annotated[str, typer.Option(help="What runs look like, from data/scenarios.toml: conversation or code.")],
+    plan: Annotated[
+        str | None, typer.Option(metavar="ID-or-FILE.toml", help="A plan's id, or a file with one; else that in force.")
+    ] = None,
+    runs: Annotated[int, typer.Option(help="How many runs, up to 5,000,000.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same runs.")] = 1,
+    days: Annotated[int | None, typer.Option(help="Over how many days.")] = None,
+    users: Annotated[int | None, typer.Option(help="By how many users; else as many as fit the runs.")] = None,
+    starting_credits: Annotated[int | None, typer.Option(help="What each user holds on the first day.")] = None,
+    top_up_credits: Annotated[int | None, typer.Option(help="What a user buys at once.")] = None,
+    growth_bps_per_day: Annotated[int | None, typer.Option(help="More runs each day, in hundredths of a %.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Hypothetical runs under a plan: who pays what, who runs dry, what the platform keeps. Exact; charges nothing."""
+    from credits_core.cli import scenario
+
+    given = {
+        "seed": seed,
+        "days": days,
+        "users": users,
+        "starting_credits": starting_credits,
+        "top_up_credits": top_up_credits,
+        "growth_bps_per_day": growth_bps_per_day,
+    }
+    scenario.simulate_runs(workload, plan, runs, given, as_json=as_json)
+
+
+@app.command()
+def explain(
+    entry: Annotated[int, typer.Argument(metavar="ENTRY", help="Number of a prompt run or flow unlock.", min=1)],
+    as_json: Json = False,
+) -> None:
+    """Why an entry charged what it charged, computed again from its inputs. Exit 0 when all is equal, else 1."""
+    from credits_core.cli import explain as explained
+
+    explained.explain_entry(entry, as_json=as_json)
 
 
 @models_app.command("refresh")
-def models_refresh() -> None:
+def refresh_models() -> None:
     """Take today's token prices from the installed genai-prices package into data/models.toml."""
-    from credits_core.cli.model_prices import refresh  # its price data takes a while to load
+    from credits_core.cli import model_prices
 
-    changes = refresh(settings.MODELS_FILE, datetime.now(UTC).date())
-    for change in changes:
-        typer.echo(change)
-    typer.echo(f"{settings.MODELS_FILE.name}: {len(changes)} price(s) changed")
+    model_prices.refresh_and_print()
 
 
-def _ledger() -> AbstractContextManager[Engine]:
-    return database.opened_ledger(settings.database_url())
+@plan_app.command("list")
+def list_plans(as_json: Json = False) -> None:
+    """Every plan: in force, draft or retired."""
+    from credits_core.cli import plans
+
+    plans.list_plans(as_json=as_json)
 
 
-def _books() -> PriceBooks:
-    return PriceBooks(settings.load_models())
+@plan_app.command("show")
+def show_plan(plan: PlanName, as_json: Json = False) -> None:
+    """A plan as TOML, as it can be edited and read again."""
+    from credits_core.cli import plans
+
+    plans.show(plan, as_json=as_json)
 
 
-app.add_typer(keys.commands(_ledger), name="api-key")
+@plan_app.command("import")
+def import_plan(
+    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="A file that holds a plan.")], as_json: Json = False
+) -> None:
+    """Keep the plan of a file as a draft, or as the next revision of the draft with its id."""
+    from credits_core.cli import plans
+
+    plans.import_plan(file, as_json=as_json)
 
 
-def _both(credits: int) -> str:
-    return f"{format_credits(credits)} credits = {format_usd(credits)}"
+@plan_app.command("discard")
+def discard_plan(plan: PlanId, as_json: Json = False) -> None:
+    """Delete a draft. What was activated once is kept for ever."""
+    from credits_core.cli import plans
+
+    plans.discard(plan, as_json=as_json)
+
+
+@plan_app.command("activate")
+def activate_plan(
+    plan: PlanId,
+    reason: Annotated[str, typer.Option(help="Why; it stays in the journal.")],
+    as_json: Json = False,
+) -> None:
+    """Put a stored plan in force, from the next charge on."""
+    from credits_core.cli import plans
+
+    plans.activate(plan, reason=reason, as_json=as_json)
+
+
+@plan_app.command("journal")
+def plan_journal(as_json: Json = False) -> None:
+    """Every activation, newest first: which plan, when, by whom and why."""
+    from credits_core.cli import plans
+
+    plans.journal(as_json=as_json)
+
+
+@plan_app.command("inspect")
+def inspect_plan(
+    plan: PlanName,
+    card_fee_bps: Annotated[
+        int, typer.Option(help="Assumed card fee in hundredths of a per cent of a total.", min=0, max=9_999)
+    ] = 290,
+    card_fee_credits: Annotated[
+        int, typer.Option(help="Assumed fixed part of the card fee per run, in credits.", min=0, max=10**9)
+    ] = 0,
+    as_json: Json = False,
+) -> None:
+    """What nobody reading the plan sees: cliffs, fee inversions, losses, and runs without a markup."""
+    from credits_core.cli import plans
+
+    plans.inspect(plan, card_fee_bps, card_fee_credits, as_json=as_json)
+
+
+@plan_app.command("replay")
+def replay_plan(
+    plan: PlanName,
+    first: Annotated[str | None, typer.Option("--from", help="First UTC day, e.g. 2026-11-01.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last UTC day, included.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Price the ledger's runs and unlocks again under the plan, and follow the balances. Changes nothing."""
+    from credits_core.cli import plans
+
+    plans.replay(plan, first=first, last=last, as_json=as_json)
+
+
+@key_app.command("create")
+def create_key(
+    name: Annotated[str, typer.Option(help="Who calls with it; entries name it as api/NAME.")],
+    role: Annotated[Role, typer.Option(help="admin: everything; service: charge and look; user: look at the own.")],
+    user_id: Annotated[str | None, typer.Option(help="Whose data a key with the role user may see.")] = None,
+    expires: Annotated[str | None, typer.Option(help="UTC day from which it is refused, e.g. 2027-01-31.")] = None,
+) -> None:
+    """Make a key and print it, once: only its hash is kept."""
+    from credits_core.cli import keys
+
+    keys.create(name, role, user_id, expires)
+
+
+@key_app.command("list")
+def list_keys() -> None:
+    """Every key that was ever made, newest first."""
+    from credits_core.cli import keys
+
+    keys.list_all()
+
+
+@key_app.command("revoke")
+def revoke_key(name: Annotated[str, typer.Option(help="The key's name.")]) -> None:
+    """Refuse a key from now on."""
+    from credits_core.cli import keys
+
+    keys.revoke(name)
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    # Asked for only once something was raised, so that help and wrong calls load no database.
+    import psycopg
+    from alembic.util import CommandError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from credits_core.store import database
+
+    return SQLAlchemyError, psycopg.Error, database.sqlite_driver().Error, CommandError
 
 
 def _fail(message: str, *, exit_code: int = 1) -> NoReturn:

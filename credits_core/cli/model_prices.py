@@ -16,9 +16,11 @@ from typing import Any
 
 import genai_prices
 import tomlkit
+import typer
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo, Provider, StartDateConstraint, TieredPrices
 
+from credits_core import settings
 from credits_core.errors import DataFileInvalid
 from credits_core.pricing.models import TokenPrice, parse_model_registry
 
@@ -41,6 +43,14 @@ class PriceChange:
 
     def __str__(self) -> str:
         return f"{self.model_id}: {_in_words(self.old)} -> {_in_words(self.new)}"
+
+
+def refresh_and_print() -> None:
+    """Take today's prices into `data/models.toml` and print what changed."""
+    changes = refresh(settings.MODELS_FILE, datetime.now(UTC).date())
+    for change in changes:
+        typer.echo(change)
+    typer.echo(f"{settings.MODELS_FILE.name}: {len(changes)} price(s) changed")
 
 
 def refresh(path: Path, today: date) -> list[PriceChange]:

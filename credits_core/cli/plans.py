@@ -1,17 +1,17 @@
-"""The command line for price plans: `python -m credits_core plan …`.
+"""What the commands about price plans do.
 
 What only looks at plans works without a database as well: then there is the plan that a new one begins with.
 """
 
-import json
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from credits_core import settings
+from credits_core.cli.opened import ACTOR, opened_ledger, price_books, print_json
 from credits_core.errors import InvalidRequest
 from credits_core.lab.inspector import shape
 from credits_core.lab.inspector.findings import findings
@@ -20,7 +20,6 @@ from credits_core.lab.replay import report as replay_report
 from credits_core.lab.replay.result import compare
 from credits_core.plans import actions as plan_actions
 from credits_core.plans import records as plan_records
-from credits_core.plans.book import PriceBooks
 from credits_core.plans.records import Activation, PlanRecord, PlanStatus
 from credits_core.plans.refusals import UnknownPlan
 from credits_core.pricing.plan import PricePlan
@@ -30,19 +29,12 @@ from credits_core.store import database
 from credits_core.store.refusals import DatabaseNotReady
 from credits_core.values.days import EARLIEST, DayRange
 
-_ACTOR = "cli"
-app = typer.Typer(help="Price plans: what they say, what they do, and which one is in force.", no_args_is_help=True)
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-PlanName = Annotated[str, typer.Argument(metavar="ID-or-FILE.toml", help="A plan's id, or a file that holds a plan.")]
-PlanId = Annotated[str, typer.Argument(metavar="ID", help="A stored plan's id.")]
 
-
-@app.command("list")
-def list_plans(as_json: Json = False) -> None:
+def list_plans(*, as_json: bool) -> None:
     """Every plan: in force, draft or retired."""
     records = stored_plans().values()
     if as_json:
-        _print_json([_record(record) for record in records])
+        print_json([_record(record) for record in records])
         return
     width = max(len(record.plan.id) for record in records)
     for record in records:
@@ -50,76 +42,65 @@ def list_plans(as_json: Json = False) -> None:
         typer.echo(f"{record.plan.id:<{width}}  {record.status}{saved}")
 
 
-@app.command()
-def show(plan: PlanName, as_json: Json = False) -> None:
+def show(plan: str, *, as_json: bool) -> None:
     """A plan as TOML, as it can be edited and read again."""
     found = find_plan(plan)
     if as_json:
-        _print_json({name: value for name, value in asdict(found).items() if name not in {"pieces", "_starts"}})
+        print_json({name: value for name, value in asdict(found).items() if name not in {"pieces", "_starts"}})
         return
     typer.echo(price_plan_toml(found), nl=False)
 
 
-@app.command("import")
-def import_plan(
-    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="A file that holds a plan.")], as_json: Json = False
-) -> None:
+def import_plan(file: Path, *, as_json: bool) -> None:
     """Keep the plan of a file as a draft, or as the next revision of the draft with its id."""
     plan, now = load_price_plan(file), datetime.now(UTC)
-    with database.opened_ledger(settings.database_url()) as engine:
+    with opened_ledger() as engine:
         with database.read(engine) as connection:
             before = plan_records.plans(connection).get(plan.id)
         kept = database.write(
-            engine, lambda connection: plan_actions.save_draft(connection, plan, seen=before, now=now, actor=_ACTOR)
+            engine, lambda connection: plan_actions.save_draft(connection, plan, seen=before, now=now, actor=ACTOR)
         )
     if as_json:
-        _print_json({"id": plan.id, "status": kept.status, "revision": kept.revision})
+        print_json({"id": plan.id, "status": kept.status, "revision": kept.revision})
         return
     typer.echo(f"{plan.id} is a draft, revision {kept.revision}")
 
 
-@app.command()
-def discard(plan: PlanId, as_json: Json = False) -> None:
+def discard(plan: str, *, as_json: bool) -> None:
     """Delete a draft. What was activated once is kept for ever."""
-    with database.opened_ledger(settings.database_url()) as engine:
+    with opened_ledger() as engine:
         with database.read(engine) as connection:
             found = _known(plan, plan_records.plans(connection))
         database.write(engine, lambda connection: plan_actions.discard_draft(connection, found))
     if as_json:
-        _print_json({"id": plan, "discarded": True})
+        print_json({"id": plan, "discarded": True})
         return
     typer.echo(f"{plan} is discarded")
 
 
-@app.command()
-def activate(
-    plan: PlanId,
-    reason: Annotated[str, typer.Option(help="Why; it stays in the journal.")],
-    as_json: Json = False,
-) -> None:
+def activate(plan: str, *, reason: str, as_json: bool) -> None:
     """Put a stored plan in force, from the next charge on."""
     now = datetime.now(UTC)
-    with database.opened_ledger(settings.database_url()) as engine:
+    with opened_ledger() as engine:
         with database.read(engine) as connection:
             found = _known(plan, plan_records.plans(connection))
         database.write(
-            engine, lambda connection: plan_actions.activate(connection, found, reason=reason, now=now, actor=_ACTOR)
+            engine, lambda connection: plan_actions.activate(connection, found, reason=reason, now=now, actor=ACTOR)
         )
         with database.read(engine) as connection:
             newest = plan_records.activations(connection)[0]
     if as_json:
-        _print_json(_activation(newest))
+        print_json(_activation(newest))
         return
     typer.echo(f"{plan} is in force from the next charge on")
 
 
-@app.command()
-def journal(as_json: Json = False) -> None:
+def journal(*, as_json: bool) -> None:
     """Every activation, newest first: which plan, when, by whom and why."""
-    with database.opened_ledger(settings.database_url()) as engine, database.read(engine) as connection:
+    with opened_ledger() as engine, database.read(engine) as connection:
         activations = plan_records.activations(connection)
     if as_json:
-        _print_json([_activation(activation) for activation in activations])
+        print_json([_activation(activation) for activation in activations])
         return
     for activation in activations:
         typer.echo(
@@ -128,24 +109,14 @@ def journal(as_json: Json = False) -> None:
         )
 
 
-@app.command()
-def inspect(
-    plan: PlanName,
-    card_fee_bps: Annotated[
-        int, typer.Option(help="Assumed card fee in hundredths of a per cent of a total.", min=0, max=9_999)
-    ] = 290,
-    card_fee_credits: Annotated[
-        int, typer.Option(help="Assumed fixed part of the card fee per run, in credits.", min=0, max=10**9)
-    ] = 0,
-    as_json: Json = False,
-) -> None:
+def inspect(plan: str, card_fee_bps: int, card_fee_credits: int, *, as_json: bool) -> None:
     """What nobody reading the plan sees: cliffs, fee inversions, losses, and runs without a markup."""
     found, card_fee = find_plan(plan), CardFee(card_fee_bps, card_fee_credits)
     if not as_json:
         for finding in findings(found, card_fee):
             typer.echo(f"{finding.kind:<9}  {finding.sentence}")
         return
-    _print_json(
+    print_json(
         {
             "plan": found.id,
             "cliffs": [_cliff(cliff) for cliff in shape.cliffs(found)],
@@ -157,24 +128,18 @@ def inspect(
     )
 
 
-@app.command()
-def replay(
-    plan: PlanName,
-    first: Annotated[str | None, typer.Option("--from", help="First UTC day, e.g. 2026-11-01.")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="Last UTC day, included.")] = None,
-    as_json: Json = False,
-) -> None:
+def replay(plan: str, *, first: str | None, last: str | None, as_json: bool) -> None:
     """Price the ledger's runs and unlocks again under the plan, and follow the balances. Changes nothing."""
     found_plan, days = find_plan(plan), DayRange(_day("from", first), _day("to", last))
-    books = PriceBooks(settings.load_models())
-    with database.opened_ledger(settings.database_url()) as engine, database.read(engine) as connection:
+    books = price_books()
+    with opened_ledger() as engine, database.read(engine) as connection:
         history, plans = recorded_history(connection, days), books.at(connection).plans
     in_words = replay_report.scope(days.first, days.last)
     if history.is_empty:
         raise InvalidRequest("ledger", f"has no run and no unlock to price again ({in_words})")
     found = compare(history, found_plan, plans)
     if as_json:
-        _print_json(replay_report.as_json(found, days.first, days.last))
+        print_json(replay_report.as_json(found, days.first, days.last))
         return
     for line in replay_report.lines(found, in_words):
         typer.echo(line)
@@ -215,7 +180,7 @@ def find_plan(plan: str | None) -> PricePlan:
 def stored_plans() -> dict[str, PlanRecord]:
     """Every stored plan by its id; without a database that is ready, the one that a new database begins with."""
     try:
-        with database.opened_ledger(settings.database_url()) as engine, database.read(engine) as connection:
+        with opened_ledger() as engine, database.read(engine) as connection:
             return plan_records.plans(connection)
     except DatabaseNotReady:
         first = settings.load_price_book().plan
@@ -247,7 +212,3 @@ def _activation(activation: Activation) -> dict[str, Any]:
         "actor": activation.actor,
         "activated_at": activation.activated_at.isoformat(),
     }
-
-
-def _print_json(content: Any) -> None:
-    typer.echo(json.dumps(content, indent=2))

@@ -1,0 +1,73 @@
+"""What the commands about the ledger do: migrate, seed, import, replay, verify."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from credits_core import settings
+from credits_core.audit import invariants
+from credits_core.audit import log as audit_log
+from credits_core.bulk import demo, opening_balances, trace
+from credits_core.cli.opened import ACTOR, both, opened_ledger, price_books
+from credits_core.reports import daily_totals
+from credits_core.store import database
+
+
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    with database.opened(settings.database_url()) as engine:
+        database.migrate(engine)
+        typer.echo(f"{engine.url.render_as_string(hide_password=True)} is at the newest migration")
+
+
+def seed() -> None:
+    """Build the demo world in an empty, migrated database."""
+    books, world = price_books(), demo.load_demo_world()
+    with opened_ledger() as engine:
+        typer.echo(database.write(engine, lambda connection: demo.build_once(connection, world, books.at(connection))))
+        daily_totals.catch_up(engine)
+
+
+def import_legacy(file: Path) -> None:
+    """Import opening balances from a CSV file."""
+    with opened_ledger() as engine:
+        summary = opening_balances.import_legacy(engine, file, now=datetime.now(UTC), actor=ACTOR)
+    typer.echo(
+        f"{summary.imported:,} opening balances imported ({both(summary.imported_credits)}), "
+        f"{summary.imported_before:,} imported before, {summary.empty:,} empty accounts"
+    )
+
+
+def replay(file: Path, model: str, user: str, limit: int | None) -> None:
+    """Charge one run per row of a trace, with a progress bar on stderr."""
+    books = price_books()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with opened_ledger() as engine:
+        with database.read(engine) as connection:
+            book = books.at(connection)
+        # What can be refused is refused here, so that an error's one line does not stand below a progress bar.
+        charges = trace.plan_replay(engine, file, user_id=user, model_id=model, book=book, limit=limit)
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            task = progress.add_task("Replaying", total=len(charges))
+            summary = trace.replay(engine, charges, book=book, on_progress=lambda rows: progress.advance(task, rows))
+        daily_totals.catch_up(engine)
+    typer.echo(
+        f"{summary.rows:,} rows: {summary.charged_now:,} charged now, {summary.charged_before:,} charged before, "
+        f"{summary.refused:,} refused for lack of credits; total {both(summary.total_credits)}"
+    )
+
+
+def verify() -> None:
+    """Print one line per invariant and keep the result of the audit."""
+    with opened_ledger() as engine:
+        with database.read(engine) as connection:
+            plans = price_books().at(connection).plans
+        findings = invariants.check(engine, plans)
+        database.write(engine, lambda connection: audit_log.record(connection, findings, now=datetime.now(UTC)))
+    for finding in findings:
+        typer.echo(str(finding))
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)

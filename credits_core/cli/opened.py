@@ -1,0 +1,39 @@
+"""What most commands begin with: the configured ledger and price books, and how amounts are printed."""
+
+import json
+from contextlib import AbstractContextManager
+from typing import Any
+
+import typer
+from sqlalchemy import Engine
+
+from credits_core import settings
+from credits_core.plans.book import PriceBooks
+from credits_core.store import database
+from credits_core.values.text import format_credits, format_usd
+
+ACTOR = "cli"
+
+
+def opened_ledger() -> AbstractContextManager[Engine]:
+    """The configured database, which is at the newest migration, or `DatabaseNotReady`."""
+    return database.opened_ledger(settings.database_url())
+
+
+def price_books() -> PriceBooks:
+    """The price books over the models of this version."""
+    return PriceBooks(settings.load_models())
+
+
+def both(credits: int) -> str:
+    """Credits with their exact dollar value.
+
+    >>> both(4_425)
+    '4,425 credits = $0.004425'
+    """
+    return f"{format_credits(credits)} credits = {format_usd(credits)}"
+
+
+def print_json(content: Any) -> None:
+    """Print JSON that a person can read as well."""
+    typer.echo(json.dumps(content, indent=2))

@@ -1,0 +1,118 @@
+"""A database that an older version made opens, verifies clean, explains every charge as before, and goes on.
+
+`made_before_rooms/` was made by the version before the rooms (migration 0003): the SQLite file as it was, and a dump of
+the same ledger on PostgreSQL 15. It has purchases, grants, an opening balance, runs at a fixed price and at token
+prices, unlocks, refunds of both, two plans that were live, a draft, keys that are valid and revoked, and an audit.
+"""
+
+import gzip
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Engine
+
+from credits_core import settings
+from credits_core.audit import invariants
+from credits_core.audit.explanation import explain
+from credits_core.ledger import actions
+from credits_core.ledger.requests import ChargeRequest
+from credits_core.plans import records
+from credits_core.plans.book import PriceBooks
+from credits_core.store import database
+from tests.support import world
+from tests.support.plain_sql import rows, scalar
+
+MADE = Path(__file__).parent / "made_before_rooms"
+CHARGED_CREDITS = {
+    4: 11_000,  # gpt-4o, fixed, under promptflow-v1
+    5: 1_050,  # claude-3-haiku with a fee of 800
+    6: 4_200,  # openai/gpt-4o, 1,000 in and 100 out, 20 % markup
+    7: 5_188,  # openai/gpt-4o, 35 in and 10 out, with a fee of 5,000
+    8: 22_000,  # dall-e-3
+    9: 15,  # openai/gpt-4o, 1 in and 1 out
+    14: 12_000,  # gpt-4o under graduated
+    15: 100_000,  # openai/gpt-4o, 20,000 in and 4,000 out
+    16: 12_000,
+    17: 12_000,
+}
+LEDGER = ("journal_entries", "credit_transactions", "user_credits", "unlocked_flows", "plan_activations", "price_plans")
+
+
+@pytest.fixture
+def older(empty_engine: Engine) -> Engine:
+    """The ledger as the older version left it, opened by this one."""
+    if empty_engine.dialect.name == "sqlite":
+        Path(str(empty_engine.url.database)).write_bytes(gzip.decompress((MADE / "credits.db.gz").read_bytes()))
+    else:
+        url = empty_engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute((MADE / "postgresql.sql").read_bytes())
+    return empty_engine
+
+
+def ledger_rows(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
+    return {table: rows(engine, f"SELECT * FROM {table} ORDER BY 1, 2") for table in LEDGER}
+
+
+def broken(engine: Engine) -> list[str]:
+    with database.read(engine) as connection:
+        plans = PriceBooks(settings.load_models()).at(connection).plans
+    return [str(finding) for finding in invariants.check(engine, plans) if not finding.ok]
+
+
+def test_it_opens_verifies_clean_and_goes_on(older: Engine) -> None:
+    before = ledger_rows(older)
+    database.migrate(older)
+    database.require_migrated(older)
+    assert ledger_rows(older) == before
+    assert broken(older) == []
+    with database.read(older) as connection:
+        assert list(records.plans(connection)) == ["graduated", "draft-1", "promptflow-v1"]
+
+    books = PriceBooks(settings.load_models())
+    held = "SELECT balance_credits FROM user_credits WHERE user_id = 'ada'"
+    balance_before = scalar(older, held)
+    database.write(
+        older,
+        lambda connection: actions.charge_prompt(
+            connection,
+            ChargeRequest("ada", "prompt-new", "gpt-4o"),
+            book=books.at(connection),
+            key="new-1",
+            now=world.NOW,
+            actor="dashboard",
+        ),
+    )
+    assert scalar(older, held) == balance_before - 12_000
+    assert broken(older) == []
+
+
+def test_every_charge_is_explained_as_it_was_charged(older: Engine) -> None:
+    database.migrate(older)
+    totals = rows(older, "SELECT entry_id, total_credits FROM prompt_runs ORDER BY entry_id")
+    assert dict(totals) == CHARGED_CREDITS
+    with database.read(older) as connection:
+        plans = PriceBooks(settings.load_models()).at(connection).plans
+        charges = [*CHARGED_CREDITS, 10, 11]
+        explained = {entry_id: explain(connection, entry_id, plans=plans) for entry_id in charges}
+    assert [entry_id for entry_id, one in explained.items() if not one.is_proved] == []
+
+
+def test_a_request_of_the_older_version_is_replayed_and_not_charged_again(older: Engine) -> None:
+    database.migrate(older)
+    books, before = PriceBooks(settings.load_models()), ledger_rows(older)
+    again = database.write(
+        older,
+        lambda connection: actions.charge_prompt(
+            connection,
+            ChargeRequest("ada", "prompt-3", "openai/gpt-4o", None, 0, 1_000, 100),
+            book=books.at(connection),
+            key="run-3",
+            now=world.NOW,
+            actor="dashboard",
+        ),
+    )
+    assert again.replayed
+    assert again.received_by("ada") == -4_200
+    assert ledger_rows(older) == before
