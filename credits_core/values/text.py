@@ -53,20 +53,27 @@ def format_credits(credits: int) -> str:
 
 
 def format_fraction(numerator: int, denominator: int) -> str:
-    """A fraction of credits for reading, exact, where the denominator is a power of ten.
+    """A fraction for reading: exact as a decimal where it ends, else its first six decimals and an ellipsis.
 
-    >>> format_fraction(130_075, 10), format_fraction(13_000, 10)
-    ('13,007.5', '1,300')
+    >>> format_fraction(130_075, 10), format_fraction(13_000, 10), format_fraction(185, 6)
+    ('13,007.5', '1,300', '30.833333…')
     """
-    whole, rest = divmod(numerator, denominator)
-    decimals = f"{rest:0{len(str(denominator)) - 1}d}".rstrip("0") if rest else ""
-    return f"{whole:,}.{decimals}" if decimals else f"{whole:,}"
+    exact = Fraction(numerator, denominator)
+    whole, rest = divmod(exact.numerator, exact.denominator)
+    if not rest:
+        return f"{whole:,}"
+    twos_and_fives = exact.denominator
+    for prime in (2, 5):
+        while twos_and_fives % prime == 0:
+            twos_and_fives //= prime
+    if twos_and_fives > 1:
+        return f"{whole:,}.{rest * 10**6 // exact.denominator:06d}…"
+    places = len(str(exact.denominator)) * 4  # enough for 1 / 2^n, which has n decimals
+    return f"{whole:,}.{rest * 10**places // exact.denominator:0{places}d}".rstrip("0")
 
 
 def format_exact(numerator: int, denominator: int) -> str:
-    """A fraction of credits for reading, as a decimal and, where it is not whole, in lowest terms beside it.
-
-    The denominator is a power of ten, as those of prices and shares are.
+    """A fraction for reading, as a decimal and, where it is not whole, in lowest terms beside it.
 
     >>> format_exact(38_425, 10), format_exact(38_420, 10)
     ('3,842.5 = 7,685/2', '3,842')
