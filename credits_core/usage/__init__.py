@@ -1,0 +1,1 @@
+"""What providers report about a run, read into its usage. Pure."""

@@ -1,0 +1,14 @@
+"""The refusals about what a provider reported."""
+
+from credits_core.errors import CreditsError
+
+
+class UnreadableResponse(CreditsError):
+    """A provider's response does not say how much was used, or says it in a way that nobody can bill."""
+
+    code = "unreadable_response"
+    http_status = 422
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"response: {problem}")
