@@ -16,6 +16,7 @@ DEMO_FILE = DATA_FOLDER / "demo.toml"
 WORKLOADS_FILE = DATA_FOLDER / "workloads.toml"
 FIRST_PLAN_FILE = DATA_FOLDER / "price_plans" / "promptflow-v1.toml"
 SCENARIOS_FILE = DATA_FOLDER / "scenarios.toml"
+PRICE_CORRECTIONS_FILE = DATA_FOLDER / "price_corrections.toml"
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 

@@ -95,4 +95,3 @@ class ModelPrices:
             InvalidRequest: the prices depend on the input tokens, and parts of them are given without them.
         """
         return self.at(at, service_tier=service_tier).for_usage(usage)
-

@@ -1,0 +1,26 @@
+"""The refusals about model prices and names."""
+
+from credits_core.errors import CreditsError
+
+
+class AmbiguousModel(CreditsError):
+    """A name that models of several providers have. `model_ids` are some of them."""
+
+    code = "ambiguous_model"
+    http_status = 409
+
+    def __init__(self, name: str, model_ids: list[str]) -> None:
+        self.name = name
+        self.model_ids = model_ids
+        super().__init__(f"{name!r} could be {' or '.join(model_ids)}. Nothing was charged. Send the one you mean.")
+
+
+class NoPrice(CreditsError):
+    """The price list knows the model and has no price for it."""
+
+    code = "no_price"
+    http_status = 422
+
+    def __init__(self, model_id: str) -> None:
+        self.model_id = model_id
+        super().__init__(f"There is no price for {model_id!r}, so it cannot be charged. Choose another model.")

@@ -1,0 +1,48 @@
+"""Which model a name means: every name of the price list, dated ones included, and none by cutting something off."""
+
+import pytest
+
+from credits_core.prices import package
+from credits_core.prices.names import resolve
+from credits_core.prices.refusals import AmbiguousModel
+from credits_core.pricing.refusals import UnknownModel
+
+
+@pytest.mark.parametrize(
+    ("name", "model_id"),
+    [
+        ("openai/gpt-4o", "openai/gpt-4o"),
+        ("gpt-4o", "openai/gpt-4o"),
+        ("gpt-4o-2024-08-06", "openai/gpt-4o"),
+        ("gpt-4o-2024-11-20", "openai/gpt-4o"),
+        ("openai/gpt-4o-2024-11-20", "openai/gpt-4o"),
+        ("gpt-4o-2024-05-13", "openai/gpt-4o-2024-05-13"),
+        ("chatgpt-4o-latest", "openai/chatgpt-4o-latest"),
+        ("claude-haiku-4-5-20251001", "anthropic/claude-haiku-4-5"),
+        ("claude-haiku-4-5@20251001", "anthropic/claude-haiku-4-5"),
+        ("CLAUDE-HAIKU-4-5", "anthropic/claude-haiku-4-5"),
+        ("deepseek-v4-pro", "deepseek/deepseek-v4-pro"),
+        ("xai/grok-4.7", "x-ai/grok-4.7"),
+        ("llama-3.3-70b-versatile", "groq/llama-3.3-70b-versatile"),
+        ("openrouter/openai/gpt-4o", "openrouter/openai/gpt-4o"),
+    ],
+)
+def test_a_name_means_one_model(name: str, model_id: str) -> None:
+    assert resolve(name) == model_id
+
+
+@pytest.mark.parametrize("name", ["", "gpt-4o-2024", "gpt-4o-2024-08-07", "openai/nothing", "nothing", "/"])
+def test_a_name_that_no_model_has_is_refused(name: str) -> None:
+    with pytest.raises(UnknownModel):
+        resolve(name)
+
+
+def test_a_name_that_two_have_is_refused_with_both() -> None:
+    with pytest.raises(AmbiguousModel) as refused:
+        resolve("xiaomi/mimo-v2.5")
+    assert refused.value.model_ids == ["avian/xiaomi/mimo-v2.5", "openrouter/xiaomi/mimo-v2.5"]
+    assert "avian/xiaomi/mimo-v2.5 or openrouter/xiaomi/mimo-v2.5" in str(refused.value)
+
+
+def test_every_id_means_itself() -> None:
+    assert [one for one in package.ids() if resolve(one) != one] == []
