@@ -2,10 +2,11 @@
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from credits_core.errors import InvalidRequest
-from credits_core.pricing.models import ModelRegistry, load_model_registry
+from credits_core.pricing.models import Model, ModelRegistry, load_model_registry
 from credits_core.pricing.plan_toml import load_price_plan
 from credits_core.pricing.quote import PriceBook
 
@@ -36,7 +37,13 @@ def load_models() -> ModelRegistry:
     Raises:
         DataFileInvalid: the file is missing or wrong; every problem is listed.
     """
-    return load_model_registry(MODELS_FILE)
+    return replace(load_model_registry(MODELS_FILE), elsewhere=_from_the_price_package)
+
+
+def _from_the_price_package(name: str) -> Model:
+    from credits_core.prices import catalogue  # its price data takes a while to load, and few processes need it
+
+    return catalogue.find_model(name, PRICE_CORRECTIONS_FILE)
 
 
 def load_price_book() -> PriceBook:

@@ -170,11 +170,12 @@ async def calculate_cost(body: PriceBody, shared: Shared) -> PriceAnswer:
     """What a run would cost now, with every step of the computation. Charges nothing."""
     book = await shared.read(shared.books.at)
     priced = quote(
-        book.models[body.model_id],
+        book.models.anywhere(body.model_id),
         book.plan,
         creator_fee_credits=body.creator_fee_credits,
         input_tokens=body.input_tokens,
         output_tokens=body.output_tokens,
+        at=datetime.now(UTC),
     )
     return PriceAnswer(**price_fields(priced))
 
@@ -315,7 +316,7 @@ async def refund(request: Request, response: Response, body: RefundBody, key: Id
 @models_router.get("/models", responses=documented(*_READING))
 async def models(shared: Shared) -> ModelsAnswer:
     """Every model with its price, where the price is from, and when it was read there."""
-    return ModelsAnswer(models=[ModelAnswer.of(model) for model in shared.books.models.values()])
+    return ModelsAnswer(models=[ModelAnswer.of(model, datetime.now(UTC)) for model in shared.books.models.values()])
 
 
 @status_router.get("/health", responses=documented(problems.Unexpected))

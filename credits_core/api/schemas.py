@@ -5,13 +5,15 @@ Numbers are taken as they are written: 1.0, "5" and true are no whole numbers. U
 
 import re
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from credits_core.ledger.accounts import ListedTransaction
-from credits_core.pricing.models import MAX_TOKENS, Model, RunPrice
+from credits_core.pricing.models import Model, RunPrice
 from credits_core.pricing.quote import Quote
+from credits_core.pricing.units import MAX_COUNT, UNITS
 from credits_core.store.kinds import CreditSource, TransactionType
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.fields import ID_FORM, ID_PATTERN, MAX_TEXT
@@ -74,7 +76,7 @@ Tokens = Annotated[
     Field(
         strict=True,
         ge=0,
-        le=MAX_TOKENS,
+        le=MAX_COUNT,
         description="Needed for a model priced per token, where not both are 0; of no account for one priced per run.",
     ),
 ]
@@ -327,8 +329,25 @@ class TokenPriceAnswer(BaseModel):
     above_input_tokens: int
 
 
+class UnitPriceAnswer(BaseModel):
+    """Dollars as exact decimal text for `per` of a unit, in runs with more input tokens than `above_input_tokens`."""
+
+    unit: str
+    per: int
+    usd: str
+    above_input_tokens: int
+
+    @classmethod
+    def of(cls, key: str, usd: Decimal, above_input_tokens: int) -> "UnitPriceAnswer":
+        """The answer for one unit's price."""
+        return cls(unit=key, per=UNITS[key].per, usd=f"{usd:f}", above_input_tokens=above_input_tokens)
+
+
 class ModelAnswer(BaseModel):
-    """A model and its price: credits per run, or dollars per million tokens."""
+    """A model and its price now: credits per run, or dollars for each unit of usage.
+
+    `token_prices` repeats the prices of input and output tokens, for models that have both.
+    """
 
     id: str
     name: str
@@ -336,26 +355,31 @@ class ModelAnswer(BaseModel):
     type: str
     run_price_credits: int | None
     token_prices: list[TokenPriceAnswer]
+    unit_prices: list[UnitPriceAnswer]
+    service_tiers: list[str]
     source: str
-    checked_on: date
+    checked_on: date | None
 
     @classmethod
-    def of(cls, model: Model) -> "ModelAnswer":
-        """The answer for a model of the registry."""
-        run_price_credits, token_prices = None, []
-        for price in model.prices:
-            if isinstance(price, RunPrice):
-                run_price_credits = price.run_price_credits
-                continue
-            input_usd, output_usd, request_usd = price.as_text
-            token_prices.append(
-                TokenPriceAnswer(
-                    input_usd_per_mtok=input_usd,
-                    output_usd_per_mtok=output_usd,
-                    request_usd_per_thousand=request_usd,
-                    above_input_tokens=price.above_input_tokens,
-                )
-            )
+    def of(cls, model: Model, at: datetime) -> "ModelAnswer":
+        """The answer for a model, with the prices of this moment."""
+        run_price_credits, token_prices, unit_prices, service_tiers = None, [], [], []
+        if isinstance(model.prices, RunPrice):
+            run_price_credits = model.prices.run_price_credits
+        else:
+            service_tiers = sorted(model.prices.service_tiers)
+            for above_input_tokens, price in model.prices.at(at).levels():
+                usd = dict(price.usd)
+                unit_prices += [UnitPriceAnswer.of(key, one, above_input_tokens) for key, one in price.usd]
+                if "input_tokens" in usd and "output_tokens" in usd:
+                    token_prices.append(
+                        TokenPriceAnswer(
+                            input_usd_per_mtok=f"{usd['input_tokens']:f}",
+                            output_usd_per_mtok=f"{usd['output_tokens']:f}",
+                            request_usd_per_thousand=f"{usd.get('requests', Decimal(0)):f}",
+                            above_input_tokens=above_input_tokens,
+                        )
+                    )
         return cls(
             id=model.id,
             name=model.name,
@@ -363,6 +387,8 @@ class ModelAnswer(BaseModel):
             type=model.type,
             run_price_credits=run_price_credits,
             token_prices=token_prices,
+            unit_prices=unit_prices,
+            service_tiers=service_tiers,
             source=model.source,
             checked_on=model.checked_on,
         )

@@ -5,6 +5,7 @@ So a changed prompt, model, fee, reason or amount shows, even when all the amoun
 """
 
 import hashlib
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -128,12 +129,14 @@ def entries_say_what_was_asked(connection: Connection, _: Plans) -> Finding:
             CreditTransaction.account_id,
             CreditTransaction.amount_credits,
             PromptRun.prompt_id,
-            PromptRun.model_id,
+            func.coalesce(PromptRun.asked_model, PromptRun.model_id).label("model_id"),
             func.coalesce(PromptRun.user_id, UnlockedFlow.user_id).label("user_id"),
             func.coalesce(PromptRun.creator_id, UnlockedFlow.creator_id).label("creator_id"),
             PromptRun.creator_fee_credits,
             PromptRun.input_tokens,
             PromptRun.output_tokens,
+            PromptRun.usage,
+            PromptRun.service_tier,
             PromptRun.total_credits,
             UnlockedFlow.flow_id,
             UnlockedFlow.unlock_fee_credits,
@@ -185,8 +188,12 @@ def _possible_requests(entry: Any) -> Iterator[tuple[object, ...]]:
             entry.output_tokens,
         )
         # The total that the caller may have expected is not kept: it was either not named or the one that was charged.
-        yield (entry.type, *run, None)
-        yield (entry.type, *run, entry.total_credits)
+        more: tuple[object, ...] = ()
+        if entry.usage is not None or entry.service_tier is not None:
+            usage = None if entry.usage is None else tuple(json.loads(entry.usage).items())
+            more = (usage, entry.service_tier)
+        yield (entry.type, *run, None, *more)
+        yield (entry.type, *run, entry.total_credits, *more)
     elif entry.type == EntryType.FLOW_UNLOCK:
         yield entry.type, entry.user_id, entry.flow_id, entry.creator_id, entry.unlock_fee_credits
     elif entry.type == EntryType.REFUND:

@@ -4,10 +4,12 @@ Covers prompt runs and flow unlocks. What was recorded is never corrected or hid
 inputs give, both numbers are told.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -15,13 +17,19 @@ from credits_core.audit import recompute
 from credits_core.audit.finding import Plans
 from credits_core.audit.recompute import NotRecomputable
 from credits_core.audit.refusals import NotExplainable
+from credits_core.errors import CreditsError
 from credits_core.ledger import accounts, entries, movements
 from credits_core.ledger.accounts import TransactionFilter
 from credits_core.ledger.movements import Movement
 from credits_core.ledger.receipts import Receipt
+from credits_core.pricing.models import RunPrice
 from credits_core.pricing.steps import ExplainedStep, run_steps, unlock_steps
+from credits_core.pricing.units import UNITS, unit_name
 from credits_core.store.kinds import EntryType, TransactionType
-from credits_core.values.text import counted, format_credits
+from credits_core.values.credits import CREDITS_PER_USD
+from credits_core.values.text import counted, format_credits, format_fraction
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,19 +267,31 @@ def _wrong_balances(connection: Connection, posted: Receipt) -> Iterator[str]:
 
 def _run_inputs(run: Any) -> tuple[tuple[str, str], ...]:
     inputs = [("Prompt", run.prompt_id), ("Model", run.model_id), ("Price plan", run.plan_id)]
-    for label, tokens in (("Input tokens", run.input_tokens), ("Output tokens", run.output_tokens)):
-        if tokens is not None:
-            inputs.append((label, f"{tokens:,}"))
-    if run.run_price_credits is not None:
-        inputs.append(("Price per run", f"{run.run_price_credits:,} credits"))
-    for label, price in (
-        ("Input price", run.input_usd_per_mtok),
-        ("Output price", run.output_usd_per_mtok),
-    ):
-        if price is not None:
-            inputs.append((label, f"${price} per million tokens, so {price} credits per token"))
-    if run.request_usd_per_thousand not in (None, "0"):
-        inputs.append(("Request price", f"${run.request_usd_per_thousand} per thousand requests"))
+    if run.asked_model is not None:
+        inputs.append(("Asked for as", run.asked_model))
+    inputs += [(unit_name(key), f"{count:,}") for key, count in _readable(entries.usage_of_run, run) or ()]
+    if run.service_tier is not None:
+        inputs.append(("Service tier", run.service_tier))
+    price = _readable(entries.price_of_run, run)
+    if isinstance(price, RunPrice):
+        inputs.append(("Price per run", f"{price.run_price_credits:,} credits"))
+    elif price is not None:
+        inputs += [(f"{unit_name(key)} price", _price_words(key, usd)) for key, usd in price.usd]
     by = f", asked by {run.creator_id}" if run.creator_id is not None else ""
     inputs.append(("Creator fee", f"{run.creator_fee_credits:,}{by}" if run.creator_fee_credits else "none"))
     return tuple(inputs)
+
+
+def _readable(read: Callable[[Any], Read], run: Any) -> Read | None:
+    try:
+        return read(run)
+    except (CreditsError, ArithmeticError, ValueError, TypeError, AttributeError):  # damaged: the verdict says so
+        return None
+
+
+def _price_words(key: str, usd: Decimal) -> str:
+    unit = UNITS[key]
+    rate = Fraction(usd) * CREDITS_PER_USD / unit.per
+    each = format_fraction(rate.numerator, rate.denominator)
+    what = {"requests": "requests"}.get(key, key.replace("_", " "))
+    return f"${usd:f} per {unit.per:,} {what}, so {each} credits each"

@@ -34,14 +34,14 @@ def run_again(run: Any, plans: Plans) -> Quote | NotRecomputable:
     plan = plans.get(run.plan_id)
     if plan is None:
         return _unknown(run.plan_id)
-    token_prices = (run.input_usd_per_mtok, run.output_usd_per_mtok, run.request_usd_per_thousand)
+    token_prices = (run.input_usd_per_mtok, run.output_usd_per_mtok, run.request_usd_per_thousand, run.unit_prices)
     if run.run_price_credits is not None and any(price is not None for price in token_prices):
-        return NotRecomputable("has a price per run and prices per token")
+        return NotRecomputable("has a price per run and prices per unit")
     try:
         return entries.recompute_quote(run, plan)
     except CreditsError as refusal:
         return NotRecomputable(f"cannot be priced again: {refusal}")
-    except (ArithmeticError, ValueError, TypeError):
+    except (ArithmeticError, ValueError, TypeError, AttributeError):
         return NotRecomputable("cannot be priced again: a price or a count stored with it is no number")
 
 

@@ -54,16 +54,16 @@ class Batch:
         return replace(self.request, input_tokens=input_tokens, output_tokens=output_tokens)
 
 
-def batch_total(batch: Batch, book: PriceBook) -> int:
+def batch_total(batch: Batch, book: PriceBook, *, now: datetime) -> int:
     """What the whole batch would cost now, in credits.
 
     Raises:
         InvalidRequest, UnknownModel: as `services.quote_prompt`.
     """
     if batch.workload is None:
-        return batch.runs * actions.quote_prompt(batch.request, book).total_credits
+        return batch.runs * actions.quote_prompt(batch.request, book, now=now).total_credits
     numbers = range(1, batch.runs + 1)
-    return sum(actions.quote_prompt(batch.request_of(number), book).total_credits for number in numbers)
+    return sum(actions.quote_prompt(batch.request_of(number), book, now=now).total_credits for number in numbers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from credits_core.ledger import accounts, actions
 from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.refusals import InsufficientCredits
 from credits_core.ledger.requests import Charge, ChargeRequest
-from credits_core.pricing.models import MAX_TOKENS
 from credits_core.pricing.quote import PriceBook
+from credits_core.pricing.units import MAX_COUNT
 from credits_core.store import database
 from credits_core.values.days import EARLIEST, LATEST
 
@@ -100,7 +100,7 @@ def plan_replay(
             output_tokens=row.output_tokens,
         )
         try:
-            actions.quote_prompt(request, book)
+            actions.quote_prompt(request, book, now=row.at)
         except InvalidRequest as refusal:
             problems.append(f"line {row.line}: {refusal}")
         charges.append(Charge(request, key=f"replay:{replay_hash}:{row.line}", now=row.at))
@@ -152,8 +152,8 @@ def _parse(line: int, fields: list[str]) -> TraceRow:
 
 
 def _count(column: str, digits: str) -> int:
-    if not _COUNT.fullmatch(digits) or int(digits) > MAX_TOKENS:
-        raise ValueError(f"{column} must be a whole number from 0 to {MAX_TOKENS:,}, not {digits[:40]!r}")
+    if not _COUNT.fullmatch(digits) or int(digits) > MAX_COUNT:
+        raise ValueError(f"{column} must be a whole number from 0 to {MAX_COUNT:,}, not {digits[:40]!r}")
     return int(digits)
 
 

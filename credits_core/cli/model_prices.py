@@ -1,48 +1,39 @@
-"""Where token prices come from: the installed genai-prices package, written into `data/models.toml`.
+"""Takes model prices from the genai-prices package into `data/models.toml`: `python -m credits_core models refresh`.
 
-The only module that knows that package. It uses the price data that the package carries, never the network, and runs on
-demand (`python -m credits_core models refresh`): what a run costs is read from the file alone.
+It uses the price data that the package carries, never the network, and runs on demand: what a run costs is read from
+the file alone.
 """
 
 import os
-import re
 import shutil
 import tempfile
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import genai_prices
 import tomlkit
 import typer
-from genai_prices.data_snapshot import get_snapshot
-from genai_prices.types import ModelInfo, Provider, StartDateConstraint, TieredPrices
 
 from credits_core import settings
-from credits_core.errors import DataFileInvalid
-from credits_core.pricing.models import TokenPrice, parse_model_registry
-
-_PACKAGE = f"genai-prices {genai_prices.__version__}"
-_CHARGED = {"input_mtok", "output_mtok", "requests_kcount"}
-# What a run with text in and text out never meets, or meets only when it asks for it: tokens read from or written to a
-# cache, other media, and calls of the provider's tools. Any other charge is one we would pay without being paid for it.
-_OPTIONAL = re.compile(
-    r"cache_\w+_mtok|(input|output)_(audio|image|video)_mtok|(web|social|storage)_searches_kcount|code_executions_kcount"
-)
+from credits_core.errors import CreditsError, DataFileInvalid
+from credits_core.prices import catalogue
+from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
+from credits_core.pricing.models import PLAIN_PRICE_USD, parse_model_registry
+from credits_core.pricing.units import UNITS
 
 
 @dataclass(frozen=True, slots=True)
 class PriceChange:
-    """A model whose price differs from the one in the file."""
+    """A model whose prices differ from those in the file."""
 
     model_id: str
-    old: tuple[TokenPrice, ...]
-    new: tuple[TokenPrice, ...]
+    old: str
+    new: str
 
     def __str__(self) -> str:
-        return f"{self.model_id}: {_in_words(self.old)} -> {_in_words(self.new)}"
+        return f"{self.model_id}: {self.old} -> {self.new}"
 
 
 def refresh_and_print() -> None:
@@ -54,16 +45,14 @@ def refresh_and_print() -> None:
 
 
 def refresh(path: Path, today: date) -> list[PriceChange]:
-    """The prices that changed when every model with a `genai_prices_id` was given today's price, in the file's order.
+    """The prices that changed when every model with a `genai_prices_id` was given the package's, in the file's order.
 
-    Rewrites `prices`, `source` and `checked_on` of those models and keeps everything else, comments included. Done
-    again on the same day, it writes the identical file. Prices are the provider's standard ones, for text in and text
-    out. A price that holds from a certain date counts from midnight UTC.
+    Rewrites `prices`, `service_tiers`, `source` and `checked_on` of those models and keeps everything else, comments
+    included. Done again on the same day, it writes the identical file. Our corrections are applied.
 
     Raises:
-        DataFileInvalid: the file cannot be read, used or written; or the package has no such model, no price per token
-            for it, a price that depends on the time of day, long-prompt rates that begin elsewhere for input than for
-            output, or a charge that the file cannot express. Every model with a problem is listed; nothing is written.
+        DataFileInvalid: the file cannot be read, used or written, or the package has no such model or no price for it.
+            Every model with a problem is listed; nothing is written.
     """
     try:
         text = path.read_bytes().decode("utf-8")
@@ -77,16 +66,16 @@ def refresh(path: Path, today: date) -> list[PriceChange]:
         if "genai_prices_id" not in table:
             continue
         try:
-            provider, model = _find(table["genai_prices_id"])
-            prices = _standard_prices(model, today)
-        except ValueError as error:
+            prices, source = catalogue.prices_of(table["genai_prices_id"], settings.PRICE_CORRECTIONS_FILE)
+        except (CreditsError, ValueError) as error:
             problems.append(f"model {table['id']!r}: {error}")
             continue
-        old = tuple(price for price in registry[table["id"]].prices if isinstance(price, TokenPrice))
-        if _in_words(old) != _in_words(prices):  # bounds included, which the prices do not compare
-            table["prices"] = tomlkit.value(_as_toml(prices))
-            changes.append(PriceChange(table["id"], old, prices))
-        table["source"] = ": ".join([f"{_PACKAGE}, {provider.name}", *(provider.pricing_urls or [])[:1]])
+        old = registry[table["id"]].prices
+        assert isinstance(old, ModelPrices), "a model with a genai_prices_id has prices"
+        if old != prices:
+            _write(table, prices)
+            changes.append(PriceChange(table["id"], in_words(old), in_words(prices)))
+        table["source"] = source
         table["checked_on"] = today
     if problems:
         raise DataFileInvalid(str(path), problems)
@@ -96,75 +85,67 @@ def refresh(path: Path, today: date) -> list[PriceChange]:
     return changes
 
 
-def _find(genai_prices_id: str) -> tuple[Provider, ModelInfo]:
-    """The provider and model of exactly this id; the package's own look-up would also take a similar name."""
-    provider_id, _, model_id = genai_prices_id.partition("/")
-    for provider in get_snapshot().providers:
-        for model in provider.models:
-            if (provider.id, model.id) == (provider_id, model_id):
-                return provider, model
-    raise ValueError(f"{_PACKAGE} has no model {genai_prices_id!r}")
+def in_words(prices: ModelPrices) -> str:
+    """Every price of a model in one line: what holds now and later, and the service tiers."""
+    said = [_dated_words(dated) for dated in prices.standard]
+    for name, rows in prices.service_tiers.items():
+        said += [f"{name} {_dated_words(dated)}" for dated in rows]
+    return "; ".join(said)
 
 
-def _standard_prices(model: ModelInfo, today: date) -> tuple[TokenPrice, ...]:
-    if isinstance(model.prices, list) and any(
-        not isinstance(conditional.constraint, StartDateConstraint | None) for conditional in model.prices
-    ):
-        raise ValueError("has a price that depends on the time of day; take it from a provider with one price")
-    prices = {
-        key: price
-        for key, price in vars(model.get_prices(datetime.combine(today, time(), UTC))).items()
-        if price is not None and not _OPTIONAL.fullmatch(key)
-    }
-    if inexpressible := sorted(key for key, price in prices.items() if not _is_expressible(key, price)):
-        raise ValueError(f"is also charged by {', '.join(inexpressible)}, in a way that models.toml cannot express")
-    input_, output = prices.get("input_mtok"), prices.get("output_mtok")
-    request = prices.get("requests_kcount", Decimal(0))
-    if not input_ or not output:
-        raise ValueError("has no price per input token and output token")
-    input_steps, output_steps = _steps(input_), _steps(output)
-    if input_steps.keys() != output_steps.keys():
-        raise ValueError(
-            f"has long-prompt rates above {[*input_steps]} tokens for input, but above {[*output_steps]} for output"
-        )
-    return tuple(
-        TokenPrice(input_steps[start], output_steps[start], request, above_input_tokens=start) for start in input_steps
-    )
-
-
-def _is_expressible(key: str, price: Decimal | TieredPrices) -> bool:
-    return key in _CHARGED and (key != "requests_kcount" or isinstance(price, Decimal))
-
-
-def _steps(price: Decimal | TieredPrices) -> dict[int, Decimal]:
-    """The price by the number of input tokens above which it holds (exclusive), for the whole request, ascending."""
-    if isinstance(price, TieredPrices):
-        return {0: price.base} | {tier.start: tier.price for tier in price.tiers}
-    return {0: price}
-
-
-def _as_toml(prices: tuple[TokenPrice, ...]) -> str:
-    rows = []
-    for price in prices:
-        input_usd, output_usd, request_usd = (_plain(text) for text in price.as_text)
-        above = f"above_input_tokens = {price.above_input_tokens:_}, " if price.above_input_tokens else ""
-        request = f", request_usd_per_thousand = {request_usd}" if price.request_usd_per_thousand else ""
-        rows.append(f"{{{above}input_usd_per_mtok = {input_usd}, output_usd_per_mtok = {output_usd}{request}}}")
-    return f"[{rows[0]}]" if len(rows) == 1 else "[\n" + "".join(f"    {row},\n" for row in rows) + "]"
-
-
-def _in_words(prices: tuple[TokenPrice, ...]) -> str:
+def _dated_words(dated: DatedPrices) -> str:
+    when = [f"from {dated.first_day}"] if dated.first_day else []
+    if dated.hours:
+        begin, end = dated.hours
+        when.append(f"{begin:%H:%M} to {end:%H:%M} UTC")
+    if dated.is_on_weekdays:
+        when.append("on weekdays")
     parts = []
-    for price in prices:
-        input_usd, output_usd, request_usd = (_plain(text) for text in price.as_text)
-        above = f"above {price.above_input_tokens:,} input tokens " if price.above_input_tokens else ""
-        request = f" + ${request_usd} per 1,000 requests" if price.request_usd_per_thousand else ""
-        parts.append(f"{above}${input_usd} in, ${output_usd} out{request}")
-    return "; ".join(parts)
+    for key in UNITS:
+        if key in dated.prices.units:
+            usd, tiers = dated.prices.units[key]
+            above = "".join(f", ${_plain(higher)} above {bound:,} input tokens" for bound, higher in tiers)
+            parts.append(f"${_plain(usd)}{above} {key.removesuffix('_tokens')}")
+    return f"{' '.join(when)}{': ' if when else ''}{', '.join(parts)}"
 
 
-def _plain(decimal_text: str) -> str:
-    return decimal_text.rstrip("0").rstrip(".") if "." in decimal_text else decimal_text
+def _write(table: dict[str, Any], prices: ModelPrices) -> None:
+    table["prices"] = tomlkit.value(_rows_toml(prices.standard))
+    if prices.service_tiers:
+        tiers = ", ".join(f"{name} = {_rows_toml(rows)}" for name, rows in prices.service_tiers.items())
+        table["service_tiers"] = tomlkit.value(f"{{{tiers}}}")
+    else:
+        table.pop("service_tiers", None)
+
+
+def _rows_toml(rows: tuple[DatedPrices, ...]) -> str:
+    written = [_row_toml(dated) for dated in rows]
+    return f"[{written[0]}]" if len(written) == 1 else f"[{', '.join(written)}]"
+
+
+def _row_toml(dated: DatedPrices) -> str:
+    fields = [f"from = {dated.first_day}"] if dated.first_day else []
+    if dated.hours:
+        fields.append(f'utc_hours = ["{dated.hours[0]:%H:%M}", "{dated.hours[1]:%H:%M}"]')
+    if dated.is_on_weekdays:
+        fields.append("weekdays_only = true")
+    if dated.prices.minimum_seconds:
+        fields.append(f"minimum_seconds = {dated.prices.minimum_seconds}")
+    every = [usd for base, tiers in dated.prices.units.values() for usd in (base, *(usd for _, usd in tiers))]
+    if max(every) > PLAIN_PRICE_USD:
+        fields.append("confirmed = true")
+    for key in UNITS:
+        if key in dated.prices.units:
+            usd, tiers = dated.prices.units[key]
+            above = ", ".join(f"{bound} = {_plain(higher)}" for bound, higher in tiers)
+            price = f"{{usd = {_plain(usd)}, above = {{{above}}}}}" if tiers else _plain(usd)
+            fields.append(f"{key} = {price}")
+    return f"{{{', '.join(fields)}}}"
+
+
+def _plain(usd: Decimal) -> str:
+    text = f"{usd:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _replace(path: Path, text: str) -> None:

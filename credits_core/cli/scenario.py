@@ -1,6 +1,7 @@
 """What `simulate` does: made-up runs under a plan. It needs no database."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import typer
 
@@ -22,7 +23,7 @@ def simulate_runs(workload: str, plan: str | None, runs: int, given: dict[str, i
         raise InvalidRequest("workload", f"must be one of {', '.join(scenarios)}, not {workload!r}")
     changed: dict[str, int] = {name: number for name, number in given.items() if number is not None}
     scenario = replace(with_runs(scenarios[workload], runs), **changed)  # type: ignore[arg-type]
-    result = simulate(scenario, find_plan(plan), settings.load_models())
+    result = simulate(scenario, find_plan(plan), settings.load_models(), at=datetime.now(UTC))
     if as_json:
         typer.echo(result.to_json(), nl=False)
         return

@@ -50,11 +50,10 @@ credits at the same moment on PostgreSQL and do not see each other. It bounds wh
 spends 2^53-1 credits and is refunded, a thousand times in one day, overflows the sums of that day."""
 
 
-_CHARGE_FIELDS = attrgetter(*(field.name for field in fields(ChargeRequest)))
 _UNLOCK_FIELDS = attrgetter(*(field.name for field in fields(UnlockRequest)))
 
 
-def quote_prompt(request: ChargeRequest, book: PriceBook) -> Quote:
+def quote_prompt(request: ChargeRequest, book: PriceBook, *, now: datetime) -> Quote:
     """The price that charging this request would have now. No side effect, no database.
 
     Raises:
@@ -63,7 +62,7 @@ def quote_prompt(request: ChargeRequest, book: PriceBook) -> Quote:
         PriceChanged: the total is not the expected one.
     """
     check_charge(request)
-    return _price(request, book)
+    return _price(request, book, now)
 
 
 def charge_prompt(
@@ -81,11 +80,11 @@ def charge_prompt(
         IdempotencyKeyReused: the key belongs to another request.
     """
     check_charge(request)
-    entry = new_entry(EntryType.PROMPT_RUN, _CHARGE_FIELDS(request), key=key, now=now, actor=actor)
+    entry = new_entry(EntryType.PROMPT_RUN, request.as_asked, key=key, now=now, actor=actor)
     entry_id = writer.claim_key(connection, entry, {request.user_id, request.creator_id or request.user_id})
     if entry_id is None:
         return _replay(connection, entry, book)
-    priced = _price(request, book)
+    priced = _price(request, book, now)
     movements = for_prompt_run(priced, request.user_id, request.creator_id)
     posted = writer.post(connection, entry_id, created_at=now, movements=movements)
     writer.add_run(connection, entry_id, request=request, quote=priced, created_at=now)
@@ -300,13 +299,16 @@ def _open_balance(
     )
 
 
-def _price(request: ChargeRequest, book: PriceBook) -> Quote:
+def _price(request: ChargeRequest, book: PriceBook, now: datetime) -> Quote:
     priced = quote(
         book.models[request.model_id],
         book.plan,
         creator_fee_credits=request.creator_fee_credits,
+        usage=request.usage,
         input_tokens=request.input_tokens,
         output_tokens=request.output_tokens,
+        service_tier=request.service_tier,
+        at=now,
     )
     expected_credits = request.expected_total_credits
     if expected_credits is not None and expected_credits != priced.total_credits:

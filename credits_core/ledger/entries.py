@@ -8,9 +8,11 @@ from sqlalchemy import Connection, Select, bindparam, select
 
 from credits_core.ledger.receipts import PostedTransaction, Receipt
 from credits_core.ledger.refusals import UnknownEntry
-from credits_core.pricing.models import Price, RunPrice, TokenPrice
+from credits_core.pricing.models import Price, RunPrice
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.quote import Quote, quote_at
+from credits_core.pricing.units import Usage, parse_usage, read_usage_text
+from credits_core.pricing.usage_price import UsagePrice
 from credits_core.store.kinds import EntryType, TransactionType
 from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow
 from credits_core.values.days import from_microseconds
@@ -98,23 +100,37 @@ def run_columns() -> Select[Any]:
 
 def recompute_quote(run: Any, plan: PricePlan) -> Quote:
     """The quote of a recorded run (a row of `run_columns`), computed again from its price, tokens, fee and plan."""
-    price: Price
-    if run.run_price_credits is not None:
-        price = RunPrice(run.run_price_credits)
-    else:
-        price = TokenPrice(
-            Decimal(run.input_usd_per_mtok),
-            Decimal(run.output_usd_per_mtok),
-            Decimal(run.request_usd_per_thousand),
-        )
     return quote_at(
         run.model_id,
-        price,
+        price_of_run(run),
         plan=plan,
         creator_fee_credits=run.creator_fee_credits,
-        input_tokens=run.input_tokens,
-        output_tokens=run.output_tokens,
+        usage=usage_of_run(run),
+        service_tier=run.service_tier,
     )
+
+
+def usage_of_run(run: Any) -> Usage | None:
+    """What a recorded run (a row of `run_columns`) used, in whichever of the two ways its caller said it."""
+    if run.usage is not None:
+        return read_usage_text(run.usage)
+    tokens = {"input_tokens": run.input_tokens, "output_tokens": run.output_tokens}
+    given = {key: count for key, count in tokens.items() if count is not None}
+    return parse_usage(given) if given else None
+
+
+def price_of_run(run: Any) -> Price:
+    """The price that a recorded run (a row of `run_columns`) was charged at."""
+    if run.run_price_credits is not None:
+        return RunPrice(run.run_price_credits)
+    if run.unit_prices is not None:
+        return UsagePrice.from_text(run.unit_prices)
+    prices = {
+        "input_tokens": run.input_usd_per_mtok,
+        "output_tokens": run.output_usd_per_mtok,
+        "requests": run.request_usd_per_thousand,
+    }
+    return UsagePrice(tuple((key, usd) for key, text in prices.items() if (usd := Decimal(text)) or key != "requests"))
 
 
 # Built once: a retry or a replay that goes on reads thousands of receipts, and building costs more than running.

@@ -7,13 +7,15 @@ from datetime import datetime
 
 from credits_core.errors import InvalidRequest
 from credits_core.ledger.refusals import UnknownEntry
+from credits_core.pricing.units import Usage, parse_usage
 from credits_core.store.kinds import EntryType
 from credits_core.values.credits import require_credits
 from credits_core.values.days import EARLIEST, LATEST
-from credits_core.values.fields import require_id
+from credits_core.values.fields import require_id, require_model_id
 
 _LARGEST_ENTRY_ID = 2**63 - 1
 _KEY = re.compile(r"[!-~]{1,400}")
+_TIER = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,24 @@ class ChargeRequest:
     input_tokens: int | None = None
     output_tokens: int | None = None
     expected_total_credits: int | None = None
+    usage: Usage | None = None
+    service_tier: str | None = None
+
+    @property
+    def as_asked(self) -> tuple[object, ...]:
+        """What the hash of the request is taken of. What came later is left out where it is not used, so that a request
+        of an earlier version has the same hash."""
+        asked = (
+            self.user_id,
+            self.prompt_id,
+            self.model_id,
+            self.creator_id,
+            self.creator_fee_credits,
+            self.input_tokens,
+            self.output_tokens,
+            self.expected_total_credits,
+        )
+        return asked if self.usage is None and self.service_tier is None else (*asked, self.usage, self.service_tier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +93,13 @@ def check_charge(request: ChargeRequest) -> None:
     Raises:
         InvalidRequest: a field cannot be accepted; a creator and a positive fee come together or not at all.
     """
-    for field in ("user_id", "prompt_id", "model_id"):
+    for field in ("user_id", "prompt_id"):
         require_id(field, getattr(request, field))
+    require_model_id("model_id", request.model_id)
+    if request.usage is not None and parse_usage(dict(request.usage)) != request.usage:
+        raise InvalidRequest("usage", "must be as parse_usage gives it")
+    if request.service_tier is not None and not _TIER.fullmatch(request.service_tier):
+        raise InvalidRequest("service_tier", "must be a word such as flex or batch, of at most 32 characters")
     fee_credits = require_credits("creator_fee_credits", request.creator_fee_credits, minimum=0)
     if request.creator_id is not None:
         require_id("creator_id", request.creator_id)

@@ -34,6 +34,7 @@ from credits_core.ledger.refusals import BalanceTooLarge, InsufficientCredits, U
 from credits_core.ledger.requests import ChargeRequest, NewEntry
 from credits_core.pricing.models import RunPrice
 from credits_core.pricing.quote import Quote
+from credits_core.pricing.units import usage_text
 from credits_core.store.kinds import is_platform
 from credits_core.store.statements import InsertClass, Statement
 from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UserCredits
@@ -47,6 +48,7 @@ def _table(of: type[UserCredits] | type[JournalEntry] | type[CreditTransaction] 
     return table
 
 
+_THREE_PRICES_OF_EARLIER_VERSIONS = (None, None, None)
 _users, _entries = _table(UserCredits), _table(JournalEntry)
 _transactions, _runs = _table(CreditTransaction), _table(PromptRun)
 
@@ -176,29 +178,32 @@ def add_run(
     connection: Connection, entry_id: int, *, request: ChargeRequest, quote: Quote, created_at: datetime
 ) -> None:
     """Write the run of a claimed entry with everything it was priced with."""
-    price = quote.price
-    if isinstance(price, RunPrice):
-        prices: tuple[object, ...] = (price.run_price_credits, None, None, None)
-    else:
-        prices = (None, *price.as_text)
+    fixed = quote.price if isinstance(quote.price, RunPrice) else None
+    by_unit = None if isinstance(quote.price, RunPrice) else quote.price
     _ADD_RUN.run(
         connection,
         (
             entry_id,
             request.user_id,
             request.prompt_id,
-            request.model_id,
+            quote.model_id,
             request.creator_id,
             quote.plan.id,
             request.input_tokens,
             request.output_tokens,
-            *prices,
+            None if fixed is None else fixed.run_price_credits,
+            *_THREE_PRICES_OF_EARLIER_VERSIONS,
             quote.inference_cost_credits,
             quote.creator_fee_credits,
             quote.platform_markup_credits,
             quote.total_credits,
             quote.creator_share_credits,
             to_microseconds(created_at),
+            None if request.usage is None else usage_text(request.usage),
+            None if by_unit is None else by_unit.text,
+            quote.service_tier,
+            None if request.model_id == quote.model_id else request.model_id,
+            None,
         ),
     )
 

@@ -1,161 +1,143 @@
-"""The AI models and what they cost: a fixed number of credits per run, or dollars per million tokens.
+"""The AI models and what they cost: a fixed number of credits per run, or dollars for each unit of usage.
 
-Read from `data/models.toml` and nothing else; `credits_core.price_source` writes the token prices into that file. $X
-per million tokens is X credits per token, so a decimal price is an exact fraction of credits.
+Read from `data/models.toml`; `cli.model_prices` writes prices of the genai-prices package into that file. A model that
+is priced by usage may have prices from a day on, at hours of the day, above a number of input tokens, and in service
+tiers.
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from credits_core.errors import DataFileInvalid, InvalidRequest
+from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
 from credits_core.pricing.refusals import UnknownModel
-from credits_core.values.credits import div_ceil, require_credits
-from credits_core.values.fields import require_id
-from credits_core.values.text import format_fraction
+from credits_core.pricing.units import UNITS, Usage
+from credits_core.pricing.usage_price import TieredPrices, UsagePrice
+from credits_core.values.credits import require_credits
+from credits_core.values.fields import require_model_id
 
-MAX_TOKENS = 1_000_000_000
-"""Largest token count of one run, input or output; no context window comes near it."""
 MAX_PRICE_USD = 1_000_000
-"""Largest price per million tokens or per thousand requests, in dollars: a dollar for each token."""
+"""Largest price of a unit's `per`, in dollars: a dollar for each token."""
+PLAIN_PRICE_USD = 1_000
+"""Above this a price is more likely one per thousand tokens than one per million, and has to be confirmed."""
+MODEL_TYPES = ("text", "image", "audio", "video", "embedding", "rerank", "document")
 
 
 @dataclass(frozen=True, slots=True)
 class RunPrice:
-    """A fixed price: `run_price_credits` per run, whatever the tokens."""
+    """A fixed price: `run_price_credits` per run, whatever was used."""
 
     run_price_credits: int
 
-    def inference_cost(self, _input_tokens: int | None, _output_tokens: int | None) -> int:
-        """The inference cost in credits. Tokens are ignored.
+    def inference_cost(self, _usage: Usage | None) -> int:
+        """The inference cost in credits. The usage is ignored.
 
-        >>> RunPrice(30_000).inference_cost(None, None)
+        >>> RunPrice(30_000).inference_cost(None)
         30000
         """
         return self.run_price_credits
 
-    def explain(self, _input_tokens: int | None, _output_tokens: int | None) -> str:
+    def explain(self, _usage: Usage | None) -> str:
         """The arithmetic of the inference cost in one line."""
         return f"{self.run_price_credits:,} credits per run"
 
 
-@dataclass(frozen=True, slots=True)
-class TokenPrice:
-    """US dollars per million tokens, and per thousand requests where the provider charges for the request itself.
-
-    Applies to runs with more than `above_input_tokens` input tokens (exclusive bound): some providers charge a long
-    prompt, as a whole, at another rate. The bound says when the price applies and is not part of the price: a run keeps
-    the price it had, and equals one at the same price whatever the bound was.
-    """
-
-    input_usd_per_mtok: Decimal
-    output_usd_per_mtok: Decimal
-    request_usd_per_thousand: Decimal = Decimal(0)
-    above_input_tokens: int = field(default=0, compare=False)
-    fraction: tuple[int, int, int, int] = field(init=False, repr=False, compare=False)
-    """Credits per input token, per output token and per request, and what all three are divided by."""
-    as_text: tuple[str, str, str] = field(init=False, repr=False, compare=False)
-    """The three prices as exact decimal text, as a run keeps them."""
-
-    def __post_init__(self) -> None:
-        rates = (self.input_usd_per_mtok, self.output_usd_per_mtok, self.request_usd_per_thousand)
-        object.__setattr__(self, "as_text", tuple(f"{rate:f}" for rate in rates))
-        # Credits per token and per request over one common denominator, so that a run is priced in integers alone.
-        prices = (self.input_usd_per_mtok, self.output_usd_per_mtok, self.request_usd_per_thousand * 1000)
-        denominator = 10 ** max(0, *(-int(price.normalize().as_tuple().exponent) for price in prices))
-        input_, output, request = (int(price * denominator) for price in prices)
-        object.__setattr__(self, "fraction", (input_, output, request, denominator))
-
-    def exact_cost(self, input_tokens: int, output_tokens: int) -> tuple[int, int]:
-        """The inference cost before rounding, as numerator and denominator in credits."""
-        input_, output, request, denominator = self.fraction
-        return input_tokens * input_ + output_tokens * output + request, denominator
-
-    def inference_cost(self, input_tokens: int | None, output_tokens: int | None) -> int:
-        """The inference cost in credits: the exact fraction, rounded up once.
-
-        Raises:
-            InvalidRequest: a token count is missing.
-
-        >>> TokenPrice(Decimal("0.15"), Decimal("0.6")).inference_cost(1_020, 129)
-        231
-        """
-        if input_tokens is None or output_tokens is None:
-            raise InvalidRequest(
-                "input_tokens" if input_tokens is None else "output_tokens",
-                "must be given, because this model is priced per token",
-            )
-        return div_ceil(*self.exact_cost(input_tokens, output_tokens))
-
-    def explain(self, input_tokens: int | None, output_tokens: int | None) -> str:
-        """The arithmetic of the inference cost in one line, with the exact fraction.
-
-        >>> TokenPrice(Decimal(1), Decimal("2.5"), request_usd_per_thousand=Decimal(12)).explain(1_000, 3)
-        '1,000 × 1 + 3 × 2.5 + 12,000 per request = 13,007.5 credits, rounded up'
-        """
-        assert input_tokens is not None
-        assert output_tokens is not None
-        numerator, denominator = self.exact_cost(input_tokens, output_tokens)
-        parts = [f"{input_tokens:,} × {self.input_usd_per_mtok:f}", f"{output_tokens:,} × {self.output_usd_per_mtok:f}"]
-        if self.request_usd_per_thousand:
-            parts.append(f"{self.request_usd_per_thousand * 1000:,f} per request")
-        exact = format_fraction(numerator, denominator)
-        rounding = ", rounded up" if "." in exact else ""
-        return f"{' + '.join(parts)} = {exact} credits{rounding}"
-
-
-Price = RunPrice | TokenPrice
+Price = RunPrice | UsagePrice
+"""What one run is priced with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One AI model: id, provider, type (text or image) and price, with where the price is from and when it was read.
-
-    A token-priced model has one price or several, in ascending order of `above_input_tokens`.
-    """
+    """One AI model: id, name, provider, type and prices, with where they are from and when somebody checked them."""
 
     id: str
     name: str
     provider: str
     type: str
-    prices: tuple[RunPrice] | tuple[TokenPrice, ...]
+    prices: RunPrice | ModelPrices
     source: str
-    checked_on: date
+    checked_on: date | None
+    context_tokens: int | None = field(default=None, compare=False)
 
     @property
-    def is_token_priced(self) -> bool:
-        """Whether a run needs token counts."""
-        return isinstance(self.prices[0], TokenPrice)
+    def is_usage_priced(self) -> bool:
+        """Whether a run needs its usage to be priced."""
+        return isinstance(self.prices, ModelPrices)
 
-    def price_for(self, input_tokens: int | None) -> Price:
-        """The price that applies to a run with this many input tokens."""
-        chosen: Price = self.prices[0]
-        for price in self.prices[1:]:
-            if input_tokens is not None and input_tokens > price.above_input_tokens:
-                chosen = price
-        return chosen
+    @property
+    def priced_units(self) -> tuple[str, ...]:
+        """The units that have a price at some time, in the order of `UNITS`; none for a fixed price."""
+        if isinstance(self.prices, RunPrice):
+            return ()
+        priced = {key for dated in self.prices.standard for key in dated.prices.units}
+        return tuple(key for key in UNITS if key in priced)
+
+    def price_for(self, usage: Usage | None, at: datetime | None, *, service_tier: str | None = None) -> Price:
+        """The price that applies to a run with this usage at this moment, in this service tier.
+
+        `at` may be None only for a model whose price does not depend on the time.
+
+        Raises:
+            UnpricedServiceTier: the model has no price in the tier.
+            InvalidRequest: the price depends on the input tokens, and parts of them are given without them.
+        """
+        if isinstance(self.prices, RunPrice):
+            return self.prices
+        return self.prices.for_usage(usage or (), at, service_tier=service_tier)
+
+
+def _no_other(name: str) -> Model:
+    raise UnknownModel(name)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRegistry(Mapping[str, Model]):
-    """The models by id, in the order of the file. Unknown ids are refused, never guessed; by `get` as well."""
+    """The models that are offered for running, by id, in the order of the file.
+
+    `[...]` takes any name of an offered model; what is unknown is refused and never guessed, by `get` as well.
+    `elsewhere` finds a model by name in a larger list than the offered ones.
+    """
 
     models: dict[str, Model]
+    ids_by_package_id: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Callable[[str], Model] = field(default=_no_other, compare=False)
 
-    def __getitem__(self, model_id: str) -> Model:
-        """The model of this id.
+    def __getitem__(self, name: str) -> Model:
+        """The offered model of this id or name.
 
         Raises:
-            UnknownModel: the registry does not have it.
+            UnknownModel: no offered model has it.
+            AmbiguousModel: several models have the name.
         """
         try:
-            return self.models[model_id]
+            return self.models[name]
         except (KeyError, TypeError):
-            raise UnknownModel(model_id) from None
+            pass
+        if type(name) is not str:
+            raise UnknownModel(str(name))
+        try:
+            return self.models[self._id_of(self.elsewhere(name))]
+        except KeyError:
+            raise UnknownModel(name) from None
+
+    def anywhere(self, name: str) -> Model:
+        """The model of this id or name, offered or not, to be quoted and compared.
+
+        Raises:
+            UnknownModel, AmbiguousModel, NoPrice: no model, several, or one without a price.
+        """
+        if name in self.models:
+            return self.models[name]
+        found = self.elsewhere(name)
+        return self.models.get(self._id_of(found), found)
+
+    def _id_of(self, found: Model) -> str:
+        return self.ids_by_package_id.get(found.id, found.id)
 
     def __contains__(self, model_id: object) -> bool:
         return model_id in self.models
@@ -172,7 +154,7 @@ def parse_model_registry(text: str, source: str = "models.toml") -> ModelRegistr
 
     Raises:
         DataFileInvalid: not TOML, a missing or unknown key, an id twice, a price that is no number of dollars from 0 to
-            1,000,000 with at most nine decimals, a free token, or bounds that do not rise from 0. Every model with a
+            1,000,000 with at most twelve decimals, or a condition that makes no sense. Every model with a
             problem is listed, with its first one.
 
     >>> parse_model_registry('''[[models]]
@@ -183,7 +165,7 @@ def parse_model_registry(text: str, source: str = "models.toml") -> ModelRegistr
     ... run_price_credits = 250
     ... source = "PromptFlow specification"
     ... checked_on = 2026-11-23''')["claude-3-haiku"].prices
-    (RunPrice(run_price_credits=250),)
+    RunPrice(run_price_credits=250)
     """
     try:
         document = tomllib.loads(text, parse_float=Decimal)
@@ -194,6 +176,7 @@ def parse_model_registry(text: str, source: str = "models.toml") -> ModelRegistr
     if not isinstance(rows, list) or not rows:
         raise DataFileInvalid(source, [*problems, "lists no [[models]]"])
     models: dict[str, Model] = {}
+    ids_by_package_id: dict[str, str] = {}
     for number, row in enumerate(rows, 1):
         try:
             model = _parse_model(row)
@@ -204,9 +187,11 @@ def parse_model_registry(text: str, source: str = "models.toml") -> ModelRegistr
         if model.id in models:
             problems.append(f"model {model.id!r} is listed twice")
         models[model.id] = model
+        if "genai_prices_id" in row:
+            ids_by_package_id[row["genai_prices_id"]] = model.id
     if problems:
         raise DataFileInvalid(source, problems)
-    return ModelRegistry(models)
+    return ModelRegistry(models, ids_by_package_id)
 
 
 def load_model_registry(path: Path) -> ModelRegistry:
@@ -227,84 +212,123 @@ def _parse_model(row: object) -> Model:
         "a model",
         row,
         required={"id", "name", "provider", "type", "source", "checked_on"},
-        optional={"run_price_credits", "prices", "genai_prices_id"},
+        optional={"run_price_credits", "prices", "service_tiers", "genai_prices_id", "context_tokens"},
     )
     for key in ("name", "provider", "source", "genai_prices_id"):
         if key in table and (not isinstance(table[key], str) or not table[key].strip()):
             raise ValueError(f"{key} must be a text, not {table[key]!r}")
-    if table["type"] not in ("text", "image"):
-        raise ValueError(f"type must be text or image, not {table['type']!r}")
+    if table["type"] not in MODEL_TYPES:
+        raise ValueError(f"type must be one of {', '.join(MODEL_TYPES)}, not {table['type']!r}")
     if type(table["checked_on"]) is not date:
         raise ValueError(f"checked_on must be a date such as 2026-11-23, not {table['checked_on']!r}")
     if ("run_price_credits" in table) == ("prices" in table):
         raise ValueError("needs exactly one of run_price_credits and prices")
-    if "genai_prices_id" in table and "prices" not in table:
-        raise ValueError("has a genai_prices_id, but no prices to be renewed by it")
-    prices: tuple[RunPrice] | tuple[TokenPrice, ...]
+    if "prices" not in table and table.keys() & {"genai_prices_id", "service_tiers"}:
+        raise ValueError("has a genai_prices_id or service_tiers, but no prices")
+    context_tokens = table.get("context_tokens")
+    if context_tokens is not None and (type(context_tokens) is not int or context_tokens < 1):
+        raise ValueError(f"context_tokens must be a whole number from 1, not {context_tokens!r}")
+    prices: RunPrice | ModelPrices
     if "prices" in table:
-        prices = _parse_token_prices(table["prices"])
+        tiers = _require_table("service_tiers", table.get("service_tiers", {}), required=set(), optional=None)
+        prices = ModelPrices(_parse_dated(table["prices"]), {name: _parse_dated(rows) for name, rows in tiers.items()})
+        if prices.standard[0].first_day is not None or prices.standard[0].hours is not None:
+            raise ValueError("the first of its prices holds whenever no other does, so it has no condition")
     else:
-        prices = (RunPrice(require_credits("run_price_credits", table["run_price_credits"])),)
+        prices = RunPrice(require_credits("run_price_credits", table["run_price_credits"]))
     return Model(
-        id=require_id("id", table["id"]),
+        id=require_model_id("id", table["id"]),
         name=table["name"],
         provider=table["provider"],
         type=table["type"],
         prices=prices,
         source=table["source"],
         checked_on=table["checked_on"],
+        context_tokens=context_tokens,
     )
 
 
-def _parse_token_prices(rows: object) -> tuple[TokenPrice, ...]:
+_CONDITIONS = {"from", "utc_hours", "weekdays_only", "minimum_seconds", "confirmed"}
+
+
+def _parse_dated(rows: object) -> tuple[DatedPrices, ...]:
     if not isinstance(rows, list) or not rows:
         raise ValueError("prices must be a list of at least one table")
-    prices = tuple(_parse_token_price(row) for row in rows)
-    bounds = [price.above_input_tokens for price in prices]
-    if bounds[0] != 0 or bounds != sorted(set(bounds)):
-        raise ValueError(f"above_input_tokens must start at 0 and rise, not {bounds}")
-    return prices
+    return tuple(map(_parse_prices, rows))
 
 
-def _parse_token_price(row: object) -> TokenPrice:
-    table = _require_table(
-        "a price",
-        row,
-        required={"input_usd_per_mtok", "output_usd_per_mtok"},
-        optional={"above_input_tokens", "request_usd_per_thousand"},
-    )
-    above_input_tokens = table.get("above_input_tokens", 0)
-    if type(above_input_tokens) is not int or not 0 <= above_input_tokens <= MAX_TOKENS:
-        raise ValueError(f"above_input_tokens must be a whole number, 0 or more, not {above_input_tokens!r}")
-    price = TokenPrice(
-        input_usd_per_mtok=_require_dollars(table, "input_usd_per_mtok"),
-        output_usd_per_mtok=_require_dollars(table, "output_usd_per_mtok"),
-        request_usd_per_thousand=_require_dollars(table, "request_usd_per_thousand"),
-        above_input_tokens=above_input_tokens,
-    )
-    if not (price.input_usd_per_mtok and price.output_usd_per_mtok):
-        raise ValueError("a price per million tokens must be above 0; a free model cannot be charged for")
-    return price
+def _parse_prices(row: object) -> DatedPrices:
+    table = _require_table("a price", row, required=set(), optional={*UNITS, *_CONDITIONS})
+    priced = [key for key in UNITS if key in table]
+    if not priced:
+        raise ValueError("a price must be for at least one unit, such as input_tokens")
+    is_confirmed, on_weekdays = table.get("confirmed", False), table.get("weekdays_only", False)
+    for key, flag in (("confirmed", is_confirmed), ("weekdays_only", on_weekdays)):
+        if type(flag) is not bool:
+            raise ValueError(f"{key} must be true or false, not {flag!r}")
+    minimum_seconds = table.get("minimum_seconds", 0)
+    if type(minimum_seconds) is not int or not 0 <= minimum_seconds <= 86_400:
+        raise ValueError(f"minimum_seconds must be a whole number from 0 to 86,400, not {minimum_seconds!r}")
+    first_day = table.get("from")
+    if first_day is not None and type(first_day) is not date:
+        raise ValueError(f"from must be a date such as 2026-12-01, not {first_day!r}")
+    units = {key: _parse_unit_price(key, table[key], is_confirmed=is_confirmed) for key in priced}
+    return DatedPrices(TieredPrices(units, minimum_seconds), first_day, _hours(table.get("utc_hours")), on_weekdays)
 
 
-def _require_table(what: str, row: object, *, required: set[str], optional: set[str]) -> dict[str, Any]:
+def _parse_unit_price(
+    key: str, price: object, *, is_confirmed: bool
+) -> tuple[Decimal, tuple[tuple[int, Decimal], ...]]:
+    if not isinstance(price, dict):
+        return _require_dollars(key, price, is_confirmed=is_confirmed), ()
+    table = _require_table(key, price, required={"usd", "above"}, optional=set())
+    above = _require_table(f"{key}.above", table["above"], required=set(), optional=None)
+    if not above or not all(bound.isascii() and bound.isdigit() for bound in above):
+        raise ValueError(f"{key}.above must name numbers of input tokens, not {', '.join(above) or 'nothing'}")
+    tiers = [
+        (int(bound), _require_dollars(f"{key}.above.{bound}", usd, is_confirmed=is_confirmed))
+        for bound, usd in above.items()
+    ]
+    if sorted({bound for bound, _ in tiers}) != [bound for bound, _ in tiers]:
+        raise ValueError(f"{key}.above must rise, not {', '.join(above)}")
+    return _require_dollars(f"{key}.usd", table["usd"], is_confirmed=is_confirmed), tuple(tiers)
+
+
+def _hours(given: object) -> tuple[time, time] | None:
+    if given is None:
+        return None
+    try:
+        begin, end = (time.fromisoformat(text) for text in given)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        raise ValueError(f'utc_hours must be such as ["01:00", "04:00"], not {given!r}') from None
+    if begin == end or begin.tzinfo or end.tzinfo:
+        raise ValueError(f"utc_hours must be two different times without a zone, not {given!r}")
+    return begin, end
+
+
+def _require_table(what: str, row: object, *, required: set[str], optional: set[str] | None) -> dict[str, Any]:
     if type(row) is not dict:
         raise ValueError(f"{what} must be a table, not {row!r}")
     if missing := required - row.keys():
         raise ValueError(f"{what} lacks {', '.join(sorted(missing))}")
-    if unknown := row.keys() - required - optional:
+    if optional is not None and (unknown := row.keys() - required - optional):
         raise ValueError(f"{what} has unknown keys {', '.join(sorted(unknown))}")
     return row
 
 
-def _require_dollars(table: dict[str, Any], key: str) -> Decimal:
-    number = table.get(key, 0)
+def _require_dollars(key: str, number: object, *, is_confirmed: bool) -> Decimal:
     if type(number) is not int and not isinstance(number, Decimal):
         raise ValueError(f"{key} must be a number of dollars, not {number!r}")
     price_usd = Decimal(number)
     if not price_usd.is_finite() or not 0 <= price_usd <= MAX_PRICE_USD:
         raise ValueError(f"{key} must be from 0 to {MAX_PRICE_USD:,} dollars, not {number}")
+    if price_usd > PLAIN_PRICE_USD and not is_confirmed:
+        per = UNITS[key.partition(".")[0]].per
+        raise ValueError(
+            f"{key} is {number} dollars per {per:,}, which looks like a price per {per // 1000 or 1:,}. Divide it, or "
+            "write confirmed = true beside it"
+        )
     # Within these bounds no later product of a price reaches the 28 digits at which a Decimal would be rounded.
-    if price_usd != price_usd.quantize(Decimal("1e-9")):
-        raise ValueError(f"{key} must have at most nine decimals, not {number}")
+    if price_usd != price_usd.quantize(Decimal("1e-12")):
+        raise ValueError(f"{key} must have at most twelve decimals, not {number}")
     return price_usd

@@ -5,10 +5,12 @@ they differ in where the result goes. Pure: no clock, no database, no screen.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from credits_core.errors import InvalidRequest
-from credits_core.pricing.models import MAX_TOKENS, Model, ModelRegistry, Price
+from credits_core.pricing.models import Model, ModelRegistry, Price
 from credits_core.pricing.plan import PricePlan, explain_markup
+from credits_core.pricing.units import UNITS, Usage, parse_usage
 from credits_core.values.credits import MAX_CREDITS, require_credits
 from credits_core.values.text import format_bps
 
@@ -41,8 +43,8 @@ class Quote:
     model_id: str
     plan: PricePlan
     price: Price
-    input_tokens: int | None
-    output_tokens: int | None
+    usage: Usage | None
+    service_tier: str | None
     inference_cost_credits: int
     creator_fee_credits: int
     platform_markup_credits: int
@@ -55,7 +57,7 @@ class Quote:
         """The whole computation in order, ending with the total."""
         inference = Step(
             "Inference cost",
-            self.price.explain(self.input_tokens, self.output_tokens),
+            self.price.explain(self.usage or ()),
             self.inference_cost_credits,
         )
         total = Step("Total", "inference cost + creator fee + platform markup", self.total_credits)
@@ -92,40 +94,78 @@ def quote(
     plan: PricePlan,
     *,
     creator_fee_credits: int = 0,
+    usage: Usage | None = None,
     input_tokens: int | None = None,
     output_tokens: int | None = None,
+    service_tier: str | None = None,
+    at: datetime | None = None,
 ) -> Quote:
     """The price of one run of a model under a plan (specification, section 1). A fee of 0 is no fee.
 
-    A token-priced model needs both counts, 0 to 10^9 each and not both 0; a per-run model ignores them. The inference
-    cost is rounded up once, a percentage markup and the creator's share are rounded down.
+    A model that is priced by usage needs it, as `parse_usage` gives it, or in short the two token counts, 0 to 10^9
+    each. A model with a fixed price ignores it. `at` is when the run takes place; it may be left out only for models
+    whose price does not depend on the time. The inference cost is rounded up once, a percentage markup and the
+    creator's share are rounded down.
 
     Raises:
-        InvalidRequest: a missing, negative or fractional count or fee, or a total above 2^53-1 credits.
+        InvalidRequest: a missing, negative or fractional count or fee, no usage, or a total above 2^53-1 credits.
+        UnpricedUsage: something was used that has no price on this model.
+        UnpricedServiceTier: the model has no price in this service tier.
 
     >>> from credits_core.pricing.models import RunPrice
     >>> from credits_core.pricing.plan import MarkupTier
     >>> plan = PricePlan("p", 8_000, (MarkupTier(10_000, 2_000, None), MarkupTier(None, None, 500)))
     >>> from datetime import date
-    >>> haiku = Model("claude-3-haiku", "Claude 3 Haiku", "anthropic", "text", (RunPrice(250),), "", date(2026, 1, 1))
+    >>> haiku = Model("claude-3-haiku", "Claude 3 Haiku", "anthropic", "text", RunPrice(250), "", date(2026, 1, 1))
     >>> quote(haiku, plan).total_credits, quote(haiku, plan, creator_fee_credits=101).creator_share_credits
     (300, 80)
     """
     require_credits("creator_fee_credits", creator_fee_credits, minimum=0)
-    _require_tokens("input_tokens", input_tokens)
-    _require_tokens("output_tokens", output_tokens)
-    if input_tokens == 0 and output_tokens == 0 and model.is_token_priced:
-        raise InvalidRequest(
-            "input_tokens", "must not be 0 together with output_tokens, because there is no run to price then"
-        )
+    used = usage_asked(model, usage, input_tokens=input_tokens, output_tokens=output_tokens)
     return quote_at(
         model.id,
-        model.price_for(input_tokens),
+        model.price_for(used, at, service_tier=service_tier),
         plan=plan,
         creator_fee_credits=creator_fee_credits,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
+        usage=used,
+        service_tier=service_tier,
     )
+
+
+def usage_asked(
+    model: Model, usage: Usage | None, *, input_tokens: int | None, output_tokens: int | None
+) -> Usage | None:
+    """The usage that a caller gave in one of the two ways; None when there is none and the model needs none.
+
+    Raises:
+        InvalidRequest: both ways were taken, a count is missing or cannot be accepted, or nothing was used.
+    """
+    tokens = {"input_tokens": input_tokens, "output_tokens": output_tokens}
+    given = {key: count for key, count in tokens.items() if count is not None}
+    if usage is None:
+        for key, count in given.items():
+            parse_usage({key: count}, prefix="")
+        if not model.is_usage_priced:
+            return parse_usage(given) or None
+        _require_tokens(model, tokens)
+        usage = parse_usage(given)
+    elif given:
+        raise InvalidRequest(next(iter(given)), "must be left out, because there is a usage beside it")
+    if model.is_usage_priced and not any(count for _, count in usage):
+        field = "input_tokens" if given else "usage"
+        raise InvalidRequest(field, "must have a count above 0, because there is no run to price otherwise")
+    return usage
+
+
+def _require_tokens(model: Model, tokens: dict[str, int | None]) -> None:
+    """Refuse the short form where it does not say what the model charges for."""
+    for key, count in tokens.items():
+        direction = ("direction", key.removesuffix("_tokens"))
+        priced = [unit for unit in model.priced_units if {direction, ("family", "tokens")} <= UNITS[unit].dimensions]
+        if count is None and priced:
+            raise InvalidRequest(key, "must be given, because this model is priced by what a run uses")
+    if not any(("family", "tokens") in UNITS[unit].dimensions for unit in model.priced_units):
+        raise InvalidRequest("usage", f"must be given, because this model is priced by {', '.join(model.priced_units)}")
 
 
 def quote_at(
@@ -134,15 +174,16 @@ def quote_at(
     *,
     plan: PricePlan,
     creator_fee_credits: int,
-    input_tokens: int | None,
-    output_tokens: int | None,
+    usage: Usage | None,
+    service_tier: str | None = None,
 ) -> Quote:
     """The quote at a given price: today's for `quote`, the recorded one to explain or audit a past run.
 
     Raises:
-        InvalidRequest: a total above 2^53-1 credits, or token counts missing for a price per token.
+        InvalidRequest: a total above 2^53-1 credits, or a part of the usage without what it is part of.
+        UnpricedUsage: something was used that has no price.
     """
-    inference_cost_credits = price.inference_cost(input_tokens, output_tokens)
+    inference_cost_credits = price.inference_cost(usage or ())
     if creator_fee_credits:
         creator_share_credits, platform_share_credits = plan.split_fee(creator_fee_credits)
         markup_credits = max(0, plan.minimum_platform_income(inference_cost_credits) - platform_share_credits)
@@ -156,8 +197,8 @@ def quote_at(
         model_id,
         plan,
         price,
-        input_tokens,
-        output_tokens,
+        usage,
+        service_tier,
         inference_cost_credits,
         creator_fee_credits,
         markup_credits,
@@ -165,8 +206,3 @@ def quote_at(
         creator_share_credits,
         platform_share_credits,
     )
-
-
-def _require_tokens(field: str, tokens: object) -> None:
-    if tokens is not None and (type(tokens) is not int or not 0 <= tokens <= MAX_TOKENS):
-        raise InvalidRequest(field, f"must be a whole number from 0 to {MAX_TOKENS:,}, not {tokens!r}")

@@ -4,14 +4,19 @@ For simulation and for pricing history again. An amount that could pass 64 bits 
 never wrapped. Pure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
 from credits_core.errors import InvalidRequest
-from credits_core.pricing.models import MAX_TOKENS, Model, RunPrice, TokenPrice
+from credits_core.pricing.models import Model, RunPrice
 from credits_core.pricing.plan import Piece, PricePlan, Rounding
+from credits_core.pricing.quote import usage_asked
+from credits_core.pricing.refusals import UnpricedUsage
+from credits_core.pricing.units import GENERAL, MAX_COUNT, PARTS, REQUESTS, UNITS
+from credits_core.pricing.usage_price import AUDIO_SECONDS, UsagePrice, require_no_part
 from credits_core.values.arrays import Credits
 from credits_core.values.credits import BPS_PER_WHOLE, MAX_CREDITS
 
@@ -32,25 +37,35 @@ class QuoteArrays:
     platform_share_credits: Credits
 
 
+UsageArrays = Mapping[str, Credits]
+"""The usage of many runs: for each unit an array with one count for each run. 0 stands for a unit that is not given."""
+
+
 def quote_many(
     model: Model,
     plan: PricePlan,
     *,
     creator_fee_credits: Credits,
+    usage: UsageArrays | None = None,
     input_tokens: Credits | None = None,
     output_tokens: Credits | None = None,
+    service_tier: str | None = None,
+    at: datetime | None = None,
 ) -> QuoteArrays:
-    """Price one run of the model for each fee and pair of token counts; the arrays have one length.
+    """Price one run of the model for each fee and usage; the arrays have one length. All runs take place at `at`.
 
     Raises:
         InvalidRequest: an array is not of 64-bit integers or has another length, an element is one that `quote` refuses
             (named by the field alone), or an amount could pass 64 bits on the way.
+        UnpricedUsage, UnpricedServiceTier: as `quote`.
 
     >>> from datetime import date
     >>> from decimal import Decimal
+    >>> from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
     >>> from credits_core.pricing.plan import MarkupTier
-    >>> price = TokenPrice(Decimal("2.5"), Decimal(10))
-    >>> gpt = Model("openai/gpt-4o", "GPT-4o", "openai", "text", (price,), "", date(2026, 1, 1))
+    >>> price = TieredPrices({"input_tokens": (Decimal("2.5"), ()), "output_tokens": (Decimal(10), ())})
+    >>> prices = ModelPrices((DatedPrices(price),))
+    >>> gpt = Model("openai/gpt-4o", "GPT-4o", "openai", "text", prices, "", date(2026, 1, 1))
     >>> plan = PricePlan("p", 8_000, (MarkupTier(None, 2_000, None),))
     >>> tokens = np.array([1_020, 4_083])
     >>> quote_many(gpt, plan, creator_fee_credits=np.zeros(2, np.int64), input_tokens=tokens, output_tokens=tokens)
@@ -59,34 +74,104 @@ def quote_many(
     """
     runs = len(creator_fee_credits)
     _require("creator_fee_credits", creator_fee_credits, runs, maximum=MAX_CREDITS)
-    for field, tokens in (("input_tokens", input_tokens), ("output_tokens", output_tokens)):
-        if tokens is not None:
-            _require(field, tokens, runs, maximum=MAX_TOKENS)
-        elif model.is_token_priced:
-            raise InvalidRequest(field, "is needed, because this model is priced per token")
+    tokens = {"input_tokens": input_tokens, "output_tokens": output_tokens}
+    short = {key: counts for key, counts in tokens.items() if counts is not None}
+    if usage is None:
+        usage_asked(model, None, **{key: 1 if key in short else None for key in tokens})
+    elif short:
+        raise InvalidRequest(next(iter(short)), "must be left out, because there is a usage beside it")
+    used = short if usage is None else usage
+    for key, counts in used.items():
+        if key not in UNITS or key == REQUESTS:
+            raise InvalidRequest(key, "is not a unit that can be counted here")
+        _require(key, counts, runs, maximum=MAX_COUNT)
     return quote_costs(
-        plan, inference_costs(model, runs, input_tokens, output_tokens), creator_fee_credits=creator_fee_credits
+        plan,
+        inference_costs(model, runs, used, service_tier=service_tier, at=at),
+        creator_fee_credits=creator_fee_credits,
     )
 
 
-def inference_costs(model: Model, runs: int, input_tokens: Credits | None, output_tokens: Credits | None) -> Credits:
-    """The inference cost of each run in credits: the exact fraction, rounded up once.
+def inference_costs(
+    model: Model, runs: int, usage: UsageArrays, *, service_tier: str | None = None, at: datetime | None = None
+) -> Credits:
+    """The inference cost of each run in credits: the exact sum over the units, rounded up once.
 
     Raises:
-        InvalidRequest: a run has no tokens at all, or a cost could pass 64 bits on the way.
+        InvalidRequest: a run used nothing, a part without what it is part of, or a cost could pass 64 bits on the way.
+        UnpricedUsage, UnpricedServiceTier: as `quote`.
     """
-    first_price = model.prices[0]
-    if isinstance(first_price, RunPrice):
-        return np.full(runs, first_price.run_price_credits, np.int64)
-    assert input_tokens is not None
-    assert output_tokens is not None
-    if not np.all(input_tokens | output_tokens):
-        raise InvalidRequest("input_tokens", "and output_tokens are both 0, so there is no run to price")
-    costs = _token_costs(first_price, input_tokens, output_tokens)
-    for price in model.prices[1:]:
-        assert isinstance(price, TokenPrice)
-        is_long = input_tokens > price.above_input_tokens
-        costs[is_long] = _token_costs(price, input_tokens[is_long], output_tokens[is_long])
+    if isinstance(model.prices, RunPrice):
+        return np.full(runs, model.prices.run_price_credits, np.int64)
+    if runs and not np.all(np.logical_or.reduce([counts != 0 for counts in usage.values()] or [np.zeros(runs, bool)])):
+        raise InvalidRequest("usage", "must have a count above 0 for each run, because there is no run to price else")
+    prices = model.prices.at(at, service_tier=service_tier)
+    (_, first), *higher = prices.levels()
+    charged = _charged(first, usage, runs)
+    costs = _costs(first, charged, runs)
+    for above_input_tokens, price in higher:
+        is_long = usage["input_tokens"] > above_input_tokens if "input_tokens" in usage else np.zeros(runs, bool)
+        if is_long.any():
+            costs[is_long] = _costs(
+                price, {key: counts[is_long] for key, counts in charged.items()}, int(is_long.sum())
+            )
+    return costs
+
+
+def _charged(price: UsagePrice, usage: UsageArrays, runs: int) -> dict[str, Credits]:
+    """`UsagePrice.counts` for arrays: how many of each priced unit are charged, without its parts' own."""
+    for key, counts in usage.items():
+        for general in GENERAL[key] & usage.keys():
+            if np.any(counts > usage[general]):
+                raise InvalidRequest(key, f"must not be above {general}, which counts it too")
+    used = _at_least(price.minimum_seconds, usage)
+    largest = {key: _largest(counts) for key, counts in used.items()}
+    charged: dict[str, Credits] = {}
+    for key, parts in price.priced_parts:
+        if key not in used:
+            require_no_part(key, largest)
+            counts = np.zeros(runs, np.int64)
+        else:
+            counts = used[key]
+        for part in parts:
+            counts = counts - charged[part]
+        if parts and counts.min(initial=0) < 0:
+            raise InvalidRequest(key, f"must not be below the sum of its parts ({', '.join(parts)})")
+        charged[key] = counts
+    for key, counts in used.items():
+        if key not in charged and not GENERAL[key] & charged.keys():
+            rest = counts - sum(charged[part] for part in PARTS[key] & charged.keys())
+            if _largest(rest) > 0:
+                raise UnpricedUsage(key, _largest(rest))
+    if REQUESTS in price.rates:
+        charged[REQUESTS] = np.ones(runs, np.int64)
+    return charged
+
+
+def _at_least(minimum_seconds: int, usage: UsageArrays) -> UsageArrays:
+    seconds = [usage[key] for key in AUDIO_SECONDS if key in usage]
+    if not minimum_seconds or not seconds:
+        return usage
+    given = seconds[0] if len(seconds) == 1 else np.where(seconds[0] > 0, seconds[0], seconds[1])
+    billed = np.where(given > 0, np.maximum(given, minimum_seconds), 0)
+    return {**usage, **dict.fromkeys(AUDIO_SECONDS, billed)}
+
+
+def _costs(price: UsagePrice, charged: Mapping[str, Credits], runs: int) -> Credits:
+    largest = sum(_largest(counts) * price.rates[key] for key, counts in charged.items()) + price.denominator
+    if largest > _MAX_INT64:
+        raise InvalidRequest("usage", "is too large to be priced together at this price")
+    costs = np.zeros(runs, np.int64)
+    for first in range(0, runs, _BLOCK):
+        block = slice(first, first + _BLOCK)
+        total = costs[block]
+        for key, counts in charged.items():
+            if price.rates[key]:
+                total += counts[block] * price.rates[key]
+        # Rounded up: minus the quotient of minus the sum, which is rounded down.
+        np.negative(total, out=total)
+        total //= price.denominator
+        np.negative(total, out=total)
     return costs
 
 
@@ -150,14 +235,6 @@ def _piece_markups(piece: Piece, costs: Credits) -> Credits:
 def _divided(parts: Credits, rounding: Rounding) -> Credits:
     quotients: Credits = parts // BPS_PER_WHOLE if rounding is Rounding.DOWN else -(-parts // BPS_PER_WHOLE)
     return quotients
-
-
-def _token_costs(price: TokenPrice, input_tokens: Credits, output_tokens: Credits) -> Credits:
-    input_, output, request, denominator = price.fraction
-    if _largest(input_tokens) * input_ + _largest(output_tokens) * output + request + denominator > _MAX_INT64:
-        raise InvalidRequest("input_tokens", "and output_tokens are too many to be priced together at this price")
-    costs: Credits = -(-(input_tokens * input_ + output_tokens * output + request) // denominator)
-    return costs
 
 
 def _refuse_overflow(

@@ -10,6 +10,7 @@ from typing import Any
 from credits_core.pricing.models import RunPrice
 from credits_core.pricing.plan import PricePlan, Rounding, TierMode, slices
 from credits_core.pricing.quote import Quote
+from credits_core.pricing.units import REQUESTS, unit_name
 from credits_core.values.text import format_bps, format_credits, format_exact, format_fraction
 
 
@@ -95,16 +96,15 @@ def _inference_steps(quote: Quote, recorded_credits: int) -> Iterator[_Step]:
         words = f"{price.run_price_credits:,} per run, whatever its tokens"
         yield "Inference cost", words, quote.inference_cost_credits, recorded_credits
         return
-    assert quote.input_tokens is not None, "a run priced per token has its tokens"
-    assert quote.output_tokens is not None, "a run priced per token has its tokens"
-    exact = price.exact_cost(quote.input_tokens, quote.output_tokens)
-    parts = [
-        f"{quote.input_tokens:,} input tokens × {price.input_usd_per_mtok:f}",
-        f"{quote.output_tokens:,} output tokens × {price.output_usd_per_mtok:f}",
-    ]
-    if price.request_usd_per_thousand:
-        parts.append(f"{price.request_usd_per_thousand * 1000:,f} per request")
-    yield "Tokens × price", " + ".join(parts), format_exact(*exact), None
+    usage = dict(quote.usage or ())
+    for line in price.lines(quote.usage or ()):
+        rate = line.exact_credits / line.count
+        each = format_fraction(rate.numerator, rate.denominator)
+        how = f"{each} each" if line.key == REQUESTS else f"{line.count:,} × {each}"
+        if line.count != usage.get(line.key, line.count):
+            how += f" ({usage[line.key]:,} were used; the others have prices of their own)"
+        yield unit_name(line.key), how, format_exact(line.exact_credits.numerator, line.exact_credits.denominator), None
+    exact = price.exact_cost(quote.usage or ())
     yield "Inference cost", _rounded(exact, Rounding.UP), quote.inference_cost_credits, recorded_credits
 
 

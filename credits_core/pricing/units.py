@@ -5,6 +5,7 @@ them. A unit is described by its dimensions: `cache_read_tokens` are tokens, of 
 with more dimensions than another one, and all of its, is part of it: `input_tokens` counts the cached ones too.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -110,15 +111,26 @@ PARTS: Mapping[str, frozenset[str]] = {
 """The units that are part of a unit."""
 _ORDER = {key: position for position, key in enumerate(UNITS)}
 
+
+def unit_name(key: str) -> str:
+    """A unit for reading.
+
+    >>> unit_name("cache_write_1h_tokens"), unit_name("requests")
+    ('Cache write 1h tokens', 'Request')
+    """
+    return "Request" if key == REQUESTS else key.replace("_", " ").capitalize()
+
+
 Usage = tuple[tuple[str, int], ...]
 """What one run used: unit keys with whole counts, in the order of `UNITS`. A count of 0 says that there were none."""
 
 
-def parse_usage(given: Mapping[str, object]) -> Usage:
+def parse_usage(given: Mapping[str, object], *, prefix: str = "usage.") -> Usage:
     """The usage of a run as a caller gives it: each key a unit, each count a whole number from 0 to 10^9.
 
     General units count their parts too: 2,006 `input_tokens` of which 1,920 were read from a cache are
     `{"input_tokens": 2006, "cache_read_tokens": 1920}`. A run is one request, so `requests` may be 1 or left out.
+    A field that is refused is named by the key with `prefix` before it.
 
     Raises:
         InvalidRequest: a key is no unit, a count is no whole number in these bounds (True, 12.0, "12" and None are
@@ -134,16 +146,40 @@ def parse_usage(given: Mapping[str, object]) -> Usage:
             hint = f"; the nearest is {near[0]}" if near else ""
             raise InvalidRequest("usage", f"{str(key)[:80]!r} is not a unit that models are priced by{hint}")
         if type(count) is not int or not 0 <= count <= MAX_COUNT:
-            raise InvalidRequest(f"usage.{key}", f"must be a whole number from 0 to {MAX_COUNT:,}, not {count!r}")
+            raise InvalidRequest(f"{prefix}{key}", f"must be a whole number from 0 to {MAX_COUNT:,}, not {count!r}")
         if key == REQUESTS and count != 1:
-            raise InvalidRequest("usage.requests", f"must be 1 or left out, because a run is one request, not {count}")
+            raise InvalidRequest(
+                f"{prefix}requests", f"must be 1 or left out, because a run is one request, not {count}"
+            )
         if key != REQUESTS:
             counts[key] = count
     for key, count in counts.items():
         for general in GENERAL[key]:
             if count > counts.get(general, count):
                 raise InvalidRequest(
-                    f"usage.{key}",
+                    f"{prefix}{key}",
                     f"is {count:,} and must not be above {general}, {counts[general]:,}, which counts it too",
                 )
     return tuple(sorted(counts.items(), key=lambda item: _ORDER[item[0]]))
+
+
+def usage_text(usage: Usage) -> str:
+    """The usage as a JSON object, the same text for the same usage.
+
+    >>> usage_text((("input_tokens", 2_006), ("cache_read_tokens", 1_920)))
+    '{"input_tokens":2006,"cache_read_tokens":1920}'
+    """
+    return json.dumps(dict(usage), separators=(",", ":"))
+
+
+def read_usage_text(text: str) -> Usage:
+    """The usage that `usage_text` wrote.
+
+    Raises:
+        InvalidRequest: it holds what `parse_usage` refuses.
+        ValueError: it is no JSON object.
+    """
+    given = json.loads(text)
+    if type(given) is not dict:
+        raise ValueError(f"a usage is a JSON object, not {text[:40]}")
+    return parse_usage(given)

@@ -5,6 +5,7 @@ price of its own is charged at it and taken out of the general unit; one without
 nowhere is refused by name. Prices may rise with the input tokens, and then for the whole run.
 """
 
+import json
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ from credits_core.pricing.units import GENERAL, PARTS, REQUESTS, UNITS, Usage
 from credits_core.values.credits import CREDITS_PER_USD, div_ceil
 from credits_core.values.text import format_fraction
 
-_SECONDS = ("audio_seconds", "input_audio_seconds")
+AUDIO_SECONDS = ("audio_seconds", "input_audio_seconds")
+"""Two units for the same seconds; a minimum of seconds holds for both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,9 @@ class UsagePrice:
     denominator: int = field(init=False, repr=False, compare=False)
     rates: dict[str, int] = field(init=False, repr=False, compare=False)
     """Credits of one unit, times `denominator`, so that a run is priced in whole numbers alone."""
-    _parts: tuple[tuple[str, tuple[str, ...]], ...] = field(init=False, repr=False, compare=False)
+    priced_parts: tuple[tuple[str, tuple[str, ...]], ...] = field(init=False, repr=False, compare=False)
     """The priced units, the most special ones first, each with its priced parts."""
+    _text: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         exact = {key: Fraction(usd) * CREDITS_PER_USD / UNITS[key].per for key, usd in self.usd}
@@ -54,8 +57,13 @@ class UsagePrice:
         object.__setattr__(self, "denominator", denominator)
         object.__setattr__(self, "rates", {key: int(rate * denominator) for key, rate in exact.items()})
         object.__setattr__(
-            self, "_parts", tuple((key, tuple(part for part in priced if part in PARTS[key])) for key in priced)
+            self, "priced_parts", tuple((key, tuple(part for part in priced if part in PARTS[key])) for key in priced)
         )
+
+        written: dict[str, object] = {key: f"{usd:f}" for key, usd in self.usd}
+        if self.minimum_seconds:
+            written["minimum_seconds"] = self.minimum_seconds
+        object.__setattr__(self, "_text", json.dumps(written, separators=(",", ":")))
 
     def counts(self, usage: Usage) -> dict[str, int]:
         """How many of each priced unit are charged: its count without those of its parts that have their own price.
@@ -65,14 +73,14 @@ class UsagePrice:
             UnpricedUsage: a unit was used that has no price, and no unit that it is part of has one.
         """
         used = dict(usage)
-        if self.minimum_seconds and (seconds := used.get(_SECONDS[0]) or used.get(_SECONDS[1])):
-            used |= dict.fromkeys(_SECONDS, max(seconds, self.minimum_seconds))
+        if self.minimum_seconds and (seconds := used.get(AUDIO_SECONDS[0]) or used.get(AUDIO_SECONDS[1])):
+            used |= dict.fromkeys(AUDIO_SECONDS, max(seconds, self.minimum_seconds))
         charged: dict[str, int] = {}
-        for key, parts in self._parts:
+        for key, parts in self.priced_parts:
             if key in used:
                 count = used[key]
             else:
-                _require_no_part(key, used)
+                require_no_part(key, used)
                 count = 0
             for part in parts:
                 count -= charged[part]
@@ -133,9 +141,26 @@ class UsagePrice:
         return f"{' + '.join(parts) or '0'} = {exact} credits{rounding}"
 
     @property
-    def as_text(self) -> dict[str, str]:
-        """The prices as exact decimal text, as a run keeps them."""
-        return {key: f"{usd:f}" for key, usd in self.usd}
+    def text(self) -> str:
+        """The prices as a run keeps them: a JSON object of exact decimal texts.
+
+        >>> UsagePrice((("input_tokens", Decimal("2.50")), ("requests", Decimal(12)))).text
+        '{"input_tokens":"2.50","requests":"12"}'
+        """
+        return self._text
+
+    @classmethod
+    def from_text(cls, text: str) -> "UsagePrice":
+        """The prices that `text` gave.
+
+        Raises:
+            ValueError, ArithmeticError: it is not such a text.
+        """
+        prices = json.loads(text)
+        minimum_seconds = prices.pop("minimum_seconds", 0)
+        if unknown := prices.keys() - UNITS.keys():
+            raise ValueError(f"prices unknown units: {', '.join(sorted(unknown))}")
+        return cls(tuple((key, Decimal(usd)) for key, usd in prices.items()), minimum_seconds)
 
 
 def in_words(line: ChargedUnit) -> str:
@@ -181,7 +206,7 @@ class TieredPrices:
             return self._levels[0]
         used = dict(usage)
         if "input_tokens" not in used:
-            _require_no_part("input_tokens", used)
+            require_no_part("input_tokens", used)
         return self._levels[bisect_left(self._bounds, used.get("input_tokens", 0))]
 
     def levels(self) -> Iterator[tuple[int, UsagePrice]]:
@@ -213,7 +238,12 @@ _JOINS = {key: _joins(key) for key in UNITS}
 """Pairs of units whose overlap is the unit: how many cached tokens are audio cannot be told from the two counts."""
 
 
-def _require_no_part(key: str, used: Mapping[str, int]) -> None:
+def require_no_part(key: str, used: Mapping[str, int]) -> None:
+    """Nothing, when a unit that is not given can be taken as 0.
+
+    Raises:
+        InvalidRequest: units that are part of it, or whose overlap it is, were used.
+    """
     if given := {part for part in PARTS[key] & used.keys() if used[part]}:
         raise InvalidRequest(f"usage.{key}", f"must be given, because {', '.join(sorted(given))} is a part of it")
     for left, right in _JOINS[key]:

@@ -107,8 +107,11 @@ class CreditTransaction(Base):
 class PromptRun(Base):
     """A charged run with everything it was priced with, so that it can be recomputed when prices have changed.
 
-    Either `run_price_credits` is set or the three dollar prices are, as exact decimal text. The run's id is its
-    entry's.
+    The price is `run_price_credits`, or `unit_prices`: a JSON object of exact dollars for each unit. What was used is
+    either the two token counts or `usage`, a JSON object of counts, whichever the caller gave. Runs of earlier
+    versions have three dollar prices instead of `unit_prices`. `asked_model` is the name that the caller gave where it
+    is not the model's id, `used_at_us` when the run took place where that is not when it was charged. The run's id is
+    its entry's.
     """
 
     __tablename__ = "prompt_runs"
@@ -120,10 +123,12 @@ class PromptRun(Base):
         CheckConstraint("creator_share_credits BETWEEN 0 AND creator_fee_credits", name="share_within_fee"),
         CheckConstraint("(creator_fee_credits = 0) = (creator_id IS NULL)", name="fee_has_creator"),
         CheckConstraint(
-            "(run_price_credits IS NULL) = (input_usd_per_mtok IS NOT NULL AND output_usd_per_mtok IS NOT NULL"
-            " AND request_usd_per_thousand IS NOT NULL AND input_tokens IS NOT NULL AND output_tokens IS NOT NULL)",
+            "(run_price_credits IS NULL) = (unit_prices IS NOT NULL OR (input_usd_per_mtok IS NOT NULL"
+            " AND output_usd_per_mtok IS NOT NULL AND request_usd_per_thousand IS NOT NULL"
+            " AND input_tokens IS NOT NULL AND output_tokens IS NOT NULL))",
             name="one_price",
         ),
+        CheckConstraint("usage IS NULL OR (input_tokens IS NULL AND output_tokens IS NULL)", name="one_usage"),
     )
 
     entry_id: Mapped[int] = mapped_column(_KEY, ForeignKey("journal_entries.id"), primary_key=True, autoincrement=False)
@@ -144,6 +149,11 @@ class PromptRun(Base):
     total_credits: Mapped[int] = mapped_column(BigInteger)
     creator_share_credits: Mapped[int] = mapped_column(BigInteger)
     created_at_us: Mapped[int] = mapped_column(BigInteger)
+    usage: Mapped[str | None] = mapped_column(Text)
+    unit_prices: Mapped[str | None] = mapped_column(Text)
+    service_tier: Mapped[str | None] = mapped_column(String(32))
+    asked_model: Mapped[str | None] = mapped_column(String(128))
+    used_at_us: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class UnlockedFlow(Base):

@@ -9,6 +9,9 @@ ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._@/|+-]{0,127}"
 ID_FORM = "1 to 128 characters: a letter or digit, then letters, digits or . _ @ / | + -"
 """The form of an id, as `require_id` explains it."""
 _ID = re.compile(ID_PATTERN)
+MODEL_ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._@/|+:~-]{0,127}"
+MODEL_ID_FORM = "1 to 128 characters: a letter or digit, then letters, digits or . _ @ / | + : ~ -"
+_MODEL_ID = re.compile(MODEL_ID_PATTERN)
 
 
 def is_id(text: object) -> TypeGuard[str]:
@@ -57,3 +60,19 @@ def require_text(field: str, text: object, *, minimum: int = 1) -> str:
     if stripped is None or not minimum <= len(stripped) <= MAX_TEXT or not stripped.isprintable():
         raise InvalidRequest(field, f"must be at most {MAX_TEXT} printable characters")
     return stripped
+
+
+def require_model_id(field: str, text: object) -> str:
+    """The text itself when it can name a model: an id that may begin with @ or ~ after a slash, and hold a colon.
+
+    Raises:
+        InvalidRequest: it is not a string of that form.
+
+    >>> require_model_id("model_id", "openrouter/qwen/qwen3-coder:free")
+    'openrouter/qwen/qwen3-coder:free'
+    """
+    if type(text) is not str or not _MODEL_ID.fullmatch(text):
+        raise InvalidRequest(
+            field, f"must be {MODEL_ID_FORM}, not {text if isinstance(text, int) else str(text)[:140]!r}"
+        )
+    return text

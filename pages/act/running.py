@@ -1,6 +1,7 @@
 """Running a prompt: its price beforehand, one run or a batch of them, and what became of a batch."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Literal
 
 import plotly.graph_objects as go
@@ -22,7 +23,7 @@ _Party = tuple[str, str, Literal["gray", "green", "violet"], int]
 def price(request: ChargeRequest) -> Quote | None:
     """The price that the run would have now. None when it has none; the reason is shown."""
     try:
-        return actions.quote_prompt(request, resources.book())
+        return actions.quote_prompt(request, resources.book(), now=datetime.now(UTC))
     except CreditsError as error:
         st.warning(words.refusal_text(error), title="No price yet", icon=":material/edit:")
         return None
@@ -30,14 +31,14 @@ def price(request: ChargeRequest) -> Quote | None:
 
 def total(batch: Batch) -> int:
     """What a batch that has a price would cost now, in credits."""
-    return _total(batch, resources.book().plan.id)
+    return _total(batch, resources.book().plan.id, resources.this_hour())
 
 
 @st.cache_data(max_entries=50, show_spinner="Pricing the batch…")
-def _total(batch: Batch, plan_id: str) -> int:
+def _total(batch: Batch, plan_id: str, at: datetime) -> int:
     book = resources.book()
     assert book.plan.id == plan_id, "named so that a batch is priced again when another plan is in force"
-    return batch_total(batch, book)
+    return batch_total(batch, book, now=at)
 
 
 def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> None:

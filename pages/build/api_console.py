@@ -82,7 +82,7 @@ with st.container(border=True):
         with st.grid(2, min_column_width=200):
             user_id = choose.user(known)
             model_id = st.selectbox("Model", list(models), filter_mode="contains", key="model", bind="query-params")
-        tokens = (INPUT_TOKENS, OUTPUT_TOKENS) if models[model_id].is_token_priced else (None, None)
+        tokens = (INPUT_TOKENS, OUTPUT_TOKENS) if models[model_id].is_usage_priced else (None, None)
         run = ChargeRequest(user_id, PROMPT, model_id, input_tokens=tokens[0], output_tokens=tokens[1])
         quote = running.price(run)
         calls = examples.examples(run)

@@ -8,7 +8,7 @@ from credits_core.pricing.quote import quote
 from pages.fees import charts as fee_charts
 from pages.fees import inputs
 from pages.fees import view as fee_view
-from pages.parts import charts, choose, links, plan_choice, show, words
+from pages.parts import charts, choose, links, plan_choice, resources, show, words
 
 st.caption("What a creator's fee means for the user, the creator and the platform, and when unlocking once is cheaper.")
 links.follow_link("plan", "model", "input_tokens", "output_tokens", "by", "fee", "unlock", "per_user")
@@ -26,7 +26,9 @@ if chosen is None or asked is None:
     st.stop()
 model, input_tokens, output_tokens = chosen
 try:
-    cost_credits = quote(model, plan, input_tokens=input_tokens, output_tokens=output_tokens).inference_cost_credits
+    cost_credits = quote(
+        model, plan, input_tokens=input_tokens, output_tokens=output_tokens, at=resources.this_hour()
+    ).inference_cost_credits
     found = fee_design.design(
         plan, cost_credits, fee_credits=asked.fee_credits, unlock_fee_credits=asked.unlock_fee_credits
     )

@@ -14,7 +14,8 @@ from credits_core.bulk.demo import DemoPrompt
 from credits_core.lab.scenario.workload import Workload
 from credits_core.ledger.accounts import UserBalance
 from credits_core.ledger.requests import ChargeRequest
-from credits_core.pricing.models import MAX_TOKENS, Model
+from credits_core.pricing.models import Model
+from credits_core.pricing.units import MAX_COUNT
 from credits_core.values.credits import MAX_CREDITS
 from pages.parts import numbers, resources, words
 
@@ -73,8 +74,8 @@ def batch(user_id: str, runs: int) -> Batch | None:
         fee = f"fee {words.both(prompt.creator_fee_credits)}" if prompt.creator_fee_credits else "no creator fee"
         st.caption(f"{words.plain(prompt.title)} by {words.plain(creator_id)} · {fee}")
     model = _model(prompt)
-    workload = _workload() if model.is_token_priced and runs > 1 else None
-    needs_tokens = model.is_token_priced and workload is None
+    workload = _workload() if model.is_usage_priced and runs > 1 else None
+    needs_tokens = model.is_usage_priced and workload is None
     input_tokens, output_tokens = _tokens(prompt) if needs_tokens else (None, None)
     if creator_fee_credits is None or (needs_tokens and (input_tokens is None or output_tokens is None)):
         return None
@@ -96,7 +97,7 @@ def model_and_tokens() -> tuple[Model, int | None, int | None] | None:
     None as long as something is typed that cannot be accepted, which is shown.
     """
     model = _model(None)
-    if not model.is_token_priced:
+    if not model.is_usage_priced:
         return model, None, None
     input_tokens, output_tokens = _tokens(None)
     return None if input_tokens is None or output_tokens is None else (model, input_tokens, output_tokens)
@@ -172,7 +173,7 @@ def _tokens(prompt: DemoPrompt | None) -> tuple[int | None, int | None]:
         for name, usual in zip(("Input tokens", "Output tokens"), _usual_tokens(prompt), strict=True):
             with st.container():
                 key, median = name.lower().replace(" ", "_"), partial("Median: {:,}".format, usual)
-                counts.append(numbers.whole(name, 0, MAX_TOKENS, key=key, usual=usual, says=median))
+                counts.append(numbers.whole(name, 0, MAX_COUNT, key=key, usual=usual, says=median))
     input_tokens, output_tokens = counts
     return input_tokens, output_tokens
 

@@ -1,6 +1,7 @@
 """What every page needs and no page may make itself: the engine, the price book and the data files."""
 
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 
 import streamlit as st
 from sqlalchemy import Connection, Engine
@@ -80,3 +81,8 @@ def reading() -> AbstractContextManager[Connection]:
 def keep_totals_quick() -> None:
     """Let the daily totals catch up, at most once a minute; totals are exact without it, only slower."""
     daily_totals.catch_up(engine())
+
+
+def this_hour() -> datetime:
+    """The hour that has begun, in UTC. Made-up runs are priced at it, so that their prices can be kept for a while."""
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)

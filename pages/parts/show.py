@@ -1,6 +1,7 @@
 """How things look: credits with their dollars, receipts, refusals, empty states and table columns."""
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import pandas as pd
@@ -80,13 +81,16 @@ def link_to_add_credits(user_id: str) -> None:
 def model_prices(models: Iterable[Model]) -> None:
     """All models with their base prices, to be sorted and searched; a long prompt can cost more."""
     rows: list[dict[str, object]] = []
+    now = datetime.now(UTC)
     for model in models:
-        price, row = model.prices[0], {"Model": model.id, "Type": model.type}
-        if isinstance(price, RunPrice):
-            credits = price.run_price_credits
+        row = {"Model": model.id, "Type": model.type}
+        if isinstance(model.prices, RunPrice):
+            credits = model.prices.run_price_credits
             rows.append({**row, "Credits per run": credits, "Dollars per run": format_usd(credits)})
         else:
-            dollars = {"$ per million in": price.input_usd_per_mtok, "$ per million out": price.output_usd_per_mtok}
+            _, price = next(model.prices.at(now).levels())
+            usd = dict(price.usd)
+            dollars = {"$ per million in": usd.get("input_tokens"), "$ per million out": usd.get("output_tokens")}
             rows.append({**row, **dollars})
     config = {
         "Credits per run": credits_column("Credits per run"),

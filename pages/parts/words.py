@@ -1,11 +1,13 @@
 """Names, amounts and refusals in words, ready for Markdown."""
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.ledger.refusals import AddedCreditsSpent, InsufficientCredits
 from credits_core.pricing.models import Model, RunPrice
+from credits_core.pricing.units import UNITS, unit_name
 from credits_core.store.kinds import TransactionType
 from credits_core.values.text import format_credits, format_usd
 
@@ -61,18 +63,21 @@ def model_price(model: Model) -> str:
     r"""A model's price in words, for Markdown.
 
     >>> from datetime import date
-    >>> model_price(Model("dall-e-3", "DALL·E 3", "openai", "image", (RunPrice(20_000),), "", date(2026, 1, 1)))
+    >>> model_price(Model("dall-e-3", "DALL·E 3", "openai", "image", RunPrice(20_000), "", date(2026, 1, 1)))
     '20,000 credits (\\$0.02) per run'
     """
-    prices = []
-    for price in model.prices:
-        if isinstance(price, RunPrice):
-            return f"{both(price.run_price_credits)} per run"
-        above = f"above {price.above_input_tokens:,} input tokens " if price.above_input_tokens else ""
-        request = price.request_usd_per_thousand
-        per_request = f", and {_usd(request)} per thousand requests" if request else ""
-        prices.append(f"{above}{_usd(price.input_usd_per_mtok)} in, {_usd(price.output_usd_per_mtok)} out{per_request}")
-    return f"per million tokens: {'; '.join(prices)}"
+    if isinstance(model.prices, RunPrice):
+        return f"{both(model.prices.run_price_credits)} per run"
+    said = []
+    for above_input_tokens, price in model.prices.at(datetime.now(UTC)).levels():
+        above = f"above {above_input_tokens:,} input tokens " if above_input_tokens else ""
+        said.append(above + ", ".join(_unit_price(key, usd) for key, usd in price.usd))
+    return "; ".join(said)
+
+
+def _unit_price(key: str, usd: Decimal) -> str:
+    per = {1_000_000: "million", 1_000: "thousand", 3_600: "hour of", 1_000_000_000: "billion"}[UNITS[key].per]
+    return f"{_usd(usd)} per {per} {unit_name(key).lower().removesuffix(' seconds')}"
 
 
 def refusal_text(error: CreditsError) -> str:

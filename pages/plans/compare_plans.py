@@ -72,6 +72,7 @@ if fee_credits is not None:
             creator_fee_credits=fee_credits,
             input_tokens=conversation.input_tokens.p50,
             output_tokens=conversation.output_tokens.p50,
+            at=resources.this_hour(),
         )
     except InvalidRequest as refusal:
         st.warning(words.refusal_text(refusal), title="A typical run has no price", icon=":material/edit:")

@@ -1,6 +1,7 @@
 """What a scenario came to: the cached result, its metrics, two plans side by side, and the files to take away."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Literal
 
 import pandas as pd
@@ -27,7 +28,8 @@ def carried_out(scenario: Scenario, plan: PricePlan) -> ScenarioResult:
         InvalidRequest: the runs are too dear to be added up.
     """
     models = resources.book().models
-    return _carried_out(scenario, plan, {one.model_id: models[one.model_id] for one in scenario.models})
+    used = {one.model_id: models[one.model_id] for one in scenario.models}
+    return _carried_out(scenario, plan, used, resources.this_hour())
 
 
 # A plan and a model are known by all they say: a draft can change and keep its id.
@@ -36,8 +38,8 @@ def carried_out(scenario: Scenario, plan: PricePlan) -> ScenarioResult:
     show_spinner="Pricing and charging every run…",
     hash_funcs={Scenario: repr, PricePlan: price_plan_toml, Model: repr},
 )
-def _carried_out(scenario: Scenario, plan: PricePlan, models: dict[str, Model]) -> ScenarioResult:
-    return simulate(scenario, plan, models)
+def _carried_out(scenario: Scenario, plan: PricePlan, models: dict[str, Model], at: datetime) -> ScenarioResult:
+    return simulate(scenario, plan, models, at=at)
 
 
 def metrics(result: ScenarioResult) -> None:

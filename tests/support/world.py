@@ -56,7 +56,7 @@ id = "openai/gpt-4o"
 name = "GPT-4o"
 provider = "openai"
 type = "text"
-prices = [{{input_usd_per_mtok = {input_usd}, output_usd_per_mtok = 10}}]
+prices = [{{input_tokens = {input_usd}, output_tokens = 10}}]
 source = "hand-written"
 checked_on = 2026-01-01
 """

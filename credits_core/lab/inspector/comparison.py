@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from credits_core.pricing.models import Model
 from credits_core.pricing.plan import PricePlan
@@ -52,21 +53,28 @@ def compared_runs(
     creator_fee_credits: int,
     input_tokens: int,
     output_tokens: int,
+    at: datetime | None = None,
 ) -> tuple[ComparedRun, ...]:
     """One run of each model with this creator fee and these tokens, which matter for models priced per token.
+
+    Models that are not priced by tokens are left out; of those without a price for output, the output is.
 
     Raises:
         InvalidRequest: a fee or token count that `quote` refuses.
     """
     compared = []
     for model in models:
+        if model.is_usage_priced and "input_tokens" not in model.priced_units:
+            continue
+        has_output = not model.is_usage_priced or "output_tokens" in model.priced_units
         a, b = (
             quote(
                 model,
                 plan,
                 creator_fee_credits=creator_fee_credits,
                 input_tokens=input_tokens,
-                output_tokens=output_tokens,
+                output_tokens=output_tokens if has_output else None,
+                at=at,
             )
             for plan in (plan_a, plan_b)
         )

@@ -7,6 +7,7 @@ that it covers is charged.
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +52,9 @@ class _Followed:
     refused: "array[int]" = field(default_factory=lambda: array("q"))
 
 
-def simulate(scenario: Scenario, plan: PricePlan, models: Mapping[str, Model]) -> ScenarioResult:
+def simulate(
+    scenario: Scenario, plan: PricePlan, models: Mapping[str, Model], *, at: datetime | None = None
+) -> ScenarioResult:
     """What the scenario comes to under the plan, to the credit. The same arguments give the same result.
 
     A creator's income counts for the creator whose fee was paid; card fees are rounded up per purchase, and are taken
@@ -61,7 +64,7 @@ def simulate(scenario: Scenario, plan: PricePlan, models: Mapping[str, Model]) -
         UnknownModel: the scenario names a model that is not there.
         InvalidRequest: a run's total above 2^53-1 credits, or totals that could pass 64 bits together.
     """
-    priced = price_runs(scenario, plan, models)
+    priced = price_runs(scenario, plan, models, at=at)
     day_ends = runs_by_day(scenario)
     followed = _follow(scenario, priced, day_ends)
     refused = np.frombuffer(followed.refused, np.int64)
@@ -89,7 +92,9 @@ def simulate(scenario: Scenario, plan: PricePlan, models: Mapping[str, Model]) -
     )
 
 
-def price_runs(scenario: Scenario, plan: PricePlan, models: Mapping[str, Model]) -> PricedRuns:
+def price_runs(
+    scenario: Scenario, plan: PricePlan, models: Mapping[str, Model], *, at: datetime | None = None
+) -> PricedRuns:
     """The scenario's runs with their prices under the plan, charged or not.
 
     Raises:
@@ -106,7 +111,7 @@ def price_runs(scenario: Scenario, plan: PricePlan, models: Mapping[str, Model])
         users[block], places[block], creators[block] = drawn.users, drawn.models, drawn.creators
         for place, model in enumerate(chosen):
             rows = np.flatnonzero(drawn.models == place)
-            quotes = _quotes(model, plan, drawn, rows)
+            quotes = _quotes(model, plan, drawn, rows, at)
             for name, amount in amounts.items():
                 amount[first + rows] = getattr(quotes, name)
             total_credits[first + rows] = quotes.total_credits
@@ -141,13 +146,16 @@ def _habit(user: int) -> int:
     return user * _HABIT_STEP % BPS_PER_WHOLE
 
 
-def _quotes(model: Model, plan: PricePlan, drawn: DrawnRuns, rows: npt.NDArray[np.intp]) -> QuoteArrays:
+def _quotes(
+    model: Model, plan: PricePlan, drawn: DrawnRuns, rows: npt.NDArray[np.intp], at: datetime | None
+) -> QuoteArrays:
     return quote_many(
         model,
         plan,
         creator_fee_credits=drawn.creator_fee_credits[rows],
         input_tokens=drawn.input_tokens[rows],
         output_tokens=drawn.output_tokens[rows],
+        at=at,
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from credits_core.errors import DataFileInvalid
-from credits_core.pricing.models import MAX_TOKENS
+from credits_core.pricing.units import MAX_COUNT
 
 DRAW_BITS = 32
 """A draw is a whole number from 0 to below 2^32, each as likely as the other."""
@@ -86,8 +86,8 @@ def load_workloads(path: Path) -> dict[str, Workload]:
         ]
         for workload in workloads:
             for quantiles in (workload.input_tokens, workload.output_tokens):
-                if not 1 <= quantiles.p50 <= quantiles.p95 <= quantiles.max <= MAX_TOKENS:
-                    problem = f"{workload.id}: quantiles must rise from 1 to at most {MAX_TOKENS:,}, not {quantiles}"
+                if not 1 <= quantiles.p50 <= quantiles.p95 <= quantiles.max <= MAX_COUNT:
+                    problem = f"{workload.id}: quantiles must rise from 1 to at most {MAX_COUNT:,}, not {quantiles}"
                     raise DataFileInvalid(str(path), [problem])
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise DataFileInvalid(str(path), [f"cannot be read as workloads: {error!r}"]) from None
