@@ -141,6 +141,19 @@ def simulate(
 
 
 @app.command()
+def price(
+    jsonl: Annotated[str, typer.Option(metavar="FILE", help="A file with one JSON object a line, or - for stdin.")],
+    plan: Annotated[
+        str | None, typer.Option(metavar="ID-or-FILE.toml", help="A plan's id, or a file with one; else the live plan.")
+    ] = None,
+) -> None:
+    """Quote runs of any model: for each line with a model_id and a usage, one line of JSON. Charges nothing."""
+    from credits_core.cli import price as pricing
+
+    pricing.price_lines(jsonl, plan)
+
+
+@app.command()
 def explain(
     entry: Annotated[int, typer.Argument(metavar="ENTRY", help="Number of a prompt run or flow unlock.", min=1)],
     as_json: Json = False,

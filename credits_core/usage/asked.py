@@ -1,0 +1,63 @@
+"""The three ways to say what a run used: a usage, a provider's response, or two token counts. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from credits_core.errors import InvalidRequest
+from credits_core.pricing.units import Usage, parse_usage
+from credits_core.usage.responses import ReadResponse, read_response
+
+
+@dataclass(frozen=True, slots=True)
+class AskedUsage:
+    """What a caller says of a run. `usage` is None when only token counts, or nothing, was given.
+
+    `model_id` is what the caller named, or else the model that the response names, under its provider.
+    """
+
+    model_id: str
+    usage: Usage | None
+    service_tier: str | None
+    response: ReadResponse | None
+
+
+def asked_usage(
+    *,
+    model_id: str | None,
+    usage: Mapping[str, object] | None = None,
+    provider: str | None = None,
+    response: Any = None,
+    api_flavour: str | None = None,
+    service_tier: str | None = None,
+) -> AskedUsage:
+    """What was asked, in one form.
+
+    Raises:
+        InvalidRequest: the fields contradict each other, the model is named nowhere, or the usage cannot be accepted.
+        UnreadableResponse: the response does not say what was used.
+
+    >>> asked = asked_usage(model_id=None, provider="openai", response={"model": "gpt-4o", "usage": {
+    ...     "prompt_tokens": 10, "completion_tokens": 2}})
+    >>> asked.model_id, asked.usage
+    ('openai/gpt-4o', (('input_tokens', 10), ('output_tokens', 2)))
+    """
+    if response is None:
+        for field, given in (("provider", provider), ("api_flavour", api_flavour)):
+            if given is not None:
+                raise InvalidRequest(field, "must come with the provider's response")
+        if model_id is None:
+            raise InvalidRequest("model_id", "must be given")
+        return AskedUsage(model_id, None if usage is None else parse_usage(usage), service_tier, None)
+    if usage is not None:
+        raise InvalidRequest("usage", "must be left out, because there is a response beside it")
+    if provider is None:
+        raise InvalidRequest("provider", "must be given with a response, such as openai or anthropic")
+    read = read_response(provider, response, flavour=api_flavour)
+    if service_tier is not None and read.service_tier not in (None, service_tier):
+        raise InvalidRequest("service_tier", f"is {service_tier!r}, and the response says {read.service_tier!r}")
+    if model_id is None:
+        if read.model_name is None:
+            raise InvalidRequest("model_id", "must be given, because the response does not name its model")
+        model_id = f"{read.provider_id}/{read.model_name}"
+    return AskedUsage(model_id, read.usage, service_tier or read.service_tier, read)
