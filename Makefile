@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: run test format requirements clean
+.PHONY: run test test-room format requirements clean
 
 run: $(VENV)/run.done
 	$(BIN)/streamlit run app.py
@@ -15,6 +15,10 @@ test: $(VENV)/test.done
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+# One room and the examples in its docstrings: make test-room ROOM=pricing. An area of screens: ROOM=pages/plans.
+test-room: $(VENV)/test.done
+	$(BIN)/python -m pytest -n $(WORKERS) tests/$(ROOM) $(wildcard credits_core/$(ROOM))
 
 format: $(VENV)/test.done
 	$(BIN)/ruff check --fix

@@ -6,7 +6,7 @@ rolled back.
 
 The statements are written once in Core and compiled once per dialect, and run on the driver's own connection inside
 SQLAlchemy's transaction: building and compiling them per call costs more than the durable commit itself
-(docs/architecture.md has the figures).
+(docs/measured.md has the figures).
 """
 
 from collections.abc import Collection, Iterable
