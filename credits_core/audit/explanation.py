@@ -87,7 +87,7 @@ class Explanation:
         if self.is_proved:
             return "Recalculated from the stored inputs: matches the charge exactly."
         count = counted(len(self.differences), "difference")
-        return f"Recalculated from the stored inputs: does not match the charge ({count})."
+        return f"The charge does not match the stored inputs: {count}."
 
 
 def explain(connection: Connection, entry_id: int, *, plans: Plans) -> Explanation:

@@ -203,7 +203,7 @@ def design(plan: PricePlan, inference_cost_credits: int, *, fee_credits: int, un
     >>> found.user_break_even_runs, found.creator_break_even_runs  # 100,000 ÷ 2,000; more than 80,000 ÷ 4,000
     (50, 21)
     >>> found.sentences[0]
-    'A fee of 1 to 2,999 credits makes this run cheaper for the user than no fee.'
+    'A fee of 1 to 2,999 credits makes this run cheaper than no fee.'
     """
     require_credits("inference_cost_credits", inference_cost_credits, minimum=0)
     _require_fee("creator_fee_credits", fee_credits, minimum=0)

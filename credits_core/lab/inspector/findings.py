@@ -80,7 +80,8 @@ def _of_inversion(plan: PricePlan, found: Inversion, is_open: bool) -> PlanFindi
         FindingKind.INVERSION,
         inversion.costs,
         "Adding a creator fee can make a run cheaper, because a fee replaces our markup. Example: model cost "
-        f"{format_credits(inversion.worst_cost_credits)}, no fee: {format_credits(inversion.total_without_fee_credits)}; "
+        f"{format_credits(inversion.worst_cost_credits)}, "
+        f"no fee: {format_credits(inversion.total_without_fee_credits)}; "
         f"fee 1: {format_credits(inversion.total_with_fee_credits)}. {break_even} "
         f"This affects runs that cost {_range(inversion.costs, is_open=is_open)}.",
     )

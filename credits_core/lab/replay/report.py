@@ -54,7 +54,7 @@ def headline(found: Counterfactual) -> str:
         return f"{said} Nobody would have run out of credits."
     return (
         f"{said} {named} of {counted(found.refused_users, 'user')} would have been refused for lack of credits. "
-        f"They were originally charged {both(found.refused_credits)}."
+        f"Originally charged for this: {both(found.refused_credits)}."
     )
 
 
