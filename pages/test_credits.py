@@ -1,4 +1,4 @@
-"""The test bench: balances, adding credits, a run with its receipt, history and creator payments on one screen."""
+"""The test bench: add credits, run a prompt, and see balances, history and creator payments on one screen."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Adding credits: how much, as credits or dollars, and the form that says why and does it."""
+"""Inputs for adding credits: the amount, in credits or dollars, and the form with kind and reason."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Running a prompt: its price beforehand, one run or a batch of them, and what became of a batch."""
+"""Runs prompts: shows the price first, charges one run or a batch, and sums up the batch."""
 
 from dataclasses import replace
 from typing import Literal

@@ -1,4 +1,4 @@
-"""How an explained charge looks: verdict, stored inputs, steps, who got what, and transactions."""
+"""Shows an explained charge: verdict, stored inputs, steps, who got what, and transactions."""
 
 import streamlit as st
 

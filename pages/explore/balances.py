@@ -1,4 +1,4 @@
-"""Every user's balance with search; and one user's balance, credits in and out, balance over time and transactions."""
+"""Lists and searches balances; for one user, shows credits in and out, balance over time and transactions."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""What creators earn, how fees are split, with which prompts and flows, and a statement per creator and month."""
+"""Shows what creators earn and from what, how fees are split, and a monthly statement for each creator."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Every transaction: filters, pages, everything as CSV; and one entry in full, with its refund."""
+"""Lists transactions with filters, pages and a CSV download; opens one entry in full and refunds it."""
 
 import streamlit as st
 

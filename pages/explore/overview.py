@@ -1,4 +1,4 @@
-"""The marketplace at a glance: what users hold, what platform and creators earned, and where users' credits went."""
+"""Shows what users hold, what the platform and creators earned, and where users' credits went."""
 
 import streamlit as st
 

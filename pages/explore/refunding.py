@@ -1,4 +1,4 @@
-"""Refunding one entry: a button, and a dialog that says what will happen, asks for the reason and carries it out."""
+"""Refunds one entry: a button, and a dialog that says what will happen, asks for the reason and does it."""
 
 import streamlit as st
 

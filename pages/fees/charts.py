@@ -1,4 +1,4 @@
-"""Plotly figures of one charge as a waterfall, and of who gets what over fees, unlock prices and numbers of runs."""
+"""Charts of the fee designer: who gets what at each fee, each unlock price and each number of runs."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a user holds, read anew each time it is drawn: draw it after the action that may change it."""
+"""Shows a user's balance. It is read each time it is drawn: draw it after an action that may change it."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""What a person chooses to run: inputs that live in the URL, and the request they make together.
+"""Inputs for choosing what to run. They are kept in the URL, and together they make one request.
 
 The names in the URL are `user`, `prompt`, `creator`, `fee`, `model`, `input_tokens` and `output_tokens`; a value in it
 that makes no sense counts as none. An option is an id, so that links stay short and stay right when a price changes.

@@ -1,4 +1,4 @@
-"""What a person sees when a page fails: a sentence and a reference; the traceback goes to the log alone."""
+"""Shows a sentence and a reference when a page fails; the traceback goes only to the log."""
 
 import logging
 import uuid

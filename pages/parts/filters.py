@@ -1,4 +1,4 @@
-"""What a page shows: filters that live in the URL, and which page of a long list, kept for the session.
+"""Filters that are kept in the URL, and the current page of a long list, which is kept for the session.
 
 A link opens as it was sent, and a value in it that makes no sense counts as no filter. The names in the URL are the
 same wherever they mean the same: `days`, `user`, `creator`, `entry`. A page that is opened again from the sidebar is as

@@ -1,4 +1,4 @@
-"""Whole numbers and percentages that a person types, read here and not in the browser.
+"""Boxes for whole numbers and percentages, which are read here and not in the browser.
 
 A number box of Streamlit keeps its last good number and goes on sending that while something else stands in it in red;
 what stands here in the box is what is read, or nothing is.

@@ -1,4 +1,4 @@
-"""Choosing a price plan, kept in the URL so that what a page says of it can be sent as a link."""
+"""A box for choosing a price plan. The choice is kept in the URL, so a link shows the same plan."""
 
 from collections.abc import Callable
 from typing import NoReturn

@@ -1,4 +1,4 @@
-"""What every page needs and no page may make itself: the engine, the price book and the data files."""
+"""The engine, the price book and the data files, made once for all pages."""
 
 from contextlib import AbstractContextManager
 

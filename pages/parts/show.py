@@ -1,4 +1,4 @@
-"""How things look: credits with their dollars, receipts, refusals, empty states and table columns."""
+"""Shows credits with their dollars, receipts, refusals, empty states and table columns."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Literal

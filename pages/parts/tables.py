@@ -1,4 +1,4 @@
-"""Tables of many rows, one way everywhere: credits grouped by thousands, their dollars beside them, times in UTC."""
+"""Long tables, which look the same everywhere: credits grouped by thousands, then dollars, times in UTC."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Plotly figures of a scenario: revenue over time, where it went, what runs cost, who ran out, how creators earn."""
+"""Charts of a scenario: revenue over time, where it went, what runs cost, who ran out, how creators earn."""
 
 from collections.abc import Sequence
 

@@ -133,7 +133,7 @@ class ScenarioResult:
 
     @property
     def median_dry_day(self) -> int | None:
-        """The day by whose end half of all users have run dry at least once; None when fewer ever do."""
+        """The day by whose end half of all users have run out at least once; None when fewer ever do."""
         up_to = accumulate(day.users_run_dry for day in self.days)
         return next(
             (day.day for day, dry in zip(self.days, up_to, strict=True) if 2 * dry >= self.scenario.users), None

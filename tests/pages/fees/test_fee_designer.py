@@ -164,7 +164,7 @@ def test_no_unlock_price_is_worth_it_when_the_fee_costs_nothing_extra(ledger: En
     page = page_for(**UNLOCK, fee="3000")
     assert "For 20 runs, no unlock price saves the user money, because the fees add no cost." in told(page)
     assert shaded(charts(page)[0]) == []
-    assert "Unlocking never pays off for the user" in told(page)
+    assert "Unlocking never saves the user money, because this fee does not make a run dearer." in told(page)
 
 
 @pytest.mark.parametrize(("query", "box"), [(GPT_4, "fee"), (UNLOCK, "unlock")])
