@@ -66,7 +66,7 @@ with balances_place:
     if user_id:
         balance.metric(user_id)
     else:
-        st.caption("There are no users yet. Type an id here, then add credits below.")
+        st.caption("No users yet. Type an id here, then add credits below.")
     if users:
         tables.users(
             users, key="balances", on_select=choose_selected, alt="Users with their balances", with_since=False
@@ -75,7 +75,7 @@ with payments_place:
     if payments:
         tables.transactions(payments, alt="The latest payments to creators", as_payments=True)
     else:
-        st.caption("Creators are paid when a prompt with a fee is run or a flow is unlocked.")
+        st.caption("Creators are paid by runs with a fee and by unlocks.")
 if user_id:
     st.subheader(f"Transaction history of {words.plain(user_id)}")
     if history:

@@ -100,7 +100,7 @@ with st.container(border=True):
         st.caption(f"The examples read the key from the environment variable `{examples.KEY_VARIABLE}`.")
 
 st.subheader("Last calls")
-st.caption(f"Up to {call_log.KEPT_CALLS} calls since the server started, newest first. Updates every two seconds.")
+st.caption(f"Up to {call_log.KEPT_CALLS} calls since the server started. Updates every two seconds.")
 live_calls()
 
 st.subheader("Keys")

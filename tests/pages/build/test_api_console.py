@@ -152,7 +152,7 @@ def output_of(command: list[str], key: str) -> str:
 def test_a_made_key_is_shown_with_a_warning_and_is_in_force(ledger: Engine) -> None:
     page = make(console(), "shop")
     assert [warning.value for warning in page.warning] == [
-        "This is the key shop. It will not be shown again: only a hash of it is stored."
+        "This is the key shop. Only its hash is stored, so it cannot be shown again."
     ]
     key = shown_key(page)
     assert page.code[1].value == f"export PROMPTFLOW_KEY={key}"
@@ -253,7 +253,7 @@ def test_the_table_tells_the_state_of_every_key_newest_first(ledger: Engine) -> 
 def test_a_key_is_revoked_after_asking(ledger: Engine) -> None:
     first, second = store_key(ledger, "first"), store_key(ledger, "second")
     page = click_in_row(console(), 1)
-    assert "Every call with first, which begins with" in page.markdown[-1].value
+    assert "All calls with first, the key that begins with" in page.markdown[-1].value
     assert is_in_force(ledger, first)
     click(page, "Revoke")
     assert (is_in_force(ledger, first), is_in_force(ledger, second)) == (False, True)
