@@ -135,31 +135,34 @@ class FeeDesign:
 
     @property
     def break_even_sentences(self) -> tuple[str, str]:
-        """From how many runs on unlocking pays off for the user, and fees bring the creator more."""
+        """From how many runs an unlock pays off for the user, and from how many a fee earns the creator more."""
         user_runs, creator_runs = self.user_break_even_runs, self.creator_break_even_runs
         if user_runs is None:
-            user = "Unlocking never pays off for the user, because a run with the fee costs no more than one without."
+            user = "Unlocking never saves the user money, because this fee does not make a run dearer."
         else:
-            user = f"{_from_run(user_runs)} unlocking costs the user no more than paying the fee each time."
+            user = f"{_from_run(user_runs)}, an unlock costs the user no more than a per-run fee."
         if creator_runs is None:
-            return user, "Fees never bring the creator more than the unlock: no part of this fee is the creator's."
-        return user, f"{_from_run(creator_runs)} fees bring the creator more than the unlock."
+            return (
+                user,
+                "A per-run fee never earns the creator more than an unlock, because the creator gets none of this fee.",
+            )
+        return user, f"{_from_run(creator_runs)}, a per-run fee earns the creator more than an unlock."
 
     @property
     def sentences(self) -> tuple[str, str]:
-        """What the fees do to the user's price, and from which fee on the platform earns as much as without."""
-        makes_cheaper = "makes this run cheaper for the user than no fee."
+        """What a fee does to the user's price, and the fee at which the platform earns as much as without one."""
+        makes_cheaper = "makes this run cheaper than no fee."
         if self.inversion is None:
-            user = "No creator fee makes this run cheaper for the user."
+            user = "No creator fee makes this run cheaper."
         elif self.inversion.largest_fee_credits == 1:
             user = f"A fee of 1 credit {makes_cheaper}"
         else:
             user = f"A fee of 1 to {self.inversion.largest_fee_credits:,} credits {makes_cheaper}"
         if self.platform_break_even_fee_credits is None:
-            return user, "The platform never earns as much as without a fee: all of the fee is the creator's."
+            return user, "We never break even with a fee, because the creator gets all of it."
         if self.platform_break_even_fee_credits == 1:
-            return user, "With any fee the platform earns at least as much as without."
-        return user, f"From a fee of {self.platform_break_even_fee_credits:,} the platform earns as much as without."
+            return user, "With any fee we earn at least as much as without one."
+        return user, f"We only break even at a fee of {self.platform_break_even_fee_credits:,}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +203,7 @@ def design(plan: PricePlan, inference_cost_credits: int, *, fee_credits: int, un
     >>> found.user_break_even_runs, found.creator_break_even_runs  # 100,000 ÷ 2,000; more than 80,000 ÷ 4,000
     (50, 21)
     >>> found.sentences[0]
-    'A fee of 1 to 2,999 credits makes this run cheaper for the user than no fee.'
+    'A fee of 1 to 2,999 credits makes this run cheaper than no fee.'
     """
     require_credits("inference_cost_credits", inference_cost_credits, minimum=0)
     _require_fee("creator_fee_credits", fee_credits, minimum=0)
@@ -278,7 +281,7 @@ def _unlock(plan: PricePlan, unlock_fee_credits: int) -> Parties:
 
 
 def _from_run(runs: int) -> str:
-    return "From the first run on" if runs == 1 else f"From {runs:,} runs on"
+    return "From the first run" if runs == 1 else f"From {runs:,} runs per user"
 
 
 def _runs(amounts: QuoteArrays) -> list[Parties]:

@@ -77,7 +77,7 @@ def test_a_newcomer_adds_credits_runs_a_prompt_and_finds_it_in_the_history(page:
     page.get_by_test_id("stMain").get_by_role("link", name="Add credits").click()
     expect(page).to_have_url(re.compile("/add-credits"))
     choose(page, "User", "maya")
-    shown(page, "maya has no account yet. Adding credits opens it.")
+    shown(page, "maya does not exist yet. Adding credits creates the user.")
     button(page, "$5").click()
     shown(page, "5,000,000 credits ($5.00)")
     button(page, "Add credits").click()
@@ -97,7 +97,7 @@ def test_a_newcomer_adds_credits_runs_a_prompt_and_finds_it_in_the_history(page:
     expect(table.get_by_role("row").nth(1)).to_contain_text("-300")
     assert "entry=2" in page.url
     page.get_by_role("link", name="Explain this charge").click()
-    shown(page, "Recomputed from the stored inputs: equal to what was charged, to the credit.")
+    shown(page, "Recalculated from the stored inputs: matches the charge exactly.")
     expect(page).to_have_url(re.compile(r"/explain-charge\?entry=2$"))
     page.get_by_role("link", name="Entry 2 in the history").click()
     expect(page).to_have_url(re.compile(r"/history\?entry=2$"))
@@ -129,11 +129,11 @@ def test_a_second_click_while_the_first_one_is_being_charged_shows_its_receipt(p
         button(page, "Run").click()
         page.wait_for_timeout(1_500)
         assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'olga'") == [(0,)]
-    shown(page, "Not charged again")
+    shown(page, "This click was a repeat and was not charged")
     shown(page, re.compile(r"^Charged 300 credits \(\$0\.0003\) to olga once"))
     assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'olga'") == [(1,)]
     button(page, "New run").click()
-    expect(page.get_by_text("Not charged again")).to_have_count(0)
+    expect(page.get_by_text("This click was a repeat and was not charged")).to_have_count(0)
     button(page, "Run").click()
     shown(page, re.compile(r"^Charged 300 credits \(\$0\.0003\) to olga, by entry"))
     assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'olga'") == [(2,)]

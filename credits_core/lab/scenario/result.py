@@ -1,4 +1,4 @@
-"""What a scenario came to: credits by day, model and creator, what runs cost, who ran dry, the platform's margin. Pure.
+"""What a scenario came to: credits by day, model and creator, what runs cost, who ran out, the platform's margin. Pure.
 
 All amounts are whole credits. The text of a result is the same for the same scenario, plan and prices, byte for byte.
 """
@@ -47,9 +47,9 @@ class RunSums:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioDay(RunSums):
-    """One day, from 1: its runs, how many top-ups were bought, and how many users ran dry for the first time.
+    """One day, from 1: its runs, how many top-ups were bought, and how many users ran out for the first time.
 
-    A user runs dry when the balance does not cover a run, whether a purchase follows or not.
+    A user runs out when the balance does not cover a run, whether a purchase follows or not.
     """
 
     day: int
@@ -133,7 +133,7 @@ class ScenarioResult:
 
     @property
     def median_dry_day(self) -> int | None:
-        """The day by whose end half of all users have run dry at least once; None when fewer ever do."""
+        """The day by whose end half of all users have run out at least once; None when fewer ever do."""
         up_to = accumulate(day.users_run_dry for day in self.days)
         return next(
             (day.day for day, dry in zip(self.days, up_to, strict=True) if 2 * dry >= self.scenario.users), None
@@ -148,9 +148,14 @@ class ScenarioResult:
         return tuple((count, up_to[count]) for count in sorted(counts))
 
     @property
+    def top_fifth(self) -> int:
+        """How many creators a fifth of them are, rounded up."""
+        return div_ceil(len(self.creator_incomes_credits), 5)
+
+    @property
     def top_fifth_credits(self) -> int:
-        """What the best-earning fifth of the creators, rounded up, have together."""
-        return sum(self.creator_incomes_credits[-div_ceil(len(self.creator_incomes_credits), 5) :])
+        """What the best-earning fifth of the creators earn together."""
+        return sum(self.creator_incomes_credits[-self.top_fifth :])
 
     def to_json(self) -> str:
         """The whole result as text, the same for the same scenario, plan and prices."""
@@ -212,7 +217,7 @@ def _measures(result: ScenarioResult) -> tuple[tuple[str, bool, int], ...]:
         ("95 % of runs cost at most", True, totals.p95_credits),
         ("Runs charged", False, sums.charged),
         ("Runs refused", False, sums.refused),
-        ("Users run dry", False, result.users_run_dry),
+        ("Users who ran out", False, result.users_run_dry),
         ("Top-ups", False, result.top_ups),
     )
 
