@@ -31,6 +31,7 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert [target for target in targets if not (path.parent / target).exists()] == []
 
 
+@pytest.mark.long
 def test_the_walk_along_the_command_line_prints_what_it_shows(tmp_path: Path) -> None:
     environment = os.environ | {
         "CREDITS_DATABASE_URL": f"sqlite:///{tmp_path / 'walk.db'}",
