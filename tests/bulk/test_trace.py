@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
@@ -288,7 +288,6 @@ def test_rows_that_the_model_cannot_price_are_named_before_anything_is_charged(
     assert _replay(engine, path, book, model_id="claude-3-haiku").charged_now == 201
 
 
-@settings(max_examples=25, deadline=None)
 @given(counts=st.lists(st.tuples(st.integers(0, 60_000), st.integers(1, 9_000)), min_size=1, max_size=40))
 def _sums_agree(engine: Engine, book: PriceBook, folder: Path, counts: list[tuple[int, int]]) -> None:
     path = _write(folder, *(f"2023-11-16,{context},{generated}" for context, generated in counts))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from credits_core.errors import InvalidRequest
@@ -14,8 +14,6 @@ from credits_core.lab.fees import FeeDesign, Parties, design, over_fees
 from credits_core.pricing.plan import MarkupTier, PricePlan
 from tests.support import plans
 from tests.support.plans import SPECIFICATION
-
-LAW = settings(max_examples=60, deadline=None)
 
 
 def designed(
@@ -66,7 +64,6 @@ def test_the_inversion_is_told_for_this_very_cost(cost: int, largest_fee: int | 
     fee=st.integers(0, 60),
     unlock=st.integers(1, 60),
 )
-@LAW
 def test_every_answer_is_that_of_trying_all_fees_and_all_numbers_of_runs(
     plan: PricePlan, cost: int, fee: int, unlock: int
 ) -> None:

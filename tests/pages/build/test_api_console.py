@@ -59,14 +59,14 @@ def api(ledger: Engine) -> Iterator[str]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
-    until = time.monotonic() + 30
+    until = time.monotonic() + 300
     while not server.started and time.monotonic() < until:
         time.sleep(0.01)
     try:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(120)
         resources.close()
 
 
