@@ -16,7 +16,7 @@ def explain_command(
     entry: Annotated[int, typer.Argument(metavar="ENTRY", help="Number of a prompt run or flow unlock.", min=1)],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Why an entry charged what it charged, computed again from its inputs. Exit 0 when all is equal, else 1."""
+    """Explain a charge, recalculated from its stored inputs. Exit 0 when everything matches, else 1."""
     books = PriceBooks(settings.load_models())
     with database.opened_ledger(settings.database_url()) as engine, database.read(engine) as connection:
         explained = explain(connection, entry, plans=books.at(connection).plans)

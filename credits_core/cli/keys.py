@@ -16,17 +16,19 @@ from credits_core.store.kinds import Role
 
 
 def commands(ledger: Callable[[], AbstractContextManager[Engine]]) -> typer.Typer:
-    """The commands over the database that `ledger` opens."""
-    app = typer.Typer(help="The keys with which callers use the API.", no_args_is_help=True)
+    """The commands for the database that `ledger` opens."""
+    app = typer.Typer(help="The keys of the API: make, list and revoke them.", no_args_is_help=True)
 
     @app.command()
     def create(
-        name: Annotated[str, typer.Option(help="Who calls with it; entries name it as api/NAME.")],
-        role: Annotated[Role, typer.Option(help="admin: everything; service: charge and look; user: look at the own.")],
+        name: Annotated[str, typer.Option(help="Who uses the key; entries name it as api/NAME.")],
+        role: Annotated[Role, typer.Option(help="admin: everything; service: charge and read; user: read one user.")],
         user_id: Annotated[str | None, typer.Option(help="Whose data a key with the role user may see.")] = None,
-        expires: Annotated[str | None, typer.Option(help="UTC day from which it is refused, e.g. 2027-01-31.")] = None,
+        expires: Annotated[
+            str | None, typer.Option(help="UTC day from which the key is refused, e.g. 2027-01-31.")
+        ] = None,
     ) -> None:
-        """Make a key and print it, once: only its hash is kept."""
+        """Make a key and print it. It is shown only now: only its hash is stored."""
         key, now = api_keys.new_key(), datetime.now(UTC)
         with ledger() as engine:
             database.write(
@@ -39,7 +41,7 @@ def commands(ledger: Callable[[], AbstractContextManager[Engine]]) -> typer.Type
 
     @app.command("list")
     def list_() -> None:
-        """Every key that was ever made, newest first."""
+        """List every key that was ever made, newest first."""
         now = datetime.now(UTC)
         with ledger() as engine, database.read(engine) as connection:
             for record in api_keys.list_keys(connection):

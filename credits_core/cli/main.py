@@ -47,7 +47,7 @@ app.command("explain")(explain.explain_command)
 
 
 def main() -> None:
-    """Run the command line; what cannot be done becomes one line on stderr and exit code 1."""
+    """Run the command line. A refusal or an error becomes one line on stderr and exit code 1."""
     try:
         exit_code = app(prog_name=_PROGRAM, standalone_mode=False)
     except TyperException as error:
@@ -76,7 +76,7 @@ def main() -> None:
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to the newest schema. Safe to repeat."""
+    """Migrate the database to the newest schema. Safe to repeat."""
     with database.opened(settings.database_url()) as engine:
         database.migrate(engine)
         typer.echo(f"{engine.url.render_as_string(hide_password=True)} is at the newest migration")
@@ -107,11 +107,11 @@ def import_legacy_command(
 @app.command("replay")
 def replay_command(
     trace: Annotated[Path, typer.Argument(help="CSV file with TIMESTAMP,ContextTokens,GeneratedTokens.")],
-    model: Annotated[str, typer.Option(help="Model that every run is charged for, e.g. openai/gpt-4o.")],
+    model: Annotated[str, typer.Option(help="Model of every run, e.g. openai/gpt-4o.")],
     user: Annotated[str, typer.Option(help="User who pays.")],
     limit: Annotated[int | None, typer.Option(help="Take at most this many rows.", min=1)] = None,
 ) -> None:
-    """Charge one run per row of a trace, at the row's time. Started again, it goes on where it stopped."""
+    """Charge one run per row of a trace, at the row's time. Run it again to go on where it stopped."""
     books = _books()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with _ledger() as engine:

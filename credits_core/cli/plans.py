@@ -1,6 +1,6 @@
 """The command line for price plans: `python -m credits_core plan …`.
 
-What only looks at plans works without a database as well: then there is the plan that a new one begins with.
+Commands that only read plans work without a database too, with the plan that a new database begins with.
 """
 
 import json
@@ -31,7 +31,7 @@ from credits_core.store.refusals import DatabaseNotReady
 from credits_core.values.days import EARLIEST, DayRange
 
 _ACTOR = "cli"
-app = typer.Typer(help="Price plans: what they say, what they do, and which one is in force.", no_args_is_help=True)
+app = typer.Typer(help="Price plans: list, check, edit, replay, and make one live.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PlanName = Annotated[str, typer.Argument(metavar="ID-or-FILE.toml", help="A plan's id, or a file that holds a plan.")]
 PlanId = Annotated[str, typer.Argument(metavar="ID", help="A stored plan's id.")]
@@ -39,7 +39,7 @@ PlanId = Annotated[str, typer.Argument(metavar="ID", help="A stored plan's id.")
 
 @app.command("list")
 def list_plans(as_json: Json = False) -> None:
-    """Every plan: in force, draft or retired."""
+    """List every plan: live (in force), draft, or previously live (retired)."""
     records = stored_plans().values()
     if as_json:
         _print_json([_record(record) for record in records])
@@ -52,7 +52,7 @@ def list_plans(as_json: Json = False) -> None:
 
 @app.command()
 def show(plan: PlanName, as_json: Json = False) -> None:
-    """A plan as TOML, as it can be edited and read again."""
+    """Print a plan as TOML, to edit and import again."""
     found = find_plan(plan)
     if as_json:
         _print_json({name: value for name, value in asdict(found).items() if name not in {"pieces", "_starts"}})
@@ -64,7 +64,7 @@ def show(plan: PlanName, as_json: Json = False) -> None:
 def import_plan(
     file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="A file that holds a plan.")], as_json: Json = False
 ) -> None:
-    """Keep the plan of a file as a draft, or as the next revision of the draft with its id."""
+    """Save the plan in a file as a draft, or as the next revision of the draft with its id."""
     plan, now = load_price_plan(file), datetime.now(UTC)
     with database.opened_ledger(settings.database_url()) as engine:
         with database.read(engine) as connection:
@@ -80,7 +80,7 @@ def import_plan(
 
 @app.command()
 def discard(plan: PlanId, as_json: Json = False) -> None:
-    """Delete a draft. What was activated once is kept for ever."""
+    """Delete a draft. A plan that was ever live is kept for ever."""
     with database.opened_ledger(settings.database_url()) as engine:
         with database.read(engine) as connection:
             found = _known(plan, plan_records.plans(connection))
@@ -94,10 +94,10 @@ def discard(plan: PlanId, as_json: Json = False) -> None:
 @app.command()
 def activate(
     plan: PlanId,
-    reason: Annotated[str, typer.Option(help="Why; it stays in the journal.")],
+    reason: Annotated[str, typer.Option(help="The reason, which is kept in the journal.")],
     as_json: Json = False,
 ) -> None:
-    """Put a stored plan in force, from the next charge on."""
+    """Make a stored plan live, from the next charge on."""
     now = datetime.now(UTC)
     with database.opened_ledger(settings.database_url()) as engine:
         with database.read(engine) as connection:
@@ -115,7 +115,7 @@ def activate(
 
 @app.command()
 def journal(as_json: Json = False) -> None:
-    """Every activation, newest first: which plan, when, by whom and why."""
+    """List which plan was made live when, by whom and why, newest first."""
     with database.opened_ledger(settings.database_url()) as engine, database.read(engine) as connection:
         activations = plan_records.activations(connection)
     if as_json:
@@ -139,7 +139,7 @@ def inspect(
     ] = 0,
     as_json: Json = False,
 ) -> None:
-    """What nobody reading the plan sees: cliffs, fee inversions, losses, and runs without a markup."""
+    """Find hidden problems in a plan: cliffs, fee inversions, losses, and runs without a markup."""
     found, card_fee = find_plan(plan), CardFee(card_fee_bps, card_fee_credits)
     if not as_json:
         for finding in findings(found, card_fee):
@@ -164,7 +164,7 @@ def replay(
     last: Annotated[str | None, typer.Option("--to", help="Last UTC day, included.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Price the ledger's runs and unlocks again under the plan, and follow the balances. Changes nothing."""
+    """Show what the recorded runs and unlocks would have cost under the plan. Changes nothing."""
     found_plan, days = find_plan(plan), DayRange(_day("from", first), _day("to", last))
     books = PriceBooks(settings.load_models())
     with database.opened_ledger(settings.database_url()) as engine, database.read(engine) as connection:
@@ -198,7 +198,7 @@ def _cliff(cliff: Cliff) -> dict[str, int]:
 
 
 def find_plan(plan: str | None) -> PricePlan:
-    """The plan with this id, or of this TOML file, as every command that takes a plan finds it; None: that in force.
+    """The plan with this id, or in this .toml file; None gives the live plan.
 
     Raises:
         UnknownPlan: no plan has the id.
@@ -213,7 +213,7 @@ def find_plan(plan: str | None) -> PricePlan:
 
 
 def stored_plans() -> dict[str, PlanRecord]:
-    """Every stored plan by its id; without a database that is ready, the one that a new database begins with."""
+    """Every stored plan by its id; without a ready database, only the plan that a new database begins with."""
     try:
         with database.opened_ledger(settings.database_url()) as engine, database.read(engine) as connection:
             return plan_records.plans(connection)

@@ -18,18 +18,19 @@ from credits_core.values.text import format_bps, format_credits, format_usd
 def simulate_command(
     workload: Annotated[str, typer.Option(help="What runs look like, from data/scenarios.toml: conversation or code.")],
     plan: Annotated[
-        str | None, typer.Option(metavar="ID-or-FILE.toml", help="A plan's id, or a file with one; else that in force.")
+        str | None,
+        typer.Option(metavar="ID-or-FILE.toml", help="A plan's id, or a file with one; default: the live plan."),
     ] = None,
     runs: Annotated[int, typer.Option(help="How many runs, up to 5,000,000.")] = 10_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same runs.")] = 1,
-    days: Annotated[int | None, typer.Option(help="Over how many days.")] = None,
-    users: Annotated[int | None, typer.Option(help="By how many users; else as many as fit the runs.")] = None,
+    days: Annotated[int | None, typer.Option(help="How many days they are spread over.")] = None,
+    users: Annotated[int | None, typer.Option(help="How many users; default: in proportion to the runs.")] = None,
     starting_credits: Annotated[int | None, typer.Option(help="What each user holds on the first day.")] = None,
     top_up_credits: Annotated[int | None, typer.Option(help="What a user buys at once.")] = None,
     growth_bps_per_day: Annotated[int | None, typer.Option(help="More runs each day, in hundredths of a %.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Hypothetical runs under a plan: who pays what, who runs dry, what the platform keeps. Exact; charges nothing."""
+    """Try a plan on made-up runs: who pays what, who runs out, what the platform keeps. Charges nobody."""
     scenarios = load_scenarios(settings.SCENARIOS_FILE, load_workloads(settings.WORKLOADS_FILE))
     if workload not in scenarios:
         raise InvalidRequest("workload", f"must be one of {', '.join(scenarios)}, not {workload!r}")
