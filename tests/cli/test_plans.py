@@ -116,5 +116,5 @@ def test_a_refused_command_changes_nothing(
 
 def test_the_file_of_an_activated_plan_is_not_imported_over_it(ledger: Engine, file: Path) -> None:
     file.write_text(CAPPED.format(share=1).replace("promptflow-v2", "promptflow-v1"), encoding="utf-8")
-    with pytest.raises(PlanActivated, match="Save the change under another id"):
+    with pytest.raises(PlanActivated, match="Save your change under another id"):
         run("import", file)

@@ -103,7 +103,7 @@ def test_everything_that_is_asked_for_is_in_the_scenario(
         (("--days", "400"), "days: must be a whole number from 1 to 366, not 400"),
         (
             ("--plan", "no-such-plan"),
-            "There is no price plan 'no-such-plan'. Known are promptflow-v1, or name a .toml file.",
+            "There is no price plan 'no-such-plan'. Choose one of promptflow-v1, or name a .toml file.",
         ),
     ],
 )
