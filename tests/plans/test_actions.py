@@ -346,7 +346,7 @@ def test_a_change_of_the_journal_or_of_an_activated_plan_is_found(engine: Engine
 
 
 @pytest.mark.parametrize(
-    ("toml", "said"), [("id = 1", "id must be"), (price_plan_toml(CAPPED), "says that it is 'promptflow-v2'")]
+    ("toml", "said"), [("id = 1", "id must be"), (price_plan_toml(CAPPED), "holds another plan, 'promptflow-v2'")]
 )
 def test_a_stored_plan_that_cannot_be_read_is_refused_by_name(engine: Engine, toml: str, said: str) -> None:
     with engine.begin() as connection:
