@@ -25,10 +25,6 @@ test-room: $(VENV)/test.done
 	$(BIN)/python -m pytest -n $(WORKERS) $(OPTIONS) \
 		$(wildcard tests/$(ROOM) credits_core/$(ROOM) $(filter pages pages/%,$(ROOM)))
 
-# One room and the examples in its docstrings: make test-room ROOM=pricing. An area of screens: ROOM=pages/plans.
-test-room: $(VENV)/test.done
-	$(BIN)/python -m pytest -n $(WORKERS) tests/$(ROOM) $(wildcard credits_core/$(ROOM))
-
 format: $(VENV)/test.done
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format

@@ -1,7 +1,7 @@
-"""Where token prices come from: the installed genai-prices package, written into `data/models.toml`.
+"""Writes token prices from the installed genai-prices package into `data/models.toml`.
 
-The only module that knows that package. It uses the price data that the package carries, never the network, and runs on
-demand (`python -m credits_core models refresh`): what a run costs is read from the file alone.
+The only module that uses that package. It reads the prices inside the package, never the network, and runs only on
+demand (`python -m credits_core models refresh`). Charges read their prices only from the file.
 """
 
 import os
@@ -54,7 +54,7 @@ def refresh_and_print() -> None:
 
 
 def refresh(path: Path, today: date) -> list[PriceChange]:
-    """The prices that changed when every model with a `genai_prices_id` was given today's price, in the file's order.
+    """Give every model with a `genai_prices_id` today's price, and return the changes in the file's order.
 
     Rewrites `prices`, `source` and `checked_on` of those models and keeps everything else, comments included. Done
     again on the same day, it writes the identical file. Prices are the provider's standard ones, for text in and text

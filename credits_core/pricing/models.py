@@ -1,7 +1,7 @@
 """The AI models and what they cost: a fixed number of credits per run, or dollars per million tokens.
 
-Read from `data/models.toml` and nothing else; `credits_core.price_source` writes the token prices into that file. $X
-per million tokens is X credits per token, so a decimal price is an exact fraction of credits.
+Read only from `data/models.toml`; `cli.model_prices` writes the token prices into that file. $X per million tokens is X
+credits per token, so a decimal price is an exact fraction of credits.
 """
 
 import tomllib
@@ -21,7 +21,7 @@ from credits_core.values.text import format_fraction
 MAX_TOKENS = 1_000_000_000
 """Largest token count of one run, input or output; no context window comes near it."""
 MAX_PRICE_USD = 1_000_000
-"""Largest price per million tokens or per thousand requests, in dollars: a dollar for each token."""
+"""Largest price per million tokens or per thousand requests, in dollars: $1 per token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class RunPrice:
 class TokenPrice:
     """US dollars per million tokens, and per thousand requests where the provider charges for the request itself.
 
-    Applies to runs with more than `above_input_tokens` input tokens (exclusive bound): some providers charge a long
-    prompt, as a whole, at another rate. The bound says when the price applies and is not part of the price: a run keeps
-    the price it had, and equals one at the same price whatever the bound was.
+    Applies to runs with more than `above_input_tokens` input tokens (exclusive): some providers charge all tokens of a
+    long prompt at another rate. The bound is not part of the price: a recorded run keeps its price without the bound,
+    so two prices are equal when only their bounds differ.
     """
 
     input_usd_per_mtok: Decimal
@@ -57,9 +57,9 @@ class TokenPrice:
     request_usd_per_thousand: Decimal = Decimal(0)
     above_input_tokens: int = field(default=0, compare=False)
     fraction: tuple[int, int, int, int] = field(init=False, repr=False, compare=False)
-    """Credits per input token, per output token and per request, and what all three are divided by."""
+    """Credits per input token, per output token and per request, and the common denominator of all three."""
     as_text: tuple[str, str, str] = field(init=False, repr=False, compare=False)
-    """The three prices as exact decimal text, as a run keeps them."""
+    """The three prices as exact decimal text, as they are recorded with a run."""
 
     def __post_init__(self) -> None:
         rates = (self.input_usd_per_mtok, self.output_usd_per_mtok, self.request_usd_per_thousand)
@@ -113,7 +113,7 @@ Price = RunPrice | TokenPrice
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One AI model: id, provider, type (text or image) and price, with where the price is from and when it was read.
+    """One AI model: id, provider, type (text or image), price, the source of the price and the day it was read.
 
     A token-priced model has one price or several, in ascending order of `above_input_tokens`.
     """
@@ -142,15 +142,15 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class ModelRegistry(Mapping[str, Model]):
-    """The models by id, in the order of the file. Unknown ids are refused, never guessed; by `get` as well."""
+    """The models by id, in the order of the file. An unknown id is refused, never guessed, also by `get`."""
 
     models: dict[str, Model]
 
     def __getitem__(self, model_id: str) -> Model:
-        """The model of this id.
+        """The model with this id.
 
         Raises:
-            UnknownModel: the registry does not have it.
+            UnknownModel: the registry has no such model.
         """
         try:
             return self.models[model_id]
@@ -171,9 +171,9 @@ def parse_model_registry(text: str, source: str = "models.toml") -> ModelRegistr
     """The registry written as TOML `[[models]]` tables (the head of `data/models.toml` describes the keys).
 
     Raises:
-        DataFileInvalid: not TOML, a missing or unknown key, an id twice, a price that is no number of dollars from 0 to
-            1,000,000 with at most nine decimals, a free token, or bounds that do not rise from 0. Every model with a
-            problem is listed, with its first one.
+        DataFileInvalid: not TOML, a missing or unknown key, an id twice, a price that is not a number of dollars from 0
+            to 1,000,000 with at most nine decimals, a free token, or bounds that do not rise from 0. Lists every model
+            with a problem, each with its first problem.
 
     >>> parse_model_registry('''[[models]]
     ... id = "claude-3-haiku"
@@ -189,7 +189,7 @@ def parse_model_registry(text: str, source: str = "models.toml") -> ModelRegistr
         document = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise DataFileInvalid(source, [f"is not TOML: {error}"]) from None
-    problems = [f"has an unknown key {key!r}; known is models" for key in sorted(document.keys() - {"models"})]
+    problems = [f"has an unknown key {key!r}; the only key is models" for key in sorted(document.keys() - {"models"})]
     rows = document.get("models")
     if not isinstance(rows, list) or not rows:
         raise DataFileInvalid(source, [*problems, "lists no [[models]]"])
@@ -239,7 +239,7 @@ def _parse_model(row: object) -> Model:
     if ("run_price_credits" in table) == ("prices" in table):
         raise ValueError("needs exactly one of run_price_credits and prices")
     if "genai_prices_id" in table and "prices" not in table:
-        raise ValueError("has a genai_prices_id, but no prices to be renewed by it")
+        raise ValueError("has a genai_prices_id, but no prices that it could renew")
     prices: tuple[RunPrice] | tuple[TokenPrice, ...]
     if "prices" in table:
         prices = _parse_token_prices(table["prices"])
@@ -304,7 +304,7 @@ def _require_dollars(table: dict[str, Any], key: str) -> Decimal:
     price_usd = Decimal(number)
     if not price_usd.is_finite() or not 0 <= price_usd <= MAX_PRICE_USD:
         raise ValueError(f"{key} must be from 0 to {MAX_PRICE_USD:,} dollars, not {number}")
-    # Within these bounds no later product of a price reaches the 28 digits at which a Decimal would be rounded.
+    # Within these bounds no product of a price reaches 28 digits, where Decimal would round.
     if price_usd != price_usd.quantize(Decimal("1e-9")):
         raise ValueError(f"{key} must have at most nine decimals, not {number}")
     return price_usd

@@ -1,7 +1,7 @@
-"""What a prompt run costs: inference cost, creator fee, platform markup and who gets what, with every step shown.
+"""Prices a prompt run: inference cost, creator fee, platform markup and who receives what, with every step.
 
 `quote` is the only place where a run gets its price. A preview, a simulation, a replay and a real charge all call it;
-they differ in where the result goes. Pure: no clock, no database, no screen.
+they differ only in where the result goes. Pure: no clock, no database, no screen.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from credits_core.values.text import format_bps
 
 @dataclass(frozen=True, slots=True)
 class PriceBook:
-    """What a run can be priced with: the models, the plan in force, and every plan that history may name."""
+    """What runs are priced with: the models, the live plan (`plan`), and every plan that past runs may name."""
 
     models: ModelRegistry
     plan: PricePlan
@@ -24,7 +24,7 @@ class PriceBook:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of a quote: what it is, how it was computed, and the result in credits."""
+    """One step of a quote: its name, how it was computed, and the result in credits."""
 
     label: str
     arithmetic: str
@@ -98,7 +98,7 @@ def quote(
     """The price of one run of a model under a plan (specification, section 1). A fee of 0 is no fee.
 
     A token-priced model needs both counts, 0 to 10^9 each and not both 0; a per-run model ignores them. The inference
-    cost is rounded up once, a percentage markup and the creator's share are rounded down.
+    cost is rounded up once; the plan says how its markup and the creator's share are rounded (by default down).
 
     Raises:
         InvalidRequest: a missing, negative or fractional count or fee, or a total above 2^53-1 credits.
@@ -116,7 +116,7 @@ def quote(
     _require_tokens("output_tokens", output_tokens)
     if input_tokens == 0 and output_tokens == 0 and model.is_token_priced:
         raise InvalidRequest(
-            "input_tokens", "must not be 0 together with output_tokens, because there is no run to price then"
+            "input_tokens", "must not be 0 when output_tokens is 0, because then there is nothing to price"
         )
     return quote_at(
         model.id,
@@ -137,7 +137,7 @@ def quote_at(
     input_tokens: int | None,
     output_tokens: int | None,
 ) -> Quote:
-    """The quote at a given price: today's for `quote`, the recorded one to explain or audit a past run.
+    """The quote at a given price: today's price for `quote`, the recorded price to explain or audit a past run.
 
     Raises:
         InvalidRequest: a total above 2^53-1 credits, or token counts missing for a price per token.

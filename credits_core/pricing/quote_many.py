@@ -1,7 +1,7 @@
 """`quote` for a whole array of runs at once, in NumPy's 64-bit integers: the same amounts, credit for credit.
 
-For simulation and for pricing history again. An amount that could pass 64 bits is refused before anything is computed,
-never wrapped. Pure.
+Used by scenarios and replays. When an amount could overflow 64 bits, everything is refused before anything is computed;
+no number ever wraps around. Pure.
 """
 
 from collections.abc import Sequence
@@ -43,8 +43,8 @@ def quote_many(
     """Price one run of the model for each fee and pair of token counts; the arrays have one length.
 
     Raises:
-        InvalidRequest: an array is not of 64-bit integers or has another length, an element is one that `quote` refuses
-            (named by the field alone), or an amount could pass 64 bits on the way.
+        InvalidRequest: an array does not hold 64-bit integers or has another length; `quote` would refuse an element
+            (the message names only the field); or a step could overflow 64 bits.
 
     >>> from datetime import date
     >>> from decimal import Decimal
@@ -63,7 +63,7 @@ def quote_many(
         if tokens is not None:
             _require(field, tokens, runs, maximum=MAX_TOKENS)
         elif model.is_token_priced:
-            raise InvalidRequest(field, "is needed, because this model is priced per token")
+            raise InvalidRequest(field, "must be given, because this model is priced per token")
     return quote_costs(
         plan, inference_costs(model, runs, input_tokens, output_tokens), creator_fee_credits=creator_fee_credits
     )
@@ -73,7 +73,7 @@ def inference_costs(model: Model, runs: int, input_tokens: Credits | None, outpu
     """The inference cost of each run in credits: the exact fraction, rounded up once.
 
     Raises:
-        InvalidRequest: a run has no tokens at all, or a cost could pass 64 bits on the way.
+        InvalidRequest: a run has no tokens at all, or a step could overflow 64 bits.
     """
     first_price = model.prices[0]
     if isinstance(first_price, RunPrice):
@@ -81,7 +81,7 @@ def inference_costs(model: Model, runs: int, input_tokens: Credits | None, outpu
     assert input_tokens is not None
     assert output_tokens is not None
     if not np.all(input_tokens | output_tokens):
-        raise InvalidRequest("input_tokens", "and output_tokens are both 0, so there is no run to price")
+        raise InvalidRequest("input_tokens", "and output_tokens are both 0, so there is nothing to price")
     costs = _token_costs(first_price, input_tokens, output_tokens)
     for price in model.prices[1:]:
         assert isinstance(price, TokenPrice)
@@ -91,10 +91,10 @@ def inference_costs(model: Model, runs: int, input_tokens: Credits | None, outpu
 
 
 def quote_costs(plan: PricePlan, inference_cost_credits: Credits, *, creator_fee_credits: Credits) -> QuoteArrays:
-    """The amounts for runs with these inference costs and creator fees, 0 for none.
+    """The amounts of runs with these inference costs and creator fees; a fee of 0 is no fee.
 
     Raises:
-        InvalidRequest: a total above 2^53-1 credits, or an amount that could pass 64 bits on the way.
+        InvalidRequest: a total is above 2^53-1 credits, or a step could overflow 64 bits.
     """
     runs = len(inference_cost_credits)
     _require("inference_cost_credits", inference_cost_credits, runs, maximum=MAX_CREDITS)
@@ -106,7 +106,7 @@ def quote_costs(plan: PricePlan, inference_cost_credits: Credits, *, creator_fee
         block = slice(first, first + _BLOCK)
         _price_block(plan, pieces, amounts, block)
     if _largest(amounts.total_credits) > MAX_CREDITS:
-        raise InvalidRequest("total_credits", f"would be above the largest amount {MAX_CREDITS:,}")
+        raise InvalidRequest("total_credits", f"would be above the largest amount, {MAX_CREDITS:,}")
     return amounts
 
 

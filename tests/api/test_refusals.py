@@ -114,7 +114,8 @@ def test_too_few_credits_are_a_402_with_both_numbers(unchanged: Api) -> None:
         "type": "urn:promptflow:problem:insufficient_credits",
         "title": "Insufficient credits",
         "status": 402,
-        "detail": "ada has 10,000 credits and this takes 33,000. Add at least 23,000 credits and try again.",
+        "detail": "ada has 10,000 credits, but this takes 33,000. Nothing was charged. "
+        "Add at least 23,000 credits and try again.",
         "code": "insufficient_credits",
         "user_id": "ada",
         "balance_credits": 10_000,

@@ -114,7 +114,7 @@ def test_a_replay_reads_as_json(call: Call, ledger: Engine, half: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (("plan-9",), "There is no price plan 'plan-9'. Known are plan-1, promptflow-v1, or name a .toml file."),
+        (("plan-9",), "There is no price plan 'plan-9'. Choose one of plan-1, promptflow-v1, or name a .toml file."),
         (("plan-1", "--from", "soon"), "from: must be a day such as 2026-11-01, not 'soon'"),
         (
             ("plan-1", "--from", "2026-03-02", "--to", "2026-03-01"),

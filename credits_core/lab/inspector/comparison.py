@@ -1,4 +1,4 @@
-"""Two plans beside each other: what typical runs cost under each, and what user, creator and platform get. Pure."""
+"""Compares two plans: what typical runs cost under each, and what creator and platform receive. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ class Change:
 
     @property
     def difference_credits(self) -> int:
-        """How much more it is under B."""
+        """How much more it is under B, in credits; negative when it is less."""
         return self.b_credits - self.a_credits
 
     @property
     def difference_bps(self) -> int | None:
-        """The difference in hundredths of a per cent of the amount under A, to the nearest; None from nothing to some.
+        """The difference in basis points of the amount under A, to the nearest; None when only A is 0.
 
         >>> Change(11_998, 11_000).difference_bps, Change(0, 0).difference_bps, Change(0, 1).difference_bps
         (-832, 0, None)
@@ -35,7 +35,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ComparedRun:
-    """One run of a model under both plans: what the user pays, the creator gets, and the platform gets."""
+    """One run of a model under both plans: what the user pays, and what creator and platform receive."""
 
     model_id: str
     inference_cost_credits: int
@@ -53,7 +53,7 @@ def compared_runs(
     input_tokens: int,
     output_tokens: int,
 ) -> tuple[ComparedRun, ...]:
-    """One run of each model with this creator fee and these tokens, which matter for models priced per token.
+    """One run of each model, with this creator fee and, for models priced per token, these token counts.
 
     Raises:
         InvalidRequest: a fee or token count that `quote` refuses.

@@ -350,7 +350,7 @@ def test_drawn_days_under_their_own_plan_equal_the_record(drawn: list[Engine], s
 
 
 def drawn_events(random: Random) -> tuple[Events, list[int]]:
-    """A few events of a few accounts with small amounts, so that balances run dry in every way."""
+    """A few events of a few accounts with small amounts, so that balances run out in every way."""
     accounts = random.randint(2, 4)
     found: list[tuple[int, int, int, int, int, int]] = []
     open_charges: list[int] = []

@@ -208,7 +208,7 @@ def test_a_user_without_an_account_is_told_so_and_refused(ledger: Engine) -> Non
 @pytest.mark.parametrize(
     ("query", "why"),
     [
-        ({**HAIKU, "fee": "5"}, "Creator must be given with a creator fee"),
+        ({**HAIKU, "fee": "5"}, "Creator must be given when there is a creator fee"),
         ({**HAIKU, "fee": "5", "creator": "a b"}, "Creator must be 1 to 128 characters"),
         ({**HAIKU, "prompt": "<b>"}, "Prompt must be 1 to 128 characters"),
         (

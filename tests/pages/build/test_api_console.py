@@ -206,7 +206,7 @@ def test_only_a_key_for_a_user_asks_for_the_user(ledger: Engine, role: Role) -> 
     [
         ("", Role.ADMIN, None, "Name must be 1 to 128 characters"),
         ("two words", Role.ADMIN, None, "Name must be 1 to 128 characters"),
-        ("taken", Role.ADMIN, None, "A key named 'taken' is in force or expired\\."),
+        ("taken", Role.ADMIN, None, "A key named 'taken' already exists\\."),
         ("reader", Role.USER, None, "User must be given for a key with the role user"),
         ("reader", Role.USER, "zoe", "There is no user 'zoe'\\."),
     ],

@@ -234,7 +234,7 @@ def test_a_plan_from_a_file_becomes_a_draft_and_then_its_next_revision(ledger: E
         (MINE.replace("2500", "-1"), "line 4\\: tier 1\\: markup\\_bps must be a whole number from 0 to 1,000,000"),
         (MINE.replace("creator_share_bps = 7000", ""), "creator\\_share\\_bps is missing; it must be"),
         ("id = ", "is not TOML"),
-        (MINE.replace("mine", "promptflow-v1"), "was activated, so it never changes"),
+        (MINE.replace("mine", "promptflow-v1"), "was made live, so it can never be changed"),
     ],
 )
 def test_a_file_that_cannot_become_a_draft_says_why_and_offers_no_button(ledger: Engine, text: str, told: str) -> None:
