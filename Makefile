@@ -1,10 +1,14 @@
 # make run: the dashboard at http://127.0.0.1:8501. make test: every check. Both make their environment themselves.
+# make test-room ROOM=pricing (or lab/replay, pages/plans): the tests and worked examples of one room alone.
+# With OPTIONS=--full, tests take all of their samples: laws, kills, generated requests, a million runs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
+OPTIONS ?=
+ROOM ?=
 
-.PHONY: run test format requirements clean
+.PHONY: run test test-room format requirements clean
 
 run: $(VENV)/run.done
 	$(BIN)/streamlit run app.py
@@ -14,7 +18,12 @@ test: $(VENV)/test.done
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(OPTIONS)
+
+test-room: $(VENV)/test.done
+	$(if $(and $(ROOM),$(wildcard tests/$(ROOM)/)),,$(error name a folder of tests/, such as make test-room ROOM=pricing))
+	$(BIN)/python -m pytest -n $(WORKERS) $(OPTIONS) \
+		$(wildcard tests/$(ROOM) credits_core/$(ROOM) $(filter pages pages/%,$(ROOM)))
 
 format: $(VENV)/test.done
 	$(BIN)/ruff check --fix

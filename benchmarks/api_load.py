@@ -2,7 +2,7 @@
 
 Starts the server that a newcomer starts, dashboard and API on one port, over a scratch SQLite database; charges runs
 with `wrk` over that many connections, each request with its own idempotency key, while a browser opens the dashboard's
-overview again and again; and charges with `services.charge_prompt` in this process before and after, over the same kind
+overview again and again; and charges with `actions.charge_prompt` in this process before and after, over the same kind
 of database. Fails when an answer is not 201, when a charge that was answered is not in the ledger, when the audit finds
 something, or when the dashboard does not open. The last line printed is `ratio 0.NN`: charges per second over HTTP
 against direct ones.

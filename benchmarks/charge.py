@@ -1,6 +1,6 @@
 """How fast a charge is, as ratios in one run: `python -m benchmarks.charge [--charges N]`.
 
-Single charges through `services.charge_prompt` against the same rows written by the bare driver, both in one durable
+Single charges through `actions.charge_prompt` against the same rows written by the bare driver, both in one durable
 commit each, alternating in rounds; batches of 100 against the bare driver's single charges; first the same on
 PostgreSQL, against bare psycopg: on the server of `--postgres-url`, or on a durable one that is started for it where
 the machine has the binaries. Each ratio is the median over the rounds. The last line printed is `ratio 0.NN`: single

@@ -1,1 +1,1 @@
-"""PromptFlow's credit system: pricing, ledger and the actions on them. Imports no Streamlit."""
+"""PromptFlow's credit system: pricing, ledger, reports and the API. Imports no Streamlit."""

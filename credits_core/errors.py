@@ -1,14 +1,15 @@
-"""One class per refusal: message, stable code, HTTP status and the numbers involved.
+"""The base class of refusals, and the refusals that every room uses. The others are in `<room>/refusals.py`.
 
-A refusal is an answer, not a failure: the database is exactly as it was before the call. Refusals are shown in two
-places only, the API's handler and the dashboard's action runner; everything else lets them pass.
+Each refusal is a class with a message, a stable code, an HTTP status and the numbers involved. A refusal is an answer,
+not a failure: the database is exactly as it was before the call. Refusals are turned into text only at the edges: the
+API's handler of refusals, the dashboard and the command line; everything else lets them pass.
 """
 
 from typing import ClassVar
 
 
 class CreditsError(Exception):
-    """Base of every refusal. `code` and `http_status` are stable; the message is for people."""
+    """Base class of every refusal. `code` and `http_status` are stable; the message is for people."""
 
     code: ClassVar[str]
     http_status: ClassVar[int]
@@ -27,7 +28,7 @@ class InvalidRequest(CreditsError):
 
 
 class DataFileInvalid(CreditsError):
-    """A file under `data/`, or one the caller named, cannot be used. `problems` holds one sentence each."""
+    """A file under `data/`, or one that the caller named, cannot be used. `problems` has one sentence per problem."""
 
     code = "data_file_invalid"
     http_status = 422

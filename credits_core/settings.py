@@ -1,4 +1,4 @@
-"""Where the files are and what the environment says. The only reader of environment variables."""
+"""Where files are, and the settings from environment variables. The only module that reads those."""
 
 import os
 import re
@@ -27,7 +27,7 @@ def database_url() -> str:
 
 
 def demo_enabled() -> bool:
-    """Whether an empty database is filled with the demo world and pages offer its prompts: unless `CREDITS_DEMO=0`."""
+    """Whether an empty database gets the demo world and pages offer its prompts: true unless `CREDITS_DEMO=0`."""
     return os.environ.get("CREDITS_DEMO", "1") != "0"
 
 
@@ -47,7 +47,7 @@ def _from_the_price_package(name: str) -> Model:
 
 
 def load_price_book() -> PriceBook:
-    """The price book of a new database, without one: the models, and the specification's plan in force.
+    """The price book that a new database begins with: the models, and the specification's plan as the live one.
 
     Raises:
         DataFileInvalid: a file is missing or wrong; every problem is listed.
@@ -67,7 +67,7 @@ def rate_limit_storage() -> str:
 
 
 def metrics_key() -> str:
-    """`CREDITS_METRICS_KEY`: what a caller from elsewhere sends to read the metrics; empty means nobody else may."""
+    """`CREDITS_METRICS_KEY`: the key with which another machine may read the metrics; empty: no other machine may."""
     return os.environ.get("CREDITS_METRICS_KEY", "")
 
 
@@ -75,7 +75,7 @@ def cors_origins() -> list[str]:
     """`CREDITS_CORS_ORIGINS`: the origins, separated by commas, whose pages may call the API; by default none.
 
     Raises:
-        InvalidRequest: one is not written as browsers write origins, so no page would ever match it.
+        InvalidRequest: one is not written as browsers write origins, so no page could ever match it.
     """
     origins = [origin for origin in os.environ.get("CREDITS_CORS_ORIGINS", "").split(",") if origin]
     for origin in origins:

@@ -1,4 +1,4 @@
-"""What happens once when a process starts: SQLite is migrated, and an empty demo gets its world."""
+"""Prepares the database once when a process starts: migrates SQLite, and fills an empty database with the demo."""
 
 from sqlalchemy import Engine
 
@@ -9,10 +9,10 @@ from credits_core.store import database
 
 
 def prepare(engine: Engine, books: PriceBooks, *, demo: bool) -> None:
-    """Make the database ready for the dashboard: SQLite is migrated and, when empty and wanted, filled with the demo.
+    """Make the database ready: migrate SQLite, fill an empty database if `demo`, and bring the daily totals up to date.
 
     Raises:
-        DatabaseNotReady: another database is not at the newest migration; that one is migrated by its operators.
+        DatabaseNotReady: PostgreSQL is not at the newest migration; its operators migrate it.
     """
     if engine.dialect.name == "sqlite":
         database.migrate(engine)

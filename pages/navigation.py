@@ -26,25 +26,25 @@ page = st.navigation(
                 "explore/overview.py",
                 "Overview",
                 "monitoring",
-                "Credits in circulation, revenue and earnings, and where users' credits went.",
+                "See credits in circulation, revenue and earnings, and where credits went.",
             ),
             screen(
                 "explore/balances.py",
                 "Balances",
                 "account_balance_wallet",
-                "Every user's balance, and one user's balance over time.",
+                "See every user's balance, now and over time.",
             ),
             screen(
                 "explore/history.py",
                 "History",
                 "receipt_long",
-                "Every transaction with filters, its entry in full, refunds and CSV download.",
+                "Find a transaction, open its entry, refund it, or download a CSV file.",
             ),
             screen(
                 "explore/creator_earnings.py",
                 "Creator earnings",
                 "payments",
-                "What creators earn, with which prompts and flows, and monthly statements.",
+                "See what creators earn and from what, and download monthly statements.",
             ),
         ],
         "Act": [
@@ -52,54 +52,59 @@ page = st.navigation(
                 "test_credits.py",
                 "Test bench",
                 "science",
-                "Balances, adding credits, running a prompt, history and creator payments on one screen.",
+                "Add credits, run a prompt, and see who was paid, on one screen.",
             ),
             screen(
-                "act/simulate_runs.py", "Simulate runs", "play_circle", "Quote and run a prompt once or many times."
+                "act/simulate_runs.py", "Simulate runs", "play_circle", "Price a prompt and run it once or many times."
             ),
-            screen("act/add_credits.py", "Add credits", "add_card", "Purchases, grants and adjustments."),
+            screen(
+                "act/add_credits.py", "Add credits", "add_card", "Give a user credits: a purchase, grant or adjustment."
+            ),
         ],
         "Pricing lab": [
             screen(
                 "plans/pricing_lab.py",
                 "Pricing lab",
                 "biotech",
-                "What a price plan does that nobody reading it sees, its cures, and its way into force.",
+                "Find hidden problems in a price plan, fix them, and make the plan live.",
             ),
             screen(
                 "plans/compare_plans.py",
                 "Compare plans",
                 "compare",
-                "Two plans beside each other, and an editor for the second.",
+                "Compare two price plans and edit the second.",
             ),
             screen(
                 "replay/replay_history.py",
                 "Replay history",
                 "history",
-                "What every recorded run would have cost under another price plan, and who could have paid.",
+                "See what past runs would have cost under another price plan.",
             ),
             screen(
                 "scenario/scenario.py",
                 "Scenario",
                 "casino",
-                "Up to five million hypothetical runs under a price plan: who pays, who earns, what is left.",
+                "Try a price plan on up to five million made-up runs.",
             ),
             screen(
                 "fees/fee_designer.py",
                 "Fee designer",
                 "tune",
-                "What a creator's fee or unlock price means for user, creator and platform.",
+                "See what users pay and creators earn with a fee or an unlock price.",
             ),
             screen(
                 "explain/explain_charge.py",
                 "Explain a charge",
                 "account_tree",
-                "Why a run or an unlock cost what it cost, step by step, computed again and compared.",
+                "See step by step why a run or an unlock cost what it cost.",
             ),
         ],
         "Build": [
             screen(
-                "build/api_console.py", "API", "api", "Keys for the HTTP API, examples to copy, and its last calls."
+                "build/api_console.py",
+                "API",
+                "api",
+                "Make keys for the HTTP API, copy examples, and watch the last calls.",
             ),
         ],
     },
@@ -111,7 +116,7 @@ st.set_page_config(
 )
 with st.sidebar:
     st.badge("Test environment", icon=":material/science:", color="orange")
-    st.caption(f"1 credit = \\$0.000001 · price plan {resources.book().plan.id}")
+    st.caption(f"1 credit = \\$0.000001 · live plan {resources.book().plan.id}")
 
 st.title(page.title)
 page.run()

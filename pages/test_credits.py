@@ -1,4 +1,4 @@
-"""The test bench: balances, adding credits, a run with its receipt, history and creator payments on one screen."""
+"""The test bench: add credits, run a prompt, and see balances, history and creator payments on one screen."""
 
 import streamlit as st
 
@@ -25,14 +25,14 @@ def open_selected() -> None:
         st.switch_page("explore/history.py", query_params=links.link_to(entry=str(history[row].entry_id)))
 
 
-st.caption("Choose a user, add credits, run a prompt, and see on one screen who paid and who received what.")
+st.caption("Add credits, run a prompt, and see who paid and who earned.")
 with resources.reading() as connection:
     known = accounts.users(connection, limit=200)
 
 grid = st.grid(2, min_column_width=360)
 with grid.cell(), st.container(border=True):
     st.subheader("Balances")
-    user_id = choose.user(known, help_text="Choose a user, or type the id of a new one.")
+    user_id = choose.user(known, help_text="Choose a user, or type a new id.")
     balances_place = st.container()
 with grid.cell(), st.container(border=True):
     st.subheader("Run a prompt")
@@ -66,7 +66,7 @@ with balances_place:
     if user_id:
         balance.metric(user_id)
     else:
-        st.caption("There is no user yet. Type an id here and add credits below: that opens the account.")
+        st.caption("No users yet. Type an id here, then add credits below.")
     if users:
         tables.users(
             users, key="balances", on_select=choose_selected, alt="Users with their balances", with_since=False
@@ -75,7 +75,7 @@ with payments_place:
     if payments:
         tables.transactions(payments, alt="The latest payments to creators", as_payments=True)
     else:
-        st.caption("Creators are paid when somebody runs a prompt that has a fee, or unlocks a flow.")
+        st.caption("Creators are paid by runs with a fee and by unlocks.")
 if user_id:
     st.subheader(f"Transaction history of {words.plain(user_id)}")
     if history:

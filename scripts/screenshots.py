@@ -72,7 +72,7 @@ def main() -> None:
             page.wait_for_timeout(4_000)  # and some of them slowly
             page.screenshot(path=IMAGES / f"{name}.png")
             if name == "pricing-lab":
-                page.get_by_role("button", name="Make it a draft").first.click()
+                page.get_by_role("button", name="Save as draft").first.click()
                 page.wait_for_url(f"**/pricing-lab?plan={CAPPED}")
         browser.close()
 

@@ -1,7 +1,10 @@
-"""The databases of the tests: a fresh one per test, migrated by Alembic, on SQLite and on a real PostgreSQL server.
+"""What all tests share: the databases, how many samples the laws are tried on, and the order of the tests.
 
-`TEST_POSTGRES_URL` names a server to use (its user may create databases); otherwise one is started from the machine's
-binaries. Without either the PostgreSQL half is skipped, or fails when `REQUIRE_POSTGRES=1`.
+A test has a fresh database, migrated by Alembic, on SQLite and on a real PostgreSQL server. `TEST_POSTGRES_URL` names a
+server to use (its user may create databases); otherwise one is started from the machine's binaries. Without either the
+PostgreSQL half is skipped, or fails when `REQUIRE_POSTGRES=1`.
+
+`--full` tries everything on its full range of samples: laws, kills, generated requests and a million runs.
 """
 
 import itertools
@@ -10,20 +13,61 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, make_url
 
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
-from tests.support import plain_sql, postgres_server, world
+from tests.support import memory, plain_sql, postgres_server, world
 
 BACKENDS = ("sqlite", "postgresql")
 _MAIN = sys.modules["__main__"]
 _numbers = itertools.count()
+_EXAMPLES, _EXAMPLES_IN_FULL = 40, 500
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="try laws and sweeps on all of their samples")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: takes many seconds, and so begins before the others")
+    examples = _EXAMPLES_IN_FULL if config.getoption("full") else _EXAMPLES
+    # Nothing here may fail because the machine is slow: no deadline for an example, none for drawing it.
+    settings.register_profile(
+        "tests",
+        max_examples=examples,
+        deadline=None,
+        derandomize=False,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("tests")
+    if folder := memory.folder():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)  # nobody waits for one that begins last
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | None:
+    """Each worker takes modules as a whole, which open their databases once, and helps the other one at the end."""
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log) if config.getoption("dist") == "load" else None
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether the test shall take all of its samples, however long that takes."""
+    return bool(request.config.getoption("full"))
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +142,23 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         assert plain_sql.contradictions(engine) == []
 
 
+@pytest.fixture(scope="module", params=BACKENDS)
+def shared_engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A migrated database, on either backend, for all those tests of a module that leave it as they found it."""
+    with ExitStack() as opened:
+        if request.param == "sqlite":
+            copied = shutil.copy(
+                request.getfixturevalue("sqlite_template"), tmp_path_factory.mktemp("shared") / "credits.db"
+            )
+            url = f"sqlite:///{copied}"
+        else:
+            server, template = (request.getfixturevalue(f"postgres_{name}") for name in ("server_url", "template"))
+            url = opened.enter_context(_postgres_database(server, template=template))
+        engine = opened.enter_context(_engine(url))
+        yield engine
+        assert plain_sql.contradictions(engine) == []
+
+
 @pytest.fixture
 def sqlite_engine(sqlite_url: str) -> Iterator[Engine]:
     """A migrated SQLite database of the test's own."""
@@ -143,11 +204,16 @@ def _engine(url: str) -> Iterator[Engine]:
         engine.dispose()
 
 
+def _quickest_copy(server: "psycopg.Connection[tuple[object, ...]]") -> str:
+    # Two small files of a test server are copied sooner than they are logged; before 15 there is no other way.
+    return "STRATEGY FILE_COPY" if server.info.server_version >= 150_000 else ""
+
+
 @contextmanager
 def _postgres_database(server_url: str, *, template: str = "template1") -> Iterator[str]:
     name = f"credits_test_{os.getpid()}_{next(_numbers)}"
     with closing(psycopg.connect(server_url, autocommit=True)) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} {_quickest_copy(admin)}")
         try:
             yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
         finally:

@@ -56,7 +56,7 @@ def test_the_price_book_is_read_from_the_data_folder() -> None:
     assert book.plan.id == "promptflow-v1"
     assert book.plan == book.plans["promptflow-v1"]
     assert book.plan.creator_share_bps == 8_000
-    assert book.models["claude-3-haiku"].prices == (RunPrice(250),)
+    assert book.models["claude-3-haiku"].prices == RunPrice(250)
 
 
 def test_a_data_folder_without_the_first_plan_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

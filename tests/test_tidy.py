@@ -2,6 +2,7 @@
 
 import ast
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,12 @@ def test_tests_lie_beside_their_rooms() -> None:
     tested = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()} - {"__pycache__"}
     assert tested - rooms == {"browser", "pages", "support"}
     assert rooms - tested == set()
+
+
+def test_no_folder_of_tests_is_left_out_because_of_its_name(pytestconfig: pytest.Config) -> None:
+    left_out = pytestconfig.getini("norecursedirs")
+    folders = {folder for path in SOURCES for folder in path.relative_to(ROOT).parts[:-1]}
+    assert [folder for folder in sorted(folders) if any(fnmatch(folder, pattern) for pattern in left_out)] == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)

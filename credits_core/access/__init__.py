@@ -1,1 +1,1 @@
-"""Who may call: the keys of the API, and the last calls."""
+"""Who may call the API: its keys, and the last calls."""

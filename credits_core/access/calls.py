@@ -1,4 +1,4 @@
-"""The last calls that this process answered over HTTP, in memory, for people who watch. Knows no web framework."""
+"""Keeps the last 200 calls that this process answered over HTTP, in memory, for the dashboard to show."""
 
 from collections import deque
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ _LONGEST_PATH = 200
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One answered call. Without a refusal `code` is empty, without a key `key_name` is."""
+    """One answered call. `code` is empty when nothing was refused, `key_name` when there was no valid key."""
 
     at: datetime
     method: str
@@ -27,7 +27,7 @@ _calls: deque[Call] = deque(maxlen=KEPT_CALLS)
 
 
 def note(call: Call) -> None:
-    """Keep the call, of a path its first 200 characters; the oldest is forgotten when there are 200 calls already."""
+    """Keep the call, with at most 200 characters of its path; the 201st call drops the oldest."""
     _calls.append(replace(call, path=call.path[:_LONGEST_PATH]))
 
 

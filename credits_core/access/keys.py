@@ -1,7 +1,7 @@
-"""The keys of the API: made, found by what the caller sends, listed and revoked. Only a key's hash is stored.
+"""Makes, checks, lists and revokes the API's keys. Only a key's hash is stored.
 
 A key is 256 random bits, so a plain hash is as good as a slow one: there is nothing to guess. Whoever makes a key
-passes it in (`new_key`), because no action here draws lots or asks for the time.
+passes it in (`new_key`), because no action here draws random numbers or asks for the time.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ _SHOWN = len(KEY_PREFIX) + 6
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """What is stored of a key. `beginning` is its first characters, by which its owner recognises it."""
+    """What is stored about a key. `beginning` is its first characters, by which its owner recognises it."""
 
     id: int
     name: str
@@ -43,11 +43,11 @@ class KeyRecord:
 
     @property
     def actor(self) -> str:
-        """How entries name whoever acts with this key."""
+        """The name under which entries record whoever acts with this key: `api/NAME`."""
         return f"api/{self.name}"
 
     def problem(self, now: datetime) -> str | None:
-        """Why the key is not in force at this time, or None."""
+        """Why the key is refused at this time, as the rest of a sentence; None when it is valid."""
         if self.revoked_at is not None:
             return "was revoked"
         if self.expires_at is not None and self.expires_at <= now:
@@ -70,18 +70,18 @@ def create_key(
     expires_at: datetime | None = None,
     now: datetime,
 ) -> KeyRecord:
-    """Store a key and return what is kept of it. A key for the role user reads that user's own data.
+    """Store a key and return what is stored about it. A key with the role user reads only that user's own data.
 
     Raises:
-        InvalidRequest: the name is no id of at most 64 characters, a user's key without a user or another one with, or
-            an expiry that is not after now.
+        InvalidRequest: the name is not an id of at most 64 characters; a key with the role user names no user, or
+            another key names one; or the expiry is not after now.
         UnknownUser: the user has no account.
-        KeyNameTaken: a key with this name was not revoked.
+        KeyNameTaken: there is a key with this name that was not revoked.
     """
     if len(require_id("name", name)) > MAX_NAME:
         raise InvalidRequest("name", f"must have at most {MAX_NAME} characters")
     if (role is Role.USER) != (user_id is not None):
-        raise InvalidRequest("user_id", "must be given for a key with the role user, and for no other")
+        raise InvalidRequest("user_id", "must be given for a key with the role user, and only then")
     if user_id is not None:
         accounts.user(connection, require_id("user_id", user_id))
     if expires_at is not None and expires_at <= now:
@@ -131,7 +131,7 @@ def revoke_key(connection: Connection, name: str, *, now: datetime) -> KeyRecord
     """Refuse the key with this name from now on; the name is free again.
 
     Raises:
-        UnknownKey: there is no key with this name that was not revoked.
+        UnknownKey: there is no key with this name, or it was revoked before.
     """
     row = connection.execute(
         update(ApiKey)

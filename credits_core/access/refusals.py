@@ -4,32 +4,35 @@ from credits_core.errors import CreditsError
 
 
 class Unauthorized(CreditsError):
-    """The caller did not say who it is with a key that is in force."""
+    """The request has no key, or one that is unknown, expired or revoked."""
 
     code = "unauthorized"
     http_status = 401
 
     def __init__(self, problem: str) -> None:
-        super().__init__(f"{problem}. Send a key that is in force as: Authorization: Bearer pfk_…")
+        super().__init__(f"{problem}. Send a valid key as: Authorization: Bearer pfk_…")
 
 
 class KeyNameTaken(CreditsError):
-    """An API key with this name was not revoked."""
+    """There is an API key with this name, and it was not revoked. An expired key keeps its name."""
 
     code = "key_name_taken"
     http_status = 409
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"A key named {name!r} is in force or expired. Choose another name, or revoke that one first.")
+        super().__init__(f"A key named {name!r} already exists. Choose another name, or revoke that key first.")
 
 
 class UnknownKey(CreditsError):
-    """No API key with this name is in force."""
+    """There is no API key with this name, or it was revoked before."""
 
     code = "unknown_key"
     http_status = 404
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"No key named {name!r} is in force. List them with: python -m credits_core api-key list")
+        super().__init__(
+            f"There is no key named {name!r}, or it is already revoked. "
+            "List the keys with: python -m credits_core api-key list"
+        )

@@ -1,6 +1,6 @@
-"""The HTTP API: an edge like the dashboard, over the same services. `uvicorn credits_core.api:app` serves it alone.
+"""The HTTP API: an edge like the dashboard, over the same actions. `uvicorn credits_core.api:app` serves it alone.
 
-The dashboard's server takes the routes of `app` beside its own: the API under /api, Prometheus' metrics at /metrics.
+The dashboard's server adds the same routes to its own: the API under /api, Prometheus' metrics at /metrics.
 """
 
 from starlette.applications import Starlette

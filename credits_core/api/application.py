@@ -1,4 +1,4 @@
-"""Puts the API together: routes, the one handler of refusals, documentation, and the gate around them."""
+"""Puts the API together: the routes, the handler of refusals, the documentation, and the gate around them."""
 
 from typing import Any
 
@@ -20,15 +20,15 @@ from credits_core.api.resources import Resources
 from credits_core.api.routes import models_router, router, status_router
 from credits_core.errors import CreditsError
 
-_DESCRIPTION = """Prices prompt runs, charges and refunds them, and says what users hold.
+_DESCRIPTION = """Prices, charges and refunds prompt runs, unlocks flows, and reads users' balances and transactions.
 
 Amounts are whole credits (1 credit = $0.000001); dollars are text with six decimals. Every request that moves credits
-carries an `Idempotency-Key`: sent again, the same request is answered from the ledger and done once. Refusals are
-`application/problem+json` with a stable `code`."""
+needs an `Idempotency-Key`: when you send the same request with the same key again, it is not carried out again, and you
+get the first answer. Refusals are `application/problem+json` with a stable `code`."""
 
 
 def create_api(resources: Resources) -> ASGIApp:
-    """The API as an app to be mounted at /api, with the gate around it."""
+    """The API as an app to mount at /api, with the gate around it."""
     gated: ASGIApp = Gate(_app_of_routes(resources), resources)
     if origins := settings.cors_origins():
         # Outside the gate, because a browser asks for permission without a key.

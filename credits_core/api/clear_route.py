@@ -1,4 +1,4 @@
-"""Refuses what two readers of one request could understand differently, before a route takes its fields."""
+"""Refuses requests that two readers could understand differently, before a route reads their fields."""
 
 import json
 from collections import Counter
@@ -19,24 +19,24 @@ _REPEATABLE = {"type"}
 
 
 class ClearRoute(APIRoute):
-    """A route that takes no unknown query parameter and nothing twice.
+    """A route that refuses unknown query parameters and everything that is given twice.
 
-    A filter that is written wrongly would otherwise be no filter. Of a name that occurs twice in a query or an object
-    of the body, and of a second idempotency key, one reader takes the first and the next reader the last.
+    Otherwise a misspelt filter would filter nothing. And when a name occurs twice, in the query or in an object of the
+    body, or there are two idempotency keys, some readers take the first one and others the last.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler of FastAPI, behind the check.
+        """FastAPI's handler, behind this check.
 
         Raises:
-            InvalidFields: when handling a request that is not clear.
+            InvalidFields: the request names something unknown or something twice.
         """
         handle = super().get_route_handler()
 
         async def handle_clear(request: Request) -> Response:
             query = [name for name, _ in request.query_params.multi_items()]
             unknown = sorted(set(query) - _QUERY_FIELDS.get(self.path, set()))
-            problems = [(name, "is not known in this query") for name in unknown]
+            problems = [(name, "is not a parameter of this query") for name in unknown]
             problems += [(name, _ONCE) for name in _twice(query) if name not in _REPEATABLE | set(unknown)]
             if len(request.headers.getlist("Idempotency-Key")) > 1:
                 problems.append(("Idempotency-Key", _ONCE))

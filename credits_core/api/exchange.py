@@ -1,4 +1,4 @@
-"""What is known of the call under way: its number, who calls, what it wrote and how it was refused."""
+"""What is known about the call in progress: its id, the caller, what it wrote, and the code of its refusal."""
 
 from dataclasses import dataclass
 

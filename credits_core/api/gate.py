@@ -1,6 +1,6 @@
-"""Every call comes in and goes out here: number, limits, who calls, security headers, metrics, log and list of calls.
+"""The gate around the API: every call gets its id, limits, key check, security headers, metrics and log line here.
 
-It stands around the routes, so that a caller without a key learns nothing of them, not even by a malformed body.
+It stands around the routes, so that a caller without a valid key cannot find out which paths and fields exist.
 """
 
 import logging
@@ -37,7 +37,7 @@ _DOCS_POLICY = (
     " connect-src 'self'; frame-ancestors 'none'"
 )
 _CALLER_HAS_GONE = 499
-"""What is counted for a call whose caller did not wait for an answer, as proxies count it."""
+"""The status that is counted when the caller left before the answer; proxies count the same number."""
 _log = logging.getLogger("promptflow.api")
 
 
@@ -45,12 +45,12 @@ class Gate:
     """ASGI middleware around the API's routes."""
 
     def __init__(self, app: ASGIApp, resources: Resources) -> None:
-        """Stand around an app."""
+        """Put the gate around an app."""
         self._app = app
         self._resources = resources
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let one call in, and its answer out."""
+        """Check one call, pass it on, and finish its answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -102,7 +102,7 @@ class Gate:
         await limiter.count("address", scope["client"][0] if scope.get("client") else "unknown")
         scheme, _, key = Headers(scope=scope).get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key:
-            raise Unauthorized("There is no key")
+            raise Unauthorized("The request has no key")
         now = datetime.now(UTC)
         exchange.caller = await self._resources.read(
             lambda connection: api_keys.authenticate(connection, key.strip(), now=now)
@@ -149,12 +149,12 @@ class Gate:
 
 
 async def _read_body(receive: Receive) -> Receive | None:
-    """A `receive` that gives the whole body at once, read here so that nobody reads one without a bound.
+    """A `receive` that gives the whole body at once. It is read here so that nobody reads a body of any size.
 
-    None when the caller has gone before the end of it.
+    None when the caller left before the end of the body.
 
     Raises:
-        BodyTooLarge: it has more than 64 KiB.
+        BodyTooLarge: the body has more than 64 KiB.
     """
     body, more = bytearray(), True
     while more:

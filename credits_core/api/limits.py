@@ -1,4 +1,4 @@
-"""How many requests a key and an address may make, counted in memory or in Redis by the `limits` library."""
+"""Limits how many requests a key and an address may make, counted in memory or in Redis by the `limits` library."""
 
 import logging
 import time
@@ -14,25 +14,25 @@ from credits_core.api.refusals import RateLimited
 from credits_core.errors import InvalidRequest
 
 _SECONDS = 1
-"""How long to wait for Redis before letting a call in."""
+"""How long to wait for Redis before the call is let in uncounted."""
 _log = logging.getLogger("promptflow.api")
 
 
 class Limiter:
-    """The limit of the settings, for any number of callers. Counts over a sliding window."""
+    """One limit for each of any number of callers, counted over a sliding window."""
 
     def __init__(self, limit: str, storage_url: str) -> None:
         """Make a limiter of a limit such as `600/minute` that counts at `memory://` or `redis://…`.
 
         Raises:
-            InvalidRequest: one of the two cannot be understood.
+            InvalidRequest: the limit or the address cannot be read, or the limit allows no request.
         """
         try:
             self._limit: RateLimitItem = parse(limit)
         except ValueError:
-            raise InvalidRequest("CREDITS_RATE_LIMIT", f"must be such as 600/minute, not {limit!r}") from None
+            raise InvalidRequest("CREDITS_RATE_LIMIT", f"must be a limit such as 600/minute, not {limit!r}") from None
         if self._limit.amount < 1:
-            raise InvalidRequest("CREDITS_RATE_LIMIT", f"must let in at least one request, not {limit!r}")
+            raise InvalidRequest("CREDITS_RATE_LIMIT", f"must allow at least one request, not {limit!r}")
         options: dict[str, Any] = {}
         if not storage_url.startswith("memory:"):
             options = {"implementation": "redispy", "socket_timeout": _SECONDS, "socket_connect_timeout": _SECONDS}
@@ -41,7 +41,7 @@ class Limiter:
         except ConfigurationError:
             raise InvalidRequest(
                 "CREDITS_RATE_LIMIT_STORAGE",
-                f"must be memory:// or such as redis://localhost:6379, not {urlsplit(storage_url).scheme}:…",
+                f"must be memory:// or a URL such as redis://localhost:6379, not {urlsplit(storage_url).scheme}:…",
             ) from None
         self._strategy = SlidingWindowCounterRateLimiter(storage)
 
@@ -49,14 +49,14 @@ class Limiter:
         """Count one request of a caller.
 
         Raises:
-            RateLimited: it is one too many; with the seconds to wait.
+            RateLimited: the caller is over the limit; says how many seconds to wait.
         """
         try:
             if await self._strategy.hit(self._limit, kind, caller):
                 return
             stats = await self._strategy.get_window_stats(self._limit, kind, caller)
         except StorageError:
-            # Whoever pays must not wait for the counter: the limit is there against abuse, the ledger for the money.
+            # A payment must not wait for the counter: the limit protects against abuse, the ledger the money.
             _log.warning("the rate limits cannot be counted", exc_info=True)
             return
         raise RateLimited(f"{self._limit}", max(1, int(stats.reset_time - time.time()) + 1))

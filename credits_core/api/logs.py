@@ -7,7 +7,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 
 def configure() -> None:
-    """Let the API's log go to stderr as JSON; done once, whoever asks."""
+    """Send the API's log to stderr as JSON. Calling it again does nothing."""
     log = logging.getLogger("promptflow.api")
     if log.handlers:
         return

@@ -1,7 +1,7 @@
-"""What Prometheus reads at /metrics.
+"""The metrics that Prometheus reads at /metrics.
 
-Requests, refusals, entries and moved credits are counted by this process since it started, over HTTP alone; what is in
-circulation, the platform's revenue and the last audit are read from the database when they are asked for.
+Requests, refusals, entries and moved credits are what this process did over HTTP since it started. The credits in
+circulation, the platform's revenue and the last audit are read from the database at each request.
 """
 
 from datetime import datetime
@@ -20,7 +20,7 @@ _LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 
 
 class Metrics:
-    """The metrics of one API, in a registry of their own."""
+    """The metrics of one API, in their own registry."""
 
     def __init__(self) -> None:
         """Start with every count at zero."""
@@ -44,7 +44,7 @@ class Metrics:
             registry=registry,
         )
         self._circulation = Gauge(
-            "promptflow_circulating_credits", "Credits that all users together hold.", registry=registry
+            "promptflow_circulating_credits", "Credits held by all users together.", registry=registry
         )
         self._revenue = Gauge(
             "promptflow_platform_revenue_credits", "The platform's revenue so far, net of refunds.", registry=registry
@@ -52,30 +52,32 @@ class Metrics:
         self._audit_ok = Gauge(
             "promptflow_last_audit_ok", "1 when every invariant held in the last audit, else 0.", registry=registry
         )
-        self._audit_age = Gauge("promptflow_last_audit_age_seconds", "Since the last audit ended.", registry=registry)
+        self._audit_age = Gauge(
+            "promptflow_last_audit_age_seconds", "Seconds since the last audit ended.", registry=registry
+        )
 
     def answered(self, method: str, route: str, *, status: int, seconds: float, code: str) -> None:
-        """Count an answered request. A method that HTTP does not have counts as `other`: anybody can make one up."""
+        """Count an answered request. Unknown HTTP methods count as `other`, because anybody can make one up."""
         self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
         self._latency.labels(route).observe(seconds)
         if code:
             self._refusals.labels(code).inc()
 
     def written(self, receipt: Receipt) -> None:
-        """Count an entry that was written now."""
+        """Count an entry that was written now, and the credits it moved."""
         self._entries.labels(receipt.type.value).inc()
         for transaction in receipt.transactions:
             if transaction.amount_credits > 0:
                 self._moved.labels(transaction.type.value).inc(transaction.amount_credits)
 
     def render_without_database(self) -> bytes:
-        """What this process counted, in Prometheus' text format; what only the database knows is NaN."""
+        """The metrics in Prometheus' text format when the database cannot be read: what only it knows is NaN."""
         for gauge in (self._circulation, self._revenue, self._audit_ok, self._audit_age):
             gauge.set(float("nan"))
         return generate_latest(self._registry)
 
     def render(self, connection: Connection, now: datetime) -> bytes:
-        """The metrics in Prometheus' text format. Without an audit so far its two are NaN."""
+        """The metrics in Prometheus' text format. The two about the audit are NaN before the first audit."""
         totals = sums.overview(connection, days.DayRange())
         self._circulation.set(totals.circulation_credits)
         self._revenue.set(totals.platform_credits)

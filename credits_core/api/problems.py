@@ -1,6 +1,6 @@
-"""How a refusal looks over HTTP, and in the documentation: RFC 9457 problems with a stable code and the numbers.
+"""Turns refusals into HTTP answers and their documentation: RFC 9457 problems with a stable code and the numbers.
 
-The one place that renders them. Nothing that a caller sent is repeated but what the refusal itself names.
+The only place that does. An answer repeats nothing that the caller sent except what the refusal itself names.
 """
 
 import json
@@ -37,7 +37,7 @@ MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger("promptflow.api")
 MAX_BODY_BYTES = 64 * 1024
 LONGEST_NAME = 140
-"""How much of a field's name is repeated, in characters: a caller can make one up."""
+"""At most this many characters of a field's name are repeated, because a caller can make one up."""
 _MOST_TOLD = 20
 _EXAMPLE_REQUEST_ID = "0d9c7a5e4f2b4c1d9a37b1f0c2e8d6a4"
 _NO_OBJECT = "must be a JSON object, sent with Content-Type: application/json"
@@ -78,11 +78,14 @@ class Unavailable(CreditsError):
     http_status = 503
 
     def __init__(self) -> None:
-        super().__init__("The database does not answer. Send the same request again in a moment: it is done once.")
+        super().__init__(
+            "The database does not answer. Send the same request again in a moment, with the same Idempotency-Key: "
+            "nothing is charged twice."
+        )
 
 
 class InvalidFields(CreditsError):
-    """Fields of the request cannot be accepted; one message for each, for twenty at most."""
+    """Fields of the request cannot be accepted. Has one message per field, for at most twenty fields."""
 
     code = "invalid_request"
     http_status = 422
@@ -94,13 +97,16 @@ class InvalidFields(CreditsError):
 
 
 class Unexpected(CreditsError):
-    """Something failed that should not. Says nothing of what."""
+    """Something failed that should not have. Does not tell the caller what."""
 
     code = "internal_error"
     http_status = 500
 
     def __init__(self) -> None:
-        super().__init__("Something failed on our side. If it happens again, tell us the request id.")
+        super().__init__(
+            "Something failed on our side. Send the same request again, with the same Idempotency-Key: nothing is "
+            "charged twice. If it fails again, tell us the request id."
+        )
 
 
 class NoSuchRoute(CreditsError):
@@ -110,7 +116,7 @@ class NoSuchRoute(CreditsError):
     http_status = 404
 
     def __init__(self) -> None:
-        super().__init__("Nothing is served at this path. The paths are listed at /api/docs.")
+        super().__init__("Nothing is served at this path. /api/docs lists the paths.")
 
 
 class WrongMethod(CreditsError):
@@ -120,7 +126,7 @@ class WrongMethod(CreditsError):
     http_status = 405
 
     def __init__(self) -> None:
-        super().__init__("The path does not take this method. The header Allow names those that it takes.")
+        super().__init__("This path does not accept this method. The header Allow names the methods that it accepts.")
 
 
 def response(refusal: CreditsError, request_id: str, *, headers: Mapping[str, str] | None = None) -> Response:
@@ -130,7 +136,7 @@ def response(refusal: CreditsError, request_id: str, *, headers: Mapping[str, st
         all_headers["WWW-Authenticate"] = "Bearer"
     if isinstance(refusal, RateLimited):
         all_headers["Retry-After"] = str(refusal.retry_after_seconds)
-    # ASCII, because a field's name can hold what no encoding takes.
+    # ASCII, because a field's name can have characters that no encoding accepts.
     content = json.dumps(content_of(refusal, request_id), ensure_ascii=True)
     return Response(content, refusal.http_status, all_headers, MEDIA_TYPE)
 
@@ -156,7 +162,7 @@ def _title(code: str) -> str:
 
 
 def refusal_for(error: Exception, request_id: str) -> CreditsError:
-    """The refusal that a caller is told for whatever was raised. What is not the caller's doing is logged in full."""
+    """The refusal to answer with for any exception. A failure that is not the caller's doing is logged in full."""
     if isinstance(error, CreditsError):
         return error
     if isinstance(error, RequestValidationError):
@@ -171,7 +177,7 @@ def refusal_for(error: Exception, request_id: str) -> CreditsError:
 
 
 def of_validation(error: RequestValidationError) -> CreditsError:
-    """The refusal for fields that do not have the documented form: one message per field, the first."""
+    """The refusal for fields without the documented form: the first message of each field."""
     messages: dict[str, str] = {}
     for problem in error.errors():
         location = tuple(str(part) for part in problem["loc"])
@@ -187,7 +193,7 @@ def of_validation(error: RequestValidationError) -> CreditsError:
 
 
 def of_http(error: HTTPException) -> CreditsError:
-    """The refusal for what the web framework itself turned down."""
+    """The refusal for a request that the web framework itself rejected."""
     if error.status_code == HTTPStatus.NOT_FOUND:
         return NoSuchRoute()
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
@@ -222,7 +228,7 @@ _EXAMPLES: Mapping[type[CreditsError], CreditsError] = {
 
 
 def documented(*refusals: type[CreditsError]) -> dict[int | str, dict[str, Any]]:
-    """What OpenAPI says of these refusals: their status, the form of the answer and an example of each."""
+    """The OpenAPI description of these refusals: their status, the form of the answer and an example of each."""
     by_status: dict[int | str, dict[str, Any]] = {}
     for refusal in refusals:
         example = _EXAMPLES[refusal]

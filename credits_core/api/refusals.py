@@ -11,13 +11,13 @@ class IdempotencyKeyRequired(CreditsError):
 
     def __init__(self) -> None:
         super().__init__(
-            "A request that moves credits needs the header Idempotency-Key, 1 to 255 visible ASCII characters. "
-            "Send the same one when you try the same request again."
+            "The header Idempotency-Key is missing, so nothing was charged or changed. Choose a key of 1 to 255 "
+            "visible ASCII characters, and send the same key when you try the same request again."
         )
 
 
 class Forbidden(CreditsError):
-    """The caller is known and may not do this. Says nothing about whether what was asked for exists."""
+    """The caller's key is valid but may not do this. Does not tell whether the requested thing exists."""
 
     code = "forbidden"
     http_status = 403
@@ -25,7 +25,7 @@ class Forbidden(CreditsError):
     def __init__(self, role: str, allowed: str) -> None:
         self.role = role
         self.allowed = allowed
-        super().__init__(f"A key with the role {role} may not do this. It is for: {allowed}.")
+        super().__init__(f"A key with the role {role} may not do this. It is allowed for: {allowed}.")
 
 
 class RateLimited(CreditsError):
@@ -37,7 +37,7 @@ class RateLimited(CreditsError):
     def __init__(self, limit: str, retry_after_seconds: int) -> None:
         self.limit = limit
         self.retry_after_seconds = retry_after_seconds
-        super().__init__(f"The limit is {limit}. Try again in {retry_after_seconds} s.")
+        super().__init__(f"Too many requests: the limit is {limit}. Send this one again in {retry_after_seconds} s.")
 
 
 class BodyTooLarge(CreditsError):
@@ -48,4 +48,4 @@ class BodyTooLarge(CreditsError):
 
     def __init__(self, maximum_bytes: int) -> None:
         self.maximum_bytes = maximum_bytes
-        super().__init__(f"The body has more than {maximum_bytes:,} bytes. Send the fields of the request alone.")
+        super().__init__(f"The body has more than {maximum_bytes:,} bytes. Send only the documented fields.")

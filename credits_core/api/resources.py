@@ -1,4 +1,4 @@
-"""What the API's routes share: the database, the price book, the counters, and threads of its own for blocking work."""
+"""What the API's routes share: the database, the price book, the counters, and threads for blocking work."""
 
 import asyncio
 import logging
@@ -25,10 +25,10 @@ _THREADS = 4
 
 
 class Resources:
-    """The models are read at once, so that a broken file stops the start; the database is opened on first use."""
+    """Shared by all routes. Models are read at once, so a broken file stops the start; the database opens when used."""
 
     def __init__(self, database_url: str | None = None) -> None:
-        """Take the configured database, or the one at this URL. Nothing is opened yet."""
+        """Use the configured database, or the one at this URL. It is not opened yet."""
         self._database_url = database_url
         self._engine: Engine | None = None
         self._lock = Lock()
@@ -38,11 +38,11 @@ class Resources:
         self.metrics = Metrics()
 
     async def write(self, action: Callable[[Connection], Result]) -> Result:
-        """What the action returns, after its unit of work is committed; off the event loop."""
+        """Run the action in one unit of work, off the event loop, and return its result once that is committed."""
         return await self._in_thread(lambda: database.write(self._opened(), action))
 
     async def read(self, action: Callable[[Connection], Result]) -> Result:
-        """What the action returns, from one snapshot; off the event loop."""
+        """Run the action on one snapshot, off the event loop, and return its result."""
         return await self._in_thread(lambda: self._read(action))
 
     async def catch_up(self) -> None:
@@ -50,7 +50,7 @@ class Resources:
         await self._in_thread(lambda: daily_totals.catch_up(self._opened()))
 
     async def require_ready(self) -> None:
-        """Nothing, when the database answers and is at the newest migration.
+        """Check that the database answers and is at the newest migration.
 
         Raises:
             DatabaseNotReady: it is not at the newest migration.
@@ -75,7 +75,7 @@ class Resources:
             if self._engine is None:
                 try:
                     engine = database.create_engine_for(self._database_url or settings.database_url())
-                except InvalidRequest as error:  # a setting of ours, which no caller can mend
+                except InvalidRequest as error:  # a setting of ours, which no caller can correct
                     _log.error("the database cannot be opened", exc_info=error)
                     raise Unavailable from error
                 try:

@@ -22,7 +22,7 @@ _log = logging.getLogger("promptflow.api")
 
 
 def routes(resources: Resources | None = None) -> list[BaseRoute]:
-    """The routes over the configured database, or over what is passed."""
+    """The root routes, over the configured database or the given resources."""
     logs.configure()
     shared = resources or Resources()
     return [
@@ -48,7 +48,7 @@ async def _metrics(shared: Resources, request: Request) -> Response:
 
 
 def _is_local(request: Request) -> bool:
-    # A proxy on this machine calls from loopback for people elsewhere, and says so.
+    # A proxy on this machine calls from loopback on behalf of people elsewhere, and these headers say so.
     if request.client is None or "x-forwarded-for" in request.headers or "forwarded" in request.headers:
         return False
     try:

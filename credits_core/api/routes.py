@@ -1,4 +1,4 @@
-"""The routes of the specification. Each takes its fields, calls the service that the dashboard calls, and answers."""
+"""The routes of the specification. Each reads its fields, calls the action that the dashboard calls, and answers."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -72,12 +72,12 @@ _WRITING = (*_READING, Forbidden, IdempotencyKeyRequired, IdempotencyKeyReused, 
 _REPLAYED = {
     "Idempotent-Replayed": {
         "schema": {"type": "string"},
-        "description": "`true`: this was done before, and is not again.",
+        "description": "`true`: this request was carried out before and was not carried out again.",
     }
 }
-# Said here for the documentation alone: the gate has looked at the key before a route is reached.
+# Only for the documentation: the gate has checked the key before a route is reached.
 _bearer = HTTPBearer(
-    scheme_name="API key", description="Made by `python -m credits_core api-key create`.", auto_error=False
+    scheme_name="API key", description="A key made by `python -m credits_core api-key create`.", auto_error=False
 )
 
 
@@ -120,7 +120,7 @@ IdempotencyKey = Annotated[
     IdempotencyKeyText,
     Header(
         alias="Idempotency-Key",
-        description="Chosen by the caller, one for each thing to be done. The same key again repeats nothing.",
+        description="Choose one key per action. Sending the same request with the same key again does not repeat it.",
         examples=["order-4711"],
     ),
 ]
@@ -139,8 +139,8 @@ async def balance(user_id: VisibleUser, shared: Shared) -> BalanceAnswer:
 async def transactions(
     user_id: VisibleUser,
     shared: Shared,
-    limit: Annotated[PageSize, Query(description="How many at most.")] = 50,
-    cursor: Annotated[CursorText | None, Query(description="`next_cursor` of the page before.")] = None,
+    limit: Annotated[PageSize, Query(description="The largest number of transactions to return.")] = 50,
+    cursor: Annotated[CursorText | None, Query(description="`next_cursor` of the previous page.")] = None,
     type_: Annotated[
         Sequence[TransactionType] | None, Query(alias="type", description="Only these types; may be repeated.")
     ] = None,
@@ -149,7 +149,7 @@ async def transactions(
 ) -> TransactionsAnswer:
     """A user's transactions, newest first, a page at a time."""
     if from_ is not None and to is not None and to < from_:
-        raise InvalidRequest("to", "is before from")
+        raise InvalidRequest("to", "must not be before from")
     wanted = TransactionFilter(account_id=user_id, types=tuple(type_ or ()), first_day=from_, last_day=to)
 
     def read_page(connection: Connection) -> TransactionsAnswer:
@@ -167,7 +167,7 @@ async def transactions(
 
 @router.post("/credits/calculate-cost", responses=documented(*_READING, UnknownModel, BodyTooLarge))
 async def calculate_cost(body: PriceBody, shared: Shared) -> PriceAnswer:
-    """What a run would cost now, with every step of the computation. Charges nothing."""
+    """What a run would cost now, with every step of the calculation. Charges nothing."""
     book = await shared.read(shared.books.at)
     priced = quote(
         book.models.anywhere(body.model_id),
@@ -181,7 +181,7 @@ async def calculate_cost(body: PriceBody, shared: Shared) -> PriceAnswer:
 
 
 def _written(model: type[Any]) -> Responses:
-    return {200: {"model": model, "description": "Done before by the same request", "headers": _REPLAYED}}
+    return {200: {"model": model, "description": "The same request was carried out before", "headers": _REPLAYED}}
 
 
 @router.post(
@@ -191,7 +191,7 @@ def _written(model: type[Any]) -> Responses:
     responses=_written(AddAnswer) | documented(*_WRITING, BalanceTooLarge, CirculationTooLarge),
 )
 async def add(request: Request, response: Response, body: AddBody, key: IdempotencyKey) -> AddAnswer:
-    """Add credits to a user's balance; the first time, this creates the user."""
+    """Add credits to a user's balance. The first credits create the user."""
 
     def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Receipt:
         try:
@@ -249,7 +249,7 @@ async def charge_prompt(request: Request, response: Response, body: ChargeBody, 
 _UNLOCKED_BEFORE: Responses = {
     200: {
         "model": UnlockAnswer | AlreadyUnlockedAnswer,
-        "description": "Done before by the same request, or the user has the flow already and nothing was charged",
+        "description": "The same request was carried out before, or the user already has the flow: no new charge",
         "headers": _REPLAYED,
     }
 }
@@ -263,7 +263,7 @@ _UNLOCKED_BEFORE: Responses = {
     response_model=UnlockAnswer,
 )
 async def unlock_flow(request: Request, response: Response, body: UnlockBody, key: IdempotencyKey) -> Any:
-    """Unlock a flow for a user by one payment. A user who has the flow already, or made it, is charged nothing."""
+    """Unlock a flow for a user with one payment. Charges nothing when the user already has the flow or made it."""
     asked = UnlockRequest(**body.model_dump())
     books = _resources(request).books
 
@@ -291,7 +291,7 @@ async def unlock_flow(request: Request, response: Response, body: UnlockBody, ke
     | documented(*_WRITING, UnknownEntry, AlreadyRefunded, NotRefundable, InsufficientCredits, BalanceTooLarge),
 )
 async def refund(request: Request, response: Response, body: RefundBody, key: IdempotencyKey) -> RefundAnswer:
-    """Reverse an entry's movements by a new entry, once."""
+    """Refund an entry, once: a new entry reverses its transactions."""
     books = _resources(request).books
 
     def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Receipt:
@@ -321,19 +321,19 @@ async def models(shared: Shared) -> ModelsAnswer:
 
 @status_router.get("/health", responses=documented(problems.Unexpected))
 async def health() -> StatusAnswer:
-    """Whether the process answers."""
+    """Says that the process answers."""
     return StatusAnswer()
 
 
 @status_router.get("/ready", responses=documented(problems.Unexpected, DatabaseNotReady, problems.Unavailable))
 async def ready(shared: Shared) -> StatusAnswer:
-    """Whether the database answers and has the schema of this version."""
+    """Says that the database answers and has the schema of this version."""
     await shared.require_ready()
     return StatusAnswer()
 
 
 async def _perform(request: Request, key: str, action: Callable[[Connection, str, datetime, str], Result]) -> Result:
-    """Carry out a service in a unit of work, with the key made the caller's own."""
+    """Carry out an action in a unit of work, with an idempotency key that only this caller can use."""
     caller, now = await _any_caller(request), datetime.now(UTC)
     try:
         return await _resources(request).write(

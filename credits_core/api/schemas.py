@@ -1,6 +1,6 @@
-"""The shapes of the API's requests and answers. Credits are whole numbers, dollars text with six decimals.
+"""The fields of the API's requests and answers. Credits are whole numbers, dollars are text with six decimals.
 
-Numbers are taken as they are written: 1.0, "5" and true are no whole numbers. Unknown fields are refused.
+Numbers are never converted: 1.0, "5" and true are not whole numbers. Unknown fields are refused.
 """
 
 import re
@@ -25,9 +25,9 @@ MEANING_OF_PATTERN = {
     _ID: f"must be {ID_FORM}",
     _WORDS: "must not be blank",
     _KEY: "must be 1 to 255 visible ASCII characters",
-    _CURSOR: "must be the next_cursor of the page before",
+    _CURSOR: "must be the next_cursor of the previous page",
 }
-"""What to tell whoever sent a text that a pattern does not take."""
+"""For each pattern, what to tell a caller whose text does not match it."""
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _YEARS = "^(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])"
@@ -44,7 +44,7 @@ def _digits(text: object) -> int:
 
 
 def _day(text: object) -> date:
-    # Pydantic alone would take a number for seconds since 1970.
+    # Pydantic alone would read a number as seconds since 1970.
     problem = "must be a day from 1970-01-01 to 9998-12-31"
     if not isinstance(text, str) or not _DAY.fullmatch(text):
         raise ValueError(problem)
@@ -61,15 +61,15 @@ def _id(description: str, example: str) -> Any:
     return Field(strict=True, pattern=_ID, description=description, examples=[example])
 
 
-UserId = Annotated[str, _id("Whose credits these are.", "ada")]
+UserId = Annotated[str, _id("The user whose credits these are.", "ada")]
 PromptId = Annotated[str, _id("The prompt that is run.", "summarise")]
 ModelId = Annotated[str, _id("A model of `GET /api/models`.", "openai/gpt-4o")]
 FlowId = Annotated[str, _id("The flow that is unlocked.", "weekly-report")]
-CreatorId = Annotated[str, _id("Who made the prompt or flow and receives the creator's share.", "ben")]
+CreatorId = Annotated[str, _id("The creator of the prompt or flow, who receives the creator's share.", "ben")]
 Credits = Annotated[int, Field(strict=True, ge=1, le=MAX_CREDITS)]
 Fee = Annotated[
     int,
-    Field(strict=True, ge=0, le=MAX_CREDITS, description="What the creator asks for the run; 0 is no fee."),
+    Field(strict=True, ge=0, le=MAX_CREDITS, description="The creator's fee for the run, in credits; 0 is no fee."),
 ]
 Tokens = Annotated[
     int,
@@ -82,7 +82,12 @@ Tokens = Annotated[
 ]
 ExpectedTotal = Annotated[
     int,
-    Field(strict=True, ge=1, le=MAX_CREDITS, description="The price that the user has seen: at another, no charge."),
+    Field(
+        strict=True,
+        ge=1,
+        le=MAX_CREDITS,
+        description="The price that the user has seen. If the run costs anything else, it is refused.",
+    ),
 ]
 EntryId = Annotated[
     int, Field(strict=True, ge=1, le=2**53 - 1, description="The `entry_id` of a write or of a transaction.")
@@ -94,7 +99,7 @@ Words = Annotated[
         min_length=1,
         max_length=MAX_TEXT,
         pattern=_WORDS,
-        description="Printable characters; the ledger keeps them with the entry.",
+        description="Printable characters, kept with the entry in the ledger.",
     ),
 ]
 IdempotencyKeyText = Annotated[str, Field(min_length=1, max_length=255, pattern=_KEY)]
@@ -117,7 +122,7 @@ class _Body(BaseModel):
 
 
 class AddBody(_Body):
-    """Credits to add to a user, who is created by the first ones."""
+    """Credits to add to a user. The first credits create the user."""
 
     user_id: UserId
     amount_credits: Credits
@@ -132,7 +137,7 @@ class AddBody(_Body):
 
 
 class PriceBody(_Body):
-    """A run to be priced."""
+    """A run to price."""
 
     model_id: ModelId
     creator_fee_credits: Fee = 0
@@ -145,7 +150,7 @@ class PriceBody(_Body):
 
 
 class ChargeBody(PriceBody):
-    """A run to be charged. A creator and a positive creator fee come together or not at all."""
+    """A run to charge. Give both `creator_id` and a positive `creator_fee_credits`, or neither."""
 
     user_id: UserId
     prompt_id: PromptId
@@ -170,7 +175,7 @@ class ChargeBody(PriceBody):
 
 
 class UnlockBody(_Body):
-    """A flow to be unlocked for a user."""
+    """A flow to unlock for a user."""
 
     user_id: UserId
     flow_id: FlowId
@@ -187,7 +192,7 @@ class UnlockBody(_Body):
 
 
 class RefundBody(_Body):
-    """An entry to be refunded."""
+    """An entry to refund."""
 
     entry_id: EntryId
     reason: Words
@@ -196,7 +201,7 @@ class RefundBody(_Body):
 
 
 class BalanceAnswer(BaseModel):
-    """What a user holds."""
+    """A user's balance."""
 
     user_id: str
     balance_credits: int
@@ -204,7 +209,7 @@ class BalanceAnswer(BaseModel):
 
 
 class TransactionAnswer(BaseModel):
-    """One movement of a user's balance. Positive amounts were received."""
+    """One change of a user's balance. Positive amounts were received, negative ones paid."""
 
     id: str
     entry_id: int
@@ -241,7 +246,7 @@ class TransactionsAnswer(BaseModel):
 
 
 class AddAnswer(BaseModel):
-    """What was added, and the balance just after it."""
+    """The credits that were added, and the balance just after."""
 
     entry_id: int
     user_id: str
@@ -251,7 +256,7 @@ class AddAnswer(BaseModel):
 
 
 class StepAnswer(BaseModel):
-    """One line of the price: what it is, how it was computed, and the result in credits."""
+    """One step of the price: its name, how it was computed, and the result in credits."""
 
     label: str
     arithmetic: str
@@ -259,7 +264,7 @@ class StepAnswer(BaseModel):
 
 
 class PriceAnswer(BaseModel):
-    """What a run costs and who gets what. The two shares are the parts of the creator fee."""
+    """What a run costs and who receives it. The creator's and the platform's share add up to the creator fee."""
 
     inference_cost_credits: int
     creator_fee_credits: int
@@ -273,7 +278,7 @@ class PriceAnswer(BaseModel):
 
 
 class ChargeAnswer(PriceAnswer):
-    """A charged run: its price and the payer's balance just after it."""
+    """A charged run: its price, and the user's balance just after."""
 
     prompt_run_id: int
     entry_id: int
@@ -298,7 +303,7 @@ def price_fields(quote: Quote) -> dict[str, Any]:
 
 
 class UnlockAnswer(BaseModel):
-    """A paid unlock and the payer's balance just after it."""
+    """A paid unlock, and the user's balance just after."""
 
     entry_id: int
     creator_share_credits: int
@@ -307,13 +312,13 @@ class UnlockAnswer(BaseModel):
 
 
 class AlreadyUnlockedAnswer(BaseModel):
-    """The user has the flow already, and nothing was charged."""
+    """The user already has the flow. Nothing was charged."""
 
     already_unlocked: Literal[True] = True
 
 
 class RefundAnswer(BaseModel):
-    """A refund, and the balance just after it of the user who had paid or received the credits."""
+    """A refund, and the balance just after of the user who had paid or received the credits."""
 
     entry_id: int
     refunded_entry_id: int
@@ -321,7 +326,7 @@ class RefundAnswer(BaseModel):
 
 
 class TokenPriceAnswer(BaseModel):
-    """Dollars as exact decimal text. Applies to runs with more input tokens than `above_input_tokens`."""
+    """A price in dollars, as exact decimal text, for runs with more input tokens than `above_input_tokens`."""
 
     input_usd_per_mtok: str
     output_usd_per_mtok: str
@@ -395,12 +400,12 @@ class ModelAnswer(BaseModel):
 
 
 class ModelsAnswer(BaseModel):
-    """The registry."""
+    """Every model that runs can be priced with."""
 
     models: list[ModelAnswer]
 
 
 class StatusAnswer(BaseModel):
-    """All is well."""
+    """The process, or the database, is ready."""
 
     status: Literal["ok"] = "ok"

@@ -1,4 +1,4 @@
-"""Invariants of the accounts: balances are sums, follow each other, and so do the daily totals."""
+"""Invariants of the accounts: balances are sums and follow each other, and daily totals are sums."""
 
 from sqlalchemy import Connection, Integer, cast, func, select
 
@@ -41,7 +41,7 @@ def balances_are_sums(connection: Connection, _: Plans) -> Finding:
 
 
 def balances_follow_each_other(connection: Connection, _: Plans) -> Finding:
-    """In the ledger's order, each balance after a transaction is the one before plus the amount, and never negative."""
+    """In the ledger's order, each balance is the previous balance plus the transaction's amount, and never negative."""
     order = (CreditTransaction.entry_id, CreditTransaction.position)
     before = func.lag(CreditTransaction.balance_after_credits).over(
         partition_by=CreditTransaction.account_id, order_by=order

@@ -1,4 +1,4 @@
-"""Invariants of single actions: runs, unlocks and refunds cost and moved what they should."""
+"""Invariants of runs, unlocks and refunds: each cost what it should, and moved the credits it should."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -67,7 +67,7 @@ def unlocks_are_split_as_planned(connection: Connection, plans: Plans) -> Findin
 
 
 def unlocks_match_their_transactions(connection: Connection, _: Plans) -> Finding:
-    """Every unlock entry has one unlock whose fee and share were moved; it is out of force exactly when refunded."""
+    """Every unlock entry has one unlock, whose fee and share were moved; it is marked refunded exactly when it was."""
     moved = _amounts_by_entry(EntryType.FLOW_UNLOCK)
     refunds = (
         select(JournalEntry.id, JournalEntry.refunds_entry_id)
@@ -96,10 +96,10 @@ def unlocks_match_their_transactions(connection: Connection, _: Plans) -> Findin
 
 
 def refunds_reverse_once(connection: Connection, _: Plans) -> Finding:
-    """Every refund undoes its original account by account, except what the platform bore for a creator.
+    """Every refund reverses its entry account by account, except what the platform paid for a creator.
 
-    The original came before and is no refund, no original is refunded twice, and the platform bears only what a creator
-    does not hold. That it bears just what is left with creators follows from both entries' sums of zero.
+    The refunded entry came before, is not a refund itself and is refunded only once. The platform pays only what a
+    creator no longer has. That it pays exactly that much follows because both entries sum to zero.
     """
     original = select(JournalEntry.id, JournalEntry.type).subquery()
     refunds = connection.execute(
@@ -112,7 +112,9 @@ def refunds_reverse_once(connection: Connection, _: Plans) -> Finding:
     violations, seen = [], set()
     for refund_id, original_id, original_type in refunds:
         if original_type in (None, EntryType.REFUND.value) or original_id >= refund_id or original_id in seen:
-            violations.append(f"refund {refund_id} is of entry {original_id}, which cannot be or was refunded")
+            violations.append(
+                f"refund {refund_id} is of entry {original_id}, which cannot be refunded or was refunded before"
+            )
         seen.add(original_id)
         kept = kept_by.get(refund_id, {})
         creators = _creators(connection, original_id) if kept else set()
@@ -127,7 +129,7 @@ def refunds_reverse_once(connection: Connection, _: Plans) -> Finding:
 
 
 def _kept_by_refund(connection: Connection) -> dict[int, dict[str, int]]:
-    """What each refund left with accounts of its original, but for the platform's bearing, in credits; no zeros."""
+    """The credits that each refund left with accounts of its entry, without what the platform paid; no zeros."""
     is_borne = sums.borne_by_platform(CreditTransaction.account_id, CreditTransaction.type)
     moved = union_all(
         select(JournalEntry.id, CreditTransaction.account_id, CreditTransaction.amount_credits).join(

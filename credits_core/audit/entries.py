@@ -1,7 +1,7 @@
-"""Invariants of journal entries: each is balanced, has the form of its kind, and says what was asked for.
+"""Invariants of journal entries: each sums to zero, has the form of its type, and matches its request.
 
-The request behind an entry is known by its hash (`services`), which is computed here once more from the recorded row.
-So a changed prompt, model, fee, reason or amount shows, even when all the amounts were changed to match.
+An entry keeps the hash of its request (`ledger.requests`), which is computed here again from the recorded row. So a
+changed prompt, model, fee, reason or amount shows, even when all the amounts were changed to match.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from credits_core.store.kinds import (
 from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow
 
 Form = tuple[str, str, int]
-"""How a transaction looks: its type, its account ("user" for every user's) and its sign."""
+"""The form of a transaction: its type, its account ("user" for any user's) and its sign."""
 
 _ADDED = {
     EntryType.CREDIT_PURCHASE: (CreditSource.PURCHASE, TransactionType.CREDIT_PURCHASE, PLATFORM_PAYMENTS_IN),
@@ -77,9 +77,9 @@ def entries_sum_to_zero(connection: Connection, _: Plans) -> Finding:
 
 
 def entries_have_the_form_of_their_kind(connection: Connection, _: Plans) -> Finding:
-    """Each kind of entry moves credits between the accounts, in the directions and under the names that belong to it.
+    """Every entry moves credits only between the accounts, in the directions and with the types that its type allows.
 
-    The positions count from 0 without a gap; after the first, no type of transaction stands in an entry twice.
+    Positions count from 0 without a gap; after the first transaction, no type occurs twice in an entry.
     """
     is_user = func.substr(CreditTransaction.account_id, 1, len(PLATFORM_PREFIX)) != PLATFORM_PREFIX
     is_first = CreditTransaction.position == 0
@@ -118,7 +118,7 @@ def entries_have_the_form_of_their_kind(connection: Connection, _: Plans) -> Fin
 
 
 def entries_say_what_was_asked(connection: Connection, _: Plans) -> Finding:
-    """Every entry with its run or unlock gives the hash of the request that it was written for."""
+    """Every entry, with its run or unlock, has the hash of the request that it was written for."""
     entries = (
         select(
             JournalEntry.id,
@@ -152,12 +152,12 @@ def entries_say_what_was_asked(connection: Connection, _: Plans) -> Finding:
     for entry in connection.execute(entries.execution_options(yield_per=10_000)):
         checked += 1
         if entry.request_hash not in map(_hash, _possible_requests(entry)):
-            violations.append(f"entry {entry.id} is not what was asked for with the key it was written for")
+            violations.append(f"entry {entry.id} differs from the request that it was written for")
     return Finding("every entry says what was asked for", checked, tuple(violations))
 
 
 def times_agree(connection: Connection, _: Plans) -> Finding:
-    """The transactions, the run and the unlock of an entry happened when the entry did."""
+    """The transactions, the run and the unlock of an entry have the same time as the entry."""
     other_times = union_all(
         *(
             select(JournalEntry.id)

@@ -1,7 +1,7 @@
-"""Why an entry charged what it charged: every step computed again from the stored inputs, beside what was recorded.
+"""Explains a charge: recalculates every step from the stored inputs and compares it with the recorded amount.
 
-Covers prompt runs and flow unlocks. What was recorded is never corrected or hidden here: where it differs from what its
-inputs give, both numbers are told.
+Covers prompt runs and flow unlocks. Recorded amounts are never corrected or hidden: where one differs from what its
+inputs give, both numbers are shown.
 """
 
 from collections.abc import Callable, Iterator
@@ -91,11 +91,11 @@ class Explanation:
 
     @property
     def verdict(self) -> str:
-        """What came of computing it again, in one sentence."""
+        """Whether the recalculation matches the charge, in one sentence."""
         if self.is_proved:
-            return "Recomputed from the stored inputs: equal to what was charged, to the credit."
+            return "Recalculated from the stored inputs: matches the charge exactly."
         count = counted(len(self.differences), "difference")
-        return f"What was charged is not what the stored inputs give: {count}."
+        return f"The charge does not match the stored inputs: {count}."
 
 
 def explain(connection: Connection, entry_id: int, *, plans: Plans) -> Explanation:
@@ -184,7 +184,7 @@ def _missing(connection: Connection, posted: Receipt, what: str) -> Explanation:
         inputs=(),
         steps=(),
         parts=None,
-        due=NotRecomputable(f"has no recorded {what}, so there are no inputs to compute it from"),
+        due=NotRecomputable(f"has no recorded {what}, so there are no inputs to calculate it from"),
     )
 
 
@@ -201,7 +201,7 @@ def _explained(
 ) -> Explanation:
     transactions = tuple(_transactions(posted, [] if isinstance(due, NotRecomputable) else due))
     differences = [
-        f"{step.label}: {step.recorded_credits:,} credits were recorded, and the inputs give "
+        f"{step.label}: {step.recorded_credits:,} credits were recorded, but the inputs give "
         f"{step.recomputed_credits:,}."
         for step in steps
         if not step.is_equal
@@ -247,7 +247,7 @@ def _wrong_transactions(transactions: tuple[ExplainedTransaction, ...]) -> Itera
             continue
         recorded = "no such transaction was" if one.recorded_credits is None else f"{one.recorded_credits:+,} were"
         due = "none" if one.recomputed_credits is None else f"{one.recomputed_credits:+,}"
-        yield f"Transaction {one.type.value} of {one.account_id}: {recorded} recorded, and the inputs give {due}."
+        yield f"Transaction {one.type.value} of {one.account_id}: {recorded} recorded, but the inputs give {due}."
 
 
 def _wrong_balances(connection: Connection, posted: Receipt) -> Iterator[str]:
@@ -259,8 +259,8 @@ def _wrong_balances(connection: Connection, posted: Receipt) -> Iterator[str]:
             held_credits[one.account_id] = entries.balance_at(connection, one.account_id, entry_id=posted.entry_id - 1)
         if one.balance_before_credits != held_credits[one.account_id]:
             yield (
-                f"Balance of {one.account_id} before: {one.balance_before_credits:,} follows from this entry, and the "
-                f"movement before it left {held_credits[one.account_id]:,}."
+                f"Balance of {one.account_id} before: this entry implies {one.balance_before_credits:,}, but the "
+                f"previous entry left {held_credits[one.account_id]:,}."
             )
         held_credits[one.account_id] = one.balance_after_credits
 

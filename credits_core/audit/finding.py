@@ -1,4 +1,4 @@
-"""What the audit says about one invariant. The invariants are listed in `audit`."""
+"""What the audit found about one invariant. `audit.invariants` lists the invariants."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from credits_core.pricing.plan import PricePlan
 
 Plans = Mapping[str, PricePlan]
-"""Every price plan that history may name, by id."""
+"""Every price plan that past runs may name, by id."""
 _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The outcome of one invariant: how many things were checked, and what contradicts it."""
+    """The outcome of one invariant: how many things were checked, and what breaks it, one sentence each."""
 
     invariant: str
     checked: int
@@ -20,7 +20,7 @@ class Finding:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing contradicts the invariant."""
+        """Whether the invariant holds."""
         return not self.violations
 
     def __str__(self) -> str:

@@ -1,8 +1,7 @@
 """Proves the ledger: one small function per invariant, listed at the bottom like a table of contents.
 
-Each function looks at the whole database and returns what contradicts its invariant, as sentences that name the entry
-or the user. They read what was stored and trust nothing that the writing code computed. The audit reads one snapshot
-and can run at any moment.
+Each function looks at the whole database and returns what breaks its invariant, as sentences that name the entry or the
+user. The functions trust nothing that the writing code computed. The audit reads one snapshot and can run at any time.
 """
 
 from collections.abc import Callable

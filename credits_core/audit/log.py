@@ -1,4 +1,4 @@
-"""The results of audits, kept so that whoever watches the system sees when the ledger was last proved."""
+"""Stores the results of audits, so that the dashboard and the metrics can show when the ledger was last proved."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""The invariant of the journal of activations: each is sealed together with its plan and with the one before it.
+"""The invariant of the journal of live plans: each line is sealed together with its plan and the line before.
 
-Which plan was in force, since when, by whom and why, is recorded once; the seal is what can contradict a change of it.
+The journal is the only record of which plan was live when, by whom and why; a broken seal shows that it was changed.
 """
 
 from sqlalchemy import Connection, select
@@ -11,7 +11,7 @@ from credits_core.store.tables import PlanActivation, StoredPlan
 
 
 def activations_are_sealed(connection: Connection, _: Plans) -> Finding:
-    """The activations are numbered from 1 without a gap; neither they nor the plans they name were changed since."""
+    """The activations are numbered from 1 without a gap, and neither they nor their plans were changed since."""
     rows = connection.execute(
         select(
             PlanActivation.id,

@@ -1,6 +1,6 @@
-"""Recorded prices computed again from the inputs recorded with them, for the audit and to explain a charge.
+"""Computes recorded prices again from their recorded inputs, for the audit and to explain a charge.
 
-What cannot be computed again is an answer here and no refusal: whoever proves the ledger goes on with the next entry.
+A price that cannot be computed again is returned as an answer, not raised, so that the audit goes on to the next entry.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ run_amounts = attrgetter(
     "total_credits",
     "creator_share_credits",
 )
-"""What a run keeps of its price, in credits: of a recorded run, or of a quote."""
+"""The amounts of a recorded run or of a quote, in credits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class NotRecomputable:
 
 
 def run_again(run: Any, plans: Plans) -> Quote | NotRecomputable:
-    """The quote of a recorded run (a row of `queries.run_columns`), from its price, tokens, fee and plan."""
+    """The quote of a recorded run (a row of `ledger.entries.run_columns`), from its price, tokens, fee and plan."""
     plan = plans.get(run.plan_id)
     if plan is None:
         return _unknown(run.plan_id)
@@ -46,7 +46,7 @@ def run_again(run: Any, plans: Plans) -> Quote | NotRecomputable:
 
 
 def split_again(plan_id: str, fee_credits: int, plans: Plans) -> tuple[int, int] | NotRecomputable:
-    """The creator's and the platform's part of a recorded unlock fee, in credits, under the plan of that time."""
+    """The creator's and the platform's share of a recorded unlock fee, in credits, under its recorded plan."""
     plan = plans.get(plan_id)
     return _unknown(plan_id) if plan is None else plan.split_fee(fee_credits)
 

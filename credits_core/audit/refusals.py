@@ -1,10 +1,10 @@
-"""The refusal to explain what has no price."""
+"""The refusal to explain an entry that has no price."""
 
 from credits_core.errors import CreditsError
 
 
 class NotExplainable(CreditsError):
-    """The entry has no price: only prompt runs and flow unlocks do. `refunds_entry_id` is set when it is a refund."""
+    """The entry has no price: only prompt runs and flow unlocks have one. `refunds_entry_id` is set for a refund."""
 
     code = "not_explainable"
     http_status = 409

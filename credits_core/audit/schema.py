@@ -1,7 +1,7 @@
-"""Invariants of the database's own guards: foreign keys, constraints and the triggers that keep history as it is.
+"""Invariants of the database's own guards: foreign keys, constraints, and triggers that protect history.
 
 The guards refuse a wrong write before it happens. A database tool, a restored copy or a careless migration can work
-without them, so the audit looks whether they are there, and whether they were ever got round.
+without them, so the audit checks that they are there and that the stored rows meet them.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _SQLITE_TRIGGERS = (
     "journal_entries_no_replace_by_refund",
 )
 _POSTGRES_TRIGGERS = tuple(f"{table}_{suffix}" for table in _APPEND_ONLY for suffix in ("no_change", "no_truncate"))
-# What stands behind the triggers is looked at as well: one that refuses nothing is as good as missing.
+# The triggers' code is checked as well: a trigger that refuses nothing is as good as missing.
 _SQLITE_TRIGGERS_IN_FORCE = (
     "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE tbl_name || '%' AND sql LIKE '%RAISE(%'"
 )
@@ -34,7 +34,7 @@ _POSTGRES_NOT_VALID = (
 
 
 def references_exist(connection: Connection, _: Plans) -> Finding:
-    """Every entry and every user that a row names is there."""
+    """Every entry, user and plan that a row refers to exists."""
     checked, violations = 0, []
     for table in Base.metadata.sorted_tables:
         for foreign_key in sorted(table.foreign_keys, key=lambda key: key.parent.name):
@@ -57,8 +57,8 @@ def references_exist(connection: Connection, _: Plans) -> Finding:
 def constraints_hold(connection: Connection, _: Plans) -> Finding:
     """Every constraint and index of the schema is in place, and the stored rows meet them.
 
-    SQLite goes through the whole file for that (`integrity_check`), which also finds an index that disagrees with its
-    table. PostgreSQL says which constraints it never validated.
+    SQLite reads the whole file for that (`integrity_check`), which also finds an index that disagrees with its table.
+    PostgreSQL says which constraints it never validated.
     """
     wanted = {name for table in Base.metadata.sorted_tables for name in _declared(table)}
     found = {name for table in Base.metadata.sorted_tables for name in _in_place(connection, table.name)}

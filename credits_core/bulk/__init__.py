@@ -1,1 +1,1 @@
-"""Many rows at once: batches, imports, traces and the demo world."""
+"""Writes many entries at once: batches of runs, opening balances, traces and the demo world."""

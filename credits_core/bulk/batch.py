@@ -1,6 +1,6 @@
-"""One run many times over, as a person simulates it: the requests, what they would cost, and what became of them.
+"""Charges one run many times over: the requests, what they would cost, and what became of each.
 
-Pure, but for `charge_part`, which charges through `services` like everything else. A batch has no chance in it: the
+Pure, except `charge_part`, which charges through `ledger.actions` like everything else. Nothing is left to chance: the
 same batch always draws the same token counts, so its price is known before it is charged.
 """
 
@@ -33,7 +33,7 @@ class Batch:
 
     @property
     def parts(self) -> int:
-        """How many units of work the batch takes: one for every hundred runs begun."""
+        """How many units of work the batch takes: one per hundred runs, rounded up."""
         return len(range(0, self.runs, RUNS_PER_PART))
 
     def numbers_of(self, part: int) -> range:
@@ -58,7 +58,7 @@ def batch_total(batch: Batch, book: PriceBook, *, now: datetime) -> int:
     """What the whole batch would cost now, in credits.
 
     Raises:
-        InvalidRequest, UnknownModel: as `services.quote_prompt`.
+        InvalidRequest, UnknownModel: as `ledger.actions.quote_prompt`.
     """
     if batch.workload is None:
         return batch.runs * actions.quote_prompt(batch.request, book, now=now).total_credits
@@ -68,7 +68,7 @@ def batch_total(batch: Batch, book: PriceBook, *, now: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """Refusals of one class: the first of them, and how many."""
+    """Refusals with the same code: the first one, and how many there are."""
 
     first: CreditsError
     count: int = 1
@@ -76,7 +76,7 @@ class Refusals:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What became of the runs of a batch so far. Sums are in credits and of the charged runs alone.
+    """What became of the runs of a batch so far. Sums are in credits and count only charged runs.
 
     The total is the sum of the three parts. Balances are the user's, before the first charged run and after the last.
     """
@@ -98,7 +98,7 @@ class Summary:
         return sum(refusals.count for refusals in self.refused.values())
 
     def plus(self, outcomes: Iterable[Receipt | CreditsError]) -> "Summary":
-        """The summary with the next runs in it, in their order."""
+        """The summary after these further runs, in their order."""
         summary = self
         for outcome in outcomes:
             summary = summary._and_refusal(outcome) if isinstance(outcome, CreditsError) else summary._and(outcome)
@@ -141,8 +141,8 @@ def charge_part(
 ) -> Summary:
     """Charge one part of a batch in the caller's unit of work, each run with its own key, `key:NUMBER`.
 
-    Returns the summary of the parts before with this one in it. A part that was charged before is replayed: the same
-    receipts, and nothing charged again.
+    Returns the summary `before` with this part added. A part that was charged before is replayed: the same receipts,
+    and nothing is charged again.
     """
     charges = [Charge(batch.request_of(number), f"{key}:{number}", now) for number in batch.numbers_of(part)]
     return before.plus(actions.charge_prompts(connection, charges, book=book, actor=actor))

@@ -1,6 +1,6 @@
-"""Reads CSV files row by row: the header checked, rows with their line numbers, and what is wrong with one in words.
+"""Reads CSV files row by row with line numbers, checks the header, and says in words what is wrong with a row.
 
-Knows nothing of what the columns mean.
+Does not know what the columns mean.
 """
 
 import csv
@@ -15,7 +15,7 @@ _SHOWN_CHARACTERS = 80
 def read_rows(path: Path, columns: list[str]) -> Iterator[tuple[int, list[str]]]:
     """The line number and the fields of every row below the header. Blank lines are no rows.
 
-    The line is the one that the row ends on, and a row may have more or fewer fields than the header.
+    The line number is the row's last line. A row may have more or fewer fields than the header.
 
     Raises:
         DataFileInvalid: the file cannot be read as CSV in UTF-8, or line 1 is not these columns.
@@ -37,7 +37,7 @@ def read_rows(path: Path, columns: list[str]) -> Iterator[tuple[int, list[str]]]
 
 
 def mismatch(columns: list[str], fields: list[str]) -> str:
-    """Says that fields should have been the columns; shows at most 80 characters of them.
+    """The end of a sentence: the fields should be these columns. Shows at most 80 characters of the fields.
 
     >>> mismatch(["user_id", "credits"], ["ada", "5", "6"])
     "must be user_id,credits, not 'ada,5,6'"

@@ -1,7 +1,7 @@
-"""The demo world: users, creators, prompts, flows and a month of their doings, built only by calling services.
+"""Builds the demo world, users, creators, prompts, flows and a month of activity, only by calling `ledger.actions`.
 
-Deterministic: `data/demo.toml` names the seed and the days, and the clock is not asked. The whole world is one unit of
-work, so it is either there or not.
+Deterministic: `data/demo.toml` has the seed and the days, and no clock is read. The whole world is one unit of work, so
+it is complete or not there at all.
 """
 
 import tomllib
@@ -31,7 +31,7 @@ _ACTOR = "demo"
 
 @dataclass(frozen=True, slots=True)
 class DemoUser:
-    """A user or creator. `activity` weighs the draw of who runs next; creators buy nothing and start with the grant."""
+    """A user or creator. `activity` is the weight when the next run's user is drawn. Creators get only the grant."""
 
     id: str
     activity: int
@@ -42,7 +42,7 @@ class DemoUser:
 
 @dataclass(frozen=True, slots=True)
 class DemoPrompt:
-    """A prompt of the marketplace. A fee of 0 is no fee. Without a workload its model is priced per run."""
+    """A prompt of the marketplace. A fee of 0 is no fee. Without a workload, its model is priced per run."""
 
     id: str
     title: str
@@ -64,7 +64,7 @@ class DemoFlow:
 
 @dataclass(frozen=True, slots=True)
 class SupportCase:
-    """What support does for a user on a day: an adjustment of `adjustment_credits`, or a refund when that is 0."""
+    """What support does for a user on one day: adds `adjustment_credits`, or refunds a run when that is 0."""
 
     user_id: str
     day: int
@@ -147,16 +147,18 @@ def is_empty(connection: Connection) -> bool:
 
 
 def build_once(connection: Connection, world: DemoWorld, book: PriceBook) -> str:
-    """Build the demo world unless it is there already, and say which.
+    """Build the demo world unless it is already there, and return a sentence that says which.
 
     Raises:
-        InvalidRequest: the ledger holds other entries; the demo is not mixed with them.
+        InvalidRequest: the ledger has other entries; the demo world is not mixed with them.
     """
     _wait_for_other_builders(connection, world)
     if entries.entry_by_key(connection, _grant_key(world.people[0])) is not None:
-        return "The demo world is there already; nothing was changed."
+        return "The demo world is already there; nothing was changed."
     if not is_empty(connection):
-        raise InvalidRequest("database", "has entries of its own; the demo world is built in an empty one only")
+        raise InvalidRequest(
+            "database", "already has entries, so nothing was built; the demo world needs an empty database"
+        )
     build(connection, world, book)
     return f"The demo world is built: {len(world.people)} people, {len(world.prompts)} prompts, {world.days} days."
 
@@ -165,7 +167,7 @@ def build(connection: Connection, world: DemoWorld, book: PriceBook) -> None:
     """Build the demo world in an empty ledger, in the caller's unit of work.
 
     Raises:
-        DataFileInvalid: a prompt names an unknown workload, or there is nothing to refund on a refund's day.
+        DataFileInvalid: a prompt names an unknown workload, or a refund's user paid for no run that day.
     """
     workloads = load_workloads(WORKLOADS_FILE)
     unknown = {prompt.workload for prompt in world.prompts if prompt.workload} - workloads.keys()
@@ -178,14 +180,14 @@ def build(connection: Connection, world: DemoWorld, book: PriceBook) -> None:
         charges = _draw_runs(world, workloads, day, random)
         outcomes = actions.charge_prompts(connection, charges, book=book, actor=_ACTOR)
         for outcome in outcomes:
-            # Some users run dry, as in life; any other refusal is a mistake in the file.
+            # Some users run out of credits, as in life; any other refusal is a mistake in the file.
             if isinstance(outcome, CreditsError) and not isinstance(outcome, InsufficientCredits):
                 raise outcome
         _close_day(connection, world, book, day, charges, outcomes)
 
 
 def build_if_empty(connection: Connection, world: DemoWorld, books: PriceBooks) -> None:
-    """Build the world in a ledger without entries; otherwise nothing. Of several processes at once, one builds."""
+    """Build the world if the ledger has no entries. When several processes start at once, only one builds it."""
     _wait_for_other_builders(connection, world)
     if is_empty(connection):
         build(connection, world, books.at(connection))

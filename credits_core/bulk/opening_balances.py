@@ -1,7 +1,7 @@
-"""Reads the balances of the former credit system from a CSV file (`user_id,credits`) and imports them, all or none.
+"""Imports the balances of the former credit system from a CSV file (`user_id,credits`), all rows or none.
 
-The specification's migration: every row becomes an opening balance, once. A second import of the same file changes
-nothing; a file with a bad row imports nothing at all.
+This is the specification's migration: every row becomes an opening balance, once. A second import of the same file
+changes nothing; a file with a bad row imports nothing at all.
 """
 
 import re
@@ -26,7 +26,7 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,40}")
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """How many rows gave an opening balance now, were imported before, or opened an empty account; and their sum."""
+    """How many rows were imported now, were imported before, or opened an empty account; and the sum imported now."""
 
     imported: int
     imported_before: int
@@ -35,10 +35,10 @@ class ImportSummary:
 
 
 def read_legacy_balances(path: Path) -> dict[str, tuple[int, int]]:
-    """The line number and the credits (0 to 2^53-1) of every user of the file. Blank lines are no rows.
+    """The line number and the credits (0 to 2^53-1) of every user in the file. Blank lines are skipped.
 
     Raises:
-        DataFileInvalid: the file cannot be read, has another header, or has bad rows; each is named by its line.
+        DataFileInvalid: the file cannot be read, has another header, or has bad rows, each named by its line.
     """
     balances: dict[str, tuple[int, int]] = {}
     problems: list[str] = []
@@ -49,7 +49,7 @@ def read_legacy_balances(path: Path) -> dict[str, tuple[int, int]]:
             problems.append(f"line {line}: {refusal}")
             continue
         if user_id in balances:
-            problems.append(f"line {line}: {user_id} stands on line {balances[user_id][0]} already")
+            problems.append(f"line {line}: {user_id} is already on line {balances[user_id][0]}")
         balances.setdefault(user_id, (line, balance_credits))
     if problems:
         raise DataFileInvalid(str(path), problems)
@@ -60,9 +60,9 @@ def import_legacy(engine: Engine, path: Path, *, now: datetime, actor: str) -> I
     """Import the file in one unit of work.
 
     Raises:
-        DataFileInvalid: as `read_legacy_balances`, or a row's user was imported before with other credits. Nothing was
-            imported then.
-        CirculationTooLarge: all users together would hold too much.
+        DataFileInvalid: as `read_legacy_balances`, or a user was imported before with other credits. Nothing is
+            imported.
+        CirculationTooLarge: all users together would hold more than 2^62 credits.
     """
     rows = read_legacy_balances(path)
 

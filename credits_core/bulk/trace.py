@@ -1,8 +1,8 @@
-"""Replays a trace of real requests as charges: one run per row, at the row's time, resumable.
+"""Charges one run per row of a trace of real requests, at the row's time. Can stop and go on.
 
 A trace is a CSV file with the columns TIMESTAMP, ContextTokens and GeneratedTokens. The key of a row's charge names the
-file's content, the user, the model and the row's line, so that starting again goes on where it stopped and charges
-nothing twice.
+file's content, the user, the model and the row's line, so starting again goes on where it stopped and charges nothing
+twice.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ class TraceRow:
 
 @dataclass(frozen=True, slots=True)
 class ReplaySummary:
-    """What a replay did. Totals are in credits and count new and earlier charges of the same replay alike."""
+    """What a replay did. The total, in credits, counts both new and earlier charges of the same replay."""
 
     rows: int
     charged_now: int
@@ -55,11 +55,11 @@ class ReplaySummary:
 
 
 def read_trace(path: Path, *, limit: int | None = None) -> list[TraceRow]:
-    """The rows of a trace file in order, at most `limit`. Times without a zone are UTC; blank lines are no rows.
+    """The rows of a trace file in order, at most `limit`. Times without a zone are UTC; blank lines are skipped.
 
     Raises:
-        DataFileInvalid: the file cannot be read, has other columns, no rows, or rows that cannot be used; the first ten
-            of them are named by their line.
+        DataFileInvalid: the file cannot be read, has other columns, no rows, or bad rows; the first ten bad rows are
+            named by their line.
     """
     rows: list[TraceRow] = []
     problems: list[str] = []
@@ -77,7 +77,7 @@ def read_trace(path: Path, *, limit: int | None = None) -> list[TraceRow]:
 def plan_replay(
     engine: Engine, path: Path, *, user_id: str, model_id: str, book: PriceBook, limit: int | None = None
 ) -> list[Charge]:
-    """One charge of the user for a run of the model per row of the trace. Charges nothing yet.
+    """One charge per row of the trace, for this user and model. Charges nothing yet.
 
     Raises:
         DataFileInvalid: as `read_trace`, or the model cannot price a row.
@@ -117,7 +117,7 @@ def replay(
 ) -> ReplaySummary:
     """Carry out the charges of `plan_replay`, a hundred in one unit of work.
 
-    Rows that the user cannot pay for are counted as refused and charged nothing; they are tried again next time.
+    Rows that the user cannot pay for are counted as refused and not charged; they are tried again next time.
     `on_progress` is called after each unit of work with the number of rows it took.
     """
     charged_now = charged_before = refused = total_credits = 0
@@ -145,7 +145,7 @@ def _parse(line: int, fields: list[str]) -> TraceRow:
         at = datetime.fromisoformat(timestamp)
         at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):  # the last day of the year 9999 west of Greenwich
-        raise ValueError(f"TIMESTAMP must be such as 2023-11-16 18:15:46.68, not {timestamp[:40]!r}") from None
+        raise ValueError(f"TIMESTAMP must be a time such as 2023-11-16 18:15:46.68, not {timestamp[:40]!r}") from None
     if not EARLIEST <= at < LATEST:
         raise ValueError(f"TIMESTAMP must be from 1970 to 9998, not {timestamp[:40]!r}")
     return TraceRow(line, at, _count("ContextTokens", context), _count("GeneratedTokens", generated))

@@ -53,5 +53,5 @@ def _day(text: str | None) -> datetime | None:
 def _line(record: KeyRecord, now: datetime) -> str:
     whose = record.role.value if record.user_id is None else f"{record.role.value} {record.user_id}"
     until = "" if record.expires_at is None else f"  until {record.expires_at:%Y-%m-%d}"
-    state = record.problem(now) or "in force"
+    state = record.problem(now) or "active"
     return f"{record.name}  {record.beginning}…  {whose}  made {record.created_at:%Y-%m-%d}{until}  {state}"

@@ -27,17 +27,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 models_app = typer.Typer(help="The registry of AI models, data/models.toml.", no_args_is_help=True)
-plan_app = typer.Typer(
-    help="Price plans: what they say, what they do, and which one is in force.", no_args_is_help=True
-)
-key_app = typer.Typer(help="The keys with which callers use the API.", no_args_is_help=True)
+plan_app = typer.Typer(help="Price plans: list, check, edit, replay, and make one live.", no_args_is_help=True)
+key_app = typer.Typer(help="The keys of the API: make, list and revoke them.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 app.add_typer(plan_app, name="plan")
 app.add_typer(key_app, name="api-key")
 
 
 def main() -> None:
-    """Run the command line; what cannot be done becomes one line on stderr and exit code 1."""
+    """Run the command line. A refusal or an error becomes one line on stderr and exit code 1."""
     try:
         exit_code = app(prog_name=_PROGRAM, standalone_mode=False)
     except TyperException as error:
@@ -66,7 +64,7 @@ def main() -> None:
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to the newest schema. Safe to repeat."""
+    """Migrate the database to the newest schema. Safe to repeat."""
     from credits_core.cli import ledger
 
     ledger.migrate()
@@ -93,11 +91,11 @@ def import_legacy(
 @app.command()
 def replay(
     trace: Annotated[Path, typer.Argument(help="CSV file with TIMESTAMP,ContextTokens,GeneratedTokens.")],
-    model: Annotated[str, typer.Option(help="Model that every run is charged for, e.g. openai/gpt-4o.")],
+    model: Annotated[str, typer.Option(help="Model of every run, e.g. openai/gpt-4o.")],
     user: Annotated[str, typer.Option(help="User who pays.")],
     limit: Annotated[int | None, typer.Option(help="Take at most this many rows.", min=1)] = None,
 ) -> None:
-    """Charge one run per row of a trace, at the row's time. Started again, it goes on where it stopped."""
+    """Charge one run per row of a trace, at the row's time. Run it again to go on where it stopped."""
     from credits_core.cli import ledger
 
     ledger.replay(trace, model, user, limit)
@@ -115,18 +113,18 @@ def verify() -> None:
 def simulate(
     workload: Annotated[str, typer.Option(help="What runs look like, from data/scenarios.toml: conversation or code.")],
     plan: Annotated[
-        str | None, typer.Option(metavar="ID-or-FILE.toml", help="A plan's id, or a file with one; else that in force.")
+        str | None, typer.Option(metavar="ID-or-FILE.toml", help="A plan's id, or a file with one; else the live plan.")
     ] = None,
     runs: Annotated[int, typer.Option(help="How many runs, up to 5,000,000.")] = 10_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same runs.")] = 1,
-    days: Annotated[int | None, typer.Option(help="Over how many days.")] = None,
-    users: Annotated[int | None, typer.Option(help="By how many users; else as many as fit the runs.")] = None,
+    days: Annotated[int | None, typer.Option(help="How many days they are spread over.")] = None,
+    users: Annotated[int | None, typer.Option(help="How many users; default: in proportion to the runs.")] = None,
     starting_credits: Annotated[int | None, typer.Option(help="What each user holds on the first day.")] = None,
     top_up_credits: Annotated[int | None, typer.Option(help="What a user buys at once.")] = None,
     growth_bps_per_day: Annotated[int | None, typer.Option(help="More runs each day, in hundredths of a %.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Hypothetical runs under a plan: who pays what, who runs dry, what the platform keeps. Exact; charges nothing."""
+    """Try a plan on made-up runs: who pays what, who runs out, what the platform keeps. Charges nobody."""
     from credits_core.cli import scenario
 
     given = {
@@ -158,7 +156,7 @@ def explain(
     entry: Annotated[int, typer.Argument(metavar="ENTRY", help="Number of a prompt run or flow unlock.", min=1)],
     as_json: Json = False,
 ) -> None:
-    """Why an entry charged what it charged, computed again from its inputs. Exit 0 when all is equal, else 1."""
+    """Explain a charge, recalculated from its stored inputs. Exit 0 when everything matches, else 1."""
     from credits_core.cli import explain as explained
 
     explained.explain_entry(entry, as_json=as_json)
@@ -174,7 +172,7 @@ def refresh_models() -> None:
 
 @plan_app.command("list")
 def list_plans(as_json: Json = False) -> None:
-    """Every plan: in force, draft or retired."""
+    """List every plan: live (in force), draft, or previously live (retired)."""
     from credits_core.cli import plans
 
     plans.list_plans(as_json=as_json)
@@ -182,7 +180,7 @@ def list_plans(as_json: Json = False) -> None:
 
 @plan_app.command("show")
 def show_plan(plan: PlanName, as_json: Json = False) -> None:
-    """A plan as TOML, as it can be edited and read again."""
+    """Print a plan as TOML, to edit and import again."""
     from credits_core.cli import plans
 
     plans.show(plan, as_json=as_json)
@@ -192,7 +190,7 @@ def show_plan(plan: PlanName, as_json: Json = False) -> None:
 def import_plan(
     file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="A file that holds a plan.")], as_json: Json = False
 ) -> None:
-    """Keep the plan of a file as a draft, or as the next revision of the draft with its id."""
+    """Save the plan in a file as a draft, or as the next revision of the draft with its id."""
     from credits_core.cli import plans
 
     plans.import_plan(file, as_json=as_json)
@@ -200,7 +198,7 @@ def import_plan(
 
 @plan_app.command("discard")
 def discard_plan(plan: PlanId, as_json: Json = False) -> None:
-    """Delete a draft. What was activated once is kept for ever."""
+    """Delete a draft. A plan that was ever live is kept for ever."""
     from credits_core.cli import plans
 
     plans.discard(plan, as_json=as_json)
@@ -209,10 +207,10 @@ def discard_plan(plan: PlanId, as_json: Json = False) -> None:
 @plan_app.command("activate")
 def activate_plan(
     plan: PlanId,
-    reason: Annotated[str, typer.Option(help="Why; it stays in the journal.")],
+    reason: Annotated[str, typer.Option(help="The reason, which is kept in the journal.")],
     as_json: Json = False,
 ) -> None:
-    """Put a stored plan in force, from the next charge on."""
+    """Make a stored plan live, from the next charge on."""
     from credits_core.cli import plans
 
     plans.activate(plan, reason=reason, as_json=as_json)
@@ -220,7 +218,7 @@ def activate_plan(
 
 @plan_app.command("journal")
 def plan_journal(as_json: Json = False) -> None:
-    """Every activation, newest first: which plan, when, by whom and why."""
+    """List which plan was made live when, by whom and why, newest first."""
     from credits_core.cli import plans
 
     plans.journal(as_json=as_json)
@@ -237,7 +235,7 @@ def inspect_plan(
     ] = 0,
     as_json: Json = False,
 ) -> None:
-    """What nobody reading the plan sees: cliffs, fee inversions, losses, and runs without a markup."""
+    """Find hidden problems in a plan: cliffs, fee inversions, losses, and runs without a markup."""
     from credits_core.cli import plans
 
     plans.inspect(plan, card_fee_bps, card_fee_credits, as_json=as_json)
@@ -250,7 +248,7 @@ def replay_plan(
     last: Annotated[str | None, typer.Option("--to", help="Last UTC day, included.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Price the ledger's runs and unlocks again under the plan, and follow the balances. Changes nothing."""
+    """Show what the recorded runs and unlocks would have cost under the plan. Changes nothing."""
     from credits_core.cli import plans
 
     plans.replay(plan, first=first, last=last, as_json=as_json)
@@ -258,12 +256,12 @@ def replay_plan(
 
 @key_app.command("create")
 def create_key(
-    name: Annotated[str, typer.Option(help="Who calls with it; entries name it as api/NAME.")],
-    role: Annotated[Role, typer.Option(help="admin: everything; service: charge and look; user: look at the own.")],
+    name: Annotated[str, typer.Option(help="Who uses the key; entries name it as api/NAME.")],
+    role: Annotated[Role, typer.Option(help="admin: everything; service: charge and read; user: read one user.")],
     user_id: Annotated[str | None, typer.Option(help="Whose data a key with the role user may see.")] = None,
-    expires: Annotated[str | None, typer.Option(help="UTC day from which it is refused, e.g. 2027-01-31.")] = None,
+    expires: Annotated[str | None, typer.Option(help="UTC day from which the key is refused, e.g. 2027-01-31.")] = None,
 ) -> None:
-    """Make a key and print it, once: only its hash is kept."""
+    """Make a key and print it. It is shown only now: only its hash is stored."""
     from credits_core.cli import keys
 
     keys.create(name, role, user_id, expires)
@@ -271,7 +269,7 @@ def create_key(
 
 @key_app.command("list")
 def list_keys() -> None:
-    """Every key that was ever made, newest first."""
+    """List every key that was ever made, newest first."""
     from credits_core.cli import keys
 
     keys.list_all()

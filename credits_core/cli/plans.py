@@ -1,6 +1,6 @@
 """What the commands about price plans do.
 
-What only looks at plans works without a database as well: then there is the plan that a new one begins with.
+Commands that only read plans work without a database too, with the plan that a new database begins with.
 """
 
 from dataclasses import asdict
@@ -29,9 +29,11 @@ from credits_core.store import database
 from credits_core.store.refusals import DatabaseNotReady
 from credits_core.values.days import EARLIEST, DayRange
 
+_STATUS_WORDS = {PlanStatus.IN_FORCE: "live", PlanStatus.DRAFT: "draft", PlanStatus.RETIRED: "previously live"}
+
 
 def list_plans(*, as_json: bool) -> None:
-    """Every plan: in force, draft or retired."""
+    """Print every plan: live, draft or previously live."""
     records = stored_plans().values()
     if as_json:
         print_json([_record(record) for record in records])
@@ -39,7 +41,7 @@ def list_plans(*, as_json: bool) -> None:
     width = max(len(record.plan.id) for record in records)
     for record in records:
         saved = f"  revision {record.revision} by {record.actor}" if record.status is PlanStatus.DRAFT else ""
-        typer.echo(f"{record.plan.id:<{width}}  {record.status}{saved}")
+        typer.echo(f"{record.plan.id:<{width}}  {_STATUS_WORDS[record.status]}{saved}")
 
 
 def show(plan: str, *, as_json: bool) -> None:
@@ -79,7 +81,7 @@ def discard(plan: str, *, as_json: bool) -> None:
 
 
 def activate(plan: str, *, reason: str, as_json: bool) -> None:
-    """Put a stored plan in force, from the next charge on."""
+    """Make a stored plan live, from the next charge on."""
     now = datetime.now(UTC)
     with opened_ledger() as engine:
         with database.read(engine) as connection:
@@ -92,7 +94,7 @@ def activate(plan: str, *, reason: str, as_json: bool) -> None:
     if as_json:
         print_json(_activation(newest))
         return
-    typer.echo(f"{plan} is in force from the next charge on")
+    typer.echo(f"{plan} is live from the next charge on")
 
 
 def journal(*, as_json: bool) -> None:
@@ -110,7 +112,7 @@ def journal(*, as_json: bool) -> None:
 
 
 def inspect(plan: str, card_fee_bps: int, card_fee_credits: int, *, as_json: bool) -> None:
-    """What nobody reading the plan sees: cliffs, fee inversions, losses, and runs without a markup."""
+    """Print hidden problems in a plan: cliffs, fee inversions, losses, and runs without a markup."""
     found, card_fee = find_plan(plan), CardFee(card_fee_bps, card_fee_credits)
     if not as_json:
         for finding in findings(found, card_fee):
@@ -163,7 +165,7 @@ def _cliff(cliff: Cliff) -> dict[str, int]:
 
 
 def find_plan(plan: str | None) -> PricePlan:
-    """The plan with this id, or of this TOML file, as every command that takes a plan finds it; None: that in force.
+    """The plan with this id, or in this .toml file; None gives the live plan.
 
     Raises:
         UnknownPlan: no plan has the id.
@@ -178,7 +180,7 @@ def find_plan(plan: str | None) -> PricePlan:
 
 
 def stored_plans() -> dict[str, PlanRecord]:
-    """Every stored plan by its id; without a database that is ready, the one that a new database begins with."""
+    """Every stored plan by its id; without a ready database, only the plan that a new database begins with."""
     try:
         with opened_ledger() as engine, database.read(engine) as connection:
             return plan_records.plans(connection)

@@ -51,7 +51,7 @@ def _summary(result: ScenarioResult) -> list[str]:
         f"margin      {both(result.margin_credits)} after card fees",
         f"run total   {', '.join(f'{name} {format_credits(credits)}' for name, credits in quantiles.items())}, "
         f"max {format_credits(totals.max_credits)} credits",
-        f"ran dry     {result.users_run_dry:,} of {scenario.users:,} users{half}",
+        f"ran out     {result.users_run_dry:,} of {scenario.users:,} users{half}",
     ]
 
 

@@ -1,1 +1,1 @@
-"""What would happen under another plan, fee or market. Pure."""
+"""Answers what would happen under another plan, fee or market. Pure."""

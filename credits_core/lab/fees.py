@@ -1,8 +1,8 @@
-"""What a creator's fee does: who gets what at each fee, and when paying per run costs more than unlocking once. Pure.
+"""Compares a creator's fee per run with a one-time unlock: who receives what, and from how many runs each pays. Pure.
 
 Two ways to be paid are compared. With a **fee per run** every run costs its price with the fee. With a **one-time
-unlock** the user pays the unlock price once and every run costs its price without a creator fee, so with the platform's
-markup. Prices come from `quote_costs` and splits from the plan.
+unlock** the user pays the unlock price once, and every run then costs its price without a creator fee, with the
+platform's markup. Prices come from `pricing.quote_many` and shares from the plan.
 """
 
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ from credits_core.values.arrays import Credits
 from credits_core.values.credits import MAX_CREDITS, div_ceil, div_floor, require_credits
 
 MAX_FEE_CREDITS = 1_000_000_000
-"""Largest creator fee and unlock price that is looked at: $1,000."""
+"""Largest creator fee and unlock price that can be compared: $1,000."""
 MAX_RUNS = 1_000_000
-"""Most runs of one user that are looked at."""
+"""Most runs of one user that can be compared."""
 _LARGEST_SCALE_CREDITS = 10**12
 
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """What a user pays and who gets it, in credits: `user = inference + creator + platform`."""
+    """What a user pays and who receives it, in credits: `user = inference + creator + platform`."""
 
     user_credits: int
     inference_credits: int
@@ -34,7 +34,7 @@ class Parties:
     platform_credits: int
 
     def times(self, count: int) -> "Parties":
-        """The same, that many times over."""
+        """These amounts, multiplied by `count`."""
         return Parties(
             self.user_credits * count,
             self.inference_credits * count,
@@ -43,7 +43,7 @@ class Parties:
         )
 
     def plus(self, other: "Parties") -> "Parties":
-        """Both together."""
+        """The sum of both."""
         return Parties(
             self.user_credits + other.user_credits,
             self.inference_credits + other.inference_credits,
@@ -54,11 +54,12 @@ class Parties:
 
 @dataclass(frozen=True, slots=True)
 class FeeDesign:
-    """A creator fee and an unlock price for runs of one inference cost under one plan, and what they lead to.
+    """A creator fee and an unlock price under one plan, for runs of one inference cost, and who pays and earns what.
 
-    `run_with_fee` and `run_without_fee` are one run each, `unlock` is the unlock alone. `inversion` holds the fees that
-    make this run cheaper for the user than no fee, None when none does. From `platform_break_even_fee_credits` on the
-    platform receives as much as without a fee; None when no fee is enough.
+    `run_with_fee` and `run_without_fee` are one run each, `unlock` is only the unlock. `inversion` holds the fees that
+    make this run cheaper for the user than no fee; None when no fee does. With a fee of
+    `platform_break_even_fee_credits` or more the platform receives at least as much as without a fee; None when no fee
+    is enough.
     """
 
     plan: PricePlan
@@ -73,15 +74,15 @@ class FeeDesign:
 
     @property
     def extra_per_run_credits(self) -> int:
-        """What a run with the fee costs the user more than one after unlocking; negative when it costs less."""
+        """How much more a run with the fee costs the user than a run after unlocking; negative when it costs less."""
         return self.run_with_fee.user_credits - self.run_without_fee.user_credits
 
     @property
     def user_break_even_runs(self) -> int | None:
-        """The smallest number of runs at which paying the fee each time costs the user at least what unlocking does.
+        """The smallest number of runs at which paying the fee each time costs the user at least as much as unlocking.
 
-        That is the smallest n with n × price with fee ≥ unlock price + n × price without fee. None when there is none,
-        because a run with the fee costs no more than one without.
+        That is the smallest n with n × price with fee ≥ unlock price + n × price without fee. None when there is no
+        such number, because a run with the fee costs no more than a run without.
         """
         if self.extra_per_run_credits <= 0:
             return None
@@ -89,9 +90,9 @@ class FeeDesign:
 
     @property
     def creator_break_even_runs(self) -> int | None:
-        """The smallest number of runs whose fees bring the creator more than the one unlock.
+        """The smallest number of runs whose fees bring the creator more than one unlock.
 
-        That is the smallest n with n × share of the fee > share of the unlock price. None when the creator has no part
+        That is the smallest n with n × share of the fee > share of the unlock price. None when the creator has no share
         of the fee.
         """
         if not self.run_with_fee.creator_credits:
@@ -99,15 +100,15 @@ class FeeDesign:
         return div_floor(self.unlock.creator_credits, self.run_with_fee.creator_credits) + 1
 
     def after_runs_with_fee(self, runs: int) -> Parties:
-        """What a user of that many runs pays and who gets it, with the fee on each.
+        """What that many runs with the fee cost the user, and who receives it.
 
         Raises:
-            InvalidRequest: not 0 to 1,000,000 runs, or amounts above 2^53-1 credits.
+            InvalidRequest: the runs are not 0 to 1,000,000, or an amount is above 2^53-1 credits.
         """
         return _within_bounds(self.run_with_fee.times(_require_runs(runs)))
 
     def after_runs_unlocked(self, runs: int) -> Parties:
-        """What a user of that many runs pays and who gets it, when the user unlocks first.
+        """What unlocking and then that many runs cost the user, and who receives it.
 
         Raises:
             InvalidRequest: as `after_runs_with_fee`.
@@ -121,12 +122,12 @@ class FeeDesign:
 
     @property
     def telling_fees(self) -> tuple[int | None, ...]:
-        """The fees at which a curve over fees turns or has something to tell, None for those that there are not."""
+        """The fees that a chart over fees should include, because something changes there; None where there is none."""
         largest_credits = self.inversion.largest_fee_credits if self.inversion else None
         return 1, largest_credits, self.platform_break_even_fee_credits, self.fee_credits
 
     def worthwhile_unlock_credits(self, runs: int) -> int:
-        """The largest unlock price with which that many runs cost the user no more than with the fee; 0 for none.
+        """The largest unlock price with which unlocking costs the user no more than paying the fees; 0 for none.
 
         Raises:
             InvalidRequest: as `after_runs_with_fee`.
@@ -135,47 +136,50 @@ class FeeDesign:
 
     @property
     def break_even_sentences(self) -> tuple[str, str]:
-        """From how many runs on unlocking pays off for the user, and fees bring the creator more."""
+        """From how many runs an unlock pays off for the user, and from how many a fee earns the creator more."""
         user_runs, creator_runs = self.user_break_even_runs, self.creator_break_even_runs
         if user_runs is None:
-            user = "Unlocking never pays off for the user, because a run with the fee costs no more than one without."
+            user = "Unlocking never saves the user money, because this fee does not make a run dearer."
         else:
-            user = f"{_from_run(user_runs)} unlocking costs the user no more than paying the fee each time."
+            user = f"{_from_run(user_runs)}, an unlock costs the user no more than a per-run fee."
         if creator_runs is None:
-            return user, "Fees never bring the creator more than the unlock: no part of this fee is the creator's."
-        return user, f"{_from_run(creator_runs)} fees bring the creator more than the unlock."
+            return (
+                user,
+                "A per-run fee never earns the creator more than an unlock, because the creator gets none of this fee.",
+            )
+        return user, f"{_from_run(creator_runs)}, a per-run fee earns the creator more than an unlock."
 
     @property
     def sentences(self) -> tuple[str, str]:
-        """What the fees do to the user's price, and from which fee on the platform earns as much as without."""
-        makes_cheaper = "makes this run cheaper for the user than no fee."
+        """What a fee does to the user's price, and the fee at which the platform earns as much as without one."""
+        makes_cheaper = "makes this run cheaper than no fee."
         if self.inversion is None:
-            user = "No creator fee makes this run cheaper for the user."
+            user = "No creator fee makes this run cheaper."
         elif self.inversion.largest_fee_credits == 1:
             user = f"A fee of 1 credit {makes_cheaper}"
         else:
             user = f"A fee of 1 to {self.inversion.largest_fee_credits:,} credits {makes_cheaper}"
         if self.platform_break_even_fee_credits is None:
-            return user, "The platform never earns as much as without a fee: all of the fee is the creator's."
+            return user, "We never break even with a fee, because the creator gets all of it."
         if self.platform_break_even_fee_credits == 1:
-            return user, "With any fee the platform earns at least as much as without."
-        return user, f"From a fee of {self.platform_break_even_fee_credits:,} the platform earns as much as without."
+            return user, "With any fee we earn at least as much as without one."
+        return user, f"We only break even at a fee of {self.platform_break_even_fee_credits:,}."
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Whole numbers from 0 to `last`, inclusive, in steps: of a slider, and of the points of a chart."""
+    """Whole numbers from 0 to `last`, inclusive, in steps of `step`, for a slider or the points of a chart."""
 
     last: int
     step: int
 
     @property
     def to_ask(self) -> "Scale":
-        """The part of the scale that a creator can ask: a chart may go on beyond the largest fee."""
+        """The part of the scale up to the largest fee that a creator can ask; a chart may show more."""
         return Scale(min(self.last, MAX_FEE_CREDITS), min(self.step, div_floor(MAX_FEE_CREDITS, 100)))
 
     def points(self, *through: int | None) -> Credits:
-        """The scale's numbers in ascending order, with those of the others that lie within it.
+        """The scale's numbers and those of `through` that lie within it, in ascending order.
 
         >>> Scale(10, 5).points(1, None, 11).tolist()
         [0, 1, 5, 10]
@@ -185,12 +189,12 @@ class Scale:
 
 
 def design(plan: PricePlan, inference_cost_credits: int, *, fee_credits: int, unlock_fee_credits: int) -> FeeDesign:
-    """What a fee per run and an unlock price lead to, for runs of this inference cost.
+    """Compares a fee per run with an unlock price, for runs of this inference cost.
 
     The fee is 0 (none) to 10^9 credits, the unlock price 1 to 10^9.
 
     Raises:
-        InvalidRequest: a number is out of its bounds, or an amount would be above 2^53-1 credits.
+        InvalidRequest: a number is out of bounds, or an amount would be above 2^53-1 credits.
 
     >>> from credits_core.pricing.plan import MarkupTier
     >>> plan = PricePlan("p", 8_000, (MarkupTier(None, 1_000, None),))
@@ -200,7 +204,7 @@ def design(plan: PricePlan, inference_cost_credits: int, *, fee_credits: int, un
     >>> found.user_break_even_runs, found.creator_break_even_runs  # 100,000 ÷ 2,000; more than 80,000 ÷ 4,000
     (50, 21)
     >>> found.sentences[0]
-    'A fee of 1 to 2,999 credits makes this run cheaper for the user than no fee.'
+    'A fee of 1 to 2,999 credits makes this run cheaper than no fee.'
     """
     require_credits("inference_cost_credits", inference_cost_credits, minimum=0)
     _require_fee("creator_fee_credits", fee_credits, minimum=0)
@@ -223,14 +227,14 @@ def over_fees(plan: PricePlan, inference_cost_credits: int, fees: Credits) -> Qu
     """The amounts of a run of this inference cost at each of the fees.
 
     Raises:
-        InvalidRequest: as `quote_costs`.
+        InvalidRequest: as `pricing.quote_many.quote_costs`.
     """
     costs = np.full(len(fees), inference_cost_credits, np.int64)
     return quote_costs(plan, costs, creator_fee_credits=fees)
 
 
 def over_unlock_prices(found: FeeDesign, runs: int, unlock_fees: Credits) -> list[Parties]:
-    """What a user of that many runs pays and who gets it, when the user unlocks first, at each of the unlock prices.
+    """For each unlock price, what unlocking and then that many runs cost the user, and who receives it.
 
     Raises:
         InvalidRequest: as `FeeDesign.after_runs_unlocked`.
@@ -241,7 +245,7 @@ def over_unlock_prices(found: FeeDesign, runs: int, unlock_fees: Credits) -> lis
 
 
 def fee_scale(found: FeeDesign) -> Scale:
-    """Fees up to a round number that shows the inversion, the platform's break-even and, within it, the chosen fee.
+    """Fees from 0 to a round number that includes the inversion, the platform's break-even fee and the chosen fee.
 
     >>> from credits_core.pricing.plan import MarkupTier
     >>> plan = PricePlan("p", 8_000, (MarkupTier(None, 1_000, None),))
@@ -253,19 +257,19 @@ def fee_scale(found: FeeDesign) -> Scale:
 
 
 def unlock_scale(found: FeeDesign, runs: int) -> Scale:
-    """Unlock prices up to a round number that shows the chosen one and what the fees of the runs cost extra."""
+    """Unlock prices from 0 to a round number that includes the chosen one and the extra cost of the runs' fees."""
     return _scale_to(max(2 * found.worthwhile_unlock_credits(runs), found.unlock_fee_credits + 1, 1_000))
 
 
 def runs_scale(found: FeeDesign, runs: int) -> Scale:
-    """Numbers of runs up to a round number beyond the expected one and each break-even that lies in reach."""
+    """Numbers of runs from 0 to a round number beyond `runs` and each break-even of at most 1,000,000 runs."""
     break_evens = (found.user_break_even_runs, found.creator_break_even_runs)
     in_reach = [one for one in break_evens if one is not None and one <= MAX_RUNS]
     return _scale_to(max(*in_reach, _require_runs(runs), 9) + 1)
 
 
 def _scale_to(largest: int) -> Scale:
-    """Up to the smallest of 1, 2, 5, 10, 20, 50… that is not below `largest`, but not far beyond a bound."""
+    """A scale up to the smallest of 1, 2, 5, 10, 20, 50… that is at least `largest` (taken as 10^12 at most)."""
     largest, power = min(largest, _LARGEST_SCALE_CREDITS), 1
     while power * 10 < largest:
         power *= 10
@@ -278,7 +282,7 @@ def _unlock(plan: PricePlan, unlock_fee_credits: int) -> Parties:
 
 
 def _from_run(runs: int) -> str:
-    return "From the first run on" if runs == 1 else f"From {runs:,} runs on"
+    return "From the first run" if runs == 1 else f"From {runs:,} runs per user"
 
 
 def _runs(amounts: QuoteArrays) -> list[Parties]:
@@ -307,6 +311,6 @@ def _require_runs(runs: int) -> int:
 def _within_bounds(parties: Parties) -> Parties:
     if parties.user_credits > MAX_CREDITS:
         raise InvalidRequest(
-            "runs", f"would cost {parties.user_credits:,} together, above the largest amount {MAX_CREDITS:,}"
+            "runs", f"would cost {parties.user_credits:,} together, above the largest amount, {MAX_CREDITS:,}"
         )
     return parties

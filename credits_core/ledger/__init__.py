@@ -1,1 +1,1 @@
-"""The only writer of entries and balances: actions, movements, receipts, and reading single entries."""
+"""The only writer of entries and balances: actions, movements and receipts. Also reads entries and accounts."""

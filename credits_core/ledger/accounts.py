@@ -1,7 +1,7 @@
 """Reads users, balances and pages of transactions, as frozen dataclasses. Writes nothing.
 
-Lists are paged by key, never by offset. Amounts are whole credits, days are UTC, and the order is always that of the
-ledger, newest first. Sums over many entries are in `reports`.
+Lists are paged by key, never by offset. Amounts are whole credits, days are UTC. Transactions come in the ledger's
+order, newest first. Single entries are in `ledger.entries`, sums over many in `reports`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ class UserBalance:
 
 
 def users(connection: Connection, *, search: str = "", after_user_id: str = "", limit: int = 50) -> list[UserBalance]:
-    """Users in the order of their ids, after a given one (exclusive), whose id contains the search text in any case."""
+    """Users whose id contains the search text, in any case, ordered by id, after the given id (exclusive)."""
     statement = (
         select(UserCredits.user_id, UserCredits.balance_credits, UserCredits.created_at_us)
         .where(UserCredits.user_id > after_user_id)
@@ -39,7 +39,7 @@ def users(connection: Connection, *, search: str = "", after_user_id: str = "", 
 
 
 def user_count(connection: Connection, *, search: str = "") -> int:
-    """How many users `users` finds in all."""
+    """How many users `users` finds without a limit."""
     return int(connection.execute(_matching(select(func.count()).select_from(UserCredits), search)).scalar_one())
 
 
@@ -75,12 +75,11 @@ class BalancePoint:
 
 
 def balance_history(connection: Connection, user_id: str, *, points: int = 500) -> list[BalancePoint]:
-    """The user's balance over time, oldest first: every movement, or up to twice `points` of them.
+    """The user's balance over time, oldest first: after every movement, or after up to twice `points` of them.
 
-    With more movements than `points`, these are the last one in each of that many equal spans of time, so that a day of
-    many runs leaves the other days as they were, and every n-th one, so that busy spans keep their shape. The last
-    movement is always among them. In the order of the ledger, which a replay of old runs makes differ from the order of
-    the clock.
+    With more movements than `points`, some are chosen: the last one in each of `points` equal spans of time, so that
+    one busy day does not push out the other days, and every n-th one, so that busy spans keep their shape. The last
+    movement is always chosen. The order is the ledger's, which differs from the clock's after a replay of old runs.
     """
     of_user = CreditTransaction.account_id == user_id
     in_all, first_us, last_us = connection.execute(
@@ -117,7 +116,7 @@ def balance_history(connection: Connection, user_id: str, *, points: int = 500) 
 class TransactionFilter:
     """Which transactions to list. Dates are UTC days, both inclusive; None and empty mean no restriction.
 
-    With `headline_only`, each entry shows by its first transaction alone: the one of the user who paid or received.
+    With `headline_only`, only the first transaction of each entry is listed: what the user paid or received.
     """
 
     entry_id: int | None = None
@@ -171,7 +170,7 @@ Cursor = tuple[int, int]
 def transactions(
     connection: Connection, wanted: TransactionFilter, *, before: Cursor | None = None, limit: int = 50
 ) -> list[ListedTransaction]:
-    """The newest transactions of the filter, before a given one (exclusive) when a cursor is passed."""
+    """The newest transactions that match the filter; with a cursor, those before it (exclusive)."""
     page = select(CreditTransaction.__table__)
     if wanted.entry_id is not None:
         page = page.where(CreditTransaction.entry_id == wanted.entry_id)
@@ -228,7 +227,7 @@ def transactions(
 
 
 def all_transactions(connection: Connection, wanted: TransactionFilter) -> Iterator[ListedTransaction]:
-    """Every transaction of the filter, newest first, read page by page so that none of it piles up in memory."""
+    """Every transaction that matches the filter, newest first. Read page by page, so that memory holds one page."""
     before = None
     while page := transactions(connection, wanted, before=before, limit=1_000):
         yield from page

@@ -1,9 +1,9 @@
-"""One function per user action: load, decide (pure), post. Never commits and never asks for the time.
+"""The ledger's actions: one function for each thing a person can do. Never commits and never asks for the time.
 
-Each action takes the connection of the caller's unit of work (`database.write` makes one), an idempotency key, the time
-and the actor. A refusal raises a `CreditsError`; the caller's unit of work is then rolled back and nothing is kept, not
-even the key. The same key with the same request returns the first receipt again, whatever the price and the balances
-are now.
+Each action loads, decides (pure) and posts. It takes the connection of the caller's unit of work (`database.write`
+makes one), an idempotency key, the time and the actor. A refusal raises a `CreditsError`; the caller's unit of work is
+then rolled back and nothing is kept, not even the key. The same key with the same request returns the first receipt
+again, whatever the price and the balances are now.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,9 +45,9 @@ from credits_core.values.days import to_microseconds
 from credits_core.values.fields import is_id, require_id, require_text
 
 MAX_CIRCULATION_CREDITS = 2**62
-"""Largest sum of all balances: half of what a 64-bit sum holds. The other half is room for the units of work that add
-credits at the same moment on PostgreSQL and do not see each other. It bounds what is held, not what moved: a user who
-spends 2^53-1 credits and is refunded, a thousand times in one day, overflows the sums of that day."""
+"""Largest sum of all balances: half of what a 64-bit sum holds. The other half is room for units of work that add
+credits at the same moment on PostgreSQL and do not see each other. It limits what users hold, not what moves: a user
+who spends 2^53-1 credits and is refunded, a thousand times in one day, overflows the sums of that day."""
 
 
 _UNLOCK_FIELDS = attrgetter(*(field.name for field in fields(UnlockRequest)))
@@ -59,7 +59,7 @@ def quote_prompt(request: ChargeRequest, book: PriceBook, *, now: datetime) -> Q
     Raises:
         InvalidRequest: a field cannot be accepted.
         UnknownModel: the registry does not have the model.
-        PriceChanged: the total is not the expected one.
+        PriceChanged: the total is not the one that the request expects.
     """
     check_charge(request)
     return _price(request, book, now)
@@ -68,7 +68,7 @@ def quote_prompt(request: ChargeRequest, book: PriceBook, *, now: datetime) -> Q
 def charge_prompt(
     connection: Connection, request: ChargeRequest, *, book: PriceBook, key: str, now: datetime, actor: str
 ) -> Receipt:
-    """Charge one prompt run: the user pays the total; creator, platform and inference receive their parts.
+    """Charge one prompt run and return its receipt: the user pays; creator, platform and inference receive their parts.
 
     A creator without an account gets one. A creator who runs their own prompt pays like anyone else.
 
@@ -96,8 +96,8 @@ def charge_prompts(
 ) -> list[Receipt | CreditsError]:
     """Charge many runs in one unit of work, each with its own key and its own refusal, in the given order.
 
-    Returns one receipt or refusal per charge. A refused charge leaves nothing; the others stand. A hundred charges are
-    a good size: on PostgreSQL every user of the batch stays locked until the unit of work ends.
+    Returns one receipt or refusal per charge. A refused charge changes nothing, and the others still count. A hundred
+    charges are a good size: on PostgreSQL every user of the batch stays locked until the unit of work ends.
     """
     # All at once and before the first charge: batches that took their users one by one, each in the order of its own
     # charges, would wait for each other in a circle.
@@ -127,7 +127,7 @@ def add_credits(
     now: datetime,
     actor: str,
 ) -> Receipt:
-    """Add credits to a user's balance; the first time, this creates the user.
+    """Add credits to a user's balance and return the receipt. The first credits create the user.
 
     A grant and an adjustment need a reason of 1 to 500 characters; a purchase may have one.
 
@@ -147,11 +147,11 @@ def add_credits(
 def import_opening_balances(
     connection: Connection, opening_credits: Mapping[str, int], *, now: datetime, actor: str
 ) -> dict[str, Receipt | CreditsError | None]:
-    """Give every user of the former system the credits held there, once; 0 opens an empty account (None).
+    """Give every user of the former system their credits from there, once. 0 opens an empty account, without a receipt.
 
-    Each is an adjustment with the key `legacy:USER`, so that importing again replays the receipts and changes nothing.
-    A user who was imported before with another amount, or whose row cannot be accepted, has the refusal instead of a
-    receipt; the caller decides whether the rest stands.
+    Returns, for each user, a receipt, a refusal or None. Each opening balance is an adjustment with the key
+    `legacy:USER`, so importing again replays the receipts and changes nothing. A user who was imported before with
+    another amount, or whose row cannot be accepted, gets a refusal; the caller decides whether to keep the rest.
 
     Raises:
         CirculationTooLarge: all users together would hold more than 2^62 credits.
@@ -179,11 +179,11 @@ def unlock_flow(
 ) -> Unlock:
     """Give a user access to a flow for one payment, split between creator and platform.
 
-    Costs nothing and changes nothing when the user has unlocked the flow before (and was not refunded), or made it. A
-    replay says what the payment gives the user today.
+    Charges and changes nothing when the user made the flow, or unlocked it before and was not refunded. A replay says
+    whether the user has the flow now.
 
     Raises:
-        InvalidRequest: a field cannot be accepted; the fee is a whole number from 1 to 2^53-1.
+        InvalidRequest: a field cannot be accepted, or the fee is not a whole number from 1 to 2^53-1.
         UnknownUser: the user has no account.
         InsufficientCredits: the user holds less than the fee.
         BalanceTooLarge: the creator would hold more than 2^53-1 credits.
@@ -233,13 +233,13 @@ def unlock_flow(
 def refund(
     connection: Connection, entry_id: int, *, reason: str, book: PriceBook, key: str, now: datetime, actor: str
 ) -> Receipt:
-    """Reverse an entry's recorded movements by a new entry, once. The flow of a refunded unlock is locked again.
+    """Refund an entry, once: a new entry reverses its movements. A refunded unlock locks the flow again.
 
-    What a creator has already spent of the share, the platform bears, as a transaction of its own. Added credits are
-    refunded only while the user still holds them.
+    If the creator has already spent some of the share, the platform pays that part, as a separate transaction. Added
+    credits can be refunded only while the user still has them.
 
     Raises:
-        InvalidRequest: the entry's id is not a positive whole number, or the reason is not 1 to 500 characters.
+        InvalidRequest: the entry's id is not a positive whole number, or the reason does not have 1 to 500 characters.
         UnknownEntry: no entry has this id.
         NotRefundable: the entry is itself a refund.
         AlreadyRefunded: the entry was refunded before.
@@ -263,7 +263,7 @@ def refund(
     balances = writer.lock_balances(connection, users)
     refunded_by = entries.refund_of(connection, entry_id)
     if refunded_by is not None:
-        if entries.entry_by_key(connection, key) is not None:  # this very request, carried out while it waited
+        if entries.entry_by_key(connection, key) is not None:  # this same request, carried out while this one waited
             return _replay(connection, entry, book)
         raise AlreadyRefunded(entry_id, refunded_by)
     refund_id = writer.claim_key(connection, entry, users)

@@ -40,7 +40,7 @@ def unlock_of_entry(connection: Connection, entry_id: int) -> Any | None:
 
 
 def balance_at(connection: Connection, account_id: str, *, entry_id: int) -> int:
-    """The balance in credits that the user's last movement up to this entry, inclusive, left; 0 without one."""
+    """The user's balance in credits just after this entry; 0 before the first movement."""
     statement = (
         select(CreditTransaction.balance_after_credits)
         .where(CreditTransaction.account_id == account_id, CreditTransaction.entry_id <= entry_id)
@@ -51,7 +51,7 @@ def balance_at(connection: Connection, account_id: str, *, entry_id: int) -> int
 
 
 def unlock_in_force(connection: Connection, user_id: str, *, flow_id: str) -> int | None:
-    """The id of the entry by which the user unlocked the flow and which was not refunded, or None."""
+    """The id of the entry that unlocked the flow for the user and was not refunded, or None."""
     return connection.execute(
         select(UnlockedFlow.entry_id).where(
             UnlockedFlow.user_id == user_id,
@@ -64,7 +64,7 @@ def unlock_in_force(connection: Connection, user_id: str, *, flow_id: str) -> in
 def receipt(
     connection: Connection, entry_id: int, *, plans: Mapping[str, PricePlan], replayed: bool = False
 ) -> Receipt:
-    """The receipt of an entry, as the write returned it; a run's quote is recomputed from what it was priced with.
+    """The receipt of an entry, as the write returned it. A run's quote is recomputed from its recorded inputs.
 
     The quote is None for other entries, and for a run whose plan is not among `plans`.
 
@@ -94,7 +94,7 @@ def receipt(
 
 
 def run_columns() -> Select[Any]:
-    """Every column of every run, to be narrowed by the caller."""
+    """A statement that selects every column of every run, for the caller to narrow."""
     return select(PromptRun.__table__)
 
 
@@ -149,6 +149,3 @@ _TRANSACTIONS_OF_ENTRY = (
     .order_by(CreditTransaction.position)
 )
 _RUN_OF_ENTRY = run_columns().where(PromptRun.entry_id == bindparam("entry_id"))
-
-
-# --- transactions ---------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
-"""Business events as balanced lists of movements: who gives, who receives, and how each movement is called.
+"""Business events as balanced lists of movements: who pays, who receives, and the type of each movement.
 
 Pure. A movement is a credit transaction that has not been posted yet; the movements of an event sum to zero by
-construction, and none is zero. The ledger writes them; nothing else decides where credits go.
+construction, and none is zero. `ledger.writer` writes them; nothing else decides where credits go.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Movement:
 
 
 def for_added_credits(source: CreditSource, user_id: str, amount_credits: int) -> tuple[EntryType, list[Movement]]:
-    """The kind of entry and its two movements: from the platform's account for that source to the user."""
+    """The type of entry and its two movements: from the platform's account for that source to the user."""
     entry_type, transaction_type, counter_account = _SOURCES[source]
     return entry_type, [
         Movement(user_id, transaction_type, amount_credits),
@@ -44,7 +44,7 @@ def for_added_credits(source: CreditSource, user_id: str, amount_credits: int) -
 
 
 def for_prompt_run(quote: Quote, user_id: str, creator_id: str | None) -> list[Movement]:
-    """The user pays the total; creator, revenue and inference receive their parts. The user's movement comes first."""
+    """A run's movements: the user pays the total (first); creator, platform and inference receive their parts."""
     movements = [Movement(user_id, TransactionType.PROMPT_RUN, -quote.total_credits)]
     if quote.creator_share_credits:
         assert creator_id is not None
@@ -58,7 +58,7 @@ def for_prompt_run(quote: Quote, user_id: str, creator_id: str | None) -> list[M
 def for_flow_unlock(
     user_id: str, creator_id: str, *, creator_share_credits: int, platform_share_credits: int
 ) -> list[Movement]:
-    """The user pays the fee; creator and platform receive its two parts."""
+    """An unlock's movements: the user pays the fee (first); creator and platform receive its two parts."""
     fee_credits = creator_share_credits + platform_share_credits
     movements = [Movement(user_id, TransactionType.FLOW_UNLOCK, -fee_credits)]
     if creator_share_credits:
@@ -69,12 +69,12 @@ def for_flow_unlock(
 
 
 def for_refund(recorded: list[Movement], balances_credits: dict[str, int]) -> list[Movement]:
-    """The recorded movements reversed, in their order; what a creator has already spent, the platform bears.
+    """The recorded movements reversed, in the same order. The platform pays what a creator has already spent.
 
-    The first movement, that of the user who paid or received the credits, becomes a `refund`; the others keep their
-    type with the opposite sign, so that sums by type are net of refunds. `balances_credits` holds the balance of every
-    user among the accounts. A creator gives back the smaller of the share and the balance, where the balance includes
-    what this very refund pays back to the same user; the rest is a `refund` movement of its own on platform revenue.
+    The first movement belongs to the user who paid or received the credits, and becomes a `refund`. The others keep
+    their type with the opposite sign, so that sums by type are net of refunds. `balances_credits` holds the balance of
+    every user among the accounts. A creator gives back the share, but at most the balance, which includes what this
+    refund pays to the same user; the rest is a separate `refund` movement on platform revenue.
 
     >>> paid = [Movement("ada", TransactionType.PROMPT_RUN, -250), Movement("ben", TransactionType.CREATOR_PAYMENT, 80),
     ...     Movement(PLATFORM_REVENUE, TransactionType.PLATFORM_REVENUE, 20),

@@ -1,4 +1,4 @@
-"""What a write returns: the receipt of an entry, and the outcome of an unlock."""
+"""What an action returns: the receipt of an entry, or the outcome of an unlock."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from credits_core.store.kinds import EntryType, TransactionType
 
 @dataclass(frozen=True, slots=True)
 class PostedTransaction:
-    """A movement as the ledger holds it. `balance_after_credits` is None for the platform's own accounts."""
+    """A movement as the ledger recorded it. `balance_after_credits` is None for the platform's own accounts."""
 
     account_id: str
     type: TransactionType
@@ -25,9 +25,9 @@ class PostedTransaction:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a write returns: the entry, its transactions with balances, and the quote when it is a prompt run.
+    """The entry that an action wrote: its transactions with balances, and the quote when it is a prompt run.
 
-    `replayed` is true when the same request with the same key was carried out before; nothing was written again then.
+    `replayed` is true when the same request with the same key was carried out before. Then nothing was written now.
     """
 
     entry_id: int
@@ -42,15 +42,15 @@ class Receipt:
 
     @property
     def is_balanced(self) -> bool:
-        """Whether the transactions sum to zero, as those of every entry do."""
+        """Whether the transactions sum to zero, as they always should."""
         return sum(transaction.amount_credits for transaction in self.transactions) == 0
 
     def received_by(self, account_id: str) -> int:
-        """The credits that the account received in this entry, less those it gave."""
+        """The credits that the account received in this entry, less the credits it paid."""
         return sum(posted.amount_credits for posted in self.transactions if posted.account_id == account_id)
 
     def balance_after(self, account_id: str) -> int | None:
-        """The account's balance in credits after its last movement in this entry; None when it has none here."""
+        """The account's balance in credits after this entry; None when the entry did not move its credits."""
         balance_after_credits = None
         for transaction in self.transactions:
             if transaction.account_id == account_id:
@@ -59,7 +59,7 @@ class Receipt:
 
 
 class FlowAccess(StrEnum):
-    """Why a user may use a flow, or may not: `REFUNDED` is the replay of a payment that was given back since."""
+    """Why a user may use a flow, or may not. `REFUNDED`: a replayed request whose payment was refunded since."""
 
     PAID_NOW = "paid_now"
     UNLOCKED_BEFORE = "unlocked_before"
@@ -69,7 +69,7 @@ class FlowAccess(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unlock:
-    """The outcome of an unlock. There is a receipt only when something was paid, now or by a replayed request."""
+    """The outcome of an unlock. The receipt is None when nothing was paid, neither now nor by a replayed request."""
 
     access: FlowAccess
     receipt: Receipt | None

@@ -4,7 +4,7 @@ from credits_core.errors import CreditsError
 
 
 class UnknownUser(CreditsError):
-    """The user holds no account here."""
+    """The user has no account."""
 
     code = "unknown_user"
     http_status = 404
@@ -22,11 +22,11 @@ class UnknownEntry(CreditsError):
 
     def __init__(self, entry_id: int) -> None:
         self.entry_id = entry_id
-        super().__init__(f"There is no journal entry {entry_id}. Look its number up in the user's transactions.")
+        super().__init__(f"There is no journal entry {entry_id}. Look up its number in the user's transactions.")
 
 
 class InsufficientCredits(CreditsError):
-    """The account holds less than the action takes. Both numbers are in credits."""
+    """The user has fewer credits than the action takes. Both numbers are in credits."""
 
     code = "insufficient_credits"
     http_status = 402
@@ -36,22 +36,23 @@ class InsufficientCredits(CreditsError):
         self.balance_credits = balance_credits
         self.required_credits = required_credits
         super().__init__(
-            f"{user_id} has {balance_credits:,} credits and this takes {required_credits:,}. {self.advice}"
+            f"{user_id} has {balance_credits:,} credits, but this takes {required_credits:,}. {self.advice}"
         )
 
     @property
     def advice(self) -> str:
-        """What to do, in a sentence."""
-        return f"Add at least {self.required_credits - self.balance_credits:,} credits and try again."
+        """That nothing was charged, and what to do."""
+        missing_credits = self.required_credits - self.balance_credits
+        return f"Nothing was charged. Add at least {missing_credits:,} credits and try again."
 
 
 class AddedCreditsSpent(InsufficientCredits):
-    """Credits that were added cannot be taken back, because the user has spent them since."""
+    """Added credits cannot be refunded, because the user has spent them since."""
 
     @property
     def advice(self) -> str:
-        """What to do, in a sentence."""
-        return "Added credits are refunded only while the user holds them: refund what they were spent on first."
+        """That nothing was refunded, and what to do."""
+        return "Nothing was refunded. The added credits are spent: first refund what they were spent on."
 
 
 class BalanceTooLarge(CreditsError):
@@ -65,13 +66,13 @@ class BalanceTooLarge(CreditsError):
         self.amount_credits = amount_credits
         self.maximum_credits = maximum_credits
         super().__init__(
-            f"{amount_credits:,} more credits would take {user_id} above the largest balance of {maximum_credits:,}. "
-            "Use a smaller amount."
+            f"{user_id} cannot hold {amount_credits:,} more credits: the largest balance is {maximum_credits:,}. "
+            "Nothing was charged or added. Use a smaller amount."
         )
 
 
 class CirculationTooLarge(CreditsError):
-    """All users together would hold more credits than a 64-bit sum can carry with room to spare."""
+    """All users together would hold more than 2^62 credits, half of what a 64-bit sum can hold."""
 
     code = "circulation_too_large"
     http_status = 422
@@ -80,8 +81,8 @@ class CirculationTooLarge(CreditsError):
         self.amount_credits = amount_credits
         self.maximum_credits = maximum_credits
         super().__init__(
-            f"{amount_credits:,} more credits would take all balances together above {maximum_credits:,}. "
-            "Use a smaller amount."
+            f"All users together cannot hold {amount_credits:,} more credits: the limit is {maximum_credits:,}. "
+            "Nothing was added. Use a smaller amount."
         )
 
 
@@ -95,13 +96,13 @@ class IdempotencyKeyReused(CreditsError):
         self.key = key
         self.entry_id = entry_id
         super().__init__(
-            f"The idempotency key {key!r} belongs to entry {entry_id}, which was a different request. "
-            "Send a new key for a new request."
+            f"The idempotency key {key!r} was already used for a different request, recorded as entry {entry_id}. "
+            "Nothing was charged or changed now. Send a new key for a new request."
         )
 
 
 class PriceChanged(CreditsError):
-    """The caller named the total it expects, and the price is another one now. Both are in credits."""
+    """The price is no longer the total that the caller expects. Both numbers are in credits."""
 
     code = "price_changed"
     http_status = 409
@@ -111,12 +112,12 @@ class PriceChanged(CreditsError):
         self.total_credits = total_credits
         super().__init__(
             f"The run costs {total_credits:,} credits, not the expected {expected_total_credits:,}. "
-            "Show the new price and send the request again with it."
+            "Nothing was charged. Show the new price to the user and send the request again with it."
         )
 
 
 class AlreadyRefunded(CreditsError):
-    """The entry was refunded before; an entry is refunded once."""
+    """The entry was refunded before; an entry can be refunded only once."""
 
     code = "already_refunded"
     http_status = 409
@@ -124,7 +125,9 @@ class AlreadyRefunded(CreditsError):
     def __init__(self, entry_id: int, refund_entry_id: int) -> None:
         self.entry_id = entry_id
         self.refund_entry_id = refund_entry_id
-        super().__init__(f"Entry {entry_id} was refunded before, by entry {refund_entry_id}.")
+        super().__init__(
+            f"Entry {entry_id} was already refunded, by entry {refund_entry_id}. Nothing was refunded again."
+        )
 
 
 class NotRefundable(CreditsError):
@@ -135,4 +138,6 @@ class NotRefundable(CreditsError):
 
     def __init__(self, entry_id: int) -> None:
         self.entry_id = entry_id
-        super().__init__(f"Entry {entry_id} is itself a refund. To take the credits again, charge again.")
+        super().__init__(
+            f"Entry {entry_id} is itself a refund and cannot be refunded. To take the credits again, charge again."
+        )

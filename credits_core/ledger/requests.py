@@ -1,4 +1,4 @@
-"""What a caller asks, checked before anything is looked up, and the entry that records it. Reads and writes nothing."""
+"""What callers ask for: checks requests before anything is looked up, and makes the new entry. Reads no database."""
 
 import hashlib
 import re
@@ -36,8 +36,8 @@ class ChargeRequest:
     """One run of a prompt to be charged.
 
     `creator_id` and a positive `creator_fee_credits` come together or not at all. Token counts are needed for a model
-    priced per token and ignored for one priced per run. With `expected_total_credits` the charge is refused when the
-    price is another one.
+    priced per token and ignored for one priced per run. With `expected_total_credits` the charge is refused when it
+    would cost anything else.
     """
 
     user_id: str
@@ -88,7 +88,7 @@ class UnlockRequest:
 
 
 def check_charge(request: ChargeRequest) -> None:
-    """Nothing, when every field of the request can be accepted.
+    """Check every field of the request.
 
     Raises:
         InvalidRequest: a field cannot be accepted; a creator and a positive fee come together or not at all.
@@ -106,7 +106,7 @@ def check_charge(request: ChargeRequest) -> None:
     if (request.creator_id is None) != (fee_credits == 0):
         raise InvalidRequest(
             "creator_id" if request.creator_id is None else "creator_fee_credits",
-            "must be given with a creator fee"
+            "must be given when there is a creator fee"
             if request.creator_id is None
             else "must be positive when there is a creator",
         )
@@ -115,14 +115,14 @@ def check_charge(request: ChargeRequest) -> None:
 
 
 def require_entry_id(entry_id: object) -> int:
-    """The number itself when an entry can have it.
+    """The number itself, when it can be an entry's number.
 
     Raises:
-        InvalidRequest: it is not a whole number from 1 (True, 1.0 and "5" are not).
+        InvalidRequest: it is not a whole number, 1 or more (True, 1.0 and "5" are not).
         UnknownEntry: it is larger than any entry's number can be.
     """
     if type(entry_id) is not int or entry_id < 1:
-        raise InvalidRequest("entry_id", f"must be the number of an entry, from 1, not {entry_id!r}")
+        raise InvalidRequest("entry_id", f"must be an entry number, 1 or more, not {entry_id!r}")
     if entry_id > _LARGEST_ENTRY_ID:
         raise UnknownEntry(entry_id)
     return entry_id
@@ -138,11 +138,11 @@ def new_entry(
     description: str | None = None,
     refunds: int | None = None,
 ) -> NewEntry:
-    """The entry that would record what was asked, with the hash of it; the hash is the same in every process.
+    """The entry that will record the request, with the request's hash, which is the same in every process.
 
     Raises:
         InvalidRequest: the key is not 1 to 400 visible ASCII characters, the time has no zone or is outside 1970 to
-            9998, or the actor is no id.
+            9998, or the actor is not an id.
     """
     if type(key) is not str or not _KEY.fullmatch(key):
         raise InvalidRequest("idempotency_key", "must be 1 to 400 visible ASCII characters")

@@ -1,12 +1,12 @@
 """The only writer of entries and balances. Takes balanced movements, writes them in the caller's unit of work.
 
-Key first, balance second: the entry's row claims the idempotency key by its unique constraint, then every user's
-balance is changed by a conditional update, then the rows follow. A refusal raises and leaves the unit of work to be
-rolled back.
+Key first, balances second: the entry's row claims the idempotency key by its unique constraint, then a conditional
+update changes every user's balance, then the other rows follow. A refusal raises, and the caller rolls the unit of work
+back.
 
 The statements are written once in Core and compiled once per dialect, and run on the driver's own connection inside
 SQLAlchemy's transaction: building and compiling them per call costs more than the durable commit itself
-(docs/architecture.md has the figures).
+(docs/measured.md has the figures).
 """
 
 from collections.abc import Collection, Iterable
@@ -90,7 +90,7 @@ def _give_statement(insert_: InsertClass) -> Executable:
 
 
 # PostgreSQL's advisory locks, because a user who is paid for the first time has no row to lock yet. The users come in
-# one order for all, Python's, so that nobody waits in a circle; a server's own order of texts is another one.
+# one order for all, Python's, so that nobody waits in a circle; a server may order texts differently.
 _EACH_USER_ID = func.unnest(bindparam("user_ids", type_=postgresql.ARRAY(Text))).column_valued("user_id")
 _LOCK_USER = func.pg_advisory_xact_lock(func.hashtextextended(_EACH_USER_ID, literal_column("0")))
 _LOCK_USERS = Statement(["user_ids"], lambda _: select(_LOCK_USER))
@@ -114,9 +114,9 @@ def _add_transactions(count: int) -> Statement:
 def claim_key(connection: Connection, entry: NewEntry, user_ids: Iterable[str]) -> int | None:
     """The new entry's id, or None when an entry with this idempotency key exists already.
 
-    On PostgreSQL it waits for the units of work that are changing the balance of one of these users, the users whose
-    balances the entry will change, or have claimed the same key. So a user's balances follow each other in the order of
-    the entries' ids. On SQLite there is one writer at a time.
+    `user_ids` are the users whose balances the entry will change. On PostgreSQL this waits for units of work that have
+    claimed the same key or are changing the balance of one of these users. So a user's balances follow each other in
+    the order of the entries' ids. On SQLite there is one writer at a time.
     """
     row = _CLAIM_KEY.run(
         connection,
@@ -139,11 +139,11 @@ def post(
 ) -> tuple[PostedTransaction, ...]:
     """Apply the movements of a claimed entry to the balances and write its transactions, in the movements' order.
 
-    Users that receive get an account when they have none. The users are those for whom the key was claimed.
+    Users who receive credits get an account when they have none. Use only users for whom the key was claimed.
 
     Raises:
-        UnknownUser: a user who gives has no account.
-        InsufficientCredits: a user who gives holds less than that.
+        UnknownUser: a user who pays has no account.
+        InsufficientCredits: a user holds fewer credits than they would pay.
         BalanceTooLarge: a user would hold more than 2^53-1 credits.
     """
     created_at_us = to_microseconds(created_at)
@@ -221,17 +221,17 @@ def balance_of(connection: Connection, user_id: str) -> int:
 
 
 def lock_balances(connection: Connection, user_ids: Collection[str]) -> dict[str, int]:
-    """The balances in credits of those of the users who have an account, which stay so until this unit of work ends."""
+    """The balances, in credits, of the users who have an account, locked until this unit of work ends."""
     lock_users(connection, user_ids)
     rows = connection.execute(select(_users.c.user_id, _users.c.balance_credits).where(_users.c.user_id.in_(user_ids)))
     return {row.user_id: row.balance_credits for row in rows}
 
 
 def lock_users(connection: Connection, user_ids: Collection[str]) -> None:
-    """Make other units of work wait that would change the balance of one of these users. On SQLite they wait anyway."""
+    """Make others that would change these users' balances wait until this unit of work ends; on SQLite all wait."""
     if connection.dialect.name == "postgresql":
-        # The table before the users, as an insert takes them: in the other order this unit of work would queue behind a
-        # rollup that waits for charges that wait for these users, until the server's deadlock timeout of a second.
+        # The table before the users, as an insert locks them. In the other order, `daily_totals.catch_up` would wait
+        # for charges, the charges for these users, and this unit of work for `catch_up`: a deadlock of a second.
         connection.execute(text("LOCK TABLE journal_entries IN ROW EXCLUSIVE MODE"))
         _LOCK_USERS.run(connection, (sorted(user_ids),))
 
@@ -246,10 +246,10 @@ def lock_everyone(connection: Connection) -> None:
 
 
 def open_account(connection: Connection, user_id: str, created_at: datetime) -> None:
-    """An account with no credits for a user who has none yet; otherwise nothing."""
+    """Open an account with 0 credits for a user who has no account yet; otherwise change nothing."""
     _GIVE.run(connection, (user_id, 0, to_microseconds(created_at)))
 
 
 def circulating_credits(connection: Connection) -> int:
-    """What all users together hold, in credits."""
+    """The sum of all users' balances, in credits."""
     return int(connection.execute(select(func.coalesce(func.sum(_users.c.balance_credits), 0))).scalar_one())

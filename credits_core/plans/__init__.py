@@ -1,1 +1,1 @@
-"""Price plans in the database: drafts, activations, and the price book of the moment."""
+"""Price plans in the database: drafts, activations, and the current price book."""

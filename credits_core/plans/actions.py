@@ -1,8 +1,8 @@
-"""Price plans in the database: drafts that are edited, the journal of activations, and the price book of the moment.
+"""The actions on stored price plans: save and discard a draft, and make a plan live.
 
-A plan is a draft until it is activated; from then on it never changes, because runs are priced with it, and a change is
-a plan with another id. The newest activation names the plan in force. Like the services, the actions here never commit
-and never ask for the time.
+A plan is a draft until it is made live. From then on it never changes, because runs are priced with it; a change is a
+plan with another id. The newest activation in the journal names the live plan. Like the actions of the ledger, these
+never commit and never ask for the time. `plans.records` reads plans, `plans.book` gives the current price book.
 """
 
 from datetime import datetime
@@ -24,12 +24,12 @@ _ACTIVATION_LOCK = 7_206_151_031
 def save_draft(
     connection: Connection, plan: PricePlan, *, seen: PlanRecord | None, now: datetime, actor: str
 ) -> PlanRecord:
-    """Keep a draft and return what is stored. `seen` is the draft as it was before the change, None for a new one.
+    """Save a draft and return what is stored. `seen` is the draft as it was before the change; None for a new one.
 
     Raises:
-        InvalidRequest: no plan can be like that.
-        PlanActivated: a plan with this id was activated, so it never changes.
-        DraftChanged: the draft is not as it was seen: somebody saved or discarded it meanwhile, or has taken the id.
+        InvalidRequest: the plan breaks a rule of plans; every problem is named.
+        PlanActivated: a plan with this id is or was live, so it never changes.
+        DraftChanged: somebody saved or discarded the draft meanwhile, or a new draft's id is taken.
     """
     require_id("actor", actor)
     _lock_drafts(connection, plan.id)
@@ -52,8 +52,8 @@ def discard_draft(connection: Connection, seen: PlanRecord) -> None:
     """Delete a draft.
 
     Raises:
-        PlanActivated: it is no draft any more.
-        DraftChanged: the draft is not as it was seen.
+        PlanActivated: the plan is or was live.
+        DraftChanged: somebody saved or discarded the draft meanwhile.
     """
     _lock_drafts(connection, seen.plan.id)
     _require_as_seen(connection, seen.plan.id, seen)
@@ -61,12 +61,12 @@ def discard_draft(connection: Connection, seen: PlanRecord) -> None:
 
 
 def activate(connection: Connection, seen: PlanRecord, *, reason: str, now: datetime, actor: str) -> None:
-    """Put a plan in force from the next charge on, a draft or a retired one, and write that into the journal.
+    """Make a draft or a previously live plan live, from the next charge on, and write that into the journal.
 
     Raises:
-        InvalidRequest: the reason is not 1 to 500 characters.
-        DraftChanged: the plan is not as it was seen; so nobody activates what somebody else has just changed.
-        PlanInForce: it is in force already.
+        InvalidRequest: the reason does not have 1 to 500 characters.
+        DraftChanged: somebody changed the plan meanwhile, so it is not the plan that the caller looked at.
+        PlanInForce: the plan is already live.
     """
     reason = require_text("reason", reason)
     require_id("actor", actor)

@@ -1,4 +1,4 @@
-"""The price book of the moment: the models, the live plan and every plan that was ever live."""
+"""The current price book: the models, the live plan and every plan that was ever live."""
 
 from sqlalchemy import Connection, func, select
 
@@ -12,19 +12,19 @@ _newest_activation = Statement([], lambda _: select(func.max(PlanActivation.id))
 
 
 class PriceBooks:
-    """The price book of the moment, read again only when a plan was activated since. One for each process.
+    """Gives the current price book, and reads it again only after another plan was made live. One per process.
 
-    To be asked inside the unit of work that charges, so that an activation holds from the next charge on; but not in
-    the one that activates, because that may yet be rolled back.
+    Ask it inside the unit of work that charges, so that a plan counts from the next charge on. Do not ask it in the
+    unit of work that makes a plan live, because that may still be rolled back.
     """
 
     def __init__(self, models: ModelRegistry) -> None:
-        """Take the models; a process reads them once."""
+        """Use these models; a process reads them once."""
         self.models = models
         self._newest: tuple[int, PriceBook] | None = None
 
     def at(self, connection: Connection) -> PriceBook:
-        """The book with the plan in force and with every plan that was ever activated.
+        """The book with the live plan and every plan that was ever live.
 
         Raises:
             DataFileInvalid: a stored plan was damaged and cannot be read.

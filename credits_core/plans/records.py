@@ -14,7 +14,7 @@ from credits_core.values.days import from_microseconds
 
 
 class PlanStatus(StrEnum):
-    """Where a plan is in its life: a draft, in force, or retired, which is activated once and in force no more."""
+    """A plan's state: a draft, live (`IN_FORCE`), or previously live (`RETIRED`)."""
 
     DRAFT = "draft"
     IN_FORCE = "in force"
@@ -23,7 +23,7 @@ class PlanStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlanRecord:
-    """A stored plan. `revision` counts how often it was saved, from 1; `actor` saved it last."""
+    """A stored plan. `revision` counts how often it was saved, from 1; `actor` is who saved it last."""
 
     plan: PricePlan
     status: PlanStatus
@@ -34,9 +34,9 @@ class PlanRecord:
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """One line of the journal: this plan was put in force, by whom, when and why.
+    """One line of the journal: which plan was made live, by whom, when and why.
 
-    The first, that of the specification's plan, is dated 1970-01-01: it has been in force from the start.
+    The first line, for the specification's plan, is dated 1970-01-01: that plan was live from the start.
     """
 
     number: int
@@ -47,7 +47,7 @@ class Activation:
 
 
 def plans(connection: Connection) -> dict[str, PlanRecord]:
-    """Every stored plan by its id: the one in force, then drafts, then retired ones, each kind in order of the ids.
+    """Every stored plan by its id: first the live plan, then drafts, then previously live plans, each group by id.
 
     Raises:
         DataFileInvalid: a stored plan was damaged and cannot be read.
@@ -80,13 +80,13 @@ def activations(connection: Connection) -> list[Activation]:
 
 
 def parse_stored(plan_id: str, toml: str) -> PricePlan:
-    """The plan that a row holds.
+    """The plan in a stored row.
 
     Raises:
-        DataFileInvalid: the row was damaged and cannot be read, or holds a plan of another id.
+        DataFileInvalid: the row was damaged and cannot be read, or holds a plan with another id.
     """
     source = f"the stored price plan {plan_id}"
     plan = parse_price_plan(toml, source)
     if plan.id != plan_id:
-        raise DataFileInvalid(source, [f"says that it is {plan.id!r}"])
+        raise DataFileInvalid(source, [f"holds another plan, {plan.id!r}"])
     return plan

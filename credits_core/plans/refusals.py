@@ -12,11 +12,13 @@ class UnknownPlan(CreditsError):
     def __init__(self, plan_id: str, known_ids: list[str]) -> None:
         self.plan_id = plan_id
         self.known_ids = known_ids
-        super().__init__(f"There is no price plan {plan_id!r}. Known are {', '.join(known_ids)}, or name a .toml file.")
+        super().__init__(
+            f"There is no price plan {plan_id!r}. Choose one of {', '.join(known_ids)}, or name a .toml file."
+        )
 
 
 class PlanActivated(CreditsError):
-    """The plan was activated, so it never changes."""
+    """The plan is live or was live before, so it can never change."""
 
     code = "plan_activated"
     http_status = 409
@@ -24,23 +26,23 @@ class PlanActivated(CreditsError):
     def __init__(self, plan_id: str) -> None:
         self.plan_id = plan_id
         super().__init__(
-            f"The price plan {plan_id!r} was activated, so it never changes. Save the change under another id."
+            f"The price plan {plan_id!r} was made live, so it can never be changed. Save your change under another id."
         )
 
 
 class PlanInForce(CreditsError):
-    """The plan that shall be activated is the one in force."""
+    """The plan to be made live is live already."""
 
     code = "plan_in_force"
     http_status = 409
 
     def __init__(self, plan_id: str) -> None:
         self.plan_id = plan_id
-        super().__init__(f"The price plan {plan_id!r} is in force already. Nothing was changed.")
+        super().__init__(f"The price plan {plan_id!r} is already live. Nothing was changed.")
 
 
 class DraftChanged(CreditsError):
-    """A draft is not as it was when it was read. A revision of 0 means that there is none."""
+    """A draft was saved, discarded or created since it was read. A revision of 0 means that there is no draft."""
 
     code = "draft_changed"
     http_status = 409
@@ -50,9 +52,12 @@ class DraftChanged(CreditsError):
         self.expected_revision = expected_revision
         self.found_revision = found_revision
         if not expected_revision:
-            problem = f"There is a price plan {plan_id!r} already. Choose another id."
+            problem = f"There is already a price plan {plan_id!r}. Choose another id."
         elif not found_revision:
-            problem = f"The draft {plan_id!r} was discarded meanwhile. Save it under another id to keep yours."
+            problem = f"The draft {plan_id!r} was discarded meanwhile. To keep your version, save it under another id."
         else:
-            problem = f"The draft {plan_id!r} was saved by somebody else meanwhile. Open it again and see the change."
+            problem = (
+                f"The draft {plan_id!r} was saved by somebody else meanwhile, so nothing was changed. "
+                "Open it again to see the new version."
+            )
         super().__init__(problem)

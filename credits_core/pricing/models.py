@@ -171,7 +171,7 @@ def parse_model_registry(text: str, source: str = "models.toml") -> ModelRegistr
         document = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise DataFileInvalid(source, [f"is not TOML: {error}"]) from None
-    problems = [f"has an unknown key {key!r}; known is models" for key in sorted(document.keys() - {"models"})]
+    problems = [f"has an unknown key {key!r}; the only key is models" for key in sorted(document.keys() - {"models"})]
     rows = document.get("models")
     if not isinstance(rows, list) or not rows:
         raise DataFileInvalid(source, [*problems, "lists no [[models]]"])

@@ -1,7 +1,7 @@
-"""Price plans: markup tiers, the creator's share and the plan's other rules. Parsing, validation, and applying them.
+"""Price plans: markup tiers, the creator's share and the plan's other rules, and how they are applied.
 
-A plan is immutable once a run was priced with it: a change is a new plan with a new id. Nothing here reads a clock or a
-database.
+A plan never changes once it was live: a change is a new plan with a new id. Nothing here reads a clock or a database.
+Reading and checking plans is in `pricing.plan_toml`.
 """
 
 from bisect import bisect_right
@@ -14,7 +14,7 @@ from credits_core.values.text import format_bps
 
 
 class TierMode(StrEnum):
-    """Whether the tier of the cost rates all of it (volume), or each tier rates its own slice (graduated)."""
+    """How tiers apply: one tier's rate to the whole cost (volume), or each tier's rate to its slice (graduated)."""
 
     VOLUME = "volume"
     GRADUATED = "graduated"
@@ -45,7 +45,7 @@ class Piece:
 
     From `start_credits` (inclusive) to `end_credits` (exclusive; None in the last piece) the markup is
     `(cost × slope_bps + offset) / 10,000`, rounded as the plan says, and at most `cap_total_credits` less the cost, so
-    that no run in the piece costs more than some larger one; None without such a cap.
+    that no run in the piece costs more than a dearer run. `cap_total_credits` is None without such a cap.
     """
 
     start_credits: int
@@ -72,7 +72,7 @@ class Piece:
         return inference_cost_credits * self.slope_bps + self.offset, BPS_PER_WHOLE
 
     def total(self, inference_cost_credits: int) -> int:
-        """The total in credits without a creator fee. Does not fall within a piece."""
+        """The total in credits without a creator fee. Within a piece it never falls as the cost rises."""
         return inference_cost_credits + self.markup(inference_cost_credits)
 
 
@@ -80,10 +80,11 @@ class Piece:
 class PricePlan:
     """How runs are priced.
 
-    `tiers` rise and the last has no bound. `creator_share_bps` of a fee is the creator's (8,000 = 80 %). With
-    `cap_down` no run costs more than the cheapest larger one. On runs with a creator fee the platform receives at least
-    `minimum_platform_income_credits` and, with `minimum_platform_income_is_markup`, at least what it would without a
-    fee; what its share of the fee lacks is a markup on top. `purchase_fee_bps` is added to the price of credits.
+    `tiers` are in ascending order, and the last has no bound. The creator receives `creator_share_bps` of a fee (8,000
+    = 80 %). With `cap_down` a run never costs more than a run with a higher inference cost. On runs with a creator fee
+    the platform receives at least `minimum_platform_income_credits` and, with `minimum_platform_income_is_markup`, at
+    least the markup of a run without a fee; if its share of the fee is less, the user pays the difference as a markup.
+    `purchase_fee_bps` is added to the price when users buy credits.
     """
 
     id: str
@@ -106,7 +107,7 @@ class PricePlan:
         object.__setattr__(self, "_starts", tuple(piece.start_credits for piece in pieces))
 
     def position_for(self, inference_cost_credits: int) -> int:
-        """The position of the tier, and of the piece, whose range holds the cost; upper bounds are exclusive.
+        """The position, from 0, of the tier (and piece) that this cost falls into; upper bounds are exclusive.
 
         >>> tiers = (MarkupTier(10_000, 2_000, None), MarkupTier(None, None, 500))
         >>> plan = PricePlan("p", creator_share_bps=8_000, tiers=tiers)
@@ -129,7 +130,7 @@ class PricePlan:
         return self.pieces[self.position_for(inference_cost_credits)].markup(inference_cost_credits)
 
     def split_fee(self, fee_credits: int) -> tuple[int, int]:
-        """The creator's and the platform's part of a fee, in credits; together they are the fee, always.
+        """The creator's and the platform's share of a fee, in credits. They always add up to the fee.
 
         >>> PricePlan("p", 8_000, (MarkupTier(None, None, 500),)).split_fee(1_001)
         (800, 201)
@@ -139,7 +140,7 @@ class PricePlan:
         return creator_share_credits, fee_credits - creator_share_credits
 
     def purchase_fee(self, amount_credits: int) -> int:
-        """What the plan adds to the price of a purchase of this many credits, in credits, rounded down.
+        """The fee for buying this many credits, in credits, rounded down.
 
         >>> PricePlan("p", 8_000, (MarkupTier(None, None, 500),), purchase_fee_bps=250).purchase_fee(1_001)
         25
@@ -147,7 +148,7 @@ class PricePlan:
         return div_floor(amount_credits * self.purchase_fee_bps, BPS_PER_WHOLE)
 
     def exact_creator_share(self, fee_credits: int) -> tuple[int, int]:
-        """The creator's part of a fee before rounding, as numerator and denominator in credits.
+        """The creator's share of a fee before rounding, as numerator and denominator in credits.
 
         >>> PricePlan("p", 8_000, (MarkupTier(None, None, 500),)).exact_creator_share(1_001)  # 800.8
         (8008000, 10000)
@@ -155,14 +156,14 @@ class PricePlan:
         return fee_credits * self.creator_share_bps, BPS_PER_WHOLE
 
     def minimum_platform_income(self, inference_cost_credits: int) -> int:
-        """What the platform receives at least, in credits, on a run with a creator fee."""
+        """The least that the platform receives on a run with a creator fee, in credits."""
         if not self.minimum_platform_income_is_markup:
             return self.minimum_platform_income_credits
         return max(self.minimum_platform_income_credits, self.markup(inference_cost_credits))
 
 
 def explain_markup(plan: PricePlan, inference_cost_credits: int) -> str:
-    """How the markup of a run without a creator fee comes about, in one line.
+    """How the markup of a run without a creator fee is computed, in one line.
 
     >>> explain_markup(PricePlan("p", 8_000, (MarkupTier(10_000, 2_000, None), MarkupTier(None, None, 500))), 9_999)
     'cost below 10,000: 20 %, rounded down'
@@ -180,7 +181,7 @@ def explain_markup(plan: PricePlan, inference_cost_credits: int) -> str:
 
 
 def slices(plan: PricePlan, inference_cost_credits: int) -> Iterator[str]:
-    """What each tier of a graduated plan adds to the markup of this cost, in words, up to the tier that holds it.
+    """What each tier of a graduated plan adds to the markup of this cost, in words, up to the cost's own tier.
 
     >>> tiers = (MarkupTier(10_000, 2_000, None), MarkupTier(None, 1_000, None))
     >>> list(slices(PricePlan("p", 8_000, tiers, TierMode.GRADUATED), 15_000))

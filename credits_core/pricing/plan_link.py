@@ -1,9 +1,9 @@
-"""A whole price plan as one short line, so that a link can carry it. Pure.
+"""Writes a whole price plan as one short line for a link, and reads it again. Pure.
 
     8000;graduated;cap;minimum=300;10000:2000bps;100000:1000bps;500
 
-First the creator's share in basis points, then the plan's other rules where they are not the usual ones, then the
-tiers: the bound, if any, and a percentage in basis points or a flat number of credits.
+First comes the creator's share in basis points, then each other rule that differs from its default, then the tiers:
+the bound, if any, and a percentage in basis points or a flat number of credits.
 """
 
 import re
@@ -25,7 +25,7 @@ _NUMBERS = {"minimum": "minimum_platform_income_credits", "purchase": "purchase_
 
 
 def to_line(plan: PricePlan) -> str:
-    """The plan's rules in one line; its id is not among them.
+    """The plan's rules in one line, without its id.
 
     >>> to_line(PricePlan("p", 8_000, (MarkupTier(10_000, 2_000, None), MarkupTier(None, None, 500)), cap_down=True))
     '8000;cap;10000:2000bps;500'
@@ -40,10 +40,10 @@ def to_line(plan: PricePlan) -> str:
 
 
 def from_line(line: str, plan_id: str) -> PricePlan:
-    """The plan of such a line, with this id; whatever a plan file may not say is refused here as well.
+    """The plan of a line that `to_line` wrote, with this id. It must pass the checks of plan files.
 
     Raises:
-        InvalidRequest: the line is not of this form, or no plan can be like that.
+        InvalidRequest: the line does not have this form, or the plan breaks a rule.
     """
     share, *rest = line.split(";")
     rules: dict[str, object] = {}
@@ -60,7 +60,7 @@ def from_line(line: str, plan_id: str) -> PricePlan:
             rate = (int(markup), None) if is_bps else (None, int(markup))
             tiers.append(MarkupTier(int(bound) if bound else None, *rate))
         else:
-            raise InvalidRequest("plan", f"{part[:40]!r} in the link is no rule or tier of a plan, or is there twice")
+            raise InvalidRequest("plan", f"in the link is damaged at {part[:40]!r}: copy the link again")
     if not (_NUMBER.fullmatch(share) and tiers):
-        raise InvalidRequest("plan", "in the link is not a whole one: copy the link again")
+        raise InvalidRequest("plan", "in the link is incomplete: copy the link again")
     return checked(PricePlan(plan_id, int(share), tuple(tiers), **rules))  # type: ignore[arg-type]

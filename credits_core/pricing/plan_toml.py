@@ -1,6 +1,6 @@
-"""Price plans as TOML: read with every problem and its line, and written again. No file is changed here.
+"""Reads price plans from TOML, naming every problem with its line, and writes them as TOML. Changes no file.
 
-`data/price_plans/` holds the plans that a checkout brings along, one file each, named after the plan.
+`data/price_plans/` holds the plans that come with the project, one file each, named after the plan.
 """
 
 import json
@@ -14,7 +14,7 @@ from credits_core.pricing.plan import MarkupTier, PricePlan, Rounding, TierMode
 from credits_core.values.credits import BPS_PER_WHOLE, MAX_CREDITS
 
 MAX_TIERS = 50
-"""Most tiers of a plan: what somebody reads, and what the inspector looks through at once."""
+"""Most tiers of a plan: as many as a person can read and the inspector can check at once."""
 MAX_BPS = 1_000_000
 """Largest markup and purchase fee: 10,000 %."""
 MAX_PLAN_ID = 64
@@ -24,14 +24,14 @@ _TIER_KEYS = ("below_credits", "markup_bps", "markup_credits")
 
 
 class _Problems:
-    """Problems of a document, each with the line that it is about, where that can be told."""
+    """Problems of a document, each with its line where the line is known."""
 
     def __init__(self, text: str) -> None:
         self._lines = text.splitlines()
         self.found: list[tuple[int, str]] = []
 
     def add(self, message: str, *, key: str = "", tier: int = 0) -> None:
-        """Note a problem of a key, or of a tier (from 1), or of a key of a tier."""
+        """Note a problem with a key, a tier (from 1), or a key of a tier."""
         self.found.append((self._line(key, tier), message))
 
     def sentences(self) -> list[str]:
@@ -65,16 +65,16 @@ class _Problems:
 
 
 def parse_price_plan(text: str, source: str = "price plan") -> PricePlan:
-    """The plan written as TOML: the fields of `PricePlan`, with `[[tiers]]`, the last of them without a bound.
+    """The plan in a TOML text: the fields of `PricePlan` and `[[tiers]]`, the last of them without a bound.
 
     Raises:
         DataFileInvalid: not TOML, an unknown or missing key, bounds that do not rise, a share over 100 %, a negative
             rate, or a last tier that is missing or bounded. Every problem is listed with its line; the order of the
-            bounds is judged when every tier can be read.
+            bounds is checked only when every tier can be read.
     """
     try:
         document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # of a number, or a nesting, that no plan has
+    except (ValueError, RecursionError) as error:  # also for a number too long or a nesting too deep
         raise DataFileInvalid(source, [f"is not TOML: {error}"]) from None
     problems = _Problems(text)
     for key in sorted(document.keys() - _READERS.keys() - {"tiers"}):
@@ -90,7 +90,7 @@ def parse_price_plan(text: str, source: str = "price plan") -> PricePlan:
     rows = document.get("tiers")
     tiers: tuple[MarkupTier, ...] = ()
     if isinstance(rows, list) and len(rows) > MAX_TIERS:
-        problems.add(f"has {len(rows):,} tiers, and a plan has at most {MAX_TIERS}", tier=MAX_TIERS + 1)
+        problems.add(f"has {len(rows):,} tiers, but a plan can have at most {MAX_TIERS}", tier=MAX_TIERS + 1)
     elif isinstance(rows, list) and rows:
         before = len(problems.found)
         tiers = tuple(_parse_tier(number, row, problems) for number, row in enumerate(rows, 1))
@@ -122,10 +122,10 @@ def load_price_plan(path: Path) -> PricePlan:
 
 
 def checked(plan: PricePlan) -> PricePlan:
-    """The plan itself, when a plan file could say it; so what is edited on a screen obeys what files obey.
+    """The plan itself, when it passes the checks of plan files, so that screens and files have the same rules.
 
     Raises:
-        InvalidRequest: no plan can be like that; every problem is named.
+        InvalidRequest: the plan breaks a rule; every problem is named.
     """
     try:
         return parse_price_plan(price_plan_toml(plan))
@@ -135,7 +135,7 @@ def checked(plan: PricePlan) -> PricePlan:
 
 
 def price_plan_toml(plan: PricePlan) -> str:
-    """The plan as TOML, which `parse_price_plan` reads again; what has its default is left out, but for the mode."""
+    """The plan as TOML that `parse_price_plan` can read. Most keys with their default are left out."""
     lines = []
     for key, (_, _, default) in _READERS.items():
         entry = getattr(plan, key)
@@ -159,7 +159,7 @@ def _is_rounding(entry: object) -> bool:
     return isinstance(entry, str) and entry in set(Rounding)
 
 
-# The keys of a plan: what is accepted, how that is said, and the default; None where there is none.
+# The keys of a plan: the check, the check in words, and the default (None: the key is required).
 _READERS: dict[str, tuple[Any, str, Any]] = {
     "id": (
         lambda entry: isinstance(entry, str) and _PLAN_ID.fullmatch(entry) is not None,

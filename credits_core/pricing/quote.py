@@ -1,7 +1,7 @@
-"""What a prompt run costs: inference cost, creator fee, platform markup and who gets what, with every step shown.
+"""Prices a prompt run: inference cost, creator fee, platform markup and who receives what, with every step.
 
 `quote` is the only place where a run gets its price. A preview, a simulation, a replay and a real charge all call it;
-they differ in where the result goes. Pure: no clock, no database, no screen.
+they differ only in where the result goes. Pure: no clock, no database, no screen.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from credits_core.values.text import format_bps
 
 @dataclass(frozen=True, slots=True)
 class PriceBook:
-    """What a run can be priced with: the models, the plan in force, and every plan that history may name."""
+    """What runs are priced with: the models, the live plan (`plan`), and every plan that past runs may name."""
 
     models: ModelRegistry
     plan: PricePlan
@@ -26,7 +26,7 @@ class PriceBook:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of a quote: what it is, how it was computed, and the result in credits."""
+    """One step of a quote: its name, how it was computed, and the result in credits."""
 
     label: str
     arithmetic: str
@@ -177,7 +177,7 @@ def quote_at(
     usage: Usage | None,
     service_tier: str | None = None,
 ) -> Quote:
-    """The quote at a given price: today's for `quote`, the recorded one to explain or audit a past run.
+    """The quote at a given price: today's price for `quote`, the recorded price to explain or audit a past run.
 
     Raises:
         InvalidRequest: a total above 2^53-1 credits, or a part of the usage without what it is part of.

@@ -1,7 +1,7 @@
 """`quote` for a whole array of runs at once, in NumPy's 64-bit integers: the same amounts, credit for credit.
 
-For simulation and for pricing history again. An amount that could pass 64 bits is refused before anything is computed,
-never wrapped. Pure.
+Used by scenarios and replays. When an amount could overflow 64 bits, everything is refused before anything is computed;
+no number ever wraps around. Pure.
 """
 
 from collections.abc import Mapping, Sequence
@@ -176,10 +176,10 @@ def _costs(price: UsagePrice, charged: Mapping[str, Credits], runs: int) -> Cred
 
 
 def quote_costs(plan: PricePlan, inference_cost_credits: Credits, *, creator_fee_credits: Credits) -> QuoteArrays:
-    """The amounts for runs with these inference costs and creator fees, 0 for none.
+    """The amounts of runs with these inference costs and creator fees; a fee of 0 is no fee.
 
     Raises:
-        InvalidRequest: a total above 2^53-1 credits, or an amount that could pass 64 bits on the way.
+        InvalidRequest: a total is above 2^53-1 credits, or a step could overflow 64 bits.
     """
     runs = len(inference_cost_credits)
     _require("inference_cost_credits", inference_cost_credits, runs, maximum=MAX_CREDITS)
@@ -191,7 +191,7 @@ def quote_costs(plan: PricePlan, inference_cost_credits: Credits, *, creator_fee
         block = slice(first, first + _BLOCK)
         _price_block(plan, pieces, amounts, block)
     if _largest(amounts.total_credits) > MAX_CREDITS:
-        raise InvalidRequest("total_credits", f"would be above the largest amount {MAX_CREDITS:,}")
+        raise InvalidRequest("total_credits", f"would be above the largest amount, {MAX_CREDITS:,}")
     return amounts
 
 

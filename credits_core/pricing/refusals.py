@@ -12,7 +12,7 @@ class UnknownModel(CreditsError):
     def __init__(self, model_id: str) -> None:
         self.model_id = model_id
         super().__init__(
-            f"There is no model {model_id!r} in the registry. Choose one of GET /api/models or of data/models.toml."
+            f"There is no model {model_id!r} in the registry. GET /api/models and data/models.toml list them."
         )
 
 

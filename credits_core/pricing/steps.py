@@ -1,6 +1,6 @@
-"""The steps of a recorded price in words, with exact fractions, each beside what was recorded. Pure.
+"""Puts the steps of a recorded price into words, with exact fractions, each beside the recorded amount. Pure.
 
-Nothing is priced here: the amounts are those of a quote or a split, and this says how they come about.
+Nothing is priced here: the amounts come from a quote or a split, and this says how they were calculated.
 """
 
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def run_steps(quote: Quote, recorded: Any) -> tuple[ExplainedStep, ...]:
     steps = [*_inference_steps(quote, recorded.inference_cost_credits)]
     if fee_credits:
         steps += [
-            ("Creator fee", "asked by the creator", fee_credits, recorded.creator_fee_credits),
+            ("Creator fee", "set by the creator", fee_credits, recorded.creator_fee_credits),
             *_split_steps(
                 quote.plan,
                 fee_credits,
@@ -71,7 +71,7 @@ def unlock_steps(plan: PricePlan, recorded: Any) -> tuple[ExplainedStep, ...]:
     fee_credits = recorded.unlock_fee_credits
     return _numbered(
         [
-            ("Unlock fee", "asked by the creator, paid once", fee_credits, fee_credits),
+            ("Unlock fee", "set by the creator, paid once", fee_credits, fee_credits),
             *_split_steps(plan, fee_credits, fee_credits, recorded_share_credits=recorded.creator_share_credits),
         ]
     )
@@ -93,7 +93,7 @@ def _numbered(steps: list[_Step]) -> tuple[ExplainedStep, ...]:
 def _inference_steps(quote: Quote, recorded_credits: int) -> Iterator[_Step]:
     price = quote.price
     if isinstance(price, RunPrice):
-        words = f"{price.run_price_credits:,} per run, whatever its tokens"
+        words = f"{price.run_price_credits:,} per run, for any number of tokens"
         yield "Inference cost", words, quote.inference_cost_credits, recorded_credits
         return
     usage = dict(quote.usage or ())
@@ -117,7 +117,7 @@ def _split_steps(
     odd = ""
     if _is_fraction(exact):
         is_platforms = plan.creator_share_rounding is Rounding.DOWN
-        odd = ", with the odd credit" if is_platforms else "; the odd credit is the creator's"
+        odd = ", plus the credit left by rounding" if is_platforms else "; rounding goes to the creator"
     share += _exact_and_rounding(exact, plan.creator_share_rounding)
     yield "Creator's share", share, share_credits, recorded_share_credits
     rest = f"the rest of the fee, {fee_credits:,} − {share_credits:,}{odd}"
@@ -148,7 +148,7 @@ def _markup_words(quote: Quote) -> str:
     least_credits = plan.minimum_platform_income(cost_credits)
     if not least_credits:
         return "none, because there is a creator fee"
-    why = f"the platform receives at least {least_credits:,}"
+    why = f"the platform gets at least {least_credits:,}"
     if plan.minimum_platform_income_is_markup and least_credits > plan.minimum_platform_income_credits:
         why += f", as without a fee ({_markup_without_fee(plan, cost_credits)})"
     if quote.platform_markup_credits:

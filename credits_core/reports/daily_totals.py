@@ -1,7 +1,7 @@
-"""Keeps `daily_totals` caught up with the ledger, outside the charge. The only writer of that table.
+"""Adds new entries to the table `daily_totals`, outside of charges. The only writer of that table.
 
 The totals are derived: they can be emptied and built again at any time, and the audit compares them with the
-transactions. Reading does not depend on them being caught up, only its speed does.
+transactions. Reports are correct even when the table is behind; they only get slower.
 """
 
 from typing import Any
@@ -17,9 +17,9 @@ _ENTRIES_PER_UNIT_OF_WORK = 50_000
 
 
 def catch_up(engine: Engine) -> int:
-    """Add the entries after the watermark to the totals and return how many entry numbers were covered.
+    """Add the entries after the watermark to the totals, and return how many entry numbers that covered.
 
-    Runs in units of work of 50,000 entries each, so that charges wait for none of them long.
+    Works in units of work of 50,000 entries each, so that charges never wait long.
     """
     last_entry_id = database.write(engine, _last_settled_entry_id)
     covered = 0

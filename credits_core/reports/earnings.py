@@ -1,8 +1,8 @@
-"""The read side of creators: what they earn by day, by prompt and by flow, how fees are split, and unlocks.
+"""Reads what creators earn, by day, prompt and flow, how fees are split, and which flows were unlocked.
 
-Earnings come from `reports.totals_of`, so they are net of refunds on the day of the refund. What prompts and flows
-brought in comes from the runs and unlocks themselves, without those that were refunded. Amounts are whole credits, days
-are UTC. Writes nothing.
+Earnings come from `reports.sums.totals_of`, so they are net of refunds on the day of the refund. The sums of prompts
+and flows come from the runs and unlocks themselves, without refunded ones. Amounts are whole credits, days are UTC.
+Writes nothing.
 """
 
 from calendar import monthrange
@@ -23,7 +23,7 @@ from credits_core.values.days import DayRange, day_of, from_microseconds, start_
 
 @dataclass(frozen=True, slots=True)
 class Earned:
-    """What was earned, in credits: from runs and unlocks, less what refunds took back; how many of each paid."""
+    """What creators earned from runs and unlocks, in credits, what was refunded of it, and how many of each paid."""
 
     runs_credits: int
     unlocks_credits: int
@@ -33,7 +33,7 @@ class Earned:
 
     @property
     def earned_credits(self) -> int:
-        """From runs and unlocks, less what refunds took back."""
+        """Earned from runs and unlocks, less what was refunded, in credits."""
         return self.runs_credits + self.unlocks_credits - self.taken_back_credits
 
 
@@ -60,7 +60,7 @@ def earned_by_day(
 def creator_totals(
     connection: Connection, days: DayRange, *, creator_id: str | None = None, limit: int = 50
 ) -> list[tuple[str, Earned]]:
-    """The creators who earned most in these days, the highest first; or the one creator, when there were payments."""
+    """The creators who earned most in these days, highest first; or only this creator, if they had payments."""
     totals = _payments(connection, days)
     statement = (
         select(totals.c.account_id, *_earned_columns(totals))
@@ -75,7 +75,7 @@ def creator_totals(
 
 @dataclass(frozen=True, slots=True)
 class CreatorDay:
-    """What one creator earned on one UTC day, in credits, net of refunds; `creator_id` is None for all the others."""
+    """What one creator earned on one UTC day, in credits, net of refunds. `creator_id` None: all others together."""
 
     day: date
     creator_id: str | None
@@ -85,7 +85,7 @@ class CreatorDay:
 def earned_by_day_and_creator(
     connection: Connection, days: DayRange, *, creator_ids: Sequence[str], with_others: bool
 ) -> list[CreatorDay]:
-    """A row for every day and each of these creators with payments, and if wanted one for the others together."""
+    """One row per day and creator with payments, for these creators, and if wanted for all others together."""
     totals = _payments(connection, days)
     is_named = totals.c.account_id.in_(creator_ids)
     named = select(totals.c.day, case((is_named, totals.c.account_id)).label("creator"), totals.c.amount_credits)
@@ -102,7 +102,7 @@ def earned_by_day_and_creator(
 
 
 def months(connection: Connection, creator_id: str) -> list[DayRange]:
-    """The months, from their first day to their last, in which the creator had payments, the newest first."""
+    """The months in which the creator had payments, newest first, each from its first day to its last."""
     firsts = {day.replace(day=1) for day, _ in earned_by_day(connection, DayRange(), creator_id=creator_id)}
     return [
         DayRange(first, first.replace(day=monthrange(first.year, first.month)[1]))
@@ -134,7 +134,7 @@ def _earned(sums: Sequence[Any]) -> Earned:
 
 @dataclass(frozen=True, slots=True)
 class WorkTotals:
-    """What one prompt or flow brought in, in credits, without refunded runs and unlocks."""
+    """The fees of one prompt or flow and the creator's share, in credits, without refunded runs and unlocks."""
 
     work_id: str
     creator_id: str
@@ -159,7 +159,7 @@ def top_flows(
 
 @dataclass(frozen=True, slots=True)
 class FeeSplit:
-    """The fees of one creator's runs and unlocks, in credits, without refunded ones; the two parts add up to them."""
+    """One creator's fees, in credits, without refunded ones, and their two parts, which add up to the fees."""
 
     creator_id: str
     fees_credits: int
@@ -170,7 +170,7 @@ class FeeSplit:
 def fee_splits(
     connection: Connection, days: DayRange, *, creator_id: str | None = None, limit: int = 10
 ) -> list[FeeSplit]:
-    """How the fees of these days were split between creator and platform, the creators with the highest fees first."""
+    """How these days' fees were split between creator and platform, creators with the highest fees first."""
     fees = union_all(_fees_of_runs(days, creator_id), _fees_of_unlocks(days, creator_id)).subquery()
     all_fees_credits = func.sum(fees.c.fee_credits)
     rows = connection.execute(
@@ -248,7 +248,7 @@ def _narrowed(
 
 @dataclass(frozen=True, slots=True)
 class ListedUnlock:
-    """A paid unlock of a flow. `refunded_by_entry_id` is None while it is in force."""
+    """A paid unlock of a flow. `refunded_by_entry_id` is None unless it was refunded."""
 
     entry_id: int
     created_at: datetime
@@ -263,7 +263,7 @@ class ListedUnlock:
 def unlocks(
     connection: Connection, days: DayRange, *, creator_id: str | None = None, limit: int = 10
 ) -> list[ListedUnlock]:
-    """The latest unlocks of these days, refunded ones among them, of one creator's flows or of all."""
+    """The latest unlocks of these days, including refunded ones, of one creator's flows or of all."""
     columns = select(
         UnlockedFlow.entry_id,
         UnlockedFlow.created_at_us,

@@ -1,7 +1,7 @@
-"""Reads the recorded runs, unlocks, refunds and additions as arrays, a million of them in a few seconds.
+"""Reads recorded runs, unlocks, refunds and additions as arrays for a replay, a million in a few seconds.
 
-The driver's cursor is read in pieces and texts become numbers at once, because rows as objects would cost more than
-everything that is computed from them. Writes nothing.
+It reads the driver's cursor in pieces and turns texts into numbers at once, because making row objects would cost more
+than the whole replay. Writes nothing.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ from credits_core.values.arrays import Credits
 from credits_core.values.days import MICROSECONDS_PER_DAY, DayRange, start_of_day
 
 _EPOCH_DAY = date(1970, 1, 1)
-# So few rows at a time stay in the processor's cache, and are gone before the garbage collector looks through them.
+# Few enough rows to stay in the processor's cache and to be gone before the garbage collector looks at them.
 _ROWS = 256
 _RUNS = select(
     PromptRun.user_id,
@@ -48,7 +48,7 @@ _UNLOCKS = select(
 
 
 class _Numbers(dict[str | None, int]):
-    """Gives each new text the next number, from 0; no text is -1."""
+    """Gives each new text the next number, from 0; None is -1."""
 
     def __init__(self) -> None:
         super().__init__({None: NOBODY})
@@ -62,21 +62,21 @@ class _Numbers(dict[str | None, int]):
 
 
 def last_entry_id(connection: Connection) -> int:
-    """The newest entry, 0 in an empty ledger: as long as it is the same, so is every history read from the ledger."""
+    """The newest entry's id, 0 in an empty ledger. While it stays the same, so does every recorded history."""
     return int(connection.execute(select(func.coalesce(func.max(JournalEntry.id), 0))).scalar_one())
 
 
 def recorded_history(connection: Connection, days: DayRange) -> RecordedHistory:
-    """Everything that a replay of these days needs, read in the one snapshot of the connection.
+    """Everything that a replay of these days needs, read from the connection's snapshot.
 
-    It reaches from the first entry of the days to the last one in the order of the ledger. Entries between them that
-    have another day by the clock, as after a replay of an old trace, are there and not compared.
+    It has all entries from the first one of these days to the last, in the ledger's order. Entries between them with a
+    time on other days, as after charging an old trace, are included but not compared.
 
     Raises:
         InvalidRequest: the first day is after the last.
     """
     if days.first and days.last and days.first > days.last:
-        raise InvalidRequest("days", f"begin with {days.first}, which is after their end, {days.last}")
+        raise InvalidRequest("days", f"must not begin after they end: {days.first} is after {days.last}")
     first_entry_id, last_entry_id = connection.execute(
         select(func.coalesce(func.min(JournalEntry.id), 0), func.coalesce(func.max(JournalEntry.id), 0)).where(
             *_within(JournalEntry.created_at_us, days)
@@ -160,7 +160,7 @@ def _refunds(connection: Connection, charges: Charges, window: tuple[int, int], 
     by_entry = np.argsort(charges.entry_id)
     found = np.searchsorted(charges.entry_id, refunded, sorter=by_entry)
     charge = np.append(by_entry, -1)[found]
-    # What is not the refund of a run or an unlock took added credits back, and is among the additions.
+    # Other refunds are of added credits, and are among the additions.
     is_here = (charge >= 0) & (entry_id >= window[0]) & (entry_id <= window[1])
     is_here &= np.append(charges.entry_id, -1)[charge] == refunded
     return Refunds(

@@ -1,7 +1,8 @@
-"""The read side of sums: totals by day and by party, and where users' credits went. Creators' sums are in `earnings`.
+"""Reads totals by day and party, and where users' credits went. Creators' sums are in `reports.earnings`.
 
 Sums come from `daily_totals` plus the entries after its watermark, so they are exact at any moment; keeping the table
-caught up (`rollup.catch_up`) only makes them quick. Amounts are whole credits, days are UTC. Writes nothing.
+caught up (`reports.daily_totals.catch_up`) only makes them quick. Amounts are whole credits, days are UTC. Writes
+nothing.
 """
 
 from collections import Counter
@@ -32,7 +33,7 @@ class DayTotals:
 def totals_by_day(connection: Connection, days: DayRange) -> list[DayTotals]:
     """One row for every UTC day that has entries, in order.
 
-    `platform_credits` is the platform's revenue: markups, its shares of fees, less what it bore in refunds.
+    `platform_credits` is the platform's revenue: markups and its shares of fees, less what it paid towards refunds.
     """
     totals = totals_of(connection, days)
     is_user = func.substr(totals.c.account_id, 1, len(PLATFORM_PREFIX)) != PLATFORM_PREFIX
@@ -67,10 +68,10 @@ def totals_by_day(connection: Connection, days: DayRange) -> list[DayTotals]:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What happened in a range of days: its days that have entries, and their sums in credits.
+    """Sums over a range of days, in credits, and the days that have entries.
 
-    `circulation_by_day_credits` is what all users together held at the end of each of the days, by the clock, and
-    `circulation_credits` at the end of the last.
+    `circulation_by_day_credits` is what all users together held at the end of each of these days (by entries' times),
+    and `circulation_credits` at the end of the last day.
     """
 
     days: tuple[DayTotals, ...]
@@ -82,7 +83,7 @@ class Overview:
 
 
 def overview(connection: Connection, days: DayRange) -> Overview:
-    """The sums of `totals_by_day` over these days, and what was in circulation, which began before them."""
+    """The sums of these days, and the credits in circulation, which also count all earlier days."""
     up_to_last = totals_by_day(connection, DayRange(None, days.last))
     circulation = accumulate(day.circulation_change_credits for day in up_to_last)
     shown = [
@@ -102,7 +103,7 @@ def overview(connection: Connection, days: DayRange) -> Overview:
 
 @dataclass(frozen=True, slots=True)
 class AccountFlow:
-    """What one account received and gave in all, in credits; both are counted as positive numbers."""
+    """What one account received and paid in all, in credits; both numbers are positive."""
 
     received_credits: int
     given_credits: int
@@ -110,7 +111,7 @@ class AccountFlow:
 
 
 def account_flow(connection: Connection, account_id: str) -> AccountFlow:
-    """The sums of an account's transactions by their sign; for a user the balance is received less given."""
+    """What an account received and what it paid. A user's balance is received less paid."""
     moved_credits = CreditTransaction.amount_credits
     received_credits, given_credits, transactions = connection.execute(
         select(
@@ -124,7 +125,7 @@ def account_flow(connection: Connection, account_id: str) -> AccountFlow:
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """Where what users paid went, in credits, before refunds; the parts add up to what was paid.
+    """Who received what users paid, in credits, before refunds. The parts add up to what was paid.
 
     `refunded_credits` is what refunds paid back to users in the same days.
     """
@@ -153,12 +154,12 @@ class Spending:
 
     @property
     def platform_credits(self) -> int:
-        """What the platform received: markups and its parts of fees."""
+        """What the platform received: markups and its shares of fees."""
         return self.runs_platform_credits + self.unlocks_platform_credits
 
 
 def spending(connection: Connection, days: DayRange) -> Spending:
-    """How the credits that users paid in these days were split between inference, creators and platform."""
+    """How the credits paid by users in these days were split between inference, creators and platform."""
     totals = totals_of(connection, days)
     rows = connection.execute(
         select(totals.c.entry_type, totals.c.type, func.sum(totals.c.amount_credits)).group_by(
@@ -195,17 +196,17 @@ def entry_days(connection: Connection) -> DayRange:
 
 
 def borne_by_platform(account_id: SQLColumnExpression[str], type_: SQLColumnExpression[str]) -> ColumnElement[bool]:
-    """The condition for what the platform bore in refunds, for creators who had spent their shares."""
+    """The condition for transactions by which the platform paid for a creator who had spent a refunded share."""
     return (account_id == PLATFORM_REVENUE) & (type_ == TransactionType.REFUND.value)
 
 
 def sum_where(totals: Subquery, condition: ColumnElement[bool]) -> ColumnElement[int]:
-    """The credits of those rows of `totals_of` that meet the condition, as a column; 0 without any."""
+    """A column: the sum of credits in the rows of `totals_of` that meet the condition; 0 without any."""
     return func.coalesce(func.sum(case((condition, totals.c.amount_credits), else_=0)), 0)
 
 
 def totals_of(connection: Connection, days: DayRange, *, type_: TransactionType | None = None) -> Subquery:
-    """The daily totals of these days and, in the same shape, what has been posted after their watermark."""
+    """The daily totals of these days, plus the entries after the watermark in the same columns."""
     watermark = connection.execute(select(RollupWatermark.entry_id)).scalar_one()
     kept = select(
         DailyTotal.day,

@@ -1,4 +1,4 @@
-"""The edge to the database: engines, the unit of work and migrations. The only place that commits.
+"""Opens the database: engines, the unit of work and migrations. The only place that commits.
 
 SQLite is driven by `pysqlite3` where it has a wheel, because SQLite before 3.51.3 can corrupt a database in WAL mode
 (two connections writing and checkpointing at once); with an older SQLite the journal is a rollback journal and
@@ -47,7 +47,7 @@ _RETRIED_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
 
 
 def sqlite_driver() -> ModuleType:
-    """The module that drives SQLite: the one that carries the newer SQLite."""
+    """The driver module for SQLite: `pysqlite3` or `sqlite3`, whichever has the newer SQLite."""
     if _newer_sqlite.sqlite_version_info > sqlite3.sqlite_version_info:
         driver: ModuleType = _newer_sqlite
         return driver
@@ -55,10 +55,10 @@ def sqlite_driver() -> ModuleType:
 
 
 def create_engine_for(url: str) -> Engine:
-    """An engine for `sqlite:///FILE` or `postgresql://…` with every connection set up for the ledger.
+    """An engine for `sqlite:///FILE` or `postgresql://…`, whose connections are set up for the ledger.
 
     Raises:
-        InvalidRequest: the URL cannot be read, names another database, or a file in a folder that does not exist.
+        InvalidRequest: the URL cannot be read, names another kind of database, or a file in a missing folder.
     """
     try:
         parsed = make_url(url)
@@ -72,13 +72,17 @@ def create_engine_for(url: str) -> Engine:
             "CREDITS_DATABASE_URL", f"must begin with sqlite:/// or postgresql://, not {parsed.drivername}"
         )
     if not parsed.database or parsed.database == ":memory:":
-        raise InvalidRequest("CREDITS_DATABASE_URL", "must name a file: every connection needs the same database")
-    if parsed.query:  # with uri=true the file would be another one than its lock's
         raise InvalidRequest(
-            "CREDITS_DATABASE_URL", "must end with the file: the settings of SQLite are the ledger's own"
+            "CREDITS_DATABASE_URL", "must name a file, so that every connection uses the same database"
+        )
+    if parsed.query:  # with uri=true the file would not be the one whose lock is taken
+        raise InvalidRequest(
+            "CREDITS_DATABASE_URL", "must end after the file name: the ledger sets SQLite's options itself"
         )
     if not Path(parsed.database).parent.is_dir():
-        raise InvalidRequest("CREDITS_DATABASE_URL", f"names {parsed.database}, whose folder does not exist: make it")
+        raise InvalidRequest(
+            "CREDITS_DATABASE_URL", f"names {parsed.database}, but its folder does not exist: create the folder"
+        )
     engine = create_engine(
         parsed.set(drivername="sqlite"), module=sqlite_driver(), connect_args={"timeout": 30}, pool_reset_on_return=None
     )
@@ -88,7 +92,7 @@ def create_engine_for(url: str) -> Engine:
 
 
 def set_up_sqlite(connection: Any, _record: object = None) -> None:
-    """Set a new connection of the SQLite driver up for the ledger: durable, with its guards in force."""
+    """Set up a new connection of the SQLite driver for the ledger: durable writes, foreign keys and triggers on."""
     connection.isolation_level = None  # the driver must not begin transactions of its own
     is_wal_safe = sqlite_driver().sqlite_version_info >= _WAL_IS_SAFE_FROM
     connection.execute(f"PRAGMA journal_mode = {'WAL' if is_wal_safe else 'DELETE'}")
@@ -104,15 +108,15 @@ def _begin_sqlite(connection: Connection) -> None:
     statement = "BEGIN IMMEDIATE" if is_writer else "BEGIN"
     try:
         driver_connection.execute(statement)
-    except sqlite_driver().OperationalError as error:  # past SQLAlchemy, which would have named it so
+    except sqlite_driver().OperationalError as error:  # SQLAlchemy would have wrapped it like this
         raise OperationalError(statement, None, error) from error
 
 
 def write(engine: Engine, action: Callable[[Connection], Result]) -> Result:
-    """What the action returns, after its one unit of work is durably committed; on any error nothing of it remains.
+    """Run the action in one unit of work and return its result once that is durably committed. An error undoes it all.
 
     On PostgreSQL an action that lost a deadlock or serialization race runs again, at most five times in all; it must
-    therefore have no effect outside the database. Nothing slow and no drawing belongs inside.
+    therefore have no effect outside the database. Do nothing slow in it, and no `st.*` call.
     """
     for attempt in range(1, _POSTGRES_ATTEMPTS + 1):
         try:
@@ -122,7 +126,7 @@ def write(engine: Engine, action: Callable[[Connection], Result]) -> Result:
             cause = error.orig if isinstance(error, DBAPIError) else error
             if getattr(cause, "sqlstate", None) not in _RETRIED_SQLSTATES or attempt == _POSTGRES_ATTEMPTS:
                 raise
-            # By chance, so that those who met once do not meet again.
+            # A random wait, so that two that collided do not collide again.
             time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - not a secret
     raise AssertionError("the last attempt returns or raises")
 
@@ -181,13 +185,13 @@ def upgrade(connection: Connection, revision: str) -> None:
 
 
 def require_migrated(engine: Engine) -> None:
-    """Nothing, when the schema is at the newest migration.
+    """Check that the schema is at the newest migration.
 
     Raises:
         DatabaseNotReady: it is not; the message says what to run.
     """
     found = None
-    if not _is_missing_file(engine):  # connecting would make it
+    if not _is_missing_file(engine):  # connecting would create the file
         with read(engine) as connection:
             found = MigrationContext.configure(connection).get_current_revision()
     if found != _newest_migration():
@@ -205,7 +209,7 @@ def _is_missing_file(engine: Engine) -> bool:
 
 @contextmanager
 def opened(url: str) -> Iterator[Engine]:
-    """An engine for this database, whatever its schema; its connections are closed at the end."""
+    """An engine for this database, at any migration. Its connections are closed at the end."""
     engine = create_engine_for(url)
     try:
         yield engine
@@ -215,7 +219,7 @@ def opened(url: str) -> Iterator[Engine]:
 
 @contextmanager
 def opened_ledger(url: str) -> Iterator[Engine]:
-    """As `opened`, for a database at the newest migration.
+    """An engine as `opened` gives, for a database at the newest migration.
 
     Raises:
         DatabaseNotReady: it is not; the message says what to run.

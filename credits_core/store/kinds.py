@@ -8,11 +8,11 @@ PLATFORM_PAYMENTS_IN = "platform:payments_in"
 PLATFORM_GRANTS = "platform:grants"
 PLATFORM_ADJUSTMENTS = "platform:adjustments"
 PLATFORM_PREFIX = "platform:"
-"""A colon cannot stand in a user's id, so no user can be taken for one of the platform's own accounts."""
+"""A user's id cannot have a colon, so no user can be mistaken for one of the platform's own accounts."""
 
 
 class EntryType(StrEnum):
-    """The kinds of journal entry, the frequent ones first, as the database's check tries them."""
+    """The kinds of journal entry, frequent ones first, because the database's check tries them in this order."""
 
     PROMPT_RUN = "prompt_run"
     FLOW_UNLOCK = "flow_unlock"
@@ -45,12 +45,12 @@ class CreditSource(StrEnum):
 
 
 def is_platform(account_id: str) -> bool:
-    """Whether the account is one of the platform's own. Those keep no balance row: their balances are sums."""
+    """Whether the account is one of the platform's own. Those have no balance row: their balances are sums."""
     return account_id.startswith(PLATFORM_PREFIX)
 
 
 class Role(StrEnum):
-    """What an API key may do: everything, charge and look on behalf of all users, or look at one user's own."""
+    """What an API key may do: everything (admin), charge and read for all users (service), or read one user (user)."""
 
     ADMIN = "admin"
     SERVICE = "service"

@@ -13,6 +13,6 @@ class DatabaseNotReady(CreditsError):
         self.found = found
         self.expected = expected
         super().__init__(
-            f"The database is at migration {found or 'none'}, this version needs {expected}. "
+            f"The database is not up to date: it is at migration {found or 'none'}, this version needs {expected}. "
             "Run: python -m credits_core migrate"
         )

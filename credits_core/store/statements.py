@@ -13,7 +13,7 @@ InsertClass = type[sqlite.Insert] | type[postgresql.Insert]
 
 
 class Statement:
-    """A Core statement with the names of its parameters in the order in which `run` takes them.
+    """A Core statement, with the names of its parameters in the order in which `run` takes them.
 
     Compiled once per dialect and run on the driver's connection. Positional, because the drivers look named parameters
     up one by one, which costs as much as the insert itself.
@@ -48,7 +48,7 @@ def _as_given(parameters: Sequence[object]) -> Sequence[object]:
 
 
 class Savepoint:
-    """A part of the unit of work that can be rolled back on its own, at the price of two statements on the driver."""
+    """A part of the unit of work that can be rolled back alone. Costs two statements on the driver."""
 
     def __init__(self, connection: Connection) -> None:
         self._driver: Any = connection.connection.driver_connection

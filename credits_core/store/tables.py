@@ -4,8 +4,8 @@ The names are the specification's. Every constraint is named, because Alembic si
 All amounts are BIGINT credits, all times microseconds since 1970-01-01 UTC. Times tell when something happened; the
 order of things is the order of `journal_entries.id`.
 
-An entry, its transactions and its run are never updated or deleted, nor is an activation or a plan that was activated.
-A transaction's key is its entry and its position in it, as a line's is in an invoice; a run's key is its entry's.
+An entry, its transactions and its run are never updated or deleted, and neither is an activation or a plan that was
+live. A transaction's key is its entry and its position, like a line of an invoice; a run's key is its entry's.
 """
 
 from sqlalchemy import (
@@ -157,7 +157,7 @@ class PromptRun(Base):
 
 
 class UnlockedFlow(Base):
-    """A paid flow. At most one per user and flow is in force; a refunded one stays as history."""
+    """A paid unlock of a flow. A user has at most one per flow that is not refunded; refunded ones stay as history."""
 
     __tablename__ = "unlocked_flows"
     __table_args__ = (
@@ -185,9 +185,9 @@ class UnlockedFlow(Base):
 
 
 class DailyTotal(Base):
-    """What one account received or gave on one UTC day, by kind of entry and transaction: a sum kept for the read side.
+    """The credits one account received or paid on one UTC day, by type of entry and transaction; speeds up `reports`.
 
-    Covers the entries up to `rollup_watermark.entry_id`; later ones are added up when they are read. Derived from
+    Covers the entries up to `rollup_watermark.entry_id`; later entries are added up when they are read. Derived from
     `credit_transactions`, and the audit compares the two.
     """
 
@@ -213,9 +213,9 @@ class RollupWatermark(Base):
 
 
 class ApiKey(Base):
-    """Who may call the API, by the hash of a key that is shown once and kept nowhere. Revoked ones stay as history.
+    """Who may call the API. Only the hash of a key is stored; the key is shown once. Revoked keys stay as history.
 
-    A key's number is part of the idempotency keys of its callers, so a row is never deleted.
+    A key's number is part of its callers' idempotency keys, so a row is never deleted.
     """
 
     __tablename__ = "api_keys"
@@ -254,7 +254,7 @@ class AuditRun(Base):
 
 
 class StoredPlan(Base):
-    """A price plan as TOML. A draft until it is activated, and from then on never changed or deleted.
+    """A price plan as TOML. A draft until it is made live; from then on it is never changed or deleted.
 
     `revision` counts the times the draft was saved, from 1, so that one person does not save over another.
     """
@@ -270,7 +270,7 @@ class StoredPlan(Base):
 
 
 class PlanActivation(Base):
-    """The journal of the plans in force: the newest one names the plan that runs are priced with.
+    """One line of the journal of live plans. The newest line names the plan that runs are priced with.
 
     Numbered from 1 without a gap; `seal` is a hash of the row, its plan and the seal before it.
     """

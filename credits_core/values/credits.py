@@ -1,7 +1,7 @@
-"""Credits and dollars: exact integer arithmetic with the rounding direction in the name, and display.
+"""Exact integer arithmetic on credits, with the rounding direction in each name.
 
-The only module that divides credits one by one; `quote_arrays` does the same to whole arrays and is proved equal. No
-price is here, and no rule of the business beyond "1 credit is a millionth of a dollar" (specification, section 1).
+All division of credits goes through here; `pricing.quote_many` does the same to whole arrays and is tested to be equal.
+No price is here, and no rule except "1 credit is a millionth of a dollar" (specification, section 1).
 """
 
 from credits_core.errors import InvalidRequest

@@ -1,19 +1,19 @@
-"""UTC days and moments: microseconds since 1970, ranges of days."""
+"""UTC days and moments: microseconds since 1970, numbers of days, ranges of days."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-"""The first moment that an entry can have, inclusive."""
+"""The earliest time of an entry, inclusive."""
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
-"""The end of the time that an entry can have, exclusive; a later one may not be shown in another time zone."""
+"""The latest time of an entry, exclusive. A later time might not exist in another time zone."""
 MICROSECONDS_PER_DAY = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def to_microseconds(moment: datetime) -> int:
-    """Microseconds since 1970-01-01 UTC. A moment without a time zone is our own mistake.
+    """Microseconds since 1970-01-01 UTC. The moment must have a time zone.
 
     >>> to_microseconds(datetime(2026, 1, 1, tzinfo=UTC))
     1767225600000000
@@ -31,7 +31,7 @@ def from_microseconds(microseconds: int) -> datetime:
 
 
 def start_of_day(day: date) -> int:
-    """The microsecond with which a UTC day begins.
+    """The first microsecond of a UTC day, counted from 1970-01-01.
 
     >>> start_of_day(date(1970, 1, 2))
     86400000000
@@ -59,7 +59,7 @@ def number_of_day(day: date) -> int:
 
 @dataclass(frozen=True, slots=True)
 class DayRange:
-    """UTC days, both inclusive; None is open."""
+    """A range of UTC days, both inclusive. None means no limit on that side."""
 
     first: date | None = None
     last: date | None = None

@@ -24,18 +24,18 @@ def is_id(text: object) -> TypeGuard[str]:
 
 
 def require_id(field: str, text: object) -> str:
-    """The text itself when it can name a user, prompt, flow, model or actor.
+    """The text itself, when it is a valid id of a user, prompt, flow, model or actor.
 
-    An id has 1 to 128 characters: a letter or digit, then letters, digits and `. _ @ / | + -`. The colon is kept for
-    the platform's own accounts, and a first character that a spreadsheet takes for a formula is not possible.
+    An id has 1 to 128 characters: a letter or digit, then letters, digits and `. _ @ / | + -`. Only the platform's own
+    accounts have a colon, and no id begins with a character that a spreadsheet reads as a formula.
 
     Raises:
-        InvalidRequest: it is not a string of that form.
+        InvalidRequest: it is not a string of this form.
 
     >>> require_id("user_id", "ada@example.org")
     'ada@example.org'
     """
-    # A subclass of str may print as something else than its text, and the hash of a request is taken of what it prints.
+    # A subclass of str may print something other than its text, and a request is hashed as it prints.
     if type(text) is not str or not _ID.fullmatch(text):
         raise InvalidRequest(
             field,
@@ -49,7 +49,7 @@ MAX_TEXT = 500
 
 
 def require_text(field: str, text: object, *, minimum: int = 1) -> str:
-    """The text without the blanks around it, when that has `minimum` to 500 printable characters.
+    """The text without blanks at its ends, when it then has `minimum` to 500 printable characters.
 
     Raises:
         InvalidRequest: it is not such a text.

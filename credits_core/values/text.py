@@ -1,4 +1,4 @@
-"""Credits, dollars and shares as people read and write them. Exact; what is rounded says so in its name."""
+"""Reads and writes credits, dollars and shares as people do. Exact, unless the name says that it rounds."""
 
 import re
 from fractions import Fraction
@@ -13,8 +13,8 @@ def credits_from_usd(text: str) -> int:
     """Whole credits for a dollar amount written in decimal, with or without `$` and thousands commas.
 
     Raises:
-        InvalidRequest: it is not a number, not positive, above 2^53-1 credits, has more than six decimals (a part of a
-            credit cannot be held), or a comma that does not group thousands (in "1,50" it is somebody's decimal point).
+        InvalidRequest: it is not a number, not positive, above 2^53-1 credits, has more than six decimals (there are no
+            parts of a credit), or has a comma that does not group thousands ("1,50" may mean 1.50).
 
     >>> credits_from_usd("$1,234.5")
     1234500000
@@ -24,7 +24,7 @@ def credits_from_usd(text: str) -> int:
         raise InvalidRequest("amount_usd", f"must be a dollar amount such as 1,250 or 12.50, not {text[:40]!r}")
     whole, decimals = (match["whole"] or "0").replace(",", ""), (match["decimals"] or "").rstrip("0")
     if len(decimals) > 6:
-        raise InvalidRequest("amount_usd", f"has at most six decimals (1 credit is $0.000001), not {text[:40]!r}")
+        raise InvalidRequest("amount_usd", f"must have at most six decimals (1 credit is $0.000001), not {text[:40]!r}")
     amount_credits = int(whole) * CREDITS_PER_USD + int(decimals.ljust(6, "0"))
     if not 1 <= amount_credits <= MAX_CREDITS:
         raise InvalidRequest(
@@ -84,7 +84,7 @@ def format_exact(numerator: int, denominator: int) -> str:
 
 
 def format_usd(credits: int, *, decimals: int = 2) -> str:
-    """The exact dollar value for reading: at least that many decimals (2 to 6), as many as needed, never rounded.
+    """The exact dollar value for reading, never rounded: as many decimals as needed, and at least `decimals` (2 to 6).
 
     >>> format_usd(12_345), format_usd(1_500_000), format_usd(-1), format_usd(1_500_000, decimals=6)
     ('$0.012345', '$1.50', '-$0.000001', '$1.500000')
@@ -95,7 +95,7 @@ def format_usd(credits: int, *, decimals: int = 2) -> str:
 
 
 def format_usd_rounded(credits: int) -> str:
-    """The dollar value for a headline: from $1 to the nearest cent, a half away from zero; else exact, never 0.
+    """The dollar value for a headline: from $1 on rounded to the nearest cent (a half away from zero), below $1 exact.
 
     >>> format_usd_rounded(1_235_000), format_usd_rounded(1_234_999), format_usd_rounded(12_345)
     ('$1.24', '$1.23', '$0.012345')
@@ -108,7 +108,7 @@ def format_usd_rounded(credits: int) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """How many there are of something, for reading.
+    """A count with its noun, for reading.
 
     >>> counted(1, "run"), counted(1_000, "run")
     ('1 run', '1,000 runs')

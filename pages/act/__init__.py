@@ -1,1 +1,1 @@
-"""Acting: adding credits and running prompts."""
+"""Screens that change the ledger: add credits and run prompts."""

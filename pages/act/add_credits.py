@@ -1,4 +1,4 @@
-"""Adding credits: a purchase, a grant or an adjustment, for a user who is there or for a new one."""
+"""Add credits to a user, who may be new: a purchase, a grant or an adjustment."""
 
 import streamlit as st
 
@@ -6,14 +6,14 @@ from credits_core.ledger import accounts
 from pages.act import adding
 from pages.parts import balance, choose, links, resources, show
 
-st.caption("A purchase, a grant or an adjustment, in credits or dollars. A user's first credits open the account.")
+st.caption("A purchase, grant or adjustment. Adding credits creates the user.")
 links.follow_link("user", "amount", "dollars", "unit")
 with resources.reading() as connection:
     known = accounts.users(connection, limit=200)
 
 grid = st.grid(2, min_column_width=340)
 with grid.cell(), st.container(border=True):
-    user_id = choose.user(known, first=False, help_text="Choose a user, or type the id of a new one.")
+    user_id = choose.user(known, first=False, help_text="Choose a user, or type a new id.")
     amount_credits = adding.amount()
     adding.form("add", user_id, amount_credits)
 with grid.cell():

@@ -1,4 +1,4 @@
-"""Adding credits: how much, as credits or dollars, and the form that says why and does it."""
+"""Inputs for adding credits: the amount, in credits or dollars, and the form with kind and reason."""
 
 import streamlit as st
 
@@ -35,8 +35,8 @@ def amount() -> int | None:
         )
     plan = resources.book().plan
     if amount_credits is not None and (fee_credits := plan.purchase_fee(amount_credits)):
-        price = words.both(amount_credits + fee_credits)
-        st.caption(f"Bought, they cost {price}: {words.plain(plan.id)} adds {format_bps(plan.purchase_fee_bps)}.")
+        price, surcharge = words.both(amount_credits + fee_credits), format_bps(plan.purchase_fee_bps)
+        st.caption(f"Buying them costs {price}: {words.plain(plan.id)} adds a surcharge of {surcharge}.")
     with st.container(horizontal=True, gap="xsmall"):
         for dollars in _QUICK_DOLLARS:
             st.button(rf"\${dollars}", key=f"quick:{dollars}", on_click=_take_quick_amount, args=(dollars,))
@@ -59,7 +59,9 @@ def form(name: str, user_id: str, amount_credits: int | None) -> bool:
             key="kind",
             required=True,
         )
-        reason = st.text_input("Reason", max_chars=500, placeholder="Needed for a grant or an adjustment", key="reason")
+        reason = st.text_input(
+            "Reason", max_chars=500, placeholder="Required for a grant or an adjustment", key="reason"
+        )
         submitted = st.form_submit_button("Add credits", type="primary", icon=":material/add_card:")
     if submitted and not user_id:
         st.warning("Choose a user first.", icon=":material/edit:")
@@ -76,12 +78,12 @@ def form(name: str, user_id: str, amount_credits: int | None) -> bool:
         added = performed.refusal is None and not performed.repeated
     outcome = action.performed(name)
     if outcome is not None and outcome.refusal is not None and outcome.request[:2] == (user_id, amount_credits):
-        show.refusal(outcome.refusal)
+        show.refusal(outcome.refusal, undone="Nothing was added.")
     return added
 
 
 def _in_both(amount_credits: int | None) -> str:
-    return "Type an amount, or choose one of these." if amount_credits is None else words.both(amount_credits)
+    return "Type an amount, or choose one below." if amount_credits is None else words.both(amount_credits)
 
 
 def _take_quick_amount(dollars: str) -> None:

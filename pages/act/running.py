@@ -1,4 +1,4 @@
-"""Running a prompt: its price beforehand, one run or a batch of them, and what became of a batch."""
+"""Runs prompts: shows the price first, charges one run or a batch, and sums up the batch."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ def total(batch: Batch) -> int:
 @st.cache_data(max_entries=50, show_spinner="Pricing the batch…")
 def _total(batch: Batch, plan_id: str, at: datetime) -> int:
     book = resources.book()
-    assert book.plan.id == plan_id, "named so that a batch is priced again when another plan is in force"
+    assert book.plan.id == plan_id, "named so that a batch is priced again when another plan is live"
     return batch_total(batch, book, now=at)
 
 
@@ -54,7 +54,7 @@ def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> Non
     if request is None:
         return
     if clicked:
-        # Another plan may have been put in force since the price was drawn.
+        # Another plan may have been made live since the price was drawn.
         at_that_price = replace(request, expected_total_credits=seen_credits) if seen_request == request else request
         performed = action.perform(
             name,
@@ -64,7 +64,9 @@ def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> Non
             ),
         )
         if performed.result is not None and performed.repeated:
-            st.toast("Not charged again: see the receipt below.", icon=":material/content_copy:")
+            st.toast(
+                "This click was a repeat and was not charged: see the receipt below.", icon=":material/content_copy:"
+            )
         elif performed.result is not None:
             charged_credits = -performed.result.transactions[0].amount_credits
             st.toast(f"Charged {words.both(charged_credits)}: the receipt is below.", icon=":material/check_circle:")
@@ -80,7 +82,7 @@ def batch_button(name: str, batch: Batch, quote: Quote | None) -> None:
         type="primary",
         icon=":material/play_arrow:",
         disabled=quote is None or is_stopped,
-        help="This batch was stopped half way: continue it below, or choose “New run”." if is_stopped else None,
+        help="This batch stopped half way. Continue it below, or choose New run." if is_stopped else None,
         key=f"{name}:run",
     ):
         _run_batch(name, batch)
@@ -109,14 +111,15 @@ def _run_batch(name: str, batch: Batch) -> None:
             done = outcome.result.charged + outcome.result.refused_count
             progress.progress(done / batch.runs, f"{done:,} of {batch.runs:,} runs")
     progress.empty()
-    st.toast("The batch is done: the summary is below.", icon=":material/check_circle:")
+    st.toast("The batch is done: see the summary below.", icon=":material/check_circle:")
 
 
 def _refusal(name: str, request: ChargeRequest | Batch) -> None:
     """Why the run was refused, as long as it is the one that is on the page."""
     performed = action.performed(name)
     if performed is not None and performed.refusal is not None and performed.request == request:
-        show.refusal(performed.refusal)
+        undone = "Nothing was charged." if performed.result is None else "The rest of the batch was not charged."
+        show.refusal(performed.refusal, undone=undone)
 
 
 def outcome(name: str) -> None:
@@ -148,7 +151,7 @@ def _summary(performed: action.Performed[Summary]) -> None:
         st.success(f"{charged}.", icon=":material/check_circle:")
     for refusals in summary.refused.values():
         refused = f"{refusals.count:,} {'run was' if refusals.count == 1 else 'runs were'} refused"
-        st.error(f"The first: {words.refusal_text(refusals.first)}", title=refused, icon=":material/block:")
+        st.error(f"First reason: {words.refusal_text(refusals.first)}", title=refused, icon=":material/block:")
         if isinstance(refusals.first, InsufficientCredits):
             show.link_to_add_credits(refusals.first.user_id)
     if summary.charged:
@@ -172,7 +175,7 @@ def _sums(summary: Summary) -> None:
             st.badge(f"{party}: {words.both(credits)}", color=badge_colour)
     if summary.cheapest_credits != summary.dearest_credits:
         cheapest, dearest = summary.cheapest_credits or 0, summary.dearest_credits or 0
-        st.caption(f"The cheapest run took {words.both(cheapest)}, the dearest {words.both(dearest)}.")
+        st.caption(f"Cheapest run: {words.both(cheapest)}. Dearest run: {words.both(dearest)}.")
 
 
 def _split(parties: list[_Party]) -> go.Figure:

@@ -1,4 +1,4 @@
-"""Simulating runs: choose what to run, see every step of its price, then run it once or thousands of times."""
+"""Simulate runs: choose a prompt, see every step of its price, then run it once or thousands of times."""
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ from pages.parts import balance, choose, numbers, resources, show
 
 ACTION = "simulate"
 
-st.caption("Choose what to run and see every step of its price; then run it once, or as a batch of up to 10,000 runs.")
+st.caption("Price a prompt, then run it once or up to 10,000 times.")
 with resources.reading() as connection:
     known = accounts.users(connection, limit=200)
 if not known:
@@ -18,7 +18,7 @@ if not known:
 
 grid = st.grid(2, min_column_width=360)
 with grid.cell(), st.container(border=True):
-    st.subheader("What to run")
+    st.subheader("Choose what to run")
     user_id = choose.user(known)
     runs = numbers.whole("Runs", 1, MAX_RUNS, key="runs", usual=1, says=lambda _: f"1 to {MAX_RUNS:,}")
     batch = choose.batch(user_id, runs or 1)
@@ -36,7 +36,7 @@ with grid.cell(), st.container(border=True):
         running.button(ACTION, batch.request if batch else None, quote)
     if batch and quote:
         if batch.workload:
-            st.caption("The first run of the batch; the others differ in their tokens.")
+            st.caption("This is the first run. The others have different token counts.")
         show.price_steps(quote)
 
 running.outcome(ACTION)

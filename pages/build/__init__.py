@@ -1,1 +1,1 @@
-"""For engineers: keys, examples and calls of the API."""
+"""For developers: API keys, examples and calls."""

@@ -1,4 +1,4 @@
-"""The API for those who build on it: its keys, examples that run as they stand, and the calls as they come in."""
+"""For developers: make API keys, copy examples that run unchanged, and watch the calls come in."""
 
 import pandas as pd
 import streamlit as st
@@ -24,7 +24,7 @@ def live_calls() -> None:
     calls = call_log.last_calls()
     if not calls:
         st.info(
-            "Make a key, run an example with it, and the call shows up here.",
+            "Make a key and run an example. The call will show up here.",
             title="No call yet",
             icon=":material/hourglass_empty:",
         )
@@ -65,8 +65,8 @@ def live_calls() -> None:
 
 origin, models = examples.origin(st.context.url), resources.models()
 with st.container(horizontal=True, vertical_alignment="center"):
-    st.caption("Make a key, try the API with it from your own shell, and watch the calls come in.", width="stretch")
-    st.link_button("Documentation", f"{origin}/api/docs", icon=":material/menu_book:")
+    st.caption("Make a key, try the API, and watch the calls come in.", width="stretch")
+    st.link_button("Read the documentation", f"{origin}/api/docs", icon=":material/menu_book:")
 with resources.reading() as connection:
     known = accounts.users(connection, limit=200)
 
@@ -75,7 +75,7 @@ with st.container(border=True):
     keys.make([user.user_id for user in known])
 
 with st.container(border=True):
-    st.subheader("Try it")
+    st.subheader("Try the API")
     if not known:
         show.add_credits_first()
     else:
@@ -97,19 +97,16 @@ with st.container(border=True):
         in_shell, in_python = st.tabs(["curl", "Python"])
         in_shell.code(examples.curl(call, origin), "bash")
         in_python.code(examples.python(call, origin), "python")
-        st.caption(f"The key is taken from the environment variable `{examples.KEY_VARIABLE}`.")
+        st.caption(f"The examples read the key from the environment variable `{examples.KEY_VARIABLE}`.")
 
 st.subheader("Last calls")
-st.caption(
-    f"What this server answered since it was started, newest first, at most {call_log.KEPT_CALLS} calls. "
-    "Refreshed every two seconds."
-)
+st.caption(f"Up to {call_log.KEPT_CALLS} calls since the server started. Updates every two seconds.")
 live_calls()
 
 st.subheader("Keys")
 with resources.reading() as connection:
     records = api_keys.list_keys(connection)
 if records:
-    keys.table(records, alt="Every key that was ever made, newest first")
+    keys.table(records, alt="All keys, newest first")
 else:
     st.info("Make one above.", title="No key yet", icon=":material/key:")

@@ -1,4 +1,4 @@
-"""Calls of the API, written down as a command for a shell and as a Python script, ready to be copied and run."""
+"""Examples of API calls, as a shell command and as a Python script, ready to copy and run."""
 
 import json
 import shlex
@@ -52,8 +52,8 @@ def examples(run: ChargeRequest) -> dict[str, Example]:
         Example(
             "Charge",
             "/api/credits/charge-prompt",
-            "A service or admin key. Sent twice with the same `Idempotency-Key`, it charges once; the second answer "
-            "is the first one again, marked `Idempotent-Replayed: true`.",
+            "A service or admin key. Send it twice with the same `Idempotency-Key`, and it charges once. The second "
+            "answer repeats the first and is marked `Idempotent-Replayed: true`.",
             body=_json(charged),
             idempotency_key=_idempotency_key(charged),
         ),

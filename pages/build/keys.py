@@ -1,4 +1,4 @@
-"""The API's keys: making one and showing it once, the table of all of them, and revoking one after asking.
+"""API keys: make one and show it once, list all keys, and revoke one after asking.
 
 A made key lives in the outcome of its action alone, so `runtime.start_over` forgets it, and no other session has it.
 """
@@ -25,7 +25,7 @@ _MAY = {
     Role.SERVICE: "May price, charge and unlock for every user, and see every user. For a backend.",
     Role.USER: "May price runs, and see one user's own balance and transactions.",
 }
-_STATES = {"In force": "green", "Was revoked": "gray", "Has expired": "orange"}
+_STATES = {"Active": "green", "Revoked": "gray", "Expired": "orange"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def table(records: Sequence[KeyRecord], *, alt: str) -> None:
         {
             "Name": one.name,
             "Key": f"{one.beginning}…",
-            "State": [(one.problem(now) or "in force").capitalize()],
+            "State": ["Revoked" if one.revoked_at else "Expired" if one.problem(now) else "Active"],
             "Action": "Revoke" if one.revoked_at is None else None,
             "Role": one.role.value.capitalize(),
             "User": one.user_id,
@@ -101,7 +101,7 @@ def _form(known: Sequence[str]) -> None:
                 max_chars=api_keys.MAX_NAME,
                 placeholder="shop-backend",
                 key="key_name",
-                help="Who calls with it. The history names it as api/NAME.",
+                help="Who uses the key. The history shows it as api/NAME.",
             )
             user_id = _user(known) if role is Role.USER else None
             expires_on = st.date_input(
@@ -110,7 +110,7 @@ def _form(known: Sequence[str]) -> None:
                 min_value=datetime.now(UTC).date() + timedelta(days=1),
                 format="YYYY-MM-DD",
                 key="key_expires",
-                help="The first day on which the key is refused. Without one, it is in force until it is revoked.",
+                help="The key stops working on this day. Leave it empty to keep the key until you revoke it.",
             )
         submitted = st.form_submit_button("Make key", type="primary", icon=":material/key:")
     asked = (name.strip(), role, user_id, expires_on)
@@ -131,7 +131,7 @@ def _form(known: Sequence[str]) -> None:
     if outcome is not None and outcome.refusal is None:
         st.rerun()
     if outcome is not None and outcome.refusal is not None and outcome.request == asked:
-        show.refusal(outcome.refusal)
+        show.refusal(outcome.refusal, undone="No key was made.")
 
 
 def _user(known: Sequence[str]) -> str | None:
@@ -149,12 +149,12 @@ def _user(known: Sequence[str]) -> str | None:
 
 def _show_once(made: _MadeKey) -> None:
     st.warning(
-        f"This is the key {words.plain(made.record.name)}. It will not be shown again: only a hash of it is stored.",
+        f"This is the key {words.plain(made.record.name)}. Only its hash is stored, so it cannot be shown again.",
         title="Copy the key now",
         icon=":material/visibility_off:",
     )
     st.code(made.key, language=None)
-    st.caption("For the examples, put it into the environment of your shell:")
+    st.caption("To run the examples, set the key in your shell:")
     st.code(f"export {examples.KEY_VARIABLE}={made.key}", "bash")
     st.button("Done", type="primary", icon=":material/check:", on_click=action.start_over, args=(_MAKE,))
 
@@ -171,20 +171,20 @@ def _stop_asking() -> None:
 @st.dialog("Revoke this key?", icon=":material/key_off:", on_dismiss=_stop_asking)
 def _dialog(record: KeyRecord) -> None:
     st.markdown(
-        f"Every call with {words.plain(record.name)}, which begins with `{record.beginning}`, is refused from now on. "
-        "This cannot be undone. What was done with the key stays in the history, and its name is free again."
+        f"All calls with {words.plain(record.name)}, the key that begins with `{record.beginning}`, will be refused. "
+        "This cannot be undone. Past calls stay in the history, and the name can be used again."
     )
     if st.button("Revoke", type="primary", icon=":material/key_off:"):
         outcome = action.perform(_REVOKE, record.id, lambda connection, _, now: _revoke(connection, record, now))
         if outcome.refusal is None:
             _stop_asking()
             st.rerun()
-        show.refusal(outcome.refusal)
+        show.refusal(outcome.refusal, undone="Nothing was revoked.")
 
 
 def _revoke(connection: Connection, asked: KeyRecord, now: datetime) -> KeyRecord:
     revoked = api_keys.revoke_key(connection, asked.name, now=now)
     if revoked.id != asked.id:
-        # While the person was asked, somebody revoked this key and gave its name to another one, which stays in force.
+        # While the person was asked, somebody revoked this key and gave its name to another one, which stays active.
         raise UnknownKey(asked.name)
     return revoked

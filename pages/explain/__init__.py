@@ -1,1 +1,1 @@
-"""One charge, step by step."""
+"""Explains one charge step by step."""

@@ -1,4 +1,4 @@
-"""One charge as a waterfall."""
+"""A waterfall chart of one charge."""
 
 from itertools import accumulate
 

@@ -1,4 +1,4 @@
-"""One charge as a story: verdict, steps, who got what and transactions, computed again from what is stored."""
+"""Explain a charge: recalculate it step by step from the stored inputs and compare it with the record."""
 
 import streamlit as st
 
@@ -26,7 +26,7 @@ def open_selected() -> None:
         open_entry(latest[row].entry_id)
 
 
-st.caption("Why a run or an unlock cost what it cost: every step, computed again from what is stored, and compared.")
+st.caption("Recalculates a charge step by step and compares it with the record.")
 links.follow_link("entry")
 with st.container(horizontal=True, vertical_alignment="bottom"):
     entry_id = filters.entry_number()
@@ -38,7 +38,7 @@ with resources.reading() as connection:
 
 if entry_id is None:
     if not latest:
-        st.info("Run a prompt, and its price is explained here.", title="No charge yet", icon=":material/receipt_long:")
+        st.info("Run a prompt to see its price explained here.", title="No charge yet", icon=":material/receipt_long:")
         st.page_link("act/simulate_runs.py", label="Run a prompt", icon=":material/play_circle:")
         st.stop()
     st.subheader("The latest charges")
@@ -61,10 +61,10 @@ st.subheader(f"Entry {explained.entry_id}: {words.plain(explained.about)}")
 charge_view.verdict(explained)
 if explained.refunded_by_entry_id is not None:
     refund_id = explained.refunded_by_entry_id
-    st.info(f"Refunded by entry {refund_id}: what is told here was taken back.", icon=":material/undo:")
+    st.info(f"Refunded by entry {refund_id}. The amounts below were given back.", icon=":material/undo:")
     charge_view.link_to_history(refund_id)
 with st.container(border=True):
-    st.subheader("How the price came about")
+    st.subheader("How the price was calculated")
     charge_view.inputs(explained)
     charge_view.steps(explained)
 if explained.parts is not None:
@@ -72,7 +72,7 @@ if explained.parts is not None:
     with grid.cell(), st.container(border=True):
         st.subheader("From cost to total")
         figure = charge_charts.waterfall(explained.parts)
-        charts.draw(figure, alt="The parts of the charge, one upon the other, up to the total")
+        charts.draw(figure, alt="The parts of the charge, stacked up to the total")
     with grid.cell(), st.container(border=True):
         st.subheader("Who got what")
         charge_view.who_got_what(explained.parts)
@@ -81,6 +81,6 @@ with st.container(border=True):
     charge_view.transactions(explained)
     st.caption(
         f"Charged to {words.plain(explained.user_id)} on {explained.created_at:%Y-%m-%d %H:%M:%S} UTC. "
-        "A balance before is the balance after less what was received."
+        '"Before" is calculated from "after".'
     )
 charge_view.link_to_history(explained.entry_id)

@@ -1,4 +1,4 @@
-"""How an explained charge looks: verdict, stored inputs, steps, who got what, and transactions."""
+"""Shows an explained charge: verdict, stored inputs, steps, who got what, and transactions."""
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ from pages.parts import links, show, words
 
 
 def verdict(explained: Explanation) -> None:
-    """Whether all is as the inputs say, and what is not."""
+    """Whether the charge matches its inputs, and where it does not."""
     if explained.is_proved:
         st.success(explained.verdict, title="Proved", icon=":material/verified:")
     else:
@@ -18,16 +18,16 @@ def verdict(explained: Explanation) -> None:
 
 
 def inputs(explained: Explanation) -> None:
-    """What is stored with the charge, which everything else is computed from."""
+    """The inputs stored with the charge; everything else is calculated from them."""
     st.caption(" · ".join(f"{label}: **{words.plain(text)}**" for label, text in explained.inputs))
 
 
 def steps(explained: Explanation) -> None:
-    """The steps of the price, each computed again beside what was charged."""
+    """The steps of the price, each recalculated beside what was charged."""
     rows: list[show.Row] = [
         {
             "Step": f"**{words.plain(f'{step.number}. {step.label}')}:** {_how(step)}",
-            "Computed again": step.recomputed_credits,
+            "Recalculated": step.recomputed_credits,
             "Charged": step.recorded_credits,
             "Dollars": step.recorded_credits,
             "": _equal(step.recomputed_credits, step.recorded_credits),
@@ -36,7 +36,7 @@ def steps(explained: Explanation) -> None:
     ]
     if rows:
         formats: show.Formats = {
-            "Computed again": format_credits,
+            "Recalculated": format_credits,
             "Charged": format_credits,
             "Dollars": words.aligned_dollars,
         }

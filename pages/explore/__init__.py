@@ -1,1 +1,1 @@
-"""Looking: overview, balances, history and creators' earnings."""
+"""Screens that only show: overview, balances, history and creators' earnings."""

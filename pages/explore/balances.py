@@ -1,4 +1,4 @@
-"""Every user's balance with search; and one user's balance, credits in and out, balance over time and transactions."""
+"""Lists and searches balances; for one user, shows credits in and out, balance over time and transactions."""
 
 from datetime import UTC, datetime
 
@@ -34,7 +34,7 @@ def open_selected() -> None:
         )
 
 
-st.caption("Every user's balance in credits and dollars. Choose a user to see where the credits came from and went.")
+st.caption("Every user's balance. Choose a user to see the details.")
 search = filters.typed(
     st.text_input(
         "Search",
@@ -68,7 +68,7 @@ if user_id:
         st.metric("Transactions", format_credits(flow.transactions), border=True, height="stretch")
     if not latest:
         st.info(
-            f"{user.user_id} has an account and no transaction yet.",
+            f"{user.user_id} has no transactions yet.",
             title="Nothing has happened yet",
             icon=":material/hourglass_empty:",
         )
@@ -104,11 +104,11 @@ if not listed:
             icon=":material/search_off:",
         )
     else:
-        st.info("Adding credits to a user creates the account.", title="No users yet", icon=":material/person_add:")
+        st.info("Adding credits creates the user.", title="No users yet", icon=":material/person_add:")
         st.page_link("act/add_credits.py", label="Add credits", icon=":material/add_card:")
     st.stop()
 
-st.caption(f"{counted(in_all, 'user')}. Select a row to see one of them.")
+st.caption(f"{counted(in_all, 'user')}. Select one to see the details.")
 tables.users(listed, key="balances", on_select=choose_selected, alt="Users with their balances")
 with st.container(horizontal=True, vertical_alignment="center"):
     filters.page_buttons("balances:page", listed[-1].user_id if len(users) > PAGE else None)

@@ -1,4 +1,4 @@
-"""Figures of the Explore screens: balances, earnings and where credits went."""
+"""Charts of the Explore screens: balances, earnings and where credits went."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""What creators earn, how fees are split, with which prompts and flows, and a statement per creator and month."""
+"""Shows what creators earn and from what, how fees are split, and a monthly statement for each creator."""
 
 import streamlit as st
 
@@ -26,7 +26,7 @@ def statement() -> bytes:
         return csv_files.statement_csv(accounts.all_transactions(connection, paid), total.earned_credits)
 
 
-st.caption("What creators earn from fees for runs and unlocks, less what refunds took back.")
+st.caption("What creators earned from runs and unlocks, after refunds.")
 resources.keep_totals_quick()
 with resources.reading() as connection:
     known = [creator for creator, _ in earnings.creator_totals(connection, DayRange(), limit=200)]
@@ -60,16 +60,18 @@ with show.metric_grid(in_all.earned_credits, in_all.runs_credits, in_all.unlocks
         "Earned",
         in_all.earned_credits,
         chart=[earned.earned_credits for earned in each_day],
-        help_text="From runs and unlocks, less what refunds took back.",
+        help_text="From runs and unlocks, minus refunds.",
         colour="green",
     )
     from_runs, from_unlocks = [one.runs_credits for one in each_day], [one.unlocks_credits for one in each_day]
     show.metric("From prompt runs", in_all.runs_credits, chart=from_runs, colour="green")
     show.metric("From flow unlocks", in_all.unlocks_credits, chart=from_unlocks, colour="green")
-    show.metric("Taken back", in_all.taken_back_credits, chart=[one.taken_back_credits for one in each_day])
+    show.metric("Refunded", in_all.taken_back_credits, chart=[one.taken_back_credits for one in each_day])
 
 if not by_day:
-    st.info("Choose other days, or clear the filters.", title="Nobody earned here", icon=":material/event_busy:")
+    st.info(
+        "Choose other days, or clear the filters.", title="Nobody earned on these days", icon=":material/event_busy:"
+    )
     st.stop()
 
 with st.container(border=True):
@@ -96,7 +98,7 @@ if unlocks:
 
 st.subheader("Monthly statement")
 if creator_id is None:
-    st.caption("Choose a creator above, or select one in the table, to get a month's statement as a CSV file.")
+    st.caption("Choose a creator to download a monthly statement as CSV.")
     st.stop()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     month = st.selectbox(

@@ -1,4 +1,4 @@
-"""Every transaction: filters, pages, everything as CSV; and one entry in full, with its refund."""
+"""Lists transactions with filters, pages and a CSV download; opens one entry in full and refunds it."""
 
 import streamlit as st
 
@@ -27,7 +27,7 @@ def download() -> bytes:
         return csv_files.transactions_csv(accounts.all_transactions(connection, wanted))
 
 
-st.caption("Every credit transaction, newest first. Select a row to see its whole entry or to refund it.")
+st.caption("Every transaction, newest first. Select one to open or refund it.")
 links.follow_link("user", "types", "days", "entry", "headlines")
 with resources.reading() as connection:
     known = [user.user_id for user in accounts.users(connection, limit=200)]
@@ -63,7 +63,7 @@ if entry_id is not None:
         if headline.refunds_entry_id is not None:
             st.button("Open the refunded entry", on_click=open_entry, args=(headline.refunds_entry_id,))
         if refunded_by is not None:
-            st.success(f"Refunded by entry {refunded_by}. An entry is refunded once.", icon=":material/undo:")
+            st.success(f"Refunded by entry {refunded_by}. An entry can be refunded only once.", icon=":material/undo:")
             st.button("Open the refund", on_click=open_entry, args=(refunded_by,))
         show.receipt(posted)
         show.link_to_explanation(posted)
@@ -89,7 +89,7 @@ if listed:
         filters.page_buttons("history:page", listed[-1].cursor if len(found) > PAGE else None)
         st.space("stretch")
         st.download_button(
-            "Download all that match as CSV",
+            "Download all matches as CSV",
             download,
             "credit-transactions.csv",
             "text/csv",
@@ -97,7 +97,7 @@ if listed:
             on_click="ignore",
         )
 elif wanted == TransactionFilter():
-    st.info("Add credits to a first user to see the first entry.", title="No entry yet", icon=":material/toll:")
+    st.info("Add credits to a user to see the first entry.", title="No entry yet", icon=":material/toll:")
     st.page_link("act/add_credits.py", label="Add credits", icon=":material/add_card:")
 else:
     st.info("Clear a filter or choose other days.", title="No transaction matches", icon=":material/filter_alt_off:")

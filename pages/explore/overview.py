@@ -1,4 +1,4 @@
-"""The marketplace at a glance: what users hold, what platform and creators earned, and where users' credits went."""
+"""Shows what users hold, what the platform and creators earned, and where users' credits went."""
 
 import streamlit as st
 
@@ -18,7 +18,7 @@ def open_selected() -> None:
         st.switch_page("explore/history.py", query_params=links.link_to(entry=str(latest[row].entry_id)))
 
 
-st.caption("What users hold, what the platform and creators earned, and where users' credits went.")
+st.caption("See what users hold, what everyone earned, and where credits went.")
 resources.keep_totals_quick()
 days = filters.days()
 
@@ -32,7 +32,7 @@ with resources.reading() as connection:
 
 if of_ledger.first is None:
     st.info(
-        "Add credits to a first user; then run a prompt, and both show up here.",
+        "Add credits to a user, then run a prompt. Both will show up here.",
         title="Nothing has happened yet",
         icon=":material/toll:",
     )
@@ -45,21 +45,21 @@ with show.metric_grid(seen.circulation_credits, seen.platform_credits, seen.crea
         seen.circulation_credits,
         chart=list(seen.circulation_by_day_credits),
         colour="blue",
-        help_text="What all users together held at the end of the last of these days.",
+        help_text="What all users together held at the end of the last day.",
     )
     show.metric(
         "Platform revenue",
         seen.platform_credits,
         chart=[day.platform_credits for day in seen.days],
         colour="violet",
-        help_text="Markups and the platform's part of fees, less what it bore in refunds. Inference cost is not in it.",
+        help_text="Markups and the platform's share of fees, minus refunds. Inference cost is not included.",
     )
     show.metric(
         "Creator earnings",
         seen.creators_credits,
         chart=[day.creators_credits for day in seen.days],
         colour="green",
-        help_text="Creators' part of fees for runs and unlocks, less what refunds took back.",
+        help_text="Creators' share of fees for runs and unlocks, minus refunds.",
     )
     st.metric(
         "Prompt runs",
@@ -70,13 +70,13 @@ with show.metric_grid(seen.circulation_credits, seen.platform_credits, seen.crea
         border=True,
         chart_data=[day.runs for day in seen.days],
         chart_type="area",
-        help="How many runs were charged, and what users paid for them, before refunds.",
+        help="How many runs were charged and what users paid for them, before refunds.",
     )
 
 if not seen.days:
     st.info(
         f"The ledger has entries from {of_ledger.first} to {of_ledger.last}. Choose other days, or clear them.",
-        title="Nothing happened in these days",
+        title="Nothing happened on these days",
         icon=":material/event_busy:",
     )
     st.stop()
@@ -87,7 +87,7 @@ with st.container(border=True):
         charts.draw(
             explore_charts.where_credits_went(spent), alt="Users' payments for runs and unlocks, by who received them"
         )
-    st.caption(f"Before refunds, which paid back {words.both(spent.refunded_credits)} in these days.")
+    st.caption(f"Amounts before refunds. Refunded on these days: {words.both(spent.refunded_credits)}.")
 
 with st.container(border=True):
     st.subheader("Revenue split by day")

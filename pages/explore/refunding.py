@@ -1,4 +1,4 @@
-"""Refunding one entry: a button, and a dialog that says what will happen, asks for the reason and carries it out."""
+"""Refunds one entry: a button, and a dialog that says what will happen, asks for the reason and does it."""
 
 import streamlit as st
 
@@ -33,10 +33,11 @@ def _stop_asking() -> None:
 def _dialog(entry_id: int, account_id: str, amount_credits: int) -> None:
     st.markdown(
         f"{words.plain(account_id)} {'gets' if amount_credits < 0 else 'gives'} back "
-        f"{words.both(abs(amount_credits))}. A new entry reverses every movement of entry {entry_id}, once; nothing is deleted."
+        f"{words.both(abs(amount_credits))}. A new entry reverses every movement of entry {entry_id}; nothing is "
+        "deleted. An entry can be refunded only once."
     )
     with st.form("refund", border=False):
-        reason = st.text_input("Reason", max_chars=500, placeholder="It stays in the history", key="refund:reason")
+        reason = st.text_input("Reason", max_chars=500, placeholder="Kept in the history", key="refund:reason")
         confirmed = st.form_submit_button("Refund", type="primary", icon=":material/undo:")
     if confirmed:
         outcome = action.perform(
@@ -55,4 +56,4 @@ def _dialog(entry_id: int, account_id: str, amount_credits: int) -> None:
         if outcome.refusal is None:
             _stop_asking()
             st.rerun()
-        show.refusal(outcome.refusal)
+        show.refusal(outcome.refusal, undone="Nothing was refunded.")

@@ -1,1 +1,1 @@
-"""What a creator's fee or unlock price does."""
+"""The fee designer: the effect of a creator's fee or unlock price."""

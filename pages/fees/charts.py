@@ -1,4 +1,4 @@
-"""Plotly figures of one charge as a waterfall, and of who gets what over fees, unlock prices and numbers of runs."""
+"""Charts of the fee designer: who gets what at each fee, each unlock price and each number of runs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -76,8 +76,8 @@ def over_runs(found: FeeDesign, runs: Credits, *, expected: int) -> go.Figure:
     unlock = found.unlock
     figure = go.Figure(
         [
-            _line("User pays more by fees", numbers, extra, USER),
-            _line("User pays more by the unlock", numbers, [unlock.user_credits] * len(numbers), USER, dash="dash"),
+            _line("User: extra cost with fees", numbers, extra, USER),
+            _line("User: extra cost with the unlock", numbers, [unlock.user_credits] * len(numbers), USER, dash="dash"),
             _line("Creator gets from fees", numbers, [one.creator_credits for one in fees], CREATOR),
             _line(
                 "Creator gets from the unlock", numbers, [unlock.creator_credits] * len(numbers), CREATOR, dash="dash"
@@ -104,7 +104,7 @@ def over_runs(found: FeeDesign, runs: Credits, *, expected: int) -> go.Figure:
             )
     _mark(figure, expected, "expected")
     figure.update_xaxes(title="runs of one user", range=[0, numbers[-1]], separatethousands=True)
-    figure.update_yaxes(title="credits more than without a fee", separatethousands=True)
+    figure.update_yaxes(title="extra credits compared with no fee", separatethousands=True)
     figure.update_layout(hovermode="x unified")
     return laid_out(figure, height=400, legend_y=1.07)
 

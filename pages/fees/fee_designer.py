@@ -1,4 +1,4 @@
-"""Designing what a creator asks: a fee per run or an unlock price, who gets what, and where the two break even."""
+"""Design a creator's fee per run or unlock price: who gets what, and when the two ways come to the same."""
 
 import streamlit as st
 
@@ -10,15 +10,15 @@ from pages.fees import inputs
 from pages.fees import view as fee_view
 from pages.parts import charts, choose, links, plan_choice, resources, show, words
 
-st.caption("What a creator's fee means for the user, the creator and the platform, and when unlocking once is cheaper.")
+st.caption("See what users pay and creators earn with a fee or unlock.")
 links.follow_link("plan", "model", "input_tokens", "output_tokens", "by", "fee", "unlock", "per_user")
 grid = st.grid(2, min_column_width=360)
 with grid.cell(), st.container(border=True):
-    st.subheader("The run")
+    st.subheader("Choose the run")
     plan = plan_choice.choose("Price plan", key="plan")
     chosen = choose.model_and_tokens()
 with grid.cell(), st.container(border=True):
-    st.subheader("What the creator asks")
+    st.subheader("Set the fee or unlock price")
     by = inputs.by()
     slider_place = st.container()
     asked = inputs.asked(by)
@@ -63,21 +63,21 @@ else:
 
 with st.container(border=True):
     if by_fee:
-        st.subheader("One run over the fee")
-        charts.draw(figure, alt="What the user pays and creator and platform get in one run, over the creator's fee")
+        st.subheader("Compare fees for one run")
+        charts.draw(figure, alt="What the user pays and the others get in one run, at each creator fee")
     else:
-        st.subheader("All runs of a user over the unlock price")
-        charts.draw(figure, alt="What a user's runs cost and bring to creator and platform, over the unlock price")
-        st.caption("Without the inference cost of the runs, what the user pays is what creator and platform get.")
+        st.subheader("Compare unlock prices for all runs of a user")
+        charts.draw(figure, alt="What a user pays for all runs and the others get, at each unlock price")
+        st.caption("Inference cost aside, creator and platform get what the user pays.")
 
 with st.container(border=True):
-    st.subheader("Fee per run or unlock once")
+    st.subheader("Compare a fee per run with one unlock")
     st.markdown("\n".join(f"- {words.plain(sentence)}" for sentence in found.break_even_sentences))
     runs_scale = fee_design.runs_scale(found, asked.runs)
     over_runs = fee_charts.over_runs(found, runs_scale.points(), expected=asked.runs)
-    charts.draw(over_runs, alt="What fees and the unlock cost the user and bring the creator, over the number of runs")
+    charts.draw(over_runs, alt="Extra cost for the user and income of the creator, at each number of runs")
     st.caption(
-        "More than the same runs cost without a creator fee, which is what they cost after unlocking. A fee takes the "
-        "place of the platform's markup, so a creator can receive more by fees than the user pays more."
+        "Extra cost compared with no creator fee. Because a fee replaces our markup, a creator can gain more than the "
+        "user's extra cost."
     )
     fee_view.comparison(with_fee, unlocked, asked.runs)

@@ -1,6 +1,6 @@
-"""What a creator asks, chosen by a slider or typed exactly: a fee per run, an unlock price, and runs per user.
+"""Inputs of the fee designer, by slider or typed exactly: a fee per run, an unlock price, and runs per user.
 
-The boxes live in the URL as `fee`, `unlock` and `per_user`, and which of the two the slider moves as `by`. The slider
+The boxes are kept in the URL as `fee`, `unlock` and `per_user`; `by` says which of the two the slider moves. The slider
 has no state of its own: it shows what stands in the box, and moving it writes into the box.
 """
 
@@ -46,7 +46,7 @@ def asked(by: str) -> Asked | None:
                 "Unlock price (credits)", 1, MAX_FEE_CREDITS, key="unlock", usual=_USUAL_UNLOCK_CREDITS, says=_amount
             )
     runs = numbers.whole(
-        "Runs per user", 0, MAX_RUNS, key="per_user", usual=_USUAL_RUNS, says=lambda _: "As often as one user runs it."
+        "Runs per user", 0, MAX_RUNS, key="per_user", usual=_USUAL_RUNS, says=lambda _: f"0 to {MAX_RUNS:,}"
     )
     if fee_credits is None or unlock_fee_credits is None or runs is None:
         return None
@@ -79,4 +79,4 @@ def _write(key: str) -> None:
 
 
 def _amount(credits: int | None) -> str:
-    return words.both(credits) if credits else "No fee: the platform's markup applies."
+    return words.both(credits) if credits else "No fee: our markup applies."

@@ -1,4 +1,4 @@
-"""What the fee designer says in said, and the two ways to pay side by side."""
+"""Sentences of the fee designer, and a table that compares the two ways to pay."""
 
 import streamlit as st
 
@@ -21,18 +21,16 @@ def run_sentences(found: FeeDesign) -> None:
 def unlock_sentence(found: FeeDesign, runs: int, worthwhile_credits: int) -> None:
     """What a run costs after unlocking, and the unlock price that the runs are worth."""
     said = (
-        f"After unlocking, a run costs {words.both(found.run_without_fee.user_credits)}: its price without a creator "
-        "fee, with the platform's markup."
+        f"After unlocking, a run costs {words.both(found.run_without_fee.user_credits)}: "
+        "it has no creator fee, and our markup applies."
     )
     if worthwhile_credits:
         said += (
-            f" For {counted(runs, 'run')} an unlock price up to {words.both(worthwhile_credits)} costs the user "
-            f"no more than the fee of {words.both(found.fee_credits)} each time."
+            f" For {counted(runs, 'run')}, an unlock price up to {words.both(worthwhile_credits)} costs the user "
+            f"no more than paying the fee of {words.both(found.fee_credits)} each time."
         )
     else:
-        said += (
-            f" For {counted(runs, 'run')} no unlock price is worth it, because the fees cost the user nothing extra."
-        )
+        said += f" For {counted(runs, 'run')}, no unlock price saves the user money, because the fees add no cost."
     st.info(said, icon=":material/lock_open:")
 
 

@@ -1,1 +1,1 @@
-"""What at least three areas share: the engine, one action, choices, words, tables and charts."""
+"""Parts that at least three areas share: the engine, actions, choices, words, tables and charts."""

@@ -1,4 +1,4 @@
-"""What every page needs and no page may make itself: the engine, the price book, the demo world, and one action.
+"""Carries out one action of a person and keeps its outcome, so that nothing is charged twice.
 
 An action is one thing a person asks for: one idempotency key, and one unit of work or, for many runs, a row of them.
 The key is made before the button is shown and kept until the person asks for a new action. A quick second click makes

@@ -1,4 +1,4 @@
-"""What a user holds, read anew each time it is drawn: draw it after the action that may change it."""
+"""Shows a user's balance. It is read each time it is drawn: draw it after an action that may change it."""
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ _MOVEMENTS = 60
 
 
 def metric(user_id: str, *, with_course: bool = False) -> None:
-    """The balance, with the course of its latest movements, or that there is no account yet."""
+    """The balance, with the course of its latest movements, or that the user does not exist yet."""
     try:
         with resources.reading() as connection:
             balance_credits = accounts.user(connection, user_id).balance_credits
@@ -46,9 +46,11 @@ def enough(user_id: str, required_credits: int, runs: int) -> None:
 def _no_account(user_id: str) -> None:
     if not is_id(user_id):
         st.warning(
-            "A user's id has 1 to 128 characters: a letter or digit, then letters, digits or . _ @ / | + -",
-            title="This cannot be a user's id",
+            "Use 1 to 128 characters: a letter or digit first, then letters, digits or . _ @ / | + -",
+            title="This user id is not valid",
             icon=":material/edit:",
         )
         return
-    st.info(f"{words.plain(user_id)} has no account yet. Adding credits opens it.", icon=":material/person_add:")
+    st.info(
+        f"{words.plain(user_id)} does not exist yet. Adding credits creates the user.", icon=":material/person_add:"
+    )

@@ -1,4 +1,4 @@
-"""Plotly figures. One quantity has one colour everywhere: users, inference, creators, platform.
+"""Charts that several screens share. Each party has one colour: users, inference, creators, platform.
 
 Credits are drawn as they are; every hover text has their exact dollar value beside them.
 """

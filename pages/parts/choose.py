@@ -1,4 +1,4 @@
-"""What a person chooses to run: inputs that live in the URL, and the request they make together.
+"""Inputs for choosing what to run. They are kept in the URL, and together they make one request.
 
 The names in the URL are `user`, `prompt`, `creator`, `fee`, `model`, `input_tokens` and `output_tokens`; a value in it
 that makes no sense counts as none. An option is an id, so that links stay short and stay right when a price changes.
@@ -60,8 +60,7 @@ def batch(user_id: str, runs: int) -> Batch | None:
         key="prompt",
         bind="query-params",
         on_change=_take_what_the_prompt_brings,
-        help="A prompt of the demo world with its creator and fee. For any other creator and fee choose "
-        f"{FREE_FORM}, or type a prompt id of your own.",
+        help=f"Choose a demo prompt with its creator and fee. To set your own, choose {FREE_FORM} or type a prompt id.",
     )
     prompt_id = _typed(chosen) or FREE_FORM
     prompt = prompts.get(prompt_id)
@@ -115,7 +114,7 @@ def _creator_and_fee() -> tuple[str | None, int | None]:
             filter_mode="contains",
             key="creator",
             bind="query-params",
-            help="Who earns the fee. Type an id for a creator of your own; the account is opened with the first fee.",
+            help="Who earns the fee. You can type a new id; the first fee creates the creator.",
         )
         with st.container():
             fee_credits = numbers.whole("Creator fee (credits)", 0, MAX_CREDITS, key="fee", usual=0, says=_fee)
@@ -123,7 +122,7 @@ def _creator_and_fee() -> tuple[str | None, int | None]:
 
 
 def _fee(fee_credits: int | None) -> str:
-    return f"Fee {words.both(fee_credits)}" if fee_credits else "No fee: the platform's markup applies."
+    return f"Fee {words.both(fee_credits)}" if fee_credits else "No fee: our markup applies."
 
 
 def _model(prompt: DemoPrompt | None) -> Model:
@@ -138,7 +137,7 @@ def _model(prompt: DemoPrompt | None) -> Model:
         filter_mode="contains",
         key="model",
         bind="query-params",
-        help="Type to search. Models named provider/model are priced per token, the others per run.",
+        help="Type to search. Models named provider/model are priced per token, all others per run.",
     )
     model = models[chosen]
     st.caption(f"{words.plain(model.name)} · {words.model_price(model)}")
@@ -155,13 +154,13 @@ def _workload() -> Workload | None:
         key="tokens",
         bind="query-params",
         required=True,
-        help="Fixed counts, or counts drawn from a trace of real requests; the same batch always draws the same.",
+        help="Use fixed counts, or counts from real requests. The same batch always gets the same counts.",
     )
     workload = workloads.get(chosen)
     if workload is not None:
         st.caption(
-            f"As {workload.requests:,} real requests had: median {workload.input_tokens.p50:,} in, "
-            f"{workload.output_tokens.p50:,} out; at most {workload.input_tokens.max:,} in, "
+            f"From {workload.requests:,} real requests. Median: {workload.input_tokens.p50:,} in, "
+            f"{workload.output_tokens.p50:,} out. Maximum: {workload.input_tokens.max:,} in, "
             f"{workload.output_tokens.max:,} out."
         )
     return workload

@@ -1,4 +1,4 @@
-"""What a person sees when a page fails: a sentence and a reference; the traceback goes to the log alone."""
+"""Shows a sentence and a reference when a page fails; the traceback goes only to the log."""
 
 import logging
 import uuid
@@ -13,7 +13,7 @@ def hide_and_log(failure: Exception) -> bool:
     reference = uuid.uuid4().hex[:8]
     _log.error("A page failed, reference %s", reference, exc_info=failure)
     st.error(
-        f"Reload the page; if it fails again, tell us the reference {reference}, which is also in the log.",
+        f"Reload the page. If it fails again, report the reference {reference}, which is also in the log.",
         title="This page could not be shown",
         icon=":material/error:",
     )

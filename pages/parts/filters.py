@@ -1,4 +1,4 @@
-"""What a page shows: filters that live in the URL, and which page of a long list, kept for the session.
+"""Filters that are kept in the URL, and the current page of a long list, which is kept for the session.
 
 A link opens as it was sent, and a value in it that makes no sense counts as no filter. The names in the URL are the
 same wherever they mean the same: `days`, `user`, `creator`, `entry`. A page that is opened again from the sidebar is as
@@ -16,6 +16,7 @@ from credits_core.values.days import DayRange
 
 _FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 _ENTRY = re.compile("[1-9][0-9]{0,14}")
+_NOT_A_NUMBER = "Enter a whole number, such as 17."
 Cursor = TypeVar("Cursor")
 
 
@@ -31,7 +32,7 @@ def days(*, on_change: Callable[[], None] | None = None) -> DayRange:
         key="days",
         bind="query-params",
         on_change=on_change or "rerun",
-        help="A first and a last day, both included, or one day. Without them, everything is shown.",
+        help="Choose one day, or a first and a last day. Leave it empty to see all days.",
         width=270,
     )
     return DayRange(chosen[0], chosen[-1]) if chosen else DayRange()
@@ -69,14 +70,14 @@ def entry_number() -> int | None:
     text = st.text_input(
         "Entry",
         type="search",
-        placeholder="Open by number",
+        placeholder="Entry no.",
         key="entry",
         bind="query-params",
-        validate=(_ENTRY.pattern, "An entry has a whole number, such as 17."),
+        validate=(_ENTRY.pattern, _NOT_A_NUMBER),
         width=180,
     )
     if text and not _ENTRY.fullmatch(text):
-        st.caption(":red[An entry has a whole number, such as 17.]")
+        st.caption(f":red[{_NOT_A_NUMBER}]")
     return int(text) if _ENTRY.fullmatch(text) else None
 
 

@@ -1,4 +1,4 @@
-"""Whole numbers and percentages that a person types, read here and not in the browser.
+"""Boxes for whole numbers and percentages, which are read here and not in the browser.
 
 A number box of Streamlit keeps its last good number and goes on sending that while something else stands in it in red;
 what stands here in the box is what is read, or nothing is.
@@ -12,7 +12,7 @@ import streamlit as st
 from credits_core.values.text import format_bps
 
 _PERCENTAGE = re.compile(r"(-?)([0-9]{1,5})(?:\.([0-9]{1,2}))? ?%?")
-WRONG = "A whole number from {:,} to {:,}, please."
+WRONG = "Enter a whole number from {:,} to {:,}."
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,20}|[0-9]{1,3}(?:[ ,_'][0-9]{3}){1,6}")
 
 
@@ -85,7 +85,7 @@ def percentage(
     bps = parse_bps(text) if text.strip() else usual_bps
     if bps is None or not minimum_bps <= bps <= maximum_bps:
         least = format_bps(minimum_bps).removesuffix(" %")
-        st.caption(f":red[A percentage from {least} to {format_bps(maximum_bps)}, with at most two decimals, please.]")
+        st.caption(f":red[Enter a percentage from {least} to {format_bps(maximum_bps)}, with at most two decimals.]")
         return None
     st.caption(f"{format_bps(bps)} {says}")
     return bps

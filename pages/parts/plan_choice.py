@@ -1,4 +1,4 @@
-"""Choosing a price plan, kept in the URL so that what a page says of it can be sent as a link."""
+"""A box for choosing a price plan. The choice is kept in the URL, so a link shows the same plan."""
 
 from collections.abc import Callable
 from typing import NoReturn
@@ -8,15 +8,15 @@ import streamlit as st
 from credits_core.plans.records import PlanStatus
 from credits_core.pricing.plan import PricePlan
 from pages.parts import resources
-from pages.parts.words import plain
+from pages.parts.words import plain, status_name
 
 
 def choose(
     label: str, *, key: str, on_change: Callable[[], None] | None = None, in_every_link: bool = False
 ) -> PricePlan:
-    """The plan chosen from `?key=…`; without one, or with one that is not there, the plan in force.
+    """The plan chosen from `?key=…`; without one, or with one that is not there, the live plan.
 
-    The URL leaves out what a box begins with, so a link without a plan is about the plan that is in force when it is
+    The URL leaves out what a box begins with, so a link without a plan is about the plan that is live when it is
     opened. With `in_every_link` the box begins empty, and the link always names the plan.
     """
     # An option is an id and nothing else, because the URL holds options as they are shown.
@@ -36,9 +36,9 @@ def choose(
         )
         record = records.get(chosen or "", next(iter(records.values())))
         if asked is not None and asked not in records:
-            st.warning(f"There is no price plan {plain(asked)} here. This is {plain(record.plan.id)}.")
+            st.warning(f"There is no price plan {plain(asked)}. Showing {plain(record.plan.id)} instead.")
         is_draft = record.status is PlanStatus.DRAFT
-        st.caption(f"Draft, revision {record.revision}" if is_draft else record.status.capitalize())
+        st.caption(f"Draft, revision {record.revision}" if is_draft else status_name(record.status))
     return record.plan
 
 
@@ -49,7 +49,7 @@ def show(plan_id: str, *, key: str) -> NoReturn:
 
 
 def to_begin_with() -> dict[str, str]:
-    """What a comparison begins with: the plan in force as `a`, and as `b` the first draft, if any, or the same."""
+    """What a comparison begins with: the live plan as `a`, and as `b` the first draft, if any, or the same."""
     records = resources.plans()
     a = next(iter(records))
     drafts = [plan_id for plan_id, record in records.items() if record.status is PlanStatus.DRAFT]

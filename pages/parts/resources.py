@@ -1,4 +1,4 @@
-"""What every page needs and no page may make itself: the engine, the price book and the data files."""
+"""The engine, the price book and the data files, made once for all pages."""
 
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -38,18 +38,18 @@ def models() -> ModelRegistry:
 
 
 def book() -> PriceBook:
-    """The models and the price plan in force, to show a price. What charges asks `book_at`."""
+    """The models and the live price plan, to show a price. What charges asks `book_at`."""
     with reading() as connection:
         return book_at(connection)
 
 
 def book_at(connection: Connection) -> PriceBook:
-    """The models and the price plan that is in force in this unit of work."""
+    """The models and the price plan that is live in this unit of work."""
     return _books().at(connection)
 
 
 def plans() -> dict[str, PlanRecord]:
-    """Every price plan by its id: the one in force, then drafts, then retired ones."""
+    """Every price plan by its id: the live one, then drafts, then previously live ones."""
     with reading() as connection:
         return plan_records.plans(connection)
 
@@ -68,7 +68,7 @@ def workloads() -> dict[str, Workload]:
 
 @st.cache_resource
 def scenarios() -> dict[str, Scenario]:
-    """What a scenario of each workload assumes, by the workload's id."""
+    """The assumptions of a scenario for each workload, by the workload's id."""
     return load_scenarios(settings.SCENARIOS_FILE, workloads())
 
 

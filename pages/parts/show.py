@@ -1,4 +1,4 @@
-"""How things look: credits with their dollars, receipts, refusals, empty states and table columns."""
+"""Shows credits with their dollars, receipts, refusals, empty states and table columns."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from credits_core.errors import CreditsError
+from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.ledger.receipts import PostedTransaction, Receipt
 from credits_core.ledger.refusals import AddedCreditsSpent, InsufficientCredits
 from credits_core.pricing.models import Model, RunPrice
@@ -28,6 +28,11 @@ from pages.parts.words import (
 )
 
 _LONGEST_IN_A_QUARTER = 12
+_REPEATED = {
+    "charged": "This click was a repeat and was not charged",
+    "added": "This click was a repeat and nothing was added",
+}
+_AGAIN = {"charged": "run", "added": "add credits"}
 Row = dict[str, str | int | None]
 Formats = dict[Any, str | Callable[[Any], str] | None]
 
@@ -61,9 +66,15 @@ def metric(
     )
 
 
-def refusal(error: CreditsError) -> None:
-    """A refusal, beside the form it answers; what is missing is one click away."""
-    st.error(refusal_text(error), title="Nothing was charged or changed", icon=":material/block:")
+def refusal(error: CreditsError, *, undone: str = "Nothing was charged.") -> None:
+    """A refusal, beside the form it answers: the reason, and `undone`, which says that nothing was done.
+
+    A missing reason is asked for; missing credits are one click away.
+    """
+    if isinstance(error, InvalidRequest) and error.field == "reason":
+        st.warning("Enter a reason, at most 500 printable characters.", icon=":material/edit:")
+        return
+    st.error(undone, title=refusal_text(error), icon=":material/block:")
     if isinstance(error, InsufficientCredits) and not isinstance(error, AddedCreditsSpent):
         link_to_add_credits(error.user_id)
 
@@ -205,8 +216,8 @@ def start_over(name: str, heading: str, *, again: str) -> None:
 def not_again(verb: str, said: str, *, again: str) -> None:
     """What a person reads who asked for the same thing twice."""
     st.info(
-        f"{said} To do the same once more, choose “{again}” first.",
-        title=f"Not {verb} again",
+        f"{said} To {_AGAIN[verb]} again, choose {again}.",
+        title=_REPEATED[verb],
         icon=":material/content_copy:",
     )
 
@@ -214,7 +225,7 @@ def not_again(verb: str, said: str, *, again: str) -> None:
 def add_credits_first() -> None:
     """What a page shows that needs a user, as long as there is none."""
     st.info(
-        "Only a user with credits can run a prompt. Adding credits opens the account.",
+        "Only a user with credits can run a prompt. Adding credits creates the user.",
         title="Add credits first",
         icon=":material/person_add:",
     )

@@ -1,4 +1,4 @@
-"""Tables of many rows, one way everywhere: credits grouped by thousands, their dollars beside them, times in UTC."""
+"""Long tables, which look the same everywhere: credits grouped by thousands, then dollars, times in UTC."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from credits_core.values.text import format_credits, format_usd
 from pages.parts import csv_files, show, words
 
 OnSelect = Callable[[], None]
-_WHOLE_CREDITS = {"Balance after", "Recorded", "Plan B", "Platform more"}
+_WHOLE_CREDITS = {"Balance after", "Recorded", "Plan B", "Platform change"}
 _SHOWN_WHOLE = 25
 _SELECTED_BY: tuple[Literal["single-row", "single-cell"], ...] = ("single-row", "single-cell")
 _PIXELS_PER_DIGIT, _CELL_PADDING, _NARROWEST = 8, 20, 75
@@ -112,11 +112,11 @@ def works(totals: Sequence[WorkTotals], *, noun: str, alt: str) -> None:
             "Creator": one.creator_id,
             "Uses": one.uses,
             "Fees": one.fees_credits,
-            "Creator's part": one.creator_share_credits,
+            "Creator share": one.creator_share_credits,
         }
         for one in totals
     ]
-    _draw(rows, {"Fees": "Fees, dollars", "Creator's part": "Part, dollars"}, alt=alt)
+    _draw(rows, {"Fees": "Fees, dollars", "Creator share": "Creator share, dollars"}, alt=alt)
 
 
 def unlocks(listed: Sequence[ListedUnlock], *, alt: str) -> None:
@@ -149,7 +149,7 @@ def replayed(groups: Sequence[Group], *, noun: str, alt: str) -> None:
                 "Recorded": change.recorded_credits,
                 "Plan B": change.plan_credits,
                 "Difference": change.difference_credits,
-                "Platform more": one.platform.difference_credits,
+                "Platform change": one.platform.difference_credits,
             }
         )
     _draw(rows, {"Difference": "Dollars"}, alt=alt)
@@ -158,7 +158,7 @@ def replayed(groups: Sequence[Group], *, noun: str, alt: str) -> None:
 def standings(listed: Sequence[tuple[str, str, int, int]], *, alt: str) -> None:
     """Users and creators with what they gain or lose: name, role, credits and how many of their charges are refused."""
     rows = [
-        {"Who": name, "As": role, "Credits": credits, "Refused": refused} for name, role, credits, refused in listed
+        {"Who": name, "Role": role, "Credits": credits, "Refused": refused} for name, role, credits, refused in listed
     ]
     _draw(rows, {"Credits": "Dollars"}, alt=alt)
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.ledger.refusals import AddedCreditsSpent, InsufficientCredits
+from credits_core.plans.records import PlanStatus
 from credits_core.pricing.models import Model, RunPrice
 from credits_core.pricing.units import UNITS, unit_name
 from credits_core.store.kinds import TransactionType
@@ -18,7 +19,7 @@ ACCOUNT_NAMES = {
     "platform:grants": "Grants",
     "platform:adjustments": "Adjustments",
 }
-
+_STATUS_NAMES = {PlanStatus.DRAFT: "Draft", PlanStatus.IN_FORCE: "Live", PlanStatus.RETIRED: "Previously live"}
 
 _LINK = re.compile(r"\w@\w|://|www\.", re.IGNORECASE)
 _UNIT_OF_FIELD = re.compile("_(id|credits|usd|bps)\\b")
@@ -37,6 +38,15 @@ def type_name(type_: TransactionType) -> str:
     'Creator payment'
     """
     return type_.value.replace("_", " ").capitalize()
+
+
+def status_name(status: PlanStatus) -> str:
+    """What a price plan is, in words.
+
+    >>> status_name(PlanStatus.RETIRED)
+    'Previously live'
+    """
+    return _STATUS_NAMES[status]
 
 
 def plain(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What can be done with a stored plan: put it in force, discard it, download it; and bringing one in from a file."""
+"""Buttons for a stored plan: make it live, discard it, download it; and importing a plan from a file."""
 
 import pandas as pd
 import streamlit as st
@@ -19,9 +19,9 @@ def row(record: PlanRecord) -> None:
     """The buttons for what can be done with the plan, in one row."""
     with st.container(horizontal=True):
         if record.status is not PlanStatus.IN_FORCE:
-            st.button("Put in force", icon=":material/bolt:", on_click=_ask, args=("activate", record))
+            st.button("Make live", icon=":material/bolt:", on_click=_ask, args=("activate", record))
         if record.status is PlanStatus.DRAFT:
-            st.button("Discard", icon=":material/delete:", on_click=_ask, args=("discard", record))
+            st.button("Discard draft", icon=":material/delete:", on_click=_ask, args=("discard", record))
         st.download_button(
             "Download as TOML",
             price_plan_toml(record.plan),
@@ -48,15 +48,15 @@ def _stop_asking() -> None:
     st.session_state.pop(_ASKED, None)
 
 
-@st.dialog("Put this plan in force?", icon=":material/bolt:", on_dismiss=_stop_asking)
+@st.dialog("Make this plan live?", icon=":material/bolt:", on_dismiss=_stop_asking)
 def _activation(record: PlanRecord) -> None:
     st.markdown(
-        f"From the next charge on, **{words.plain(record.plan.id)}** prices every run and unlock. What was charged "
-        "stays as it is. The plan can never be changed again; going back is putting another plan in force."
+        f"**{words.plain(record.plan.id)}** will price all new runs and unlocks. Past charges do not change. "
+        "A live plan cannot be edited; to go back, make an earlier plan live."
     )
     with st.form("activate", border=False):
-        reason = st.text_input("Reason", max_chars=500, placeholder="It stays in the journal", key="activate:reason")
-        confirmed = st.form_submit_button("Put in force", type="primary", icon=":material/bolt:")
+        reason = st.text_input("Reason", max_chars=500, placeholder="Kept in the journal", key="activate:reason")
+        confirmed = st.form_submit_button("Make live", type="primary", icon=":material/bolt:")
     if confirmed:
         outcome = action.perform(
             _ACTIVATE,
@@ -67,15 +67,15 @@ def _activation(record: PlanRecord) -> None:
         )
         if outcome.refusal is None:
             _stop_asking()
-            st.toast(f"{words.plain(record.plan.id)} prices every charge from now on.", icon=":material/bolt:")
+            st.toast(f"{words.plain(record.plan.id)} is now live.", icon=":material/bolt:")
             st.rerun()
-        show.refusal(outcome.refusal)
+        show.refusal(outcome.refusal, undone="The live plan has not changed.")
 
 
 @st.dialog("Discard this draft?", icon=":material/delete:", on_dismiss=_stop_asking)
 def _discarding(record: PlanRecord) -> None:
-    st.markdown(f"The draft **{words.plain(record.plan.id)}** is deleted. No run was ever priced with it.")
-    if st.button("Discard", type="primary", icon=":material/delete:", key="discard:confirm"):
+    st.markdown(f"This deletes the draft **{words.plain(record.plan.id)}**. No run was ever priced with it.")
+    if st.button("Discard draft", type="primary", icon=":material/delete:", key="discard:confirm"):
         outcome = action.perform(
             _DISCARD,
             record,
@@ -84,33 +84,33 @@ def _discarding(record: PlanRecord) -> None:
         if outcome.refusal is None:
             _stop_asking()
             plan_choice.show(resources.book().plan.id, key="plan")
-        show.refusal(outcome.refusal)
+        show.refusal(outcome.refusal, undone="Nothing was deleted.")
 
 
 def bring_in(stored: dict[str, PlanRecord]) -> None:
-    """A plan from a TOML file, kept as a draft; what is wrong with the file is shown line by line."""
-    file = st.file_uploader("A plan as TOML", type="toml", key="plan:file")
+    """Import a plan from a TOML file as a draft; every problem of the file is listed."""
+    file = st.file_uploader("Plan file (TOML)", type="toml", key="plan:file")
     if file is None:
         return
     try:
         plan = parse_price_plan(file.getvalue().decode("utf-8"), file.name)
     except UnicodeDecodeError:
-        st.error("The file is not text in UTF-8.", title="No plan", icon=":material/block:")
+        st.error("Nothing was imported.", title="The file is not UTF-8 text", icon=":material/block:")
         return
     except DataFileInvalid as error:
         lines = "\n".join(f"- {words.plain(problem)}" for problem in error.problems)
-        st.error(lines, title="No plan can be like that", icon=":material/block:")
+        st.error(lines, title="The plan in this file is not valid", icon=":material/block:")
         return
     before = stored.get(plan.id)
     if before and before.status is not PlanStatus.DRAFT:
-        st.error(words.refusal_text(PlanActivated(plan.id)), title="Not as a draft", icon=":material/block:")
+        show.refusal(PlanActivated(plan.id), undone="Nothing was imported.")
         return
-    label = f"Save over the draft {plan.id}" if before else f"Keep {plan.id} as a draft"
+    label = f"Replace draft {plan.id}" if before else f"Save {plan.id} as draft"
     action.performed(_IMPORT)
     if st.button(words.plain(label), icon=":material/save:"):
         refusal = save(plan, seen=before)
         if refusal is not None:
-            show.refusal(refusal)
+            show.refusal(refusal, undone="Nothing was saved.")
             return
         plan_choice.show(plan.id, key="plan")
 
@@ -126,12 +126,12 @@ def save(plan: PricePlan, *, seen: PlanRecord | None) -> CreditsError | None:
 
 
 def journal(activations: list[Activation]) -> None:
-    """Every activation, newest first."""
+    """Every time a plan was made live, newest first."""
     rows = [
         {
             "No": activation.number,
             "Plan": activation.plan_id,
-            "In force since": f"{activation.activated_at:%Y-%m-%d %H:%M} UTC" if activation.number > 1 else "the start",
+            "Live since": f"{activation.activated_at:%Y-%m-%d %H:%M} UTC" if activation.number > 1 else "the start",
             "By": words.plain(activation.actor),
             "Reason": words.plain(activation.reason),
         }
@@ -141,5 +141,5 @@ def journal(activations: list[Activation]) -> None:
         pd.DataFrame(rows).style,
         border="horizontal",
         hide_index=True,
-        alt="Every activation of a price plan, newest first",
+        alt="Every time a price plan was made live, newest first",
     )

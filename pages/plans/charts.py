@@ -1,4 +1,4 @@
-"""Price plans as pictures: the curves over the inference cost, and below them where each finding applies."""
+"""Charts of price plans: the curves over the inference cost, and below them the costs each finding affects."""
 
 import textwrap
 from collections.abc import Sequence

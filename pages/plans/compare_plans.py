@@ -1,4 +1,4 @@
-"""Two price plans beside each other, and an editor for the second: curves, findings, and what typical runs cost."""
+"""Compare two price plans and edit the second: curves, findings, and what typical runs cost."""
 
 import streamlit as st
 
@@ -13,7 +13,7 @@ from pages.plans import differences, editor, saving
 from pages.plans import view as plan_view
 from pages.plans.charts import Curve
 
-st.caption("Plan A beside plan B. Edit B and see at once what changes; the link in the address bar holds all of it.")
+st.caption("Edit plan B and compare it with plan A. Copy the address to share this view.")
 links.follow_link("a", "b", "measure", "axis", "fee", *plan_view.CARD_FEE_BOXES)
 if not {"a", "b"} <= {*st.session_state, *st.query_params}:
     st.switch_page("plans/compare_plans.py", query_params={**plan_choice.to_begin_with(), **st.query_params.to_dict()})
@@ -33,8 +33,8 @@ name_b = f"{plan_b.id} (edited)" if is_edited else plan_b.id
 
 if same_rules(plan_a, plan_b):
     st.info(
-        "The two plans have the same rules. Choose another plan B, or edit it above.",
-        title="Nothing differs yet",
+        "Choose another plan B, or edit it above.",
+        title="Both plans have the same rules",
         icon=":material/equal:",
     )
 with st.container(border=True):
@@ -53,11 +53,11 @@ with st.container(border=True):
         extent_credits=extent_credits,
     )
     charts.draw(figure, alt=f"{measure} of a run over its inference cost under both plans")
-    st.caption("Runs without a creator fee. The bars show for which inference costs the findings of plan B hold.")
+    st.caption("Without a creator fee. Bars show which costs plan B's findings affect.")
 
 st.subheader("Findings")
 differences.finding_counts(found_a, found_b)
-with st.expander("The findings of plan B in words"):
+with st.expander("Read the findings of plan B"):
     plan_view.sentences(found_b)
 
 st.subheader("Typical runs")
@@ -75,11 +75,11 @@ if fee_credits is not None:
             at=resources.this_hour(),
         )
     except InvalidRequest as refusal:
-        st.warning(words.refusal_text(refusal), title="A typical run has no price", icon=":material/edit:")
+        st.warning(words.refusal_text(refusal), title="A typical run cannot be priced", icon=":material/edit:")
         st.stop()
     differences.runs(runs)
     st.caption(
-        f"One run of each model. Models priced per token: {conversation.input_tokens.p50:,} input and "
-        f"{conversation.output_tokens.p50:,} output tokens, the medians of a real hour of conversations. In credits; "
-        "user, creator and platform are what each pays or gets under plan A, and the difference under plan B."
+        f"One run of each model, in credits. Models priced per token run with {conversation.input_tokens.p50:,} input "
+        f"and {conversation.output_tokens.p50:,} output tokens, the medians of an hour of real conversations. "
+        "± shows how much more plan B gives than plan A."
     )

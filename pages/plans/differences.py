@@ -1,4 +1,4 @@
-"""Two plans beside each other as tables: how many findings each has, and what typical runs cost."""
+"""Tables that compare two plans: how many findings each has, and what typical runs cost."""
 
 from collections.abc import Hashable, Sequence
 
@@ -16,7 +16,7 @@ def finding_counts(a: Sequence[PlanFinding], b: Sequence[PlanFinding]) -> None:
     rows = []
     for kind, name in plan_charts.FINDING_NAMES.items():
         of_a, of_b = ([finding.costs for finding in found if finding.kind is kind] for found in (a, b))
-        moved = "other costs" if len(of_a) == len(of_b) and of_a != of_b else _signed(len(of_b) - len(of_a))
+        moved = "different costs" if len(of_a) == len(of_b) and of_a != of_b else _signed(len(of_b) - len(of_a))
         rows.append({"Finding": name, "Plan A": len(of_a), "Plan B": len(of_b), "Change": moved})
     table = pd.DataFrame(rows).style.set_properties(subset=["Change"], **{"text-align": "right"})
     st.table(table, border="horizontal", hide_index=True, alt="How many findings of each kind each plan has")

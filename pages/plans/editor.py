@@ -1,7 +1,6 @@
-"""An editor for a price plan: a table of its tiers and its other rules. The plan as edited lives in the URL.
+"""Edits a price plan: a table of its tiers, and its other rules. The edited plan is kept in the URL.
 
-What is in the boxes is what is read: a plan that cannot be is refused with every problem, and the last one that could
-be is not used in its place.
+The editor reads exactly what is in the boxes: when that is no valid plan, it lists the problems and returns none.
 """
 
 from dataclasses import dataclass, replace
@@ -22,8 +21,8 @@ from pages.parts import numbers, words
 
 _LINE = "edit"
 _SLOT = "plan:editor"
-_BELOW, _PERCENT, _FLAT = "Below, credits", "Markup, %", "or flat, credits"
-_HEADINGS = {"below_credits": "Below", "markup_bps": "Markup", "markup_credits": "flat"}
+_BELOW, _PERCENT, _FLAT = "Cost below, credits", "Markup, %", "or flat markup, credits"
+_HEADINGS = {"below_credits": "Cost below", "markup_bps": "Markup", "markup_credits": "flat markup"}
 
 
 @dataclass(slots=True)
@@ -54,7 +53,9 @@ def edit(record: PlanRecord) -> PricePlan | None:
         problem = error.problem
         for field, heading in _HEADINGS.items():
             problem = problem.replace(field, heading)
-        st.error(words.plain(f"{problem[:1].upper()}{problem[1:]}."), title="No plan yet", icon=":material/edit:")
+        st.error(
+            words.plain(f"{problem[:1].upper()}{problem[1:]}."), title="Correct the plan first", icon=":material/edit:"
+        )
         return None
     editor.edited = edited
     if same_rules(edited, record.plan):
@@ -88,7 +89,7 @@ def _editor(record: PlanRecord) -> _Editor:
         try:
             begin_with = from_line(line, plan.id)
         except InvalidRequest as error:
-            st.warning(words.plain(error.problem), title="The link does not hold a plan", icon=":material/link_off:")
+            st.warning(words.plain(error.problem), title="The link holds no valid plan", icon=":material/link_off:")
     elif editor is not None and editor.plan_id == plan.id and editor.edited is not None:
         begin_with = editor.edited  # the page was left and is opened again
     editor = _Editor(plan.id, begin_with, record, number=editor.number + 1 if editor else 0)
@@ -113,13 +114,13 @@ def _tiers(plan: PricePlan, key: str) -> tuple[MarkupTier, ...]:
         width="stretch",
         key=key,
         column_config={
-            _BELOW: _whole_column("Exclusive upper bound of the cost; the last tier has none."),
+            _BELOW: _whole_column("The tier covers inference costs below this. Leave it empty in the last tier."),
             _PERCENT: st.column_config.NumberColumn(
-                help="Of the inference cost.", min_value=0, max_value=10_000, step=0.01, format="%.2f"
+                help="Percentage of the inference cost.", min_value=0, max_value=10_000, step=0.01, format="%.2f"
             ),
-            _FLAT: _whole_column("Instead of a percentage."),
+            _FLAT: _whole_column("A fixed markup instead of a percentage."),
         },
-        alt="The tiers of plan B, to be edited",
+        alt="Editable table of the tiers of plan B",
     )
     if edited.empty:
         raise InvalidRequest("tiers", "a plan needs at least one tier: add a row with a markup")
@@ -152,7 +153,7 @@ def _rules(plan: PricePlan, tiers: tuple[MarkupTier, ...], number: int) -> Price
     with st.grid(3, min_column_width=200):
         with st.container():
             share_bps = numbers.percentage(
-                "Creator's share",
+                "Creator share",
                 0,
                 BPS_PER_WHOLE,
                 key=f"editor:share:{number}",
@@ -162,7 +163,7 @@ def _rules(plan: PricePlan, tiers: tuple[MarkupTier, ...], number: int) -> Price
             )
         with st.container():
             minimum_credits = numbers.whole(
-                "Platform's least with a fee, credits",
+                "Minimum platform income per run with a fee",
                 0,
                 MAX_CREDITS,
                 key=f"editor:minimum:{number}",
@@ -172,34 +173,36 @@ def _rules(plan: PricePlan, tiers: tuple[MarkupTier, ...], number: int) -> Price
             )
         with st.container():
             purchase_bps = numbers.percentage(
-                "Added on purchases",
+                "Surcharge on buying credits",
                 0,
                 MAX_BPS,
                 key=f"editor:purchase:{number}",
                 usual_bps=plan.purchase_fee_bps,
-                says="of the price of credits",
+                says="on top of the price",
                 in_url=False,
             )
     with st.grid(2, min_column_width=300):
         graduated = st.toggle(
-            "Graduated: each tier rates its own part of the cost",
+            "Graduated tiers (like income tax)",
             plan.tier_mode is TierMode.GRADUATED,
             key=f"editor:graduated:{number}",
         )
         markup_up = st.toggle("Round markups up", plan.markup_rounding is Rounding.UP, key=f"editor:up:{number}")
-        cap_down = st.toggle("Cap down: no run costs more than a larger one", plan.cap_down, key=f"editor:cap:{number}")
+        cap_down = st.toggle(
+            "Cap down: a run never costs more than a dearer run", plan.cap_down, key=f"editor:cap:{number}"
+        )
         share_up = st.toggle(
-            "Round the creator's share up",
+            "Round the creator share up",
             plan.creator_share_rounding is Rounding.UP,
             key=f"editor:share-up:{number}",
         )
         minimum_is_markup = st.toggle(
-            "With a fee, the platform gets at least the markup",
+            "With a fee, we still earn at least our normal markup",
             plan.minimum_platform_income_is_markup,
             key=f"editor:minimum-markup:{number}",
         )
     if share_bps is None or minimum_credits is None or purchase_bps is None:
-        raise InvalidRequest("plan", "a number above cannot be accepted")
+        raise InvalidRequest("plan", "correct the number marked in red")
     return replace(
         plan,
         tiers=tiers,

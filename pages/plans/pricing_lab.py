@@ -1,4 +1,4 @@
-"""What one price plan does that nobody reading it sees, its cures, and its way from a draft into force."""
+"""Find hidden problems in a price plan, fix them, and make the plan live."""
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ from pages.plans import charts as plan_charts
 from pages.plans import view as plan_view
 from pages.plans.charts import Curve
 
-st.caption("What a price plan does to whom, before anyone pays it. Exact, from the same code that charges.")
+st.caption("See who pays more and who earns less before you change prices. Exact: real charges use the same code.")
 links.follow_link("plan", "measure", "axis", *plan_view.CARD_FEE_BOXES)
 stored = resources.plans()
 plan = plan_choice.choose("Price plan", key="plan")
@@ -39,35 +39,35 @@ with st.container(border=True):
         extent_credits=extent_credits,
     )
     charts.draw(figure, alt=f"{measure} of a run over its inference cost, and the findings")
-    st.caption("Runs without a creator fee. The bars show for which inference costs each finding holds.")
+    st.caption("Without a creator fee. Bars show which costs each finding affects.")
 
 st.subheader("Findings")
 if found:
     plan_view.sentences(found)
 else:
-    st.success("The inspector finds nothing in this plan.", icon=":material/check_circle:")
+    st.success("No problems found in this plan.", icon=":material/check_circle:")
 
 offered = cures.cures(plan, stored.keys())
 if offered:
-    st.subheader("Cures")
-    st.caption("Each is this plan with one rule changed, kept as a draft. Nothing is charged with a draft.")
-    plan_view.cures(offered, stored, card_fee)
-in_force = resources.book().plan.id
+    st.subheader("Fix the findings")
+    st.caption("Each fix changes one rule and saves a draft. Drafts never charge anyone.")
+    plan_view.cures(offered, found, stored, card_fee)
+live = resources.book().plan.id
 with st.container(horizontal=True):
     st.page_link(
         "plans/compare_plans.py",
-        label="Edit it" if plan.id == in_force else "Compare it with the plan in force, or edit it",
+        label="Edit this plan" if plan.id == live else "Compare with the live plan, or edit",
         icon=":material/compare:",
-        query_params={**links.link_to(a=in_force, b=plan.id), **links.carry_to(**plan_view.assumed_card_fee())},
+        query_params={**links.link_to(a=live, b=plan.id), **links.carry_to(**plan_view.assumed_card_fee())},
     )
     for file, label, icon in (
-        ("replay/replay_history.py", "Replay history under it", ":material/history:"),
-        ("scenario/scenario.py", "Try it in a scenario", ":material/casino:"),
+        ("replay/replay_history.py", "Replay history under this plan", ":material/history:"),
+        ("scenario/scenario.py", "Try this plan in a scenario", ":material/casino:"),
     ):
         st.page_link(file, label=label, icon=icon, query_params=links.carry_to(plan=plan.id))
 
-st.subheader("Journal")
+st.subheader("Journal of live plans")
 with resources.reading() as connection:
     plan_actions.journal(plan_records.activations(connection))
-with st.expander("Bring in a plan from a file", icon=":material/upload_file:"):
+with st.expander("Import a plan (TOML)", icon=":material/upload_file:"):
     plan_actions.bring_in(stored)

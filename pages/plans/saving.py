@@ -1,4 +1,4 @@
-"""Keeping an edited plan as a draft, under its own id or another, and going back to what is stored."""
+"""Save an edited plan as a draft, under its own id or another, or undo the edits."""
 
 import streamlit as st
 
@@ -35,12 +35,12 @@ def row(edited: PricePlan, record: PlanRecord, stored: dict[str, PlanRecord]) ->
     try:
         named = from_line(to_line(edited), plan_id.strip())
     except InvalidRequest as error:
-        st.error(words.plain(error.problem), title="Not saved", icon=":material/block:")
+        st.error("Nothing was saved.", title=words.refusal_text(error), icon=":material/block:")
         return
     refusal = plan_actions.save(named, seen=editor.seen() if is_draft and named.id == record.plan.id else None)
     if refusal is not None:
-        show.refusal(refusal)
+        show.refusal(refusal, undone="Nothing was saved.")
         return
     editor.begin_anew()
-    st.toast(f"{words.plain(named.id)} is kept as a draft.", icon=":material/save:")
+    st.toast(f"Saved the draft {words.plain(named.id)}.", icon=":material/save:")
     plan_choice.show(named.id, key="b")

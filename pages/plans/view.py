@@ -1,4 +1,4 @@
-"""What the inspector says of a plan, and the cures it offers."""
+"""Shows the findings in a plan and the cures that fix them."""
 
 from collections import Counter
 
@@ -11,6 +11,7 @@ from credits_core.lab.inspector.shape import CardFee
 from credits_core.plans import actions as plan_actions
 from credits_core.plans import records as plan_records
 from credits_core.values.credits import MAX_CREDITS
+from credits_core.values.text import counted
 from pages.parts import action, links, numbers, plan_choice, show, words
 from pages.plans import charts as plan_charts
 from pages.plans.charts import Measure
@@ -23,11 +24,12 @@ _BADGES = {
     FindingKind.UNSEEN: ("gray", "visibility_off"),
 }
 _METRICS = {
-    FindingKind.CLIFF: ("Cliffs", "Costs at which the total falls, so that some runs pay more than larger ones."),
-    FindingKind.INVERSION: ("Fee inversions", "Ranges of costs in which a creator fee makes a run cheaper."),
-    FindingKind.LOSS: ("Loss zones", "Ranges of costs whose markup does not cover the assumed card fee."),
-    FindingKind.UNMARKED: ("Without markup", "Ranges of costs on which the platform takes no markup."),
+    FindingKind.CLIFF: ("Cliffs", "Costs at which the total drops, so cheaper runs pay more than dearer ones."),
+    FindingKind.INVERSION: ("Fee inversions", "Cost ranges where adding a creator fee makes a run cheaper."),
+    FindingKind.LOSS: ("Loss zones", "Cost ranges where the card fee exceeds our markup."),
+    FindingKind.UNMARKED: ("Without markup", "Cost ranges where we take no markup."),
 }
+_NOUNS = {FindingKind.CLIFF: "cliff", FindingKind.INVERSION: "fee inversion", FindingKind.LOSS: "loss zone"}
 CARD_FEE_BOXES = ("card", "card_fixed")
 _USUAL_CARD_FEE_BPS = 290
 
@@ -40,11 +42,11 @@ def assumed_card_fee() -> dict[str, str]:
 def card_fee() -> CardFee | None:
     """The assumed card fee from two boxes, folded away; None as long as something else stands in one."""
     with st.expander("Assumed card fee", icon=":material/credit_card:"):
-        st.caption("What a card company takes of each payment, for the loss zones. 2.9 % is a usual share.")
+        st.caption("What the card company takes of each payment. 2.9 % is usual.")
         with st.grid(2, min_column_width=240):
             with st.container():
                 share_bps = numbers.percentage(
-                    "Card fee", 0, 9_999, key=CARD_FEE_BOXES[0], usual_bps=_USUAL_CARD_FEE_BPS, says="of each total"
+                    "Card fee", 0, 9_999, key=CARD_FEE_BOXES[0], usual_bps=_USUAL_CARD_FEE_BPS, says="of each payment"
                 )
             with st.container():
                 fixed_credits = numbers.whole(
@@ -92,10 +94,10 @@ def creator_fee() -> int | None:
 
 def counts(found: tuple[PlanFinding, ...]) -> None:
     """How many findings of each kind there are, the ones to worry about first."""
-    counted = Counter(finding.kind for finding in found)
+    by_kind = Counter(finding.kind for finding in found)
     with st.grid(4, min_column_width=170):
         for kind, (label, help_text) in _METRICS.items():
-            st.metric(label, counted[kind], border=True, help=help_text)
+            st.metric(label, by_kind[kind], border=True, help=help_text)
 
 
 def sentences(found: tuple[PlanFinding, ...]) -> None:
@@ -106,14 +108,19 @@ def sentences(found: tuple[PlanFinding, ...]) -> None:
         st.markdown(f":{colour}-badge[:material/{icon}: {name}] {words.plain(finding.sentence)}")
 
 
-def cures(offered: tuple[Cure, ...], stored: dict[str, plan_records.PlanRecord], fee: CardFee) -> None:
-    """Each cure with what it leaves of the findings, and the button that keeps it as a draft, or the link to it."""
+def cures(
+    offered: tuple[Cure, ...],
+    found: tuple[PlanFinding, ...],
+    stored: dict[str, plan_records.PlanRecord],
+    fee: CardFee,
+) -> None:
+    """Each cure with the findings it fixes and those that remain, and the button that saves it, or the link to it."""
     with st.grid(len(offered), min_column_width=240):
         for cure in offered:
             with st.container(border=True, height="stretch"):
                 st.markdown(f"**{cure.name}**")
                 st.write(cure.sentence)
-                st.caption(f"Leaves {_left(findings(cure.plan, fee))}.")
+                st.caption(_fixed(cure, found, findings(cure.plan, fee)))
                 st.space("stretch")
                 same = next(
                     (id_ for id_, record in stored.items() if plan_cures.same_rules(record.plan, cure.plan)), None
@@ -131,18 +138,19 @@ def link_to_plan(plan_id: str, label: str) -> None:
     )
 
 
-def _left(found: tuple[PlanFinding, ...]) -> str:
-    counted = Counter(finding.kind for finding in found)
-    said = {FindingKind.CLIFF: "cliff", FindingKind.INVERSION: "fee inversion", FindingKind.LOSS: "loss zone"}
-    return ", ".join(
-        f"{counted[kind] or 'no'} {word}{'' if counted[kind] == 1 else 's'}" for kind, word in said.items()
-    )
+def _fixed(cure: Cure, before: tuple[PlanFinding, ...], after: tuple[PlanFinding, ...]) -> str:
+    was, left = (Counter(finding.kind for finding in found) for found in (before, after))
+    fixed = was[cure.against] - left[cure.against]
+    which = {1: f"the {_NOUNS[cure.against]}", 2: f"both {_NOUNS[cure.against]}s"}
+    remaining = ", ".join(counted(left[kind], noun) for kind, noun in _NOUNS.items() if left[kind])
+    said = f"Fixes {which.get(fixed, f'{fixed} {_NOUNS[cure.against]}s')}."
+    return f"{said} Remaining: {remaining or 'none'}."
 
 
 def _draft_button(cure: Cure) -> None:
     name = f"cure:{cure.plan.id}"
     action.performed(name)
-    if st.button("Make it a draft", icon=":material/healing:", key=f"{name}:button"):
+    if st.button("Save as draft", icon=":material/healing:", key=f"{name}:button"):
         outcome = action.perform(
             name,
             cure.plan,
@@ -151,6 +159,6 @@ def _draft_button(cure: Cure) -> None:
             ),
         )
         if outcome.refusal is not None:
-            show.refusal(outcome.refusal)
+            show.refusal(outcome.refusal, undone="Nothing was saved.")
             return
         plan_choice.show(cure.plan.id, key="plan")

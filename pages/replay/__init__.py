@@ -1,1 +1,1 @@
-"""History again under another plan."""
+"""Replays history under another plan."""

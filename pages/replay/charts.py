@@ -1,4 +1,4 @@
-"""Figures of a counterfactual replay: the recorded amounts beside those of plan B, and how runs change."""
+"""Charts of a replay: recorded amounts and amounts under plan B, and how runs change."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Replaying history: what every recorded run and unlock would have cost under another plan, and who could have paid."""
+"""Replay history: what past runs and unlocks would have cost under another plan, and who would have run out."""
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ from pages.replay import view as replay_view
 
 PAGE = 25
 
-st.caption("Every run and unlock of the ledger, priced again under plan B. Reads only; nothing is charged or changed.")
+st.caption("Price past runs and unlocks again under plan B. Nobody is charged.")
 links.follow_link("plan")
 with st.grid(2, min_column_width=240):
     plan = plan_choice.choose("Plan B", key="plan")
@@ -24,7 +24,7 @@ except InvalidRequest as error:
 
 if found is None and days == DayRange():
     st.info(
-        "Run a prompt or unlock a flow first: then it can be priced again under any plan.",
+        "Run a prompt or unlock a flow first. Then you can replay it under any plan.",
         title="There is no history yet",
         icon=":material/history:",
     )
@@ -52,7 +52,7 @@ replay_view.downloads(found, plan, days)
 
 with st.container(border=True):
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader("Recorded and plan B")
+        st.subheader("Compare the record with plan B")
         what = st.segmented_control(
             "What",
             list(replay_charts.MEASURES),
@@ -93,19 +93,19 @@ with st.grid(2, min_column_width=360):
                 tables.standings(listed, alt=title)
 if winners or losers or refused:
     st.caption(
-        "Users by what they pay more or less for what is not refused; creators by all that they receive. Beside who is "
-        "refused stands what was recorded for it."
+        "Users: change in what they pay. Creators: change in what they receive. Refused runs show what was originally "
+        "charged."
     )
 
 for noun, of in (("Model", found.by_model), ("Creator", found.by_creator), ("User", found.by_user)):
     if len(of):
         start = filters.page_start(f"replay:{noun}", (plan, days), 0)
         st.subheader(f"{noun}s")
-        st.caption(f"What {'creators received' if noun == 'Creator' else 'users paid'}, recorded and under plan B.")
+        st.caption(f"What {'creators received' if noun == 'Creator' else 'users paid'}: recorded, and under plan B.")
         tables.replayed(of.page(start, PAGE), noun=noun, alt=f"{noun}s, recorded and under plan B")
         with st.container(horizontal=True, vertical_alignment="center"):
             filters.page_buttons(f"replay:{noun}", start + PAGE if len(of) > start + PAGE else None)
 
-with st.expander("What a replay can say, and what not", icon=":material/help:"):
+with st.expander("Limits of a replay", icon=":material/help:"):
     for text in replay_report.LIMITS:
         st.markdown(f"- {words.plain(text)}")

@@ -1,4 +1,4 @@
-"""A counterfactual replay as one page to print: a file of its own, which a browser opens without anything else."""
+"""A replay as one page to print: a single HTML file that any browser opens."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -35,12 +35,12 @@ def page(found: Counterfactual, plan: PricePlan, days: str) -> bytes:
         f"<h1>{escape(title)}</h1>",
         *_paragraphs([replay_report.headline(found), replay_report.against_record(found)]),
         *_table(["", "Recorded", "Under the plan", "Difference", ""], (_party(*party) for party in parties)),
-        *_paragraphs([replay_report.changes(found)]),
+        *_paragraphs([replay_report.changes(found), replay_report.own_plans(found)]),
         *_groups("Models", found.by_model.page(0, _ROWS), len(found.by_model), "users"),
         *_groups("Creators", found.by_creator.page(0, _ROWS), len(found.by_creator), "creators"),
         *_groups("Users", found.by_user.page(0, _ROWS), len(found.by_user), "users"),
-        "<h2>What to know</h2>",
-        *_paragraphs([replay_report.own_plans(found), *replay_report.LIMITS]),
+        "<h2>Limits of a replay</h2>",
+        *_paragraphs(replay_report.LIMITS),
         "<h2>The plan</h2>",
         f"<pre>{escape(price_plan_toml(plan))}</pre>",
     ]
@@ -56,7 +56,7 @@ def _groups(title: str, groups: Sequence[Group], in_all: int, measure: str) -> I
     header = ["", "Charges", "Refused", f"Recorded {what}", "Under the plan", "Difference"]
     yield from _table(header, (_group(one, getattr(one, measure)) for one in groups))
     if in_all > len(groups):
-        yield f"<p><small>The first {len(groups)} of {in_all:,}.</small></p>"
+        yield f"<p><small>Showing {len(groups)} of {in_all:,}.</small></p>"
 
 
 def _party(name: str, change: Change) -> list[str]:

@@ -1,4 +1,4 @@
-"""Replaying history for a page: read once per state of the ledger, kept for the next plan, and written as files."""
+"""Replays history for a page: reads it once per state of the ledger, caches it, and writes the files."""
 
 from typing import Any, Literal
 
@@ -93,8 +93,8 @@ def metric(label: str, change: Change, *, colour: Literal["gray", "blue", "green
         delta_color=colour,
         delta_arrow="auto" if difference_credits else "off",
         border=True,
-        help=f"Under plan B {_both(change.plan_credits)}, recorded {_both(change.recorded_credits)}: "
-        f"{replay_report.signed(difference_credits)} credits.",
+        help=f"Plan B: {_both(change.plan_credits)}. Recorded: {_both(change.recorded_credits)}. "
+        f"Difference: {replay_report.signed(difference_credits)} credits.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Plotly figures of a scenario: revenue over time, where it went, what runs cost, who ran dry, how creators earn."""
+"""Charts of a scenario: revenue over time, where it went, what runs cost, who ran out, how creators earn."""
 
 from collections.abc import Sequence
 
@@ -82,7 +82,7 @@ def totals_of_runs(result: ScenarioResult) -> go.Figure:
 
 
 def dry_users_by_day(result: ScenarioResult) -> go.Figure:
-    """A rising step: how many users have run dry by the end of each day; all users are the top."""
+    """A rising step: how many users have run out of credits by the end of each day; all users are the top."""
     numbers = [0, *(day.day for day in result.days)]
     dry = [0]
     for day in result.days:
@@ -98,7 +98,7 @@ def dry_users_by_day(result: ScenarioResult) -> go.Figure:
         )
     )
     figure.update_xaxes(title="day", range=[0, len(result.days) + 1])
-    figure.update_yaxes(title="users run dry", separatethousands=True, range=[0, result.scenario.users])
+    figure.update_yaxes(title="users who ran out", separatethousands=True, range=[0, result.scenario.users])
     return laid_out(figure, height=280)
 
 
@@ -137,7 +137,7 @@ def lorenz_curve(result: ScenarioResult) -> go.Figure:
                 name="Creators",
                 x=[100 * count / creators for count, _ in points],
                 y=[100 * earned / credits if credits else 0 for _, earned in points],
-                customdata=[f"the {count:,} who earn least: {both(earned)}" for count, earned in points],
+                customdata=[f"the lowest-earning {count:,}: {both(earned)}" for count, earned in points],
                 mode="lines",
                 line={"color": CREATOR, "width": 2},
                 fill="tozeroy",
@@ -146,8 +146,8 @@ def lorenz_curve(result: ScenarioResult) -> go.Figure:
             ),
         ]
     )
-    figure.update_xaxes(title="creators, the least-earning first", ticksuffix=" %", range=[0, 100], dtick=25)
-    figure.update_yaxes(title="of all creators' income", ticksuffix=" %", range=[0, 100])
+    figure.update_xaxes(title="creators, lowest income first", ticksuffix=" %", range=[0, 100], dtick=25)
+    figure.update_yaxes(title="share of all creator income", ticksuffix=" %", range=[0, 100])
     return laid_out(figure, height=300)
 
 

@@ -1,4 +1,4 @@
-"""What a person assumes for a scenario: inputs that live in the URL, and the scenario they make together."""
+"""The assumptions of a scenario: inputs that are kept in the URL, and the scenario they make together."""
 
 from dataclasses import replace
 from typing import Any
@@ -29,7 +29,7 @@ def size() -> Scenario | None:
         key="workload",
         bind="query-params",
         required=True,
-        help="Whose token counts the runs have: two traces of real requests.",
+        help="Choose which real requests the token counts come from.",
     )
     scenario = known.get(chosen, next(iter(known.values())))
     with st.container():
@@ -49,7 +49,7 @@ def other_plan(plan: PricePlan) -> PricePlan | None:
         placeholder="No other plan",
         key="against",
         bind="query-params",
-        help="The same runs under another price plan, side by side.",
+        help="Prices the same runs under a second plan, side by side.",
     )
     return plans[chosen].plan if chosen else None
 
@@ -63,18 +63,17 @@ def assumptions(scenario: Scenario) -> Scenario | None:
     """The scenario with what a person assumes instead; None as long as something is typed that cannot be accepted."""
     workload = scenario.workload
     st.caption(
-        f"Measured are the token counts alone, of {workload.requests:,} real requests: median "
-        f"{workload.input_tokens.p50:,} in and {workload.output_tokens.p50:,} out. All else is assumed, and yours to "
-        "change."
+        f"Token counts come from {workload.requests:,} real requests. Everything else is an assumption you can change. "
+        f"Median request: {workload.input_tokens.p50:,} tokens in, {workload.output_tokens.p50:,} out."
     )
     with st.grid(4, min_column_width=_NARROW):
         users = _whole("Users", "users", scenario, "users", f"for {scenario.runs:,} runs")
-        days = _whole("Days", "horizon", scenario, "days", "how long it lasts")
-        growth_bps = _percent("Growth per day", "growth", scenario, "growth_bps_per_day", "from day to day")
+        days = _whole("Days", "horizon", scenario, "days", "length of the scenario")
+        growth_bps = _percent("Growth per day", "growth", scenario, "growth_bps_per_day", "more runs each day")
         seed = _whole("Seed", "seed", scenario, "seed", "same seed, same runs")
         starting_credits = _credits("Starting credits", "starting", scenario, "starting_credits")
         top_up_credits = _credits("Credits in a top-up", "top_up", scenario, "top_up_credits")
-        refilling_bps = _percent("Users who refill", "refill", scenario, "refilling_users_bps", "buy when not covered")
+        refilling_bps = _percent("Users who refill", "refill", scenario, "refilling_users_bps", "buy when they run out")
         regular_bps = _percent(
             "Regular buyers",
             "regular",
@@ -83,7 +82,7 @@ def assumptions(scenario: Scenario) -> Scenario | None:
             f"buy every {scenario.regular_every_days} days",
         )
         fee_bps = _percent("Runs with a fee", "with_fee", scenario, "fee_runs_bps", _fees(scenario))
-        creators = _whole("Creators", "creator_count", scenario, "creators", "not equally popular")
+        creators = _whole("Creators", "creator_count", scenario, "creators", "some more popular")
         card_bps = _percent("Card fee", "card_share", scenario, "card_fee_bps", "of every purchase")
         card_credits = _credits("Card fee per purchase", "card_fixed", scenario, "card_fee_credits")
     models = st.multiselect(
@@ -92,7 +91,7 @@ def assumptions(scenario: Scenario) -> Scenario | None:
         placeholder="The mix of the workload",
         key="models",
         bind="query-params",
-        help="Each of these as often as the other. Without any, the workload's own mix.",
+        help="The chosen models are used equally often. Choose none to use the mix of the workload.",
     )
     st.caption(f"Mix: {_mix(with_models(scenario, models))}")
     given = {
@@ -142,7 +141,7 @@ def _percent(label: str, key: str, scenario: Scenario, field: str, says: str) ->
 
 def _fees(scenario: Scenario) -> str:
     fees = [fee.fee_credits for fee in scenario.fees if fee.weight]
-    return f"ask {min(fees):,} to {max(fees):,} credits"
+    return f"fees of {min(fees):,} to {max(fees):,}"
 
 
 def _mix(scenario: Scenario) -> str:

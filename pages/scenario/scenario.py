@@ -1,4 +1,4 @@
-"""A scenario: hypothetical runs under a price plan, and what they come to for users, creators and the platform."""
+"""Try a price plan on made-up runs: what users pay, creators earn and the platform keeps."""
 
 import streamlit as st
 
@@ -8,9 +8,7 @@ from pages.scenario import charts as scenario_charts
 from pages.scenario import inputs
 from pages.scenario import view as scenario_view
 
-st.caption(
-    "Hypothetical runs, priced by the code that charges. Nothing is charged; the link holds all you choose here."
-)
+st.caption("Try a plan on made-up runs. Nobody is charged. Copy the address to share.")
 links.follow_link("plan")
 with st.container(border=True):
     with st.grid(4, min_column_width=165):
@@ -20,18 +18,18 @@ with st.container(border=True):
     with st.expander("Assumptions", icon=":material/tune:", expanded=inputs.is_any_assumed()):
         scenario = inputs.assumptions(sized) if sized else None
 if scenario is None:
-    st.warning("A number above or under Assumptions, in red, cannot be accepted.", icon=":material/edit:")
+    st.warning("Correct the number marked in red, above or under Assumptions.", icon=":material/edit:")
     st.stop()
 try:
     result = scenario_view.carried_out(scenario, plan)
     compared = scenario_view.carried_out(scenario, other) if other else None
 except CreditsError as refusal:
-    st.error(words.refusal_text(refusal), title="This scenario cannot be carried out", icon=":material/block:")
+    st.error(words.refusal_text(refusal), title="This scenario cannot be calculated", icon=":material/block:")
     st.stop()
 
 scenario_view.metrics(result)
 if not result.sums.charged:
-    st.info("No user had credits for a run.", title="Nothing was charged", icon=":material/money_off:")
+    st.info("No user had enough credits for a run.", title="Every run was refused", icon=":material/money_off:")
     scenario_view.downloads(result)
     st.stop()
 if compared:
@@ -42,7 +40,7 @@ with st.container(border=True):
     st.subheader("What users paid, day by day")
     charts.draw(scenario_charts.revenue_by_day(result), alt="Credits paid each day, by who got them")
 with st.container(border=True):
-    st.subheader("Where it went")
+    st.subheader("Where the credits went")
     charts.draw(scenario_charts.where_it_went(result), alt="Credits paid for the runs of each model, and who got them")
 with st.grid(2, min_column_width=360):
     with st.container(border=True, height="stretch"):
@@ -54,11 +52,13 @@ with st.grid(2, min_column_width=360):
         charts.draw(scenario_charts.lorenz_curve(result), alt="Lorenz curve of the creators' incomes")
         st.caption(scenario_view.incomes(result))
     with st.container(border=True, height="stretch"):
-        st.subheader("Users who ran dry")
-        charts.draw(scenario_charts.dry_users_by_day(result), alt="Users who have run dry by the end of each day")
+        st.subheader("Users who ran out")
+        charts.draw(
+            scenario_charts.dry_users_by_day(result), alt="Users who have run out of credits by the end of each day"
+        )
         st.caption(scenario_view.dry_users(result))
     with st.container(border=True, height="stretch"):
         st.subheader("Refused runs")
         charts.draw(scenario_charts.refused_by_day(result), alt="Refused runs on each day")
-        st.caption("Runs that the user's balance did not cover. A later run that it covers is charged.")
+        st.caption("Runs refused for lack of credits; later, cheaper runs may still go through.")
 scenario_view.downloads(result)

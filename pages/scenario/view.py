@@ -1,4 +1,4 @@
-"""What a scenario came to: the cached result, its metrics, two plans side by side, and the files to take away."""
+"""Shows the result of a scenario: metrics, sentences, two plans side by side, and files to download."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -61,24 +61,24 @@ def metrics(result: ScenarioResult) -> None:
             result.margin_credits,
             _share(result.margin_credits, paid_credits),
             colour="violet" if result.margin_credits >= 0 else "red",
-            help_text="What the platform kept and the plan's fee on purchases, less the card fees on all purchases, "
-            "also of credits that are not spent yet. In per cent of what users paid.",
+            help_text="What the platform kept plus the plan's surcharge on purchases, minus card fees. Card fees "
+            "include purchases of credits that are not spent yet. The percentage is of what users paid.",
         )
         _credits("Card fees", result.card_fee_credits, counted(result.top_ups, "purchase"))
         _count("Refused runs", sums.refused, f"{_share(sums.refused, sums.runs)} of all runs")
         users = result.scenario.users
         _count(
-            "Users run dry",
+            "Users who ran out",
             result.users_run_dry,
             f"{_share(result.users_run_dry, users)} of {users:,}",
-            help_text="A run met a balance that did not cover it. Who refills buys credits then, and is not refused.",
+            help_text="A run cost more than their balance. Users who refill buy credits then and are not refused.",
         )
 
 
 def comparison(first: ScenarioResult, second: ScenarioResult) -> None:
     """The measures of both plans and the differences, in credits and per cent."""
     measured = differences(first, second)
-    st.caption(f"The change is from {words.plain(first.plan_id)} to {words.plain(second.plan_id)}.")
+    st.caption(f"Change: from {words.plain(first.plan_id)} to {words.plain(second.plan_id)}.")
     amounts = {
         words.plain(first.plan_id): [one.first for one in measured],
         words.plain(second.plan_id): [one.second for one in measured],
@@ -149,19 +149,18 @@ def run_totals(result: ScenarioResult) -> str:
 
 
 def dry_users(result: ScenarioResult) -> str:
-    """When users run dry, as a sentence for Markdown."""
+    """When users run out of credits, as a sentence for Markdown."""
     users = result.scenario.users
     if result.median_dry_day:
-        met = "have met a run that their balance did not cover"
-        return f"By day {result.median_dry_day} at least half of the users {met}."
-    never = users - result.users_run_dry
-    return f"{never:,} of {users:,} users ({_share(never, users)}) had a balance for every run."
+        return f"By day {result.median_dry_day}, at least half of the users have run out of credits."
+    return f"{users - result.users_run_dry:,} of {users:,} users never ran out."
 
 
 def incomes(result: ScenarioResult) -> str:
     """How unevenly creators earn, as a sentence for Markdown."""
-    part = _share(result.top_fifth_credits, result.sums.creators_credits)
-    return f"The fifth of the {result.scenario.creators:,} creators that earns most has {part} of what all earn."
+    creators, part_bps = result.scenario.creators, share_bps(result.top_fifth_credits, result.sums.creators_credits)
+    part = format_bps(round(part_bps, -2))
+    return f"The top {result.top_fifth:,} of {creators:,} creators earn {part} of all creator income."
 
 
 def _credits(

@@ -150,7 +150,7 @@ def test_the_command_line_prints_a_key_once_and_lists_it_without(
     adas, shops = _run(monkeypatch, sqlite_url, "list").splitlines()
     assert shops == f"shop  {key[:10]}…  service  made {today}  was revoked"
     assert adas.startswith("a  pfk_")
-    assert adas.endswith(f"…  user ada  made {today}  until 2999-01-31  in force")
+    assert adas.endswith(f"…  user ada  made {today}  until 2999-01-31  active")
     assert rows(sqlite_engine, "SELECT name, expires_at_us IS NULL FROM api_keys ORDER BY id") == [
         ("shop", 1),
         ("a", 0),

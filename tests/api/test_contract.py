@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Engine
 
 from credits_core import settings
@@ -14,10 +15,12 @@ from credits_core.store import database
 from credits_core.store.kinds import Role
 from tests.support import live_api
 
-_EXAMPLES = 60
+_EXAMPLES, _EXAMPLES_IN_FULL = 10, 60
 
 
-def test_no_request_makes_the_api_break_its_document(sqlite_engine: Engine, tmp_path: Path) -> None:
+@pytest.mark.long
+def test_no_request_makes_the_api_break_its_document(sqlite_engine: Engine, tmp_path: Path, full: bool) -> None:
+    examples = _EXAMPLES_IN_FULL if full else _EXAMPLES
     book = settings.load_price_book()
     database.write(sqlite_engine, lambda connection: demo.build(connection, demo.load_demo_world(), book))
     with live_api.serving(sqlite_engine, tmp_path / "api.log") as url:
@@ -34,7 +37,7 @@ def test_no_request_makes_the_api_break_its_document(sqlite_engine: Engine, tmp_
                     "--phases",
                     "examples,coverage,fuzzing,stateful",
                 ),
-                *("--max-examples", str(_EXAMPLES), "--seed", "1", "--generation-database", "none", "--no-color"),
+                *("--max-examples", str(examples), "--seed", "1", "--generation-database", "none", "--no-color"),
                 *("-H", f"Authorization: Bearer {key}"),
             ],
             cwd=tmp_path,

@@ -15,7 +15,7 @@ from credits_core.api.resources import Resources
 from credits_core.ledger import actions
 from tests.support import world
 from tests.support.api_world import CHARGE, FORGED, Api, api_over, client_of, problem
-from tests.support.plain_sql import every_row, rows, scalar
+from tests.support.plain_sql import alone_on_postgres, every_row, rows
 
 
 @pytest.fixture
@@ -87,8 +87,7 @@ def test_an_empty_database_is_made_ready_on_sqlite_and_not_held_open_on_postgres
         answers = [client.get("/api/ready") for _ in range(5)]
         if empty_engine.dialect.name == "postgresql":
             assert [problem(answer) for answer in answers] == [(503, "database_not_ready")] * 5
-            opened = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()"
-            assert scalar(empty_engine, opened) == 1  # the one that asks
+            assert alone_on_postgres(empty_engine)
         else:
             assert [answer.status_code for answer in answers] == [200] * 5
 

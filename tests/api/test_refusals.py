@@ -29,6 +29,21 @@ def api(engine: Engine) -> Iterator[Api]:
         yield api
 
 
+@pytest.fixture(scope="module")
+def shared_api(shared_engine: Engine) -> Iterator[Api]:
+    world.add(shared_engine, "ada", 10_000, key="fund-ada")
+    with api_over(shared_engine) as api:
+        yield api
+
+
+@pytest.fixture
+def unchanged(shared_api: Api) -> Iterator[Api]:
+    """The API over a database in which ada holds 10,000 credits and in which the test may not change a row."""
+    before = every_row(shared_api.engine)
+    yield shared_api
+    assert every_row(shared_api.engine) == before
+
+
 # --- once, and only once ----------------------------------------------------------------------------------------------
 
 
@@ -77,10 +92,8 @@ def test_a_refusal_keeps_no_key(api: Api) -> None:
 
 @pytest.mark.parametrize("key", [{}, {"Idempotency-Key": ""}], ids=["none", "empty"])
 @pytest.mark.parametrize("path", WRITES)
-def test_what_moves_credits_needs_a_key(api: Api, path: str, key: dict[str, str]) -> None:
-    before = every_row(api.engine)
-    assert problem(api.post(path, WRITES[path], key=None, headers=key)) == (400, "idempotency_key_required")
-    assert every_row(api.engine) == before
+def test_what_moves_credits_needs_a_key(unchanged: Api, path: str, key: dict[str, str]) -> None:
+    assert problem(unchanged.post(path, WRITES[path], key=None, headers=key)) == (400, "idempotency_key_required")
 
 
 @pytest.mark.parametrize("key", ["k" * 256, "two words", "\t"])
@@ -92,8 +105,8 @@ def test_a_key_is_1_to_255_visible_characters(api: Api, key: str) -> None:
 # --- refusals with their numbers --------------------------------------------------------------------------------------
 
 
-def test_too_few_credits_are_a_402_with_both_numbers(api: Api) -> None:
-    answer = api.post("/api/credits/charge-prompt", CHARGE | {"model_id": "gpt-4"})
+def test_too_few_credits_are_a_402_with_both_numbers(unchanged: Api) -> None:
+    answer = unchanged.post("/api/credits/charge-prompt", CHARGE | {"model_id": "gpt-4"})
     assert problem(answer) == (402, "insufficient_credits")
     content = answer.json()
     del content["request_id"]
@@ -101,7 +114,8 @@ def test_too_few_credits_are_a_402_with_both_numbers(api: Api) -> None:
         "type": "urn:promptflow:problem:insufficient_credits",
         "title": "Insufficient credits",
         "status": 402,
-        "detail": "ada has 10,000 credits and this takes 33,000. Add at least 23,000 credits and try again.",
+        "detail": "ada has 10,000 credits, but this takes 33,000. Nothing was charged. "
+        "Add at least 23,000 credits and try again.",
         "code": "insufficient_credits",
         "user_id": "ada",
         "balance_credits": 10_000,
@@ -132,11 +146,9 @@ def test_a_changed_price_is_a_409_with_both_totals(api: Api) -> None:
     ],
 )
 def test_every_refusal_has_its_status_and_code_and_changes_nothing(
-    api: Api, path: str, body: dict[str, object], status: int, code: str
+    unchanged: Api, path: str, body: dict[str, object], status: int, code: str
 ) -> None:
-    before = every_row(api.engine)
-    assert problem(api.post(path, body)) == (status, code)
-    assert every_row(api.engine) == before
+    assert problem(unchanged.post(path, body)) == (status, code)
 
 
 def test_a_refund_is_not_refunded(api: Api) -> None:
@@ -158,33 +170,31 @@ def test_a_refund_is_not_refunded(api: Api) -> None:
         ("/api/credits/refund", "entry_id"),
     ],
 )
-def test_a_number_is_a_whole_number_as_it_is_written(api: Api, path: str, field: str, number: object) -> None:
-    before = every_row(api.engine)
-    answer = api.post(path, WRITES[path] | {field: number})
+def test_a_number_is_a_whole_number_as_it_is_written(unchanged: Api, path: str, field: str, number: object) -> None:
+    answer = unchanged.post(path, WRITES[path] | {field: number})
     assert problem(answer) == (422, "invalid_request")
     assert [error["field"] for error in answer.json()["errors"]] == [field]
-    assert every_row(api.engine) == before
 
 
 @pytest.mark.parametrize(
     ("field", "number"),
     [("input_tokens", -1), ("input_tokens", 10**9 + 1), ("output_tokens", 0.5), ("creator_fee_credits", -1)],
 )
-def test_tokens_and_fees_are_whole_numbers_in_their_bounds(api: Api, field: str, number: object) -> None:
+def test_tokens_and_fees_are_whole_numbers_in_their_bounds(unchanged: Api, field: str, number: object) -> None:
     body = {"model_id": "openai/gpt-4o", "input_tokens": 5, "output_tokens": 5} | {field: number}
-    assert problem(api.post("/api/credits/calculate-cost", body)) == (422, "invalid_request")
+    assert problem(unchanged.post("/api/credits/calculate-cost", body)) == (422, "invalid_request")
 
 
 @pytest.mark.parametrize("user_id", ["", "a b", "platform:revenue", "=1+1", "x" * 129, "ada\n", "ä", 7, None, "\x00"])
-def test_an_id_has_the_documented_alphabet(api: Api, user_id: object) -> None:
-    answer = api.post("/api/credits/add", ADD | {"user_id": user_id})
+def test_an_id_has_the_documented_alphabet(unchanged: Api, user_id: object) -> None:
+    answer = unchanged.post("/api/credits/add", ADD | {"user_id": user_id})
     assert problem(answer) == (422, "invalid_request")
     assert [error["field"] for error in answer.json()["errors"]] == ["user_id"]
 
 
 @pytest.mark.parametrize("words", ["", " ", "x" * 501, "two\nlines", "\x00", 7, None])
-def test_a_description_is_printable_words(api: Api, words: object) -> None:
-    answer = api.post("/api/credits/add", ADD | {"description": words})
+def test_a_description_is_printable_words(unchanged: Api, words: object) -> None:
+    answer = unchanged.post("/api/credits/add", ADD | {"description": words})
     assert problem(answer) == (422, "invalid_request")
     assert [error["field"] for error in answer.json()["errors"]] == ["description"]
 
@@ -205,39 +215,39 @@ def test_a_description_is_printable_words(api: Api, words: object) -> None:
         ("/api/credits/calculate-cost", b'{"model_id": "gpt-4", "gift": {"a": 1, "a": 2}}', "a"),
     ],
 )
-def test_a_field_that_is_given_twice_is_refused(api: Api, path: str, content: bytes, field: str) -> None:
-    before = every_row(api.engine)
-    answer = api.post(path, content=content, headers={"Content-Type": "application/json"})
+def test_a_field_that_is_given_twice_is_refused(unchanged: Api, path: str, content: bytes, field: str) -> None:
+    answer = unchanged.post(path, content=content, headers={"Content-Type": "application/json"})
     assert problem(answer) == (422, "invalid_request")
     assert answer.json()["errors"] == [{"field": field, "message": "is given more than once"}]
-    assert every_row(api.engine) == before
 
 
-def test_a_second_idempotency_key_is_refused(api: Api) -> None:
-    before = every_row(api.engine)
-    headers = [("Authorization", f"Bearer {api.keys['admin']}"), ("Idempotency-Key", "a"), ("Idempotency-Key", "a")]
-    answer = api.client.post("/api/credits/add", json=ADD, headers=headers)
+def test_a_second_idempotency_key_is_refused(unchanged: Api) -> None:
+    headers = [
+        ("Authorization", f"Bearer {unchanged.keys['admin']}"),
+        ("Idempotency-Key", "a"),
+        ("Idempotency-Key", "a"),
+    ]
+    answer = unchanged.client.post("/api/credits/add", json=ADD, headers=headers)
     assert problem(answer) == (422, "invalid_request")
     assert answer.json()["errors"] == [{"field": "Idempotency-Key", "message": "is given more than once"}]
-    assert every_row(api.engine) == before
 
 
-def test_a_text_of_another_form_is_told_the_form(api: Api) -> None:
+def test_a_text_of_another_form_is_told_the_form(unchanged: Api) -> None:
     body = {"user_id": "a b", "amount_credits": 5, "description": " "}
-    assert api.post("/api/credits/add", body).json()["errors"] == [
+    assert unchanged.post("/api/credits/add", body).json()["errors"] == [
         {
             "field": "user_id",
             "message": "must be 1 to 128 characters: a letter or digit, then letters, digits or . _ @ / | + -",
         },
         {"field": "description", "message": "must not be blank"},
     ]
-    assert api.post("/api/credits/add", ADD, key="two words").json()["errors"] == [
+    assert unchanged.post("/api/credits/add", ADD, key="two words").json()["errors"] == [
         {"field": "Idempotency-Key", "message": "must be 1 to 255 visible ASCII characters"}
     ]
 
 
-def test_every_field_that_is_wrong_has_one_message(api: Api) -> None:
-    answer = api.post("/api/credits/add", {"amount_credits": "5", "description": "", "gift": 1})
+def test_every_field_that_is_wrong_has_one_message(unchanged: Api) -> None:
+    answer = unchanged.post("/api/credits/add", {"amount_credits": "5", "description": "", "gift": 1})
     assert problem(answer) == (422, "invalid_request")
     errors = answer.json()["errors"]
     assert sorted(error["field"] for error in errors) == ["amount_credits", "description", "gift", "user_id"]
@@ -262,15 +272,13 @@ def test_every_field_that_is_wrong_has_one_message(api: Api) -> None:
     ],
     ids=lambda content: content[:60].decode("latin-1"),
 )
-def test_a_body_that_cannot_be_read_is_refused(api: Api, content: bytes) -> None:
-    before = every_row(api.engine)
-    answer = api.post("/api/credits/add", content=content, headers={"Content-Type": "application/json"})
+def test_a_body_that_cannot_be_read_is_refused(unchanged: Api, content: bytes) -> None:
+    answer = unchanged.post("/api/credits/add", content=content, headers={"Content-Type": "application/json"})
     assert problem(answer) == (422, "invalid_request")
-    assert every_row(api.engine) == before
 
 
-def test_a_body_that_is_not_sent_as_json_is_told_so(api: Api) -> None:
-    answer = api.post("/api/credits/add", content=json.dumps(ADD), headers={"Content-Type": "text/plain"})
+def test_a_body_that_is_not_sent_as_json_is_told_so(unchanged: Api) -> None:
+    answer = unchanged.post("/api/credits/add", content=json.dumps(ADD), headers={"Content-Type": "text/plain"})
     assert problem(answer) == (422, "invalid_request")
     assert "application/json" in answer.json()["detail"]
 
@@ -294,7 +302,7 @@ def test_a_body_of_64_kib_is_read_and_one_byte_more_is_not(api: Api, in_chunks: 
     assert scalar(api.engine, "SELECT COUNT(*) FROM journal_entries") == 2
 
 
-def test_at_most_twenty_wrong_fields_are_told(api: Api) -> None:
-    answer = api.post("/api/credits/add", ADD | {f"gift-{number}": 1 for number in range(1_000)})
+def test_at_most_twenty_wrong_fields_are_told(unchanged: Api) -> None:
+    answer = unchanged.post("/api/credits/add", ADD | {f"gift-{number}": 1 for number in range(1_000)})
     assert problem(answer) == (422, "invalid_request")
     assert len(answer.json()["errors"]) == 20

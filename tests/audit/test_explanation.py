@@ -55,7 +55,7 @@ def test_a_run_priced_per_run_is_its_base_cost_and_the_markup_of_its_tier(engine
     entry_id = world.charge(engine, world.HAIKU, key="run").entry_id
     found = explained(engine, entry_id, book)
     assert (found.is_proved, found.differences, found.refunded_by_entry_id) == (True, (), None)
-    assert found.verdict == "Recomputed from the stored inputs: equal to what was charged, to the credit."
+    assert found.verdict == "Recalculated from the stored inputs: matches the charge exactly."
     assert (found.about, found.user_id) == ("Run of summarise on claude-3-haiku", "ada")
     assert found.inputs == (
         ("Prompt", "summarise"),
@@ -65,7 +65,7 @@ def test_a_run_priced_per_run_is_its_base_cost_and_the_markup_of_its_tier(engine
         ("Creator fee", "none"),
     )
     assert steps(found) == [
-        ("Inference cost", "250 per run, whatever its tokens", "250", 250, 250),
+        ("Inference cost", "250 per run, for any number of tokens", "250", 250, 250),
         ("Creator fee", "none", "0", 0, 0),
         ("Price tier", "an inference cost of 250 is below 10,000", "tier 1 of 3", None, None),
         ("Platform markup", "20 % of 250 = 50", "50", 50, 50),
@@ -128,10 +128,10 @@ def test_the_odd_credit_of_a_fee_goes_to_the_platform(engine: Engine, book: Pric
     assert found.is_proved
     assert found.inputs[-1] == ("Creator fee", "1,001, asked by ben")
     assert steps(found) == [
-        ("Inference cost", "250 per run, whatever its tokens", "250", 250, 250),
-        ("Creator fee", "asked by the creator", "1,001", 1_001, 1_001),
+        ("Inference cost", "250 per run, for any number of tokens", "250", 250, 250),
+        ("Creator fee", "set by the creator", "1,001", 1_001, 1_001),
         ("Creator's share", "80 % of 1,001 = 800.8 = 4,004/5, rounded down", "800", 800, 800),
-        ("Platform's share", "the rest of the fee, 1,001 − 800, with the odd credit", "201", 201, 201),
+        ("Platform's share", "the rest of the fee, 1,001 − 800, plus the credit left by rounding", "201", 201, 201),
         ("Platform markup", "none, because there is a creator fee", "0", 0, 0),
         ("Total", "inference cost + creator fee + platform markup: 250 + 1,001 + 0", "1,251", 1_251, 1_251),
     ]
@@ -165,9 +165,9 @@ def test_an_unlock_is_the_split_of_its_fee(engine: Engine, book: PriceBook) -> N
     assert (found.is_proved, found.about) == (True, "Unlock of report-flow")
     assert found.inputs == (("Flow", "report-flow"), ("Price plan", "plan-1"), ("Unlock fee", "1,001, asked by ben"))
     assert steps(found) == [
-        ("Unlock fee", "asked by the creator, paid once", "1,001", 1_001, 1_001),
+        ("Unlock fee", "set by the creator, paid once", "1,001", 1_001, 1_001),
         ("Creator's share", "80 % of 1,001 = 800.8 = 4,004/5, rounded down", "800", 800, 800),
-        ("Platform's share", "the rest of the fee, 1,001 − 800, with the odd credit", "201", 201, 201),
+        ("Platform's share", "the rest of the fee, 1,001 − 800, plus the credit left by rounding", "201", 201, 201),
     ]
     assert moved(found) == [
         ("ada", "flow_unlock", -1_001, -1_001, 2_000, 999),
@@ -244,17 +244,17 @@ def test_graduated_tiers_show_what_each_slice_adds(ledger: Ledger) -> None:
     [
         (
             "minimum_platform_income_credits = 500",
-            [("Platform markup", "the platform receives at least 500: 500 − 200", "300", 300, 300)],
+            [("Platform markup", "the platform gets at least 500: 500 − 200", "300", 300, 300)],
         ),
         (
             "minimum_platform_income_credits = 150",
-            [("Platform markup", "none: the platform receives at least 150 and its share is 200", "0", 0, 0)],
+            [("Platform markup", "none: the platform gets at least 150 and its share is 200", "0", 0, 0)],
         ),
         (  # the markup of a run without a fee would be 25, so it is not what the least comes from
             "minimum_platform_income_credits = 500\nminimum_platform_income_is_markup = true",
             [
                 ("Price tier", "an inference cost of 250 is 100 or more", "tier 2 of 2", None, None),
-                ("Platform markup", "the platform receives at least 500: 500 − 200", "300", 300, 300),
+                ("Platform markup", "the platform gets at least 500: 500 − 200", "300", 300, 300),
             ],
         ),
     ],
@@ -267,7 +267,7 @@ def test_a_fee_run_of_a_plan_with_a_minimum_shows_what_the_platforms_share_lacks
     # 80 % of 1,001 is 800.8, rounded up: the odd credit is the creator's.
     assert steps(found)[2:4] == [
         ("Creator's share", "80 % of 1,001 = 800.8 = 4,004/5, rounded up", "801", 801, 801),
-        ("Platform's share", "the rest of the fee, 1,001 − 801; the odd credit is the creator's", "200", 200, 200),
+        ("Platform's share", "the rest of the fee, 1,001 − 801; rounding goes to the creator", "200", 200, 200),
     ]
     assert steps(found)[4:-1] == expected
     assert found.parts is not None
@@ -309,7 +309,7 @@ def test_a_minimum_that_is_the_markup_shows_the_tier_it_comes_from(ledger: Ledge
         ("Price tier", "an inference cost of 250 is 100 or more", "tier 2 of 2", None, None),
         (
             "Platform markup",
-            "the platform receives at least 25, as without a fee"
+            "the platform gets at least 25, as without a fee"
             " (100 × 20 % + 150 × 3.33 % = 24.995 = 4,999/200, rounded up): 25 − 2",
             "23",
             23,

@@ -28,8 +28,8 @@ DAMAGE: dict[str, tuple[str, list[str], list[str]]] = {
         "late run",
         ["UPDATE prompt_runs SET platform_markup_credits = 40, total_credits = 290 WHERE entry_id = <late run>"],
         [
-            "Platform markup: 40 credits were recorded, and the inputs give 50.",
-            "Total: 290 credits were recorded, and the inputs give 300.",
+            "Platform markup: 40 credits were recorded, but the inputs give 50.",
+            "Total: 290 credits were recorded, but the inputs give 300.",
         ],
     ),
     "a token price is raised": (
@@ -37,28 +37,28 @@ DAMAGE: dict[str, tuple[str, list[str], list[str]]] = {
         "token run",
         ["UPDATE prompt_runs SET input_usd_per_mtok = '2.6' WHERE entry_id = <token run>"],
         [
-            "Inference cost: 3,840 credits were recorded, and the inputs give 3,942.",
-            "Platform markup: 768 credits were recorded, and the inputs give 788.",
-            "Total: 4,608 credits were recorded, and the inputs give 4,730.",
-            "Transaction prompt_run of ada: -4,608 were recorded, and the inputs give -4,730.",
-            "Transaction platform_revenue of platform:revenue: +768 were recorded, and the inputs give +788.",
-            "Transaction inference_cost of platform:inference: +3,840 were recorded, and the inputs give +3,942.",
+            "Inference cost: 3,840 credits were recorded, but the inputs give 3,942.",
+            "Platform markup: 768 credits were recorded, but the inputs give 788.",
+            "Total: 4,608 credits were recorded, but the inputs give 4,730.",
+            "Transaction prompt_run of ada: -4,608 were recorded, but the inputs give -4,730.",
+            "Transaction platform_revenue of platform:revenue: +768 were recorded, but the inputs give +788.",
+            "Transaction inference_cost of platform:inference: +3,840 were recorded, but the inputs give +3,942.",
         ],
     ),
     "a creator's share is lowered": (
         "run at midnight",
         ["UPDATE prompt_runs SET creator_share_credits = 700 WHERE entry_id = <run at midnight>"],
         [
-            "Creator's share: 700 credits were recorded, and the inputs give 800.",
-            "Platform's share: 301 credits were recorded, and the inputs give 201.",
+            "Creator's share: 700 credits were recorded, but the inputs give 800.",
+            "Platform's share: 301 credits were recorded, but the inputs give 201.",
         ],
     ),
     "a transaction is missing and another one is there": (
         "late run",
         ["UPDATE credit_transactions SET account_id = 'platform:grants' WHERE entry_id = <late run> AND position = 1"],
         [
-            "Transaction platform_revenue of platform:grants: +50 were recorded, and the inputs give none.",
-            "Transaction platform_revenue of platform:revenue: no such transaction was recorded, and the inputs give"
+            "Transaction platform_revenue of platform:grants: +50 were recorded, but the inputs give none.",
+            "Transaction platform_revenue of platform:revenue: no such transaction was recorded, but the inputs give"
             " +50.",
         ],
     ),
@@ -68,7 +68,7 @@ DAMAGE: dict[str, tuple[str, list[str], list[str]]] = {
             "UPDATE credit_transactions SET balance_after_credits = balance_after_credits + 7"
             " WHERE entry_id = <late run> AND position = 0"
         ],
-        ["Balance of fay before: 907 follows from this entry, and the movement before it left 900."],
+        ["Balance of fay before: this entry implies 907, but the previous entry left 900."],
     ),
     "the plan is unknown": (
         "late run",
@@ -83,14 +83,14 @@ DAMAGE: dict[str, tuple[str, list[str], list[str]]] = {
     "the run is gone": (
         "late run",
         ["DELETE FROM prompt_runs WHERE entry_id = <late run>"],
-        ["Entry <late run> has no recorded run, so there are no inputs to compute it from."],
+        ["Entry <late run> has no recorded run, so there are no inputs to calculate it from."],
     ),
     "an unlock's share is lowered": (
         "late unlock",
         ["UPDATE unlocked_flows SET creator_share_credits = 1500 WHERE entry_id = <late unlock>"],
         [
-            "Creator's share: 1,500 credits were recorded, and the inputs give 1,600.",
-            "Platform's share: 500 credits were recorded, and the inputs give 400.",
+            "Creator's share: 1,500 credits were recorded, but the inputs give 1,600.",
+            "Platform's share: 500 credits were recorded, but the inputs give 400.",
         ],
     ),
     "an unlock's plan is unknown": (
@@ -101,7 +101,7 @@ DAMAGE: dict[str, tuple[str, list[str], list[str]]] = {
     "the unlock is gone": (
         "late unlock",
         ["DELETE FROM unlocked_flows WHERE entry_id = <late unlock>"],
-        ["Entry <late unlock> has no recorded unlock, so there are no inputs to compute it from."],
+        ["Entry <late unlock> has no recorded unlock, so there are no inputs to calculate it from."],
     ),
 }
 

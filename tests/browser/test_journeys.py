@@ -2,16 +2,19 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, WebSocket, expect
 
-from tests.support.live_dashboard import LiveDashboard, chromium, live_dashboard, tab
+from tests.support.live_dashboard import PATIENCE_SECONDS, LiveDashboard, chromium, live_dashboard, new_context, tab
 
+pytestmark = pytest.mark.long
 fcntl = pytest.importorskip("fcntl", reason="the lock that the tests hold is a POSIX one")
-SECONDS = 1_000
+LOCKS = Path("/proc/locks")
 RUNS = "SELECT COUNT(*), COALESCE(SUM(total_credits), 0) FROM prompt_runs"
 
 
@@ -33,9 +36,24 @@ def page(browser: Browser, live: LiveDashboard) -> Iterator[Page]:
         yield page
 
 
+@pytest.fixture
+def click(page: Page, live: LiveDashboard) -> Callable[[Locator], None]:
+    """Clicks, and returns when the server has been told."""
+    sockets: list[WebSocket] = []
+    page.on("websocket", lambda opened: sockets.append(opened))  # Playwright marks the function that it is given
+
+    def click_and_tell(locator: Locator) -> None:
+        with sockets[-1].expect_event("framesent", timeout=PATIENCE_SECONDS * 1_000):
+            locator.click()
+        for _ in range(2):  # the server reads what it was sent before it answers what is asked later
+            assert page.request.get(f"{live.address}/_stcore/health").ok
+
+    return click_and_tell
+
+
 def open_page(page: Page, live: LiveDashboard, path: str, title: str) -> None:
     page.goto(f"{live.address}{path}")
-    expect(page.get_by_role("heading", name=title, level=1)).to_be_visible(timeout=60 * SECONDS)
+    expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
 
 
 def choose(page: Page, label: str, text: str) -> None:
@@ -49,7 +67,7 @@ def button(page: Page, label: str) -> Locator:
 
 
 def shown(page: Page, text: str | re.Pattern[str]) -> None:
-    expect(page.get_by_text(text).first).to_be_visible(timeout=60 * SECONDS)
+    expect(page.get_by_text(text).first).to_be_visible()
 
 
 def rows(live: LiveDashboard, sql: str) -> list[tuple[object, ...]]:
@@ -63,12 +81,28 @@ def give_credits(page: Page, live: LiveDashboard, user: str, dollars: int) -> No
     shown(page, re.compile(f"^Added .* to {user}"))
 
 
+def lock_of(live: LiveDashboard) -> Path:
+    return live.database.with_name("credits.db.lock")
+
+
 @contextmanager
 def nobody_can_write(live: LiveDashboard) -> Iterator[None]:
     """Holds the lock that every unit of work takes, so that whatever is charged waits until the block ends."""
-    with live.database.with_name("credits.db.lock").open("w") as lock_file:
+    with lock_of(live).open("w") as lock_file:
         fcntl.flock(lock_file, fcntl.LOCK_EX)
         yield
+
+
+def somebody_waits(page: Page, live: LiveDashboard) -> None:
+    """Until a unit of work waits for the lock."""
+    if not LOCKS.exists():  # only Linux tells who waits
+        page.wait_for_timeout(3_000)
+        return
+    waiting = re.compile(rf"-> FLOCK .*:{lock_of(live).stat().st_ino} ")
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not waiting.search(LOCKS.read_text()):
+        assert time.monotonic() < until, "nothing is being charged"
+        page.wait_for_timeout(20)
 
 
 def test_a_newcomer_adds_credits_runs_a_prompt_and_finds_it_in_the_history(page: Page, live: LiveDashboard) -> None:
@@ -77,7 +111,7 @@ def test_a_newcomer_adds_credits_runs_a_prompt_and_finds_it_in_the_history(page:
     page.get_by_test_id("stMain").get_by_role("link", name="Add credits").click()
     expect(page).to_have_url(re.compile("/add-credits"))
     choose(page, "User", "maya")
-    shown(page, "maya has no account yet. Adding credits opens it.")
+    shown(page, "maya does not exist yet. Adding credits creates the user.")
     button(page, "$5").click()
     shown(page, "5,000,000 credits ($5.00)")
     button(page, "Add credits").click()
@@ -97,7 +131,7 @@ def test_a_newcomer_adds_credits_runs_a_prompt_and_finds_it_in_the_history(page:
     expect(table.get_by_role("row").nth(1)).to_contain_text("-300")
     assert "entry=2" in page.url
     page.get_by_role("link", name="Explain this charge").click()
-    shown(page, "Recomputed from the stored inputs: equal to what was charged, to the credit.")
+    shown(page, "Recalculated from the stored inputs: matches the charge exactly.")
     expect(page).to_have_url(re.compile(r"/explain-charge\?entry=2$"))
     page.get_by_role("link", name="Entry 2 in the history").click()
     expect(page).to_have_url(re.compile(r"/history\?entry=2$"))
@@ -119,48 +153,51 @@ def test_a_double_click_charges_once(page: Page, live: LiveDashboard) -> None:
     assert rows(live, RUNS)[0][0] == before + 1
 
 
-def test_a_second_click_while_the_first_one_is_being_charged_shows_its_receipt(page: Page, live: LiveDashboard) -> None:
+def test_a_second_click_while_the_first_one_is_being_charged_shows_its_receipt(
+    page: Page, live: LiveDashboard, click: Callable[[Locator], None]
+) -> None:
     give_credits(page, live, "olga", 1)
     open_page(page, live, "/test-credits?user=olga&model=claude-3-haiku", "Test bench")
     shown(page, "1,000,000")
     with nobody_can_write(live):
         button(page, "Run").click()
-        page.wait_for_timeout(1_500)
-        button(page, "Run").click()
-        page.wait_for_timeout(1_500)
+        somebody_waits(page, live)
+        click(button(page, "Run"))
         assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'olga'") == [(0,)]
-    shown(page, "Not charged again")
+    shown(page, "This click was a repeat and was not charged")
     shown(page, re.compile(r"^Charged 300 credits \(\$0\.0003\) to olga once"))
     assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'olga'") == [(1,)]
     button(page, "New run").click()
-    expect(page.get_by_text("Not charged again")).to_have_count(0)
+    expect(page.get_by_text("This click was a repeat and was not charged")).to_have_count(0)
     button(page, "Run").click()
     shown(page, re.compile(r"^Charged 300 credits \(\$0\.0003\) to olga, by entry"))
     assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'olga'") == [(2,)]
 
 
-def test_the_receipt_is_shown_although_something_else_was_chosen_meanwhile(page: Page, live: LiveDashboard) -> None:
+def test_the_receipt_is_shown_although_something_else_was_chosen_meanwhile(
+    page: Page, live: LiveDashboard, click: Callable[[Locator], None]
+) -> None:
     give_credits(page, live, "pia", 1)
     open_page(page, live, "/simulate-runs?user=pia&model=claude-3-haiku", "Simulate runs")
     shown(page, "Prices of all models")  # the page is drawn to its end
     with nobody_can_write(live):
         button(page, "Run").click()
-        page.wait_for_timeout(1_500)
-        page.get_by_text("Prices of all models").click()
-        page.wait_for_timeout(1_500)
+        somebody_waits(page, live)
+        click(page.get_by_text("Prices of all models"))
     shown(page, re.compile(r"^Charged 300 credits \(\$0\.0003\) to pia, by entry"))
     assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'pia'") == [(1,)]
 
 
-def test_a_batch_that_something_stopped_is_continued_where_it_was(page: Page, live: LiveDashboard) -> None:
+def test_a_batch_that_something_stopped_is_continued_where_it_was(
+    page: Page, live: LiveDashboard, click: Callable[[Locator], None]
+) -> None:
     give_credits(page, live, "rita", 1)
     open_page(page, live, "/simulate-runs?user=rita&model=claude-3-haiku&runs=250", "Simulate runs")
     shown(page, "Prices of all models")  # the page is drawn to its end
     with nobody_can_write(live):
         button(page, "Run 250 times").click()
-        page.wait_for_timeout(1_500)
-        page.get_by_text("Prices of all models").click()
-        page.wait_for_timeout(1_500)
+        somebody_waits(page, live)
+        click(page.get_by_text("Prices of all models"))
     shown(page, "Charged 100 of 250 runs to rita so far.")
     assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'rita'") == [(100,)]
     button(page, "Continue the batch").click()
@@ -184,10 +221,10 @@ def test_a_link_opens_as_it_was_sent(page: Page, live: LiveDashboard) -> None:
 def test_an_unexpected_failure_shows_a_reference_and_the_log_alone_has_the_traceback(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with live_dashboard(tmp_path_factory.mktemp("failing")) as live, closing(browser.new_context()) as context:
+    with live_dashboard(tmp_path_factory.mktemp("failing")) as live, closing(new_context(browser)) as context:
         page = context.new_page()
         open_page(page, live, "/add-credits", "Add credits")
-        expect(page.get_by_role("combobox", name="User")).to_be_visible(timeout=60 * SECONDS)
+        expect(page.get_by_role("combobox", name="User")).to_be_visible()
         with closing(sqlite3.connect(live.database)) as connection:
             connection.execute("ALTER TABLE user_credits RENAME TO lost")
         page.reload()

@@ -99,7 +99,7 @@ def test_runs_that_cannot_be_paid_for_are_counted_with_the_first_reason(engine: 
     assert (summary.charged, summary.total_credits, summary.balance_after_credits) == (3, 900, 100)
     assert summary.refused_count == 117
     assert str(summary.refused["insufficient_credits"].first) == (
-        "ada has 100 credits and this takes 300. Add at least 200 credits and try again."
+        "ada has 100 credits, but this takes 300. Nothing was charged. Add at least 200 credits and try again."
     )
 
 

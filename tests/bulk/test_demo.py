@@ -160,7 +160,7 @@ def test_the_demo_world_is_clean(built: Engine, real_book: PriceBook) -> None:
 
 def test_building_again_changes_nothing(built: Engine, demo: DemoWorld, real_book: PriceBook) -> None:
     before = every_row(built)
-    assert _build_in(built, demo, real_book) == "The demo world is there already; nothing was changed."
+    assert _build_in(built, demo, real_book) == "The demo world is already there; nothing was changed."
     assert every_row(built) == before
 
 
@@ -196,7 +196,7 @@ def test_of_two_who_build_at_once_one_finds_the_world_there(
     said = racers.at_once([partial(_build_in, engine, demo, real_book)] * 2)
     assert sorted(said) == [
         "The demo world is built: 15 people, 12 prompts, 30 days.",
-        "The demo world is there already; nothing was changed.",
+        "The demo world is already there; nothing was changed.",
     ]
     assert _history(engine) == _history(built)
 

@@ -130,8 +130,8 @@ def test_every_bad_row_is_named_by_its_line(tmp_path: Path) -> None:
 
 def test_a_user_may_stand_in_a_file_once(tmp_path: Path) -> None:
     assert _problems(_write(tmp_path, "ada,5", "ben,5", "ada,5", "Ada,5", "ada,6")) == [
-        "line 4: ada stands on line 2 already",
-        "line 6: ada stands on line 2 already",
+        "line 4: ada is already on line 2",
+        "line 6: ada is already on line 2",
     ]
 
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
@@ -97,14 +97,14 @@ def test_a_limit_counts_bad_rows_as_rows(tmp_path: Path) -> None:
     [
         ("2023-11-16", "must be TIMESTAMP,ContextTokens,GeneratedTokens, not '2023-11-16'"),
         ("2023-11-16,1,2,3", "must be TIMESTAMP,ContextTokens,GeneratedTokens, not '2023-11-16,1,2,3'"),
-        ("16.11.2023,1,2", "TIMESTAMP must be such as 2023-11-16 18:15:46.68, not '16.11.2023'"),
-        (",1,2", "TIMESTAMP must be such as 2023-11-16 18:15:46.68, not ''"),
+        ("16.11.2023,1,2", "TIMESTAMP must be a time such as 2023-11-16 18:15:46.68, not '16.11.2023'"),
+        (",1,2", "TIMESTAMP must be a time such as 2023-11-16 18:15:46.68, not ''"),
         ("1969-12-31 23:59:59,1,2", "TIMESTAMP must be from 1970 to 9998, not '1969-12-31 23:59:59'"),
         ("1970-01-01T00:59:59+01:00,1,2", "TIMESTAMP must be from 1970 to 9998, not '1970-01-01T00:59:59+01:00'"),
         ("9998-12-31T23:59:59-01:00,1,2", "TIMESTAMP must be from 1970 to 9998, not '9998-12-31T23:59:59-01:00'"),
         (
             "9999-12-31T23:59:59-05:00,1,2",
-            "TIMESTAMP must be such as 2023-11-16 18:15:46.68, not '9999-12-31T23:59:59-05:00'",
+            "TIMESTAMP must be a time such as 2023-11-16 18:15:46.68, not '9999-12-31T23:59:59-05:00'",
         ),
         ("2023-11-16,-1,2", "ContextTokens must be a whole number from 0 to 1,000,000,000, not '-1'"),
         ("2023-11-16,1.0,2", "ContextTokens must be a whole number from 0 to 1,000,000,000, not '1.0'"),
@@ -282,13 +282,12 @@ def test_rows_that_the_model_cannot_price_are_named_before_anything_is_charged(
     with pytest.raises(DataFileInvalid) as caught:
         _replay(engine, path, book)
     assert caught.value.problems == [
-        "line 202: input_tokens: must not be 0 together with output_tokens, because there is no run to price then"
+        "line 202: input_tokens: must not be 0 when output_tokens is 0, because then there is nothing to price"
     ]
     assert scalar(engine, "SELECT COUNT(*) FROM prompt_runs") == 0
     assert _replay(engine, path, book, model_id="claude-3-haiku").charged_now == 201
 
 
-@settings(max_examples=25, deadline=None)
 @given(counts=st.lists(st.tuples(st.integers(0, 60_000), st.integers(1, 9_000)), min_size=1, max_size=40))
 def _sums_agree(engine: Engine, book: PriceBook, folder: Path, counts: list[tuple[int, int]]) -> None:
     path = _write(folder, *(f"2023-11-16,{context},{generated}" for context, generated in counts))

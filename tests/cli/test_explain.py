@@ -31,7 +31,7 @@ def test_the_command_tells_it_in_lines_and_in_json(
     lines = out.splitlines()
     assert lines[:3] == [
         "Entry 2: Run of summarise on claude-3-haiku, charged to ada",
-        "Recomputed from the stored inputs: equal to what was charged, to the credit.",
+        "Recalculated from the stored inputs: matches the charge exactly.",
         "Refunded by entry 3.",
     ]
     assert "3. Creator's share: 80 % of 1,001 = 800.8 = 4,004/5, rounded down → 800" in lines
@@ -74,9 +74,9 @@ def test_the_command_fails_for_a_damaged_run_and_for_an_entry_without_a_price(
     code, out, err = run_command(monkeypatch, capsys, sqlite_url, "2")
     assert (code, err) == (1, "")
     assert out.splitlines()[1:4] == [
-        "What was charged is not what the stored inputs give: 2 differences.",
-        "  Platform markup: 49 credits were recorded, and the inputs give 50.",
-        "  Total: 299 credits were recorded, and the inputs give 300.",
+        "The charge does not match the stored inputs: 2 differences.",
+        "  Platform markup: 49 credits were recorded, but the inputs give 50.",
+        "  Total: 299 credits were recorded, but the inputs give 300.",
     ]
     code, out, err = run_command(monkeypatch, capsys, sqlite_url, "1")
     assert (code, out) == (1, "")

@@ -64,14 +64,14 @@ def test_a_replay_reads_as_text(call: Call, ledger: Engine, half: str) -> None:
     # Ben receives 500 instead of 1,600, and the platform 100 + 501 instead of 50 + 201 + 201.
     assert lines[:3] == [
         "half, all days: 2 runs, 1 unlock, 0 refunds",
-        "Under half users would have paid 951 credits ($0.000951) less (−37.26 %), creators would have received"
-        " 1,100 credits ($0.0011) less (−68.75 %) and the platform 149 credits ($0.000149) more (+32.96 %)."
-        " 1 unlock of 1 user would have been refused for lack of credits, recorded with 1,001 credits"
-        " ($0.001001).",
-        "The first difference to the record is entry 2: 300 credits ($0.0003) was paid, of it 0 for the creator; under"
-        " the plan 350 and 0.",
+        "Under half, users would have paid 951 credits ($0.000951) less (−37.26 %). Creators would have received"
+        " 1,100 credits ($0.0011) less (−68.75 %). The platform would have received 149 credits ($0.000149) more"
+        " (+32.96 %). 1 unlock of 1 user would have been refused for lack of credits. Originally charged for this:"
+        " 1,001 credits ($0.001001).",
+        "The first difference is entry 2. Charged: 300 credits ($0.0003), including 0 for the creator. Under the plan:"
+        " 350, including 0 for the creator.",
     ]
-    assert lines[3] == "Priced under the plan of its time, each of 3 charges equals the record to the credit."
+    assert lines[3] == "Check passed: 3 of 3 charges match the plan they were made under."
     assert [line.split() for line in lines[5:10]] == [
         ["credits", "recorded", "under", "the", "plan", "difference"],
         ["users", "paid", "2,552", "1,601", "−951", "−37.26", "%"],
@@ -79,19 +79,14 @@ def test_a_replay_reads_as_text(call: Call, ledger: Engine, half: str) -> None:
         ["creators", "1,600", "500", "−1,100", "−68.75", "%"],
         ["platform", "452", "601", "+149", "+32.96", "%"],
     ]
-    assert lines[11] == (
-        "2 runs: 0 cheaper, 1 unchanged, 1 dearer, 0 refused. The change of a run is 0 to +50 credits, p50 0, p95 +50"
-        " (nearest rank)."
-    )
-    assert lines[-1] == (
-        "Runs that the real ledger refused are not recorded, so they cannot come back under a cheaper plan."
-    )
+    assert lines[11] == "2 runs: 0 cheaper, 1 unchanged, 1 dearer, 0 refused. 1 costs up to 50 credits more."
+    assert lines[-1] == ("Runs that were refused at the time are not recorded. A cheaper plan cannot bring them back.")
     assert every_row(ledger) == before
 
 
 def test_the_plan_of_every_run_is_said_to_equal_the_record(call: Call, ledger: Engine) -> None:
     _, printed, _ = call("plan", "replay", "plan-1")
-    assert "Replaying plan-1 gives the record to the credit: all 2 runs and 1 unlock." in printed.splitlines()
+    assert "Check passed: all 2 runs and 1 unlock come out exactly as charged." in printed.splitlines()
 
 
 def test_a_replay_reads_as_json(call: Call, ledger: Engine, half: str) -> None:
@@ -119,7 +114,7 @@ def test_a_replay_reads_as_json(call: Call, ledger: Engine, half: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (("plan-9",), "There is no price plan 'plan-9'. Known are plan-1, promptflow-v1, or name a .toml file."),
+        (("plan-9",), "There is no price plan 'plan-9'. Choose one of plan-1, promptflow-v1, or name a .toml file."),
         (("plan-1", "--from", "soon"), "from: must be a day such as 2026-11-01, not 'soon'"),
         (
             ("plan-1", "--from", "2026-03-02", "--to", "2026-03-01"),

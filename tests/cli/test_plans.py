@@ -46,7 +46,7 @@ def run_json(*arguments: str | Path) -> Any:
 
 
 def test_without_a_database_there_is_the_plan_that_a_new_one_begins_with(tmp_path: Path) -> None:
-    assert run("list") == "promptflow-v1  in force\n"
+    assert run("list") == "promptflow-v1  live\n"
     assert run("show", "promptflow-v1").startswith('id = "promptflow-v1"\ncreator_share_bps = 8000\n')
     assert not (tmp_path / "none.db").exists()
 
@@ -62,10 +62,10 @@ def test_a_plan_goes_from_a_file_to_a_draft_into_force(ledger: Engine, file: Pat
     assert run("import", file) == "promptflow-v2 is a draft, revision 1\n"
     file.write_text(CAPPED.format(share=7500), encoding="utf-8")
     assert run_json("import", file) == {"id": "promptflow-v2", "status": "draft", "revision": 2}
-    assert run("list") == "promptflow-v1  in force\npromptflow-v2  draft  revision 2 by cli\n"
+    assert run("list") == "promptflow-v1  live\npromptflow-v2  draft  revision 2 by cli\n"
     assert run_json("show", "promptflow-v2")["creator_share_bps"] == 7_500
     assert run("activate", "promptflow-v2", "--reason", "No cliffs") == (
-        "promptflow-v2 is in force from the next charge on\n"
+        "promptflow-v2 is live from the next charge on\n"
     )
     assert [(plan["id"], plan["status"], plan["in_force"]) for plan in run_json("list")] == [
         ("promptflow-v2", "in force", True),
@@ -91,7 +91,7 @@ def test_a_draft_is_discarded(ledger: Engine, file: Path) -> None:
     assert run("discard", "promptflow-v2") == "promptflow-v2 is discarded\n"
     run("import", file)
     assert run_json("discard", "promptflow-v2") == {"id": "promptflow-v2", "discarded": True}
-    assert run("list") == "promptflow-v1  in force\n"
+    assert run("list") == "promptflow-v1  live\n"
 
 
 @pytest.mark.parametrize(
@@ -116,5 +116,5 @@ def test_a_refused_command_changes_nothing(
 
 def test_the_file_of_an_activated_plan_is_not_imported_over_it(ledger: Engine, file: Path) -> None:
     file.write_text(CAPPED.format(share=1).replace("promptflow-v2", "promptflow-v1"), encoding="utf-8")
-    with pytest.raises(PlanActivated, match="Save the change under another id"):
+    with pytest.raises(PlanActivated, match="Save your change under another id"):
         run("import", file)

@@ -69,7 +69,7 @@ def test_the_summary_says_the_same_as_the_json(
     assert lines["users paid"].startswith(f"{result['paid_credits']:,} credits = $")
     assert lines["creators"].startswith(f"{result['creators_credits']:,} credits = $")
     assert lines["margin"].startswith(f"{result['margin_credits']:,} credits = ")
-    assert lines["ran dry"].startswith(f"{result['users_run_dry']:,} of 50 users")
+    assert lines["ran out"].startswith(f"{result['users_run_dry']:,} of 50 users")
 
 
 def test_everything_that_is_asked_for_is_in_the_scenario(
@@ -103,7 +103,7 @@ def test_everything_that_is_asked_for_is_in_the_scenario(
         (("--days", "400"), "days: must be a whole number from 1 to 366, not 400"),
         (
             ("--plan", "no-such-plan"),
-            "There is no price plan 'no-such-plan'. Known are promptflow-v1, or name a .toml file.",
+            "There is no price plan 'no-such-plan'. Choose one of promptflow-v1, or name a .toml file.",
         ),
     ],
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from credits_core.errors import InvalidRequest
@@ -14,8 +14,6 @@ from credits_core.lab.fees import FeeDesign, Parties, design, over_fees
 from credits_core.pricing.plan import MarkupTier, PricePlan
 from tests.support import plans
 from tests.support.plans import SPECIFICATION
-
-LAW = settings(max_examples=60, deadline=None)
 
 
 def designed(
@@ -66,7 +64,6 @@ def test_the_inversion_is_told_for_this_very_cost(cost: int, largest_fee: int | 
     fee=st.integers(0, 60),
     unlock=st.integers(1, 60),
 )
-@LAW
 def test_every_answer_is_that_of_trying_all_fees_and_all_numbers_of_runs(
     plan: PricePlan, cost: int, fee: int, unlock: int
 ) -> None:
@@ -134,20 +131,20 @@ def test_at_the_break_even_the_user_pays_the_same_either_way() -> None:
         (
             5_000,
             100_000,
-            "From 50 runs on unlocking costs the user no more than paying the fee each time.",
-            "From 21 runs on fees bring the creator more than the unlock.",
+            "From 50 runs per user, an unlock costs the user no more than a per-run fee.",
+            "From 21 runs per user, a per-run fee earns the creator more than an unlock.",
         ),
         (
             5_000,
             2_000,
-            "From the first run on unlocking costs the user no more than paying the fee each time.",
-            "From the first run on fees bring the creator more than the unlock.",
+            "From the first run, an unlock costs the user no more than a per-run fee.",
+            "From the first run, a per-run fee earns the creator more than an unlock.",
         ),
         (
             1,
             100,
-            "Unlocking never pays off for the user, because a run with the fee costs no more than one without.",
-            "Fees never bring the creator more than the unlock: no part of this fee is the creator's.",
+            "Unlocking never saves the user money, because this fee does not make a run dearer.",
+            "A per-run fee never earns the creator more than an unlock, because the creator gets none of this fee.",
         ),
     ],
 )
@@ -171,26 +168,26 @@ def test_the_unlock_price_that_a_number_of_runs_is_worth() -> None:
         (
             SPECIFICATION,
             30_000,
-            "A fee of 1 to 2,999 credits makes this run cheaper for the user than no fee.",
-            "From a fee of 14,996 the platform earns as much as without.",
+            "A fee of 1 to 2,999 credits makes this run cheaper than no fee.",
+            "We only break even at a fee of 14,996.",
         ),
         (
             SPECIFICATION,
             10,
-            "A fee of 1 credit makes this run cheaper for the user than no fee.",
-            "From a fee of 6 the platform earns as much as without.",
+            "A fee of 1 credit makes this run cheaper than no fee.",
+            "We only break even at a fee of 6.",
         ),
         (
             replace(SPECIFICATION, minimum_platform_income_is_markup=True),
             30_000,
-            "No creator fee makes this run cheaper for the user.",
-            "With any fee the platform earns at least as much as without.",
+            "No creator fee makes this run cheaper.",
+            "With any fee we earn at least as much as without one.",
         ),
         (
             replace(SPECIFICATION, creator_share_bps=10_000),
             30_000,
-            "A fee of 1 to 2,999 credits makes this run cheaper for the user than no fee.",
-            "The platform never earns as much as without a fee: all of the fee is the creator's.",
+            "A fee of 1 to 2,999 credits makes this run cheaper than no fee.",
+            "We never break even with a fee, because the creator gets all of it.",
         ),
     ],
 )

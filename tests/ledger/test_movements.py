@@ -21,7 +21,7 @@ balances = st.integers(min_value=0, max_value=10**13)
 
 
 def priced_run(cost_credits: int, fee_credits: int = 0, *, share_bps: int = 8_000, markup_bps: int = 2_000) -> Quote:
-    model = Model("m", "M", "maker", "text", (RunPrice(cost_credits),), "hand-written", date(2026, 1, 1))
+    model = Model("m", "M", "maker", "text", RunPrice(cost_credits), "hand-written", date(2026, 1, 1))
     plan = PricePlan("p", share_bps, (MarkupTier(None, markup_bps, None),))
     return quote(model, plan, creator_fee_credits=fee_credits)
 

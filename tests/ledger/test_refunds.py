@@ -1,4 +1,4 @@
-"""Refunds: every recorded movement reversed once, and what a creator has spent is borne by the platform."""
+"""Refunds: every recorded movement is reversed once, and the platform pays what a creator has already spent."""
 
 from dataclasses import replace
 
@@ -140,8 +140,8 @@ def test_a_purchase_whose_credits_were_spent_is_not_refunded(engine: Engine) -> 
     with refused(engine, AddedCreditsSpent) as caught:
         world.refund(engine, added.entry_id, key="k-3")
     assert str(caught.value) == (
-        "ada has 700 credits and this takes 1,000. "
-        "Added credits are refunded only while the user holds them: refund what they were spent on first."
+        "ada has 700 credits, but this takes 1,000. "
+        "Nothing was refunded. The added credits are spent: first refund what they were spent on."
     )
 
 

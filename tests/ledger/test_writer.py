@@ -145,7 +145,7 @@ def test_a_savepoint_undoes_its_own_part_alone(engine: Engine) -> None:
 
 def _wait_for_a_lock_waiter(engine: Engine) -> None:
     waiters = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while scalar(engine, waiters) == 0:
         assert time.monotonic() < deadline, "nobody waits for a lock"
         time.sleep(0.01)

@@ -109,7 +109,7 @@ def test_the_same_run_is_charged_once_until_a_new_run_is_asked_for(ledger: Engin
     page = bench(**FEE)
     click(page, "Run")
     click(page, "Run")
-    assert [info.proto.title for info in page.info] == ["Not charged again"]
+    assert [info.proto.title for info in page.info] == ["This click was a repeat and was not charged"]
     assert plain_sql.rows(ledger, RUNS) == [(1, 1_251)]
     click(page, "New run")
     assert "Receipt" not in headings(page)
@@ -134,7 +134,7 @@ def test_the_same_credits_are_added_once_until_more_is_asked_for(ledger: Engine)
     page = bench(user="cleo", amount="500")
     click(page, "Add credits")
     click(page, "Add credits")
-    assert [info.proto.title for info in page.info] == ["Not added again"]
+    assert [info.proto.title for info in page.info] == ["This click was a repeat and nothing was added"]
     assert plain_sql.balance(ledger, "cleo") == 1_500
     click(page, "Add more")
     click(page, "Add credits")
@@ -146,7 +146,10 @@ def test_a_grant_without_a_reason_is_refused_beside_the_form(ledger: Engine) -> 
     page = bench(amount="500")
     page.get_by_key("kind").set_value(CreditSource.GRANT)
     click(page, "Add credits")
-    assert [error.value for error in page.error] == ["Reason must be given\\."]
+    assert ([error.value for error in page.error], [warning.value for warning in page.warning]) == (
+        [],
+        ["Enter a reason, at most 500 printable characters."],
+    )
     assert plain_sql.every_row(ledger) == before
 
 
@@ -154,8 +157,8 @@ def test_a_user_who_cannot_pay_is_refused_and_can_run_after_adding_credits(ledge
     before = plain_sql.every_row(ledger)
     page = bench(user="cleo", model="gpt-4", amount="50000")
     click(page, "Run")
-    assert [error.value for error in page.error] == [
-        "cleo has 1,000 credits (\\$0.001) and this takes 33,000 credits (\\$0.033)."
+    assert [(error.proto.title, error.value) for error in page.error] == [
+        ("cleo has 1,000 credits (\\$0.001) and this takes 33,000 credits (\\$0.033).", "Nothing was charged.")
     ]
     assert plain_sql.every_row(ledger) == before
     click(page, "Add credits")
@@ -184,9 +187,9 @@ def test_an_account_can_be_opened_from_an_empty_database(tmp_path: Path) -> None
     with page_driver.small_dashboard(tmp_path) as engine:
         page = bench()
         assert [info.proto.title for info in page.info] == ["Add credits first"]
-        assert "Type an id here and add credits below" in page.caption[1].value
+        assert "Type an id here, then add credits below" in page.caption[1].value
         page = bench(user="maya", amount="1000000")
-        assert [info.value for info in page.info] == ["maya has no account yet. Adding credits opens it."]
+        assert [info.value for info in page.info] == ["maya does not exist yet. Adding credits creates the user."]
         click(page, "Add credits")
         click(page, "Run")
         assert plain_sql.balance(engine, "maya") == 1_000_000 - 300

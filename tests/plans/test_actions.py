@@ -51,7 +51,7 @@ def statuses(engine: Engine) -> dict[str, tuple[str, int]]:
 
 
 def charge_as_an_edge_does(engine: Engine, books: PriceBooks, request: ChargeRequest, key: str) -> int:
-    """What the user paid for a run that is priced with the plan in force in its unit of work."""
+    """What the user paid for a run that is priced with the plan that is live in its unit of work."""
 
     def action(connection: Connection) -> int:
         book = books.at(connection)
@@ -100,9 +100,14 @@ def test_a_draft_is_saved_edited_and_discarded(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("revision", "found", "said"),
     [
-        (0, 1, "There is a price plan 'promptflow-v2' already. Choose another id."),
-        (2, 1, "The draft 'promptflow-v2' was saved by somebody else meanwhile. Open it again and see the change."),
-        (1, 0, "The draft 'promptflow-v2' was discarded meanwhile. Save it under another id to keep yours."),
+        (0, 1, "There is already a price plan 'promptflow-v2'. Choose another id."),
+        (
+            2,
+            1,
+            "The draft 'promptflow-v2' was saved by somebody else meanwhile, so nothing was changed. "
+            "Open it again to see the new version.",
+        ),
+        (1, 0, "The draft 'promptflow-v2' was discarded meanwhile. To keep your version, save it under another id."),
     ],
 )
 def test_nobody_saves_over_what_somebody_else_did(engine: Engine, revision: int, found: int, said: str) -> None:
@@ -163,7 +168,9 @@ def test_a_plan_that_was_activated_is_neither_changed_nor_discarded(engine: Engi
         lambda: discard(engine, plan_id),
     ]
     for attempt in attempts:
-        with pytest.raises(PlanActivated, match=f"The price plan '{plan_id}' was activated, so it never changes"):
+        with pytest.raises(
+            PlanActivated, match=f"The price plan '{plan_id}' was made live, so it can never be changed"
+        ):
             attempt()
     assert plain_sql.every_row(engine) == before
 
@@ -339,7 +346,7 @@ def test_a_change_of_the_journal_or_of_an_activated_plan_is_found(engine: Engine
 
 
 @pytest.mark.parametrize(
-    ("toml", "said"), [("id = 1", "id must be"), (price_plan_toml(CAPPED), "says that it is 'promptflow-v2'")]
+    ("toml", "said"), [("id = 1", "id must be"), (price_plan_toml(CAPPED), "holds another plan, 'promptflow-v2'")]
 )
 def test_a_stored_plan_that_cannot_be_read_is_refused_by_name(engine: Engine, toml: str, said: str) -> None:
     with engine.begin() as connection:

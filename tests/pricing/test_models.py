@@ -225,7 +225,7 @@ def prices(input_usd: str = "1", output_usd: str = "2", more: str = "") -> dict[
         ),
         ({"price": "1"}, "model 'a': a model has unknown keys price"),
         (prices(), "model 'a': needs exactly one of run_price_credits and prices"),
-        ({"genai_prices_id": '"a/a"'}, "model 'a': has a genai_prices_id, but no prices to be renewed by it"),
+        ({"genai_prices_id": '"a/a"'}, "model 'a': has a genai_prices_id, but no prices that it could renew"),
         ({"run_price_credits": "0"}, "model 'a': run_price_credits: must be from 1 to"),
         ({"run_price_credits": "-5"}, "model 'a': run_price_credits: must be from 1 to"),
         ({"run_price_credits": "2.5"}, "model 'a': run_price_credits: must be a whole number of credits"),
@@ -308,10 +308,10 @@ def test_a_price_within_the_bounds_is_kept_exactly(number: str) -> None:
     [
         ("", ["lists no [[models]]"]),
         ("models = 3", ["lists no [[models]]"]),
-        ("[[model]]", ["has an unknown key 'model'; known is models", "lists no [[models]]"]),
+        ("[[model]]", ["has an unknown key 'model'; the only key is models", "lists no [[models]]"]),
         ("models = [3]", ["model number 1: a model must be a table, not 3"]),
         (table(PER_RUN) * 2, ["model 'a' is listed twice"]),
-        (f"[[modles]]\n{table(PER_RUN)}", ["has an unknown key 'modles'; known is models"]),
+        (f"[[modles]]\n{table(PER_RUN)}", ["has an unknown key 'modles'; the only key is models"]),
         (
             table(PER_RUN | {"id": '"b"', "type": '"video"'}) + table(PER_RUN) * 2 + table(PER_TOKEN | prices("0")),
             [

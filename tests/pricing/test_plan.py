@@ -20,7 +20,7 @@ CAPPED = replace(SPECIFICATION, cap_down=True)
 
 
 def run_of(cost_credits: int, plan: PricePlan, fee_credits: int = 0) -> Quote:
-    model = Model("m", "M", "openai", "text", (RunPrice(cost_credits),), "hand-written", date(2026, 1, 1))
+    model = Model("m", "M", "openai", "text", RunPrice(cost_credits), "hand-written", date(2026, 1, 1))
     return quote(model, plan, creator_fee_credits=fee_credits)
 
 

@@ -215,7 +215,7 @@ def test_a_plan_has_at_most_fifty_tiers() -> None:
         return 'id = "p"\ncreator_share_bps = 0\n' + bounded + "[[tiers]]\nmarkup_bps = 1\n"
 
     assert len(parse_price_plan(text(50)).tiers) == 50
-    assert problems_of(text(51)) == ["line 153: has 51 tiers, and a plan has at most 50"]
+    assert problems_of(text(51)) == ["line 153: has 51 tiers, but a plan can have at most 50"]
 
 
 def test_every_problem_of_a_plan_is_listed() -> None:

@@ -258,7 +258,7 @@ def test_a_token_priced_model_without_both_counts_is_refused(
 
 @pytest.mark.parametrize("asked", [GPT_4O, SEARCHING], ids=["per token", "per token and request"])
 def test_a_token_priced_run_of_no_tokens_is_refused(asked: Model) -> None:
-    with pytest.raises(InvalidRequest, match="must not be 0 together with output_tokens"):
+    with pytest.raises(InvalidRequest, match="must not be 0 when output_tokens is 0"):
         quote(asked, PLAN, input_tokens=0, output_tokens=0)
 
 

@@ -1,7 +1,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
@@ -15,7 +15,6 @@ from tests.support.busy_ledger import COVERED, LAST_MOMENT, MIDNIGHT
 from tests.support.plain_sql import rows
 
 MARCH_1, MARCH_2, MARCH_3 = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
-LAW = settings(max_examples=40, deadline=None)
 BOUNDS = st.none() | st.dates(date(2026, 2, 28), date(2026, 3, 7))
 DAY = "created_at_us / 86400000000"
 FROM_A_TO_B = f"{DAY} BETWEEN :first AND :last"
@@ -172,7 +171,6 @@ def test_totals_of_any_days_are_the_sums_of_their_transactions(drawn_days: Engin
             SUM(CASE WHEN type = 'prompt_run' THEN 1 ELSE 0 END)
         FROM credit_transactions WHERE {FROM_A_TO_B} GROUP BY 1 ORDER BY 1"""
 
-    @LAW
     @given(first=BOUNDS, last=BOUNDS)
     def law(first: date | None, last: date | None) -> None:
         expected = [
@@ -206,7 +204,6 @@ def test_spending_of_any_days_is_what_users_paid_for_runs_and_unlocks(drawn_days
         "SELECT COUNT(*) > 0 FROM credit_transactions WHERE type = 'refund' AND account_id LIKE 'platform:%'",
     ) == [(True,)]
 
-    @LAW
     @given(first=BOUNDS, last=BOUNDS)
     def law(first: date | None, last: date | None) -> None:
         days = _numbers(first, last)

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -105,11 +106,13 @@ def test_a_postgres_url_is_used_with_the_installed_driver_whatever_driver_it_nam
 def test_a_server_that_dropped_our_connections_is_connected_to_again(postgres_engine: Engine) -> None:
     world.add(postgres_engine, "ada", 1_000, key="k-1")
     url = postgres_engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     with closing(psycopg.connect(url, autocommit=True)) as admin:
-        admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+        admin.execute(f"SELECT pg_terminate_backend(pid) {others}")
+        until = time.monotonic() + 120
+        while admin.execute(f"SELECT COUNT(*) {others}").fetchone() != (0,):
+            assert time.monotonic() < until, "the server does not end our connections"
+            time.sleep(0.01)
     assert world.charge(postgres_engine, HAIKU, key="k-2").balance_after("ada") == 700
 
 
@@ -222,7 +225,7 @@ def test_a_real_deadlock_on_postgres_ends_with_both_units_of_work_done(postgres_
                     {"user": user_id},
                 )
                 if waits.pop(first, False):  # in the first attempt alone
-                    both_hold_one.wait(20)
+                    both_hold_one.wait(120)
 
         database.write(postgres_engine, take)
 
@@ -239,13 +242,13 @@ def test_writers_on_one_sqlite_file_wait_for_each_other(sqlite_engine: Engine) -
 
     def slow(connection: Connection) -> None:
         entered.set()
-        may_leave.wait(20)
+        may_leave.wait(120)
         steps.append("slow")
 
     first = threading.Thread(target=database.write, args=(sqlite_engine, slow))
     second = threading.Thread(target=database.write, args=(sqlite_engine, lambda _: steps.append("quick")))
     first.start()
-    assert entered.wait(20)
+    assert entered.wait(120)
     second.start()
     second.join(0.2)
     assert second.is_alive()

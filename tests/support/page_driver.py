@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from sqlalchemy import Engine
 from streamlit import dataframe_util
 from streamlit.testing.v1 import AppTest
 
-from credits_core import settings
+from credits_core import settings, startup
+from credits_core.plans.book import PriceBooks
 from credits_core.store import database
 from pages.parts import resources
 from tests.support import world
@@ -25,7 +27,9 @@ MAIN_SCRIPT = Path(__file__).resolve().parent.parent.parent / "pages" / "navigat
 @contextmanager
 def dashboard(folder: Path, *, demo: bool) -> Iterator[Engine]:
     """The dashboard on a new database in this folder, with the demo world or empty; and an engine to look into it."""
-    url = f"sqlite:///{folder / 'credits.db'}"
+    path = folder / "credits.db"
+    path.write_bytes(_as_opened(demo=demo))
+    url = f"sqlite:///{path}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CREDITS_DATABASE_URL", url)
         patch.setenv("CREDITS_DEMO", "1" if demo else "0")
@@ -50,6 +54,16 @@ def small_dashboard(folder: Path) -> Iterator[Engine]:
             yield engine
 
 
+@cache
+def _as_opened(*, demo: bool) -> bytes:
+    """The file that the dashboard makes when it opens where there is none."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "credits.db"
+        with database.opened(f"sqlite:///{path}") as engine:
+            startup.prepare(engine, PriceBooks(settings.load_models()), demo=demo)
+        return path.read_bytes()
+
+
 def _forget_cached() -> None:
     st.cache_resource.clear()
     st.cache_data.clear()
@@ -57,12 +71,12 @@ def _forget_cached() -> None:
 
 @cache
 def _pages() -> Any:
-    return AppTest.from_file(str(MAIN_SCRIPT), default_timeout=60).run()._registered_pages
+    return AppTest.from_file(str(MAIN_SCRIPT), default_timeout=300).run()._registered_pages
 
 
 def open_page(file: str, **query: str | list[str]) -> AppTest:
     """The page as a link with this query opens it, in a new session. It must not fail."""
-    page = AppTest.from_file(str(MAIN_SCRIPT), default_timeout=60)
+    page = AppTest.from_file(str(MAIN_SCRIPT), default_timeout=300)
     page._registered_pages = _pages()  # by a run of another page, whose filters would take the query for theirs
     page.switch_page(file)
     for name, value in query.items():

@@ -1,5 +1,6 @@
 """What the tests ask the database directly, in SQL that shares nothing with the code under test."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -90,6 +91,17 @@ def contradictions(engine: Engine) -> list[str]:
     """What the stored rows say against the rules of money, as sentences with the rows."""
     found = {sentence: rows(engine, sql) for sentence, sql in _CONTRADICTIONS.items()}
     return [f"{sentence}: {wrong}" for sentence, wrong in found.items() if wrong]
+
+
+def alone_on_postgres(engine: Engine, seconds: float = 120) -> bool:
+    """Whether the one who asks has the only connection, once the server has ended those that were closed."""
+    others = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    until = time.monotonic() + seconds
+    while scalar(engine, others) != 0:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 @contextmanager

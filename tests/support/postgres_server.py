@@ -13,12 +13,17 @@ from pathlib import Path
 
 import psycopg
 
-_START_SECONDS = 30
-_STOP_SECONDS = 10
+from tests.support import memory
+
+_START_SECONDS = 300
+_STOP_SECONDS = 120
 _DICTIONARY_ORDER_FROM = 15
 _SETTINGS = ("listen_addresses=127.0.0.1", "max_connections=150")
 # Nothing of a test server is worth keeping, so it never waits for the disk.
-_HASTY_SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
+_HASTY_SETTINGS = (
+    *("fsync=off", "full_page_writes=off", "synchronous_commit=off"),
+    *("wal_level=minimal", "max_wal_senders=0", "max_wal_size=128MB", "min_wal_size=32MB", "jit=off"),
+)
 
 
 def find_binaries() -> Path | None:
@@ -37,10 +42,11 @@ def find_binaries() -> Path | None:
 def running_server(binaries: Path, *, durable: bool = False) -> Iterator[str]:
     """The URL of a server that runs until the block ends. Its superuser is `postgres`, without a password.
 
-    A durable one keeps what it has committed when the power fails, as a server in use does; for benchmarks.
+    A durable one keeps what it has committed when the power fails, as a server in use does; for benchmarks. Another one
+    keeps it when a process dies, and lives in memory where it can.
     """
     user = _unprivileged_user()
-    folder = Path(tempfile.mkdtemp(prefix="credits-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="credits-postgres-", dir=None if durable else memory.folder()))
     try:
         if user is not None:
             shutil.chown(folder, user)
@@ -119,7 +125,7 @@ def _wait_until_ready(server: "subprocess.Popen[bytes]", port: int) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while server.poll() is None:
         try:
-            psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres", connect_timeout=2).close()
+            psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres", connect_timeout=30).close()
         except psycopg.OperationalError:
             if time.monotonic() > deadline:
                 raise

@@ -16,7 +16,7 @@ from tests.support import world
 
 Outcome = TypeVar("Outcome")
 _MODULE = "tests.support.racers"
-_START_SECONDS = 60
+_START_SECONDS = 300
 
 
 def processes() -> multiprocessing.context.BaseContext:

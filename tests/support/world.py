@@ -78,7 +78,7 @@ def price_book() -> PriceBook:
 
 
 def dearer_book() -> PriceBook:
-    """A later day: other model prices, and another plan in force (50 % markup, 70 % creator share) beside the first."""
+    """A later day: other model prices, and another live plan (50 % markup, 70 % creator share) beside the first."""
     plan = parse_price_plan(_PLAN.format(id="plan-2", share_bps=7_000, first_bps=5_000))
     models = parse_model_registry(_MODELS.format(haiku_credits=400, input_usd="5"))
     return PriceBook(models, plan, {**price_book().plans, plan.id: plan})

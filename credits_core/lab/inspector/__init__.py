@@ -1,1 +1,1 @@
-"""What a price plan does to whom: its curve, what is wrong with it, and fixes."""
+"""Checks a price plan: its curve, hidden problems, and fixes. Pure."""

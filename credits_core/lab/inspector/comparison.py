@@ -1,4 +1,4 @@
-"""Two plans beside each other: what typical runs cost under each, and what user, creator and platform get. Pure."""
+"""Compares two plans: what typical runs cost under each, and what creator and platform receive. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ class Change:
 
     @property
     def difference_credits(self) -> int:
-        """How much more it is under B."""
+        """How much more it is under B, in credits; negative when it is less."""
         return self.b_credits - self.a_credits
 
     @property
     def difference_bps(self) -> int | None:
-        """The difference in hundredths of a per cent of the amount under A, to the nearest; None from nothing to some.
+        """The difference in basis points of the amount under A, to the nearest; None when only A is 0.
 
         >>> Change(11_998, 11_000).difference_bps, Change(0, 0).difference_bps, Change(0, 1).difference_bps
         (-832, 0, None)
@@ -36,7 +36,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ComparedRun:
-    """One run of a model under both plans: what the user pays, the creator gets, and the platform gets."""
+    """One run of a model under both plans: what the user pays, and what creator and platform receive."""
 
     model_id: str
     inference_cost_credits: int
@@ -55,7 +55,7 @@ def compared_runs(
     output_tokens: int,
     at: datetime | None = None,
 ) -> tuple[ComparedRun, ...]:
-    """One run of each model with this creator fee and these tokens, which matter for models priced per token.
+    """One run of each model, with this creator fee and, for models priced per token, these token counts.
 
     Models that are not priced by tokens are left out; of those without a price for output, the output is.
 

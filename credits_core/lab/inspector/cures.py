@@ -30,14 +30,14 @@ def cures(plan: PricePlan, taken_ids: Collection[str]) -> tuple[Cure, ...]:
     found = []
     if shape.cliffs(plan):
         capped = replace(plan, id=free_id(plan.id, "-capped", taken_ids), cap_down=True)
-        found.append(Cure("Cap down", FindingKind.CLIFF, "No run costs more than the cheapest larger one.", capped))
+        found.append(Cure("Cap down", FindingKind.CLIFF, "A run never costs more than a dearer run.", capped))
         if plan.tier_mode is TierMode.VOLUME:
             graduated = replace(plan, id=free_id(plan.id, "-graduated", taken_ids), tier_mode=TierMode.GRADUATED)
-            sentence = "Each part of the cost has its own tier's markup, so the total never falls."
+            sentence = "Each tier applies to its own part of the cost, like income tax, so the total never drops."
             found.append(Cure("Graduated", FindingKind.CLIFF, sentence, graduated))
     if shape.inversions(plan):
         minimum = replace(plan, id=free_id(plan.id, "-minimum", taken_ids), minimum_platform_income_is_markup=True)
-        sentence = "With a creator fee the platform receives at least the markup of a run without one."
+        sentence = "With a creator fee we still earn at least our normal markup."
         found.append(Cure("Minimum platform income", FindingKind.INVERSION, sentence, minimum))
     return tuple(found)
 

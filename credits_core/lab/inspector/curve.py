@@ -1,4 +1,4 @@
-"""A plan as curves over the inference cost: total, markup and effective markup, at costs that show its shape. Pure."""
+"""The points of a plan's curve: total, markup and effective markup, at costs that show its shape. Pure."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ _EACH = 250
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """A run without a creator fee: its costs in credits, how the markup comes about, and the markup over the cost.
+    """A run without a creator fee: cost, markup and total in credits, how the markup is computed, and its rate.
 
     `effective_bps` is hundredths of a per cent of the inference cost, rounded down; None for a run that costs nothing.
     """
@@ -49,8 +49,8 @@ def curve(plan: PricePlan, costs_credits: tuple[int, ...]) -> tuple[CurvePoint, 
 def telling_costs(*plans: PricePlan, up_to_credits: int) -> tuple[int, ...]:
     """The inference costs, ascending, at which the curves of these plans should be drawn, up to the given one.
 
-    The first and the last cost of each tier of each plan, and between them some 240 by equal steps and as many by equal
-    factors, so that both a linear and a logarithmic axis show a smooth line; and every small cost, where each credit of
+    These are the first and the last cost of each tier of each plan; some 240 costs by equal steps and as many by equal
+    factors, so that the line is smooth on both a linear and a logarithmic axis; and every cost below 250, where
     rounding shows.
     """
     bounds = {piece.start_credits for plan in plans for piece in plan.pieces}
@@ -63,6 +63,6 @@ def telling_costs(*plans: PricePlan, up_to_credits: int) -> tuple[int, ...]:
 
 
 def usual_extent(*plans: PricePlan) -> int:
-    """Up to which inference cost plans are drawn: five times the largest bound, from 10,000 to 10^9 credits."""
+    """The largest inference cost to draw: five times the largest bound, but 10,000 to 10^9 credits."""
     bounds = [tier.below_credits for plan in plans for tier in plan.tiers if tier.below_credits is not None]
     return min(MAX_COST_CREDITS, max([10_000, *(5 * bound for bound in bounds)]))

@@ -1,4 +1,4 @@
-"""What the inspector finds in a plan, one sentence each with its numbers, for people who decide on prices. Pure."""
+"""The findings in a plan, a sentence or a few each with the numbers, for people who decide on prices. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ class FindingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlanFinding:
-    """One property of a plan: the inference costs it concerns and a sentence."""
+    """One property of a plan: the inference costs it affects, and what to say about it."""
 
     kind: FindingKind
     costs: CostRange
@@ -31,9 +31,9 @@ class PlanFinding:
 
 
 def findings(plan: PricePlan, card_fee: CardFee) -> tuple[PlanFinding, ...]:
-    """Everything that the inspector finds in the plan, under an assumed card fee; cliffs first.
+    """All findings in the plan under an assumed card fee, cliffs first.
 
-    What holds at the largest cost that is looked at is said to hold for more, unless a tier begins beyond it.
+    A finding at the largest cost that is looked at is said to go on ("or more"), unless a tier begins beyond it.
     """
     is_open = plan.pieces[-1].start_credits <= MAX_COST_CREDITS
     return (
@@ -41,14 +41,16 @@ def findings(plan: PricePlan, card_fee: CardFee) -> tuple[PlanFinding, ...]:
         *(_of_inversion(plan, inversion, is_open) for inversion in shape.inversions(plan)),
         *_of_losses(shape.losses(plan, card_fee), card_fee, is_open),
         *(
-            PlanFinding(FindingKind.UNMARKED, costs, f"Runs with {_costs(costs, is_open)} have no markup.")
+            PlanFinding(
+                FindingKind.UNMARKED, costs, f"We earn no markup on runs that cost {_range(costs, is_open=is_open)}."
+            )
             for costs in shape.unmarked(plan)
         ),
         *(
             PlanFinding(
                 FindingKind.UNSEEN,
                 costs,
-                f"Runs with {_costs(costs, is_open)} cost less than half a cent, so in cents they show as $0.00.",
+                f"Runs costing {_unseen(costs, is_open)} round to $0.00 when shown in cents.",
             )
             for costs in shape.unseen(plan)
         ),
@@ -56,13 +58,13 @@ def findings(plan: PricePlan, card_fee: CardFee) -> tuple[PlanFinding, ...]:
 
 
 def _of_cliff(cliff: Cliff) -> PlanFinding:
-    ranges = " and ".join(_range(costs, is_open=False) for costs in cliff.overcharged)
+    ranges = " and ".join(_range(costs, to="-") for costs in cliff.overcharged)
     return PlanFinding(
         FindingKind.CLIFF,
         CostRange(cliff.overcharged_from_credits, cliff.at_credits),
-        f"At an inference cost of {format_credits(cliff.at_credits)} the total drops by "
-        f"{format_credits(cliff.drop_credits)} credits, from {format_credits(cliff.total_below_credits)} to "
-        f"{format_credits(cliff.total_at_credits)}: runs with a cost of {ranges} pay more.",
+        f"A run that costs us {format_credits(cliff.at_credits - 1)} is billed "
+        f"{format_credits(cliff.total_below_credits)}; one that costs {format_credits(cliff.at_credits)} is billed "
+        f"{format_credits(cliff.total_at_credits)}. Runs costing {ranges} pay more than dearer ones.",
     )
 
 
@@ -71,17 +73,17 @@ def _of_inversion(plan: PricePlan, found: Inversion, is_open: bool) -> PlanFindi
     # example is a run as large as the plan's own bounds.
     usual = shape.inversion_at(plan, min(found.worst_cost_credits, usual_extent(plan)))
     inversion = found if usual is None else replace(usual, costs=found.costs)
-    break_even = "no fee is large enough for the platform to earn as much as without one"
+    break_even = "We never break even with a fee."
     if inversion.break_even_fee_credits is not None:
-        fee = format_credits(inversion.break_even_fee_credits)
-        break_even = f"the platform earns as much as without a fee from a fee of {fee}"
+        break_even = f"We only break even at a fee of {format_credits(inversion.break_even_fee_credits)}."
     return PlanFinding(
         FindingKind.INVERSION,
         inversion.costs,
-        f"On runs with {_costs(inversion.costs, is_open)} a creator fee can make the run cheaper than no fee. At "
-        f"{format_credits(inversion.worst_cost_credits)} a fee of 1 credit lowers the total from "
-        f"{format_credits(inversion.total_without_fee_credits)} to {format_credits(inversion.total_with_fee_credits)}, "
-        f"every fee up to {format_credits(inversion.largest_fee_credits)} lowers it, and {break_even}.",
+        "Adding a creator fee can make a run cheaper, because a fee replaces our markup. Example: model cost "
+        f"{format_credits(inversion.worst_cost_credits)}, "
+        f"no fee: {format_credits(inversion.total_without_fee_credits)}; "
+        f"fee 1: {format_credits(inversion.total_with_fee_credits)}. {break_even} "
+        f"This affects runs that cost {_range(inversion.costs, is_open=is_open)}.",
     )
 
 
@@ -90,32 +92,27 @@ def _of_losses(zones: tuple[LossZone, ...], card_fee: CardFee, is_open: bool) ->
     if card_fee.fixed_credits:
         fee += f" + {format_usd(card_fee.fixed_credits)}"
     for zone in zones:
-        how_many = "" if zone.is_whole else f" ({format_credits(zone.losing_costs)} of these costs, by rounding)"
+        costs = _range(zone.costs, is_open=is_open)
+        where = f"every run that costs {costs}"
+        if not zone.is_whole:
+            where = f"some runs that cost {costs} ({format_credits(zone.losing_costs)} of these costs, by rounding)"
         yield PlanFinding(
             FindingKind.LOSS,
             zone.costs,
-            f"With a card fee of {fee} the platform loses on runs with {_costs(zone.costs, is_open)}{how_many}, "
-            f"which is a total of {_totals(zone, is_open)}.",
+            f"Card fees ({fee}) exceed our markup on {where}.",
         )
 
 
-def _totals(zone: LossZone, is_open: bool) -> str:
-    smallest = format_credits(zone.smallest_total_credits)
-    if is_open and zone.costs.last_credits == MAX_COST_CREDITS:
-        return f"{smallest} and more"
-    return f"{smallest} to {format_credits(zone.largest_total_credits)}"
+def _unseen(costs: CostRange, is_open: bool) -> str:
+    if costs.first_credits == 1 < costs.last_credits < MAX_COST_CREDITS:
+        return f"up to {format_credits(costs.last_credits)} credits"
+    return f"{_range(costs, is_open=is_open)} {'credit' if costs.last_credits == 1 else 'credits'}"
 
 
-def _costs(costs: CostRange, is_open: bool) -> str:
-    return f"an inference cost of {_range(costs, is_open=is_open)}"
-
-
-def _range(costs: CostRange, *, is_open: bool) -> str:
+def _range(costs: CostRange, *, is_open: bool = False, to: str = " to ") -> str:
     first = format_credits(costs.first_credits)
     if costs.first_credits == costs.last_credits:
         return first
-    return (
-        f"{first} and more"
-        if is_open and costs.last_credits == MAX_COST_CREDITS
-        else f"{first} to {format_credits(costs.last_credits)}"
-    )
+    if is_open and costs.last_credits == MAX_COST_CREDITS:
+        return f"{first} or more"
+    return f"{first}{to}{format_credits(costs.last_credits)}"

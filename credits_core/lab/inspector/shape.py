@@ -1,7 +1,7 @@
-"""What a price plan does that nobody reading it sees: cliffs, runs without markup, fee inversions and losses.
+"""Finds hidden problems in a price plan: cliffs, runs without markup, fee inversions and losses.
 
-Exact and without sampling: a plan is a few straight lines (`PricePlan.pieces`), so every property is decided at their
-ends and crossings, in whole numbers, for all inference costs from 0 to 10^9 credits. Pure.
+Exact, without sampling: a plan is made of a few straight lines (`PricePlan.pieces`), so checking where they end and
+cross finds every problem, in whole numbers, for all inference costs from 0 to 10^9 credits. Pure.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +14,7 @@ from credits_core.values.credits import BPS_PER_WHOLE, div_ceil, div_floor
 
 Found = TypeVar("Found")
 MAX_COST_CREDITS = 1_000_000_000
-"""Largest inference cost that is looked at: a run for $1,000."""
+"""Largest inference cost that is checked: $1,000 per run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,9 @@ class CostRange:
 
 @dataclass(frozen=True, slots=True)
 class Cliff:
-    """A cost at which the total drops, so that cheaper runs cost more than it.
+    """An inference cost at which the total drops, so that runs with a lower cost are billed more.
 
-    `overcharged_from_credits` is the smallest cost below it that pays more than the total at it, and `overcharged` are
-    all of them.
+    `overcharged` are all lower costs with a higher total than at the cliff; `overcharged_from_credits` is the lowest.
     """
 
     at_credits: int
@@ -45,7 +44,7 @@ class Cliff:
 
     @property
     def overcharged_from_credits(self) -> int:
-        """The smallest cost that pays more than the total at the cliff."""
+        """The lowest cost with a higher total than at the cliff."""
         return self.overcharged[0].first_credits
 
 
@@ -53,9 +52,10 @@ class Cliff:
 class Inversion:
     """Costs at which some creator fee makes the run cheaper for the user than no fee.
 
-    At `worst_cost_credits`, where the markup is largest, every fee from 1 to `largest_fee_credits` does; the cheapest
-    total with a fee is `total_with_fee_credits` instead of `total_without_fee_credits`. `break_even_fee_credits` is the
-    smallest fee with which the platform receives there what it does without one; None when no fee is enough.
+    `worst_cost_credits` is the cost with the largest markup. There every fee from 1 to `largest_fee_credits` makes the
+    run cheaper: the cheapest total with a fee is `total_with_fee_credits`, and without a fee it is
+    `total_without_fee_credits`. `break_even_fee_credits` is the smallest fee at which the platform receives as much
+    there as without a fee; None when no fee is enough.
     """
 
     costs: CostRange
@@ -68,13 +68,13 @@ class Inversion:
 
 @dataclass(frozen=True, slots=True)
 class CardFee:
-    """What a card company is assumed to take of a payment: a share of it and a fixed part."""
+    """What a card company is assumed to take of a payment: a share and a fixed part."""
 
     share_bps: int
     fixed_credits: int
 
     def taken_of(self, payment_credits: int) -> int:
-        """What is taken of one payment, in credits: its share rounded up, and the fixed part.
+        """What the card company takes of one payment, in credits: the share, rounded up, plus the fixed part.
 
         >>> CardFee(290, 300_000).taken_of(5_000_001)
         445001
@@ -86,8 +86,8 @@ class CardFee:
 class LossZone:
     """Costs at which the markup does not cover the card fee on the total, on runs without a creator fee.
 
-    The first and the last such cost of a stretch, how many there are from one to the other (where the markup is
-    rounded, costs that lose and costs that do not can alternate), and the smallest and the largest total on them.
+    `costs` goes from the first such cost of a stretch to the last, and `losing_costs` counts them: where the markup is
+    rounded, not every cost between them must lose. The totals are the smallest and the largest among them.
     """
 
     costs: CostRange
@@ -102,7 +102,7 @@ class LossZone:
 
 
 def cliffs(plan: PricePlan, *, up_to_credits: int = MAX_COST_CREDITS) -> tuple[Cliff, ...]:
-    """Every cost at which the total is below that of the cost one credit less, in ascending order.
+    """Every cost whose total is lower than the total of a cost one credit less, in ascending order.
 
     >>> from credits_core.pricing.plan import MarkupTier
     >>> tiers = (MarkupTier(10_000, 2_000, None), MarkupTier(100_000, 1_000, None), MarkupTier(None, None, 500))
@@ -126,17 +126,17 @@ def cliffs(plan: PricePlan, *, up_to_credits: int = MAX_COST_CREDITS) -> tuple[C
 
 
 def unmarked(plan: PricePlan, *, up_to_credits: int = MAX_COST_CREDITS) -> tuple[CostRange, ...]:
-    """The positive costs on which the platform takes no markup, on runs without a creator fee."""
+    """The positive costs at which the platform takes no markup, on runs without a creator fee."""
     return _below(_bounded(plan, up_to_credits), lambda piece: piece.markup, 1)
 
 
 def unseen(plan: PricePlan, *, up_to_credits: int = MAX_COST_CREDITS) -> tuple[CostRange, ...]:
-    """The positive costs whose total is below half a cent, 5,000 credits, and so rounds to $0.00 in cents."""
+    """The positive costs whose total is below half a cent (5,000 credits), so that in cents it shows as $0.00."""
     return _below(_bounded(plan, up_to_credits), lambda piece: piece.total, _HALF_A_CENT_CREDITS)
 
 
 def inversions(plan: PricePlan, *, up_to_credits: int = MAX_COST_CREDITS) -> tuple[Inversion, ...]:
-    """The costs at which a creator fee makes the run cheaper than no fee, in ranges without a gap, ascending."""
+    """The ranges of costs at which a creator fee makes the run cheaper than no fee, in ascending order."""
     if plan.minimum_platform_income_is_markup:
         return ()  # whatever the fee, the user pays the markup as well
     least_credits = _least_added(plan)
@@ -163,9 +163,9 @@ def inversion_at(plan: PricePlan, inference_cost_credits: int) -> Inversion | No
 
 
 def break_even_fee(plan: PricePlan, inference_cost_credits: int) -> int | None:
-    """The smallest creator fee in credits with which the platform receives as much as it does without one.
+    """The smallest creator fee in credits at which the platform receives as much as without a fee.
 
-    None when no fee is enough, because all of it is the creator's.
+    None when no fee is enough, because the creator receives all of it.
 
     >>> from credits_core.pricing.plan import MarkupTier
     >>> break_even_fee(PricePlan("p", 8_000, (MarkupTier(None, 2_000, None),)), 9_999)  # a markup of 1,999
@@ -184,7 +184,7 @@ def losses(plan: PricePlan, card_fee: CardFee, *, up_to_credits: int = MAX_COST_
     """Where the markup is less than the card fee on the total, exact and unrounded, in ascending order.
 
     The card company takes `share_bps` of the total and the fixed part on every run, as if each were paid on its own.
-    There is a zone for each line of the plan that has such costs; zones without a gap in them or between them are one.
+    Each line of the plan with such costs is a zone; neighbouring zones without a gap are joined.
     """
     zones = [zone for line in _lines(plan, up_to_credits) if (zone := line.losing(card_fee)) is not None]
     return _joined(zones, _one_loss_zone)
@@ -195,7 +195,7 @@ _HALF_A_CENT_CREDITS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A part of a piece, both ends inclusive: rated by the piece, or with a total that is the piece's cap."""
+    """A part of a piece, both ends inclusive: with the piece's own rate, or with the piece's cap as its total."""
 
     piece: Piece
     first_credits: int
@@ -248,7 +248,7 @@ class _Line:
         return range(min(first_losing, count), count)
 
     def _surplus(self, card_fee: CardFee, cost_credits: int) -> int:
-        """Ten thousand times the markup less the card fee, in credits; negative where the platform loses."""
+        """10,000 × (markup - card fee), in credits; negative where the platform loses."""
         total_credits = cost_credits + self.markup(cost_credits)
         return (
             self.markup(cost_credits) * BPS_PER_WHOLE
@@ -272,9 +272,9 @@ def _lines(plan: PricePlan, up_to_credits: int) -> Iterator[_Line]:
 def _below(
     pieces: tuple[Piece, ...], measure: Callable[[Piece], Callable[[int], int]], bound_credits: int
 ) -> tuple[CostRange, ...]:
-    """The positive costs at which a measure is below a bound; within a piece, once it is not, it must stay so.
+    """The positive costs at which a measure is below a bound. In a piece, once it is not, it must stay so.
 
-    A total does, and so does a markup below 1: what a cap leaves of it, up to the next piece, is 1 credit or more.
+    That is true of a total, and of a markup with the bound 1: what a cap leaves of it within a piece is at least 1.
     """
     ranges = []
     for piece in pieces:
@@ -286,7 +286,7 @@ def _below(
 
 
 def _least_added(plan: PricePlan) -> int:
-    """What a fee of 1 credit costs the user beside the inference cost, whatever that is; other fees cost more."""
+    """What the smallest fee, 1 credit, costs the user beyond the inference cost; other fees cost more."""
     creator_share_credits, _ = plan.split_fee(1)
     return max(1, plan.minimum_platform_income_credits + creator_share_credits)
 
@@ -311,7 +311,7 @@ def _inversion(plan: PricePlan, costs: CostRange, worst_cost_credits: int) -> In
 
 
 def _bounded(plan: PricePlan, up_to_credits: int) -> tuple[Piece, ...]:
-    """The pieces of the plan, the last of them ending with the largest cost that is looked at."""
+    """The pieces of the plan, cut off after the largest cost that is checked."""
     end_credits = up_to_credits + 1
     return tuple(
         replace(piece, end_credits=min(piece.end_credits or end_credits, end_credits))
@@ -330,7 +330,7 @@ def _first(piece: Piece, measure: Callable[[int], int], at_least_credits: int) -
 
 
 def _smallest(low: int, high: int, holds: Callable[[int], bool]) -> int | None:
-    """The smallest number from low to high, both inclusive, for which `holds`; once it holds, it must stay so."""
+    """The smallest number from low to high (inclusive) for which `holds` is true; above it, it must stay true."""
     if not holds(high):
         return None
     while low < high:
@@ -340,7 +340,7 @@ def _smallest(low: int, high: int, holds: Callable[[int], bool]) -> int | None:
 
 
 def _joined(found: Iterable[Found], as_one: Callable[[Found, Found], Found | None]) -> tuple[Found, ...]:
-    """What was found, in ascending order, with neighbours as one where `as_one` makes one of them."""
+    """The items in ascending order, with neighbours joined where `as_one` can join them."""
     joined: list[Found] = []
     for one in found:
         both = as_one(joined[-1], one) if joined else None

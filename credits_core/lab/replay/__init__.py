@@ -1,1 +1,1 @@
-"""History again under another price plan."""
+"""Prices the recorded history again under another price plan. Pure."""

@@ -1,7 +1,7 @@
-"""Users' balances followed through time: which charges they would have covered, had the amounts been others. Pure.
+"""Follows users' balances through time, with changed amounts: which charges would they have covered? Pure.
 
-`follow` is the rule, one event after the other in plain whole numbers. `follow_quickly` gives the same: it adds
-everything up at once as if nothing were refused, and walks only where a balance would fall below zero.
+`follow` is the rule: one event after the other, in plain whole numbers. `follow_quickly` gives the same result: it adds
+everything up at once as if nothing were refused, and follows step by step only where a balance would fall below zero.
 """
 
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ _SHORT = 2**15 - 1
 class Events:
     """What moves users' credits, in the order of the ledger; arrays of one length. Accounts are numbers from 0.
 
-    `payer` is the account that pays (or is refunded, or to which credits are added), `creator` the one that receives
-    the share, or `NOBODY`. `amount_credits` is what a charge takes and its refund gives back, or what is added; a
-    negative amount added is credits taken out again. `charge` is, for a refund, the position of the event it refunds,
-    or -1 when that happened before all of these.
+    `payer` is the account that pays, is refunded, or to which credits are added. `creator` is the account that receives
+    the share, or `NOBODY`. `amount_credits` is what a charge takes and its refund gives back, or what is added; when
+    added credits are refunded, it is negative. For a refund, `charge` is the position of the event that it refunds, or
+    -1 when that event came before all of these.
     """
 
     kind: Credits
@@ -39,7 +39,7 @@ class Events:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What became of each event: whether it happened, and what the platform bore of a refund, in credits."""
+    """What became of each event: whether it happened, and what the platform paid towards a refund, in credits."""
 
     happened: Flags
     borne_credits: Credits
@@ -48,9 +48,10 @@ class Followed:
 def follow(events: Events, starting_credits: list[int]) -> Followed:
     """Walk the events in order from these balances, one per account.
 
-    A charge happens when the payer's balance covers it; then the creator receives the share. Credits are taken out
-    only when the balance covers them. The refund of a charge that did not happen does not happen either; else the payer
-    receives the amount first, and the creator gives back the smaller of the share and the balance; the rest is borne.
+    A charge happens when the payer's balance covers it; then the creator receives the share. Added credits are refunded
+    only when the balance covers them. When a charge did not happen, neither does its refund. Otherwise the payer
+    receives the amount first, then the creator gives back the share, but at most the balance, and the platform pays the
+    rest.
 
     >>> def column(*numbers): return np.array(numbers, np.int64)
     >>> events = Events(kind=column(ADDED, CHARGED, CHARGED), payer=column(0, 0, 1), creator=column(-1, 1, -1),

@@ -1,8 +1,8 @@
-"""History under another price plan: what every recorded run and unlock would have cost, and who could have paid. Pure.
+"""Prices history under another plan: what each recorded run and unlock would have cost, and who could have paid. Pure.
 
 Each keeps its recorded inference cost and creator fee; `quote_costs` and `PricePlan.split_fee` apply the other plan's
-rules to them. Balances are followed through time with the plan's amounts: credits came in as recorded, and a charge
-that the balance would not have covered is refused. What the real ledger refused is not recorded and cannot come back.
+rules to them. Balances are followed through time with the plan's amounts: credits are added as recorded, and a charge
+that the balance would not have covered is refused. Runs that were really refused are not recorded, so they are missing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ _LARGEST_SUM_CREDITS = 2**62
 
 @dataclass(frozen=True, slots=True)
 class PricedCharges:
-    """What charges cost under a plan, in credits: what the payer pays and what of it is the creator's."""
+    """What charges cost under a plan, in credits: what the payer pays, and the creator's share of it."""
 
     total_credits: Credits
     creator_share_credits: Credits
@@ -33,8 +33,8 @@ class Outcome:
     """What would have become of each recorded charge and refund under the plan.
 
     `happened` is false for a charge that the payer's balance would not have covered. `borne_credits` is what the
-    platform bears of each refund. `refused_additions` counts the times that added credits were taken back in reality
-    and could not have been, because the user would have spent them.
+    platform pays towards each refund. `refused_additions` counts refunds of added credits that would have been
+    impossible, because the user would have spent the credits.
     """
 
     priced: PricedCharges
@@ -45,7 +45,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A charge that is not as recorded: what was paid and what the creator received, recorded and under the plan."""
+    """A charge that differs from the record: total and creator's share, recorded and under the plan, in credits."""
 
     entry_id: int
     recorded_total_credits: int
@@ -57,7 +57,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ReplayedRun:
-    """One compared run, recorded and under the plan, in credits, before any refund. `refused` is under the plan."""
+    """One compared run, recorded and under the plan, in credits, before any refund. `refused`: under the plan."""
 
     entry_id: int
     day_number: int
@@ -79,7 +79,7 @@ def price_charges(charges: Charges, plan: PricePlan) -> PricedCharges:
     """What the recorded charges would cost under the plan, at their recorded inference costs and fees.
 
     Raises:
-        InvalidRequest: a total above 2^53-1 credits, or an amount that could pass 64 bits on the way.
+        InvalidRequest: a total would be above 2^53-1 credits, or a step could overflow 64 bits.
     """
     is_run = charges.model != UNLOCK
     runs = slice(None) if is_run.all() else is_run
@@ -96,10 +96,10 @@ def price_charges(charges: Charges, plan: PricePlan) -> PricedCharges:
 
 
 def replay(history: RecordedHistory, plan: PricePlan) -> Outcome:
-    """What would have happened to the history under the plan. Charges that are not compared keep recorded amounts.
+    """What would have happened under the plan. Charges that are not compared keep their recorded amounts.
 
     Raises:
-        InvalidRequest: as `price_charges`, or all amounts together pass 2^62.
+        InvalidRequest: as `price_charges`, or all amounts together are above 2^62 credits.
     """
     charges = history.charges
     priced, recorded_credits = price_charges(charges, plan), charges.total_credits
@@ -145,9 +145,9 @@ def replayed_runs(history: RecordedHistory, outcome: Outcome) -> Iterator[Replay
 
 
 def first_difference(history: RecordedHistory, outcome: Outcome) -> Difference | None:
-    """The first compared charge, in the order of the ledger, that is not to the credit as recorded; None without any.
+    """The first compared charge, in the order of the ledger, that differs from the record; None when none does.
 
-    A refund of which the platform would bear another part is a difference of the charge that it refunds.
+    A charge also differs when the platform would pay another part of its refund.
     """
     charges, refunds, priced = history.charges, history.refunds, outcome.priced
     differs = charges.total_credits != priced.total_credits
@@ -160,10 +160,10 @@ def first_difference(history: RecordedHistory, outcome: Outcome) -> Difference |
 
 @dataclass(frozen=True, slots=True)
 class OwnPlans:
-    """Every charge priced again under the plan it was charged with: how many, and the first that is not as recorded.
+    """Every charge priced again under the plan it was charged with: how many, and the first that differs.
 
-    That is always none, or either the record or the prices have been tampered with. `unknown_plans` are those that the
-    price book does not have; their charges are not among `checked`.
+    None should ever differ; one that does shows that the record or the plan was tampered with. `unknown_plans` are not
+    in the price book; their charges are not among `checked`.
     """
 
     checked: int
@@ -192,7 +192,7 @@ def under_own_plans(history: RecordedHistory, plans: Mapping[str, PricePlan]) ->
 
 
 def chosen(charges: Charges, which: Flags) -> Charges:
-    """Those of the charges; all of them without copying."""
+    """The charges that `which` marks; when it marks all, the same object."""
     if which.all():
         return charges
     return Charges(*(getattr(charges, name)[which] for name in Charges.__slots__))
@@ -245,10 +245,10 @@ def _events(history: RecordedHistory, priced: PricedCharges) -> tuple[Events, Cr
 
 
 def _require_summable(history: RecordedHistory, priced: PricedCharges, recorded_credits: Credits) -> None:
-    # In floating point, which may be a little off and cannot wrap.
+    # In floating point, which may be slightly off but cannot wrap around.
     amounts = (
         *(recorded_credits, priced.total_credits, priced.total_credits[history.refunds.charge]),
         *(np.abs(history.additions.amount_credits), np.array(history.starting_credits, np.int64)),
     )
     if sum(part.sum(dtype=np.float64) for part in amounts) * 2 > _LARGEST_SUM_CREDITS:
-        raise InvalidRequest("days", "hold amounts that are too large to be added up; choose fewer days")
+        raise InvalidRequest("days", "have amounts that are too large to be added up; choose fewer days")

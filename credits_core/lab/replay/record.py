@@ -1,6 +1,6 @@
-"""What the ledger recorded, as arrays: every run, unlock, refund and addition of credits that a replay needs. Pure.
+"""The recorded history as arrays: every run, unlock, refund and addition of credits that a replay needs. Pure.
 
-`recorded_runs` reads it from the database; `counterfactual` prices it again.
+`reports.recorded_runs` reads it from the database; `lab.replay.counterfactual` prices it again.
 """
 
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from credits_core.lab.replay.balances import Flags
 from credits_core.values.arrays import Credits
 
 UNLOCK = -1
-"""The model of an unlock, which runs none."""
+"""Stands in place of a model in the charge of an unlock, which runs none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Charges:
-    """Recorded runs and unlocks, one element each. An unlock is a charge of its fee alone, with the model `UNLOCK`.
+    """Recorded runs and unlocks, one element each. An unlock is a charge of only a fee, with the model `UNLOCK`.
 
     Accounts, models and plans are positions in the names of `RecordedHistory`; creator -1 is none. Days count from
-    1970-01-01. Charges that are not compared keep their recorded amounts: they are outside the range of days.
+    1970-01-01. Charges outside the chosen days are not compared and keep their recorded amounts.
     """
 
     entry_id: Credits
@@ -43,7 +43,7 @@ class Charges:
 class Refunds:
     """Recorded refunds of runs and unlocks: `charge` is the position of the charge among `Charges`.
 
-    `borne_credits` is what the platform bore for a creator who had spent the share.
+    `borne_credits` is what the platform paid for a creator who had spent the share.
     """
 
     entry_id: Credits
@@ -55,7 +55,7 @@ class Refunds:
 
 @dataclass(frozen=True, slots=True)
 class Additions:
-    """Credits that came to an account from outside: purchases, grants, adjustments; negative if taken back."""
+    """Credits added to an account: purchases, grants, adjustments; negative when they were refunded."""
 
     entry_id: Credits
     account: Credits
@@ -66,7 +66,7 @@ class Additions:
 class RecordedHistory:
     """What happened from the first entry (inclusive) to the last, and the balances just before it.
 
-    Among the charges are also the earlier ones that were refunded later; their entries lie before `first_entry_id`.
+    `charges` also has earlier charges that were refunded in this range; their ids are below `first_entry_id`.
     """
 
     first_entry_id: int

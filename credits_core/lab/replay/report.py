@@ -1,4 +1,4 @@
-"""A counterfactual replay in words, as lines of text and as JSON: the command and the screen say the same. Pure."""
+"""Puts a counterfactual replay into words, lines of text and JSON, for the command and the screen alike. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -10,13 +10,13 @@ from credits_core.lab.replay.result import Change, Counterfactual, Group, Groups
 from credits_core.values.text import counted, format_bps, format_credits, format_usd
 
 LIMITS = (
-    "Every run keeps its recorded inference cost and creator fee; the plan decides markup and split. Refunds are "
-    "reversed by the plan's amounts, and all sums are net of them.",
-    "Credits that were added count as recorded. A run or unlock that the balance would not have covered is refused, "
-    "and its creator receives nothing. Credits taken back from a user who would have spent them stay with the user.",
-    "Runs that the real ledger refused are not recorded, so they cannot come back under a cheaper plan.",
+    "Every run keeps its recorded inference cost and creator fee. The plan changes only the markup and the split of "
+    "the fee. Refunds give back what the plan charges, and all sums are after refunds.",
+    "Users get the same credits as recorded. A run or unlock is refused when the balance does not cover it, and then "
+    "its creator receives nothing. Added credits that were refunded stay with a user who would have spent them.",
+    "Runs that were refused at the time are not recorded. A cheaper plan cannot bring them back.",
 )
-"""What a reader has to know about every replay, one sentence or two each."""
+"""What a reader has to know about every replay, a few sentences each."""
 _SHOWN = 10
 _NO_CHANGE = "the same"
 
@@ -37,46 +37,46 @@ def scope(first: date | None, last: date | None) -> str:
 
 
 def headline(found: Counterfactual) -> str:
-    """The outcome in two or three sentences: users, creators, platform, and who is refused."""
+    """The outcome in a few sentences: users, creators, platform, and who is refused."""
     sums = found.sums
     parts = more(sums.users), more(sums.creators), more(sums.platform)
     said = (
-        f"Under {found.plan_id} users would have paid {parts[0]}, "
-        f"creators would have received {parts[1]} and the platform {parts[2]}."
+        f"Under {found.plan_id}, users would have paid {parts[0]}. Creators would have received {parts[1]}. "
+        f"The platform would have received {parts[2]}."
     )
-    if set(parts) == {_NO_CHANGE}:
-        said = f"Under {found.plan_id} users would have paid, and creators and the platform received, the same."
+    if found.matches_record:
+        said = f"No difference: {found.plan_id} gives the amounts that were charged."
+    elif set(parts) == {_NO_CHANGE}:
+        said = f"No difference in total: {found.plan_id} gives the same sums for users, creators and platform."
     refused = [counted(found.refused_runs, "run"), counted(found.refused_unlocks, "unlock")]
     named = " and ".join(text for text, count in zip(refused, _refused(found), strict=True) if count)
     if not named:
-        return f"{said} No run and no unlock would have been refused for lack of credits."
+        return f"{said} Nobody would have run out of credits."
     return (
-        f"{said} {named} of {counted(found.refused_users, 'user')} would have been refused for lack of credits, "
-        f"recorded with {both(found.refused_credits)}."
+        f"{said} {named} of {counted(found.refused_users, 'user')} would have been refused for lack of credits. "
+        f"Originally charged for this: {both(found.refused_credits)}."
     )
 
 
 def against_record(found: Counterfactual) -> str:
-    """What the replay proves: that the plan is the record, or where it first differs."""
+    """Whether the plan gives exactly what was charged, or else the first difference."""
     charges = f"{counted(found.runs, 'run')} and {counted(found.unlocks, 'unlock')}"
     if found.matches_record:
-        return f"Replaying {found.plan_id} gives the record to the credit: all {charges}."
+        return f"Check passed: all {charges} come out exactly as charged."
     if found.difference is None:
-        return f"All {charges} are as recorded; credits taken back from users are not."
-    return f"The first difference to the record is {_difference(found.difference)}"
+        return f"All {charges} come out exactly as charged, but refunds of added credits do not."
+    return f"The first difference is {_difference(found.difference)}"
 
 
 def own_plans(found: Counterfactual) -> str:
-    """Whether every run under the plan that it was really priced with equals the record, as it always must."""
+    """Whether every charge matches the record when recalculated under its own plan, as it always must."""
     own = found.own_plans
     if own.first_difference is not None:
-        said = "Priced under the plan of its time, a charge is not as recorded, run the audit"
-        return f"{said}: {_difference(own.first_difference)}"
-    said = (
-        f"Priced under the plan of its time, each of {counted(own.checked, 'charge')} equals the record to the credit."
-    )
+        said = "Check failed: a charge does not match the plan it was made under. Run the audit. The first is"
+        return f"{said} {_difference(own.first_difference)}"
+    said = f"Check passed: {own.checked:,} of {counted(own.checked, 'charge')} match the plan they were made under."
     if own.unknown_plans:
-        said += f" Charges of unknown plans could not be checked: {', '.join(own.unknown_plans)}."
+        said += f" Not checked, because the plan is unknown: charges under {', '.join(own.unknown_plans)}."
     return said
 
 
@@ -88,8 +88,22 @@ def changes(found: Counterfactual) -> str:
     )
     if found.change_of_run is None:
         return said
-    least, p50, p95, most = (signed(credits) for credits in asdict(found.change_of_run).values())
-    return f"{said} The change of a run is {least} to {most} credits, p50 {p50}, p95 {p95} (nearest rank)."
+    priced_runs = found.runs - found.refused_runs
+    if found.unchanged_runs == priced_runs:
+        return f"{said} Every run {'that is not refused ' if found.refused_runs else ''}costs the same."
+    parts = []
+    if 2 * found.unchanged_runs > priced_runs:
+        parts.append("most runs cost the same")
+    if found.cheaper_runs:
+        parts.append(_by_up_to(found.cheaper_runs, -found.change_of_run.least_credits, "less"))
+    if found.dearer_runs:
+        parts.append(_by_up_to(found.dearer_runs, found.change_of_run.most_credits, "more"))
+    sentence = "; ".join(parts)
+    return f"{said} {sentence[0].upper()}{sentence[1:]}."
+
+
+def _by_up_to(runs: int, credits: int, direction: str) -> str:
+    return f"{runs:,} cost{'s' if runs == 1 else ''} up to {counted(credits, 'credit')} {direction}"
 
 
 def more(change: Change) -> str:
@@ -213,11 +227,14 @@ def _table(noun: str, groups: Groups, measure: str) -> Iterator[str]:
 
 def _difference(difference: Difference) -> str:
     if difference.refused:
-        return f"entry {difference.entry_id}: {both(difference.recorded_total_credits)} was paid and would be refused."
+        return (
+            f"entry {difference.entry_id}: it was charged {both(difference.recorded_total_credits)}; now it is refused."
+        )
     return (
-        f"entry {difference.entry_id}: {both(difference.recorded_total_credits)} was paid, of it "
-        f"{format_credits(difference.recorded_share_credits)} for the creator; under the plan "
-        f"{format_credits(difference.plan_total_credits)} and {format_credits(difference.plan_share_credits)}."
+        f"entry {difference.entry_id}. Charged: {both(difference.recorded_total_credits)}, including "
+        f"{format_credits(difference.recorded_share_credits)} for the creator. Under the plan: "
+        f"{format_credits(difference.plan_total_credits)}, including "
+        f"{format_credits(difference.plan_share_credits)} for the creator."
     )
 
 

@@ -1,7 +1,7 @@
-"""What a counterfactual replay found: sums of the recorded history beside the same sums under the plan. Pure.
+"""The result of a replay: sums of the recorded history beside the same sums under the plan. Pure.
 
-All sums are net of refunds, as the ledger's own are: a refund counts on its day, and what users paid is always
-inference cost + creators' + platform's part. In credits throughout.
+All sums are in credits and net of refunds: a refund counts on its own day. What users paid is always the sum of
+inference cost, creators' part and platform's part.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ from credits_core.values.arrays import Credits
 from credits_core.values.credits import BPS_PER_WHOLE, div_ceil, div_floor
 
 UNLOCKS_NAME = "Flow unlocks"
-"""What stands in the table of models for charges that run no model."""
+"""The name in the table of models for charges that run no model."""
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _MEASURES = ("users", "creators", "platform")
 _STEPS = (1, 2, 5)
@@ -40,12 +40,12 @@ class Change:
 
     @property
     def difference_credits(self) -> int:
-        """What the plan makes more of it, or less when it is negative."""
+        """How much more it is under the plan; negative when it is less."""
         return self.plan_credits - self.recorded_credits
 
     @property
     def difference_bps(self) -> int | None:
-        """The difference in hundredths of a per cent of the record, a half rounded away from zero; None of nothing.
+        """The difference in basis points of the recorded amount, a half rounded away from zero; None when that is 0.
 
         >>> Change(1_000, 968).difference_bps, Change(0, 5).difference_bps, Change(3, 2).difference_bps
         (-320, None, -3333)
@@ -69,9 +69,9 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class ChangeOfRun:
-    """How much more a run costs under the plan, in credits, over the runs that it would not have refused.
+    """How much more a run costs under the plan, in credits, over the runs that would not have been refused.
 
-    Quantiles by nearest rank: of n changes in ascending order, p95 is the one with the number 95 n / 100, rounded up.
+    Quantiles by nearest rank: of n changes in ascending order, p95 is number 95 × n / 100, rounded up.
     """
 
     least_credits: int
@@ -82,7 +82,7 @@ class ChangeOfRun:
 
 @dataclass(frozen=True, slots=True)
 class ChangeRange:
-    """How many runs change by `from_credits` to `to_credits`, both inclusive."""
+    """The number of runs whose total changes by `from_credits` to `to_credits`, both inclusive."""
 
     from_credits: int
     to_credits: int
@@ -93,8 +93,8 @@ class ChangeRange:
 class Group:
     """One model, creator, user or day: its runs and unlocks, and what was paid and received for them.
 
-    `refused` counts charges that the plan would have refused for lack of credits, and `refused_credits` is what was
-    paid for them in reality, less what was refunded of it.
+    `refused` counts charges that would have been refused under the plan for lack of credits. `refused_credits` is what
+    was really paid for them, less refunds.
     """
 
     name: str
@@ -107,13 +107,13 @@ class Group:
 
     @property
     def dearer_credits(self) -> int:
-        """How much more the users pay for the charges that are not refused, in credits."""
+        """How much more users pay for the charges that are not refused, in credits."""
         return self.users.difference_credits + self.refused_credits
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """All models, creators, users or days, read a page at a time; the largest differences come first."""
+    """All models, creators, users or days, to read a page at a time; the largest differences come first."""
 
     names: tuple[str, ...]
     columns: dict[str, Credits]
@@ -123,13 +123,13 @@ class Groups:
         return len(self.order)
 
     def page(self, start: int = 0, limit: int | None = None) -> list[Group]:
-        """The groups from this place on, at most `limit` of them."""
+        """At most `limit` groups, from position `start` (0 is the first)."""
         return [self._group(int(at)) for at in self.order[start : None if limit is None else start + limit]]
 
     def ends(self, column: str, limit: int) -> tuple[list[Group], list[Group]]:
-        """Those with the most negative numbers of a column, and those with the most positive, the largest first.
+        """The groups with the most negative and with the most positive numbers in a column, the largest first.
 
-        The columns are `dearer credits` and `creators more`. Equal ones are in the order of their names.
+        The columns are `dearer credits` and `creators more`. Equal numbers are ordered by name.
         """
         numbers = self.columns[column]
         ascending = np.lexsort((np.array(self.names), numbers))
@@ -147,12 +147,12 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class Counterfactual:
-    """A range of history under a plan.
+    """The recorded history of some days, compared with what it would have been under a plan.
 
-    `runs = cheaper_runs + unchanged_runs + dearer_runs + refused_runs`. `refused_credits` is what was paid in reality
+    `runs = cheaper_runs + unchanged_runs + dearer_runs + refused_runs`. `refused_credits` is what was really paid
     for refused runs and unlocks, net of refunds. `change_of_run` is None when every run is refused or there is none.
-    `difference` is the first charge that is not as recorded under this plan, `own_plans` the same for the plan each
-    charge was made under.
+    `difference` is the first charge that differs from the record under this plan; `own_plans` checks each charge under
+    the plan that it was charged with.
     """
 
     plan_id: str
@@ -179,15 +179,15 @@ class Counterfactual:
 
     @property
     def matches_record(self) -> bool:
-        """Whether the plan gives exactly what is recorded: every amount to the credit, and nothing is refused."""
+        """Whether the plan gives exactly the recorded amounts, and nothing is refused."""
         return self.difference is None and self.refused_additions == 0
 
 
 def compare(history: RecordedHistory, plan: PricePlan, plans: Mapping[str, PricePlan]) -> Counterfactual:
-    """The history under the plan beside the record; `plans` are those that the record may name.
+    """Compares the recorded history with what it would have been under the plan. `plans`: all that past runs may name.
 
     Raises:
-        InvalidRequest: the plan makes a total above 2^53-1 credits, or amounts are too large to be added up.
+        InvalidRequest: a total would be above 2^53-1 credits, or the amounts are too large to be added up.
     """
     outcome = replay(history, plan)
     charges, refunds, priced = history.charges, history.refunds, outcome.priced
@@ -260,7 +260,7 @@ class _Lines:
         return Sums(*(Change(int(columns[f"{name} recorded"][0]), int(columns[f"{name} plan"][0])) for name in names))
 
     def groups(self, number: Credits, names: tuple[str, ...], *, by: str | None) -> Groups:
-        """The sums of the lines with each number; -1 is in no group. The largest difference of `by` comes first."""
+        """The lines summed by their number; -1 is in no group. Groups with the largest change of `by` come first."""
         is_in = number >= 0
         everywhere = bool(is_in.all())
         columns: dict[str, Credits] = {}

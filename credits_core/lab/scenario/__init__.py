@@ -1,1 +1,1 @@
-"""Made-up runs under a price plan."""
+"""Prices made-up runs under a price plan. Pure."""

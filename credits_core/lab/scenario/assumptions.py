@@ -1,6 +1,6 @@
-"""What a scenario assumes: who runs which prompts how often, what they hold and what they buy. Pure.
+"""The assumptions of a scenario: who runs which models how often, what users hold and what they buy. Pure.
 
-The assumptions for each workload are in `data/scenarios.toml`; `simulation` carries a scenario out.
+The assumptions for each workload are in `data/scenarios.toml`; `lab.scenario.simulation` runs a scenario.
 """
 
 import tomllib
@@ -18,13 +18,13 @@ MAX_PEOPLE = 100_000
 """The largest number of users, and of creators."""
 MAX_DAYS = 366
 MAX_SCENARIO_CREDITS = 1_000_000_000
-"""The largest fee, starting balance and top-up, in credits: so no balance can pass 2^53-1, whatever is bought."""
+"""The largest fee, starting balance and top-up, in credits, so that no balance can exceed 2^53-1."""
 MAX_WEIGHT = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class ModelWeight:
-    """One model of a mix and its part of all weights."""
+    """One model of a mix, and its weight."""
 
     model_id: str
     weight: int
@@ -32,7 +32,7 @@ class ModelWeight:
 
 @dataclass(frozen=True, slots=True)
 class FeeWeight:
-    """One creator fee of a mix, in credits, and its part of all weights."""
+    """One creator fee of a mix, in credits, and its weight."""
 
     fee_credits: int
     weight: int
@@ -40,20 +40,20 @@ class FeeWeight:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Hypothetical runs over a number of days, with everything that is drawn or assumed for them.
+    """Made-up runs over a number of days, with everything that is drawn or assumed for them.
 
-    Runs spread over `days` days, each with `growth_bps_per_day` more than the one before. Token counts follow the
-    workload's quantiles; models, users, creators and fees are drawn by weight. Users and creators are accounts apart:
-    what a creator earns is not spent again. The busiest user has `busiest_user_times` the chance of the least busy
-    one, and so have creators, of the `fee_runs_bps` of runs that have a fee.
+    Runs are spread over `days` days, and each day has `growth_bps_per_day` more than the day before. Token counts
+    follow the workload's quantiles; models, users, creators and fees are drawn by weight. Creators do not spend what
+    they earn. The busiest user runs `busiest_user_times` as often as the least busy user. `fee_runs_bps` of the runs
+    have a fee, and the top creator has `top_creator_times` as many of them as the least popular one.
 
     Every user begins with `starting_credits`. A refilling user buys `top_up_credits` when the balance does not cover a
-    run, and then tries it once more; a regular one buys them every `regular_every_days` days; the others never buy.
-    Of every purchase a card company takes `card_fee_bps` and `card_fee_credits`.
+    run, and then tries the run once more; a regular user buys them every `regular_every_days` days; the others never
+    buy. A card company takes `card_fee_bps` and `card_fee_credits` of every purchase.
 
     Raises:
-        InvalidRequest: a number out of its bounds, an empty mix or one without weight, a model or fee twice, or more
-            than all users refilling or regular.
+        InvalidRequest: a number is out of bounds, a mix is empty or has no weight or names a model or fee twice, or
+            refilling and regular users add up to more than all users.
     """
 
     workload: Workload
@@ -80,7 +80,7 @@ class Scenario:
         for field, (minimum, maximum) in BOUNDS.items():
             _require_whole(field, getattr(self, field), minimum, maximum)
         if self.refilling_users_bps + self.regular_users_bps > BPS_PER_WHOLE:
-            raise InvalidRequest("regular_users_bps", "and refilling_users_bps are together more than all users")
+            raise InvalidRequest("regular_users_bps", "and refilling_users_bps add up to more than all users")
         _require_mix("models", [(one.model_id, one.weight) for one in self.models])
         _require_mix("fees", [(one.fee_credits, one.weight) for one in self.fees])
         for one in self.fees:
@@ -105,14 +105,14 @@ BOUNDS = {
     "runs": (1, MAX_RUNS),
     "seed": (0, MAX_CREDITS),
 }
-"""The smallest and the largest number that each field of a scenario takes, both inclusive."""
+"""The smallest and the largest value of each field of a scenario, both inclusive."""
 
 
 def with_runs(scenario: Scenario, runs: int) -> Scenario:
-    """The scenario with so many runs, and with as many more or fewer users, rounded down, but at least one.
+    """The scenario with this many runs, and proportionally more or fewer users, rounded down, at least one.
 
     Raises:
-        InvalidRequest: the number of runs is out of its bounds.
+        InvalidRequest: the number of runs is out of bounds.
     """
     _require_whole("runs", runs, *BOUNDS["runs"])
     users = min(MAX_PEOPLE, max(1, div_floor(scenario.users * runs, scenario.runs)))
@@ -120,17 +120,17 @@ def with_runs(scenario: Scenario, runs: int) -> Scenario:
 
 
 def with_models(scenario: Scenario, model_ids: list[str]) -> Scenario:
-    """The scenario with these models, each as often as the other; without any, with its own mix."""
+    """The scenario with these models in equal parts; an empty list keeps the scenario's own mix."""
     if not model_ids:
         return scenario
     return replace(scenario, models=tuple(ModelWeight(model_id, 1) for model_id in model_ids))
 
 
 def load_scenarios(path: Path, workloads: Mapping[str, Workload]) -> dict[str, Scenario]:
-    """The scenario of each workload, as the file assumes it, by the workload's id.
+    """The file's scenarios, by the id of their workload.
 
     Raises:
-        DataFileInvalid: the file cannot be read as scenarios, a number is out of its bounds, or a workload is unknown.
+        DataFileInvalid: the file cannot be read as scenarios, a number is out of bounds, or a workload is unknown.
     """
     try:
         rows = tomllib.loads(path.read_text(encoding="utf-8"))["scenarios"]
@@ -163,4 +163,4 @@ def _require_mix(field: str, mix: list[tuple[object, int]]) -> None:
     if not any(weight for _, weight in mix):
         raise InvalidRequest(field, "need at least one with a weight above 0")
     if len({one for one, _ in mix}) < len(mix):
-        raise InvalidRequest(field, "must not name the same twice")
+        raise InvalidRequest(field, "must not name the same one twice")

@@ -1,8 +1,8 @@
-"""What a scenario's seed decides: for each run its user, model, fee, creator and tokens. Pure.
+"""Draws the runs of a scenario from its seed: each run's user, model, fee, creator and tokens. Pure.
 
-Only the raw 64-bit numbers of NumPy's PCG64 are used, whose stream is fixed for all versions, and whole numbers from
-there on. So a seed draws the same runs on every machine. The drawn numbers depend on the seed and the run's place in
-time alone: two plans, or two numbers of users, are compared on the same draws.
+A seed draws the same runs on every machine: only the raw 64-bit numbers of NumPy's PCG64 are used, which are the same
+in all versions, and only whole numbers after that. The drawn numbers depend only on the seed and the run's position in
+time, so two plans, or two numbers of users, are compared on the same draws.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,8 +25,8 @@ _LARGEST_WEIGHT = 2**20
 class DrawnRuns:
     """Runs in the order of time, one element each.
 
-    `users`, `models` and `creators` are places in the scenario, from 0; a run without a fee has a fee of 0, and its
-    creator is not to be used.
+    `users`, `models` and `creators` are positions in the scenario, from 0. A run without a fee has a fee of 0; ignore
+    its creator.
     """
 
     users: Credits
@@ -62,7 +62,7 @@ def draw_runs(scenario: Scenario) -> Iterator[DrawnRuns]:
 
 
 def uneven_weights(count: int, times: int) -> list[int]:
-    """Weights that fall from the first, the largest, to the last, so that the first is `times` the last.
+    """Falling weights, so that the first is `times` the last.
 
     The weight at a rank from 0 is 1 / (1 + rank × (times - 1) / (count - 1)), in 2^20ths, rounded down; with `times`
     equal to `count` that is 1, 1/2, 1/3 …, as Zipf's law has it.
@@ -75,7 +75,7 @@ def uneven_weights(count: int, times: int) -> list[int]:
 
 
 def runs_by_day(scenario: Scenario) -> list[int]:
-    """How many runs there are up to the end of each day, without a draw: each day's share follows the growth.
+    """The number of runs up to the end of each day, which follows from the growth; nothing is drawn.
 
     >>> from credits_core import settings
     >>> from credits_core.lab.scenario.assumptions import load_scenarios

@@ -1,6 +1,6 @@
-"""What a scenario came to: credits by day, model and creator, what runs cost, who ran dry, the platform's margin. Pure.
+"""What a scenario came to: credits by day, model and creator, what runs cost, who ran out, the platform's margin. Pure.
 
-All amounts are whole credits. The text of a result is the same for the same scenario, plan and prices, byte for byte.
+All amounts are whole credits. The same scenario, plan and prices give the same JSON, byte for byte.
 """
 
 import json
@@ -17,9 +17,9 @@ LORENZ_POINTS = 100
 
 @dataclass(frozen=True, slots=True)
 class RunSums:
-    """Runs and what was paid for those that were charged: total = inference + creators + platform.
+    """Runs, and what was paid for the charged ones, in credits: paid = inference + creators + platform.
 
-    `platform_markup_credits` and `platform_share_credits`, of fees, are the two parts of what the platform got.
+    The platform received `platform_markup_credits` and, of fees, `platform_share_credits`.
     """
 
     runs: int
@@ -31,12 +31,12 @@ class RunSums:
 
     @property
     def refused(self) -> int:
-        """Runs that the user's balance did not cover."""
+        """How many runs were refused, because the user's balance did not cover them."""
         return self.runs - self.charged
 
     @property
     def platform_credits(self) -> int:
-        """What the platform got: markups and its share of fees."""
+        """What the platform received: markups and its share of fees."""
         return self.platform_markup_credits + self.platform_share_credits
 
     @property
@@ -47,9 +47,9 @@ class RunSums:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioDay(RunSums):
-    """One day, from 1: its runs, how many top-ups were bought, and how many users ran dry for the first time.
+    """One day, from 1: its runs, how many top-ups were bought, and how many users ran out for the first time.
 
-    A user runs dry when the balance does not cover a run, whether a purchase follows or not.
+    A user runs out when the balance does not cover a run, whether a purchase follows or not.
     """
 
     day: int
@@ -66,10 +66,10 @@ class ModelRuns(RunSums):
 
 @dataclass(frozen=True, slots=True)
 class RunTotals:
-    """How the totals of the charged runs are distributed, exactly.
+    """The exact distribution of the totals of the charged runs, in credits.
 
-    A quantile is the smallest total that this share of the runs does not pass; all are 0 without a run. `runs[i]` is
-    the number of runs with a total from `edges_credits[i]` (inclusive) to the next edge (exclusive; none for the last).
+    A quantile is the smallest total that this share of the runs does not exceed; 0 without runs. `runs[i]` is the
+    number of runs with a total from `edges_credits[i]` (inclusive) to the next edge (exclusive; no limit for the last).
     """
 
     p50_credits: int
@@ -82,7 +82,7 @@ class RunTotals:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioResult:
-    """A scenario carried out under a plan. `active_users` ran something; `creator_incomes_credits` rise."""
+    """The result of a scenario. `active_users` tried at least one run; `creator_incomes_credits` are ascending."""
 
     scenario: Scenario
     plan_id: str
@@ -123,17 +123,17 @@ class ScenarioResult:
 
     @property
     def margin_credits(self) -> int:
-        """What the platform got from runs and from its fee on purchases, less the card fees; can be negative."""
+        """What the platform received from runs and its fee on purchases, less card fees; can be negative."""
         return self.sums.platform_credits + self.purchase_fee_credits - self.card_fee_credits
 
     @property
     def users_run_dry(self) -> int:
-        """How many users' balance did not cover a run at least once."""
+        """How many users ran out at least once."""
         return sum(day.users_run_dry for day in self.days)
 
     @property
     def median_dry_day(self) -> int | None:
-        """The day by whose end half of all users have run dry at least once; None when fewer ever do."""
+        """The day by whose end half of all users have run out at least once; None when fewer ever do."""
         up_to = accumulate(day.users_run_dry for day in self.days)
         return next(
             (day.day for day, dry in zip(self.days, up_to, strict=True) if 2 * dry >= self.scenario.users), None
@@ -141,19 +141,24 @@ class ScenarioResult:
 
     @property
     def lorenz(self) -> tuple[tuple[int, int], ...]:
-        """Points (creators, credits): what the least-earning creators have together, from none to all of them."""
+        """Points (creators, credits): what that many least-earning creators earned together, from none to all."""
         incomes = self.creator_incomes_credits
         up_to = [0, *accumulate(incomes)]
         counts = {div_floor(point * len(incomes), LORENZ_POINTS) for point in range(LORENZ_POINTS + 1)}
         return tuple((count, up_to[count]) for count in sorted(counts))
 
     @property
+    def top_fifth(self) -> int:
+        """How many creators a fifth of them are, rounded up."""
+        return div_ceil(len(self.creator_incomes_credits), 5)
+
+    @property
     def top_fifth_credits(self) -> int:
-        """What the best-earning fifth of the creators, rounded up, have together."""
-        return sum(self.creator_incomes_credits[-div_ceil(len(self.creator_incomes_credits), 5) :])
+        """What the best-earning fifth of the creators earn together."""
+        return sum(self.creator_incomes_credits[-self.top_fifth :])
 
     def to_json(self) -> str:
-        """The whole result as text, the same for the same scenario, plan and prices."""
+        """The whole result as JSON, the same for the same scenario, plan and prices."""
         content: dict[str, Any] = {
             "plan": self.plan_id,
             "scenario": asdict(self.scenario),
@@ -178,9 +183,9 @@ class ScenarioResult:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One measure of two results, the second less the first, and that in hundredths of a per cent of the first.
+    """One measure of two results: both values, the change, and the change in basis points of the first.
 
-    `is_credits` tells an amount of credits from a number of runs or users.
+    `is_credits` is true for credits and false for a number of runs, users or purchases.
     """
 
     name: str
@@ -192,7 +197,7 @@ class Difference:
 
 
 def differences(first: ScenarioResult, second: ScenarioResult) -> tuple[Difference, ...]:
-    """What another plan changes in the measures that people decide by, in the order in which they are read."""
+    """The difference between two results in the measures that people decide by, in reading order."""
     pairs = zip(_measures(first), _measures(second), strict=True)
     return tuple(
         Difference(name, is_credits, one, other, other - one, share_bps(other - one, abs(one)))
@@ -212,13 +217,13 @@ def _measures(result: ScenarioResult) -> tuple[tuple[str, bool, int], ...]:
         ("95 % of runs cost at most", True, totals.p95_credits),
         ("Runs charged", False, sums.charged),
         ("Runs refused", False, sums.refused),
-        ("Users run dry", False, result.users_run_dry),
+        ("Users who ran out", False, result.users_run_dry),
         ("Top-ups", False, result.top_ups),
     )
 
 
 def share_bps(part: int, whole: int) -> int:
-    """The part in hundredths of a per cent of the whole, to the nearest, a half away from zero; 0 of nothing.
+    """The part in basis points of the whole, to the nearest (a half away from zero); 0 when the whole is 0.
 
     >>> share_bps(1, 3), share_bps(-2, 3), share_bps(5, 0)
     (3333, -6667, 0)

@@ -1,7 +1,7 @@
-"""Carrying out a scenario: its runs are drawn, priced by `quote_many`, and charged or refused in the order of time.
+"""Runs a scenario: draws its runs, prices them by `quote_many`, and charges or refuses them in the order of time.
 
-Pure. The balances are followed as the ledger does it: a run that the balance does not cover is refused, and a later one
-that it covers is charged.
+Pure. Balances work as in the ledger: a run that the balance does not cover is refused, and later, cheaper runs may
+still be charged.
 """
 
 from array import array
@@ -24,7 +24,7 @@ from credits_core.values.arrays import Credits
 from credits_core.values.credits import BPS_PER_WHOLE, div_ceil
 
 EDGES_CREDITS = (0, 1, *(step * 10**zeros for zeros in range(9) for step in (1, 2, 3, 5, 7) if step * 10**zeros > 1))
-"""Where the columns of the histogram of run totals begin."""
+"""Where the bars of the histogram of run totals begin, in credits."""
 # Neighbouring users differ by this many places in 10,000, a golden section: so every habit has busy and idle users.
 _HABIT_STEP = 6_181
 _MAX_INT64 = 2**63 - 1
@@ -44,7 +44,7 @@ class PricedRuns:
 
 @dataclass(slots=True)
 class _Followed:
-    """What became of the balances: refused runs, purchases by day, and each user's first dry day or -1."""
+    """What became of the balances: refused runs, purchases by day, and the day each user first ran out, or -1."""
 
     balances_credits: list[int]
     first_dry_days: list[int]
@@ -57,12 +57,12 @@ def simulate(
 ) -> ScenarioResult:
     """What the scenario comes to under the plan, to the credit. The same arguments give the same result.
 
-    A creator's income counts for the creator whose fee was paid; card fees are rounded up per purchase, and are taken
-    of what is bought with the plan's own fee on purchases.
+    A creator earns the share of every fee that was paid. Card fees are rounded up per purchase, and are taken of the
+    credits bought plus the plan's own fee on purchases.
 
     Raises:
-        UnknownModel: the scenario names a model that is not there.
-        InvalidRequest: a run's total above 2^53-1 credits, or totals that could pass 64 bits together.
+        UnknownModel: the scenario names a model that is not in `models`.
+        InvalidRequest: a run's total is above 2^53-1 credits, or the sum of totals could overflow 64 bits.
     """
     priced = price_runs(scenario, plan, models, at=at)
     day_ends = runs_by_day(scenario)
@@ -98,8 +98,8 @@ def price_runs(
     """The scenario's runs with their prices under the plan, charged or not.
 
     Raises:
-        UnknownModel: the scenario names a model that is not there.
-        InvalidRequest: a total above 2^53-1 credits.
+        UnknownModel: the scenario names a model that is not in `models`.
+        InvalidRequest: a total is above 2^53-1 credits.
     """
     chosen = [models[one.model_id] for one in scenario.models]
     users, places, creators, total_credits = (np.empty(scenario.runs, np.int64) for _ in range(4))
@@ -120,17 +120,17 @@ def price_runs(
 
 
 def is_refilling(scenario: Scenario, user: int) -> bool:
-    """Whether this user, by rank from 0, buys when the balance does not cover a run."""
+    """Whether this user (ranks count from 0) buys credits when the balance does not cover a run."""
     return _habit(user) < scenario.refilling_users_bps
 
 
 def is_regular(scenario: Scenario, user: int) -> bool:
-    """Whether this user, by rank from 0, buys every so many days."""
+    """Whether this user (ranks count from 0) buys credits every `regular_every_days` days."""
     return 0 <= _habit(user) - scenario.refilling_users_bps < scenario.regular_users_bps
 
 
 def run_totals(total_credits: Credits) -> RunTotals:
-    """How these totals are distributed; a quantile is the total at its rank, rounded up."""
+    """The distribution of these totals. A quantile is the total at its rank, which is rounded up."""
     in_order = np.sort(total_credits)
     runs = len(in_order)
 
@@ -161,7 +161,7 @@ def _quotes(
 
 def _follow(scenario: Scenario, priced: PricedRuns, day_ends: list[int]) -> _Followed:
     if int(priced.total_credits.max()) * scenario.runs > _MAX_INT64:
-        raise InvalidRequest("runs", "cost so much that their sum could pass 64 bits; take fewer runs")
+        raise InvalidRequest("runs", "cost too much to be added up; choose fewer runs")
     users = range(scenario.users)
     refills = [is_refilling(scenario, user) for user in users]
     regular_users = [user for user in users if is_regular(scenario, user)]

@@ -1,4 +1,4 @@
-"""What prompt runs look like: token counts drawn from the quantiles of real traces. Pure, given a random generator.
+"""Draws token counts of prompt runs from the quantiles of real traces. Pure, given a random generator.
 
 The quantiles and their source are in `data/workloads.toml`.
 """
@@ -15,7 +15,7 @@ from credits_core.errors import DataFileInvalid
 from credits_core.pricing.units import MAX_COUNT
 
 DRAW_BITS = 32
-"""A draw is a whole number from 0 to below 2^32, each as likely as the other."""
+"""A draw is a whole number from 0 (inclusive) to 2^32 (exclusive), all equally likely."""
 _P50, _P95 = 0.50, 0.95
 _P50_DRAW, _P95_DRAW, _DRAWS = 2**31, 95 * 2**32 // 100, 2**32
 
@@ -29,7 +29,7 @@ class TokenQuantiles:
     max: int
 
     def at(self, share: float) -> int:
-        """The count below which this share (0 to 1) of the runs lies, by straight lines between 1 and the quantiles.
+        """The token count that this share (0 to 1) of runs does not exceed, on straight lines through the quantiles.
 
         >>> TokenQuantiles(p50=1_020, p95=4_083, max=14_050).at(0.5)
         1020
@@ -41,7 +41,7 @@ class TokenQuantiles:
         return self.p95 + int((share - _P95) / (1 - _P95) * (self.max - self.p95))
 
     def at_draws(self, draws: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """The count for each draw, by the same lines in whole numbers, rounded down: the same on every machine.
+        """The token count for each draw, on the same lines, in whole numbers, rounded down: the same on every machine.
 
         >>> TokenQuantiles(p50=1_020, p95=4_083, max=14_050).at_draws(np.array([0, 2**31, 2**32 - 1])).tolist()
         [1, 1020, 14049]
@@ -55,7 +55,7 @@ class TokenQuantiles:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """The token quantiles of one kind of work, from a trace with that many requests."""
+    """The token quantiles of one kind of work, from a trace with `requests` requests."""
 
     id: str
     requests: int

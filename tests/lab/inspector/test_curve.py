@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from credits_core.lab.inspector.curve import curve, telling_costs, usual_extent
 from credits_core.pricing.plan import MarkupTier, PricePlan
@@ -27,7 +27,6 @@ def test_the_specification_at_both_sides_of_its_cliffs() -> None:
     ]
 
 
-@settings(max_examples=25)
 @given(plans.price_plans(largest_bound=5_000))
 def test_both_sides_of_every_bound_are_drawn_once_and_in_order(plan: PricePlan) -> None:
     costs = telling_costs(plan, SPECIFICATION, up_to_credits=12_000)

@@ -16,18 +16,16 @@ from tests.support.plans import SPECIFICATION
 
 CARD = CardFee(share_bps=290, fixed_credits=0)
 SENTENCES = [
-    "At an inference cost of 10,000 the total drops by 998 credits, from 11,998 to 11,000: runs with a cost of 9,168 to"
-    " 9,999 pay more.",
-    "At an inference cost of 100,000 the total drops by 9,498 credits, from 109,998 to 100,500: runs with a cost of"
-    " 91,365 to 99,999 pay more.",
-    "On runs with an inference cost of 10 and more a creator fee can make the run cheaper than no fee. At 99,999 a fee"
-    " of 1 credit lowers the total from 109,998 to 100,000, every fee up to 9,998 lowers it, and the platform earns as"
-    " much as without a fee from a fee of 49,991.",
-    "With a card fee of 2.9 % the platform loses on runs with an inference cost of 1 to 4, which is a total of 1 to 4.",
-    "With a card fee of 2.9 % the platform loses on runs with an inference cost of 100,000 and more, which is a total"
-    " of 100,500 and more.",
-    "Runs with an inference cost of 1 to 4 have no markup.",
-    "Runs with an inference cost of 1 to 4,166 cost less than half a cent, so in cents they show as $0.00.",
+    "A run that costs us 9,999 is billed 11,998; one that costs 10,000 is billed 11,000. Runs costing 9,168-9,999 pay"
+    " more than dearer ones.",
+    "A run that costs us 99,999 is billed 109,998; one that costs 100,000 is billed 100,500. Runs costing"
+    " 91,365-99,999 pay more than dearer ones.",
+    "Adding a creator fee can make a run cheaper, because a fee replaces our markup. Example: model cost 99,999, no"
+    " fee: 109,998; fee 1: 100,000. We only break even at a fee of 49,991. This affects runs that cost 10 or more.",
+    "Card fees (2.9 %) exceed our markup on every run that costs 1 to 4.",
+    "Card fees (2.9 %) exceed our markup on every run that costs 100,000 or more.",
+    "We earn no markup on runs that cost 1 to 4.",
+    "Runs costing up to 4,166 credits round to $0.00 when shown in cents.",
 ]
 
 
@@ -49,20 +47,15 @@ def test_a_plan_without_surprises_has_nothing_to_tell_but_its_smallest_runs() ->
 def test_a_fixed_card_fee_and_a_plan_that_gives_creators_everything_are_said_so() -> None:
     plan = PricePlan("p", 10_000, (MarkupTier(None, 1_000, None),))
     said = [finding.sentence for finding in findings(plan, CardFee(150, 300_000))]
-    assert "no fee is large enough for the platform to earn as much as without one" in said[0]
-    assert said[1].startswith(
-        "With a card fee of 1.5 % + $0.30 the platform loses on runs with an inference cost of 0 to"
-    )
+    assert "We never break even with a fee." in said[0]
+    assert said[1].startswith("Card fees (1.5 % + $0.30) exceed our markup on every run that costs 0 to")
 
 
 def test_nothing_is_said_of_more_when_a_tier_begins_beyond_what_is_looked_at() -> None:
     far = PricePlan("far", 8_000, (MarkupTier(2 * 10**9, 100, None), MarkupTier(None, None, 5)))
     said = [finding.sentence for finding in findings(far, CARD)]
-    assert said[0].startswith("On runs with an inference cost of 200 to 1,000,000,000 a creator fee can make")
-    assert said[1] == (
-        "With a card fee of 2.9 % the platform loses on runs with an inference cost of 1 to 1,000,000,000, which is a"
-        " total of 1 to 1,010,000,000."
-    )
+    assert said[0].endswith("This affects runs that cost 200 to 1,000,000,000.")
+    assert said[1] == "Card fees (2.9 %) exceed our markup on every run that costs 1 to 1,000,000,000."
 
 
 def test_a_fee_inversion_is_shown_on_a_run_that_somebody_might_make() -> None:
@@ -70,9 +63,8 @@ def test_a_fee_inversion_is_shown_on_a_run_that_somebody_might_make() -> None:
     plan = PricePlan("p", 8_000, (MarkupTier(10_000, 2_000, None), MarkupTier(None, 1_000, None)))
     (said,) = (finding.sentence for finding in findings(plan, CARD) if finding.kind == "inversion")
     assert said == (
-        "On runs with an inference cost of 10 and more a creator fee can make the run cheaper than no fee. At 50,000 a"
-        " fee of 1 credit lowers the total from 55,000 to 50,001, every fee up to 4,999 lowers it, and the platform"
-        " earns as much as without a fee from a fee of 24,996."
+        "Adding a creator fee can make a run cheaper, because a fee replaces our markup. Example: model cost 50,000, no"
+        " fee: 55,000; fee 1: 50,001. We only break even at a fee of 24,996. This affects runs that cost 10 or more."
     )
 
 
@@ -80,15 +72,14 @@ def test_a_loss_zone_of_large_costs_ends_where_it_ends() -> None:
     # 1 % up to five million and 50 % from there on: 2.9 % of the total is more than the one and less than the other.
     plan = PricePlan("p", 8_000, (MarkupTier(5_000_000, 100, None), MarkupTier(None, 5_000, None)))
     assert [finding.sentence for finding in findings(plan, CARD) if finding.kind == "loss"] == [
-        "With a card fee of 2.9 % the platform loses on runs with an inference cost of 1 to 4,999,999, which is a total"
-        " of 1 to 5,049,998."
+        "Card fees (2.9 %) exceed our markup on every run that costs 1 to 4,999,999."
     ]
 
 
 def test_the_inspector_prints_the_sentences() -> None:
     printed = _run("inspect", "promptflow-v1").splitlines()
     assert [line[11:] for line in printed] == SENTENCES
-    assert printed[0].startswith("cliff      At")
+    assert printed[0].startswith("cliff      A run that costs us")
 
 
 def test_the_inspector_prints_the_cliffs_as_json() -> None:

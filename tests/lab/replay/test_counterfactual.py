@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
@@ -307,7 +307,6 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Any:
         engine.dispose()
 
 
-@settings(max_examples=60, deadline=None)
 @given(plan=plans.price_plans(largest_bound=3_000), seed=st.integers(0, 3), ends=st.tuples(*[st.integers(1, 6)] * 2))
 def test_a_replay_is_what_a_slow_loop_over_the_entries_gives(
     drawn: list[Engine], plan: PricePlan, seed: int, ends: tuple[int, int]
@@ -351,7 +350,7 @@ def test_drawn_days_under_their_own_plan_equal_the_record(drawn: list[Engine], s
 
 
 def drawn_events(random: Random) -> tuple[Events, list[int]]:
-    """A few events of a few accounts with small amounts, so that balances run dry in every way."""
+    """A few events of a few accounts with small amounts, so that balances run out in every way."""
     accounts = random.randint(2, 4)
     found: list[tuple[int, int, int, int, int, int]] = []
     open_charges: list[int] = []
@@ -371,7 +370,6 @@ def drawn_events(random: Random) -> tuple[Events, list[int]]:
     return Events(*np.array(found, np.int64).T), [random.randint(0, 9) for _ in range(accounts)]
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32))
 def test_following_balances_quickly_is_following_them_one_by_one(seed: int) -> None:
     random = Random(seed)

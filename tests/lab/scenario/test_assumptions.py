@@ -97,7 +97,7 @@ def test_each_day_has_so_many_more_runs_than_the_one_before() -> None:
         ({"models": ()}, "models: need at least one with a weight above 0"),
         ({"models": (ModelWeight("haiku", 0),)}, "models: need at least one with a weight above 0"),
         ({"models": (ModelWeight("haiku", -1),)}, "models: must be a whole number from 0 to 1,000,000, not -1"),
-        ({"models": (ModelWeight("haiku", 1), ModelWeight("haiku", 2))}, "models: must not name the same twice"),
+        ({"models": (ModelWeight("haiku", 1), ModelWeight("haiku", 2))}, "models: must not name the same one twice"),
         ({"fees": (FeeWeight(0, 1),)}, "fees: must be a whole number from 1 to 1,000,000,000, not 0"),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
@@ -173,7 +173,6 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     )
 
 
-@settings(deadline=None)  # a scenario of thousands of runs takes a while on a busy machine
 @given(scenarios(), plans.price_plans(largest_bound=60_000))
 def test_every_scenario_comes_to_what_a_plain_program_says(scenario: Scenario, plan: PricePlan) -> None:
     result = simulate(scenario, plan, MODELS)

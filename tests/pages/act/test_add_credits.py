@@ -65,7 +65,7 @@ def test_a_dollar_amount_that_cannot_be_accepted_is_explained_and_adds_nothing(l
 def test_an_amount_that_cannot_be_accepted_does_not_add_the_one_before(ledger: Engine, typed: str) -> None:
     before = plain_sql.every_row(ledger)
     page = choose(page_for("ada", amount="250000"), amount=typed)
-    red = ":red[A whole number from 1 to 9,007,199,254,740,991, please.]"
+    red = ":red[Enter a whole number from 1 to 9,007,199,254,740,991.]"
     assert red in [caption.value for caption in page.caption]
     click(page, "Add credits")
     assert [warning.value for warning in page.warning] == ["Choose or type an amount first."]
@@ -94,7 +94,7 @@ def test_a_quick_amount_fills_in_the_amount(ledger: Engine, unit: str, key: str,
 
 def test_the_first_credits_of_a_user_open_the_account(ledger: Engine) -> None:
     page = page_for("zoe", amount="500")
-    assert [info.value for info in page.info] == ["zoe has no account yet. Adding credits opens it."]
+    assert [info.value for info in page.info] == ["zoe does not exist yet. Adding credits creates the user."]
     click(page, "Add credits")
     assert metrics(page) == {"Balance of zoe": ("500", "$0.0005")}
     assert plain_sql.balance(ledger, "zoe") == 500
@@ -134,7 +134,10 @@ def test_a_grant_and_an_adjustment_are_refused_without_a_reason(ledger: Engine, 
     page.get_by_key("kind").set_value(CreditSource(kind))
     page.text_input(key="reason").set_value(reason)
     click(page, "Add credits")
-    assert [error.value for error in page.error] == ["Reason must be given\\."]
+    assert ([error.value for error in page.error], [warning.value for warning in page.warning]) == (
+        [],
+        ["Enter a reason, at most 500 printable characters."],
+    )
     assert "Receipt" not in [heading.value for heading in page.subheader]
     assert plain_sql.every_row(ledger) == before
 
@@ -143,8 +146,8 @@ def test_a_refusal_is_gone_when_another_user_or_amount_is_chosen(ledger: Engine)
     page = page_for("ada", amount="500")
     page.get_by_key("kind").set_value(CreditSource.GRANT)
     click(page, "Add credits")
-    assert page.error
-    assert not choose(page, amount=600).error
+    assert page.warning
+    assert not choose(page, amount=600).warning
 
 
 def test_a_refused_request_can_be_mended_and_sent_again(ledger: Engine) -> None:
@@ -163,7 +166,7 @@ def test_the_same_credits_are_added_once_until_more_is_asked_for(ledger: Engine)
     click(page, "Add credits")
     assert not page.success
     assert page.info[0].value == (
-        "Added 500 credits (\\$0.0005) to ada once, by entry 2. To do the same once more, choose “Add more” first."
+        "Added 500 credits (\\$0.0005) to ada once, by entry 2. To add credits again, choose Add more."
     )
     assert plain_sql.balance(ledger, "ada") == 1_000_500
     click(page, "Add more")
@@ -184,7 +187,7 @@ def test_a_balance_above_the_largest_is_refused(ledger: Engine) -> None:
     before = plain_sql.every_row(ledger)
     page = page_for("ada", amount="9007199254740991")
     click(page, "Add credits")
-    assert "above the largest balance of 9,007,199,254,740,991" in page.error[0].value
+    assert "above the largest balance of 9,007,199,254,740,991" in page.error[0].proto.title
     assert plain_sql.every_row(ledger) == before
 
 

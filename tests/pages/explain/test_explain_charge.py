@@ -59,7 +59,7 @@ def test_a_token_run_is_told_from_its_tokens_to_its_total(ledger: Engine) -> Non
     page = page_for(2)
     assert titles(page)[0] == "Entry 2: Run of summarise on openai/gpt-4o"
     assert [(found.title, found.value) for found in page.success] == [
-        ("Proved", "Recomputed from the stored inputs: equal to what was charged, to the credit.")
+        ("Proved", "Recalculated from the stored inputs: matches the charge exactly.")
     ]
     # 1,021 × 2.5 is 2,552.5 and 129 × 10 is 1,290; 20 % of 3,843 is 768.6.
     assert steps(page) == [
@@ -125,7 +125,7 @@ def test_an_unlock_is_the_split_of_its_fee(ledger: Engine) -> None:
             CHECK,
         ),
         (
-            "**3. Platform's share:** the rest of the fee, 1,001 − 800, with the odd credit",
+            "**3. Platform's share:** the rest of the fee, 1,001 − 800, plus the credit left by rounding",
             "201",
             "201",
             "$0.000201",
@@ -137,7 +137,7 @@ def test_an_unlock_is_the_split_of_its_fee(ledger: Engine) -> None:
 
 def test_a_refunded_run_leads_to_its_refund(ledger: Engine) -> None:
     page = page_for(2)
-    assert [found.value for found in page.info] == ["Refunded by entry 5: what is told here was taken back."]
+    assert [found.value for found in page.info] == ["Refunded by entry 5. The amounts below were given back."]
     assert links(page) == {
         "Entry 5 in the history": ("history", "to_entry=5&anew="),
         "Entry 2 in the history": ("history", "to_entry=2&anew="),
@@ -155,9 +155,9 @@ def test_a_charge_that_was_changed_behind_the_ledgers_back_is_not_proved(ledger:
     (error,) = page.error
     assert (error.title, unescaped(error.value)) == (
         "Not proved",
-        "What was charged is not what the stored inputs give: 2 differences.\n\n"
-        "- Platform markup: 700 credits were recorded, and the inputs give 768.\n"
-        "- Total: 4,543 credits were recorded, and the inputs give 4,611.",
+        "The charge does not match the stored inputs: 2 differences.\n\n"
+        "- Platform markup: 700 credits were recorded, but the inputs give 768.\n"
+        "- Total: 4,543 credits were recorded, but the inputs give 4,611.",
     )
     assert steps(page)[-1][1:] == ("4,611", "4,543", "$0.004543", WRONG)
 

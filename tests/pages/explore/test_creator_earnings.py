@@ -61,7 +61,7 @@ def test_the_metrics_are_what_was_paid_for_runs_and_unlocks_and_taken_back(
         "Earned": f"{from_runs + from_unlocks + taken_back:,}",
         "From prompt runs": f"{from_runs:,}",
         "From flow unlocks": f"{from_unlocks:,}",
-        "Taken back": f"{-taken_back:,}",
+        "Refunded": f"{-taken_back:,}",
     }
 
 
@@ -129,7 +129,7 @@ def test_the_top_prompts_and_flows_are_those_with_the_highest_fees(
     ledger: Engine, number: int, kind: str, column: str
 ) -> None:
     shown = table(open_page("explore/creator_earnings.py"), number)
-    assert [(row[column], row["Uses"], row["Fees"], row["Creator's part"]) for row in shown] == rows(
+    assert [(row[column], row["Uses"], row["Fees"], row["Creator share"]) for row in shown] == rows(
         ledger,
         f"SELECT work, COUNT(*), SUM(fee), SUM(share) FROM ({FEES}) WHERE kind = :kind GROUP BY work ORDER BY 3 DESC",
         kind=kind,
@@ -184,7 +184,7 @@ def test_without_a_creator_the_statement_says_what_to_do(ledger: Engine) -> None
 )
 def test_where_nobody_earned_the_page_says_so(ledger: Engine, query: dict[str, Any]) -> None:
     page = open_page("explore/creator_earnings.py", **query)
-    assert [info.title for info in page.info] == ["Nobody earned here"]
+    assert [info.title for info in page.info] == ["Nobody earned on these days"]
     assert metrics(page)["Earned"] == ("0", "$0.00")
 
 

@@ -63,8 +63,7 @@ def test_a_fee_per_run_says_who_gets_what_and_which_fees_make_the_run_cheaper(le
         "Platform gets": ("1,001", "$0.001001"),
     }
     assert [found.value.replace("\\", "") for found in page.info] == [
-        "A fee of 1 to 2,999 credits makes this run cheaper for the user than no fee."
-        " From a fee of 14,996 the platform earns as much as without."
+        "A fee of 1 to 2,999 credits makes this run cheaper than no fee. We only break even at a fee of 14,996."
     ]
 
 
@@ -115,21 +114,21 @@ def test_a_minimum_for_the_platform_is_paid_on_top_of_the_fee(monkeypatch: pytes
     # 30,000 + 5,000 and what the platform's share of 1,000 lacks to 3,000.
     assert metrics(page)["User pays per run"] == ("37,000", "$0.037")
     assert metrics(page)["Platform gets"] == ("3,000", "$0.003")
-    assert "No creator fee makes this run cheaper for the user." in told(page)
+    assert "No creator fee makes this run cheaper." in told(page)
     assert shaded(charts(page)[0]) == []
 
 
 def test_fee_and_unlock_break_even_in_sentences_chart_and_table(ledger: Engine) -> None:
     page = page_for(**GPT_4, fee="5000", unlock="100000", per_user="30")
-    assert "From 50 runs on unlocking costs the user no more than paying the fee each time." in told(page)
-    assert "From 21 runs on fees bring the creator more than the unlock." in told(page)
+    assert "From 50 runs per user, an unlock costs the user no more than a per-run fee." in told(page)
+    assert "From 21 runs per user, a per-run fee earns the creator more than an unlock." in told(page)
     figure = charts(page)[1]
     drawn = lines(figure)
-    assert (drawn["User pays more by fees"][49], drawn["User pays more by fees"][50]) == (
+    assert (drawn["User: extra cost with fees"][49], drawn["User: extra cost with fees"][50]) == (
         98_000,
         100_000,
     )  # 2,000 more per run
-    assert set(drawn["User pays more by the unlock"].values()) == {100_000}
+    assert set(drawn["User: extra cost with the unlock"].values()) == {100_000}
     assert (drawn["Creator gets from fees"][20], drawn["Creator gets from fees"][21]) == (80_000, 84_000)
     assert set(drawn["Creator gets from the unlock"].values()) == {80_000}
     points = [(line["x"], line["text"]) for line in figure["data"] if line["mode"] == "markers+text"]
@@ -151,7 +150,7 @@ def test_an_unlock_price_is_split_once_and_compared_with_the_fees_of_all_runs(le
         "Platform gets": ("6,001", "$0.006001"),
     }
     assert "After unlocking, a run costs 33,000 credits ($0.033)" in told(page)
-    assert "For 20 runs an unlock price up to 40,000 credits ($0.04) costs the user no more" in told(page)
+    assert "For 20 runs, an unlock price up to 40,000 credits ($0.04) costs the user no more" in told(page)
     figure = charts(page)[0]
     drawn = lines(figure)
     assert drawn["User pays"][30_001] == 30_001 + 20 * 33_000
@@ -163,9 +162,9 @@ def test_an_unlock_price_is_split_once_and_compared_with_the_fees_of_all_runs(le
 
 def test_no_unlock_price_is_worth_it_when_the_fee_costs_nothing_extra(ledger: Engine) -> None:
     page = page_for(**UNLOCK, fee="3000")
-    assert "For 20 runs no unlock price is worth it, because the fees cost the user nothing extra." in told(page)
+    assert "For 20 runs, no unlock price saves the user money, because the fees add no cost." in told(page)
     assert shaded(charts(page)[0]) == []
-    assert "Unlocking never pays off for the user" in told(page)
+    assert "Unlocking never saves the user money, because this fee does not make a run dearer." in told(page)
 
 
 @pytest.mark.parametrize(("query", "box"), [(GPT_4, "fee"), (UNLOCK, "unlock")])

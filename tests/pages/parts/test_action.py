@@ -175,7 +175,7 @@ def test_a_second_run_of_the_page_waits_for_the_first_ones_unit_of_work(ledger: 
 
     def charge_slowly(connection: Connection, key: str, now: datetime) -> Receipt:
         begun.set()
-        assert may_end.wait(30)
+        assert may_end.wait(120)
         return charge(connection, key, now)
 
     seen: list[Performed[Any] | None] = []
@@ -184,14 +184,14 @@ def test_a_second_run_of_the_page_waits_for_the_first_ones_unit_of_work(ledger: 
     second = threading.Thread(target=lambda: seen.append(click()))
     reader = threading.Thread(target=lambda: seen.append(page_action.performed("run")))
     first.start()
-    assert begun.wait(30)
+    assert begun.wait(120)
     second.start()
     reader.start()
     reader.join(0.2)
     assert seen == []
     may_end.set()
     for thread in (first, second, reader):
-        thread.join(30)
+        thread.join(120)
     assert {entry_id(outcome) for outcome in seen} == {2}
     assert plain_sql.scalar(ledger, RUNS) == 1
 
@@ -251,7 +251,7 @@ def test_a_batch_that_two_runs_of_the_page_carry_out_at_once_is_charged_once(led
     together = threading.Barrier(2)
 
     def work() -> None:
-        together.wait(30)
+        together.wait(120)
         for _ in run_batch():
             pass
 
@@ -259,7 +259,7 @@ def test_a_batch_that_two_runs_of_the_page_carry_out_at_once_is_charged_once(led
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
     assert charged(page_action.performed("batch")) == (250, 0)
     assert plain_sql.scalar(ledger, RUNS) == 250
     assert plain_sql.balance(ledger, "ada") == 1_000_000 - 250 * 300

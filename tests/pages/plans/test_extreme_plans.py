@@ -37,10 +37,10 @@ RULES = {
     ),
 }
 CANNOT = {
-    "scenario/scenario.py": "This scenario cannot be carried out",
+    "scenario/scenario.py": "This scenario cannot be calculated",
     "replay/replay_history.py": "This cannot be replayed",
     "fees/fee_designer.py": "No price yet",
-    "plans/compare_plans.py": "A typical run has no price",
+    "plans/compare_plans.py": "A typical run cannot be priced",
 }
 
 

@@ -49,13 +49,12 @@ def test_the_cliffs_of_the_specification_are_seen_first(untouched: Engine) -> No
     page = open_page("plans/pricing_lab.py")
     assert counts(page) == {"Cliffs": "2", "Fee inversions": "1", "Loss zones": "2", "Without markup": "1"}
     assert sentences(page)[:3] == [
-        "At an inference cost of 10,000 the total drops by 998 credits, from 11,998 to 11,000: runs with a cost of"
-        " 9,168 to 9,999 pay more.",
-        "At an inference cost of 100,000 the total drops by 9,498 credits, from 109,998 to 100,500: runs with a cost of"
-        " 91,365 to 99,999 pay more.",
-        "On runs with an inference cost of 10 and more a creator fee can make the run cheaper than no fee. At 99,999 a"
-        " fee of 1 credit lowers the total from 109,998 to 100,000, every fee up to 9,998 lowers it, and the platform"
-        " earns as much as without a fee from a fee of 49,991.",
+        "A run that costs us 9,999 is billed 11,998; one that costs 10,000 is billed 11,000. Runs costing 9,168-9,999"
+        " pay more than dearer ones.",
+        "A run that costs us 99,999 is billed 109,998; one that costs 100,000 is billed 100,500. Runs costing"
+        " 91,365-99,999 pay more than dearer ones.",
+        "Adding a creator fee can make a run cheaper, because a fee replaces our markup. Example: model cost 99,999, no"
+        " fee: 109,998; fee 1: 100,000. We only break even at a fee of 49,991. This affects runs that cost 10 or more.",
     ]
 
 
@@ -79,7 +78,7 @@ def test_the_curve_has_both_sides_of_every_cliff(
     assert figure["layout"]["xaxis"]["type"] == ("log" if axis == "Logarithmic" else "linear")
     marked = figure["data"][1]
     assert dict(zip(marked["x"], marked["y"], strict=True)) == at
-    assert marked["text"][0].startswith("At an inference cost of 10,000 the total drops")
+    assert marked["text"][0].startswith("A run that costs us 9,999 is billed 11,998; one that costs 10,000")
 
 
 def test_hovering_tells_the_whole_breakdown(untouched: Engine) -> None:
@@ -108,21 +107,21 @@ def test_another_card_fee_moves_the_loss_zones(untouched: Engine) -> None:
     page = open_page("plans/pricing_lab.py", card="0", card_fixed="0")
     assert counts(page)["Loss zones"] == "0"
     page = choose(page, card="2.9", card_fixed="300000")
-    assert "With a card fee of 2.9 % + $0.30 the platform loses" in " ".join(sentences(page))
+    assert "Card fees (2.9 % + $0.30) exceed our markup on every run" in " ".join(sentences(page))
     page = choose(page, card="2.905")
     assert [one.value for one in page.caption if ":red[" in one.value] == [
-        ":red[A percentage from 0 to 99.99 %, with at most two decimals, please.]"
+        ":red[Enter a percentage from 0 to 99.99 %, with at most two decimals.]"
     ]
     assert metrics(page) == {}
 
 
 def test_a_cure_becomes_a_draft_by_one_click(ledger: Engine) -> None:
     page = open_page("plans/pricing_lab.py")
-    offered = [line.value for line in page.caption if line.value.startswith("Leaves")]
+    offered = [line.value for line in page.caption if line.value.startswith("Fixes")]
     assert offered == [
-        "Leaves no cliffs, 1 fee inversion, 2 loss zones.",
-        "Leaves no cliffs, 1 fee inversion, 2 loss zones.",
-        "Leaves 2 cliffs, no fee inversions, 2 loss zones.",
+        "Fixes both cliffs. Remaining: 1 fee inversion, 2 loss zones.",
+        "Fixes both cliffs. Remaining: 1 fee inversion, 2 loss zones.",
+        "Fixes the fee inversion. Remaining: 2 cliffs, 2 loss zones.",
     ]
     page.get_by_key("cure:promptflow-v1-capped:button").click()
     page = run(run(page))
@@ -143,21 +142,21 @@ def test_a_cure_becomes_a_draft_by_one_click(ledger: Engine) -> None:
 def test_a_draft_is_put_in_force_with_a_reason(ledger: Engine) -> None:
     world.save_draft(ledger, CAPPED)
     page = open_page("plans/pricing_lab.py", plan="promptflow-v1-capped")
-    assert {"Put in force", "Discard"} <= set(button_labels(page))
-    page = click(page, "Put in force")
+    assert {"Make live", "Discard draft"} <= set(button_labels(page))
+    page = click(page, "Make live")
     confirm = next(button for button in page.button if button.form_id == "activate")
     confirm.click()
     page = run(page)
-    assert [error.value for error in page.error] == ["Reason must be given\\."]
+    assert [warning.value for warning in page.warning] == ["Enter a reason, at most 500 printable characters."]
     page.get_by_key("activate:reason").set_value("No cliffs")
     next(button for button in page.button if button.form_id == "activate").click()
     page = run(run(page))
     assert rows(ledger, "SELECT id, plan_id, reason, actor FROM plan_activations ORDER BY id")[1:] == [
         (2, "promptflow-v1-capped", "No cliffs", "dashboard")
     ]
-    assert "Put in force" not in button_labels(page)
-    assert "price plan promptflow-v1-capped" in " ".join(one.value for one in page.sidebar.caption)
-    journal = small_tables(page)["Every activation of a price plan, newest first"]
+    assert "Make live" not in button_labels(page)
+    assert "live plan promptflow-v1-capped" in " ".join(one.value for one in page.sidebar.caption)
+    journal = small_tables(page)["Every time a price plan was made live, newest first"]
     assert [row[1:2] + row[3:] for row in journal] == [
         ("promptflow-v1-capped", "dashboard", "No cliffs"),
         ("promptflow-v1", "migration", "The specification's plan"),
@@ -167,7 +166,7 @@ def test_a_draft_is_put_in_force_with_a_reason(ledger: Engine) -> None:
 
 def test_a_draft_that_changed_meanwhile_is_not_put_in_force(ledger: Engine) -> None:
     world.save_draft(ledger, CAPPED)
-    page = click(open_page("plans/pricing_lab.py", plan="promptflow-v1-capped"), "Put in force")
+    page = click(open_page("plans/pricing_lab.py", plan="promptflow-v1-capped"), "Make live")
     page.get_by_key("activate:reason").set_value("No cliffs")
     world.save_draft(ledger, replace(CAPPED, creator_share_bps=1), revision=1)
     next(button for button in page.button if button.form_id == "activate").click()
@@ -177,7 +176,7 @@ def test_a_draft_that_changed_meanwhile_is_not_put_in_force(ledger: Engine) -> N
 
 def test_a_draft_is_discarded(ledger: Engine) -> None:
     world.save_draft(ledger, CAPPED)
-    page = click(open_page("plans/pricing_lab.py", plan="promptflow-v1-capped"), "Discard")
+    page = click(open_page("plans/pricing_lab.py", plan="promptflow-v1-capped"), "Discard draft")
     page.get_by_key("discard:confirm").click()
     page = run(run(page))
     assert rows(ledger, "SELECT id FROM price_plans") == [("promptflow-v1",)]
@@ -188,14 +187,18 @@ def test_a_plan_without_cliffs_and_inversions_offers_no_cure(ledger: Engine) -> 
     fair = replace(SPECIFICATION, id="fair", cap_down=True, minimum_platform_income_is_markup=True)
     world.save_draft(ledger, fair)
     page = open_page("plans/pricing_lab.py", plan="fair")
-    assert "Cures" not in [heading.value for heading in page.subheader]
-    assert links(page)["Compare it with the plan in force, or edit it"][1] == "a=promptflow-v1&b=fair&anew="
-    assert links(page)["Replay history under it"][1] == links(page)["Try it in a scenario"][1] == "to_plan=fair&anew="
+    assert "Fix the findings" not in [heading.value for heading in page.subheader]
+    assert links(page)["Compare with the live plan, or edit"][1] == "a=promptflow-v1&b=fair&anew="
+    assert (
+        links(page)["Replay history under this plan"][1]
+        == links(page)["Try this plan in a scenario"][1]
+        == "to_plan=fair&anew="
+    )
 
 
 def test_the_assumed_card_fee_goes_along_to_the_comparison(ledger: Engine) -> None:
     page = open_page("plans/pricing_lab.py", card="15", card_fixed="300")
-    assert links(page)["Edit it"][1] == "a=promptflow-v1&b=promptflow-v1&anew=&to_card=15&to_card_fixed=300"
+    assert links(page)["Edit this plan"][1] == "a=promptflow-v1&b=promptflow-v1&anew=&to_card=15&to_card_fixed=300"
     compared = open_page("plans/compare_plans.py", a="promptflow-v1", b="promptflow-v1", anew="", to_card="15")
     assert (compared.get_by_key("card").value, compared.get_by_key("card_fixed").value) == ("15", "")
 
@@ -218,9 +221,9 @@ def bring_in(text: str) -> AppTest:
 
 
 def test_a_plan_from_a_file_becomes_a_draft_and_then_its_next_revision(ledger: Engine) -> None:
-    page = run(click(bring_in(MINE), "Keep mine as a draft"))
+    page = run(click(bring_in(MINE), "Save mine as draft"))
     assert page.get_by_key("plan").value == "mine"
-    click(bring_in(MINE.replace("7000", "6000")), "Save over the draft mine")
+    click(bring_in(MINE.replace("7000", "6000")), "Replace draft mine")
     (stored,) = rows(ledger, "SELECT toml, revision FROM price_plans WHERE id = 'mine'")
     assert (parse_price_plan(str(stored[0])).creator_share_bps, stored[1]) == (6_000, 2)
 
@@ -231,17 +234,17 @@ def test_a_plan_from_a_file_becomes_a_draft_and_then_its_next_revision(ledger: E
         (MINE.replace("2500", "-1"), "line 4\\: tier 1\\: markup\\_bps must be a whole number from 0 to 1,000,000"),
         (MINE.replace("creator_share_bps = 7000", ""), "creator\\_share\\_bps is missing; it must be"),
         ("id = ", "is not TOML"),
-        (MINE.replace("mine", "promptflow-v1"), "was activated, so it never changes"),
+        (MINE.replace("mine", "promptflow-v1"), "was made live, so it can never be changed"),
     ],
 )
 def test_a_file_that_cannot_become_a_draft_says_why_and_offers_no_button(ledger: Engine, text: str, told: str) -> None:
     page = bring_in(text)
-    assert told in page.error[0].value
-    assert not [label for label in button_labels(page) if "draft" in label and label != "Make it a draft"]
+    assert told in f"{page.error[0].proto.title} {page.error[0].value}"
+    assert not [label for label in button_labels(page) if "draft" in label and label != "Save as draft"]
     assert rows(ledger, "SELECT id FROM price_plans") == [("promptflow-v1",)]
 
 
 def test_a_link_to_a_plan_that_is_not_there_says_so(ledger: Engine) -> None:
     page = open_page("plans/pricing_lab.py", plan="nowhere")
-    assert [box.value for box in page.warning] == ["There is no price plan nowhere here. This is promptflow\\-v1."]
+    assert [box.value for box in page.warning] == ["There is no price plan nowhere. Showing promptflow\\-v1 instead."]
     assert page.get_by_key("plan").value == "promptflow-v1"

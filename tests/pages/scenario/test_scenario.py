@@ -78,7 +78,7 @@ def test_it_opens_with_ten_thousand_runs_that_come_to_what_a_plain_program_says(
         "Margin after card fees": f"{kept - summed['top_ups'] * 445_000:,}",
         "Card fees": f"{summed['top_ups'] * 445_000:,}",
         "Refused runs": f"{10_000 - summed['charged']:,}",
-        "Users run dry": f"{sum(day['users_run_dry'] for day in days)}",
+        "Users who ran out": f"{sum(day['users_run_dry'] for day in days)}",
     }
     area, sankey, columns, lorenz, dry, refused = charts(page)
     assert [(part["name"], sum(part["y"])) for part in area["data"]] == [
@@ -115,10 +115,10 @@ def test_a_link_brings_every_assumption(small: Engine) -> None:
         "Margin after card fees": ("150", "$0.00015 · 16.67 %"),
         "Card fees": ("0", "$0.00 · 0 purchases"),
         "Refused runs": ("7", "70 % of all runs"),
-        "Users run dry": ("1", "100 % of 1"),
+        "Users who ran out": ("1", "100 % of 1"),
     }
     assert "Mix: claude\\-3\\-haiku 100 %" in captions(page)
-    assert "By day 2 at least half of the users have met a run that their balance did not cover." in captions(page)
+    assert "By day 2, at least half of the users have run out of credits." in captions(page)
 
 
 def test_what_is_typed_changes_the_result(small: Engine) -> None:
@@ -149,7 +149,7 @@ def test_two_plans_stand_side_by_side_on_the_same_runs(small: Engine) -> None:
         ("95 % of runs cost at most", "300 (\\$0.0003)", "375 (\\$0.000375)", "+75 (\\$0.000075)", "+25 %"),
         ("Runs charged", "3", "2", "-1", "-33.33 %"),
         ("Runs refused", "7", "8", "+1", "+14.29 %"),
-        ("Users run dry", "1", "1", "0", "0 %"),
+        ("Users who ran out", "1", "1", "0", "0 %"),
         ("Top-ups", "0", "0", "0", "–"),
     ]
     assert metrics(page)["Users paid"][0] == "900"
@@ -178,10 +178,10 @@ def test_the_result_can_be_taken_away(small: Engine) -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ({"scenario_runs": "5000001"}, ":red[A whole number from 1 to 5,000,000, please.]"),
-        ({"growth": "-50.01"}, ":red[A percentage from -50 to 100 %, with at most two decimals, please.]"),
-        ({"card_share": "2.905"}, ":red[A percentage from 0 to 100 %, with at most two decimals, please.]"),
-        ({"users": "none"}, ":red[A whole number from 1 to 100,000, please.]"),
+        ({"scenario_runs": "5000001"}, ":red[Enter a whole number from 1 to 5,000,000.]"),
+        ({"growth": "-50.01"}, ":red[Enter a percentage from -50 to 100 %, with at most two decimals.]"),
+        ({"card_share": "2.905"}, ":red[Enter a percentage from 0 to 100 %, with at most two decimals.]"),
+        ({"users": "none"}, ":red[Enter a whole number from 1 to 100,000.]"),
         (
             {"refill": "60", "regular": "41"},
             ":red[Regular users and refilling users are together more than all users\\.",
@@ -192,14 +192,14 @@ def test_a_number_that_cannot_be_accepted_is_said_in_red(small: Engine, query: d
     page = page_for(**BY_HAND | query)
     assert message in captions(page)
     assert [warning.value for warning in page.warning] == [
-        "A number above or under Assumptions, in red, cannot be accepted."
+        "Correct the number marked in red, above or under Assumptions."
     ]
     assert metrics(page) == {}
 
 
 def test_a_model_without_a_price_is_said(small: Engine) -> None:
     page = page_for()  # the hand-written prices lack the models of the usual mix
-    assert [error.proto.title for error in page.error] == ["This scenario cannot be carried out"]
+    assert [error.proto.title for error in page.error] == ["This scenario cannot be calculated"]
     assert metrics(page) == {}
 
 
@@ -219,7 +219,7 @@ def test_a_link_that_makes_no_sense_opens_the_page(real: Engine, query: dict[str
 
 def test_without_credits_nothing_is_charged_and_no_chart_is_drawn(small: Engine) -> None:
     page = page_for(**BY_HAND | {"starting": "0"})
-    assert [box.value for box in page.info] == ["No user had credits for a run."]
+    assert [box.value for box in page.info] == ["No user had enough credits for a run."]
     assert metrics(page)["Refused runs"] == ("10", "100 % of all runs")
     assert charts(page) == []
 

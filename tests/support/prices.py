@@ -1,0 +1,36 @@
+"""Hand-written prices for tests: a model priced by usage in one line."""
+
+from datetime import date
+from decimal import Decimal
+
+from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
+from credits_core.pricing.models import Model, RunPrice
+from credits_core.pricing.usage_price import TieredPrices, UsagePrice
+
+
+def usage_price(**usd: str) -> UsagePrice:
+    """The prices of one run, in dollars per million tokens or whatever the unit is priced by."""
+    return UsagePrice(tuple((key, Decimal(price)) for key, price in usd.items()))
+
+
+def by_usage(**usd: str | tuple[str, dict[int, str]]) -> ModelPrices:
+    """A model's prices: a number for each unit, or a number and the numbers above so many input tokens."""
+    return ModelPrices(
+        (
+            DatedPrices(
+                TieredPrices(
+                    {
+                        key: (Decimal(price), ())
+                        if isinstance(price, str)
+                        else (Decimal(price[0]), tuple((bound, Decimal(above)) for bound, above in price[1].items()))
+                        for key, price in usd.items()
+                    }
+                )
+            ),
+        )
+    )
+
+
+def model(prices: RunPrice | ModelPrices, model_id: str = "m") -> Model:
+    """A text model with these prices."""
+    return Model(model_id, model_id.upper(), "maker", "text", prices, "hand-written", date(2026, 1, 1))
