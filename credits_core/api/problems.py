@@ -30,8 +30,10 @@ from credits_core.ledger.refusals import (
     UnknownEntry,
     UnknownUser,
 )
-from credits_core.pricing.refusals import UnknownModel
+from credits_core.prices.refusals import AmbiguousModel, NoPrice
+from credits_core.pricing.refusals import UnknownModel, UnpricedServiceTier, UnpricedUsage
 from credits_core.store.refusals import DatabaseNotReady
+from credits_core.usage.refusals import UnreadableResponse
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger("promptflow.api")
@@ -210,6 +212,11 @@ _EXAMPLES: Mapping[type[CreditsError], CreditsError] = {
         Forbidden("user", "admin"),
         UnknownUser("ada"),
         UnknownModel("gpt-9"),
+        AmbiguousModel("mimo-v2.5", ["avian/xiaomi/mimo-v2.5", "openrouter/xiaomi/mimo-v2.5"]),
+        NoPrice("github-copilot/gpt-4o"),
+        UnpricedUsage("web_searches", 3),
+        UnpricedServiceTier("scale", ["batch", "flex", "priority"]),
+        UnreadableResponse("has no counts yet. Wait for the end of the stream"),
         UnknownEntry(4_711),
         PriceChanged(300, 320),
         AlreadyRefunded(4_711, 4_720),

@@ -58,10 +58,12 @@ from credits_core.ledger.refusals import (
     UnknownUser,
 )
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
+from credits_core.prices.refusals import AmbiguousModel, NoPrice
 from credits_core.pricing.quote import quote
-from credits_core.pricing.refusals import UnknownModel
+from credits_core.pricing.refusals import UnknownModel, UnpricedServiceTier, UnpricedUsage
 from credits_core.store.kinds import Role, TransactionType
 from credits_core.store.refusals import DatabaseNotReady
+from credits_core.usage.refusals import UnreadableResponse
 from credits_core.values.text import usd_text
 
 Result = TypeVar("Result")
@@ -69,6 +71,7 @@ Responses = dict[int | str, dict[str, Any]]
 _ALWAYS = (Unauthorized, RateLimited, problems.Unexpected, DatabaseNotReady, problems.Unavailable)
 _READING = (*_ALWAYS, problems.InvalidFields)
 _WRITING = (*_READING, Forbidden, IdempotencyKeyRequired, IdempotencyKeyReused, BodyTooLarge)
+_PRICING = (UnknownModel, AmbiguousModel, NoPrice, UnpricedUsage, UnpricedServiceTier, UnreadableResponse)
 _REPLAYED = {
     "Idempotent-Replayed": {
         "schema": {"type": "string"},
@@ -165,19 +168,22 @@ async def transactions(
     return await shared.read(read_page)
 
 
-@router.post("/credits/calculate-cost", responses=documented(*_READING, UnknownModel, BodyTooLarge))
+@router.post("/credits/calculate-cost", responses=documented(*_READING, *_PRICING, BodyTooLarge))
 async def calculate_cost(body: PriceBody, shared: Shared) -> PriceAnswer:
     """What a run would cost now, with every step of the calculation. Charges nothing."""
+    asked = body.asked()
     book = await shared.read(shared.books.at)
     priced = quote(
-        book.models.anywhere(body.model_id),
+        book.models.anywhere(asked.model_id),
         book.plan,
         creator_fee_credits=body.creator_fee_credits,
+        usage=asked.usage,
         input_tokens=body.input_tokens,
         output_tokens=body.output_tokens,
+        service_tier=asked.service_tier,
         at=datetime.now(UTC),
     )
-    return PriceAnswer(**price_fields(priced))
+    return PriceAnswer(**price_fields(priced, book.models))
 
 
 def _written(model: type[Any]) -> Responses:
@@ -226,11 +232,23 @@ async def add(request: Request, response: Response, body: AddBody, key: Idempote
     status_code=201,
     dependencies=[_for_services],
     responses=_written(ChargeAnswer)
-    | documented(*_WRITING, InsufficientCredits, UnknownUser, UnknownModel, PriceChanged, BalanceTooLarge),
+    | documented(*_WRITING, InsufficientCredits, UnknownUser, *_PRICING, PriceChanged, BalanceTooLarge),
 )
 async def charge_prompt(request: Request, response: Response, body: ChargeBody, key: IdempotencyKey) -> ChargeAnswer:
     """Charge one run of a prompt."""
-    asked = ChargeRequest(**body.model_dump())
+    used = body.asked()
+    asked = ChargeRequest(
+        user_id=body.user_id,
+        prompt_id=body.prompt_id,
+        model_id=used.model_id,
+        creator_id=body.creator_id,
+        creator_fee_credits=body.creator_fee_credits,
+        input_tokens=body.input_tokens,
+        output_tokens=body.output_tokens,
+        expected_total_credits=body.expected_total_credits,
+        usage=used.usage,
+        service_tier=used.service_tier,
+    )
     books = _resources(request).books
 
     def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Receipt:
@@ -239,7 +257,7 @@ async def charge_prompt(request: Request, response: Response, body: ChargeBody, 
     receipt = _note(request, response, await _perform(request, key, action))
     assert receipt.quote is not None, "a charge has a quote"
     return ChargeAnswer(
-        **price_fields(receipt.quote),
+        **price_fields(receipt.quote, books.models),
         prompt_run_id=receipt.entry_id,
         entry_id=receipt.entry_id,
         user_balance_credits=_payer_balance(receipt),

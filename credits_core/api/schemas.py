@@ -11,19 +11,24 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from credits_core.ledger.accounts import ListedTransaction
-from credits_core.pricing.models import Model, RunPrice
+from credits_core.pricing.models import Model, ModelRegistry, RunPrice
 from credits_core.pricing.quote import Quote
 from credits_core.pricing.units import MAX_COUNT, UNITS
 from credits_core.store.kinds import CreditSource, TransactionType
+from credits_core.usage.asked import AskedUsage, asked_usage
 from credits_core.values.credits import MAX_CREDITS
-from credits_core.values.fields import ID_FORM, ID_PATTERN, MAX_TEXT
-from credits_core.values.text import usd_text
+from credits_core.values.fields import ID_FORM, ID_PATTERN, MAX_TEXT, MODEL_ID_FORM, MODEL_ID_PATTERN
+from credits_core.values.text import format_fraction, usd_text
 
 MAX_PAGE = 200
-_ID, _WORDS, _KEY, _CURSOR = rf"^{ID_PATTERN}$", r"\S", r"^[!-~]+$", r"^[0-9]{1,18}-[0-9]{1,4}$"
+_ID, _MODEL_ID = rf"^{ID_PATTERN}$", rf"^{MODEL_ID_PATTERN}$"
+_WORDS, _KEY, _CURSOR = r"\S", r"^[!-~]+$", r"^[0-9]{1,18}-[0-9]{1,4}$"
+_TIER = r"^[A-Za-z0-9_-]{1,32}$"
 MEANING_OF_PATTERN = {
     _ID: f"must be {ID_FORM}",
+    _MODEL_ID: f"must be {MODEL_ID_FORM}",
     _WORDS: "must not be blank",
+    _TIER: "must be a word such as flex or batch, of at most 32 characters",
     _KEY: "must be 1 to 255 visible ASCII characters",
     _CURSOR: "must be the next_cursor of the previous page",
 }
@@ -63,7 +68,16 @@ def _id(description: str, example: str) -> Any:
 
 UserId = Annotated[str, _id("The user whose credits these are.", "ada")]
 PromptId = Annotated[str, _id("The prompt that is run.", "summarise")]
-ModelId = Annotated[str, _id("A model of `GET /api/models`.", "openai/gpt-4o")]
+ModelId = Annotated[
+    str,
+    Field(
+        strict=True,
+        pattern=_MODEL_ID,
+        description="A model of `GET /api/models`, by id or a name that its provider uses. A cost can be calculated "
+        "for any model of the price list.",
+        examples=["openai/gpt-4o"],
+    ),
+]
 FlowId = Annotated[str, _id("The flow that is unlocked.", "weekly-report")]
 CreatorId = Annotated[str, _id("The creator of the prompt or flow, who receives the creator's share.", "ben")]
 Credits = Annotated[int, Field(strict=True, ge=1, le=MAX_CREDITS)]
@@ -77,7 +91,7 @@ Tokens = Annotated[
         strict=True,
         ge=0,
         le=MAX_COUNT,
-        description="Needed for a model priced per token, where not both are 0; of no account for one priced per run.",
+        description="In short for a usage with these two counts. A model with a fixed price per run does not use it.",
     ),
 ]
 ExpectedTotal = Annotated[
@@ -121,6 +135,49 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+UsageBody = Annotated[
+    dict[str, Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)]],
+    Field(
+        min_length=1,
+        max_length=len(UNITS),
+        description="What the run used: for each unit a whole number. General units count their parts too: "
+        "`input_tokens` counts the cached ones.",
+        examples=[{"input_tokens": 2_006, "cache_read_tokens": 1_920, "output_tokens": 300}],
+        json_schema_extra={"propertyNames": {"enum": [*UNITS]}},
+    ),
+]
+ProviderName = Annotated[
+    str, Field(strict=True, pattern=_WORDS, max_length=80, description="Whose response it is.", examples=["openai"])
+]
+RawResponse = Annotated[
+    dict[str, Any] | list[dict[str, Any]],
+    Field(
+        description="Instead of a usage: the provider's response as it came, its usage part alone, or the list of a "
+        "stream's events.",
+        examples=[{"model": "gpt-4o", "usage": {"prompt_tokens": 2_006, "completion_tokens": 300}}],
+    ),
+]
+ApiFlavour = Annotated[
+    str,
+    Field(
+        strict=True,
+        pattern=_WORDS,
+        max_length=40,
+        description="Which API of the provider the response is from, where two could be meant.",
+        examples=["responses"],
+    ),
+]
+ServiceTier = Annotated[
+    str,
+    Field(
+        strict=True,
+        pattern=_TIER,
+        description="The provider's service tier, such as flex or batch; a response brings its own.",
+        examples=["flex"],
+    ),
+]
+
+
 class AddBody(_Body):
     """Credits to add to a user. The first credits create the user."""
 
@@ -137,15 +194,46 @@ class AddBody(_Body):
 
 
 class PriceBody(_Body):
-    """A run to price."""
+    """A run to price. What it used is given once: as `usage`, as `provider` and `response`, or as two token counts.
 
-    model_id: ModelId
+    `model_id` may be left out where the response names its model.
+    """
+
+    model_id: ModelId | None = None
     creator_fee_credits: Fee = 0
+    usage: UsageBody | None = None
+    provider: ProviderName | None = None
+    response: RawResponse | None = None
+    api_flavour: ApiFlavour | None = None
+    service_tier: ServiceTier | None = None
     input_tokens: Tokens | None = None
     output_tokens: Tokens | None = None
 
+    def asked(self) -> AskedUsage:
+        """What was asked, in one form.
+
+        Raises:
+            InvalidRequest, UnreadableResponse: as `asked_usage`.
+        """
+        return asked_usage(
+            model_id=self.model_id,
+            usage=self.usage,
+            provider=self.provider,
+            response=self.response,
+            api_flavour=self.api_flavour,
+            service_tier=self.service_tier,
+        )
+
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"model_id": "openai/gpt-4o", "input_tokens": 1_020, "output_tokens": 129}]}
+        json_schema_extra={
+            "examples": [
+                {"model_id": "openai/gpt-4o", "input_tokens": 1_020, "output_tokens": 129},
+                {
+                    "model_id": "openai/gpt-4o",
+                    "usage": {"input_tokens": 2_006, "cache_read_tokens": 1_920, "output_tokens": 300},
+                },
+            ]
+        }
     )
 
 
@@ -263,9 +351,24 @@ class StepAnswer(BaseModel):
     credits: int
 
 
-class PriceAnswer(BaseModel):
-    """What a run costs and who receives it. The creator's and the platform's share add up to the creator fee."""
+class ChargedUnitAnswer(BaseModel):
+    """One unit of the inference cost: so many, in dollars for `per` of them, and the exact credits as text."""
 
+    unit: str
+    count: int
+    usd: str
+    per: int
+    exact_credits: str
+
+
+class PriceAnswer(BaseModel):
+    """What a run costs and who receives it. The creator's and the platform's share add up to the creator fee.
+
+    `units` are what the inference cost is made of; a fixed price has none. `usage_note` says when a usage was given and
+    not used.
+    """
+
+    model_id: str
     inference_cost_credits: int
     creator_fee_credits: int
     platform_markup_credits: int
@@ -275,6 +378,10 @@ class PriceAnswer(BaseModel):
     platform_share_credits: int
     plan: str
     steps: list[StepAnswer]
+    usage: dict[str, int] | None
+    units: list[ChargedUnitAnswer]
+    service_tier: str | None
+    usage_note: str | None
 
 
 class ChargeAnswer(PriceAnswer):
@@ -285,9 +392,10 @@ class ChargeAnswer(PriceAnswer):
     user_balance_credits: int
 
 
-def price_fields(quote: Quote) -> dict[str, Any]:
+def price_fields(quote: Quote, models: ModelRegistry) -> dict[str, Any]:
     """The fields of `PriceAnswer` for a quote."""
     return {
+        "model_id": quote.model_id,
         "inference_cost_credits": quote.inference_cost_credits,
         "creator_fee_credits": quote.creator_fee_credits,
         "platform_markup_credits": quote.platform_markup_credits,
@@ -299,6 +407,19 @@ def price_fields(quote: Quote) -> dict[str, Any]:
         "steps": [
             StepAnswer(label=step.label, arithmetic=step.arithmetic, credits=step.credits) for step in quote.steps
         ],
+        "usage": None if quote.usage is None else dict(quote.usage),
+        "units": [
+            ChargedUnitAnswer(
+                unit=line.key,
+                count=line.count,
+                usd=f"{line.usd:f}",
+                per=UNITS[line.key].per,
+                exact_credits=format_fraction(line.exact_credits.numerator, line.exact_credits.denominator),
+            )
+            for line in quote.lines
+        ],
+        "service_tier": quote.service_tier,
+        "usage_note": models.note_on(quote.model_id) if quote.is_usage_unused else None,
     }
 
 

@@ -101,6 +101,7 @@ def _quoted(given: dict[str, Any], models: ModelRegistry, plan: PricePlan, now: 
         "platform_share_credits": priced.platform_share_credits,
         **({} if priced.usage is None else {"usage": dict(priced.usage)}),
         **({} if priced.service_tier is None else {"service_tier": priced.service_tier}),
+        **({"usage_note": models.note_on(priced.model_id)} if priced.is_usage_unused else {}),
     }
 
 

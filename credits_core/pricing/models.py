@@ -136,6 +136,12 @@ class ModelRegistry(Mapping[str, Model]):
         found = self.elsewhere(name)
         return self.models.get(self._id_of(found), found)
 
+    def note_on(self, model_id: str) -> str:
+        """What to say to a caller who gave a usage for a model with a fixed price, with the model priced by usage."""
+        said = f"{model_id} has a fixed price per run, so the usage was not used."
+        twin = f"{self.models[model_id].provider}/{model_id}" if model_id in self.models else ""
+        return f"{said} {twin} is priced by usage." if twin in self.models else said
+
     def _id_of(self, found: Model) -> str:
         return self.ids_by_package_id.get(found.id, found.id)
 

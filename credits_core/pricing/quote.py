@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from credits_core.errors import InvalidRequest
-from credits_core.pricing.models import Model, ModelRegistry, Price
+from credits_core.pricing.models import Model, ModelRegistry, Price, RunPrice
 from credits_core.pricing.plan import PricePlan, explain_markup
 from credits_core.pricing.units import UNITS, Usage, parse_usage
+from credits_core.pricing.usage_price import ChargedUnit
 from credits_core.values.credits import MAX_CREDITS, require_credits
 from credits_core.values.text import format_bps
 
@@ -51,6 +52,16 @@ class Quote:
     total_credits: int
     creator_share_credits: int
     platform_share_credits: int
+
+    @property
+    def lines(self) -> tuple[ChargedUnit, ...]:
+        """What the inference cost is made of, unit by unit; nothing for a fixed price."""
+        return () if isinstance(self.price, RunPrice) else self.price.lines(self.usage or ())
+
+    @property
+    def is_usage_unused(self) -> bool:
+        """Whether a usage was given that a fixed price does not ask for."""
+        return isinstance(self.price, RunPrice) and self.usage is not None
 
     @property
     def steps(self) -> tuple[Step, ...]:
