@@ -17,10 +17,11 @@ import tomlkit
 import typer
 
 from credits_core import settings
-from credits_core.errors import CreditsError, DataFileInvalid
+from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
 from credits_core.prices import catalogue
 from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
 from credits_core.pricing.models import PLAIN_PRICE_USD, parse_model_registry
+from credits_core.pricing.refusals import UnknownModel
 from credits_core.pricing.units import UNITS
 
 
@@ -58,7 +59,18 @@ def refresh(path: Path, today: date) -> list[PriceChange]:
         text = path.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DataFileInvalid(str(path), [f"cannot be read: {error}"]) from None
-    registry = parse_model_registry(text, str(path))
+    new_text, changes = refreshed(text, str(path), today)
+    _replace(path, new_text)
+    return changes
+
+
+def refreshed(text: str, source: str, today: date) -> tuple[str, list[PriceChange]]:
+    """The text of a price list with the package's prices of today, and which prices changed.
+
+    Raises:
+        DataFileInvalid: as `refresh`, but for the file.
+    """
+    registry = parse_model_registry(text, source)
     document: dict[str, Any] = tomlkit.parse(text)
     changes: list[PriceChange] = []
     problems: list[str] = []
@@ -66,7 +78,7 @@ def refresh(path: Path, today: date) -> list[PriceChange]:
         if "genai_prices_id" not in table:
             continue
         try:
-            prices, source = catalogue.prices_of(table["genai_prices_id"], settings.PRICE_CORRECTIONS_FILE)
+            prices, origin = catalogue.prices_of(table["genai_prices_id"], settings.PRICE_CORRECTIONS_FILE)
         except (CreditsError, ValueError) as error:
             problems.append(f"model {table['id']!r}: {error}")
             continue
@@ -75,14 +87,54 @@ def refresh(path: Path, today: date) -> list[PriceChange]:
         if old != prices:
             _write(table, prices)
             changes.append(PriceChange(table["id"], in_words(old), in_words(prices)))
-        table["source"] = source
+        table["source"] = origin
         table["checked_on"] = today
     if problems:
-        raise DataFileInvalid(str(path), problems)
+        raise DataFileInvalid(source, problems)
     new_text = tomlkit.dumps(document)
-    parse_model_registry(new_text, str(path))
-    _replace(path, new_text)
-    return changes
+    parse_model_registry(new_text, source)
+    return new_text, changes
+
+
+def with_model(text: str, name: str, today: date) -> tuple[str, str]:
+    """The text of a price list with one more model, which the package has a price for, and the model's id.
+
+    Raises:
+        UnknownModel, AmbiguousModel, NoPrice: no model has the name, several have it, or it has no price.
+        InvalidRequest: the list has the model already.
+    """
+    found = catalogue.find_model(name, settings.PRICE_CORRECTIONS_FILE)
+    registry = parse_model_registry(text)
+    if found.id in registry.models or found.id in registry.ids_by_package_id:
+        raise InvalidRequest("model", f"{found.id} is offered already")
+    assert isinstance(found.prices, ModelPrices), "the package prices by usage"
+    document: dict[str, Any] = tomlkit.parse(text)
+    table: dict[str, Any] = tomlkit.table()
+    table["id"], table["name"], table["provider"] = found.id, found.name, found.provider
+    table["type"], table["genai_prices_id"] = found.type, found.id
+    _write(table, found.prices)
+    table["source"], table["checked_on"] = found.source, today
+    if found.context_tokens is not None:
+        table["context_tokens"] = found.context_tokens
+    document["models"].append(table)
+    return tomlkit.dumps(document), found.id
+
+
+def without_model(text: str, model_id: str) -> str:
+    """The text of a price list without one of its models.
+
+    Raises:
+        UnknownModel: the list does not have it.
+        InvalidRequest: it is the last one.
+    """
+    document: dict[str, Any] = tomlkit.parse(text)
+    places = [place for place, table in enumerate(document["models"]) if table["id"] == model_id]
+    if not places:
+        raise UnknownModel(model_id)
+    if len(document["models"]) == 1:
+        raise InvalidRequest("model", f"{model_id} is the last model that is offered")
+    del document["models"][places[0]]
+    return tomlkit.dumps(document)
 
 
 def in_words(prices: ModelPrices) -> str:
