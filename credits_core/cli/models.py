@@ -1,6 +1,5 @@
 """What the commands about offered models and price lists do."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,11 +8,11 @@ import typer
 from sqlalchemy import Connection
 
 from credits_core import settings
-from credits_core.cli import model_prices
 from credits_core.cli.opened import ACTOR, opened_ledger, price_books, print_json
 from credits_core.errors import DataFileInvalid
 from credits_core.prices import lists, package
-from credits_core.pricing.models import Model, ModelRegistry, RunPrice, parse_model_registry
+from credits_core.prices.list_toml import differences, price_words, refreshed, with_model, without_model
+from credits_core.pricing.models import Model, ModelRegistry, parse_model_registry
 from credits_core.store import database
 
 
@@ -30,7 +29,7 @@ def list_models(search: str, *, every: bool, as_json: bool) -> None:
         print_json([_as_json(model, offered) for model in models])
         return
     for model in models:
-        typer.echo(f"{model.id}  {'offered' if model.id in offered else 'not offered'}  {_price(model)}")
+        typer.echo(f"{model.id}  {'offered' if model.id in offered else 'not offered'}  {price_words(model)}")
 
 
 def list_lists(*, as_json: bool) -> None:
@@ -86,7 +85,7 @@ def refresh() -> None:
     now = datetime.now(UTC)
     with opened_ledger() as engine, database.read(engine) as connection:
         live = lists.text_of(connection, _live(connection))
-    text, changes = model_prices.refreshed(live, "the live price list", now.date())
+    text, changes = refreshed(live, "the live price list", settings.PRICE_CORRECTIONS_FILE, now.date())
     for change in changes:
         typer.echo(change)
     if not changes:
@@ -123,7 +122,9 @@ def offer(name: str, reason: str) -> None:
     now = datetime.now(UTC)
 
     def change(connection: Connection) -> tuple[int, str]:
-        text, model_id = model_prices.with_model(lists.text_of(connection, _live(connection)), name, now.date())
+        text, model_id = with_model(
+            lists.text_of(connection, _live(connection)), name, settings.PRICE_CORRECTIONS_FILE, now.date()
+        )
         return _make_live(connection, text, f"{model_id} offered", reason, now), model_id
 
     with opened_ledger() as engine:
@@ -136,24 +137,12 @@ def withdraw(model_id: str, reason: str) -> None:
     now = datetime.now(UTC)
 
     def change(connection: Connection) -> int:
-        text = model_prices.without_model(lists.text_of(connection, _live(connection)), model_id)
+        text = without_model(lists.text_of(connection, _live(connection)), model_id)
         return _make_live(connection, text, f"{model_id} withdrawn", reason, now)
 
     with opened_ledger() as engine:
         number = database.write(engine, change)
     typer.echo(f"{model_id} is not offered any more, by price list {number}")
-
-
-def differences(live: ModelRegistry, other: ModelRegistry) -> Iterator[str]:
-    """What changes from one list to another, a line for each model, in the order of the lists."""
-    for model_id, model in other.models.items():
-        if model_id not in live.models:
-            yield f"+ {model_id}: {_price(model)}"
-        elif live.models[model_id].prices != model.prices:
-            yield f"~ {model_id}: {_price(live.models[model_id])} -> {_price(model)}"
-    for model_id, model in live.models.items():
-        if model_id not in other.models:
-            yield f"- {model_id}: {_price(model)}"
 
 
 def _print_differences(live: ModelRegistry, other: ModelRegistry) -> None:
@@ -182,12 +171,6 @@ def _live(connection: Connection) -> int:
     return live
 
 
-def _price(model: Model) -> str:
-    if isinstance(model.prices, RunPrice):
-        return f"{model.prices.run_price_credits:,} credits per run"
-    return model_prices.in_words(model.prices)
-
-
 def _as_json(model: Model, offered: ModelRegistry) -> dict[str, Any]:
     return {
         "id": model.id,
@@ -195,7 +178,7 @@ def _as_json(model: Model, offered: ModelRegistry) -> dict[str, Any]:
         "provider": model.provider,
         "type": model.type,
         "offered": model.id in offered,
-        "price": _price(model),
+        "price": price_words(model),
         "context_tokens": model.context_tokens,
         "source": model.source,
         "checked_on": None if model.checked_on is None else model.checked_on.isoformat(),
