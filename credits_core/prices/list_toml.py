@@ -1,4 +1,4 @@
-"""Price lists as TOML, of the form of `data/models.toml`: renewed from the package, with a model more or less, compared.
+"""Price lists as TOML, in the form of `data/models.toml`: renewed, with a model more or less, and compared.
 
 Everything that is not changed stays as it was written, comments included.
 """
