@@ -213,7 +213,7 @@ def test_a_user_without_an_account_is_told_so_and_refused(ledger: Engine) -> Non
         ({**HAIKU, "prompt": "<b>"}, "Prompt must be 1 to 128 characters"),
         (
             {**TOKENS, "input_tokens": "0", "output_tokens": "0"},
-            "Input tokens must not be 0 together with output tokens",
+            "Input tokens must not be 0 when output tokens is 0",
         ),
         ({**HAIKU, "creator": "ben", "fee": "9007199254740991"}, "Total would be 9,007,199,254,741,241"),
     ],
