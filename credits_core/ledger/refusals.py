@@ -1,6 +1,7 @@
 """The refusals of the ledger's actions."""
 
 from credits_core.errors import CreditsError
+from credits_core.values.text import counted
 
 
 class UnknownUser(CreditsError):

@@ -103,22 +103,22 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
     "a run is said to be of another prompt": (
         [_set_run("late run", "prompt_id = 'another'")],
         "entries_say_what_was_asked",
-        "entry <late run> is not",
+        "entry <late run> differs from the request that it was written for",
     ),
     "a run is said to be of another model": (
         [_set_run("token run", "model_id = 'openai/gpt-5'")],
         "entries_say_what_was_asked",
-        "entry <token run> is not",
+        "entry <token run> differs from the request that it was written for",
     ),
     "a grant's reason is changed": (
         [_set_entry("late grant", "description = 'Friendship'")],
         "entries_say_what_was_asked",
-        "entry <late grant> is not",
+        "entry <late grant> differs from the request that it was written for",
     ),
     "another flow is unlocked": (
         [_set_unlock("late unlock", "flow_id = 'dearer-flow'")],
         "entries_say_what_was_asked",
-        "entry <late unlock> is not",
+        "entry <late unlock> differs from the request that it was written for",
     ),
     "a purchase, its balances and its account are all made larger": (
         [
@@ -129,7 +129,7 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
             _set_balance("ada", "balance_credits + 400"),
         ],
         "entries_say_what_was_asked",
-        "entry <late purchase> is not",
+        "entry <late purchase> differs from the request that it was written for",
     ),
     "an entry is dated back": (
         [_set_entry("late purchase", "created_at_us = created_at_us - 1")],

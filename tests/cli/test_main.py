@@ -250,7 +250,7 @@ def test_no_command_uses_a_database_that_is_not_migrated(
         ("sqlite://", "CREDITS_DATABASE_URL: must name a file"),
         (
             "sqlite:////no/such/folder/credits.db",
-            "CREDITS_DATABASE_URL: names /no/such/folder/credits.db, whose folder",
+            "CREDITS_DATABASE_URL: names /no/such/folder/credits.db, but its folder",
         ),
     ],
 )

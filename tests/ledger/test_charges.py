@@ -187,7 +187,7 @@ def test_a_balance_may_be_spent_to_the_last_credit_and_no_further(engine: Engine
     assert (refusal.user_id, refusal.balance_credits, refusal.required_credits) == ("ada", 299, 300)
     assert (
         str(refusal)
-        == "ada has 299 credits, but this takes 300. Nothing was charged. Add at least 1 credits and try again."
+        == "ada has 299 credits, but this takes 300. Nothing was charged. Add at least 1 credit and try again."
     )
 
     world.add(engine, "ada", 1, key="k-4")
