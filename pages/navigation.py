@@ -75,6 +75,12 @@ page = st.navigation(
                 "Compare two price plans and edit the second.",
             ),
             screen(
+                "models/models.py",
+                "Models",
+                "model_training",
+                "See what every AI model costs, and choose which ones can run.",
+            ),
+            screen(
                 "replay/replay_history.py",
                 "Replay history",
                 "history",

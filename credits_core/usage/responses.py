@@ -88,6 +88,11 @@ def read_response(provider: str, response: object, *, flavour: str | None = None
     )
 
 
+def known_providers() -> list[str]:
+    """The ids of the providers whose responses can be read."""
+    return [provider.id for provider in get_snapshot().providers if provider.extractors]
+
+
 def _best(provider: Provider, extractors: Sequence[UsageExtractor], whole: Mapping[str, Any]) -> _Reading:
     readings, problems = [], []
     for extractor in extractors:

@@ -38,6 +38,7 @@ with grid.cell(), st.container(border=True):
         if batch.workload:
             st.caption("This is the first run. The others have different token counts.")
         show.price_steps(quote)
+        show.price_units(quote)
 
 running.outcome(ACTION)
 if batch and quote:

@@ -5,6 +5,7 @@ that makes no sense counts as none. An option is an id, so that links stay short
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
@@ -17,7 +18,7 @@ from credits_core.ledger.requests import ChargeRequest
 from credits_core.pricing.models import Model
 from credits_core.pricing.units import MAX_COUNT
 from credits_core.values.credits import MAX_CREDITS
-from pages.parts import numbers, resources, words
+from pages.parts import numbers, resources, usage_inputs, words
 
 FREE_FORM = "free-form"
 _FIXED = "fixed"
@@ -73,21 +74,34 @@ def batch(user_id: str, runs: int) -> Batch | None:
         fee = f"fee {words.both(prompt.creator_fee_credits)}" if prompt.creator_fee_credits else "no creator fee"
         st.caption(f"{words.plain(prompt.title)} by {words.plain(creator_id)} · {fee}")
     model = _model(prompt)
-    workload = _workload() if model.is_usage_priced and runs > 1 else None
-    needs_tokens = model.is_usage_priced and workload is None
-    input_tokens, output_tokens = _tokens(prompt) if needs_tokens else (None, None)
-    if creator_fee_credits is None or (needs_tokens and (input_tokens is None or output_tokens is None)):
-        return None
     run = ChargeRequest(
         user_id=user_id,
         prompt_id=prompt_id,
         model_id=model.id,
         creator_id=creator_id if creator_fee_credits else None,
-        creator_fee_credits=creator_fee_credits,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
+        creator_fee_credits=creator_fee_credits or 0,
     )
-    return Batch(run, runs, workload)
+    used = _used(model, prompt, run, runs) if model.is_usage_priced else Batch(run, runs)
+    return None if creator_fee_credits is None else used
+
+
+def _used(model: Model, prompt: DemoPrompt | None, run: ChargeRequest, runs: int) -> Batch | None:
+    way = usage_inputs.way(model)
+    if way == usage_inputs.UNITS:
+        usage = usage_inputs.units(model)
+        return None if usage is None else Batch(replace(run, usage=usage), runs)
+    if way == usage_inputs.RESPONSE:
+        asked = usage_inputs.response(model)
+        if asked is None:
+            return None
+        return Batch(replace(run, usage=asked.usage, service_tier=asked.service_tier), runs)
+    workload = _workload() if runs > 1 else None
+    if workload is not None:
+        return Batch(run, runs, workload)
+    input_tokens, output_tokens = _tokens(prompt)
+    if input_tokens is None or output_tokens is None:
+        return None
+    return Batch(replace(run, input_tokens=input_tokens, output_tokens=output_tokens), runs)
 
 
 def model_and_tokens() -> tuple[Model, int | None, int | None] | None:
@@ -137,7 +151,7 @@ def _model(prompt: DemoPrompt | None) -> Model:
         filter_mode="contains",
         key="model",
         bind="query-params",
-        help="Type to search. Models named provider/model are priced per token, all others per run.",
+        help="Type to search. Models named provider/model are priced by what a run uses, all others per run.",
     )
     model = models[chosen]
     st.caption(f"{words.plain(model.name)} · {words.model_price(model)}")

@@ -17,6 +17,7 @@ from credits_core.pricing.models import ModelRegistry
 from credits_core.pricing.quote import PriceBook
 from credits_core.reports import daily_totals
 from credits_core.store import database
+from credits_core.usage.responses import known_providers
 
 
 @st.cache_resource(show_spinner="Preparing the database…")
@@ -86,3 +87,9 @@ def keep_totals_quick() -> None:
 def this_hour() -> datetime:
     """The hour that has begun, in UTC. Made-up runs are priced at it, so that their prices can be kept for a while."""
     return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+@st.cache_resource
+def response_providers() -> list[str]:
+    """The providers whose responses can be read, in order of their names."""
+    return sorted(known_providers())

@@ -13,8 +13,9 @@ from credits_core.ledger.receipts import PostedTransaction, Receipt
 from credits_core.ledger.refusals import AddedCreditsSpent, InsufficientCredits
 from credits_core.pricing.models import Model, RunPrice
 from credits_core.pricing.quote import Quote
+from credits_core.pricing.units import UNITS, unit_name
 from credits_core.store.kinds import EntryType
-from credits_core.values.text import format_credits, format_usd, format_usd_rounded
+from credits_core.values.text import format_credits, format_fraction, format_usd, format_usd_rounded
 from pages.parts import action, links
 from pages.parts.words import (
     account_name,
@@ -128,6 +129,22 @@ def price_steps(quote: Quote) -> None:
     total = pd.IndexSlice[[len(rows) - 1], ["Credits"]]
     table.format(lambda amount: f"**{amount:,}**", subset=total)
     st.table(table, border="horizontal", hide_index=True, alt="Every step of the price")
+
+
+def price_units(quote: Quote) -> None:
+    """What the inference cost is made of: each unit with its count, its price and its exact credits."""
+    rows: list[Row] = [
+        {
+            "Unit": unit_name(line.key),
+            "Count": line.count,
+            "Price": f"\\${line.usd:f} per {UNITS[line.key].per:,}",
+            "Credits": format_fraction(line.exact_credits.numerator, line.exact_credits.denominator),
+        }
+        for line in quote.lines
+    ]
+    if rows:
+        table = small_table(rows, {"Count": "{:,}"})
+        st.table(table, border="horizontal", hide_index=True, alt="What the inference cost is made of")
 
 
 def movements(transactions: Iterable[PostedTransaction]) -> None:

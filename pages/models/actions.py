@@ -1,0 +1,188 @@
+"""What changes which models can run and what they cost: offer, withdraw, and make a price list live."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import streamlit as st
+from sqlalchemy import Connection
+
+from credits_core import settings
+from credits_core.errors import CreditsError, DataFileInvalid
+from credits_core.prices import lists, package
+from credits_core.prices.list_toml import differences, refreshed, with_model, without_model
+from credits_core.pricing.models import Model, parse_model_registry
+from credits_core.pricing.quote import PriceBook
+from pages.parts import action, resources, show, words
+
+_OFFER, _ACTIVATE, _SAVE = "models:offer", "models:activate", "models:save"
+_ASKED = "models:asked"
+
+
+def offering(model: Model, book: PriceBook) -> None:
+    """The button that offers the model, or offers it no more, and its dialog."""
+    is_offered = model.id in book.models
+    label, icon = ("Withdraw model", ":material/block:") if is_offered else ("Offer model", ":material/add_circle:")
+    st.button(label, icon=icon, on_click=_ask, args=(model.id,), key="models:offer:ask")
+    if st.session_state.get(_ASKED) == model.id:
+        _offer(model.id, is_offered)
+
+
+def _ask(what: object) -> None:
+    action.start_over(_OFFER)
+    action.start_over(_ACTIVATE)
+    st.session_state[_ASKED] = what
+
+
+def _stop_asking() -> None:
+    st.session_state.pop(_ASKED, None)
+
+
+@st.dialog("Change which models can run", on_dismiss=_stop_asking)
+def _offer(model_id: str, is_offered: bool) -> None:
+    if is_offered:
+        st.markdown(f"**{words.plain(model_id)}** cannot be run any more. Past runs keep their price.")
+    else:
+        st.markdown(f"**{words.plain(model_id)}** can be run from the next charge on.")
+
+    def change(connection: Connection, now: datetime, reason: str) -> int:
+        live = lists.live_list(connection)
+        assert live is not None, "the database began with a price list"
+        before = lists.text_of(connection, live)
+        if is_offered:
+            text, said = without_model(before, model_id), f"{model_id} withdrawn"
+        else:
+            text, _ = with_model(before, model_id, settings.PRICE_CORRECTIONS_FILE, now.date())
+            said = f"{model_id} offered"
+        number = lists.save(connection, text, source=said, now=now, actor=action.ACTOR)
+        lists.activate(connection, number, reason=reason, now=now, actor=action.ACTOR)
+        return number
+
+    _confirm("Withdraw" if is_offered else "Offer", _OFFER, (model_id, is_offered), change)
+
+
+def _confirm(label: str, name: str, request: object, change: Callable[[Connection, datetime, str], int]) -> None:
+    with st.form(f"{name}:form", border=False):
+        reason = st.text_input("Reason", max_chars=500, placeholder="Kept in the journal", key=f"{name}:reason")
+        confirmed = st.form_submit_button(label, type="primary")
+    if confirmed:
+        outcome = action.perform(name, (request, reason), lambda connection, _key, now: change(connection, now, reason))
+        if outcome.refusal is None:
+            _stop_asking()
+            st.toast(f"Price list {outcome.result} is live.", icon=":material/bolt:")
+            st.rerun()
+        show.refusal(outcome.refusal, undone="Nothing was changed.")
+
+
+def price_lists(book: PriceBook) -> None:
+    """Every version of the price list, new prices from the package or a file, and making one live."""
+    with st.expander("Price lists", icon=":material/history:"):
+        with resources.reading() as connection:
+            known = lists.lists(connection)
+            journal = lists.activations(connection)
+        rows: list[show.Row] = [
+            {
+                "No": one.number,
+                "State": "Live" if one.is_live else "",
+                "Saved": f"{one.saved_at:%Y-%m-%d %H:%M} UTC" if one.number > 1 else "with this version",
+                "By": words.plain(one.actor),
+                "From": words.plain(one.source),
+                "Reason": words.plain(next((line.reason for line in journal if line.price_list == one.number), "–")),
+            }
+            for one in known
+        ]
+        st.table(show.small_table(rows, {}), border="horizontal", hide_index=True, alt="Every price list, newest first")
+        with st.container(horizontal=True):
+            if st.button("Check for new prices", icon=":material/refresh:"):
+                _refresh(book)
+            _download(book)
+        _bring_in(book)
+        others = [one.number for one in known if not one.is_live]
+        if others:
+            _compare(others, book)
+
+
+def _refresh(book: PriceBook) -> None:
+    assert book.price_list is not None, "the database began with a price list"
+    now = resources.this_hour()
+    with resources.reading() as connection:
+        before = lists.text_of(connection, book.price_list)
+    text, changes = refreshed(before, "the live price list", settings.PRICE_CORRECTIONS_FILE, now.date())
+    if not changes:
+        st.success(f"All prices are those of {package.PACKAGE_VERSION}.", icon=":material/check_circle:")
+        return
+    _save(text, package.PACKAGE_VERSION)
+
+
+def _download(book: PriceBook) -> None:
+    assert book.price_list is not None, "the database began with a price list"
+    with resources.reading() as connection:
+        text = lists.text_of(connection, book.price_list)
+    st.download_button(
+        "Download live list (TOML)", text, "models.toml", "application/toml", icon=":material/download:",
+        on_click="ignore",
+    )  # fmt: skip
+
+
+def _bring_in(book: PriceBook) -> None:
+    file = st.file_uploader("Import a price list (TOML)", type="toml", key="models:file")
+    if file is None:
+        return
+    try:
+        text = file.getvalue().decode("utf-8")
+        new = parse_model_registry(text, file.name)
+    except UnicodeDecodeError:
+        st.error("Nothing was imported.", title="The file is not UTF-8 text", icon=":material/block:")
+        return
+    except DataFileInvalid as error:
+        st.error("\n".join(f"- {words.plain(one)}" for one in error.problems), title="The price list is not valid")
+        return
+    _differences(list(differences(book.models, new)))
+    if st.button("Save as new price list", icon=":material/save:"):
+        _save(text, file.name)
+
+
+def _save(text: str, source: str) -> None:
+    action.start_over(_SAVE)
+    outcome = action.perform(
+        _SAVE,
+        (text, source),
+        lambda connection, _key, now: lists.save(connection, text, source=source, now=now, actor=action.ACTOR),
+    )
+    if outcome.refusal is not None:
+        show.refusal(outcome.refusal, undone="Nothing was saved.")
+        return
+    st.session_state["models:other"] = outcome.result
+    st.rerun()
+
+
+def _compare(others: list[int], book: PriceBook) -> None:
+    number = st.selectbox("Price list", others, key="models:other", format_func="No {}".format)
+    with resources.reading() as connection:
+        try:
+            other = lists.models_of(connection, number)
+        except CreditsError as refusal:
+            show.refusal(refusal, undone="It cannot be made live.")
+            return
+    _differences(list(differences(book.models, other)))
+    st.button("Make live", icon=":material/bolt:", on_click=_ask, args=(number,), key="models:activate:ask")
+    if st.session_state.get(_ASKED) == number:
+        _activation(number)
+
+
+def _differences(lines: list[str]) -> None:
+    if not lines:
+        st.caption("No price differs from the live list.")
+        return
+    st.caption(f"{len(lines):,} changes from the live list")
+    st.code("\n".join(lines), language=None, wrap_lines=True, height=200 if len(lines) > 6 else "content")
+
+
+@st.dialog("Make this price list live?", icon=":material/bolt:", on_dismiss=_stop_asking)
+def _activation(number: int) -> None:
+    st.markdown(f"Price list **{number}** will price all new runs, in every process. Past runs keep their price.")
+
+    def change(connection: Connection, now: datetime, reason: str) -> int:
+        lists.activate(connection, number, reason=reason, now=now, actor=action.ACTOR)
+        return number
+
+    _confirm("Make live", _ACTIVATE, number, change)

@@ -1,0 +1,31 @@
+"""See what every AI model costs, choose which ones can run, and make new prices live."""
+
+import streamlit as st
+
+from pages.models import actions, tables, view
+from pages.parts import links, resources
+
+st.caption("What each model costs. Choose which ones can run.")
+links.follow_link("search", "scope", "type", "model_id")
+book = resources.book()
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    search = st.text_input("Search", type="search", placeholder="Part of a name", key="search", bind="query-params")
+    kind = tables.type_filter()
+    is_every = tables.scope_filter()
+listed = view.listed(book, search=search or "", kind=kind, is_every=is_every)
+if not listed:
+    st.info("No model has this in its name. Search for less.", title="Nothing found", icon=":material/search_off:")
+    st.stop()
+st.caption(f"{len(listed):,} of {view.known(book):,} models. Select a row to see all of its prices.")
+chosen = tables.models(listed, book)
+if chosen is None:
+    actions.price_lists(book)
+    st.stop()
+
+with st.container(border=True):
+    st.subheader(chosen.name)
+    view.facts(chosen, book)
+    actions.offering(chosen, book)
+    view.prices(chosen)
+    view.history(chosen)
+actions.price_lists(book)
