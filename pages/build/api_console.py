@@ -35,7 +35,7 @@ def live_calls() -> None:
             "Status": [str(call.status)],
             "Code": call.code or None,
             "Call": csv_files.safe_text(f"{call.method} /api{call.path}"),
-            "Key": call.key_name or None,
+            "Key": csv_files.safe_text(call.key_name) or None,
             "Took": call.latency_ms,
             "Request id": call.request_id,
         }
