@@ -7,6 +7,7 @@ no number ever wraps around. Pure.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import combinations
 
 import numpy as np
 
@@ -107,6 +108,8 @@ def inference_costs(
         raise InvalidRequest("usage", "must have a count above 0 for each run, because there is no run to price else")
     prices = model.prices.at(at, service_tier=service_tier)
     (_, first), *higher = prices.levels()
+    if higher and "input_tokens" not in usage:
+        _require_no_part("input_tokens", usage)
     charged = _charged(first, usage, runs)
     costs = _costs(first, charged, runs)
     for above_input_tokens, price in higher:
@@ -125,11 +128,10 @@ def _charged(price: UsagePrice, usage: UsageArrays, runs: int) -> dict[str, Cred
             if np.any(counts > usage[general]):
                 raise InvalidRequest(key, f"must not be above {general}, which counts it too")
     used = _at_least(price.minimum_seconds, usage)
-    largest = {key: _largest(counts) for key, counts in used.items()}
     charged: dict[str, Credits] = {}
     for key, parts in price.priced_parts:
         if key not in used:
-            require_no_part(key, largest)
+            _require_no_part(key, used)
             counts = np.zeros(runs, np.int64)
         else:
             counts = used[key]
@@ -146,6 +148,13 @@ def _charged(price: UsagePrice, usage: UsageArrays, runs: int) -> dict[str, Cred
     if REQUESTS in price.rates:
         charged[REQUESTS] = np.ones(runs, np.int64)
     return charged
+
+
+def _require_no_part(key: str, usage: UsageArrays) -> None:
+    """`require_no_part` for each run: one may use one of two units, and another one the other."""
+    require_no_part(key, {part: _largest(usage[part]) for part in PARTS[key] & usage.keys()})
+    for left, right in combinations(sorted(GENERAL[key] & usage.keys()), 2):
+        require_no_part(key, dict.fromkeys((left, right), _largest(np.minimum(usage[left], usage[right]))))
 
 
 def _at_least(minimum_seconds: int, usage: UsageArrays) -> UsageArrays:
