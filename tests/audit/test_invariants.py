@@ -109,13 +109,15 @@ def test_the_audit_reads_one_snapshot_while_charges_go_on(engine: Engine, book: 
 
 # --- damaged (each invariant's own damage is in test_audit_damage) --------------------------------------------------
 
-# Who did something, under which key, and when a user joined is recorded in one place: nothing can contradict it.
+# Who did something, under which key, when a run took place and when a user joined is recorded in one place: nothing can
+# contradict it.
 # Who may call the API, and when the audit ran, are no part of what it proves.
 LEDGER_TABLES = [table for table in Base.metadata.sorted_tables if table.name not in {"api_keys", "audit_runs"}]
 RECORDED_ONCE = {
     ("journal_entries", "actor"),
     ("journal_entries", "idempotency_key"),
     ("user_credits", "created_at_us"),
+    ("prompt_runs", "used_at_us"),
 }
 # One entry of each kind, some covered by the daily totals and some not.
 TRIED = [
@@ -125,6 +127,7 @@ TRIED = [
     "run by ben",
     "refund of run by ben",
     "token run",
+    "usage run",
     "late run",
     "late unlock",
 ]
@@ -165,6 +168,8 @@ def test_no_value_of_the_ledger_can_be_changed_unseen(ledger: Ledger, table: Tab
             for row in _rows(ledger, connection, table)
             for column, value in row.items()
             for other in _other_values(table, column, value)
+            # Which model another name stood for is recorded once, too.
+            if not (column == "model_id" and row["asked_model"] is not None)
             if other != value and _goes_unseen(ledger, connection, _same(table, row, update).values({column: other}))
         }
     assert unseen == {(name, column) for name, column in RECORDED_ONCE if name == table.name}
@@ -186,6 +191,22 @@ def _same(table: Table, row: dict[str, object], statement: Callable[[Table], Any
 SEVERAL: dict[str, tuple[list[str], set[str]]] = {
     "a run's tokens are changed": (
         ["UPDATE prompt_runs SET input_tokens = 1000 WHERE entry_id = <token run>"],
+        {"entries_say_what_was_asked", "runs_cost_what_they_should"},
+    ),
+    "a run's usage is changed": (
+        ["UPDATE prompt_runs SET usage = replace(usage, '1920', '1919') WHERE entry_id = <usage run>"],
+        {"entries_say_what_was_asked", "runs_cost_what_they_should"},
+    ),
+    "a run's usage is made unreadable": (
+        ["UPDATE prompt_runs SET usage = '{' WHERE entry_id = <usage run>"],
+        {"entries_say_what_was_asked", "runs_cost_what_they_should"},
+    ),
+    "a run's usage is a list": (
+        ["UPDATE prompt_runs SET usage = '[]' WHERE entry_id = <usage run>"],
+        {"entries_say_what_was_asked", "runs_cost_what_they_should"},
+    ),
+    "a run's usage is gone": (
+        ["UPDATE prompt_runs SET usage = NULL WHERE entry_id = <usage run>"],
         {"entries_say_what_was_asked", "runs_cost_what_they_should"},
     ),
     "a run is deleted": (
@@ -286,7 +307,7 @@ def test_a_constraint_that_is_gone_is_missed(
     postgres_engine: Engine, book: PriceBook, table: str, constraint: str
 ) -> None:
     assert _guards_missed(postgres_engine, book, f"ALTER TABLE {table} DROP CONSTRAINT {constraint}") == [
-        f"WRONG every constraint is in place and holds: 44 checked, 1 wrong: {constraint} is missing"
+        f"WRONG every constraint is in place and holds: 45 checked, 1 wrong: {constraint} is missing"
     ]
 
 
@@ -309,7 +330,7 @@ def test_a_row_that_got_past_its_check_is_found(sqlite_engine: Engine, book: Pri
         "INSERT INTO rollup_watermark VALUES (2, 0)",
         "PRAGMA ignore_check_constraints = OFF",
     )
-    assert wrong.startswith("WRONG every constraint is in place and holds: 44 checked, 1 wrong: ")
+    assert wrong.startswith("WRONG every constraint is in place and holds: 45 checked, 1 wrong: ")
     assert "rollup_watermark" in wrong
 
 

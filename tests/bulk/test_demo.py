@@ -195,8 +195,8 @@ def test_of_two_who_build_at_once_one_finds_the_world_there(
 ) -> None:
     said = racers.at_once([partial(_build_in, engine, demo, real_book)] * 2)
     assert sorted(said) == [
-        "The demo world is built: 15 people, 12 prompts, 30 days.",
         "The demo world is already there; nothing was changed.",
+        "The demo world is built: 15 people, 12 prompts, 30 days.",
     ]
     assert _history(engine) == _history(built)
 

@@ -118,7 +118,7 @@ def test_a_replay_reads_as_json(call: Call, ledger: Engine, half: str) -> None:
         (("plan-1", "--from", "soon"), "from: must be a day such as 2026-11-01, not 'soon'"),
         (
             ("plan-1", "--from", "2026-03-02", "--to", "2026-03-01"),
-            "days: begin with 2026-03-02, which is after their end, 2026-03-01",
+            "days: must not begin after they end: 2026-03-02 is after 2026-03-01",
         ),
         (("plan-1", "--to", "2020-01-01"), "ledger: has no run and no unlock to price again (up to 2020-01-01)"),
     ],

@@ -45,6 +45,7 @@ CHECKS = {
     "ck_price_plans_revision_positive",
     "ck_prompt_runs_fee_has_creator",
     "ck_prompt_runs_one_price",
+    "ck_prompt_runs_one_usage",
     "ck_prompt_runs_share_within_fee",
     "ck_prompt_runs_total_is_sum",
     "ck_rollup_watermark_one_row",
@@ -237,7 +238,7 @@ def test_a_database_that_was_never_migrated_is_refused_with_what_to_do(empty_eng
     with pytest.raises(DatabaseNotReady) as caught:
         database.require_migrated(empty_engine)
     assert str(caught.value) == (
-        "The database is not up to date: it is at migration none, this version needs 0003. "
+        "The database is not up to date: it is at migration none, this version needs 0004. "
         "Run: python -m credits_core migrate"
     )
 
@@ -302,6 +303,7 @@ def test_runs_from_before_the_plans_were_stored_are_kept_as_they_were(empty_engi
         before = connection.execute(text("SELECT * FROM prompt_runs")).one()
     database.migrate(empty_engine)
     with empty_engine.connect() as connection:
-        assert connection.execute(text("SELECT * FROM prompt_runs")).one() == before
+        # The usage, its prices, the service tier, the asked model and the time of use came later.
+        assert tuple(connection.execute(text("SELECT * FROM prompt_runs")).one()) == (*before, *[None] * 5)
         with pytest.raises(DBAPIError, match="append-only"):
             connection.execute(text("UPDATE prompt_runs SET total_credits = 1"))

@@ -4,8 +4,6 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
-from decimal import Decimal
 from fractions import Fraction
 from itertools import accumulate
 from math import ceil, floor
@@ -15,26 +13,19 @@ import numpy as np
 
 from credits_core.lab.scenario.assumptions import FeeWeight, ModelWeight, Scenario
 from credits_core.lab.scenario.workload import TokenQuantiles, Workload
-from credits_core.pricing.models import Model, RunPrice, TokenPrice
+from credits_core.pricing.models import Model, RunPrice
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.quote import quote
+from tests.support.prices import by_usage, model
 
 CHAT = Workload("chat", 1_000, TokenQuantiles(1_020, 4_083, 14_050), TokenQuantiles(129, 451, 1_000))
 
 
-def _model(model_id: str, *prices: RunPrice | TokenPrice) -> Model:
-    return Model(model_id, "M", "openai", "text", prices, "hand-written", date(2026, 1, 1))  # type: ignore[arg-type]
-
-
 MODELS = {
-    "haiku": _model("haiku", RunPrice(250)),  # 300 with 20 %
-    "gpt-4": _model("gpt-4", RunPrice(30_000)),  # 33,000 with 10 %
-    "tokens": _model("tokens", TokenPrice(Decimal("2.5"), Decimal(10))),
-    "long": _model(
-        "long",
-        TokenPrice(Decimal("0.1"), Decimal("0.5")),
-        TokenPrice(Decimal(5), Decimal(25), above_input_tokens=2_000),
-    ),
+    "haiku": model(RunPrice(250), "haiku"),  # 300 with 20 %
+    "gpt-4": model(RunPrice(30_000), "gpt-4"),  # 33,000 with 10 %
+    "tokens": model(by_usage(input_tokens="2.5", output_tokens="10"), "tokens"),
+    "long": model(by_usage(input_tokens=("0.1", {2_000: "5"}), output_tokens=("0.5", {2_000: "25"})), "long"),
 }
 ONE_USER = Scenario(
     workload=CHAT,

@@ -115,7 +115,7 @@ def test_a_plan_is_shown_as_it_can_be_read_again(tmp_path: Path) -> None:
 
 
 def test_an_unknown_plan_and_a_bad_file_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnknownPlan, match="Known are promptflow-v1"):
+    with pytest.raises(UnknownPlan, match="Choose one of promptflow-v1"):
         _run("inspect", "promptflow-v9")
     with pytest.raises(DataFileInvalid, match="cannot be read"):
         _run("inspect", str(tmp_path / "none.toml"))

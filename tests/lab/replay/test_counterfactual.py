@@ -235,7 +235,7 @@ def test_a_creator_gives_back_what_others_paid_when_an_earlier_charge_is_refunde
 
 
 def test_days_that_end_before_they_begin_are_refused(engine: Engine) -> None:
-    with pytest.raises(InvalidRequest, match="begin with 2026-03-02, which is after their end, 2026-03-01"):
+    with pytest.raises(InvalidRequest, match="must not begin after they end: 2026-03-02 is after 2026-03-01"):
         under(engine, DEARER, DayRange(date(2026, 3, 2), date(2026, 3, 1)))
 
 
