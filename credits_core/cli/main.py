@@ -164,7 +164,7 @@ def explain(
 
 @models_app.command("refresh")
 def refresh_models() -> None:
-    """Take today's token prices from the installed genai-prices package into data/models.toml."""
+    """Take today's model prices from the installed genai-prices package into data/models.toml."""
     from credits_core.cli import model_prices
 
     model_prices.refresh_and_print()
