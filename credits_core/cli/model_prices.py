@@ -18,7 +18,7 @@ import typer
 
 from credits_core import settings
 from credits_core.errors import CreditsError, DataFileInvalid
-from credits_core.prices import catalogue
+from credits_core.prices import catalogue, package
 from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
 from credits_core.pricing.models import PLAIN_PRICE_USD, parse_model_registry
 from credits_core.pricing.units import UNITS
@@ -65,8 +65,12 @@ def refresh(path: Path, today: date) -> list[PriceChange]:
     for table in document["models"]:
         if "genai_prices_id" not in table:
             continue
+        package_id = table["genai_prices_id"]
+        if package.found(package_id) is None:
+            problems.append(f"model {table['id']!r}: {package.PACKAGE_VERSION} has no model {package_id!r}")
+            continue
         try:
-            prices, source = catalogue.prices_of(table["genai_prices_id"], settings.PRICE_CORRECTIONS_FILE)
+            prices, source = catalogue.prices_of(package_id, settings.PRICE_CORRECTIONS_FILE)
         except (CreditsError, ValueError) as error:
             problems.append(f"model {table['id']!r}: {error}")
             continue
