@@ -2,10 +2,23 @@
 
 from sqlalchemy import Engine
 
+from credits_core import settings
 from credits_core.bulk.demo import build_if_empty, load_demo_world
 from credits_core.plans.book import PriceBooks
+from credits_core.prices import lists
 from credits_core.reports import daily_totals
 from credits_core.store import database
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the database to the newest schema, and give it the prices of this version when it has none yet.
+
+    Raises:
+        DataFileInvalid: `data/models.toml` cannot be used.
+    """
+    database.migrate(engine)
+    prices = settings.MODELS_FILE.read_text(encoding="utf-8")
+    database.write(engine, lambda connection: lists.begin_with(connection, prices))
 
 
 def prepare(engine: Engine, books: PriceBooks, *, demo: bool) -> None:
@@ -15,7 +28,7 @@ def prepare(engine: Engine, books: PriceBooks, *, demo: bool) -> None:
         DatabaseNotReady: PostgreSQL is not at the newest migration; its operators migrate it.
     """
     if engine.dialect.name == "sqlite":
-        database.migrate(engine)
+        migrate(engine)
     database.require_migrated(engine)
     if demo:
         database.write(engine, lambda connection: build_if_empty(connection, load_demo_world(), books))

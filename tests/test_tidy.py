@@ -17,6 +17,7 @@ CORE = sorted((ROOT / "credits_core").rglob("*.py"))
 DIVIDING_MODULES = {
     "values/credits",  # it is for that
     "values/text",  # writes credits as decimals
+    "pricing/usage_price",  # exact fractions
     "pricing/quote_many",  # does to arrays what `values.credits` does to whole numbers, and is proved equal to it
     "lab/scenario/workload",  # quantiles of token counts
     "settings",  # paths

@@ -334,7 +334,8 @@ async def refund(request: Request, response: Response, body: RefundBody, key: Id
 @models_router.get("/models", responses=documented(*_READING))
 async def models(shared: Shared) -> ModelsAnswer:
     """Every model with its price, where the price is from, and when it was read there."""
-    return ModelsAnswer(models=[ModelAnswer.of(model, datetime.now(UTC)) for model in shared.books.models.values()])
+    book, now = await shared.read(shared.books.at), datetime.now(UTC)
+    return ModelsAnswer(models=[ModelAnswer.of(model, now) for model in book.models.values()])
 
 
 @status_router.get("/health", responses=documented(problems.Unexpected))

@@ -24,6 +24,7 @@ from credits_core.audit.entries import (
 )
 from credits_core.audit.finding import Finding, Plans
 from credits_core.audit.plans import activations_are_sealed
+from credits_core.audit.prices import price_lists_are_sealed, runs_have_the_price_of_their_list
 from credits_core.audit.schema import constraints_hold, ledger_is_append_only, references_exist
 from credits_core.store import database
 
@@ -47,6 +48,8 @@ INVARIANTS: tuple[Callable[[Connection, Plans], Finding], ...] = (
     unlocks_match_their_transactions,
     refunds_reverse_once,
     activations_are_sealed,
+    price_lists_are_sealed,
+    runs_have_the_price_of_their_list,
     daily_totals_are_sums,
     references_exist,
     constraints_hold,

@@ -6,8 +6,8 @@ The journal is the only record of which plan was live when, by whom and why; a b
 from sqlalchemy import Connection, select
 
 from credits_core.audit.finding import Finding, Plans
-from credits_core.plans.seal import seal
 from credits_core.store.tables import PlanActivation, StoredPlan
+from credits_core.values.seal import seal
 
 
 def activations_are_sealed(connection: Connection, _: Plans) -> Finding:

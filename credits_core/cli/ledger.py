@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from credits_core import settings
+from credits_core import settings, startup
 from credits_core.audit import invariants
 from credits_core.audit import log as audit_log
 from credits_core.bulk import demo, opening_balances, trace
@@ -19,7 +19,7 @@ from credits_core.store import database
 def migrate() -> None:
     """Bring the database to the newest schema."""
     with database.opened(settings.database_url()) as engine:
-        database.migrate(engine)
+        startup.migrate(engine)
         typer.echo(f"{engine.url.render_as_string(hide_password=True)} is at the newest migration")
 
 

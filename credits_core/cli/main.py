@@ -26,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-models_app = typer.Typer(help="The registry of AI models, data/models.toml.", no_args_is_help=True)
+models_app = typer.Typer(help="AI models: which are offered, and their price lists.", no_args_is_help=True)
 plan_app = typer.Typer(help="Price plans: list, check, edit, replay, and make one live.", no_args_is_help=True)
 key_app = typer.Typer(help="The keys of the API: make, list and revoke them.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
@@ -162,12 +162,98 @@ def explain(
     explained.explain_entry(entry, as_json=as_json)
 
 
-@models_app.command("refresh")
-def refresh_models() -> None:
-    """Take today's model prices from the installed genai-prices package into data/models.toml."""
-    from credits_core.cli import model_prices
+@models_app.command("list")
+def list_models(
+    search: Annotated[str, typer.Option(help="Part of the id.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="Also models that are not offered.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the offered models with their prices."""
+    from credits_core.cli import models
 
-    model_prices.refresh_and_print()
+    models.list_models(search, every=every, as_json=as_json)
+
+
+@models_app.command("offer")
+def offer_model(
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="A model of the price package, such as openai/gpt-5.")],
+    reason: Annotated[str, typer.Option(help="The reason, which is kept in the journal.")],
+) -> None:
+    """Offer a model for running, from the next charge on."""
+    from credits_core.cli import models
+
+    models.offer(name, reason)
+
+
+@models_app.command("withdraw")
+def withdraw_model(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="An offered model.")],
+    reason: Annotated[str, typer.Option(help="The reason, which is kept in the journal.")],
+) -> None:
+    """Offer a model no more. Past runs keep their price."""
+    from credits_core.cli import models
+
+    models.withdraw(model, reason)
+
+
+@models_app.command("lists")
+def price_lists(as_json: Json = False) -> None:
+    """List every price list, newest first, and which is live."""
+    from credits_core.cli import models
+
+    models.list_lists(as_json=as_json)
+
+
+@models_app.command("show")
+def show_price_list(
+    number: Annotated[int | None, typer.Argument(metavar="NUMBER", help="Default: the live one.", min=1)] = None,
+) -> None:
+    """Print a price list as TOML, to edit and import again."""
+    from credits_core.cli import models
+
+    models.show(number)
+
+
+@models_app.command("import")
+def import_price_list(file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="A price list.")]) -> None:
+    """Save a file as a new price list and show what would change. It is not live yet."""
+    from credits_core.cli import models
+
+    models.import_file(file)
+
+
+@models_app.command("refresh")
+def refresh_models(
+    is_file: Annotated[bool, typer.Option("--file", help="Rewrite data/models.toml, for the next release.")] = False,
+) -> None:
+    """Save the live prices, renewed from the genai-prices package, as a new price list. It is not live yet."""
+    if is_file:
+        from credits_core.cli import model_prices
+
+        model_prices.refresh_and_print()
+        return
+    from credits_core.cli import models
+
+    models.refresh()
+
+
+@models_app.command("diff")
+def diff_price_list(number: Annotated[int, typer.Argument(metavar="NUMBER", min=1)]) -> None:
+    """Show what would change if a price list were made live."""
+    from credits_core.cli import models
+
+    models.diff(number)
+
+
+@models_app.command("activate")
+def activate_price_list(
+    number: Annotated[int, typer.Argument(metavar="NUMBER", min=1)],
+    reason: Annotated[str, typer.Option(help="The reason, which is kept in the journal.")],
+) -> None:
+    """Make a price list live, from the next charge on, in every process."""
+    from credits_core.cli import models
+
+    models.activate(number, reason)
 
 
 @plan_app.command("list")

@@ -87,7 +87,7 @@ def charge_prompt(
     priced = _price(request, book, now)
     movements = for_prompt_run(priced, request.user_id, request.creator_id)
     posted = writer.post(connection, entry_id, created_at=now, movements=movements)
-    writer.add_run(connection, entry_id, request=request, quote=priced, created_at=now)
+    writer.add_run(connection, entry_id, request=request, quote=priced, price_list=book.price_list, created_at=now)
     return _receipt(entry_id, entry, posted, priced)
 
 

@@ -1,6 +1,7 @@
 """The refusals of the ledger's actions."""
 
 from credits_core.errors import CreditsError
+from credits_core.values.text import counted
 
 
 class UnknownUser(CreditsError):
@@ -43,7 +44,7 @@ class InsufficientCredits(CreditsError):
     def advice(self) -> str:
         """That nothing was charged, and what to do."""
         missing_credits = self.required_credits - self.balance_credits
-        return f"Nothing was charged. Add at least {missing_credits:,} credits and try again."
+        return f"Nothing was charged. Add at least {counted(missing_credits, 'credit')} and try again."
 
 
 class AddedCreditsSpent(InsufficientCredits):

@@ -175,7 +175,13 @@ def _move(connection: Connection, movement: Movement, created_at_us: int) -> int
 
 
 def add_run(
-    connection: Connection, entry_id: int, *, request: ChargeRequest, quote: Quote, created_at: datetime
+    connection: Connection,
+    entry_id: int,
+    *,
+    request: ChargeRequest,
+    quote: Quote,
+    price_list: int | None,
+    created_at: datetime,
 ) -> None:
     """Write the run of a claimed entry with everything it was priced with."""
     fixed = quote.price if isinstance(quote.price, RunPrice) else None
@@ -204,6 +210,7 @@ def add_run(
             quote.service_tier,
             None if request.model_id == quote.model_id else request.model_id,
             None,
+            price_list,
         ),
     )
 

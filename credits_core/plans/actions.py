@@ -11,14 +11,15 @@ from sqlalchemy import Connection, delete, insert, select, text, update
 
 from credits_core.plans.records import PlanRecord, PlanStatus
 from credits_core.plans.refusals import DraftChanged, PlanActivated, PlanInForce
-from credits_core.plans.seal import seal
+from credits_core.prices.lists import ACTIVATION_LOCK
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_toml import checked, price_plan_toml
 from credits_core.store.tables import PlanActivation, StoredPlan
 from credits_core.values.days import to_microseconds
 from credits_core.values.fields import require_id, require_text
+from credits_core.values.seal import seal
 
-_ACTIVATION_LOCK = 7_206_151_031
+_PLANS_LOCK = 7_206_151_031
 
 
 def save_draft(
@@ -72,6 +73,8 @@ def activate(connection: Connection, seen: PlanRecord, *, reason: str, now: date
     require_id("actor", actor)
     plan_id = seen.plan.id
     _lock(connection)
+    if connection.dialect.name == "postgresql":  # no charge is under way then: each was priced with what was live
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({ACTIVATION_LOCK})"))
     _require_as_seen(connection, plan_id, seen)
     newest = connection.execute(
         select(PlanActivation.id, PlanActivation.plan_id, PlanActivation.seal)
@@ -98,7 +101,7 @@ def activate(connection: Connection, seen: PlanRecord, *, reason: str, now: date
 def _lock(connection: Connection) -> None:
     # Until the unit of work ends, nobody else saves or activates a plan. On SQLite it is the only writer anyway.
     if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({_ACTIVATION_LOCK})"))
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_PLANS_LOCK})"))
 
 
 def _lock_drafts(connection: Connection, plan_id: str) -> None:

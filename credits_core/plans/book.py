@@ -1,48 +1,82 @@
-"""The current price book: the models, the live plan and every plan that was ever live."""
+"""The current price book: the live price list, the live plan and every plan that was ever live."""
+
+from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from credits_core.plans.records import parse_stored
+from credits_core.prices import lists
 from credits_core.pricing.models import ModelRegistry
 from credits_core.pricing.quote import PriceBook
 from credits_core.store.statements import Statement
-from credits_core.store.tables import PlanActivation, StoredPlan
+from credits_core.store.tables import PlanActivation, PriceListActivation, StoredPlan
 
-_newest_activation = Statement([], lambda _: select(func.max(PlanActivation.id)))
+_newest = Statement(
+    [],
+    lambda _: select(
+        select(func.max(PlanActivation.id)).scalar_subquery(),
+        select(func.max(PriceListActivation.id)).scalar_subquery(),
+    ),
+)
+_LOCK = f"SELECT pg_advisory_xact_lock_shared({lists.ACTIVATION_LOCK}); "
 
 
 class PriceBooks:
-    """Gives the current price book, and reads it again only after another plan was made live. One per process.
+    """Gives the current price book, and reads it again only after prices or a plan were made live. One per process.
 
-    Ask it inside the unit of work that charges, so that a plan counts from the next charge on. Do not ask it in the
-    unit of work that makes a plan live, because that may still be rolled back.
+    Ask it inside the unit of work that charges, so that a plan and prices count from the next charge on. On PostgreSQL
+    a writer then keeps them live until it has committed: an activation waits for the charges that are under way, and
+    later charges wait for the activation. Do not ask it in the unit of work that makes something live, because that may
+    still be rolled back.
     """
 
     def __init__(self, models: ModelRegistry) -> None:
-        """Use these models; a process reads them once."""
-        self.models = models
-        self._newest: tuple[int, PriceBook] | None = None
+        """Use these models as long as the database has no price list; they also find models that are not offered."""
+        self.shipped = models
+        self._newest: tuple[tuple[int, int | None], PriceBook] | None = None
 
     def at(self, connection: Connection) -> PriceBook:
-        """The book with the live plan and every plan that was ever live.
+        """The book with the live prices, the live plan and every plan that was ever live.
 
         Raises:
-            DataFileInvalid: a stored plan was damaged and cannot be read.
+            DataFileInvalid: a stored plan or price list was damaged and cannot be read.
         """
-        (number,) = _newest_activation.run(connection, ()).fetchone()
+        plan, prices = _read_newest(connection)
         newest = self._newest
-        if newest is None or newest[0] != number:
-            newest = (number, _book(connection, self.models, number))
+        if newest is None or newest[0] != (plan, prices):
+            newest = ((plan, prices), self._book(connection, plan, prices))
             self._newest = newest
         return newest[1]
 
+    @property
+    def models(self) -> ModelRegistry:
+        """The models of the book that was given last."""
+        return self.shipped if self._newest is None else self._newest[1].models
 
-def _book(connection: Connection, models: ModelRegistry, number: int) -> PriceBook:
-    rows = connection.execute(
-        select(PlanActivation.id, StoredPlan.id.label("plan_id"), StoredPlan.toml)
-        .join(StoredPlan, StoredPlan.id == PlanActivation.plan_id)
-        .where(PlanActivation.id <= number)
-        .order_by(PlanActivation.id)
-    ).all()
-    activated = {row.plan_id: parse_stored(row.plan_id, row.toml) for row in rows}
-    return PriceBook(models=models, plan=activated[rows[-1].plan_id], plans=activated)
+    def _book(self, connection: Connection, plan_activation: int, prices_activation: int | None) -> PriceBook:
+        rows = connection.execute(
+            select(PlanActivation.id, StoredPlan.id.label("plan_id"), StoredPlan.toml)
+            .join(StoredPlan, StoredPlan.id == PlanActivation.plan_id)
+            .where(PlanActivation.id <= plan_activation)
+            .order_by(PlanActivation.id)
+        ).all()
+        activated = {row.plan_id: parse_stored(row.plan_id, row.toml) for row in rows}
+        models, price_list = self.shipped, None
+        if prices_activation is not None:
+            named = select(PriceListActivation.price_list_id).where(PriceListActivation.id == prices_activation)
+            price_list = int(connection.execute(named).scalar_one())
+            models = replace(lists.models_of(connection, price_list), elsewhere=self.shipped.elsewhere)
+        return PriceBook(models, activated[rows[-1].plan_id], activated, price_list)
+
+
+def _read_newest(connection: Connection) -> tuple[int, int | None]:
+    if connection.dialect.name == "postgresql" and connection.get_execution_options().get("credits_writer", False):
+        # Two statements in one trip: the second one sees what was committed while the first one waited.
+        driver: Any = connection.connection.driver_connection
+        cursor = driver.execute(_LOCK + _newest.sql("postgresql"))
+        cursor.nextset()
+    else:
+        cursor = _newest.run(connection, ())
+    plan, prices = cursor.fetchone()
+    return plan, prices

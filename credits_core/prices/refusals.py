@@ -24,3 +24,25 @@ class NoPrice(CreditsError):
     def __init__(self, model_id: str) -> None:
         self.model_id = model_id
         super().__init__(f"There is no price for {model_id!r}, so it cannot be charged. Choose another model.")
+
+
+class UnknownPriceList(CreditsError):
+    """No price list has this number."""
+
+    code = "unknown_price_list"
+    http_status = 404
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"There is no price list {number}. See all with: python -m credits_core models lists")
+
+
+class PriceListLive(CreditsError):
+    """The price list is the live one already."""
+
+    code = "price_list_live"
+    http_status = 409
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"Price list {number} is live already. Nothing was changed.")

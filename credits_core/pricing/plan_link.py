@@ -60,7 +60,7 @@ def from_line(line: str, plan_id: str) -> PricePlan:
             rate = (int(markup), None) if is_bps else (None, int(markup))
             tiers.append(MarkupTier(int(bound) if bound else None, *rate))
         else:
-            raise InvalidRequest("plan", f"in the link is damaged at {part[:40]!r}: copy the link again")
+            raise InvalidRequest("plan", f"the link is damaged at {part[:40]!r}; copy it again")
     if not (_NUMBER.fullmatch(share) and tiers):
         raise InvalidRequest("plan", "in the link is incomplete: copy the link again")
     return checked(PricePlan(plan_id, int(share), tuple(tiers), **rules))  # type: ignore[arg-type]

@@ -23,6 +23,8 @@ class PriceBook:
     models: ModelRegistry
     plan: PricePlan
     plans: dict[str, PricePlan]
+    price_list: int | None = None
+    """The number of the stored price list that the models are from; None for prices that no database has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from credits_core.pricing.models import RunPrice
 from credits_core.pricing.plan import PricePlan, Rounding, TierMode, slices
 from credits_core.pricing.quote import Quote
 from credits_core.pricing.units import REQUESTS, unit_name
+from credits_core.pricing.usage_price import AUDIO_SECONDS
 from credits_core.values.text import format_bps, format_credits, format_exact, format_fraction
 
 
@@ -101,7 +102,9 @@ def _inference_steps(quote: Quote, recorded_credits: int) -> Iterator[_Step]:
         rate = line.exact_credits / line.count
         each = format_fraction(rate.numerator, rate.denominator)
         how = f"{each} each" if line.key == REQUESTS else f"{line.count:,} × {each}"
-        if line.count != usage.get(line.key, line.count):
+        if price.minimum_seconds and line.key in AUDIO_SECONDS and line.count == price.minimum_seconds:
+            how += f" (at least {price.minimum_seconds} seconds are billed)"
+        elif line.count != usage.get(line.key, line.count):
             how += f" ({usage[line.key]:,} were used; the others have prices of their own)"
         yield unit_name(line.key), how, format_exact(line.exact_credits.numerator, line.exact_credits.denominator), None
     exact = price.exact_cost(quote.usage or ())

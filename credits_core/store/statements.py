@@ -30,6 +30,10 @@ class Statement:
         sql, in_order = self._compiled.get(dialect_name) or self._compile(dialect_name)
         return connection.connection.driver_connection.execute(sql, in_order(parameters))  # type: ignore[union-attr]
 
+    def sql(self, dialect_name: str) -> str:
+        """The statement's text on a database, with a mark for each parameter."""
+        return (self._compiled.get(dialect_name) or self._compile(dialect_name))[0]
+
     def _compile(self, dialect_name: str) -> tuple[str, Callable[[Sequence[object]], Sequence[object]]]:
         if dialect_name == "postgresql":
             statement = self._build(postgresql.Insert)

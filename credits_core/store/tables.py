@@ -154,6 +154,7 @@ class PromptRun(Base):
     service_tier: Mapped[str | None] = mapped_column(String(32))
     asked_model: Mapped[str | None] = mapped_column(String(128))
     used_at_us: Mapped[int | None] = mapped_column(BigInteger)
+    price_list_id: Mapped[int | None] = mapped_column(_KEY, ForeignKey("price_lists.id"))
 
 
 class UnlockedFlow(Base):
@@ -280,6 +281,39 @@ class PlanActivation(Base):
 
     id: Mapped[int] = mapped_column(_KEY, primary_key=True, autoincrement=False)
     plan_id: Mapped[str] = mapped_column(String(64), ForeignKey("price_plans.id"))
+    reason: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(_ID)
+    activated_at_us: Mapped[int] = mapped_column(BigInteger)
+    seal: Mapped[str] = mapped_column(String(64))
+
+
+class PriceList(Base):
+    """A version of the model prices, as TOML of the form of `data/models.toml`. Never changed or deleted.
+
+    Numbered from 1; `source` says where it is from.
+    """
+
+    __tablename__ = "price_lists"
+    __table_args__ = (CheckConstraint("toml <> ''", name="toml_given"),)
+
+    id: Mapped[int] = mapped_column(_KEY, primary_key=True, autoincrement=False)
+    toml: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(_ID)
+    saved_at_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class PriceListActivation(Base):
+    """The journal of the live price lists: the newest one names the prices that runs are charged at.
+
+    Numbered from 1 without a gap; `seal` is a hash of the row, its list and the seal before it.
+    """
+
+    __tablename__ = "price_list_activations"
+    __table_args__ = (CheckConstraint("reason <> ''", name="reason_given"),)
+
+    id: Mapped[int] = mapped_column(_KEY, primary_key=True, autoincrement=False)
+    price_list_id: Mapped[int] = mapped_column(_KEY, ForeignKey("price_lists.id"))
     reason: Mapped[str] = mapped_column(Text)
     actor: Mapped[str] = mapped_column(_ID)
     activated_at_us: Mapped[int] = mapped_column(BigInteger)

@@ -33,8 +33,8 @@ def _books() -> PriceBooks:
 
 
 def models() -> ModelRegistry:
-    """The AI models, read once per process."""
-    return _books().models
+    """The AI models that are offered, with their prices."""
+    return book().models
 
 
 def book() -> PriceBook:

@@ -74,7 +74,8 @@ def refusal(error: CreditsError, *, undone: str = "Nothing was charged.") -> Non
     if isinstance(error, InvalidRequest) and error.field == "reason":
         st.warning("Enter a reason, at most 500 printable characters.", icon=":material/edit:")
         return
-    st.error(undone, title=refusal_text(error), icon=":material/block:")
+    reason, says_it, rest = refusal_text(error).partition(" Nothing was ")
+    st.error(f"Nothing was {rest}" if says_it else undone, title=reason, icon=":material/block:")
     if isinstance(error, InsufficientCredits) and not isinstance(error, AddedCreditsSpent):
         link_to_add_credits(error.user_id)
 

@@ -96,13 +96,13 @@ def refusal_text(error: CreditsError) -> str:
     >>> refusal_text(InvalidRequest("user_id", "must be 1 to 128 characters"))
     'User must be 1 to 128 characters\\.'
     >>> refusal_text(InsufficientCredits("ada", 250, 1_000))
-    'ada has 250 credits (\\$0.00025) and this takes 1,000 credits (\\$0.001).'
+    'ada has 250 credits (\\$0.00025), but this takes 1,000 credits (\\$0.001).'
     """
     if isinstance(error, InvalidRequest):
         field = _UNIT_OF_FIELD.sub("", error.field).replace("_", " ").capitalize()
         return plain(f"{field} {_JOINED.sub(' ', _UNIT_OF_FIELD.sub('', error.problem))}.")
     if isinstance(error, InsufficientCredits):
-        numbers = f"{both(error.balance_credits)} and this takes {both(error.required_credits)}"
+        numbers = f"{both(error.balance_credits)}, but this takes {both(error.required_credits)}"
         advice = f" {plain(error.advice)}" if isinstance(error, AddedCreditsSpent) else ""
         return f"{plain(error.user_id)} has {numbers}.{advice}"
     return plain(str(error))

@@ -43,7 +43,7 @@ def test_a_run_without_a_fee_pays_inference_and_markup(engine: Engine) -> None:
                 None,
             ),
             *(250, 0, 50, 300, 0, NOW_US + 3_600_000_000),
-            *(None, None, None, None, None),
+            *(None, None, None, None, None, None),
         )
     ]
 
@@ -75,7 +75,7 @@ def test_a_run_with_a_fee_pays_inference_creator_and_platform_and_no_markup(engi
                 None,
             ),
             *(250, 1_001, 0, 1_251, 800, NOW_US),
-            *(None, None, None, None, None),
+            *(None, None, None, None, None, None),
         )
     ]
 
@@ -106,7 +106,7 @@ def test_a_run_priced_per_token_keeps_its_prices_and_tokens(engine: Engine) -> N
                 None,
             ),
             *(3_843, 0, 768, 4_611, 0, NOW_US),
-            *(None, '{"input_tokens":"2.5","output_tokens":"10"}', None, None, None),
+            *(None, '{"input_tokens":"2.5","output_tokens":"10"}', None, None, None, None),
         )
     ]
 
@@ -190,7 +190,7 @@ def test_a_balance_may_be_spent_to_the_last_credit_and_no_further(engine: Engine
     assert (refusal.user_id, refusal.balance_credits, refusal.required_credits) == ("ada", 299, 300)
     assert (
         str(refusal)
-        == "ada has 299 credits, but this takes 300. Nothing was charged. Add at least 1 credits and try again."
+        == "ada has 299 credits, but this takes 300. Nothing was charged. Add at least 1 credit and try again."
     )
 
     world.add(engine, "ada", 1, key="k-4")

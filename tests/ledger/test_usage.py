@@ -52,6 +52,7 @@ def test_a_run_keeps_its_usage_the_prices_of_its_units_its_tier_and_the_name_it_
             "flex",
             "gpt-5-2025-08-07",
             None,
+            None,
         )
     ]
     assert receipt.quote is not None

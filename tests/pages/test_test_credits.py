@@ -158,7 +158,7 @@ def test_a_user_who_cannot_pay_is_refused_and_can_run_after_adding_credits(ledge
     page = bench(user="cleo", model="gpt-4", amount="50000")
     click(page, "Run")
     assert [(error.proto.title, error.value) for error in page.error] == [
-        ("cleo has 1,000 credits (\\$0.001) and this takes 33,000 credits (\\$0.033).", "Nothing was charged.")
+        ("cleo has 1,000 credits (\\$0.001), but this takes 33,000 credits (\\$0.033).", "Nothing was charged.")
     ]
     assert plain_sql.every_row(ledger) == before
     click(page, "Add credits")

@@ -41,7 +41,7 @@ RUN = (
     " input_usd_per_mtok, output_usd_per_mtok, request_usd_per_thousand, inference_cost_credits, creator_fee_credits,"
     " platform_markup_credits, total_credits, creator_share_credits, created_at_us"
 )
-NEW_IN_RUN = "usage, unit_prices, service_tier, asked_model, used_at_us"
+NEW_IN_RUN = "usage, unit_prices, service_tier, asked_model, used_at_us, price_list_id"
 LEDGER = ("journal_entries", "credit_transactions", "user_credits", "unlocked_flows", "plan_activations", "price_plans")
 
 
@@ -75,7 +75,7 @@ def test_it_opens_verifies_clean_and_goes_on(older: Engine) -> None:
     database.migrate(older)
     database.require_migrated(older)
     assert ledger_rows(older) == before
-    assert rows(older, f"SELECT DISTINCT {NEW_IN_RUN} FROM prompt_runs") == [(None,) * 5]
+    assert rows(older, f"SELECT DISTINCT {NEW_IN_RUN} FROM prompt_runs") == [(None,) * 6]
     assert broken(older) == []
     with database.read(older) as connection:
         assert list(records.plans(connection)) == ["graduated", "draft-1", "promptflow-v1"]

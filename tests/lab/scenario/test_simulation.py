@@ -247,6 +247,6 @@ def test_a_model_that_is_not_there_is_refused() -> None:
 
 def test_totals_that_could_pass_64_bits_together_are_refused() -> None:
     flat = PricePlan("flat", 8_000, (MarkupTier(None, None, 900_000_000_000_000),))
-    with pytest.raises(InvalidRequest, match="take fewer runs"):
+    with pytest.raises(InvalidRequest, match="choose fewer runs"):
         simulate(replace(ONE_USER, runs=11_000), flat, MODELS)
     assert simulate(replace(ONE_USER, runs=10_000), flat, MODELS).sums.refused == 10_000

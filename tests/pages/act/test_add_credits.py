@@ -187,7 +187,7 @@ def test_a_balance_above_the_largest_is_refused(ledger: Engine) -> None:
     before = plain_sql.every_row(ledger)
     page = page_for("ada", amount="9007199254740991")
     click(page, "Add credits")
-    assert "above the largest balance of 9,007,199,254,740,991" in page.error[0].proto.title
+    assert "the largest balance is 9,007,199,254,740,991" in page.error[0].proto.title
     assert plain_sql.every_row(ledger) == before
 
 

@@ -183,7 +183,7 @@ def test_a_user_who_cannot_pay_is_refused_and_nothing_changes(ledger: Engine) ->
     page = page_for(user="cleo", model="gpt-4")
     click(page, "Run")
     assert [(error.proto.title, error.value) for error in page.error] == [
-        ("cleo has 1,000 credits (\\$0.001) and this takes 33,000 credits (\\$0.033).", "Nothing was charged.")
+        ("cleo has 1,000 credits (\\$0.001), but this takes 33,000 credits (\\$0.033).", "Nothing was charged.")
     ]
     assert links(page)["Add credits to cleo"] == ("add-credits", "user=cleo&anew=")
     assert plain_sql.every_row(ledger) == before
@@ -213,7 +213,7 @@ def test_a_user_without_an_account_is_told_so_and_refused(ledger: Engine) -> Non
         ({**HAIKU, "prompt": "<b>"}, "Prompt must be 1 to 128 characters"),
         (
             {**TOKENS, "input_tokens": "0", "output_tokens": "0"},
-            "Input tokens must not be 0 together with output tokens",
+            "Input tokens must not be 0 when output tokens is 0",
         ),
         ({**HAIKU, "creator": "ben", "fee": "9007199254740991"}, "Total would be 9,007,199,254,741,241"),
     ],
@@ -288,7 +288,7 @@ def test_runs_of_a_batch_that_cannot_be_paid_for_are_refused_with_the_reason(led
     assert [(error.proto.title, error.value) for error in page.error] == [
         (
             "2 runs were refused",
-            "First reason: cleo has 100 credits (\\$0.0001) and this takes 300 credits (\\$0.0003).",
+            "First reason: cleo has 100 credits (\\$0.0001), but this takes 300 credits (\\$0.0003).",
         )
     ]
     assert plain_sql.balance(ledger, "cleo") == 100

@@ -232,7 +232,7 @@ def test_added_credits_that_were_spent_are_not_refunded(own_ledger: Engine) -> N
     before = plain_sql.every_row(own_ledger)
     page = click(ask_for_refund(str(grant), "Paid by mistake"), "Refund")
     assert "this takes 10,000,000 credits" in page.error[0].proto.title
-    assert "refund what they were spent on first" in page.error[0].proto.title
+    assert "The added credits are spent\\: first refund what they were spent on" in page.error[0].value
     assert not any("Add credits" in link.label for link in page.get("page_link"))
     assert plain_sql.every_row(own_ledger) == before
 

@@ -169,7 +169,7 @@ def test_an_id_that_is_taken_or_cannot_be_is_refused(ledger: Engine, plan_id: st
     [
         ("8000;10:1bps;5:1bps;500", "must be above 10"),
         ("nonsense", "copy the link again"),
-        ("8000;x", "no rule or tier"),
+        ("8000;x", "the link is damaged at 'x'"),
     ],
 )
 def test_a_link_that_holds_no_plan_says_so_and_shows_the_stored_one(ledger: Engine, line: str, said: str) -> None:

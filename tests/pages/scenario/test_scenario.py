@@ -184,7 +184,7 @@ def test_the_result_can_be_taken_away(small: Engine) -> None:
         ({"users": "none"}, ":red[Enter a whole number from 1 to 100,000.]"),
         (
             {"refill": "60", "regular": "41"},
-            ":red[Regular users and refilling users are together more than all users\\.",
+            ":red[Regular users and refilling users add up to more than all users\\.",
         ),
     ],
 )

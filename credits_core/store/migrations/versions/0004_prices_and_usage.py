@@ -1,4 +1,7 @@
-"""Runs that keep their usage and its prices unit by unit, their service tier, the name asked for, and the time of use."""
+"""Model prices in the database, and runs that keep their usage and its prices unit by unit.
+
+A run also keeps its price list, its service tier, the name asked for, and the time of use.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,6 +9,7 @@ from alembic import op
 revision = "0004"
 down_revision = "0003"
 
+_KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _ONE_PRICE = (
     "(run_price_credits IS NULL) = (unit_prices IS NOT NULL OR (input_usd_per_mtok IS NOT NULL AND output_usd_per_mtok "
     "IS NOT NULL AND request_usd_per_thousand IS NOT NULL AND input_tokens IS NOT NULL AND output_tokens IS NOT NULL))"
@@ -25,18 +29,50 @@ def _new_columns() -> list[sa.Column[object]]:
         sa.Column("service_tier", sa.String(length=32), nullable=True),
         sa.Column("asked_model", sa.String(length=128), nullable=True),
         sa.Column("used_at_us", sa.BigInteger(), nullable=True),
+        sa.Column("price_list_id", _KEY, nullable=True),
     ]
 
 
 def upgrade() -> None:
+    op.create_table(
+        "price_lists",
+        sa.Column("id", _KEY, autoincrement=False, nullable=False),
+        sa.Column("toml", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(length=128), nullable=False),
+        sa.Column("saved_at_us", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("toml <> ''", name=op.f("ck_price_lists_toml_given")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_price_lists")),
+    )
+    op.create_table(
+        "price_list_activations",
+        sa.Column("id", _KEY, autoincrement=False, nullable=False),
+        sa.Column("price_list_id", _KEY, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(length=128), nullable=False),
+        sa.Column("activated_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("seal", sa.String(length=64), nullable=False),
+        sa.CheckConstraint("reason <> ''", name=op.f("ck_price_list_activations_reason_given")),
+        sa.ForeignKeyConstraint(
+            ["price_list_id"], ["price_lists.id"], name=op.f("fk_price_list_activations_price_list_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_price_list_activations")),
+    )
     if op.get_context().dialect.name == "postgresql":
         for column in _new_columns():
             op.add_column("prompt_runs", column)
         op.drop_constraint(op.f("ck_prompt_runs_one_price"), "prompt_runs", type_="check")
         op.create_check_constraint(op.f("ck_prompt_runs_one_price"), "prompt_runs", _ONE_PRICE)
         op.create_check_constraint(op.f("ck_prompt_runs_one_usage"), "prompt_runs", _ONE_USAGE)
+        op.create_foreign_key(
+            op.f("fk_prompt_runs_price_list_id"), "prompt_runs", "price_lists", ["price_list_id"], ["id"]
+        )
+        for table in ("price_lists", "price_list_activations"):
+            _create_postgres_triggers(table)
     else:
         _rebuild_prompt_runs()
+        for table in ("price_lists", "price_list_activations"):
+            _create_sqlite_triggers(table)
 
 
 def _rebuild_prompt_runs() -> None:
@@ -79,6 +115,7 @@ def _rebuild_prompt_runs() -> None:
             name=op.f("ck_prompt_runs_total_is_sum"),
         ),
         sa.ForeignKeyConstraint(["entry_id"], ["journal_entries.id"], name=op.f("fk_prompt_runs_entry_id")),
+        sa.ForeignKeyConstraint(["price_list_id"], ["price_lists.id"], name=op.f("fk_prompt_runs_price_list_id")),
         sa.ForeignKeyConstraint(["user_id"], ["user_credits.user_id"], name=op.f("fk_prompt_runs_user_id")),
         sa.PrimaryKeyConstraint("entry_id", name=op.f("pk_prompt_runs")),
     )
@@ -90,4 +127,26 @@ def _rebuild_prompt_runs() -> None:
     op.execute(
         "CREATE TRIGGER prompt_runs_no_replace BEFORE INSERT ON prompt_runs "
         f"WHEN EXISTS (SELECT 1 FROM prompt_runs WHERE entry_id = NEW.entry_id) {refuse}"
+    )
+
+
+def _create_postgres_triggers(table: str) -> None:
+    op.execute(
+        f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table} "
+        "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+    )
+    op.execute(
+        f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+    )
+
+
+def _create_sqlite_triggers(table: str) -> None:
+    # As in the first migration, the trigger on insert stands against INSERT OR REPLACE.
+    refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only: save a new version instead'); END"
+    op.execute(f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} {refuse}")
+    op.execute(f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}")
+    op.execute(
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
+        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id) {refuse}"
     )

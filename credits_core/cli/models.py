@@ -1,0 +1,185 @@
+"""What the commands about offered models and price lists do."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import typer
+from sqlalchemy import Connection
+
+from credits_core import settings
+from credits_core.cli.opened import ACTOR, opened_ledger, price_books, print_json
+from credits_core.errors import DataFileInvalid
+from credits_core.prices import lists, package
+from credits_core.prices.list_toml import differences, price_words, refreshed, with_model, without_model
+from credits_core.pricing.models import Model, ModelRegistry, parse_model_registry
+from credits_core.store import database
+
+
+def list_models(search: str, *, every: bool, as_json: bool) -> None:
+    """Print the offered models with their prices; with `every`, all that the price package has."""
+    with opened_ledger() as engine, database.read(engine) as connection:
+        offered = price_books().at(connection).models
+    models = [model for model in offered.values() if search.lower() in model.id.lower()]
+    if every:
+        others = (one for one in package.ids() if search.lower() in one.lower() and package.prices_of(one) is not None)
+        found = (settings.load_models().anywhere(one) for one in others)
+        models += [model for model in found if model.id not in offered]
+    if as_json:
+        print_json([_as_json(model, offered) for model in models])
+        return
+    for model in models:
+        typer.echo(f"{model.id}  {'offered' if model.id in offered else 'not offered'}  {price_words(model)}")
+
+
+def list_lists(*, as_json: bool) -> None:
+    """Print every price list, newest first, and which is live."""
+    with opened_ledger() as engine, database.read(engine) as connection:
+        found, journal = lists.lists(connection), lists.activations(connection)
+    if as_json:
+        print_json(
+            {
+                "lists": [
+                    {
+                        "number": one.number,
+                        "source": one.source,
+                        "saved_by": one.actor,
+                        "saved_at": one.saved_at.isoformat(),
+                        "is_live": one.is_live,
+                    }
+                    for one in found
+                ],
+                "journal": [
+                    {
+                        "number": one.number,
+                        "price_list": one.price_list,
+                        "reason": one.reason,
+                        "actor": one.actor,
+                        "activated_at": one.activated_at.isoformat(),
+                    }
+                    for one in journal
+                ],
+            }
+        )
+        return
+    for one in found:
+        state = "live" if one.is_live else "    "
+        typer.echo(f"{one.number}  {state}  {one.saved_at:%Y-%m-%d %H:%M:%S}Z  {one.actor}  {one.source}")
+
+
+def show(number: int | None) -> None:
+    """Print a price list as TOML; without a number the live one."""
+    with opened_ledger() as engine, database.read(engine) as connection:
+        typer.echo(lists.text_of(connection, number or _live(connection)), nl=False)
+
+
+def diff(number: int) -> None:
+    """Print what would change if a price list were made live."""
+    with opened_ledger() as engine, database.read(engine) as connection:
+        live, other = lists.models_of(connection, _live(connection)), lists.models_of(connection, number)
+    _print_differences(live, other)
+
+
+def refresh() -> None:
+    """Save the live list with the package's prices of today as a new list, and print what would change."""
+    now = datetime.now(UTC)
+    with opened_ledger() as engine, database.read(engine) as connection:
+        live = lists.text_of(connection, _live(connection))
+    text, changes = refreshed(live, "the live price list", settings.PRICE_CORRECTIONS_FILE, now.date())
+    for change in changes:
+        typer.echo(change)
+    if not changes:
+        typer.echo(f"No price changed since; nothing was saved ({package.PACKAGE_VERSION})")
+        return
+    _save(text, package.PACKAGE_VERSION, now)
+
+
+def import_file(path: Path) -> None:
+    """Save a file as a new price list and print what would change."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataFileInvalid(str(path), [f"cannot be read: {error}"]) from None
+    new = parse_model_registry(text, str(path))
+    with opened_ledger() as engine, database.read(engine) as connection:
+        live = lists.models_of(connection, _live(connection))
+    _print_differences(live, new)
+    _save(text, path.name, datetime.now(UTC))
+
+
+def activate(number: int, reason: str) -> None:
+    """Make a price list live, from the next charge on."""
+    now = datetime.now(UTC)
+    with opened_ledger() as engine:
+        database.write(
+            engine, lambda connection: lists.activate(connection, number, reason=reason, now=now, actor=ACTOR)
+        )
+    typer.echo(f"Price list {number} is live from the next charge on")
+
+
+def offer(name: str, reason: str) -> None:
+    """Offer a model of the price package for running: a new price list, live at once."""
+    now = datetime.now(UTC)
+
+    def change(connection: Connection) -> tuple[int, str]:
+        text, model_id = with_model(
+            lists.text_of(connection, _live(connection)), name, settings.PRICE_CORRECTIONS_FILE, now.date()
+        )
+        return _make_live(connection, text, f"{model_id} offered", reason, now), model_id
+
+    with opened_ledger() as engine:
+        number, model_id = database.write(engine, change)
+    typer.echo(f"{model_id} is offered from now on, by price list {number}")
+
+
+def withdraw(model_id: str, reason: str) -> None:
+    """Offer a model no more: a new price list, live at once. Past runs keep their price."""
+    now = datetime.now(UTC)
+
+    def change(connection: Connection) -> int:
+        text = without_model(lists.text_of(connection, _live(connection)), model_id)
+        return _make_live(connection, text, f"{model_id} withdrawn", reason, now)
+
+    with opened_ledger() as engine:
+        number = database.write(engine, change)
+    typer.echo(f"{model_id} is not offered any more, by price list {number}")
+
+
+def _print_differences(live: ModelRegistry, other: ModelRegistry) -> None:
+    found = list(differences(live, other))
+    for line in found or ["No price changes"]:
+        typer.echo(line)
+
+
+def _save(text: str, source: str, now: datetime) -> None:
+    with opened_ledger() as engine:
+        number = database.write(
+            engine, lambda connection: lists.save(connection, text, source=source, now=now, actor=ACTOR)
+        )
+    typer.echo(f"Price list {number} is saved and not live. Make it live: models activate {number} --reason …")
+
+
+def _make_live(connection: Connection, text: str, source: str, reason: str, now: datetime) -> int:
+    number = lists.save(connection, text, source=source, now=now, actor=ACTOR)
+    lists.activate(connection, number, reason=reason, now=now, actor=ACTOR)
+    return number
+
+
+def _live(connection: Connection) -> int:
+    live = lists.live_list(connection)
+    assert live is not None, "`migrate` makes the first price list live"
+    return live
+
+
+def _as_json(model: Model, offered: ModelRegistry) -> dict[str, Any]:
+    return {
+        "id": model.id,
+        "name": model.name,
+        "provider": model.provider,
+        "type": model.type,
+        "offered": model.id in offered,
+        "price": price_words(model),
+        "context_tokens": model.context_tokens,
+        "source": model.source,
+        "checked_on": None if model.checked_on is None else model.checked_on.isoformat(),
+    }

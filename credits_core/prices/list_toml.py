@@ -1,0 +1,192 @@
+"""Price lists as TOML, in the form of `data/models.toml`: renewed, with a model more or less, and compared.
+
+Everything that is not changed stays as it was written, comments included.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
+from credits_core.prices import catalogue, package
+from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
+from credits_core.pricing.models import PLAIN_PRICE_USD, Model, ModelRegistry, RunPrice, parse_model_registry
+from credits_core.pricing.refusals import UnknownModel
+from credits_core.pricing.units import UNITS
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChange:
+    """A model whose prices differ from those in the file."""
+
+    model_id: str
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.model_id}: {self.old} -> {self.new}"
+
+
+def refreshed(text: str, source: str, corrections: Path, today: date) -> tuple[str, list[PriceChange]]:
+    """The text of a price list with the package's prices of today, and which prices changed.
+
+    Raises:
+        DataFileInvalid: the text is no price list, or the package has no such model or no price for it. Every model
+            with a problem is listed.
+    """
+    registry = parse_model_registry(text, source)
+    document: dict[str, Any] = tomlkit.parse(text)
+    changes: list[PriceChange] = []
+    problems: list[str] = []
+    for table in document["models"]:
+        if "genai_prices_id" not in table:
+            continue
+        package_id = table["genai_prices_id"]
+        if package.found(package_id) is None:
+            problems.append(f"model {table['id']!r}: {package.PACKAGE_VERSION} has no model {package_id!r}")
+            continue
+        try:
+            prices, origin = catalogue.prices_of(package_id, corrections)
+        except (CreditsError, ValueError) as error:
+            problems.append(f"model {table['id']!r}: {error}")
+            continue
+        old = registry[table["id"]].prices
+        assert isinstance(old, ModelPrices), "a model with a genai_prices_id has prices"
+        if old != prices:
+            _write(table, prices)
+            changes.append(PriceChange(table["id"], in_words(old), in_words(prices)))
+        table["source"] = origin
+        table["checked_on"] = today
+    if problems:
+        raise DataFileInvalid(source, problems)
+    new_text = tomlkit.dumps(document)
+    parse_model_registry(new_text, source)
+    return new_text, changes
+
+
+def with_model(text: str, name: str, corrections: Path, today: date) -> tuple[str, str]:
+    """The text of a price list with one more model, which the package has a price for, and the model's id.
+
+    Raises:
+        UnknownModel, AmbiguousModel, NoPrice: no model has the name, several have it, or it has no price.
+        InvalidRequest: the list has the model already.
+    """
+    found = catalogue.find_model(name, corrections)
+    registry = parse_model_registry(text)
+    if found.id in registry.models or found.id in registry.ids_by_package_id:
+        raise InvalidRequest("model", f"{found.id} is offered already")
+    assert isinstance(found.prices, ModelPrices), "the package prices by usage"
+    document: dict[str, Any] = tomlkit.parse(text)
+    table: dict[str, Any] = tomlkit.table()
+    table["id"], table["name"], table["provider"] = found.id, found.name, found.provider
+    table["type"], table["genai_prices_id"] = found.type, found.id
+    _write(table, found.prices)
+    table["source"], table["checked_on"] = found.source, today
+    if found.context_tokens is not None:
+        table["context_tokens"] = found.context_tokens
+    document["models"].append(table)
+    return tomlkit.dumps(document), found.id
+
+
+def without_model(text: str, model_id: str) -> str:
+    """The text of a price list without one of its models.
+
+    Raises:
+        UnknownModel: the list does not have it.
+        InvalidRequest: it is the last one.
+    """
+    document: dict[str, Any] = tomlkit.parse(text)
+    places = [place for place, table in enumerate(document["models"]) if table["id"] == model_id]
+    if not places:
+        raise UnknownModel(model_id)
+    if len(document["models"]) == 1:
+        raise InvalidRequest("model", f"{model_id} is the last model that is offered")
+    del document["models"][places[0]]
+    return tomlkit.dumps(document)
+
+
+def in_words(prices: ModelPrices) -> str:
+    """Every price of a model in one line: what holds now and later, and the service tiers."""
+    said = [_dated_words(dated) for dated in prices.standard]
+    for name, rows in prices.service_tiers.items():
+        said += [f"{name} {_dated_words(dated)}" for dated in rows]
+    return "; ".join(said)
+
+
+def _dated_words(dated: DatedPrices) -> str:
+    when = [f"from {dated.first_day}"] if dated.first_day else []
+    if dated.hours:
+        begin, end = dated.hours
+        when.append(f"{begin:%H:%M} to {end:%H:%M} UTC")
+    if dated.is_on_weekdays:
+        when.append("on weekdays")
+    parts = []
+    for key in UNITS:
+        if key in dated.prices.units:
+            usd, tiers = dated.prices.units[key]
+            above = "".join(f", ${_plain(higher)} above {bound:,} input tokens" for bound, higher in tiers)
+            parts.append(f"${_plain(usd)}{above} {key.removesuffix('_tokens')}")
+    return f"{' '.join(when)}{': ' if when else ''}{', '.join(parts)}"
+
+
+def _write(table: dict[str, Any], prices: ModelPrices) -> None:
+    table["prices"] = tomlkit.value(_rows_toml(prices.standard))
+    if prices.service_tiers:
+        tiers = ", ".join(f"{name} = {_rows_toml(rows)}" for name, rows in prices.service_tiers.items())
+        table["service_tiers"] = tomlkit.value(f"{{{tiers}}}")
+    else:
+        table.pop("service_tiers", None)
+
+
+def _rows_toml(rows: tuple[DatedPrices, ...]) -> str:
+    written = [_row_toml(dated) for dated in rows]
+    return f"[{written[0]}]" if len(written) == 1 else f"[{', '.join(written)}]"
+
+
+def _row_toml(dated: DatedPrices) -> str:
+    fields = [f"from = {dated.first_day}"] if dated.first_day else []
+    if dated.hours:
+        fields.append(f'utc_hours = ["{dated.hours[0]:%H:%M}", "{dated.hours[1]:%H:%M}"]')
+    if dated.is_on_weekdays:
+        fields.append("weekdays_only = true")
+    if dated.prices.minimum_seconds:
+        fields.append(f"minimum_seconds = {dated.prices.minimum_seconds}")
+    every = [usd for base, tiers in dated.prices.units.values() for usd in (base, *(usd for _, usd in tiers))]
+    if max(every) > PLAIN_PRICE_USD:
+        fields.append("confirmed = true")
+    for key in UNITS:
+        if key in dated.prices.units:
+            usd, tiers = dated.prices.units[key]
+            above = ", ".join(f"{bound} = {_plain(higher)}" for bound, higher in tiers)
+            price = f"{{usd = {_plain(usd)}, above = {{{above}}}}}" if tiers else _plain(usd)
+            fields.append(f"{key} = {price}")
+    return f"{{{', '.join(fields)}}}"
+
+
+def _plain(usd: Decimal) -> str:
+    text = f"{usd:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def differences(live: ModelRegistry, other: ModelRegistry) -> Iterator[str]:
+    """What changes from one list to another, a line for each model, in the order of the lists."""
+    for model_id, model in other.models.items():
+        if model_id not in live.models:
+            yield f"+ {model_id}: {price_words(model)}"
+        elif live.models[model_id].prices != model.prices:
+            yield f"~ {model_id}: {price_words(live.models[model_id])} -> {price_words(model)}"
+    for model_id, model in live.models.items():
+        if model_id not in other.models:
+            yield f"- {model_id}: {price_words(model)}"
+
+
+def price_words(model: Model) -> str:
+    """The price of a model in one line."""
+    if isinstance(model.prices, RunPrice):
+        return f"{model.prices.run_price_credits:,} credits per run"
+    return in_words(model.prices)
