@@ -64,6 +64,7 @@ def quote_many(
     >>> from decimal import Decimal
     >>> from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
     >>> from credits_core.pricing.plan import MarkupTier
+    >>> from credits_core.pricing.usage_price import TieredPrices
     >>> price = TieredPrices({"input_tokens": (Decimal("2.5"), ()), "output_tokens": (Decimal(10), ())})
     >>> prices = ModelPrices((DatedPrices(price),))
     >>> gpt = Model("openai/gpt-4o", "GPT-4o", "openai", "text", prices, "", date(2026, 1, 1))

@@ -227,10 +227,15 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
         "runs_cost_what_they_should",
         "run <token run> has prices of more than one kind",
     ),
-    "a run is said to have been in no service tier": (
-        [_set_run("usage run", "service_tier = NULL")],
-        "entries_say_what_was_asked",
-        "entry <usage run> differs from the request that it was written for",
+    "a run is said to be of another model than its name stood for": (
+        [_set_run("usage run", "model_id = 'openai/gpt-4o'")],
+        "runs_have_the_price_of_their_list",
+        "run <usage run>",
+    ),
+    "the reason of a price list's activation is changed": (
+        ["UPDATE price_list_activations SET reason = 'Another'"],
+        "price_lists_are_sealed",
+        "activation 1, of price list 1, or its list was changed since",
     ),
     "a run is said to have been in another service tier": (
         [_set_run("late run", "service_tier = 'flex'")],

@@ -109,8 +109,8 @@ def test_the_audit_reads_one_snapshot_while_charges_go_on(engine: Engine, book: 
 
 # --- damaged (each invariant's own damage is in test_audit_damage) --------------------------------------------------
 
-# Who did something, under which key, when a run took place and when a user joined is recorded in one place: nothing can
-# contradict it.
+# Who did something, under which key, when a run took place, which of two equal price lists it was priced with, and when
+# a user joined is recorded in one place: nothing can contradict it.
 # Who may call the API, and when the audit ran, are no part of what it proves.
 LEDGER_TABLES = [table for table in Base.metadata.sorted_tables if table.name not in {"api_keys", "audit_runs"}]
 RECORDED_ONCE = {
@@ -118,6 +118,7 @@ RECORDED_ONCE = {
     ("journal_entries", "idempotency_key"),
     ("user_credits", "created_at_us"),
     ("prompt_runs", "used_at_us"),
+    ("prompt_runs", "price_list_id"),
 }
 # One entry of each kind, some covered by the daily totals and some not.
 TRIED = [
@@ -131,7 +132,14 @@ TRIED = [
     "late run",
     "late unlock",
 ]
-WITHOUT_ENTRIES = ("daily_totals", "rollup_watermark", "price_plans", "plan_activations")
+WITHOUT_ENTRIES = (
+    "daily_totals",
+    "rollup_watermark",
+    "price_plans",
+    "plan_activations",
+    "price_lists",
+    "price_list_activations",
+)
 
 
 def _rows(ledger: Ledger, connection: Connection, table: Table) -> list[dict[str, object]]:
@@ -168,8 +176,6 @@ def test_no_value_of_the_ledger_can_be_changed_unseen(ledger: Ledger, table: Tab
             for row in _rows(ledger, connection, table)
             for column, value in row.items()
             for other in _other_values(table, column, value)
-            # Which model another name stood for is recorded once, too.
-            if not (column == "model_id" and row["asked_model"] is not None)
             if other != value and _goes_unseen(ledger, connection, _same(table, row, update).values({column: other}))
         }
     assert unseen == {(name, column) for name, column in RECORDED_ONCE if name == table.name}
@@ -199,11 +205,19 @@ SEVERAL: dict[str, tuple[list[str], set[str]]] = {
     ),
     "a run's usage is made unreadable": (
         ["UPDATE prompt_runs SET usage = '{' WHERE entry_id = <usage run>"],
-        {"entries_say_what_was_asked", "runs_cost_what_they_should"},
+        {"entries_say_what_was_asked", "runs_cost_what_they_should", "runs_have_the_price_of_their_list"},
     ),
     "a run's usage is a list": (
         ["UPDATE prompt_runs SET usage = '[]' WHERE entry_id = <usage run>"],
-        {"entries_say_what_was_asked", "runs_cost_what_they_should"},
+        {"entries_say_what_was_asked", "runs_cost_what_they_should", "runs_have_the_price_of_their_list"},
+    ),
+    "a run is said to have been in no service tier": (
+        ["UPDATE prompt_runs SET service_tier = NULL WHERE entry_id = <usage run>"],
+        {"entries_say_what_was_asked", "runs_have_the_price_of_their_list"},
+    ),
+    "a run names a price list that is not there": (
+        ["UPDATE prompt_runs SET price_list_id = 9 WHERE entry_id = <usage run>"],
+        {"references_exist", "runs_have_the_price_of_their_list"},
     ),
     "a run's usage is gone": (
         ["UPDATE prompt_runs SET usage = NULL WHERE entry_id = <usage run>"],

@@ -11,6 +11,7 @@ from credits_core.ledger.requests import ChargeRequest, UnlockRequest
 from credits_core.plans import actions as plan_actions
 from credits_core.plans import records as plan_records
 from credits_core.plans.records import PlanRecord, PlanStatus
+from credits_core.prices import lists
 from credits_core.pricing.models import Model, ModelRegistry, parse_model_registry
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_toml import parse_price_plan
@@ -106,7 +107,13 @@ def price_book() -> PriceBook:
     return PriceBook(parse_model_registry(_MODELS.format(haiku_credits=250, input_usd="2.5")), plan, {plan.id: plan})
 
 
-def usage_book() -> PriceBook:
+PRICES = _MODELS.format(haiku_credits=250, input_usd="2.5")
+"""The price list of `price_book`."""
+USAGE_PRICES = PRICES + _RESEARCHER
+"""The price list of `usage_book`."""
+
+
+def usage_book(price_list: int | None = None) -> PriceBook:
     """The price book with a model that is priced by four units, and that has a dated name elsewhere."""
     book = price_book()
     researcher = parse_model_registry(_RESEARCHER)
@@ -119,7 +126,7 @@ def usage_book() -> PriceBook:
     models = ModelRegistry(
         {**book.models.models, **researcher.models}, researcher.ids_by_package_id, elsewhere=elsewhere
     )
-    return replace(book, models=models)
+    return replace(book, models=models, price_list=price_list)
 
 
 def dearer_book() -> PriceBook:
@@ -209,6 +216,17 @@ def put_in_force(engine: Engine, plan: PricePlan, *, reason: str = "A test needs
             plan_actions.activate(connection, record, reason=reason, now=now, actor="tester")
 
     database.write(engine, action)
+
+
+def make_prices_live(engine: Engine, toml: str) -> int:
+    """Save a price list and make it live; returns its number."""
+
+    def action(connection: Connection) -> int:
+        number = lists.save(connection, toml, source="hand-written", now=NOW, actor="tester")
+        lists.activate(connection, number, reason="A test needs it", now=NOW, actor="tester")
+        return number
+
+    return database.write(engine, action)
 
 
 def run_by(user_id: str, request: ChargeRequest = HAIKU) -> ChargeRequest:

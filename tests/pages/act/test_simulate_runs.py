@@ -68,7 +68,7 @@ def captions(page: AppTest) -> str:
             [
                 (
                     "Inference cost",
-                    "1,021 × 2.5 + 129 × 10 = 3,842.5 credits, rounded up",
+                    "1,021 input × 2.5 + 129 output × 10 = 3,842.5 credits, rounded up",
                     "3,843",
                     "\\$0.003843",
                 ),
