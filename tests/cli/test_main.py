@@ -379,7 +379,7 @@ def test_model_prices_are_refreshed_in_a_copy_of_the_project(tmp_path: Path, new
     wrong = model.replace(old_price[0], "input_tokens = 77", 1)
     path.write_text(real.replace(model, wrong), encoding="utf-8")
 
-    ran = _run(new_url, "models", "refresh", root=tmp_path)
+    ran = _run(new_url, "models", "refresh", "--file", root=tmp_path)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert any(line.startswith("openai/gpt-4o: ") and "77" in line for line in ran.stdout.splitlines())
     assert "models.toml: " in ran.stdout.splitlines()[-1]

@@ -3,7 +3,6 @@
 import re
 import tomllib
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from credits_core.errors import DataFileInvalid
 from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
-from credits_core.pricing.models import Model, ModelRegistry, RunPrice, load_model_registry, parse_model_registry
+from credits_core.pricing.models import RunPrice, load_model_registry, parse_model_registry
 from credits_core.pricing.refusals import UnknownModel
 from credits_core.pricing.units import UNITS
 from credits_core.pricing.usage_price import TieredPrices
@@ -400,42 +399,3 @@ def test_the_models_come_in_the_order_of_the_file() -> None:
     assert len(registry) == 3
     assert "a" in registry
     assert "d" not in registry
-
-
-# --- a model by another name ----------------------------------------------------------------------------------------
-
-
-def with_names() -> ModelRegistry:
-    """One offered model, `maker/a`, which the larger list calls `list/a`, and a larger list with three names."""
-    row = PER_TOKEN | {"id": '"maker/a"', "genai_prices_id": '"list/a"'}
-    larger = {"a-2026-01-01": "list/a", "list/a": "list/a", "b": "list/b"}
-
-    def elsewhere(name: str) -> Model:
-        if name not in larger:
-            raise UnknownModel(name)
-        return model(by_usage(input_tokens="7"), larger[name])
-
-    return replace(parse_model_registry(table(row)), elsewhere=elsewhere)
-
-
-@pytest.mark.parametrize("name", ["maker/a", "a-2026-01-01", "list/a"])
-def test_every_name_of_an_offered_model_finds_it_as_it_is_offered(name: str) -> None:
-    registry = with_names()
-    for found in (registry[name], registry.anywhere(name)):
-        assert (found.id, found.prices) == ("maker/a", by_usage(input_tokens="1", output_tokens="2"))
-
-
-def test_a_model_that_is_not_offered_can_be_quoted_and_not_run() -> None:
-    registry = with_names()
-    assert registry.anywhere("b").prices == by_usage(input_tokens="7")
-    with pytest.raises(UnknownModel) as caught:
-        registry["b"]
-    assert caught.value.model_id == "b"
-    assert "b" not in registry
-
-
-def test_a_name_that_nobody_has_is_refused_everywhere() -> None:
-    with pytest.raises(UnknownModel):
-        with_names()["c"]
-    with pytest.raises(UnknownModel):
-        with_names().anywhere("c")

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import accumulate
 from math import ceil, floor
@@ -91,7 +92,8 @@ def _tokens(quantiles: TokenQuantiles, draw: int) -> int:
 
 
 def plain_simulation(scenario: Scenario, plan: PricePlan, models: Mapping[str, Model] = MODELS) -> dict[str, Any]:
-    """The scenario run by run, with `quote`, one balance at a time and fractions."""
+    """The scenario run by run, with `quote` at today's prices, one balance at a time and fractions."""
+    now = datetime.now(UTC)
     raw = [int(word) for word in np.random.PCG64(scenario.seed).random_raw(4 * scenario.runs)]
     shares = [Fraction(10_000 + scenario.growth_bps_per_day, 10_000) ** day for day in range(scenario.days)]
     day_ends = [floor(scenario.runs * up_to / sum(shares)) for up_to in accumulate(shares)]
@@ -122,6 +124,7 @@ def plain_simulation(scenario: Scenario, plan: PricePlan, models: Mapping[str, M
             creator_fee_credits=fee,
             input_tokens=_tokens(scenario.workload.input_tokens, words[3][0]),
             output_tokens=_tokens(scenario.workload.output_tokens, words[3][1]),
+            at=now,
         )
         payers.add(user)
         counted = Counter(runs=1)
