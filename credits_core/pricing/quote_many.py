@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
+from itertools import combinations
 
 import numpy as np
 
@@ -64,6 +65,7 @@ def quote_many(
     >>> from decimal import Decimal
     >>> from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
     >>> from credits_core.pricing.plan import MarkupTier
+    >>> from credits_core.pricing.usage_price import TieredPrices
     >>> price = TieredPrices({"input_tokens": (Decimal("2.5"), ()), "output_tokens": (Decimal(10), ())})
     >>> prices = ModelPrices((DatedPrices(price),))
     >>> gpt = Model("openai/gpt-4o", "GPT-4o", "openai", "text", prices, "", date(2026, 1, 1))
@@ -108,6 +110,8 @@ def inference_costs(
         raise InvalidRequest("usage", "must have a count above 0 for each run, because there is no run to price else")
     prices = model.prices.at(at, service_tier=service_tier)
     (_, first), *higher = prices.levels()
+    if higher and "input_tokens" not in usage:
+        _require_no_part("input_tokens", usage)
     charged = _charged(first, usage)
     costs = _costs(first, charged, runs)
     for above_input_tokens, price in higher:
@@ -126,11 +130,10 @@ def _charged(price: UsagePrice, usage: UsageArrays) -> dict[str, Credits]:
             if np.any(counts > usage[general]):
                 raise InvalidRequest(key, f"must not be above {general}, which counts it too")
     used = _at_least(price.minimum_seconds, usage)
-    largest = {key: _largest(counts) for key, counts in used.items()}
     charged: dict[str, Credits] = {}
     for key, parts in price.priced_parts:
         if key not in used:
-            require_no_part(key, largest)
+            _require_no_part(key, used)
             continue
         counts = used[key]
         own_parts = [part for part in parts if part in charged]
@@ -145,6 +148,13 @@ def _charged(price: UsagePrice, usage: UsageArrays) -> dict[str, Credits]:
             if _largest(rest) > 0:
                 raise UnpricedUsage(key, _largest(rest))
     return charged
+
+
+def _require_no_part(key: str, usage: UsageArrays) -> None:
+    """`require_no_part` for each run: one may use one of two units, and another one the other."""
+    require_no_part(key, {part: _largest(usage[part]) for part in PARTS[key] & usage.keys()})
+    for left, right in combinations(sorted(GENERAL[key] & usage.keys()), 2):
+        require_no_part(key, dict.fromkeys((left, right), _largest(np.minimum(usage[left], usage[right]))))
 
 
 def _at_least(minimum_seconds: int, usage: UsageArrays) -> UsageArrays:
