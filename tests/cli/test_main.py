@@ -125,7 +125,7 @@ def test_a_ledger_is_made_filled_replayed_and_proved(
     lines = _succeed(new_url, "verify").splitlines()
     assert lines[0] == "ok    the transactions of every entry sum to zero: 4 checked"
     assert [line for line in lines if not re.fullmatch(r"ok    [^:]+: [\d,]+ checked", line)] == []
-    assert len(lines) == 16
+    assert len(lines) == 18
 
 
 def test_the_demo_world_is_seeded_once(commands: Commands, sqlite_url: str) -> None:

@@ -101,8 +101,9 @@ def test_the_price_follows_the_inputs(ledger: Engine) -> None:
 
 def test_the_model_stands_with_its_price(ledger: Engine) -> None:
     assert "Claude 3 Haiku · 250 credits (\\$0.00025) per run" in captions(page_for(**HAIKU))
-    assert "GPT\\-4o · \\$2.50 per million input tokens, \\$10.00 per million output tokens" in captions(
-        page_for(**TOKENS)
+    assert (
+        "GPT\\-4o \\(per token\\) · \\$2.50 per million input tokens, \\$10.00 per million output tokens"
+        in captions(page_for(**TOKENS))
     )
 
 
