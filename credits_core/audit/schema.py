@@ -11,7 +11,14 @@ from sqlalchemy import Connection, Table, func, inspect, select, text
 from credits_core.audit.finding import Finding, Plans
 from credits_core.store.tables import Base
 
-_APPEND_ONLY = ("journal_entries", "credit_transactions", "prompt_runs", "plan_activations", "price_plans")
+_APPEND_ONLY = (
+    "journal_entries",
+    "credit_transactions",
+    "prompt_runs",
+    "plan_activations",
+    "price_plans",
+    "unlock_answers",
+)
 _SQLITE_TRIGGERS = (
     *(f"{table}_{suffix}" for table in _APPEND_ONLY for suffix in ("no_update", "no_delete", "no_replace")),
     "journal_entries_no_replace_by_key",
