@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 from sqlalchemy import Engine, event, text
+from starlette.testclient import TestClient
 
 from credits_core.access import callers
 from credits_core.access import keys as api_keys
@@ -90,8 +91,13 @@ def test_the_two_keys_share_one_limit(engine: Engine) -> None:
     with api_over(engine, CREDITS_RATE_LIMIT="4/hour") as api:
         api.make_key("shop", Role.SERVICE)
         api.keys["new"] = _rotate(engine, "shop")
-        statuses = [api.get("/api/models", as_=as_).status_code for as_ in ("shop", "new", "shop", "new", "new")]
-        assert statuses == [200, 200, 200, 200, 429]
+        # From two addresses, because each address has the same limit.
+        elsewhere = TestClient(api.client.app, client=("127.0.0.2", 50_000))
+        statuses = [
+            caller.get("/api/models", headers=api.headers(as_)).status_code
+            for caller, as_ in ((api.client, "shop"), (elsewhere, "new")) * 3
+        ]
+        assert statuses == [200, 200, 200, 200, 429, 429]
 
 
 def test_the_log_tells_who_still_sends_a_replaced_key(api: Api, api_log: pytest.LogCaptureFixture) -> None:
