@@ -121,8 +121,9 @@ CursorText = Annotated[str, Field(pattern=_CURSOR)]
 PageSize = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_PAGE)]
 EntryNumber = Annotated[
     int,
-    BeforeValidator(_digits),
+    # The bounds come first: after the validator they would not be in the document as JSON Schema's minimum and maximum.
     Field(ge=1, le=2**53 - 1, description="The `entry_id` of a write or of a transaction.", examples=[4_711]),
+    BeforeValidator(_digits),
 ]
 Day = Annotated[
     date,
