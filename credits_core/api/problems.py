@@ -254,3 +254,6 @@ def documented(*refusals: type[CreditsError]) -> dict[int | str, dict[str, Any]]
 
 
 _PROBLEM_SCHEMA = {"$ref": "#/components/schemas/Problem"}
+_ALWAYS = (Unauthorized, RateLimited, Unexpected, DatabaseNotReady, Unavailable)
+READING = (*_ALWAYS, InvalidFields)
+"""The refusals of every route that reads."""

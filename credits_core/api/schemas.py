@@ -119,6 +119,12 @@ Words = Annotated[
 IdempotencyKeyText = Annotated[str, Field(min_length=1, max_length=255, pattern=_KEY)]
 CursorText = Annotated[str, Field(pattern=_CURSOR)]
 PageSize = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_PAGE)]
+EntryNumber = Annotated[
+    int,
+    # The bounds come first: after the validator they would not be in the document as JSON Schema's minimum and maximum.
+    Field(ge=1, le=2**53 - 1, description="The `entry_id` of a write or of a transaction.", examples=[4_711]),
+    BeforeValidator(_digits),
+]
 Day = Annotated[
     date,
     BeforeValidator(_day),
@@ -336,6 +342,17 @@ class TransactionsAnswer(BaseModel):
     next_cursor: str | None
 
 
+_Replayed = Annotated[
+    bool,
+    Field(description="This request was carried out before, and was not carried out again.", examples=[False]),
+]
+_RefundedBy = Annotated[
+    int | None,
+    Field(description="The entry that has refunded this one, as of now; null while none has.", examples=[4_720]),
+]
+_HasAccess = Annotated[bool, Field(description="Whether the user may use the flow now.", examples=[True])]
+
+
 class AddAnswer(BaseModel):
     """The credits that were added, and the balance just after."""
 
@@ -344,6 +361,8 @@ class AddAnswer(BaseModel):
     amount_credits: int
     balance_credits: int
     balance_usd: str
+    replayed: _Replayed
+    refunded_by_entry_id: _RefundedBy
 
 
 class StepAnswer(BaseModel):
@@ -393,6 +412,8 @@ class ChargeAnswer(PriceAnswer):
     prompt_run_id: int
     entry_id: int
     user_balance_credits: int
+    replayed: _Replayed
+    refunded_by_entry_id: _RefundedBy
 
 
 def price_fields(quote: Quote, models: ModelRegistry) -> dict[str, Any]:
@@ -433,12 +454,24 @@ class UnlockAnswer(BaseModel):
     creator_share_credits: int
     platform_share_credits: int
     user_balance_credits: int
+    replayed: _Replayed
+    refunded_by_entry_id: _RefundedBy
+    has_access_now: _HasAccess
 
 
 class AlreadyUnlockedAnswer(BaseModel):
-    """The user already has the flow. Nothing was charged."""
+    """The user already had the flow when this was asked first. Nothing was charged, and this key never charges.
+
+    `refunded_by_entry_id` is the refund of the entry by which the user had the flow.
+    """
 
     already_unlocked: Literal[True] = True
+    unlocked_by_entry_id: int | None = Field(
+        description="The entry by which the user had the flow; null for the user's own flow.", examples=[5]
+    )
+    replayed: _Replayed
+    refunded_by_entry_id: _RefundedBy
+    has_access_now: _HasAccess
 
 
 class RefundAnswer(BaseModel):
@@ -447,6 +480,8 @@ class RefundAnswer(BaseModel):
     entry_id: int
     refunded_entry_id: int
     user_balance_credits: int
+    replayed: _Replayed
+    refunded_by_entry_id: _RefundedBy
 
 
 class TokenPriceAnswer(BaseModel):

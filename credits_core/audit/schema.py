@@ -19,6 +19,7 @@ _APPEND_ONLY = (
     "price_plans",
     "price_lists",
     "price_list_activations",
+    "unlock_answers",
 )
 _SQLITE_TRIGGERS = (
     *(f"{table}_{suffix}" for table in _APPEND_ONLY for suffix in ("no_update", "no_delete", "no_replace")),

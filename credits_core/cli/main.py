@@ -31,7 +31,7 @@ app = typer.Typer(
 )
 models_app = typer.Typer(help="AI models: which are offered, and their price lists.", no_args_is_help=True)
 plan_app = typer.Typer(help="Price plans: list, check, edit, replay, and make one live.", no_args_is_help=True)
-key_app = typer.Typer(help="The keys of the API: make, list and revoke them.", no_args_is_help=True)
+key_app = typer.Typer(help="The keys of the API: make, list, replace and revoke them.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 app.add_typer(plan_app, name="plan")
 app.add_typer(key_app, name="api-key")
@@ -368,9 +368,23 @@ def list_keys() -> None:
     keys.list_all()
 
 
+@key_app.command("rotate")
+def rotate_key(
+    name: Annotated[str, typer.Option(help="The key's name, which the new key gets too.")],
+    overlap: Annotated[
+        str, typer.Option(help="How long the old key still works, e.g. 90m, 24h or 7d; 0: not at all. At most 30d.")
+    ] = "24h",
+    expires: Annotated[str | None, typer.Option(help="UTC day from which the new key is refused.")] = None,
+) -> None:
+    """Replace a key: make a new one under the same name, and let the old one work for a while. Prints the new one."""
+    from credits_core.cli import keys
+
+    keys.rotate(name, overlap, expires)
+
+
 @key_app.command("revoke")
 def revoke_key(name: Annotated[str, typer.Option(help="The key's name.")]) -> None:
-    """Refuse a key from now on."""
+    """Refuse every key with this name from now on, a replaced one too."""
     from credits_core.cli import keys
 
     keys.revoke(name)

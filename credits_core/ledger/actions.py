@@ -14,7 +14,7 @@ from operator import attrgetter
 from sqlalchemy import Connection, insert, update
 
 from credits_core.errors import CreditsError
-from credits_core.ledger import entries, writer
+from credits_core.ledger import entries, flows, writer
 from credits_core.ledger.movements import Movement, for_added_credits, for_flow_unlock, for_prompt_run, for_refund
 from credits_core.ledger.receipts import FlowAccess, PostedTransaction, Receipt, Unlock
 from credits_core.ledger.refusals import (
@@ -179,8 +179,8 @@ def unlock_flow(
 ) -> Unlock:
     """Give a user access to a flow for one payment, split between creator and platform.
 
-    Charges and changes nothing when the user made the flow, or unlocked it before and was not refunded. A replay says
-    whether the user has the flow now.
+    Charges nothing when the user made the flow, or unlocked it before and was not refunded. That answer keeps its key
+    too: the same request with the same key never pays later. A replay says whether the user has the flow now.
 
     Raises:
         InvalidRequest: a field cannot be accepted, or the fee is not a whole number from 1 to 2^53-1.
@@ -196,14 +196,19 @@ def unlock_flow(
     users = {request.user_id, request.creator_id}
     # Two unlocks of the same user wait for each other here, so that the second one sees the first.
     balances = writer.lock_balances(connection, users)
+    if flows.answer_by_key(connection, key) is not None:
+        return _repeated_answer(connection, request, entry)
     if entries.entry_by_key(connection, key) is not None:
         return _replayed_unlock(connection, request, entry, book)
     if request.user_id not in balances:
         raise UnknownUser(request.user_id)
     if request.user_id == request.creator_id:
+        flows.keep_answer(connection, request, entry, None)
         return Unlock(FlowAccess.OWN_FLOW, None)
-    if entries.unlock_in_force(connection, request.user_id, flow_id=request.flow_id) is not None:
-        return Unlock(FlowAccess.UNLOCKED_BEFORE, None)
+    in_force = entries.unlock_in_force(connection, request.user_id, flow_id=request.flow_id)
+    if in_force is not None:
+        flows.keep_answer(connection, request, entry, in_force)
+        return Unlock(FlowAccess.UNLOCKED_BEFORE, None, in_force)
     entry_id = writer.claim_key(connection, entry, users)
     if entry_id is None:
         return _replayed_unlock(connection, request, entry, book)
@@ -350,13 +355,29 @@ def _replayed_unlock(connection: Connection, request: UnlockRequest, entry: NewE
     receipt = _replay(connection, entry, book)
     in_force = entries.unlock_in_force(connection, request.user_id, flow_id=request.flow_id)
     if in_force is None:
-        return Unlock(FlowAccess.REFUNDED, receipt)
-    return Unlock(FlowAccess.PAID_NOW if in_force == receipt.entry_id else FlowAccess.UNLOCKED_BEFORE, receipt)
+        access = FlowAccess.REFUNDED
+    else:
+        access = FlowAccess.PAID_NOW if in_force == receipt.entry_id else FlowAccess.UNLOCKED_BEFORE
+    return Unlock(access, receipt, refunded_by_entry_id=receipt.refunded_by_entry_id, replayed=True)
+
+
+def _repeated_answer(connection: Connection, request: UnlockRequest, entry: NewEntry) -> Unlock:
+    answer = flows.answer_by_key(connection, entry.idempotency_key)
+    assert answer is not None, "the key was just found to be taken"
+    if answer.request_hash != entry.request_hash:
+        raise IdempotencyKeyReused(entry.idempotency_key, None)
+    had_by_entry_id = answer.unlocked_by_entry_id
+    if had_by_entry_id is None:
+        return Unlock(FlowAccess.OWN_FLOW, None, replayed=True)
+    in_force = entries.unlock_in_force(connection, request.user_id, flow_id=request.flow_id)
+    access = FlowAccess.REFUNDED if in_force is None else FlowAccess.UNLOCKED_BEFORE
+    return Unlock(access, None, had_by_entry_id, entries.refund_of(connection, had_by_entry_id), replayed=True)
 
 
 def _replay(connection: Connection, entry: NewEntry, book: PriceBook | None) -> Receipt:
     found = entries.entry_by_key(connection, entry.idempotency_key)
-    assert found is not None, "the key was just found to be taken"
+    if found is None:  # answered before without an entry, which only an unlock is
+        raise IdempotencyKeyReused(entry.idempotency_key, None)
     entry_id, request_hash = found
     if request_hash != entry.request_hash:
         raise IdempotencyKeyReused(entry.idempotency_key, entry_id)
@@ -374,4 +395,5 @@ def _receipt(entry_id: int, entry: NewEntry, posted: tuple[PostedTransaction, ..
         transactions=posted,
         quote=priced,
         replayed=False,
+        refunds_entry_id=entry.refunds_entry_id,
     )

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy.orm import aliased
 
 from credits_core.ledger.receipts import PostedTransaction, Receipt
 from credits_core.ledger.refusals import UnknownEntry
@@ -64,7 +65,9 @@ def unlock_in_force(connection: Connection, user_id: str, *, flow_id: str) -> in
 def receipt(
     connection: Connection, entry_id: int, *, plans: Mapping[str, PricePlan], replayed: bool = False
 ) -> Receipt:
-    """The receipt of an entry, as the write returned it. A run's quote is recomputed from its recorded inputs.
+    """The receipt of an entry, as the write returned it, and whether it was refunded since.
+
+    A run's quote is recomputed from its recorded inputs.
 
     The quote is None for other entries, and for a run whose plan is not among `plans`.
 
@@ -90,6 +93,8 @@ def receipt(
         ),
         quote=None if run is None or run.plan_id not in plans else recompute_quote(run, plans[run.plan_id]),
         replayed=replayed,
+        refunds_entry_id=entry.refunds_entry_id,
+        refunded_by_entry_id=entry.refunded_by_entry_id,
     )
 
 
@@ -137,7 +142,12 @@ def price_of_run(run: Any) -> Price:
 _ENTRY_BY_KEY = select(JournalEntry.id, JournalEntry.request_hash).where(
     JournalEntry.idempotency_key == bindparam("key")
 )
-_ENTRY = select(JournalEntry.__table__).where(JournalEntry.id == bindparam("entry_id"))
+_REFUND = aliased(JournalEntry)
+_ENTRY = (
+    select(JournalEntry.__table__, _REFUND.id.label("refunded_by_entry_id"))
+    .outerjoin(_REFUND, _REFUND.refunds_entry_id == JournalEntry.id)
+    .where(JournalEntry.id == bindparam("entry_id"))
+)
 _TRANSACTIONS_OF_ENTRY = (
     select(
         CreditTransaction.account_id,

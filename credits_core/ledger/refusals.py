@@ -88,16 +88,17 @@ class CirculationTooLarge(CreditsError):
 
 
 class IdempotencyKeyReused(CreditsError):
-    """The key was used before, for a different request."""
+    """The key was used before, for a different request. It has no entry when the flow was already unlocked."""
 
     code = "idempotency_key_reused"
     http_status = 422
 
-    def __init__(self, key: str, entry_id: int) -> None:
+    def __init__(self, key: str, entry_id: int | None) -> None:
         self.key = key
         self.entry_id = entry_id
+        used = "answered without a charge" if entry_id is None else f"recorded as entry {entry_id}"
         super().__init__(
-            f"The idempotency key {key!r} was already used for a different request, recorded as entry {entry_id}. "
+            f"The idempotency key {key!r} was already used for a different request, {used}. "
             "Nothing was charged or changed now. Send a new key for a new request."
         )
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    exists,
     func,
     insert,
     literal_column,
@@ -37,12 +38,12 @@ from credits_core.pricing.quote import Quote
 from credits_core.pricing.units import usage_text
 from credits_core.store.kinds import is_platform
 from credits_core.store.statements import InsertClass, Statement
-from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UserCredits
+from credits_core.store.tables import Base, CreditTransaction, JournalEntry, PromptRun, UnlockAnswer, UserCredits
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.days import to_microseconds
 
 
-def _table(of: type[UserCredits] | type[JournalEntry] | type[CreditTransaction] | type[PromptRun]) -> Table:
+def _table(of: type[Base]) -> Table:
     table = of.__table__
     assert isinstance(table, Table)
     return table
@@ -50,7 +51,7 @@ def _table(of: type[UserCredits] | type[JournalEntry] | type[CreditTransaction] 
 
 _THREE_PRICES_OF_EARLIER_VERSIONS = (None, None, None)
 _users, _entries = _table(UserCredits), _table(JournalEntry)
-_transactions, _runs = _table(CreditTransaction), _table(PromptRun)
+_transactions, _runs, _answers = _table(CreditTransaction), _table(PromptRun), _table(UnlockAnswer)
 
 
 def _names(table: Table, *, without: str = "") -> list[str]:
@@ -59,15 +60,14 @@ def _names(table: Table, *, without: str = "") -> list[str]:
 
 def _claim_statement(insert_: InsertClass) -> Executable:
     given = {name: bindparam(name, type_=_entries.c[name].type) for name in _names(_entries, without="id")}
-    row = insert_(_entries)
+    # A key that was answered without an entry is taken as well.
+    answered = exists().where(_answers.c.idempotency_key == bindparam("idempotency_key", type_=Text))
+    chosen = select(*given.values()).where(~answered)
     if insert_ is postgresql.Insert:
         # The entry gets its number after the users are locked: the condition cannot be left out of the plan.
         locks = select(func.count(_LOCK_USER).label("users")).subquery()
-        row = row.from_select(
-            list(given), select(*given.values()).select_from(locks).where(locks.c.users >= literal_column("0"))
-        )
-    else:
-        row = row.values(given)
+        chosen = chosen.select_from(locks).where(locks.c.users >= literal_column("0"))
+    row = insert_(_entries).from_select(list(given), chosen)
     return row.on_conflict_do_nothing(index_elements=["idempotency_key"]).returning(_entries.c.id)
 
 
@@ -112,7 +112,7 @@ def _add_transactions(count: int) -> Statement:
 
 
 def claim_key(connection: Connection, entry: NewEntry, user_ids: Iterable[str]) -> int | None:
-    """The new entry's id, or None when an entry with this idempotency key exists already.
+    """The new entry's id, or None when this idempotency key was used before: by an entry, or by an unlock's answer.
 
     `user_ids` are the users whose balances the entry will change. On PostgreSQL this waits for units of work that have
     claimed the same key or are changing the balance of one of these users. So a user's balances follow each other in

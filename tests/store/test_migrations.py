@@ -31,6 +31,7 @@ TABLES = {
     "price_lists",
     "prompt_runs",
     "rollup_watermark",
+    "unlock_answers",
     "unlocked_flows",
     "user_credits",
 }
@@ -53,6 +54,7 @@ CHECKS = {
     "ck_prompt_runs_share_within_fee",
     "ck_prompt_runs_total_is_sum",
     "ck_rollup_watermark_one_row",
+    "ck_unlock_answers_entry_or_own_flow",
     "ck_unlocked_flows_fee_positive",
     "ck_unlocked_flows_share_within_fee",
     "ck_user_credits_balance_in_bounds",
@@ -67,11 +69,21 @@ FOREIGN_KEYS = {
     "fk_prompt_runs_entry_id",
     "fk_prompt_runs_price_list_id",
     "fk_prompt_runs_user_id",
+    "fk_unlock_answers_unlocked_by_entry_id",
+    "fk_unlock_answers_user_id",
     "fk_unlocked_flows_entry_id",
     "fk_unlocked_flows_refunded_by_entry_id",
     "fk_unlocked_flows_user_id",
 }
-INDEXES = {"ix_credit_transactions_account_id", "uq_api_keys_name_in_force", "uq_unlocked_flows_in_force"}
+INDEXES = {
+    "ix_api_keys_numbered",
+    "ix_credit_transactions_account_id",
+    "ix_unlock_answers_own_flow",
+    "ix_unlocked_flows_flow_id",
+    "ix_unlocked_flows_user_id",
+    "uq_api_keys_name_in_force",
+    "uq_unlocked_flows_in_force",
+}
 TRIGGERS = {
     "sqlite": {
         "credit_transactions_no_delete",
@@ -97,6 +109,9 @@ TRIGGERS = {
         "prompt_runs_no_delete",
         "prompt_runs_no_replace",
         "prompt_runs_no_update",
+        "unlock_answers_no_delete",
+        "unlock_answers_no_replace",
+        "unlock_answers_no_update",
     },
     "postgresql": {
         "credit_transactions_no_change",
@@ -113,6 +128,8 @@ TRIGGERS = {
         "price_plans_no_truncate",
         "prompt_runs_no_change",
         "prompt_runs_no_truncate",
+        "unlock_answers_no_change",
+        "unlock_answers_no_truncate",
     },
 }
 
