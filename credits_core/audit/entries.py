@@ -137,6 +137,7 @@ def entries_say_what_was_asked(connection: Connection, _: Plans) -> Finding:
             PromptRun.output_tokens,
             PromptRun.usage,
             PromptRun.service_tier,
+            PromptRun.used_at_us,
             PromptRun.total_credits,
             UnlockedFlow.flow_id,
             UnlockedFlow.unlock_fee_credits,
@@ -189,9 +190,9 @@ def _possible_requests(entry: Any) -> Iterator[tuple[object, ...]]:
         )
         # The total that the caller may have expected is not kept: it was either not named or the one that was charged.
         more: tuple[object, ...] = ()
-        if entry.usage is not None or entry.service_tier is not None:
+        if entry.usage is not None or entry.service_tier is not None or entry.used_at_us is not None:
             usage = None if entry.usage is None else tuple(json.loads(entry.usage).items())
-            more = (usage, entry.service_tier)
+            more = (usage, entry.service_tier, *(() if entry.used_at_us is None else (entry.used_at_us,)))
         yield (entry.type, *run, None, *more)
         yield (entry.type, *run, entry.total_credits, *more)
     elif entry.type == EntryType.FLOW_UNLOCK:

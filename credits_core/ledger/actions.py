@@ -61,15 +61,23 @@ def quote_prompt(request: ChargeRequest, book: PriceBook, *, now: datetime) -> Q
         UnknownModel: the registry does not have the model.
         PriceChanged: the total is not the one that the request expects.
     """
-    check_charge(request)
+    check_charge(request, now=now)
     return _price(request, book, now)
 
 
 def charge_prompt(
-    connection: Connection, request: ChargeRequest, *, book: PriceBook, key: str, now: datetime, actor: str
+    connection: Connection,
+    request: ChargeRequest,
+    *,
+    book: PriceBook,
+    key: str,
+    now: datetime,
+    actor: str,
+    priced_at: datetime | None = None,
 ) -> Receipt:
     """Charge one prompt run and return its receipt: the user pays; creator, platform and inference receive their parts.
 
+    The entry is dated `now`, and the run has the model's price of `now`, or of `priced_at` where that is given.
     A creator without an account gets one. A creator who runs their own prompt pays like anyone else.
 
     Raises:
@@ -79,16 +87,16 @@ def charge_prompt(
         BalanceTooLarge: the creator would hold more than 2^53-1 credits.
         IdempotencyKeyReused: the key belongs to another request.
     """
-    check_charge(request)
+    check_charge(request, now=now)
     entry = new_entry(EntryType.PROMPT_RUN, request.as_asked, key=key, now=now, actor=actor)
     entry_id = writer.claim_key(connection, entry, {request.user_id, request.creator_id or request.user_id})
     if entry_id is None:
         return _replay(connection, entry, book)
-    priced = _price(request, book, now)
+    priced = _price(request, book, priced_at or now)
     movements = for_prompt_run(priced, request.user_id, request.creator_id)
     posted = writer.post(connection, entry_id, created_at=now, movements=movements)
     writer.add_run(connection, entry_id, request=request, quote=priced, created_at=now)
-    return _receipt(entry_id, entry, posted, priced)
+    return _receipt(entry_id, entry, posted, priced, used_at=request.used_at)
 
 
 def charge_prompts(
@@ -108,7 +116,15 @@ def charge_prompts(
         with Savepoint(connection) as savepoint:
             try:
                 outcomes.append(
-                    charge_prompt(connection, charge.request, book=book, key=charge.key, now=charge.now, actor=actor)
+                    charge_prompt(
+                        connection,
+                        charge.request,
+                        book=book,
+                        key=charge.key,
+                        now=charge.now,
+                        actor=actor,
+                        priced_at=charge.priced_at,
+                    )
                 )
             except CreditsError as refusal:
                 savepoint.roll_back()
@@ -363,7 +379,14 @@ def _replay(connection: Connection, entry: NewEntry, book: PriceBook | None) -> 
     return entries.receipt(connection, entry_id, plans={} if book is None else book.plans, replayed=True)
 
 
-def _receipt(entry_id: int, entry: NewEntry, posted: tuple[PostedTransaction, ...], priced: Quote | None) -> Receipt:
+def _receipt(
+    entry_id: int,
+    entry: NewEntry,
+    posted: tuple[PostedTransaction, ...],
+    priced: Quote | None,
+    *,
+    used_at: datetime | None = None,
+) -> Receipt:
     return Receipt(
         entry_id=entry_id,
         type=entry.type,
@@ -374,4 +397,5 @@ def _receipt(entry_id: int, entry: NewEntry, posted: tuple[PostedTransaction, ..
         transactions=posted,
         quote=priced,
         replayed=False,
+        used_at=used_at,
     )

@@ -28,6 +28,7 @@ class Receipt:
     """The entry that an action wrote: its transactions with balances, and the quote when it is a prompt run.
 
     `replayed` is true when the same request with the same key was carried out before. Then nothing was written now.
+    `created_at` is when the entry was posted, `used_at` when its run took place, where the caller said so.
     """
 
     entry_id: int
@@ -39,6 +40,7 @@ class Receipt:
     transactions: tuple[PostedTransaction, ...]
     quote: Quote | None
     replayed: bool
+    used_at: datetime | None = None
 
     @property
     def is_balanced(self) -> bool:

@@ -203,7 +203,7 @@ def add_run(
             None if by_unit is None else by_unit.text,
             quote.service_tier,
             None if request.model_id == quote.model_id else request.model_id,
-            None,
+            None if request.used_at is None else to_microseconds(request.used_at),
         ),
     )
 
