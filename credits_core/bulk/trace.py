@@ -24,7 +24,7 @@ from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
 from credits_core.ledger import accounts, actions, entries
 from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.refusals import InsufficientCredits
-from credits_core.ledger.requests import Charge, ChargeRequest, new_entry, require_used_at
+from credits_core.ledger.requests import Charge, ChargeRequest, hash_of, require_used_at
 from credits_core.plans import records
 from credits_core.plans.records import Activation
 from credits_core.pricing.models import Model
@@ -33,6 +33,7 @@ from credits_core.pricing.units import MAX_COUNT
 from credits_core.store import database
 from credits_core.store.kinds import EntryType
 from credits_core.values.days import EARLIEST, LATEST, to_microseconds
+from credits_core.values.fields import require_new_user_id
 
 PROMPT_ID = "trace-log"
 """The prompt of every run that is charged from a log, which names none."""
@@ -160,8 +161,10 @@ def plan_replay(
     Raises:
         DataFileInvalid: as `read_trace`; the model cannot price a row; a row lies more than five minutes ahead, has an
             id that another request had, or, with `of_its_day`, is older than its price is known.
+        InvalidRequest: the user's id looks like one that a spreadsheet has broken.
         UnknownUser, UnknownModel: the user has no account, or the model is not in the registry.
     """
+    require_new_user_id("user", user_id)
     rows = read_trace(path, limit=limit)
     model = book.models[model_id]  # an unknown model is refused before a row is looked at
     with database.read(engine) as connection:
@@ -321,8 +324,7 @@ def _ids_of_others(connection: Connection, rows: list[TraceRow], runs: list[Plan
             yield f"{named} is already on line {before.line}, of another request"
             continue
         entry_id, request_hash = charged.get(run.key, (0, ""))
-        asked = new_entry(EntryType.PROMPT_RUN, run.request.as_asked, key=run.key, now=row.at, actor=_ACTOR)
-        if entry_id and request_hash != asked.request_hash:
+        if entry_id and request_hash != hash_of(EntryType.PROMPT_RUN, run.request.as_asked):
             yield (
                 f"line {row.line}: {_ID_COLUMN} {row.own_id[:40]!r} was charged before with another time or other "
                 f"counts, by entry {entry_id}"

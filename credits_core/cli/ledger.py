@@ -34,10 +34,10 @@ def seed() -> None:
         daily_totals.catch_up(engine)
 
 
-def import_legacy(file: Path) -> None:
+def import_legacy(file: Path, *, distinct: bool) -> None:
     """Import opening balances from a CSV file."""
     with opened_ledger() as engine:
-        summary = opening_balances.import_legacy(engine, file, now=datetime.now(UTC), actor=ACTOR)
+        summary = opening_balances.import_legacy(engine, file, now=_now(), actor=ACTOR, distinct=distinct)
     typer.echo(
         f"{summary.imported:,} opening balances imported ({both(summary.imported_credits)}), "
         f"{summary.imported_before:,} imported before, {summary.empty:,} empty accounts"

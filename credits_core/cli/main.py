@@ -81,11 +81,14 @@ def seed() -> None:
 @app.command("import-legacy")
 def import_legacy(
     file: Annotated[Path, typer.Argument(help="CSV file with the columns user_id,credits.")],
+    distinct: Annotated[
+        bool, typer.Option("--distinct", help="Ids that differ only in upper and lower case are different people.")
+    ] = False,
 ) -> None:
-    """Import the former system's balances as opening balances, once; all rows or none."""
+    """Import the former system's balances as opening balances, once. Run it again to go on after a stop."""
     from credits_core.cli import ledger
 
-    ledger.import_legacy(file)
+    ledger.import_legacy(file, distinct=distinct)
 
 
 @app.command()

@@ -174,6 +174,10 @@ def new_entry(
     if now.tzinfo is None or not EARLIEST <= now < LATEST:
         raise InvalidRequest("now", f"must be a time with its zone, from 1970 to 9998, not {now}")
     require_id("actor", actor)
+    return NewEntry(entry_type, key, hash_of(entry_type, asked), actor, now, description, refunds)
+
+
+def hash_of(entry_type: EntryType, asked: tuple[object, ...]) -> str:
+    """The hash of a request, which is the same in every process."""
     # ascii() of a tuple of texts, whole numbers and None is the same in every Python version, and faster than JSON.
-    request_hash = hashlib.sha256(ascii((entry_type.value, *asked)).encode("ascii")).hexdigest()
-    return NewEntry(entry_type, key, request_hash, actor, now, description, refunds)
+    return hashlib.sha256(ascii((entry_type.value, *asked)).encode("ascii")).hexdigest()
