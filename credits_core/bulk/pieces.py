@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 Item = TypeVar("Item")
-HOLD_NANOSECONDS = 50_000_000
-"""How long a piece is meant to take. Half of the 100 ms for which others may be held up, because machines vary."""
+HOLD_NANOSECONDS = 30_000_000
+"""How long a piece is meant to take. A third of the 100 ms for which others may be held up, because machines vary."""
 PAUSE_SECONDS = 0.005
 """The pause between two pieces. Without it, the next piece could take the lock before those who wait wake up."""
 _FIRST = 10

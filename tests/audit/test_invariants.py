@@ -11,6 +11,7 @@ from credits_core import settings
 from credits_core.audit import invariants as audit_invariants
 from credits_core.audit.finding import Finding
 from credits_core.bulk import demo
+from credits_core.ledger import opening
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
 from credits_core.pricing.quote import PriceBook
 from credits_core.reports import daily_totals

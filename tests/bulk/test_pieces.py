@@ -48,12 +48,12 @@ def test_pieces_grow_while_they_are_short_and_halve_when_they_are_long(monkeypat
     clock = 0
     monkeypatch.setattr(pieces.time, "perf_counter_ns", lambda: clock)
     monkeypatch.setattr(pieces.time, "sleep", lambda _: None)
-    sizes, each = [], 1_000_000
+    sizes, each = [], 600_000
     for piece in in_pieces(range(400), largest=100):
         sizes.append(len(piece))
         clock += len(piece) * each
-        each = 4_000_000 if sum(sizes) >= 100 else each  # somebody else needs the machine as well
-    # 10 ms and 20 ms are short, 40 ms is right, then 160 ms and 80 ms are long, and 40 ms is right
+        each = 2_400_000 if sum(sizes) >= 100 else each  # somebody else needs the machine as well
+    # 6 ms and 12 ms are short, 24 ms is right, then 96 ms and 48 ms are long, and 24 ms is right
     assert sizes[:8] == [10, 20, 40, 40, 40, 20, 10, 10]
     assert sum(sizes) == 400
     assert [len(piece) for piece in in_pieces(range(5), largest=2)] == [2, 2, 1]
@@ -189,3 +189,10 @@ def test_balances_saved_by_a_spreadsheet_are_imported_once(engine: Engine, tmp_p
     again = tmp_path / "again.csv"
     again.write_bytes(b'\xef\xbb\xbf"credits";"user_id"\r\n"5";"ada"\r\n0;ben\r\n;\r\n')
     assert _import(engine, again) == ImportSummary(0, 1, 1, 0)
+
+
+def test_the_last_row_keeps_the_first_piece_out(engine: Engine, tmp_path: Path) -> None:
+    world.add(engine, "Ben", 1, key="ben")
+    world.add(engine, "rich", 9_007_199_254_740_990, key="rich")
+    path = _write(tmp_path, *(f"user{number},5" for number in range(60)), "ben,7", "rich,2")
+    assert [problem[:8] for problem in _problems(engine, path)] == ["line 62:", "line 63:"]
