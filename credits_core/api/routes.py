@@ -51,6 +51,7 @@ from credits_core.ledger import accounts, actions
 from credits_core.ledger.accounts import Cursor, TransactionFilter
 from credits_core.ledger.receipts import Receipt, Unlock
 from credits_core.ledger.refusals import (
+    AccountLooksAlike,
     AlreadyRefunded,
     BalanceTooLarge,
     CirculationTooLarge,
@@ -73,6 +74,7 @@ from credits_core.values.text import usd_text
 Result = TypeVar("Result")
 Responses = dict[int | str, dict[str, Any]]
 _WRITING = (*READING, Forbidden, IdempotencyKeyRequired, IdempotencyKeyReused, BodyTooLarge)
+_CHARGING = (*_WRITING, InsufficientCredits, UnknownUser, AccountLooksAlike, BalanceTooLarge)
 _PRICING = (UnknownModel, AmbiguousModel, NoPrice, UnpricedUsage, UnpricedServiceTier, UnreadableResponse)
 _REPLAYED_HEADER = "Idempotent-Replayed"
 _REPLAYED = {
@@ -155,7 +157,7 @@ def _written(model: type[Any]) -> Responses:
     "/credits/add",
     status_code=201,
     dependencies=[_for_admins],
-    responses=_written(AddAnswer) | documented(*_WRITING, BalanceTooLarge, CirculationTooLarge),
+    responses=_written(AddAnswer) | documented(*_WRITING, AccountLooksAlike, BalanceTooLarge, CirculationTooLarge),
 )
 async def add(request: Request, response: Response, body: AddBody, key: IdempotencyKey) -> AddAnswer:
     """Add credits to a user's balance. The first credits create the user."""
@@ -171,6 +173,7 @@ async def add(request: Request, response: Response, body: AddBody, key: Idempote
                 key=scoped_key,
                 now=now,
                 actor=actor,
+                distinct=body.create_distinct,
             )
         except InvalidRequest as refusal:
             raise InvalidRequest(
@@ -194,7 +197,9 @@ async def add(request: Request, response: Response, body: AddBody, key: Idempote
     status_code=201,
     dependencies=[_for_services],
     responses=_written(ChargeAnswer)
-    | documented(*_WRITING, InsufficientCredits, UnknownUser, *_PRICING, PriceChanged, BalanceTooLarge),
+    | documented(
+        *_WRITING, InsufficientCredits, UnknownUser, *_PRICING, PriceChanged, AccountLooksAlike, BalanceTooLarge
+    ),
 )
 async def charge_prompt(request: Request, response: Response, body: ChargeBody, key: IdempotencyKey) -> ChargeAnswer:
     """Charge one run of a prompt."""
@@ -210,11 +215,20 @@ async def charge_prompt(request: Request, response: Response, body: ChargeBody, 
         expected_total_credits=body.expected_total_credits,
         usage=used.usage,
         service_tier=used.service_tier,
+        used_at=body.used_at,
     )
     books = resources_of(request).books
 
     def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Receipt:
-        return actions.charge_prompt(connection, asked, book=books.at(connection), key=scoped_key, now=now, actor=actor)
+        return actions.charge_prompt(
+            connection,
+            asked,
+            book=books.at(connection),
+            key=scoped_key,
+            now=now,
+            actor=actor,
+            distinct=body.create_distinct,
+        )
 
     receipt = _note(request, response, await _perform(request, key, action))
     assert receipt.quote is not None, "a charge has a quote"
@@ -240,16 +254,24 @@ _UNLOCKED_BEFORE: Responses = {
     "/credits/unlock-flow",
     status_code=201,
     dependencies=[_for_services],
-    responses=_UNLOCKED_BEFORE | documented(*_WRITING, InsufficientCredits, UnknownUser, BalanceTooLarge),
+    responses=_UNLOCKED_BEFORE | documented(*_CHARGING),
     response_model=UnlockAnswer,
 )
 async def unlock_flow(request: Request, response: Response, body: UnlockBody, key: IdempotencyKey) -> Any:
     """Unlock a flow for a user with one payment. Charges nothing when the user already has the flow or made it."""
-    asked = UnlockRequest(**body.model_dump())
+    asked = UnlockRequest(**body.model_dump(exclude={"create_distinct"}))
     books = resources_of(request).books
 
     def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Unlock:
-        return actions.unlock_flow(connection, asked, book=books.at(connection), key=scoped_key, now=now, actor=actor)
+        return actions.unlock_flow(
+            connection,
+            asked,
+            book=books.at(connection),
+            key=scoped_key,
+            now=now,
+            actor=actor,
+            distinct=body.create_distinct,
+        )
 
     unlock = await _perform(request, key, action)
     if unlock.receipt is None:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from credits_core.ledger.accounts import ListedTransaction
 from credits_core.pricing.models import Model, ModelRegistry, RunPrice
@@ -187,6 +187,23 @@ ServiceTier = Annotated[
 ]
 
 
+CreateDistinct = Annotated[
+    bool,
+    Field(
+        strict=True,
+        description="Open an account even if its id differs from another one's only in upper and lower case.",
+    ),
+]
+UsedAt = Annotated[
+    AwareDatetime,
+    Field(
+        description="When the run took place, with its zone; at most five minutes ahead. The entry is dated when it is "
+        "posted and has today's price.",
+        examples=["2026-11-16T18:15:46Z"],
+    ),
+]
+
+
 class AddBody(_Body):
     """Credits to add to a user. The first credits create the user."""
 
@@ -194,6 +211,7 @@ class AddBody(_Body):
     amount_credits: Credits
     description: Words
     source: CreditSource = CreditSource.PURCHASE
+    create_distinct: CreateDistinct = False
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -253,6 +271,8 @@ class ChargeBody(PriceBody):
     prompt_id: PromptId
     creator_id: CreatorId | None = None
     expected_total_credits: ExpectedTotal | None = None
+    used_at: UsedAt | None = None
+    create_distinct: CreateDistinct = False
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -278,6 +298,7 @@ class UnlockBody(_Body):
     flow_id: FlowId
     creator_id: CreatorId
     unlock_fee_credits: Credits
+    create_distinct: CreateDistinct = False
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -84,11 +84,14 @@ def seed() -> None:
 @app.command("import-legacy")
 def import_legacy(
     file: Annotated[Path, typer.Argument(help="CSV file with the columns user_id,credits.")],
+    distinct: Annotated[
+        bool, typer.Option("--distinct", help="Ids that differ only in upper and lower case are different people.")
+    ] = False,
 ) -> None:
-    """Import the former system's balances as opening balances, once; all rows or none."""
+    """Import the former system's balances as opening balances, once. Run it again to go on after a stop."""
     from credits_core.cli import ledger
 
-    ledger.import_legacy(file)
+    ledger.import_legacy(file, distinct=distinct)
 
 
 @app.command()
@@ -97,11 +100,14 @@ def replay(
     model: Annotated[str, typer.Option(help="Model of every run, e.g. openai/gpt-4o.")],
     user: Annotated[str, typer.Option(help="User who pays.")],
     limit: Annotated[int | None, typer.Option(help="Take at most this many rows.", min=1)] = None,
+    of_its_day: Annotated[
+        bool, typer.Option("--of-its-day", help="Take the plan and the price of each row's day, not today's.")
+    ] = False,
 ) -> None:
-    """Charge one run per row of a trace, at the row's time. Run it again to go on where it stopped."""
+    """Charge one run per row of a log, now. Run it again to go on where it stopped; nothing is charged twice."""
     from credits_core.cli import ledger
 
-    ledger.replay(trace, model, user, limit)
+    ledger.replay(trace, model, user, limit, of_its_day=of_its_day)
 
 
 @app.command()

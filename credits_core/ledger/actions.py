@@ -6,7 +6,7 @@ then rolled back and nothing is kept, not even the key. The same key with the sa
 again, whatever the price and the balances are now.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from operator import attrgetter
@@ -61,34 +61,45 @@ def quote_prompt(request: ChargeRequest, book: PriceBook, *, now: datetime) -> Q
         UnknownModel: the registry does not have the model.
         PriceChanged: the total is not the one that the request expects.
     """
-    check_charge(request)
+    check_charge(request, now=now)
     return _price(request, book, now)
 
 
 def charge_prompt(
-    connection: Connection, request: ChargeRequest, *, book: PriceBook, key: str, now: datetime, actor: str
+    connection: Connection,
+    request: ChargeRequest,
+    *,
+    book: PriceBook,
+    key: str,
+    now: datetime,
+    actor: str,
+    priced_at: datetime | None = None,
+    distinct: bool = False,
 ) -> Receipt:
     """Charge one prompt run and return its receipt: the user pays; creator, platform and inference receive their parts.
 
-    A creator without an account gets one. A creator who runs their own prompt pays like anyone else.
+    The entry is dated `now`, and the run has the model's price of `now`, or of `priced_at` where that is given.
+    A creator without an account gets one; with `distinct`, also one whose id differs from another's only in upper and
+    lower case. A creator who runs their own prompt pays like anyone else.
 
     Raises:
         InvalidRequest, UnknownModel, PriceChanged: as `quote_prompt`.
         UnknownUser: the user has no account.
         InsufficientCredits: the user holds less than the total.
         BalanceTooLarge: the creator would hold more than 2^53-1 credits.
+        AccountLooksAlike: the creator has no account, but one whose id differs only in upper and lower case is there.
         IdempotencyKeyReused: the key belongs to another request.
     """
-    check_charge(request)
+    check_charge(request, now=now)
     entry = new_entry(EntryType.PROMPT_RUN, request.as_asked, key=key, now=now, actor=actor)
     entry_id = writer.claim_key(connection, entry, {request.user_id, request.creator_id or request.user_id})
     if entry_id is None:
         return _replay(connection, entry, book)
-    priced = _price(request, book, now)
+    priced = _price(request, book, priced_at or now)
     movements = for_prompt_run(priced, request.user_id, request.creator_id)
-    posted = writer.post(connection, entry_id, created_at=now, movements=movements)
+    posted = writer.post(connection, entry_id, created_at=now, movements=movements, distinct=distinct)
     writer.add_run(connection, entry_id, request=request, quote=priced, price_list=book.price_list, created_at=now)
-    return _receipt(entry_id, entry, posted, priced)
+    return _receipt(entry_id, entry, posted, priced, used_at=request.used_at)
 
 
 def charge_prompts(
@@ -108,7 +119,15 @@ def charge_prompts(
         with Savepoint(connection) as savepoint:
             try:
                 outcomes.append(
-                    charge_prompt(connection, charge.request, book=book, key=charge.key, now=charge.now, actor=actor)
+                    charge_prompt(
+                        connection,
+                        charge.request,
+                        book=book,
+                        key=charge.key,
+                        now=charge.now,
+                        actor=actor,
+                        priced_at=charge.priced_at,
+                    )
                 )
             except CreditsError as refusal:
                 savepoint.roll_back()
@@ -126,56 +145,45 @@ def add_credits(
     key: str,
     now: datetime,
     actor: str,
+    distinct: bool = False,
 ) -> Receipt:
     """Add credits to a user's balance and return the receipt. The first credits create the user.
 
-    A grant and an adjustment need a reason of 1 to 500 characters; a purchase may have one.
+    A grant and an adjustment need a reason of 1 to 500 characters; a purchase may have one. With `distinct`, a new
+    user's id may differ from another one's only in upper and lower case.
 
     Raises:
-        InvalidRequest: the amount is not a whole number from 1 to 2^53-1, or a field cannot be accepted.
+        InvalidRequest: the amount is not a whole number from 1 to 2^53-1, or a field cannot be accepted. The id of a
+            new user must not look like one that a spreadsheet has broken.
         BalanceTooLarge: the user would hold more than 2^53-1 credits.
+        AccountLooksAlike: the user has no account, but one whose id differs only in upper and lower case is there.
         CirculationTooLarge: all users together would hold more than 2^62 credits.
         IdempotencyKeyReused: the key belongs to another request.
     """
-    receipt = _add_credits(
-        connection, user_id, amount_credits, source=source, reason=reason, key=key, now=now, actor=actor
+    receipt = add_credits_uncounted(
+        connection,
+        user_id,
+        amount_credits,
+        source=source,
+        reason=reason,
+        key=key,
+        now=now,
+        actor=actor,
+        distinct=distinct,
     )
     _check_circulation(connection, amount_credits)
     return receipt
 
 
-def import_opening_balances(
-    connection: Connection, opening_credits: Mapping[str, int], *, now: datetime, actor: str
-) -> dict[str, Receipt | CreditsError | None]:
-    """Give every user of the former system their credits from there, once. 0 opens an empty account, without a receipt.
-
-    Returns, for each user, a receipt, a refusal or None. Each opening balance is an adjustment with the key
-    `legacy:USER`, so importing again replays the receipts and changes nothing. A user who was imported before with
-    another amount, or whose row cannot be accepted, gets a refusal; the caller decides whether to keep the rest.
-
-    Raises:
-        CirculationTooLarge: all users together would hold more than 2^62 credits.
-    """
-    writer.lock_everyone(connection)
-    circulating_credits = writer.circulating_credits(connection)
-    outcomes: dict[str, Receipt | CreditsError | None] = {}
-    for user_id, amount_credits in opening_credits.items():
-        with Savepoint(connection) as savepoint:
-            try:
-                outcome = _open_balance(connection, user_id, amount_credits, now=now, actor=actor)
-                outcomes[user_id] = outcome
-                if outcome is not None and not outcome.replayed:
-                    circulating_credits += amount_credits
-            except CreditsError as refusal:
-                savepoint.roll_back()
-                outcomes[user_id] = refusal
-        if circulating_credits > MAX_CIRCULATION_CREDITS:
-            raise CirculationTooLarge(amount_credits, MAX_CIRCULATION_CREDITS)
-    return outcomes
-
-
 def unlock_flow(
-    connection: Connection, request: UnlockRequest, *, book: PriceBook, key: str, now: datetime, actor: str
+    connection: Connection,
+    request: UnlockRequest,
+    *,
+    book: PriceBook,
+    key: str,
+    now: datetime,
+    actor: str,
+    distinct: bool = False,
 ) -> Unlock:
     """Give a user access to a flow for one payment, split between creator and platform.
 
@@ -186,7 +194,7 @@ def unlock_flow(
         InvalidRequest: a field cannot be accepted, or the fee is not a whole number from 1 to 2^53-1.
         UnknownUser: the user has no account.
         InsufficientCredits: the user holds less than the fee.
-        BalanceTooLarge: the creator would hold more than 2^53-1 credits.
+        BalanceTooLarge, AccountLooksAlike: as `charge_prompt`.
         IdempotencyKeyReused: the key belongs to another request.
     """
     for field in ("user_id", "flow_id", "creator_id"):
@@ -219,7 +227,7 @@ def unlock_flow(
         creator_share_credits=creator_share_credits,
         platform_share_credits=platform_share_credits,
     )
-    posted = writer.post(connection, entry_id, created_at=now, movements=movements)
+    posted = writer.post(connection, entry_id, created_at=now, movements=movements, distinct=distinct)
     connection.execute(
         insert(UnlockedFlow).values(
             entry_id=entry_id,
@@ -285,25 +293,6 @@ def refund(
     return _receipt(refund_id, entry, posted, None)
 
 
-def _open_balance(
-    connection: Connection, user_id: str, amount_credits: int, *, now: datetime, actor: str
-) -> Receipt | None:
-    if amount_credits == 0:
-        writer.open_account(connection, require_id("user_id", user_id), now)
-        return None
-    return _add_credits(
-        connection,
-        user_id,
-        amount_credits,
-        source=CreditSource.ADJUSTMENT,
-        reason="Opening balance from the former credit system",
-        key=f"legacy:{user_id}",
-        now=now,
-        actor=actor,
-        everyone_is_locked=True,
-    )
-
-
 def _price(request: ChargeRequest, book: PriceBook, now: datetime) -> Quote:
     priced = quote(
         book.models[request.model_id],
@@ -321,7 +310,7 @@ def _price(request: ChargeRequest, book: PriceBook, now: datetime) -> Quote:
     return priced
 
 
-def _add_credits(
+def add_credits_uncounted(
     connection: Connection,
     user_id: str,
     amount_credits: int,
@@ -332,7 +321,12 @@ def _add_credits(
     now: datetime,
     actor: str,
     everyone_is_locked: bool = False,
+    distinct: bool = False,
 ) -> Receipt:
+    """As `add_credits`, without adding up what all users hold: for callers who do that once for many.
+
+    With `everyone_is_locked`, the unit of work has called `writer.lock_everyone`.
+    """
     require_id("user_id", user_id)
     require_credits("amount_credits", amount_credits)
     reason = require_text("reason", reason, minimum=0 if source is CreditSource.PURCHASE else 1)
@@ -342,7 +336,7 @@ def _add_credits(
     entry_id = writer.claim_key(connection, entry, () if everyone_is_locked else {user_id})
     if entry_id is None:
         return _replay(connection, entry, None)
-    posted = writer.post(connection, entry_id, created_at=now, movements=movements)
+    posted = writer.post(connection, entry_id, created_at=now, movements=movements, distinct=distinct)
     return _receipt(entry_id, entry, posted, None)
 
 
@@ -384,7 +378,14 @@ def _replay(connection: Connection, entry: NewEntry, book: PriceBook | None) -> 
     return entries.receipt(connection, entry_id, plans={} if book is None else book.plans, replayed=True)
 
 
-def _receipt(entry_id: int, entry: NewEntry, posted: tuple[PostedTransaction, ...], priced: Quote | None) -> Receipt:
+def _receipt(
+    entry_id: int,
+    entry: NewEntry,
+    posted: tuple[PostedTransaction, ...],
+    priced: Quote | None,
+    *,
+    used_at: datetime | None = None,
+) -> Receipt:
     return Receipt(
         entry_id=entry_id,
         type=entry.type,
@@ -396,4 +397,5 @@ def _receipt(entry_id: int, entry: NewEntry, posted: tuple[PostedTransaction, ..
         quote=priced,
         replayed=False,
         refunds_entry_id=entry.refunds_entry_id,
+        used_at=used_at,
     )

@@ -1,6 +1,6 @@
 """Reads one entry: its receipt, run, unlock and refund, and the quote of a recorded run. Writes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -23,6 +23,15 @@ def entry_by_key(connection: Connection, key: str) -> tuple[int, str] | None:
     """The id and request hash of the entry with this idempotency key, or None."""
     row = connection.execute(_ENTRY_BY_KEY, {"key": key}).one_or_none()
     return None if row is None else (row.id, row.request_hash)
+
+
+def entries_by_keys(connection: Connection, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """The id and request hash of each entry with one of these idempotency keys, by its key."""
+    found: dict[str, tuple[int, str]] = {}
+    for first in range(0, len(keys), _KEYS_AT_ONCE):
+        rows = connection.execute(_ENTRIES_BY_KEYS, {"keys": keys[first : first + _KEYS_AT_ONCE]})
+        found |= {row.idempotency_key: (row.id, row.request_hash) for row in rows}
+    return found
 
 
 def refund_of(connection: Connection, entry_id: int) -> int | None:
@@ -95,6 +104,7 @@ def receipt(
         replayed=replayed,
         refunds_entry_id=entry.refunds_entry_id,
         refunded_by_entry_id=entry.refunded_by_entry_id,
+        used_at=None if run is None or run.used_at_us is None else from_microseconds(run.used_at_us),
     )
 
 
@@ -141,6 +151,10 @@ def price_of_run(run: Any) -> Price:
 # Built once: a retry or a replay that goes on reads thousands of receipts, and building costs more than running.
 _ENTRY_BY_KEY = select(JournalEntry.id, JournalEntry.request_hash).where(
     JournalEntry.idempotency_key == bindparam("key")
+)
+_KEYS_AT_ONCE = 500
+_ENTRIES_BY_KEYS = select(JournalEntry.idempotency_key, JournalEntry.id, JournalEntry.request_hash).where(
+    JournalEntry.idempotency_key.in_(bindparam("keys", expanding=True))
 )
 _REFUND = aliased(JournalEntry)
 _ENTRY = (

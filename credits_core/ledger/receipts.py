@@ -29,6 +29,7 @@ class Receipt:
 
     `replayed` is true when the same request with the same key was carried out before. Then nothing was written now.
     `refunded_by_entry_id` is what holds when the receipt is given: the entry that refunded this one, or None.
+    `created_at` is when the entry was posted, `used_at` when its run took place, where the caller said so.
     """
 
     entry_id: int
@@ -42,6 +43,7 @@ class Receipt:
     replayed: bool
     refunds_entry_id: int | None = None
     refunded_by_entry_id: int | None = None
+    used_at: datetime | None = None
 
     @property
     def is_balanced(self) -> bool:

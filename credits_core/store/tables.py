@@ -53,7 +53,12 @@ class UserCredits(Base):
     """A user's account and its balance, which is never negative."""
 
     __tablename__ = "user_credits"
-    __table_args__ = (CheckConstraint(f"balance_credits BETWEEN 0 AND {MAX_CREDITS}", name="balance_in_bounds"),)
+    __table_args__ = (
+        CheckConstraint(f"balance_credits BETWEEN 0 AND {MAX_CREDITS}", name="balance_in_bounds"),
+        # Finds ids that differ only in upper and lower case. Not unique: a caller may insist, and older ledgers have
+        # such pairs.
+        Index("ix_user_credits_folded_id", text("lower(user_id)")),
+    )
 
     user_id: Mapped[str] = mapped_column(_ID, primary_key=True)
     balance_credits: Mapped[int] = mapped_column(BigInteger)

@@ -11,7 +11,7 @@ from credits_core import settings
 from credits_core.audit import invariants as audit_invariants
 from credits_core.audit.finding import Finding
 from credits_core.bulk import demo
-from credits_core.ledger import actions as ledger_actions
+from credits_core.ledger import opening
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
 from credits_core.pricing.quote import PriceBook
 from credits_core.reports import daily_totals
@@ -70,7 +70,7 @@ def test_the_ledger_is_clean_after_every_kind_of_action(engine: Engine, book: Pr
         lambda: world.refund(engine, 3, key="refund-adjustment"),
         lambda: database.write(
             engine,
-            lambda connection: ledger_actions.import_opening_balances(
+            lambda connection: opening.import_opening_balances(
                 connection, {"dev": 7, "eve": 0}, now=NOW, actor="tester"
             ),
         ),

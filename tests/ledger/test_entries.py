@@ -235,7 +235,7 @@ USER_IDS = ["a-b", "a.b", "a/b", "a_b", "aXb", "axb", "Ada", "ada", "ada@x.org",
 @pytest.fixture
 def with_users(engine: Engine) -> Engine:
     for number, user_id in enumerate(USER_IDS, 1):
-        world.add(engine, user_id, number, key=f"fund-{number}")
+        world.add(engine, user_id, number, key=f"fund-{number}", distinct=True)
     return engine
 
 

@@ -136,7 +136,7 @@ def test_a_key_cannot_be_used_for_other_credits(engine: Engine, other: dict[str,
 
 def test_ids_that_differ_in_case_alone_are_two_users_and_two_keys(engine: Engine) -> None:
     world.add(engine, "ada", 1, key="k")
-    world.add(engine, "Ada", 2, key="K")
+    world.add(engine, "Ada", 2, key="K", distinct=True)
     assert (balance(engine, "ada"), balance(engine, "Ada")) == (1, 2)
 
 

@@ -81,6 +81,7 @@ INDEXES = {
     "ix_unlock_answers_own_flow",
     "ix_unlocked_flows_flow_id",
     "ix_unlocked_flows_user_id",
+    "ix_user_credits_folded_id",
     "uq_api_keys_name_in_force",
     "uq_unlocked_flows_in_force",
 }
@@ -134,6 +135,13 @@ TRIGGERS = {
 }
 
 
+# On SQLite neither SQLAlchemy nor Alembic reads them. The test of all names below does.
+_without_indexes_of_expressions = pytest.mark.filterwarnings(
+    "ignore:Skipped unsupported reflection of expression-based index",
+    "ignore:autogenerate skipping metadata-specified expression-based index",
+)
+
+
 def _names(engine: Engine, sql: str) -> set[str]:
     return {str(name) for (name,) in rows(engine, sql)}
 
@@ -165,6 +173,7 @@ def _schema(connection: Connection) -> list[tuple[object, ...]]:
     return [tuple(row) for row in connection.execute(text(sql))]
 
 
+@_without_indexes_of_expressions
 def test_a_fresh_database_at_head_is_the_one_that_tables_describes(empty_engine: Engine) -> None:
     database.migrate(empty_engine)
     with empty_engine.connect() as connection:
@@ -174,6 +183,7 @@ def test_a_fresh_database_at_head_is_the_one_that_tables_describes(empty_engine:
         assert compare_metadata(context, Base.metadata) == []
 
 
+@_without_indexes_of_expressions
 def test_alembics_comparison_would_see_a_missing_column(engine: Engine) -> None:
     with engine.connect() as connection:
         connection.execute(text("ALTER TABLE journal_entries DROP COLUMN description"))
