@@ -1,5 +1,7 @@
 """Invariants of the price lists: the journal is sealed, and every run has the price of its list."""
 
+from typing import Any
+
 from sqlalchemy import Connection, select
 
 from credits_core.audit.finding import Finding, Plans
@@ -64,7 +66,7 @@ def _is_due(registry: ModelRegistry | None, run: Any) -> bool:
     if registry is None:
         return False
     usage = entries.usage_of_run(run)
-    times = {from_microseconds(at_us) for at_us in (run.created_at_us, run.used_at_us) if at_us is not None}
+    times = [from_microseconds(at_us) for at_us in (run.created_at_us, run.used_at_us) if at_us is not None]
     price = entries.price_of_run(run)
     model = registry[run.model_id]
     return any(model.price_for(usage, at, service_tier=run.service_tier) == price for at in times)
