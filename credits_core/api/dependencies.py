@@ -8,9 +8,9 @@ from fastapi.security import HTTPBearer
 
 from credits_core.access.keys import KeyRecord
 from credits_core.api.exchange import exchange_of
+from credits_core.api.fields import IdempotencyKeyText, UserId
 from credits_core.api.refusals import Forbidden
 from credits_core.api.resources import Resources
-from credits_core.api.schemas import IdempotencyKeyText, UserId
 from credits_core.store.kinds import Role
 
 # Only for the documentation: the gate has checked the key before a route is reached.

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from credits_core.api.schemas import Moment
+from credits_core.api.fields import Moment
 from credits_core.ledger.accounts import ListedTransaction
 from credits_core.ledger.entries import usage_of_run
 from credits_core.ledger.flows import AccessNow, AccessReason

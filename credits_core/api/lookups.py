@@ -8,10 +8,10 @@ from sqlalchemy import Connection
 from credits_core.access import callers
 from credits_core.api.clear_route import ClearRoute
 from credits_core.api.dependencies import Caller, Shared, VisibleUser, bearer
+from credits_core.api.fields import EntryNumber, FlowId
 from credits_core.api.lookup_answers import EntryAnswer, FlowAccessAnswer
 from credits_core.api.problems import READING, documented
 from credits_core.api.refusals import Forbidden
-from credits_core.api.schemas import EntryNumber, FlowId
 from credits_core.ledger import accounts, entries, flows
 from credits_core.ledger.accounts import TransactionFilter
 from credits_core.ledger.refusals import UnknownEntry, UnknownUser

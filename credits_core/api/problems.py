@@ -16,8 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from credits_core.access.refusals import Unauthorized
+from credits_core.api.fields import MEANING_OF_PATTERN
 from credits_core.api.refusals import BodyTooLarge, Forbidden, IdempotencyKeyRequired, RateLimited
-from credits_core.api.schemas import MEANING_OF_PATTERN
 from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.ledger.refusals import (
     AccountLooksAlike,

@@ -10,6 +10,22 @@ from sqlalchemy import Connection
 
 from credits_core.access import callers
 from credits_core.api import problems
+from credits_core.api.answers import (
+    AddAnswer,
+    AlreadyUnlockedAnswer,
+    BalanceAnswer,
+    ChargeAnswer,
+    ModelAnswer,
+    ModelsAnswer,
+    PriceAnswer,
+    RefundAnswer,
+    StatusAnswer,
+    TransactionAnswer,
+    TransactionsAnswer,
+    UnlockAnswer,
+    price_fields,
+)
+from credits_core.api.bodies import AddBody, ChargeBody, PriceBody, RefundBody, UnlockBody
 from credits_core.api.clear_route import ClearRoute
 from credits_core.api.dependencies import (
     IdempotencyKey,
@@ -21,31 +37,9 @@ from credits_core.api.dependencies import (
     resources_of,
 )
 from credits_core.api.exchange import exchange_of
+from credits_core.api.fields import CursorText, Day, PageSize
 from credits_core.api.problems import READING, documented
 from credits_core.api.refusals import BodyTooLarge, Forbidden, IdempotencyKeyRequired
-from credits_core.api.schemas import (
-    AddAnswer,
-    AddBody,
-    AlreadyUnlockedAnswer,
-    BalanceAnswer,
-    ChargeAnswer,
-    ChargeBody,
-    CursorText,
-    Day,
-    ModelAnswer,
-    ModelsAnswer,
-    PageSize,
-    PriceAnswer,
-    PriceBody,
-    RefundAnswer,
-    RefundBody,
-    StatusAnswer,
-    TransactionAnswer,
-    TransactionsAnswer,
-    UnlockAnswer,
-    UnlockBody,
-    price_fields,
-)
 from credits_core.errors import InvalidRequest
 from credits_core.ledger import accounts, actions
 from credits_core.ledger.accounts import Cursor, TransactionFilter

@@ -226,8 +226,8 @@ def test_a_cost_is_calculated_with_every_step_and_charges_nothing(unchanged: Api
         ],
         "usage": {"input_tokens": 1_021, "output_tokens": 129},
         "units": [
-            {"unit": "input_tokens", "count": 1_021, "usd": "2.5", "per": 1_000_000, "exact_credits": "2,552.5"},
-            {"unit": "output_tokens", "count": 129, "usd": "10", "per": 1_000_000, "exact_credits": "1,290"},
+            {"unit": "input_tokens", "count": 1_021, "usd": "2.5", "per": 1_000_000, "exact_credits": "2552.5"},
+            {"unit": "output_tokens", "count": 129, "usd": "10", "per": 1_000_000, "exact_credits": "1290"},
         ],
         "service_tier": None,
         "usage_note": None,
