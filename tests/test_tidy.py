@@ -32,6 +32,7 @@ DIVISIONS_OF_SOMETHING_ELSE = {
         "days_since % person.every_days",
     },
     "bulk/pieces": {"0.005"},  # seconds
+    "pricing/models": {"per // 1000"},  # units, in a refusal
     "lab/scenario/simulation": {"user * _HABIT_STEP % BPS_PER_WHOLE"},
     "ledger/accounts": {
         "(CreditTransaction.created_at_us - first_us) // ((last_us - first_us) // points + 1)",

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -25,10 +24,10 @@ from credits_core.ledger.receipts import Receipt
 from credits_core.pricing.models import RunPrice
 from credits_core.pricing.steps import ExplainedStep, run_steps, unlock_steps
 from credits_core.pricing.units import UNITS, unit_name
+from credits_core.pricing.usage_price import credits_each
 from credits_core.store.kinds import EntryType, TransactionType
-from credits_core.values.credits import CREDITS_PER_USD
 from credits_core.values.days import from_microseconds
-from credits_core.values.text import counted, format_credits, format_fraction
+from credits_core.values.text import counted, format_credits
 
 Read = TypeVar("Read")
 
@@ -295,7 +294,5 @@ def _readable(read: Callable[[Any], Read], run: Any) -> Read | None:
 
 def _price_words(key: str, usd: Decimal) -> str:
     unit = UNITS[key]
-    rate = Fraction(usd) * CREDITS_PER_USD / unit.per
-    each = format_fraction(rate.numerator, rate.denominator)
     what = {"requests": "requests"}.get(key, key.replace("_", " "))
-    return f"${usd:f} per {unit.per:,} {what}, so {each} credits each"
+    return f"${usd:f} per {unit.per:,} {what}, so {credits_each(key, usd)} credits each"

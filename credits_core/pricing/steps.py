@@ -99,8 +99,7 @@ def _inference_steps(quote: Quote, recorded_credits: int) -> Iterator[_Step]:
         return
     usage = dict(quote.usage or ())
     for line in price.lines(quote.usage or ()):
-        rate = line.exact_credits / line.count
-        each = format_fraction(rate.numerator, rate.denominator)
+        each = line.credits_each
         how = f"{each} each" if line.key == REQUESTS else f"{line.count:,} × {each}"
         if price.minimum_seconds and line.key in AUDIO_SECONDS and line.count == price.minimum_seconds:
             how += f" (at least {price.minimum_seconds} seconds are billed)"

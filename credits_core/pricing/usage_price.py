@@ -33,6 +33,21 @@ class ChargedUnit:
     usd: Decimal
     exact_credits: Fraction
 
+    @property
+    def credits_each(self) -> str:
+        """The exact price of one of the unit in credits, written out."""
+        return credits_each(self.key, self.usd)
+
+
+def credits_each(key: str, usd: Decimal) -> str:
+    """The exact price in credits of one unit that costs these dollars per `UNITS[key].per`, written out."""
+    rate = _exact_rate(key, usd)
+    return format_fraction(rate.numerator, rate.denominator)
+
+
+def _exact_rate(key: str, usd: Decimal) -> Fraction:
+    return Fraction(usd) * CREDITS_PER_USD / UNITS[key].per
+
 
 @dataclass(frozen=True, slots=True)
 class UsagePrice:
@@ -51,7 +66,7 @@ class UsagePrice:
     _text: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        exact = {key: Fraction(usd) * CREDITS_PER_USD / UNITS[key].per for key, usd in self.usd}
+        exact = {key: _exact_rate(key, usd) for key, usd in self.usd}
         denominator = lcm(*(rate.denominator for rate in exact.values()))
         priced = sorted((key for key in exact if key != REQUESTS), key=lambda key: (-len(UNITS[key].dimensions), key))
         object.__setattr__(self, "denominator", denominator)
@@ -165,11 +180,9 @@ class UsagePrice:
 
 def in_words(line: ChargedUnit) -> str:
     """How many of a unit at how many credits each, for reading."""
-    rate = line.exact_credits / line.count
-    each = format_fraction(rate.numerator, rate.denominator)
     if line.key == REQUESTS:
-        return f"{each} per request"
-    return f"{line.count:,} {line.key.removesuffix('_tokens').replace('_', ' ')} × {each}"
+        return f"{line.credits_each} per request"
+    return f"{line.count:,} {line.key.removesuffix('_tokens').replace('_', ' ')} × {line.credits_each}"
 
 
 @dataclass(frozen=True, slots=True)

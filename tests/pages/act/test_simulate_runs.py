@@ -409,8 +409,7 @@ def test_the_prices_of_all_models_stand_in_one_table(ledger: Engine) -> None:
     ],
 )
 def test_a_link_that_makes_no_sense_opens_the_page(ledger: Engine, query: dict[str, str]) -> None:
-    page = page_for(**query)
-    assert page.button(key="simulate:run").label == "Run"
+    assert page_for(**query).button(key="simulate:run").label == "Run"
 
 
 def test_without_any_user_the_page_says_to_add_credits_first(tmp_path: Path) -> None:
