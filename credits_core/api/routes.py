@@ -52,6 +52,7 @@ from credits_core.ledger.refusals import (
     CirculationTooLarge,
     IdempotencyKeyReused,
     InsufficientCredits,
+    NothingToCharge,
     NotRefundable,
     PriceChanged,
     UnknownEntry,
@@ -232,7 +233,10 @@ async def add(request: Request, response: Response, body: AddBody, key: Idempote
     status_code=201,
     dependencies=[_for_services],
     responses=_written(ChargeAnswer)
-    | documented(*_WRITING, InsufficientCredits, UnknownUser, *_PRICING, PriceChanged, BalanceTooLarge),
+    | documented(
+        *(*_WRITING, *_PRICING),
+        *(InsufficientCredits, UnknownUser, PriceChanged, NothingToCharge, BalanceTooLarge),
+    ),
 )
 async def charge_prompt(request: Request, response: Response, body: ChargeBody, key: IdempotencyKey) -> ChargeAnswer:
     """Charge one run of a prompt."""
