@@ -28,7 +28,7 @@ get the first answer. Refusals are `application/problem+json` with a stable `cod
 
 
 def create_api(resources: Resources) -> ASGIApp:
-    """The API as an app to mount at /api, with the gate around it."""
+    """The API as an app to mount, with the gate around it. Its document names the path where it was asked for."""
     gated: ASGIApp = Gate(_app_of_routes(resources), resources)
     if origins := settings.cors_origins():
         # Outside the gate, because a browser asks for permission without a key.
@@ -49,7 +49,6 @@ def _app_of_routes(resources: Resources) -> FastAPI:
         description=_DESCRIPTION,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url="/docs/oauth2-redirect",
-        servers=[{"url": "/api"}],
         redirect_slashes=False,  # a path with one slash too many is another path
         generate_unique_id_function=lambda route: route.name,  # what a generated client calls its methods
     )
@@ -72,9 +71,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 def _document(api: FastAPI) -> dict[str, Any]:
     if api.openapi_schema is None:
-        document = get_openapi(
-            title=api.title, version=api.version, description=api.description, routes=api.routes, servers=api.servers
-        )
+        document = get_openapi(title=api.title, version=api.version, description=api.description, routes=api.routes)
         problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         document["components"]["schemas"] |= problem.pop("$defs") | {"Problem": problem}
         api.openapi_schema = document

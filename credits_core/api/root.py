@@ -1,8 +1,12 @@
-"""The routes at the root: the API under /api, its documentation at /api itself, and Prometheus' metrics at /metrics."""
+"""The routes at the root: the API under /api, its documentation at /api itself, and Prometheus' metrics at /metrics.
+
+A server whose addresses begin with a base path has all of them below that path as well.
+"""
 
 import ipaddress
 import logging
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -26,10 +30,30 @@ def routes(resources: Resources | None = None) -> list[BaseRoute]:
     logs.configure()
     shared = resources or Resources()
     return [
-        Route("/api", lambda _: RedirectResponse("/api/docs")),
+        Route("/api", lambda request: RedirectResponse(f"{request.scope['path']}/docs")),
         Mount("/api", create_api(shared)),
         Route("/metrics", partial(_metrics, shared)),
     ]
+
+
+def with_base_path(served: Sequence[BaseRoute], base_path: str) -> list[BaseRoute]:
+    """The root routes, and the same ones below the base path, if there is one, such as `tools/credits`.
+
+    The root stays, because a probe or a Prometheus on this machine asks there. Without the second set, the dashboard
+    would answer below the path: with its page and status 200, so that a probe would never fail.
+    """
+    below = f"/{base_path.strip('/')}"
+    if below == "/":
+        return list(served)
+    again: list[BaseRoute] = []
+    for route in served:
+        assert isinstance(route, Mount | Route), "the root has nothing else"
+        again.append(
+            Mount(below + route.path, route.app)
+            if isinstance(route, Mount)
+            else Route(below + route.path, route.endpoint)
+        )
+    return [*served, *again]
 
 
 async def _metrics(shared: Resources, request: Request) -> Response:

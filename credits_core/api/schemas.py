@@ -18,7 +18,7 @@ from credits_core.store.kinds import CreditSource, TransactionType
 from credits_core.usage.asked import AskedUsage, asked_usage
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.fields import ID_FORM, ID_PATTERN, MAX_TEXT, MODEL_ID_FORM, MODEL_ID_PATTERN
-from credits_core.values.text import format_fraction, usd_text
+from credits_core.values.text import exact_text, usd_text
 
 MAX_PAGE = 200
 _ID, _MODEL_ID = rf"^{ID_PATTERN}$", rf"^{MODEL_ID_PATTERN}$"
@@ -136,14 +136,17 @@ class _Body(BaseModel):
 
 
 UsageBody = Annotated[
-    dict[str, Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)]],
+    dict[str, Any],  # `parse_usage` checks it, and says which count is wrong and why
     Field(
         min_length=1,
         max_length=len(UNITS),
         description="What the run used: for each unit a whole number. General units count their parts too: "
         "`input_tokens` counts the cached ones.",
         examples=[{"input_tokens": 2_006, "cache_read_tokens": 1_920, "output_tokens": 300}],
-        json_schema_extra={"propertyNames": {"enum": [*UNITS]}},
+        json_schema_extra={
+            "propertyNames": {"enum": [*UNITS]},
+            "additionalProperties": {"type": "integer", "minimum": 0, "maximum": MAX_COUNT},
+        },
     ),
 ]
 ProviderName = Annotated[
@@ -414,7 +417,7 @@ def price_fields(quote: Quote, models: ModelRegistry) -> dict[str, Any]:
                 count=line.count,
                 usd=f"{line.usd:f}",
                 per=UNITS[line.key].per,
-                exact_credits=format_fraction(line.exact_credits.numerator, line.exact_credits.denominator),
+                exact_credits=exact_text(line.exact_credits),
             )
             for line in quote.lines
         ],

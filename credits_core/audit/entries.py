@@ -34,6 +34,8 @@ _ADDED = {
     EntryType.ADJUSTMENT: (CreditSource.ADJUSTMENT, TransactionType.ADJUSTMENT, PLATFORM_ADJUSTMENTS),
 }
 _USER = "user"
+_CLOCKS_DIFFER_US = 300_000_000
+"""Five minutes: how far the clock of whoever ran a prompt may be ahead of ours."""
 _RECEIVERS: dict[EntryType, set[Form]] = {
     EntryType.PROMPT_RUN: {
         (TransactionType.CREATOR_PAYMENT, _USER, 1),
@@ -157,7 +159,7 @@ def entries_say_what_was_asked(connection: Connection, _: Plans) -> Finding:
 
 
 def times_agree(connection: Connection, _: Plans) -> Finding:
-    """The transactions, the run and the unlock of an entry have the same time as the entry."""
+    """The transactions, the run and the unlock of an entry have its time, and no run was used long after it."""
     other_times = union_all(
         *(
             select(JournalEntry.id)
@@ -167,11 +169,15 @@ def times_agree(connection: Connection, _: Plans) -> Finding:
         )
     ).subquery()
     bad = connection.execute(select(other_times.c.id).distinct().order_by(other_times.c.id)).scalars()
-    return Finding(
-        "everything in an entry happened at one time",
-        _count(connection),
-        tuple(f"entry {entry_id} has parts of another time" for entry_id in bad),
-    )
+    violations = [f"entry {entry_id} has parts of another time" for entry_id in bad]
+    used_later = connection.execute(
+        select(JournalEntry.id)
+        .join(PromptRun, PromptRun.entry_id == JournalEntry.id)
+        .where(PromptRun.used_at_us > JournalEntry.created_at_us + _CLOCKS_DIFFER_US)
+        .order_by(JournalEntry.id)
+    ).scalars()
+    violations += [f"entry {entry_id} charges a run that took place after it" for entry_id in used_later]
+    return Finding("everything in an entry happened at one time", _count(connection), tuple(violations))
 
 
 def _possible_requests(entry: Any) -> Iterator[tuple[object, ...]]:
@@ -190,8 +196,7 @@ def _possible_requests(entry: Any) -> Iterator[tuple[object, ...]]:
         # The total that the caller may have expected is not kept: it was either not named or the one that was charged.
         more: tuple[object, ...] = ()
         if entry.usage is not None or entry.service_tier is not None:
-            usage = None if entry.usage is None else tuple(json.loads(entry.usage).items())
-            more = (usage, entry.service_tier)
+            more = (_usage_asked(entry.usage), entry.service_tier)
         yield (entry.type, *run, None, *more)
         yield (entry.type, *run, entry.total_credits, *more)
     elif entry.type == EntryType.FLOW_UNLOCK:
@@ -201,6 +206,15 @@ def _possible_requests(entry: Any) -> Iterator[tuple[object, ...]]:
     elif entry.type in _ADDED:
         source = _ADDED[EntryType(entry.type)][0].value
         yield entry.type, entry.account_id, entry.amount_credits, source, entry.description or ""
+
+
+def _usage_asked(text: str | None) -> object:
+    if text is None:
+        return None
+    try:
+        return tuple(json.loads(text).items())
+    except (ValueError, AttributeError):
+        return text  # damaged, and so nothing that anybody asked for
 
 
 def _hash(request: tuple[object, ...]) -> str:

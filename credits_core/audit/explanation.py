@@ -277,9 +277,7 @@ def _run_inputs(run: Any) -> tuple[tuple[str, str], ...]:
         inputs.append(("Price per run", f"{price.run_price_credits:,} credits"))
     elif price is not None:
         charged = _readable(lambda run: price.counts(entries.usage_of_run(run) or ()), run) or {}
-        inputs += [
-            (f"{unit_name(key)} price", _price_words(key, usd)) for key, usd in price.usd if charged.get(key, 1)
-        ]
+        inputs += [(f"{unit_name(key)} price", _price_words(key, usd)) for key, usd in price.usd if charged.get(key, 1)]
     by = f", asked by {run.creator_id}" if run.creator_id is not None else ""
     inputs.append(("Creator fee", f"{run.creator_fee_credits:,}{by}" if run.creator_fee_credits else "none"))
     return tuple(inputs)

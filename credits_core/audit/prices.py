@@ -38,15 +38,20 @@ def price_lists_are_sealed(connection: Connection, _: Plans) -> Finding:
 
 
 def runs_have_the_price_of_their_list(connection: Connection, _: Plans) -> Finding:
-    """Every run that names a price list was charged at the price that the list has for its model, usage and time."""
+    """Every run that names a price list was charged at the price that the list, once live, has for its model, usage
+    and time."""
     checked, violations = 0, []
     models: dict[int, ModelRegistry | None] = {}
+    were_live = set(connection.execute(select(PriceListActivation.price_list_id)).scalars())
     runs = entries.run_columns().where(PromptRun.price_list_id.is_not(None)).order_by(PromptRun.entry_id)
     for run in connection.execute(runs.execution_options(yield_per=10_000)):
         checked += 1
         if run.price_list_id not in models:
             models[run.price_list_id] = _models_of(connection, run.price_list_id)
         registry = models[run.price_list_id]
+        if registry is not None and run.price_list_id not in were_live:
+            violations.append(f"run {run.entry_id} names price list {run.price_list_id}, which was never live")
+            continue
         try:
             at = from_microseconds(run.created_at_us)
             due = None

@@ -34,9 +34,10 @@ def run_again(run: Any, plans: Plans) -> Quote | NotRecomputable:
     plan = plans.get(run.plan_id)
     if plan is None:
         return _unknown(run.plan_id)
-    token_prices = (run.input_usd_per_mtok, run.output_usd_per_mtok, run.request_usd_per_thousand, run.unit_prices)
-    if run.run_price_credits is not None and any(price is not None for price in token_prices):
-        return NotRecomputable("has a price per run and prices per unit")
+    earlier = (run.input_usd_per_mtok, run.output_usd_per_mtok, run.request_usd_per_thousand)
+    kinds = (run.run_price_credits, run.unit_prices, next((usd for usd in earlier if usd is not None), None))
+    if sum(kind is not None for kind in kinds) > 1:
+        return NotRecomputable("has prices of more than one kind")
     try:
         return entries.recompute_quote(run, plan)
     except CreditsError as refusal:

@@ -18,6 +18,9 @@ _PROGRAM = "python -m credits_core"
 _INTERRUPTED = 130  # by convention, and what Typer returns for Ctrl-C
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PlanName = Annotated[str, typer.Argument(metavar="ID-or-FILE.toml", help="A plan's id, or a file that holds a plan.")]
+Revision = Annotated[
+    int | None, typer.Option(help="The revision of the draft that you looked at, from plan show.", min=1)
+]
 PlanId = Annotated[str, typer.Argument(metavar="ID", help="A stored plan's id.")]
 
 app = typer.Typer(
@@ -274,32 +277,36 @@ def show_plan(plan: PlanName, as_json: Json = False) -> None:
 
 @plan_app.command("import")
 def import_plan(
-    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="A file that holds a plan.")], as_json: Json = False
+    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="A file that holds a plan.")],
+    revision: Revision = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace any draft; print first what changes.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Save the plan in a file as a draft, or as the next revision of the draft with its id."""
+    """Save the plan in a file as a draft. To replace a draft, name its revision, or use --replace."""
     from credits_core.cli import plans
 
-    plans.import_plan(file, as_json=as_json)
+    plans.import_plan(file, revision=revision, replace=replace, as_json=as_json)
 
 
 @plan_app.command("discard")
-def discard_plan(plan: PlanId, as_json: Json = False) -> None:
-    """Delete a draft. A plan that was ever live is kept for ever."""
+def discard_plan(plan: PlanId, revision: Revision = None, as_json: Json = False) -> None:
+    """Delete a draft; name its revision. A plan that was ever live is kept for ever."""
     from credits_core.cli import plans
 
-    plans.discard(plan, as_json=as_json)
+    plans.discard(plan, revision=revision, as_json=as_json)
 
 
 @plan_app.command("activate")
 def activate_plan(
     plan: PlanId,
     reason: Annotated[str, typer.Option(help="The reason, which is kept in the journal.")],
+    revision: Revision = None,
     as_json: Json = False,
 ) -> None:
-    """Make a stored plan live, from the next charge on."""
+    """Make a stored plan live, from the next charge on. For a draft, name its revision."""
     from credits_core.cli import plans
 
-    plans.activate(plan, reason=reason, as_json=as_json)
+    plans.activate(plan, reason=reason, revision=revision, as_json=as_json)
 
 
 @plan_app.command("journal")

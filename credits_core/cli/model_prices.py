@@ -32,20 +32,24 @@ def refresh(path: Path, today: date) -> list[PriceChange]:
     included. Done again on the same day, it writes the identical file. Our corrections are applied.
 
     Raises:
-        DataFileInvalid: the file cannot be read, used or written, or the package has no such model or no price for it.
-            Every model with a problem is listed; nothing is written.
+        DataFileInvalid: the file cannot be read, used or written, somebody changed it meanwhile, or the package has no
+            such model or no price for it. Every model with a problem is listed; nothing is written.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        seen = path.read_bytes()
+        text = seen.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DataFileInvalid(str(path), [f"cannot be read: {error}"]) from None
     new_text, changes = refreshed(text, str(path), settings.PRICE_CORRECTIONS_FILE, today)
-    _replace(path, new_text)
+    _replace(path, new_text, seen=seen)
     return changes
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write the file in one step, so that nobody reads half of it and a full disk leaves the old one."""
+def _replace(path: Path, text: str, *, seen: bytes) -> None:
+    """Write the file in one step, so that nobody reads half of it and a full disk leaves the old one.
+
+    It must still be as it was `seen`, or what somebody saved in an editor meanwhile would be lost.
+    """
     temporary: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.", delete=False) as file:
@@ -54,6 +58,8 @@ def _replace(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         shutil.copymode(path, temporary)
+        if path.read_bytes() != seen:
+            raise DataFileInvalid(str(path), ["was changed by somebody else meanwhile; run the command again"])
         temporary.replace(path)
     except OSError as error:
         raise DataFileInvalid(str(path), [f"cannot be written: {error}"]) from None

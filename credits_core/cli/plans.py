@@ -21,8 +21,9 @@ from credits_core.lab.replay.result import compare
 from credits_core.plans import actions as plan_actions
 from credits_core.plans import records as plan_records
 from credits_core.plans.records import Activation, PlanRecord, PlanStatus
-from credits_core.plans.refusals import UnknownPlan
+from credits_core.plans.refusals import DraftChanged, DraftNotSeen, UnknownPlan
 from credits_core.pricing.plan import PricePlan
+from credits_core.pricing.plan_difference import plan_difference
 from credits_core.pricing.plan_toml import load_price_plan, price_plan_toml
 from credits_core.reports.recorded_runs import recorded_history
 from credits_core.store import database
@@ -45,34 +46,72 @@ def list_plans(*, as_json: bool) -> None:
 
 
 def show(plan: str, *, as_json: bool) -> None:
-    """A plan as TOML, as it can be edited and read again."""
-    found = find_plan(plan)
+    """A plan as TOML, as it can be edited and read again; a draft with its revision in the first line."""
+    record = None if plan.endswith(".toml") else _known(plan, stored_plans())
+    found = record.plan if record else load_price_plan(Path(plan))
     if as_json:
-        print_json({name: value for name, value in asdict(found).items() if name not in {"pieces", "_starts"}})
+        rules = {name: rule for name, rule in asdict(found).items() if name not in {"pieces", "_starts"}}
+        print_json(rules | (_record(record) if record else {}))
         return
+    if record and record.status is PlanStatus.DRAFT:
+        saved_at = f"{record.saved_at:%Y-%m-%d %H:%M:%S} UTC"
+        typer.echo(f"# Draft, revision {record.revision}, saved by {record.actor} on {saved_at}")
     typer.echo(price_plan_toml(found), nl=False)
 
 
-def import_plan(file: Path, *, as_json: bool) -> None:
-    """Keep the plan of a file as a draft, or as the next revision of the draft with its id."""
+def import_plan(file: Path, *, revision: int | None, replace: bool, as_json: bool) -> None:
+    """Save the plan of a file as a draft.
+
+    A draft that is there already is replaced only if its revision is named, or with `replace`, which prints first what
+    changes.
+    """
+    if replace and revision is not None:
+        raise InvalidRequest("revision", "cannot be used together with --replace; choose one of them")
     plan, now = load_price_plan(file), datetime.now(UTC)
     with opened_ledger() as engine:
         with database.read(engine) as connection:
             before = plan_records.plans(connection).get(plan.id)
+        changes = None
+        if before is not None and before.status is PlanStatus.DRAFT:
+            changes = plan_difference(before.plan, plan)
+            is_refused = not replace and revision != before.revision
+            if not as_json and (replace or is_refused):
+                _print_changes(before, changes)
+            if not replace:
+                _require_revision(before, revision)
+        elif before is None and revision is not None:
+            raise DraftChanged(plan.id, revision, 0)
         kept = database.write(
             engine, lambda connection: plan_actions.save_draft(connection, plan, seen=before, now=now, actor=ACTOR)
         )
     if as_json:
-        print_json({"id": plan.id, "status": kept.status, "revision": kept.revision})
+        print_json({"id": plan.id, "status": kept.status, "revision": kept.revision, "changes": changes})
         return
     typer.echo(f"{plan.id} is a draft, revision {kept.revision}")
 
 
-def discard(plan: str, *, as_json: bool) -> None:
+def _print_changes(before: PlanRecord, changes: list[str]) -> None:
+    typer.echo(f"{before.plan.id}, from revision {before.revision} to the file:")
+    for change in changes or ["no difference"]:
+        typer.echo(f"  {change}")
+
+
+def _require_revision(record: PlanRecord, revision: int | None) -> None:
+    """Check that a draft is the one that was looked at. Any other plan never changes and needs no revision.
+
+    Raises:
+        DraftNotSeen: the revision is another one, or none was named.
+    """
+    if record.status is PlanStatus.DRAFT and revision != record.revision:
+        raise DraftNotSeen(record.plan.id, revision, record.revision, saved_by=record.actor, saved_at=record.saved_at)
+
+
+def discard(plan: str, *, revision: int | None, as_json: bool) -> None:
     """Delete a draft. What was activated once is kept for ever."""
     with opened_ledger() as engine:
         with database.read(engine) as connection:
             found = _known(plan, plan_records.plans(connection))
+        _require_revision(found, revision)
         database.write(engine, lambda connection: plan_actions.discard_draft(connection, found))
     if as_json:
         print_json({"id": plan, "discarded": True})
@@ -80,12 +119,13 @@ def discard(plan: str, *, as_json: bool) -> None:
     typer.echo(f"{plan} is discarded")
 
 
-def activate(plan: str, *, reason: str, as_json: bool) -> None:
-    """Make a stored plan live, from the next charge on."""
+def activate(plan: str, *, reason: str, revision: int | None, as_json: bool) -> None:
+    """Make a stored plan live, from the next charge on. A draft needs the revision that was looked at."""
     now = datetime.now(UTC)
     with opened_ledger() as engine:
         with database.read(engine) as connection:
             found = _known(plan, plan_records.plans(connection))
+        _require_revision(found, revision)
         database.write(
             engine, lambda connection: plan_actions.activate(connection, found, reason=reason, now=now, actor=ACTOR)
         )

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,6 +17,7 @@ from credits_core.pricing.models import ModelRegistry
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.quote import quote
 from credits_core.usage.asked import asked_usage
+from credits_core.values.days import EARLIEST, LATEST
 
 _USAGE = ("model_id", "usage", "provider", "response", "api_flavour", "service_tier")
 _RUN = ("creator_fee_credits", "input_tokens", "output_tokens", "at")
@@ -26,6 +28,8 @@ def price_lines(source: str, plan: str | None) -> None:
     models, price_plan = settings.load_models(), find_plan(plan)
     now = datetime.now(UTC)
     if source == "-":
+        if isinstance(sys.stdin, TextIOWrapper):
+            sys.stdin.reconfigure(encoding="utf-8-sig")  # whatever the locale says
         _print(sys.stdin, models, price_plan, now)
         return
     with Path(source).open(encoding="utf-8-sig") as lines:
@@ -35,7 +39,7 @@ def price_lines(source: str, plan: str | None) -> None:
 def _print(lines: TextIO, models: ModelRegistry, plan: PricePlan, now: datetime) -> None:
     try:
         for priced in priced_lines(lines, models, plan, now):
-            typer.echo(json.dumps(priced, ensure_ascii=False))
+            typer.echo(json.dumps(priced))  # in ASCII, which every terminal and pipe can carry
     except UnicodeDecodeError as error:
         raise InvalidRequest("jsonl", f"is not UTF-8: {error}") from None
 
@@ -83,7 +87,7 @@ def _quoted(given: dict[str, Any], models: ModelRegistry, plan: PricePlan, now: 
     priced = quote(
         model,
         plan,
-        creator_fee_credits=given.get("creator_fee_credits") or 0,
+        creator_fee_credits=0 if given.get("creator_fee_credits") is None else given["creator_fee_credits"],
         usage=asked.usage,
         input_tokens=given.get("input_tokens"),
         output_tokens=given.get("output_tokens"),
@@ -110,6 +114,8 @@ def _moment(text: object) -> datetime:
         at = datetime.fromisoformat(text) if type(text) is str else None
     except ValueError:
         at = None
-    if at is None or at.tzinfo is None:
-        raise InvalidRequest("at", f"must be a time with its zone, such as 2026-12-01T00:00:00Z, not {text!r}")
+    if at is None or at.tzinfo is None or not EARLIEST <= at < LATEST:
+        raise InvalidRequest(
+            "at", f"must be a time with its zone, such as 2026-12-01T00:00:00Z, from 1970 to 9998, not {text!r}"
+        )
     return at

@@ -1,5 +1,7 @@
 """The refusals about price plans."""
 
+from datetime import datetime
+
 from credits_core.errors import CreditsError
 
 
@@ -61,3 +63,28 @@ class DraftChanged(CreditsError):
                 "Open it again to see the new version."
             )
         super().__init__(problem)
+
+
+class DraftNotSeen(CreditsError):
+    """Somebody wants to replace, discard or activate a draft, and does not name the revision that it has now.
+
+    `named_revision` is None when none was named.
+    """
+
+    code = "draft_not_seen"
+    http_status = 409
+
+    def __init__(
+        self, plan_id: str, named_revision: int | None, revision: int, *, saved_by: str, saved_at: datetime
+    ) -> None:
+        self.plan_id = plan_id
+        self.named_revision = named_revision
+        self.revision = revision
+        self.saved_by = saved_by
+        self.saved_at = saved_at
+        named = "" if named_revision is None else f", not at revision {named_revision}"
+        super().__init__(
+            f"The draft {plan_id!r} is at revision {revision}{named}; {saved_by} saved it on "
+            f"{saved_at:%Y-%m-%d at %H:%M:%S} UTC. Nothing was changed. Look at it with 'plan show {plan_id}', then "
+            f"name the revision that you saw: --revision {revision}."
+        )

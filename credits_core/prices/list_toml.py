@@ -13,7 +13,7 @@ from typing import Any
 import tomlkit
 
 from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
-from credits_core.prices import catalogue
+from credits_core.prices import catalogue, package
 from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
 from credits_core.pricing.models import PLAIN_PRICE_USD, Model, ModelRegistry, RunPrice, parse_model_registry
 from credits_core.pricing.refusals import UnknownModel
@@ -46,8 +46,12 @@ def refreshed(text: str, source: str, corrections: Path, today: date) -> tuple[s
     for table in document["models"]:
         if "genai_prices_id" not in table:
             continue
+        package_id = table["genai_prices_id"]
+        if package.found(package_id) is None:
+            problems.append(f"model {table['id']!r}: {package.PACKAGE_VERSION} has no model {package_id!r}")
+            continue
         try:
-            prices, origin = catalogue.prices_of(table["genai_prices_id"], corrections)
+            prices, origin = catalogue.prices_of(package_id, corrections)
         except (CreditsError, ValueError) as error:
             problems.append(f"model {table['id']!r}: {error}")
             continue

@@ -63,12 +63,13 @@ class ModelPrices:
     def at(self, at: datetime | None, *, service_tier: str | None = None) -> TieredPrices:
         """The prices of this moment and service tier; without a tier, or with `STANDARD_TIERS`, the standard ones.
 
-        When none applies yet, the first one does. `at` may be None only when no price depends on the time.
+        When none applies yet, the first one does. `at` may be None only when none of them depends on the time.
 
         Raises:
             UnpricedServiceTier: the model has no price for the tier at this moment.
         """
-        assert at is not None or not self.depends_on_time, "the price depends on the time"
+        rows = (*self.standard, *self.service_tiers.get(service_tier or "", ()))
+        assert at is not None or all(dated.is_always for dated in rows), "the price depends on the time"
         standard = self.standard[0]
         for dated in self.standard:
             if dated.is_always or (at is not None and dated.apply_at(at)):

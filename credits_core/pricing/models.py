@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from credits_core.errors import DataFileInvalid, InvalidRequest
-from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
+from credits_core.pricing.dated_prices import STANDARD_TIERS, DatedPrices, ModelPrices
 from credits_core.pricing.refusals import UnknownModel
 from credits_core.pricing.units import UNITS, Usage
 from credits_core.pricing.usage_price import TieredPrices, UsagePrice
@@ -238,8 +238,7 @@ def _parse_model(row: object) -> Model:
     if "prices" in table:
         tiers = _require_table("service_tiers", table.get("service_tiers", {}), required=set(), optional=None)
         prices = ModelPrices(_parse_dated(table["prices"]), {name: _parse_dated(rows) for name, rows in tiers.items()})
-        if prices.standard[0].first_day is not None or prices.standard[0].hours is not None:
-            raise ValueError("the first of its prices holds whenever no other does, so it has no condition")
+        _require_sense(prices)
     else:
         prices = RunPrice(require_credits("run_price_credits", table["run_price_credits"]))
     return Model(
@@ -252,6 +251,16 @@ def _parse_model(row: object) -> Model:
         checked_on=table["checked_on"],
         context_tokens=context_tokens,
     )
+
+
+def _require_sense(prices: ModelPrices) -> None:
+    if not prices.standard[0].is_always:
+        raise ValueError("the first of its prices holds whenever no other does, so it has no condition")
+    for name, rows in prices.service_tiers.items():
+        if name in STANDARD_TIERS:
+            raise ValueError(f"service_tiers must not name {name}, which means the standard prices")
+        if any(dated.prices.minimum_seconds for dated in rows):
+            raise ValueError("minimum_seconds is one for all service tiers, so it belongs to the standard prices")
 
 
 _CONDITIONS = {"from", "utc_hours", "weekdays_only", "minimum_seconds", "confirmed"}

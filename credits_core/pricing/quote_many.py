@@ -7,6 +7,8 @@ no number ever wraps around. Pure.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from itertools import combinations
 
 import numpy as np
 
@@ -63,6 +65,7 @@ def quote_many(
     >>> from decimal import Decimal
     >>> from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
     >>> from credits_core.pricing.plan import MarkupTier
+    >>> from credits_core.pricing.usage_price import TieredPrices
     >>> price = TieredPrices({"input_tokens": (Decimal("2.5"), ()), "output_tokens": (Decimal(10), ())})
     >>> prices = ModelPrices((DatedPrices(price),))
     >>> gpt = Model("openai/gpt-4o", "GPT-4o", "openai", "text", prices, "", date(2026, 1, 1))
@@ -103,11 +106,13 @@ def inference_costs(
     """
     if isinstance(model.prices, RunPrice):
         return np.full(runs, model.prices.run_price_credits, np.int64)
-    if runs and not np.all(np.logical_or.reduce([counts != 0 for counts in usage.values()] or [np.zeros(runs, bool)])):
+    if runs and not (usage and np.all(reduce(np.bitwise_or, usage.values()))):
         raise InvalidRequest("usage", "must have a count above 0 for each run, because there is no run to price else")
     prices = model.prices.at(at, service_tier=service_tier)
     (_, first), *higher = prices.levels()
-    charged = _charged(first, usage, runs)
+    if higher and "input_tokens" not in usage:
+        _require_no_part("input_tokens", usage)
+    charged = _charged(first, usage)
     costs = _costs(first, charged, runs)
     for above_input_tokens, price in higher:
         is_long = usage["input_tokens"] > above_input_tokens if "input_tokens" in usage else np.zeros(runs, bool)
@@ -118,34 +123,38 @@ def inference_costs(
     return costs
 
 
-def _charged(price: UsagePrice, usage: UsageArrays, runs: int) -> dict[str, Credits]:
+def _charged(price: UsagePrice, usage: UsageArrays) -> dict[str, Credits]:
     """`UsagePrice.counts` for arrays: how many of each priced unit are charged, without its parts' own."""
     for key, counts in usage.items():
         for general in GENERAL[key] & usage.keys():
             if np.any(counts > usage[general]):
                 raise InvalidRequest(key, f"must not be above {general}, which counts it too")
     used = _at_least(price.minimum_seconds, usage)
-    largest = {key: _largest(counts) for key, counts in used.items()}
     charged: dict[str, Credits] = {}
     for key, parts in price.priced_parts:
         if key not in used:
-            require_no_part(key, largest)
-            counts = np.zeros(runs, np.int64)
-        else:
-            counts = used[key]
-        for part in parts:
+            _require_no_part(key, used)
+            continue
+        counts = used[key]
+        own_parts = [part for part in parts if part in charged]
+        for part in own_parts:
             counts = counts - charged[part]
-        if parts and counts.min(initial=0) < 0:
-            raise InvalidRequest(key, f"must not be below the sum of its parts ({', '.join(parts)})")
+        if own_parts and counts.min(initial=0) < 0:
+            raise InvalidRequest(key, f"must not be below the sum of its parts ({', '.join(own_parts)})")
         charged[key] = counts
     for key, counts in used.items():
-        if key not in charged and not GENERAL[key] & charged.keys():
+        if key not in price.rates and not GENERAL[key] & price.rates.keys():
             rest = counts - sum(charged[part] for part in PARTS[key] & charged.keys())
             if _largest(rest) > 0:
                 raise UnpricedUsage(key, _largest(rest))
-    if REQUESTS in price.rates:
-        charged[REQUESTS] = np.ones(runs, np.int64)
     return charged
+
+
+def _require_no_part(key: str, usage: UsageArrays) -> None:
+    """`require_no_part` for each run: one may use one of two units, and another one the other."""
+    require_no_part(key, {part: _largest(usage[part]) for part in PARTS[key] & usage.keys()})
+    for left, right in combinations(sorted(GENERAL[key] & usage.keys()), 2):
+        require_no_part(key, dict.fromkeys((left, right), _largest(np.minimum(usage[left], usage[right]))))
 
 
 def _at_least(minimum_seconds: int, usage: UsageArrays) -> UsageArrays:
@@ -158,18 +167,18 @@ def _at_least(minimum_seconds: int, usage: UsageArrays) -> UsageArrays:
 
 
 def _costs(price: UsagePrice, charged: Mapping[str, Credits], runs: int) -> Credits:
-    largest = sum(_largest(counts) * price.rates[key] for key, counts in charged.items()) + price.denominator
-    if largest > _MAX_INT64:
+    per_request = price.rates.get(REQUESTS, 0)
+    rates = [(counts, price.rates[key]) for key, counts in charged.items() if price.rates[key]]
+    if sum(_largest(counts) * rate for counts, rate in rates) + per_request + price.denominator > _MAX_INT64:
         raise InvalidRequest("usage", "is too large to be priced together at this price")
-    costs = np.zeros(runs, np.int64)
+    costs = np.empty(runs, np.int64)
     for first in range(0, runs, _BLOCK):
         block = slice(first, first + _BLOCK)
-        total = costs[block]
-        for key, counts in charged.items():
-            if price.rates[key]:
-                total += counts[block] * price.rates[key]
         # Rounded up: minus the quotient of minus the sum, which is rounded down.
-        np.negative(total, out=total)
+        total = costs[block]
+        total.fill(-per_request)
+        for counts, rate in rates:
+            total -= counts[block] * rate
         total //= price.denominator
         np.negative(total, out=total)
     return costs

@@ -72,6 +72,16 @@ def format_fraction(numerator: int, denominator: int) -> str:
     return f"{whole:,}.{rest * 10**places // exact.denominator:0{places}d}".rstrip("0")
 
 
+def exact_text(exact: Fraction) -> str:
+    """A fraction as programs read it: a decimal without grouping where it ends, else numerator/denominator.
+
+    >>> exact_text(Fraction(26_015, 2)), exact_text(Fraction(925, 3))
+    ('13007.5', '925/3')
+    """
+    decimal = format_fraction(exact.numerator, exact.denominator)
+    return str(exact) if decimal.endswith("…") else decimal.replace(",", "")
+
+
 def format_exact(numerator: int, denominator: int) -> str:
     """A fraction for reading, as a decimal and, where it is not whole, in lowest terms beside it.
 

@@ -35,7 +35,7 @@ def live_calls() -> None:
             "Status": [str(call.status)],
             "Code": call.code or None,
             "Call": csv_files.safe_text(f"{call.method} /api{call.path}"),
-            "Key": call.key_name or None,
+            "Key": csv_files.safe_text(call.key_name) or None,
             "Took": call.latency_ms,
             "Request id": call.request_id,
         }
@@ -63,10 +63,10 @@ def live_calls() -> None:
     )
 
 
-origin, models = examples.origin(st.context.url), resources.models()
+address, models = examples.address(st.context.url), resources.models()
 with st.container(horizontal=True, vertical_alignment="center"):
     st.caption("Make a key, try the API, and watch the calls come in.", width="stretch")
-    st.link_button("Read the documentation", f"{origin}/api/docs", icon=":material/menu_book:")
+    st.link_button("Read the documentation", f"{address}/api/docs", icon=":material/menu_book:")
 with resources.reading() as connection:
     known = accounts.users(connection, limit=200)
 
@@ -95,8 +95,8 @@ with st.container(border=True):
             st.caption(f":material/toll: The run costs {words.both(quote.total_credits)}.")
             balance.enough(user_id, quote.total_credits, 1)
         in_shell, in_python = st.tabs(["curl", "Python"])
-        in_shell.code(examples.curl(call, origin), "bash")
-        in_python.code(examples.python(call, origin), "python")
+        in_shell.code(examples.curl(call, address), "bash")
+        in_python.code(examples.python(call, address), "python")
         st.caption(f"The examples read the key from the environment variable `{examples.KEY_VARIABLE}`.")
 
 st.subheader("Last calls")

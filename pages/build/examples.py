@@ -13,6 +13,7 @@ from credits_core.ledger.requests import ChargeRequest
 KEY_VARIABLE = "PROMPTFLOW_KEY"
 """The environment variable from which every example takes the key, so that no key stands in an example."""
 _SESSION = "api-examples"
+_SCREEN = "/api-console"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,9 @@ class Example:
         """The HTTP method."""
         return "POST" if self.body else "GET"
 
-    def url(self, origin: str) -> str:
-        """The whole address on this server."""
-        return f"{origin}{self.path}{'?' if self.query else ''}{urlencode(self.query)}"
+    def url(self, address: str) -> str:
+        """The whole address of the call on this server."""
+        return f"{address}{self.path}{'?' if self.query else ''}{urlencode(self.query)}"
 
 
 def examples(run: ChargeRequest) -> dict[str, Example]:
@@ -61,17 +62,19 @@ def examples(run: ChargeRequest) -> dict[str, Example]:
     return {example.title: example for example in listed}
 
 
-def origin(page_url: str | None) -> str:
-    """Scheme, host and port at which the browser found the page; without a browser, those of a usual start.
+def address(page_url: str | None) -> str:
+    """Where the browser found the dashboard, with the path that it is below; without a browser, that of a usual start.
 
-    >>> origin("https://credits.example.org:8443/api-console")
+    >>> address("https://credits.example.org:8443/api-console")
     'https://credits.example.org:8443'
+    >>> address("https://example.org/tools/credits/api-console?call=Price")
+    'https://example.org/tools/credits'
     """
     parts = urlsplit(page_url or "http://127.0.0.1:8501")
-    return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix(_SCREEN)}"
 
 
-def curl(example: Example, origin: str) -> str:
+def curl(example: Example, address: str) -> str:
     """The call for a shell.
 
     >>> look = Example("Balance", "/api/credits/balance", "", query=(("user_id", "o'ada"),))
@@ -81,7 +84,7 @@ def curl(example: Example, origin: str) -> str:
     """
     show_headers = "-i " if example.idempotency_key else ""
     lines = [
-        f"curl {show_headers}{shlex.quote(example.url(origin))}",
+        f"curl {show_headers}{shlex.quote(example.url(address))}",
         f'-H "Authorization: Bearer ${KEY_VARIABLE}"',
     ]
     if example.idempotency_key:
@@ -91,7 +94,7 @@ def curl(example: Example, origin: str) -> str:
     return " \\\n  ".join(lines)
 
 
-def python(example: Example, origin: str) -> str:
+def python(example: Example, address: str) -> str:
     """The call as a script that needs nothing but Python. It prints status and answer, refusals as well."""
     headers = [f'"Authorization": f"Bearer {{environ[{KEY_VARIABLE!r}]}}",']
     if example.idempotency_key:
@@ -108,7 +111,7 @@ def python(example: Example, origin: str) -> str:
             # JSON of texts and whole numbers is Python as well.
             *([f"body = {example.body}"] if example.body else []),
             "request = urllib.request.Request(",
-            f"    {json.dumps(example.url(origin))},",
+            f"    {json.dumps(example.url(address))},",
             *(["    data=json.dumps(body).encode(),"] if example.body else []),
             "    headers={",
             *(f"        {header}" for header in headers),

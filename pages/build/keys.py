@@ -16,7 +16,7 @@ from credits_core.access.keys import KeyRecord
 from credits_core.access.refusals import UnknownKey
 from credits_core.store.kinds import Role
 from pages.build import examples
-from pages.parts import action, filters, show, words
+from pages.parts import action, csv_files, filters, show, words
 
 _MAKE, _REVOKE = "key:make", "key:revoke"
 _ASKED, _CLICKED = "key:asked", "key:clicked"
@@ -48,12 +48,12 @@ def table(records: Sequence[KeyRecord], *, alt: str) -> None:
     now = datetime.now(UTC)
     rows = [
         {
-            "Name": one.name,
+            "Name": csv_files.safe_text(one.name),
             "Key": f"{one.beginning}…",
             "State": ["Revoked" if one.revoked_at else "Expired" if one.problem(now) else "Active"],
             "Action": "Revoke" if one.revoked_at is None else None,
             "Role": one.role.value.capitalize(),
-            "User": one.user_id,
+            "User": csv_files.safe_text(one.user_id or "") or None,
             "Made (UTC)": one.created_at,
             "Expires (UTC)": one.expires_at,
         }

@@ -1,7 +1,13 @@
-"""CSV files for spreadsheets: exact credits, dollars with all six decimals, and no cell that runs as a formula."""
+"""CSV files for spreadsheets: exact credits, dollars with all six decimals, and no cell that runs as a formula.
+
+The cells are separated by commas, but a spreadsheet may split the file at semicolons, tabs or bars, depending on its
+language and on what the person chooses. Quotes do not help then, because they no longer stand at the start of a cell.
+So a text is safe behind every character at which it could be split.
+"""
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
@@ -11,11 +17,24 @@ from credits_core.values.days import day_of
 from credits_core.values.text import usd_text
 
 Cell = str | int | Decimal | None
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# The second line is full-width, which spreadsheets in East Asian languages read as the first.
+_FORMULA_STARTS = (
+    r"=+\-@\t\r"
+    + "\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
+)
+_LINE_BREAKS = r"\r\n\v\f\x1c-\x1e\x85\u2028\u2029"
+# Spreadsheets take away quotes, spaces and invisible characters in front of a formula.
+_IGNORED = r"\s\"\x00\u200b-\u200f\u2060\ufeff"
+_BEGINS = rf"(?:^|(?<=[,;\t|{_LINE_BREAKS}]))(?=[{_IGNORED}]*[{_FORMULA_STARTS}])"
+# Behind a separator at the end of a text, the cell would go on with the end of the line.
+_ENDS = rf"(?<=[;\t|{_LINE_BREAKS}])(?=[{_IGNORED}]*\Z)"
+_UNSAFE = re.compile(f"{_BEGINS}|{_ENDS}")
 
 
 def csv_file(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     """A CSV file in UTF-8 with the mark by which spreadsheets know it. Numbers stay numbers, texts are `safe_text`.
+
+    No row begins with a number below zero: split at another separator, the whole row would be one cell with that sign.
 
     >>> csv_file(["note", "credits", "usd"], [["=1+1", -250, Decimal("-0.000250")]]).decode("utf-8-sig")
     "note,credits,usd\\r\\n'=1+1,-250,-0.000250\\r\\n"
@@ -23,17 +42,19 @@ def csv_file(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(header)
-    writer.writerows([_cell(cell) for cell in row] for row in rows)
+    writer.writerows(map(_row, rows))
     return text.getvalue().encode("utf-8-sig")
 
 
 def safe_text(text: str) -> str:
-    """The text, with an apostrophe in front when a spreadsheet would take it for a formula.
+    """The text, with an apostrophe wherever a spreadsheet would begin a cell with a formula.
 
-    >>> safe_text("@SUM(A1:A9)"), safe_text("Welcome credits")
-    ("'@SUM(A1:A9)", 'Welcome credits')
+    That is at its start, and behind a comma, semicolon, tab, bar or line break in it.
+
+    >>> safe_text("@SUM(A1:A9)"), safe_text("Welcome credits; 5-2"), safe_text("bonus;=2+3")
+    ("'@SUM(A1:A9)", 'Welcome credits; 5-2', "bonus;'=2+3")
     """
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    return _UNSAFE.sub("'", text)
 
 
 def transactions_csv(listed: Iterable[ListedTransaction]) -> bytes:
@@ -126,6 +147,12 @@ def _transaction(one: ListedTransaction) -> Sequence[Cell]:
         after_credits,
         None if after_credits is None else _usd(after_credits),
     )
+
+
+def _row(row: Sequence[Cell]) -> list[str | int | None]:
+    first = row[0] if row else None
+    assert first is None or isinstance(first, str) or first >= 0, "a row begins with a number below zero"
+    return [_cell(cell) for cell in row]
 
 
 def _cell(cell: Cell) -> str | int | None:

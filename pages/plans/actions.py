@@ -8,11 +8,12 @@ from credits_core.plans import actions as plan_actions
 from credits_core.plans.records import Activation, PlanRecord, PlanStatus
 from credits_core.plans.refusals import PlanActivated
 from credits_core.pricing.plan import PricePlan
+from credits_core.pricing.plan_difference import plan_difference
 from credits_core.pricing.plan_toml import parse_price_plan, price_plan_toml
 from pages.parts import action, plan_choice, resources, show, words
 
 _ACTIVATE, _DISCARD, _IMPORT = "plan:activate", "plan:discard", "plan:import"
-_ASKED = "plan:asked"
+_ASKED, _BROUGHT = "plan:asked", "plan:import:asked"
 
 
 def row(record: PlanRecord) -> None:
@@ -36,6 +37,13 @@ def row(record: PlanRecord) -> None:
             _activation(record)
         else:
             _discarding(record)
+    elif of_plan is not None and of_plan.plan.id == record.plan.id:
+        _stop_asking()
+        st.warning(
+            f"Now you see revision {record.revision}, saved by {words.plain(record.actor)}. Nothing was changed.",
+            title="Somebody saved this draft meanwhile",
+            icon=":material/sync_problem:",
+        )
 
 
 def _ask(what: str, record: PlanRecord) -> None:
@@ -50,8 +58,9 @@ def _stop_asking() -> None:
 
 @st.dialog("Make this plan live?", icon=":material/bolt:", on_dismiss=_stop_asking)
 def _activation(record: PlanRecord) -> None:
+    which = f", revision {record.revision}," if record.status is PlanStatus.DRAFT else ""
     st.markdown(
-        f"**{words.plain(record.plan.id)}** will price all new runs and unlocks. Past charges do not change. "
+        f"**{words.plain(record.plan.id)}**{which} will price all new runs and unlocks. Past charges do not change. "
         "A live plan cannot be edited; to go back, make an earlier plan live."
     )
     with st.form("activate", border=False):
@@ -88,7 +97,11 @@ def _discarding(record: PlanRecord) -> None:
 
 
 def bring_in(stored: dict[str, PlanRecord]) -> None:
-    """Import a plan from a TOML file as a draft; every problem of the file is listed."""
+    """Import a plan from a TOML file as a draft; every problem of the file is listed.
+
+    Over a draft it shows what would change, and replaces only the revision that it showed.
+    """
+    asked = st.session_state.pop(_BROUGHT, None)
     file = st.file_uploader("Plan file (TOML)", type="toml", key="plan:file")
     if file is None:
         return
@@ -105,14 +118,30 @@ def bring_in(stored: dict[str, PlanRecord]) -> None:
     if before and before.status is not PlanStatus.DRAFT:
         show.refusal(PlanActivated(plan.id), undone="Nothing was imported.")
         return
-    label = f"Replace draft {plan.id}" if before else f"Save {plan.id} as draft"
+    if asked is not None:
+        refusal = save(asked[0], seen=asked[1])
+        if refusal is None:
+            plan_choice.show(plan.id, key="plan")
+        show.refusal(refusal, undone="Nothing was saved.")
     action.performed(_IMPORT)
-    if st.button(words.plain(label), icon=":material/save:"):
-        refusal = save(plan, seen=before)
-        if refusal is not None:
-            show.refusal(refusal, undone="Nothing was saved.")
-            return
-        plan_choice.show(plan.id, key="plan")
+    if before:
+        _what_changes(before, plan)
+    label = f"Replace draft {plan.id}" if before else f"Save {plan.id} as draft"
+    # The arguments are those of the page that the person saw, not of the one that the click draws.
+    st.button(words.plain(label), icon=":material/save:", on_click=_bring, args=(plan, before))
+
+
+def _bring(plan: PricePlan, seen: PlanRecord | None) -> None:
+    st.session_state[_BROUGHT] = (plan, seen)
+
+
+def _what_changes(before: PlanRecord, plan: PricePlan) -> None:
+    st.caption(
+        f"Replaces revision {before.revision}, saved by {words.plain(before.actor)} "
+        f"on {before.saved_at:%Y-%m-%d at %H:%M} UTC."
+    )
+    changes = plan_difference(before.plan, plan)
+    st.markdown("\n".join(f"- {words.plain(change)}" for change in changes or ["no difference"]))
 
 
 def save(plan: PricePlan, *, seen: PlanRecord | None) -> CreditsError | None:

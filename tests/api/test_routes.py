@@ -193,6 +193,7 @@ def test_a_cost_is_calculated_with_every_step_and_charges_nothing(unchanged: Api
     assert answer.status_code == 200
     # 1,021 × 2.5 + 129 × 10 = 3,842.5, rounded up; 20 % of 3,843 is 768.6.
     assert answer.json() == {
+        "model_id": "openai/gpt-4o",
         "inference_cost_credits": 3_843,
         "creator_fee_credits": 0,
         "platform_markup_credits": 768,
@@ -204,21 +205,27 @@ def test_a_cost_is_calculated_with_every_step_and_charges_nothing(unchanged: Api
         "steps": [
             {
                 "label": "Inference cost",
-                "arithmetic": "1,021 × 2.5 + 129 × 10 = 3,842.5 credits, rounded up",
+                "arithmetic": "1,021 input × 2.5 + 129 output × 10 = 3,842.5 credits, rounded up",
                 "credits": 3_843,
             },
             {"label": "Creator fee", "arithmetic": "none", "credits": 0},
             {"label": "Platform markup", "arithmetic": "cost below 10,000: 20 %, rounded down", "credits": 768},
             {"label": "Total", "arithmetic": "inference cost + creator fee + platform markup", "credits": 4_611},
         ],
+        "usage": {"input_tokens": 1_021, "output_tokens": 129},
+        "units": [
+            {"unit": "input_tokens", "count": 1_021, "usd": "2.5", "per": 1_000_000, "exact_credits": "2,552.5"},
+            {"unit": "output_tokens", "count": 129, "usd": "10", "per": 1_000_000, "exact_credits": "1,290"},
+        ],
+        "service_tier": None,
+        "usage_note": None,
     }
 
 
 def test_a_cost_with_a_fee_needs_no_creator(unchanged: Api) -> None:
     answer = unchanged.post("/api/credits/calculate-cost", PRICE | {"creator_fee_credits": 1_001}).json()
-    assert (answer["total_credits"], answer["creator_share_credits"], answer["platform_share_credits"]) == (
-        *(1_251, 800, 201),
-    )
+    shares = ("total_credits", "creator_share_credits", "platform_share_credits")
+    assert [answer[key] for key in shares] == [1_251, 800, 201]
 
 
 def test_a_run_is_charged_as_the_dashboard_charges_it(api: Api) -> None:
@@ -226,7 +233,10 @@ def test_a_run_is_charged_as_the_dashboard_charges_it(api: Api) -> None:
     assert answer.status_code == 201
     content = answer.json()
     assert [step["credits"] for step in content.pop("steps")] == [250, 1_001, 800, 201, 0, 1_251]
+    added = ("model_id", "usage", "units", "usage_note")
+    assert [content.pop(key) for key in added] == ["claude-3-haiku", None, [], None]
     assert content == {
+        "service_tier": None,
         "inference_cost_credits": 250,
         "creator_fee_credits": 1_001,
         "platform_markup_credits": 0,
@@ -273,10 +283,8 @@ def test_an_entry_is_refunded_once(api: Api) -> None:
     charged = world.charge(api.engine, HAIKU, key="run")
     body = {"entry_id": charged.entry_id, "reason": "The answer was empty"}
     first = api.post("/api/credits/refund", body)
-    assert (first.status_code, first.json()) == (
-        201,
-        {"entry_id": 4, "refunded_entry_id": 3, "user_balance_credits": 10_000},
-    )
+    refunded = {"entry_id": 4, "refunded_entry_id": 3, "user_balance_credits": 10_000}
+    assert (first.status_code, first.json()) == (201, refunded)
     assert problem(api.post("/api/credits/refund", body)) == (409, "already_refunded")
 
 
@@ -289,6 +297,8 @@ def test_the_models_stand_with_their_prices_and_sources(unchanged: Api) -> None:
         "type": "text",
         "run_price_credits": 250,
         "token_prices": [],
+        "unit_prices": [],
+        "service_tiers": [],
         "source": "specification",
         "checked_on": "2026-01-01",
     }
@@ -300,6 +310,10 @@ def test_the_models_stand_with_their_prices_and_sources(unchanged: Api) -> None:
             "request_usd_per_thousand": "0",
             "above_input_tokens": 0,
         }
+    ]
+    assert models["openai/gpt-4o"]["unit_prices"] == [
+        {"unit": "input_tokens", "per": 1_000_000, "usd": "2.5", "above_input_tokens": 0},
+        {"unit": "output_tokens", "per": 1_000_000, "usd": "10", "above_input_tokens": 0},
     ]
 
 

@@ -52,6 +52,20 @@ def test_the_ledger_to_be_damaged_is_clean(ledger: Ledger) -> None:
     assert 0 < rows(ledger.engine, "SELECT entry_id FROM rollup_watermark")[0][0] < ledger.ids["late run"]  # type: ignore[operator]
 
 
+_AS_EARLIER_VERSIONS_WROTE_IT = (
+    "unit_prices = NULL, input_usd_per_mtok = '2.5', output_usd_per_mtok = '10', request_usd_per_thousand = '0'"
+)
+
+
+def test_a_run_as_earlier_versions_wrote_it_is_clean(ledger: Ledger) -> None:
+    assert ledger.after(_set_run("token run", _AS_EARLIER_VERSIONS_WROTE_IT)) == {}
+
+
+def test_a_run_may_have_taken_place_before_it_was_charged_and_a_little_after_by_another_clock(ledger: Ledger) -> None:
+    for used_at_us in ("created_at_us - 86400000000", "created_at_us", "created_at_us + 300000000"):
+        assert ledger.after(_set_run("late run", f"used_at_us = {used_at_us}")) == {}
+
+
 # What was done, the only invariant that reports it, and what its sentence names.
 DAMAGE: dict[str, tuple[list[str], str, str]] = {
     "a platform account's amount is changed": (
@@ -166,15 +180,97 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
         "balances_follow_each_other",
         "fay has 901 after entry <late grant>, where 900 follow from the balance before",
     ),
-    "a token price is raised": (
-        [_set_run("token run", "input_usd_per_mtok = '2.6'")],
+    "a unit's price is raised": (
+        [_set_run("token run", """unit_prices = '{"input_tokens":"2.6","output_tokens":"10"}'""")],
         "runs_cost_what_they_should",
         "run <token run> is recorded as (3840, 0, 768, 4608, 0) and priced again as (3942, 0, 788, 4730, 0)",
     ),
-    "a token price is made unreadable": (
-        [_set_run("token run", "input_usd_per_mtok = 'NaN'")],
+    **{
+        f"the prices of a run are made unreadable: {text}": (
+            [_set_run("token run", f"unit_prices = '{text}'")],
+            "runs_cost_what_they_should",
+            "run <token run> cannot be priced again: a price or a count stored with it is no number",
+        )
+        for text in (
+            '{"input_tokens":"NaN"}',
+            '{"input_tokens": null}',
+            '{"input_tokens":"2.5"',
+            '{"tokens":"2.5"}',
+            "[]",
+            "7",
+            "",
+        )
+    },
+    "the price of a unit that was used is gone": (
+        [_set_run("token run", """unit_prices = '{"input_tokens":"2.5"}'""")],
         "runs_cost_what_they_should",
-        "run <token run> cannot be priced again",
+        "run <token run> cannot be priced again: This model has no price for 129 output_tokens",
+    ),
+    "a run of an earlier version has another price": (
+        [
+            _set_run("token run", _AS_EARLIER_VERSIONS_WROTE_IT),
+            _set_run("token run", "input_usd_per_mtok = '2.6'"),
+        ],
+        "runs_cost_what_they_should",
+        "run <token run> is recorded as (3840, 0, 768, 4608, 0) and priced again as (3942, 0, 788, 4730, 0)",
+    ),
+    "a price of a run of an earlier version is made unreadable": (
+        [
+            _set_run("token run", _AS_EARLIER_VERSIONS_WROTE_IT),
+            _set_run("token run", "input_usd_per_mtok = 'NaN'"),
+        ],
+        "runs_cost_what_they_should",
+        "run <token run> cannot be priced again: a price or a count stored with it is no number",
+    ),
+    "a run has the prices of two versions": (
+        [_set_run("token run", "request_usd_per_thousand = '0'")],
+        "runs_cost_what_they_should",
+        "run <token run> has prices of more than one kind",
+    ),
+    "a run is said to be of another model than its name stood for": (
+        [_set_run("usage run", "model_id = 'openai/gpt-4o'")],
+        "runs_have_the_price_of_their_list",
+        "run <usage run>",
+    ),
+    "the reason of a price list's activation is changed": (
+        ["UPDATE price_list_activations SET reason = 'Another'"],
+        "price_lists_are_sealed",
+        "activation 1, of price list 1, or its list was changed since",
+    ),
+    "a run is said to have been in another service tier": (
+        [_set_run("late run", "service_tier = 'flex'")],
+        "entries_say_what_was_asked",
+        "entry <late run> differs from the request that it was written for",
+    ),
+    "a run is said to have been asked for by another name": (
+        [_set_run("usage run", "asked_model = 'gpt-5'")],
+        "entries_say_what_was_asked",
+        "entry <usage run> differs from the request that it was written for",
+    ),
+    "a run is said to have been asked for by its id": (
+        [_set_run("usage run", "asked_model = NULL")],
+        "entries_say_what_was_asked",
+        "entry <usage run> differs from the request that it was written for",
+    ),
+    "a run is said to have been asked for by a name": (
+        [_set_run("late run", "asked_model = 'haiku'")],
+        "entries_say_what_was_asked",
+        "entry <late run> differs from the request that it was written for",
+    ),
+    "a run is said to have reasoned less, which costs the same": (
+        [_set_run("usage run", "usage = replace(usage, '192,', '191,')")],
+        "entries_say_what_was_asked",
+        "entry <usage run> differs from the request that it was written for",
+    ),
+    "a run of no usage is given one": (
+        [_set_run("late run", """usage = '{"input_tokens": 5}'""")],
+        "entries_say_what_was_asked",
+        "entry <late run> differs from the request that it was written for",
+    ),
+    "a run is charged long before it took place": (
+        [_set_run("late run", "used_at_us = created_at_us + 300000001")],
+        "times_agree",
+        "entry <late run> charges a run that took place after it",
     ),
     "a run's plan is unknown": (
         [_set_run("late run", "plan_id = 'plan-9'")],

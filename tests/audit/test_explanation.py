@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from decimal import Decimal
 
 import pytest
 from sqlalchemy import Engine
@@ -10,12 +9,13 @@ from sqlalchemy import Engine
 from credits_core.audit.explanation import Explanation, explain
 from credits_core.ledger import actions
 from credits_core.ledger.requests import ChargeRequest
-from credits_core.pricing.models import ModelRegistry, TokenPrice
+from credits_core.pricing.models import ModelRegistry
 from credits_core.pricing.plan_toml import parse_price_plan
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from tests.support import damage, world
 from tests.support.damage import Ledger
+from tests.support.prices import by_usage
 
 Step = tuple[str, str, str, int | None, int | None]
 
@@ -85,13 +85,14 @@ def test_a_fraction_of_a_credit_is_shown_exactly_before_it_is_rounded(engine: En
     assert found.inputs[3:] == (
         ("Input tokens", "1,021"),
         ("Output tokens", "129"),
-        ("Input price", "$2.5 per million tokens, so 2.5 credits per token"),
-        ("Output price", "$10 per million tokens, so 10 credits per token"),
+        ("Input tokens price", "$2.5 per 1,000,000 input tokens, so 2.5 credits each"),
+        ("Output tokens price", "$10 per 1,000,000 output tokens, so 10 credits each"),
         ("Creator fee", "none"),
     )
     # 1,021 × 2.5 is 2,552.5 and 129 × 10 is 1,290; 20 % of 3,843 is 768.6.
     assert steps(found) == [
-        ("Tokens × price", "1,021 input tokens × 2.5 + 129 output tokens × 10", "3,842.5 = 7,685/2", None, None),
+        ("Input tokens", "1,021 × 2.5", "2,552.5 = 5,105/2", None, None),
+        ("Output tokens", "129 × 10", "1,290", None, None),
         ("Inference cost", "3,842.5, rounded up once", "3,843", 3_843, 3_843),
         ("Creator fee", "none", "0", 0, 0),
         ("Price tier", "an inference cost of 3,843 is below 10,000", "tier 1 of 3", None, None),
@@ -190,6 +191,46 @@ def test_a_run_of_an_earlier_day_is_explained_by_the_prices_of_that_day(engine: 
     assert steps(explained(engine, entry_id, world.dearer_book())) == steps(explained(engine, entry_id, book))
 
 
+def test_every_unit_of_a_usage_is_a_step_with_its_own_price(engine: Engine, book: PriceBook) -> None:
+    world.add(engine, "ada", 50_000, key="add")
+    found = explained(engine, world.charge(engine, world.USED, key="run", book=world.usage_book()).entry_id, book)
+    assert (found.is_proved, found.about) == (True, "Run of research on openai/gpt-5")
+    assert found.inputs == (
+        ("Prompt", "research"),
+        ("Model", "openai/gpt-5"),
+        ("Price plan", "plan-1"),
+        ("Asked for as", "gpt-5-2025-08-07"),
+        ("Input tokens", "2,006"),
+        ("Output tokens", "300"),
+        ("Cache read tokens", "1,920"),
+        ("Output reasoning tokens", "192"),
+        ("Web searches", "2"),
+        ("Service tier", "flex"),
+        ("Input tokens price", "$0.625 per 1,000,000 input tokens, so 0.625 credits each"),
+        ("Output tokens price", "$5 per 1,000,000 output tokens, so 5 credits each"),
+        ("Cache read tokens price", "$0.0625 per 1,000,000 cache read tokens, so 0.0625 credits each"),
+        ("Web searches price", "$10 per 1,000 web searches, so 10,000 credits each"),
+        ("Creator fee", "none"),
+    )
+    assert steps(found) == [
+        (
+            "Input tokens",
+            "86 × 0.625 (2,006 were used; the others have prices of their own)",
+            "53.75 = 215/4",
+            None,
+            None,
+        ),
+        ("Output tokens", "300 × 5", "1,500", None, None),
+        ("Cache read tokens", "1,920 × 0.0625", "120", None, None),
+        ("Web searches", "2 × 10,000", "20,000", None, None),
+        ("Inference cost", "21,673.75, rounded up once", "21,674", 21_674, 21_674),
+        ("Creator fee", "none", "0", 0, 0),
+        ("Price tier", "an inference cost of 21,674 is from 10,000 to 99,999", "tier 2 of 3", None, None),
+        ("Platform markup", "10 % of 21,674 = 2,167.4 = 10,837/5, rounded down", "2,167", 2_167, 2_167),
+        ("Total", "inference cost + creator fee + platform markup: 21,674 + 0 + 2,167", "23,841", 23_841, 23_841),
+    ]
+
+
 # --- plans with more rules ------------------------------------------------------------------------------------------
 
 RULES = """
@@ -284,18 +325,18 @@ def test_a_run_that_the_cap_does_not_lower_shows_its_rate(ledger: Ledger) -> Non
 
 
 def test_a_price_for_each_request_is_one_of_the_summands(engine: Engine, book: PriceBook) -> None:
-    price = TokenPrice(Decimal("2.5"), Decimal(10), request_usd_per_thousand=Decimal(5))
-    model = replace(book.models["openai/gpt-4o"], prices=(price,))
+    prices = by_usage(input_tokens="2.5", output_tokens="10", requests="5")
+    model = replace(book.models["openai/gpt-4o"], prices=prices)
     with_search = replace(book, models=ModelRegistry({model.id: model}))
     world.add(engine, "ada", 100_000, key="add")
     found = explained(engine, world.charge(engine, world.TOKENS, key="run", book=with_search).entry_id, with_search)
-    assert steps(found)[0] == (
-        "Tokens × price",
-        "1,021 input tokens × 2.5 + 129 output tokens × 10 + 5,000 per request",
-        "8,842.5 = 17,685/2",
-        None,
-        None,
-    )
+    assert steps(found)[:4] == [
+        ("Input tokens", "1,021 × 2.5", "2,552.5 = 5,105/2", None, None),
+        ("Output tokens", "129 × 10", "1,290", None, None),
+        ("Request", "5,000 each", "5,000", None, None),
+        ("Inference cost", "8,842.5, rounded up once", "8,843", 8_843, 8_843),
+    ]
+    assert ("Request price", "$5 per 1,000 requests, so 5,000 credits each") in found.inputs
     assert found.is_proved
 
 

@@ -35,7 +35,10 @@ DAMAGE: dict[str, tuple[str, list[str], list[str]]] = {
     "a token price is raised": (
         # 1,020 × 2.6 + 129 × 10 is 3,942; 20 % of it is 788.4.
         "token run",
-        ["UPDATE prompt_runs SET input_usd_per_mtok = '2.6' WHERE entry_id = <token run>"],
+        [
+            """UPDATE prompt_runs SET unit_prices = '{"input_tokens":"2.6","output_tokens":"10"}'"""
+            " WHERE entry_id = <token run>"
+        ],
         [
             "Inference cost: 3,840 credits were recorded, but the inputs give 3,942.",
             "Platform markup: 768 credits were recorded, but the inputs give 788.",
@@ -77,8 +80,21 @@ DAMAGE: dict[str, tuple[str, list[str], list[str]]] = {
     ),
     "a price cannot be read": (
         "token run",
-        ["UPDATE prompt_runs SET input_usd_per_mtok = 'NaN' WHERE entry_id = <token run>"],
+        ["""UPDATE prompt_runs SET unit_prices = '{"input_tokens":"NaN"}' WHERE entry_id = <token run>"""],
         ["Entry <token run> cannot be priced again: a price or a count stored with it is no number."],
+    ),
+    "a usage cannot be read": (
+        "usage run",
+        ["UPDATE prompt_runs SET usage = '{' WHERE entry_id = <usage run>"],
+        ["Entry <usage run> cannot be priced again: a price or a count stored with it is no number."],
+    ),
+    "a usage is of what there is no price for": (
+        "usage run",
+        ["""UPDATE prompt_runs SET usage = '{"audio_seconds": 3}' WHERE entry_id = <usage run>"""],
+        [
+            "Entry <usage run> cannot be priced again: This model has no price for 3 audio_seconds. Nothing was"
+            " charged. Choose a model that has one, or send the usage that the provider billed.."
+        ],
     ),
     "the run is gone": (
         "late run",
@@ -122,7 +138,7 @@ def test_what_differs_is_told_with_both_numbers(ledger: Ledger, done: str) -> No
 
 def test_every_charge_of_an_undamaged_ledger_is_proved(ledger: Ledger) -> None:
     charges = [name for name in ledger.ids if ("run" in name or "unlock" in name) and not name.startswith("refund of")]
-    assert len(charges) == 9
+    assert len(charges) == 10
     with database.read(ledger.engine) as connection:
         for name in charges:
             assert explain(connection, ledger.ids[name], plans=ledger.book.plans).differences == ()

@@ -109,13 +109,16 @@ def test_the_audit_reads_one_snapshot_while_charges_go_on(engine: Engine, book: 
 
 # --- damaged (each invariant's own damage is in test_audit_damage) --------------------------------------------------
 
-# Who did something, under which key, and when a user joined is recorded in one place: nothing can contradict it.
+# Who did something, under which key, when a run took place, which of two equal price lists it was priced with, and when
+# a user joined is recorded in one place: nothing can contradict it.
 # Who may call the API, and when the audit ran, are no part of what it proves.
 LEDGER_TABLES = [table for table in Base.metadata.sorted_tables if table.name not in {"api_keys", "audit_runs"}]
 RECORDED_ONCE = {
     ("journal_entries", "actor"),
     ("journal_entries", "idempotency_key"),
     ("user_credits", "created_at_us"),
+    ("prompt_runs", "used_at_us"),
+    ("prompt_runs", "price_list_id"),
 }
 # One entry of each kind, some covered by the daily totals and some not.
 TRIED = [
@@ -125,10 +128,18 @@ TRIED = [
     "run by ben",
     "refund of run by ben",
     "token run",
+    "usage run",
     "late run",
     "late unlock",
 ]
-WITHOUT_ENTRIES = ("daily_totals", "rollup_watermark", "price_plans", "plan_activations")
+WITHOUT_ENTRIES = (
+    "daily_totals",
+    "rollup_watermark",
+    "price_plans",
+    "plan_activations",
+    "price_lists",
+    "price_list_activations",
+)
 
 
 def _rows(ledger: Ledger, connection: Connection, table: Table) -> list[dict[str, object]]:
@@ -188,6 +199,30 @@ SEVERAL: dict[str, tuple[list[str], set[str]]] = {
         ["UPDATE prompt_runs SET input_tokens = 1000 WHERE entry_id = <token run>"],
         {"entries_say_what_was_asked", "runs_cost_what_they_should"},
     ),
+    "a run's usage is changed": (
+        ["UPDATE prompt_runs SET usage = replace(usage, '1920', '1919') WHERE entry_id = <usage run>"],
+        {"entries_say_what_was_asked", "runs_cost_what_they_should"},
+    ),
+    "a run's usage is made unreadable": (
+        ["UPDATE prompt_runs SET usage = '{' WHERE entry_id = <usage run>"],
+        {"entries_say_what_was_asked", "runs_cost_what_they_should", "runs_have_the_price_of_their_list"},
+    ),
+    "a run's usage is a list": (
+        ["UPDATE prompt_runs SET usage = '[]' WHERE entry_id = <usage run>"],
+        {"entries_say_what_was_asked", "runs_cost_what_they_should", "runs_have_the_price_of_their_list"},
+    ),
+    "a run is said to have been in no service tier": (
+        ["UPDATE prompt_runs SET service_tier = NULL WHERE entry_id = <usage run>"],
+        {"entries_say_what_was_asked", "runs_have_the_price_of_their_list"},
+    ),
+    "a run names a price list that is not there": (
+        ["UPDATE prompt_runs SET price_list_id = 9 WHERE entry_id = <usage run>"],
+        {"references_exist", "runs_have_the_price_of_their_list"},
+    ),
+    "a run's usage is gone": (
+        ["UPDATE prompt_runs SET usage = NULL WHERE entry_id = <usage run>"],
+        {"entries_say_what_was_asked", "runs_cost_what_they_should"},
+    ),
     "a run is deleted": (
         ["DELETE FROM prompt_runs WHERE entry_id = <late run>"],
         {"entries_say_what_was_asked", "runs_match_their_transactions"},
@@ -245,7 +280,7 @@ def _guards_missed(engine: Engine, book: PriceBook, *statements: str) -> list[st
 def test_a_trigger_that_refuses_nothing_is_as_good_as_missing(sqlite_engine: Engine, book: PriceBook) -> None:
     hollow = "CREATE TRIGGER prompt_runs_no_update BEFORE UPDATE ON prompt_runs BEGIN SELECT 1; END"
     assert _guards_missed(sqlite_engine, book, "DROP TRIGGER prompt_runs_no_update", hollow) == [
-        "WRONG history cannot be changed: 17 checked, 1 wrong: the trigger prompt_runs_no_update is missing"
+        "WRONG history cannot be changed: 23 checked, 1 wrong: the trigger prompt_runs_no_update is missing"
     ]
 
 
@@ -254,14 +289,14 @@ def test_a_trigger_on_another_table_is_as_good_as_missing(sqlite_engine: Engine,
         "CREATE TRIGGER prompt_runs_no_update BEFORE UPDATE ON unlocked_flows BEGIN SELECT RAISE(ABORT, 'no'); END"
     )
     assert _guards_missed(sqlite_engine, book, "DROP TRIGGER prompt_runs_no_update", elsewhere) == [
-        "WRONG history cannot be changed: 17 checked, 1 wrong: the trigger prompt_runs_no_update is missing"
+        "WRONG history cannot be changed: 23 checked, 1 wrong: the trigger prompt_runs_no_update is missing"
     ]
 
 
 def test_a_disabled_trigger_is_as_good_as_missing(postgres_engine: Engine, book: PriceBook) -> None:
     disable = "ALTER TABLE journal_entries DISABLE TRIGGER journal_entries_no_change"
     assert _guards_missed(postgres_engine, book, disable) == [
-        "WRONG history cannot be changed: 10 checked, 1 wrong: the trigger journal_entries_no_change is missing"
+        "WRONG history cannot be changed: 14 checked, 1 wrong: the trigger journal_entries_no_change is missing"
     ]
 
 
@@ -270,7 +305,7 @@ def test_a_trigger_function_that_refuses_nothing_is_missed(postgres_engine: Engi
         "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$"
     )
     (wrong,) = _guards_missed(postgres_engine, book, hollow)
-    assert wrong.startswith("WRONG history cannot be changed: 10 checked, 9 wrong: ")
+    assert wrong.startswith("WRONG history cannot be changed: 14 checked, 13 wrong: ")
 
 
 @pytest.mark.parametrize(
@@ -286,7 +321,7 @@ def test_a_constraint_that_is_gone_is_missed(
     postgres_engine: Engine, book: PriceBook, table: str, constraint: str
 ) -> None:
     assert _guards_missed(postgres_engine, book, f"ALTER TABLE {table} DROP CONSTRAINT {constraint}") == [
-        f"WRONG every constraint is in place and holds: 44 checked, 1 wrong: {constraint} is missing"
+        f"WRONG every constraint is in place and holds: 51 checked, 1 wrong: {constraint} is missing"
     ]
 
 
@@ -309,7 +344,7 @@ def test_a_row_that_got_past_its_check_is_found(sqlite_engine: Engine, book: Pri
         "INSERT INTO rollup_watermark VALUES (2, 0)",
         "PRAGMA ignore_check_constraints = OFF",
     )
-    assert wrong.startswith("WRONG every constraint is in place and holds: 44 checked, 1 wrong: ")
+    assert wrong.startswith("WRONG every constraint is in place and holds: 51 checked, 1 wrong: ")
     assert "rollup_watermark" in wrong
 
 

@@ -48,7 +48,7 @@ def test_a_batch_is_charged_a_hundred_runs_at_a_time(runs: int, parts: int, last
 
 
 def test_the_total_of_equal_runs_is_known_beforehand(book: PriceBook) -> None:
-    assert batch_total(Batch(world.HAIKU_WITH_FEE, 10_000), book) == 10_000 * 1_251
+    assert batch_total(Batch(world.HAIKU_WITH_FEE, 10_000), book, now=world.NOW) == 10_000 * 1_251
 
 
 def test_drawn_tokens_lie_in_the_trace_and_are_the_same_each_time() -> None:
@@ -70,7 +70,7 @@ def test_what_a_drawn_batch_costs_is_what_was_shown_beforehand(engine: Engine, b
     batch = Batch(DRAWN, 130, TRACE)
     summary = charge_all(engine, batch)
     assert (summary.charged, summary.refused_count) == (130, 0)
-    assert summary.total_credits == batch_total(batch, book)
+    assert summary.total_credits == batch_total(batch, book, now=world.NOW)
     assert plain_sql.balance(engine, "ada") == 1_000_000 - summary.total_credits
     paid = "SELECT MIN(total_credits), MAX(total_credits), SUM(total_credits) FROM prompt_runs"
     assert plain_sql.rows(engine, paid) == [(summary.cheapest_credits, summary.dearest_credits, summary.total_credits)]
@@ -134,4 +134,4 @@ def test_every_run_of_a_batch_has_a_key_of_its_own(engine: Engine) -> None:
 
 def test_a_batch_without_a_price_has_no_total(book: PriceBook) -> None:
     with pytest.raises(InvalidRequest):
-        batch_total(Batch(replace(world.HAIKU, creator_fee_credits=5), 10), book)
+        batch_total(Batch(replace(world.HAIKU, creator_fee_credits=5), 10), book, now=world.NOW)

@@ -282,7 +282,7 @@ def test_rows_that_the_model_cannot_price_are_named_before_anything_is_charged(
     with pytest.raises(DataFileInvalid) as caught:
         _replay(engine, path, book)
     assert caught.value.problems == [
-        "line 202: input_tokens: must not be 0 when output_tokens is 0, because then there is nothing to price"
+        "line 202: input_tokens: must have a count above 0, because there is no run to price otherwise"
     ]
     assert scalar(engine, "SELECT COUNT(*) FROM prompt_runs") == 0
     assert _replay(engine, path, book, model_id="claude-3-haiku").charged_now == 201

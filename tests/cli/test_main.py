@@ -125,7 +125,7 @@ def test_a_ledger_is_made_filled_replayed_and_proved(
     lines = _succeed(new_url, "verify").splitlines()
     assert lines[0] == "ok    the transactions of every entry sum to zero: 4 checked"
     assert [line for line in lines if not re.fullmatch(r"ok    [^:]+: [\d,]+ checked", line)] == []
-    assert len(lines) == 16
+    assert len(lines) == 18
 
 
 def test_the_demo_world_is_seeded_once(commands: Commands, sqlite_url: str) -> None:
@@ -219,7 +219,7 @@ COMMANDS = [
 def test_a_database_that_is_not_migrated_is_refused_with_what_to_run(new_url: str) -> None:
     assert _fail(new_url, "seed") == (
         "",
-        "The database is not up to date: it is at migration none, this version needs 0003. "
+        "The database is not up to date: it is at migration none, this version needs 0004. "
         "Run: python -m credits_core migrate",
     )
 
@@ -374,17 +374,17 @@ def test_model_prices_are_refreshed_in_a_copy_of_the_project(tmp_path: Path, new
     path = tmp_path / "data" / "models.toml"
     real = path.read_text(encoding="utf-8")
     model = real[real.index('id = "openai/gpt-4o"') :]
-    old_price = re.search(r"input_usd_per_mtok = ([0-9.]+)", model)
+    old_price = re.search(r"input_tokens = ([0-9.]+)", model)
     assert old_price is not None
-    wrong = model.replace(old_price[0], "input_usd_per_mtok = 77", 1)
+    wrong = model.replace(old_price[0], "input_tokens = 77", 1)
     path.write_text(real.replace(model, wrong), encoding="utf-8")
 
-    ran = _run(new_url, "models", "refresh", root=tmp_path)
+    ran = _run(new_url, "models", "refresh", "--file", root=tmp_path)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert any(line.startswith("openai/gpt-4o: ") and "77" in line for line in ran.stdout.splitlines())
     assert "models.toml: " in ran.stdout.splitlines()[-1]
     assert old_price[0] in path.read_text(encoding="utf-8")
-    assert "input_usd_per_mtok = 77" not in path.read_text(encoding="utf-8")
+    assert "input_tokens = 77" not in path.read_text(encoding="utf-8")
 
 
 def test_a_models_file_that_cannot_be_refreshed_stays_as_it_is(

@@ -61,10 +61,15 @@ def test_what_needs_a_database_says_what_to_run_without_one(tmp_path: Path, argu
 def test_a_plan_goes_from_a_file_to_a_draft_into_force(ledger: Engine, file: Path) -> None:
     assert run("import", file) == "promptflow-v2 is a draft, revision 1\n"
     file.write_text(CAPPED.format(share=7500), encoding="utf-8")
-    assert run_json("import", file) == {"id": "promptflow-v2", "status": "draft", "revision": 2}
+    assert run_json("import", file, "--revision", "1") == {
+        "id": "promptflow-v2",
+        "status": "draft",
+        "revision": 2,
+        "changes": ["creator_share_bps: 8000 -> 7500"],
+    }
     assert run("list") == "promptflow-v1  live\npromptflow-v2  draft  revision 2 by cli\n"
     assert run_json("show", "promptflow-v2")["creator_share_bps"] == 7_500
-    assert run("activate", "promptflow-v2", "--reason", "No cliffs") == (
+    assert run("activate", "promptflow-v2", "--revision", "2", "--reason", "No cliffs") == (
         "promptflow-v2 is live from the next charge on\n"
     )
     assert [(plan["id"], plan["status"], plan["in_force"]) for plan in run_json("list")] == [
@@ -88,9 +93,9 @@ def test_a_plan_goes_from_a_file_to_a_draft_into_force(ledger: Engine, file: Pat
 
 def test_a_draft_is_discarded(ledger: Engine, file: Path) -> None:
     run("import", file)
-    assert run("discard", "promptflow-v2") == "promptflow-v2 is discarded\n"
+    assert run("discard", "promptflow-v2", "--revision", "1") == "promptflow-v2 is discarded\n"
     run("import", file)
-    assert run_json("discard", "promptflow-v2") == {"id": "promptflow-v2", "discarded": True}
+    assert run_json("discard", "promptflow-v2", "--revision", "1") == {"id": "promptflow-v2", "discarded": True}
     assert run("list") == "promptflow-v1  live\n"
 
 

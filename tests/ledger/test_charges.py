@@ -52,6 +52,7 @@ def test_a_run_without_a_fee_pays_inference_and_markup(engine: Engine) -> None:
                 None,
             ),
             *(250, 0, 50, 300, 0, NOW_US + 3_600_000_000),
+            *(None, None, None, None, None, None),
         )
     ]
 
@@ -83,6 +84,7 @@ def test_a_run_with_a_fee_pays_inference_creator_and_platform_and_no_markup(engi
                 None,
             ),
             *(250, 1_001, 0, 1_251, 800, NOW_US),
+            *(None, None, None, None, None, None),
         )
     ]
 
@@ -108,11 +110,12 @@ def test_a_run_priced_per_token_keeps_its_prices_and_tokens(engine: Engine) -> N
                 1_021,
                 129,
                 None,
-                "2.5",
-                "10",
-                "0",
+                None,
+                None,
+                None,
             ),
             *(3_843, 0, 768, 4_611, 0, NOW_US),
+            *(None, '{"input_tokens":"2.5","output_tokens":"10"}', None, None, None, None),
         )
     ]
 
@@ -302,8 +305,8 @@ def test_a_refused_request_keeps_no_key(engine: Engine) -> None:
 
 
 def test_a_preview_has_the_price_of_the_charge(book: PriceBook) -> None:
-    assert actions.quote_prompt(HAIKU_WITH_FEE, book).total_credits == 1_251
+    assert actions.quote_prompt(HAIKU_WITH_FEE, book, now=NOW).total_credits == 1_251
     with pytest.raises(PriceChanged):
-        actions.quote_prompt(replace(HAIKU_WITH_FEE, expected_total_credits=1_250), book)
+        actions.quote_prompt(replace(HAIKU_WITH_FEE, expected_total_credits=1_250), book, now=NOW)
     with pytest.raises(InvalidRequest):
-        actions.quote_prompt(replace(HAIKU_WITH_FEE, creator_id=None), book)
+        actions.quote_prompt(replace(HAIKU_WITH_FEE, creator_id=None), book, now=NOW)

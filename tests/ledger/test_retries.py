@@ -51,8 +51,7 @@ def test_a_retry_of_a_long_prompt_has_the_price_of_long_prompts_again(engine: En
         provider = "long"
         type = "text"
         prices = [
-            {input_usd_per_mtok = 1.25, output_usd_per_mtok = 10},
-            {above_input_tokens = 200_000, input_usd_per_mtok = 2.5, output_usd_per_mtok = 15},
+            {input_tokens = {usd = 1.25, above = {200000 = 2.5}}, output_tokens = {usd = 10, above = {200000 = 15}}},
         ]
         source = "hand-written"
         checked_on = 2026-01-01

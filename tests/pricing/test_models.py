@@ -3,23 +3,21 @@
 import re
 import tomllib
 from collections import Counter
-from datetime import date
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from credits_core.errors import DataFileInvalid, InvalidRequest
-from credits_core.pricing.models import Model, RunPrice, TokenPrice, load_model_registry, parse_model_registry
+from credits_core.errors import DataFileInvalid
+from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
+from credits_core.pricing.models import RunPrice, load_model_registry, parse_model_registry
 from credits_core.pricing.refusals import UnknownModel
+from credits_core.pricing.units import UNITS
+from credits_core.pricing.usage_price import TieredPrices
+from tests.support.prices import by_usage, model, usage_price
 
 MODELS = Path(__file__).resolve().parent.parent.parent / "data" / "models.toml"
-
-usd = st.decimals(min_value="0.000000001", max_value="1000000", places=9)
-tokens = st.integers(min_value=0, max_value=1_000_000_000)
 
 # --- the file of the repository -------------------------------------------------------------------------------------
 
@@ -42,27 +40,34 @@ SPECIFIED = [
 
 
 def test_the_per_run_models_are_the_specifications_fourteen_in_its_order() -> None:
-    per_run = [model for model in load_model_registry(MODELS).values() if not model.is_token_priced]
-    assert [(m.id, m.prices[0].inference_cost(None, None), m.provider, m.type) for m in per_run] == SPECIFIED
+    per_run = [model for model in load_model_registry(MODELS).values() if isinstance(model.prices, RunPrice)]
+    assert [(m.id, m.prices.inference_cost(None), m.provider, m.type) for m in per_run] == SPECIFIED  # type: ignore[union-attr]
     assert {model.source for model in per_run} == {"PromptFlow specification"}
 
 
-def test_the_token_priced_models_are_about_thirty_texts_named_after_their_makers() -> None:
-    per_token = [model for model in load_model_registry(MODELS).values() if model.is_token_priced]
-    assert 28 <= len(per_token) <= 34
-    assert {model.type for model in per_token} == {"text"}
-    assert all(model.id.startswith(f"{model.provider}/") for model in per_token)
-    assert set(Counter(model.provider for model in per_token)) == {
+def test_the_other_models_are_about_thirty_texts_and_one_or_two_of_each_other_type() -> None:
+    by_usage = [model for model in load_model_registry(MODELS).values() if model.is_usage_priced]
+    types = Counter(model.type for model in by_usage)
+    assert 28 <= types.pop("text") <= 34
+    assert types == {"audio": 2, "image": 2, "embedding": 1, "document": 1}
+    assert set(Counter(model.provider for model in by_usage)) == {
         "openai", "anthropic", "google", "mistral", "deepseek", "xai", "meta", "perplexity"
     }  # fmt: skip
-    assert all(re.fullmatch(r"genai-prices \d+\.\d+\.\d+, .+: https://\S+", model.source) for model in per_token)
+    # Named after its maker, or after who hosts it where the maker does not.
+    hosted = {model.id for model in by_usage if not model.id.startswith(f"{model.provider}/")}
+    assert hosted == {"groq/whisper-large-v3"}
+    source = r"genai-prices \d+\.\d+\.\d+, .+: https://\S+(; corrected \d{4}-\d{2}-\d{2} from .+)?"
+    assert all(re.fullmatch(source, model.source) for model in by_usage)
 
 
 @pytest.mark.parametrize(
     ("model_id", "input_usd", "output_usd"), [("openai/gpt-4o", "2.5", "10"), ("openai/gpt-4o-mini", "0.15", "0.6")]
 )
 def test_a_well_known_model_has_its_well_known_price(model_id: str, input_usd: str, output_usd: str) -> None:
-    assert load_model_registry(MODELS)[model_id].prices == (TokenPrice(Decimal(input_usd), Decimal(output_usd)),)
+    price = load_model_registry(MODELS)[model_id].price_for((("input_tokens", 1),), datetime(2026, 11, 26, tzinfo=UTC))
+    assert not isinstance(price, RunPrice)
+    assert dict(price.usd)["input_tokens"] == Decimal(input_usd)
+    assert dict(price.usd)["output_tokens"] == Decimal(output_usd)
 
 
 def test_no_two_models_of_the_file_look_alike_to_people() -> None:
@@ -73,109 +78,38 @@ def test_the_head_of_the_file_describes_every_key_and_no_other() -> None:
     text = MODELS.read_text(encoding="utf-8")
     head = text[: text.index("[[models]]\nid")]
     rows = tomllib.loads(text)["models"]
-    used = {key for row in rows for key in row} | {
-        key for row in rows for price in row.get("prices", []) for key in price
-    }
-    assert set(re.findall(r"^# {3,7}(\w+)  ", head, re.MULTILINE)) == used
+    dated = [price for row in rows for price in row.get("prices", [])]
+    dated += [price for row in rows for tier in row.get("service_tiers", {}).values() for price in tier]
+    used = {key for row in rows for key in row} | {key for price in dated for key in price if key not in UNITS}
+    # A key whose only use is a price above $1,000 is described before the file has such a price.
+    assert set(re.findall(r"^# {3,7}(\w+) {2,}", head, re.MULTILINE)) == used | {"confirmed"}
 
 
 # --- what a run costs -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("input_usd", "output_usd", "request_usd", "input_tokens", "output_tokens", "cost_credits"),
-    [
-        ("1", "1", "0", 1, 0, 1),  # $1 per million tokens is 1 credit per token
-        ("2.5", "10", "0", 1_020, 129, 3_840),  # 2,550 + 1,290, exactly
-        ("2.5", "10", "0", 1_021, 129, 3_843),  # 3,842.5
-        ("0.15", "0.6", "0", 1_020, 129, 231),  # 153 + 77.4 = 230.4: rounded once, not twice
-        ("0.15", "0.15", "0", 1, 1, 1),  # 0.3: two roundings would give 2
-        ("0.000000001", "0.000000001", "0", 1, 0, 1),  # a billionth of a credit is charged as one
-        ("0.000000001", "0.000000001", "0", 1_000_000_000, 0, 1),  # exactly one
-        ("0.000000001", "0.000000001", "0", 1_000_000_000, 1, 2),
-        ("3", "15", "14", 100, 10, 14_450),  # 300 + 150 + $0.014 for the request
-        ("1", "1", "0.0005", 1, 1, 3),  # 2 + 0.5
-        ("1", "1", "12", 0, 0, 12_000),
-    ],
-)
-def test_a_run_costs_the_exact_sum_rounded_up_once(
-    input_usd: str, output_usd: str, request_usd: str, input_tokens: int, output_tokens: int, cost_credits: int
-) -> None:
-    price = TokenPrice(Decimal(input_usd), Decimal(output_usd), Decimal(request_usd))
-    assert price.inference_cost(input_tokens, output_tokens) == cost_credits
-
-
-@given(usd, usd, usd, tokens, tokens)
-def test_the_cost_is_exact_for_every_price_and_length(
-    input_usd: Decimal, output_usd: Decimal, request_usd: Decimal, input_tokens: int, output_tokens: int
-) -> None:
-    price = TokenPrice(input_usd, output_usd, request_usd)
-    exact = input_tokens * Fraction(input_usd) + output_tokens * Fraction(output_usd) + 1_000 * Fraction(request_usd)
-    assert Fraction(*price.exact_cost(input_tokens, output_tokens)) == exact
-    assert 0 <= price.inference_cost(input_tokens, output_tokens) - exact < 1
-
-
-@given(usd, usd, usd, tokens, tokens)
-def test_the_explanation_ends_with_the_exact_cost_in_full(
-    input_usd: Decimal, output_usd: Decimal, request_usd: Decimal, input_tokens: int, output_tokens: int
-) -> None:
-    price = TokenPrice(input_usd, output_usd, request_usd)
-    exact, rounding = price.explain(input_tokens, output_tokens).rpartition(" = ")[2].split(" credits")
-    written = Fraction(exact.replace(",", ""))
-    assert written == Fraction(*price.exact_cost(input_tokens, output_tokens))
-    assert rounding == ("" if written.denominator == 1 else ", rounded up")
+def test_a_price_per_run_explains_itself_and_ignores_what_was_used() -> None:
+    assert RunPrice(30_000).explain(None) == "30,000 credits per run"
+    assert RunPrice(30_000).inference_cost((("input_tokens", 10**9),)) == 30_000
 
 
 @pytest.mark.parametrize(
-    ("price", "input_tokens", "output_tokens", "explanation"),
-    [
-        (RunPrice(30_000), None, None, "30,000 credits per run"),
-        (TokenPrice(Decimal("2.5"), Decimal(10)), 1_020, 129, "1,020 × 2.5 + 129 × 10 = 3,840 credits"),
-        (
-            TokenPrice(Decimal("0.15"), Decimal("0.6")),
-            1_020,
-            129,
-            "1,020 × 0.15 + 129 × 0.6 = 230.4 credits, rounded up",
-        ),
-        (
-            TokenPrice(Decimal(3), Decimal(15), Decimal(14)),
-            100,
-            10,
-            "100 × 3 + 10 × 15 + 14,000 per request = 14,450 credits",
-        ),
-    ],
-)
-def test_a_price_explains_its_arithmetic(
-    price: RunPrice | TokenPrice, input_tokens: int | None, output_tokens: int | None, explanation: str
-) -> None:
-    assert price.explain(input_tokens, output_tokens) == explanation
-
-
-@pytest.mark.parametrize(
-    ("input_tokens", "above_input_tokens"),
-    [(0, 0), (1, 0), (200_000, 0), (200_001, 200_000), (500_000, 200_000), (500_001, 500_000), (10**9, 500_000)],
+    ("input_tokens", "input_usd"),
+    [(0, "1"), (1, "1"), (200_000, "1"), (200_001, "2"), (500_000, "2"), (500_001, "3"), (10**9, "3")],
 )
 def test_a_long_prompt_has_another_price_from_the_first_token_above_the_bound(
-    input_tokens: int, above_input_tokens: int
+    input_tokens: int, input_usd: str
 ) -> None:
-    prices = tuple(TokenPrice(Decimal(1), Decimal(1), above_input_tokens=bound) for bound in (0, 200_000, 500_000))
-    chosen = Model("m", "M", "maker", "text", prices, "hand-written", date(2026, 1, 1)).price_for(input_tokens)
-    assert isinstance(chosen, TokenPrice)
-    assert chosen.above_input_tokens == above_input_tokens
+    reader = model(by_usage(input_tokens=("1", {200_000: "2", 500_000: "3"}), output_tokens="1"))
+    chosen = reader.price_for((("input_tokens", input_tokens), ("output_tokens", 7)), None)
+    assert chosen == usage_price(input_tokens=input_usd, output_tokens="1")
 
 
-@pytest.mark.parametrize(("input_tokens", "output_tokens"), [(None, None), (None, 1), (1, None)])
-def test_a_token_price_without_both_counts_is_refused(input_tokens: int | None, output_tokens: int | None) -> None:
-    with pytest.raises(InvalidRequest, match="must be given, because this model is priced per token"):
-        TokenPrice(Decimal(1), Decimal(1)).inference_cost(input_tokens, output_tokens)
-
-
-def test_a_price_is_recorded_as_exact_text() -> None:
-    assert TokenPrice(Decimal("0.000000001"), Decimal("1E+1"), Decimal("0.0005")).as_text == (
-        "0.000000001",
-        "10",
-        "0.0005",
-    )
+def test_a_model_names_the_units_it_prices_at_any_time_in_their_order() -> None:
+    text = "prices = [{web_searches = 10, input_tokens = 1}, {from = 2027-01-01, output_tokens = 2}]"
+    priced = parse_model_registry(table(PER_TOKEN | {"prices": text.removeprefix("prices = ")}))["a"]
+    assert priced.priced_units == ("input_tokens", "output_tokens", "web_searches")
+    assert parse_model_registry(table(PER_RUN))["a"].priced_units == ()
 
 
 # --- what a file may not say ----------------------------------------------------------------------------------------
@@ -191,7 +125,7 @@ PER_RUN = {
 }
 PER_TOKEN = {
     **{key: text for key, text in PER_RUN.items() if key != "run_price_credits"},
-    "prices": "[{input_usd_per_mtok = 1, output_usd_per_mtok = 2}]",
+    "prices": "[{input_tokens = 1, output_tokens = 2}]",
 }
 
 
@@ -206,7 +140,11 @@ def problems_of(text: str) -> list[str]:
 
 
 def prices(input_usd: str = "1", output_usd: str = "2", more: str = "") -> dict[str, str]:
-    return {"prices": f"[{{input_usd_per_mtok = {input_usd}, output_usd_per_mtok = {output_usd}{more}}}]"}
+    return {"prices": f"[{{input_tokens = {input_usd}, output_tokens = {output_usd}{more}}}]"}
+
+
+def above(table_: str) -> dict[str, str]:
+    return prices(f"{{usd = 1, above = {table_}}}")
 
 
 @pytest.mark.parametrize(
@@ -217,7 +155,10 @@ def prices(input_usd: str = "1", output_usd: str = "2", more: str = "") -> dict[
         ({"name": "7"}, "model 'a': name must be a text, not 7"),
         ({"provider": '" "'}, "model 'a': provider must be a text, not ' '"),
         ({"source": "[]"}, "model 'a': source must be a text, not []"),
-        ({"type": '"video"'}, "model 'a': type must be text or image, not 'video'"),
+        (
+            {"type": '"smell"'},
+            "model 'a': type must be one of text, image, audio, video, embedding, rerank, document, not 'smell'",
+        ),
         ({"checked_on": '"2026-01-01"'}, "model 'a': checked_on must be a date such as 2026-11-23, not '2026-01-01'"),
         (
             {"checked_on": "2026-01-01T00:00:00"},
@@ -225,7 +166,13 @@ def prices(input_usd: str = "1", output_usd: str = "2", more: str = "") -> dict[
         ),
         ({"price": "1"}, "model 'a': a model has unknown keys price"),
         (prices(), "model 'a': needs exactly one of run_price_credits and prices"),
-        ({"genai_prices_id": '"a/a"'}, "model 'a': has a genai_prices_id, but no prices that it could renew"),
+        ({"genai_prices_id": '"a/a"'}, "model 'a': has a genai_prices_id or service_tiers, but no prices"),
+        (
+            {"service_tiers": "{flex = [{input_tokens = 1}]}"},
+            "model 'a': has a genai_prices_id or service_tiers, but no prices",
+        ),
+        ({"context_tokens": "0"}, "model 'a': context_tokens must be a whole number from 1, not 0"),
+        ({"context_tokens": "true"}, "model 'a': context_tokens must be a whole number from 1, not True"),
         ({"run_price_credits": "0"}, "model 'a': run_price_credits: must be from 1 to"),
         ({"run_price_credits": "-5"}, "model 'a': run_price_credits: must be from 1 to"),
         ({"run_price_credits": "2.5"}, "model 'a': run_price_credits: must be a whole number of credits"),
@@ -262,45 +209,140 @@ def test_a_model_without_a_price_is_refused_and_not_free() -> None:
         ({"prices": "[]"}, "prices must be a list of at least one table"),
         ({"prices": "2.5"}, "prices must be a list of at least one table"),
         ({"prices": "[2.5]"}, "a price must be a table, not Decimal('2.5')"),
-        ({"prices": "[{input_usd_per_mtok = 1}]"}, "a price lacks output_usd_per_mtok"),
-        (prices(more=", cached_usd_per_mtok = 1"), "a price has unknown keys cached_usd_per_mtok"),
-        (prices('"2.5"'), "input_usd_per_mtok must be a number of dollars, not '2.5'"),
-        (prices("true"), "input_usd_per_mtok must be a number of dollars, not True"),
-        (prices("-1"), "input_usd_per_mtok must be from 0 to 1,000,000 dollars, not -1"),
-        (prices("nan"), "input_usd_per_mtok must be from 0 to 1,000,000 dollars, not NaN"),
-        (prices(output_usd="inf"), "output_usd_per_mtok must be from 0 to 1,000,000 dollars, not Infinity"),
-        (prices("1000000.1"), "input_usd_per_mtok must be from 0 to 1,000,000 dollars, not 1000000.1"),
-        (prices("0.1234567891"), "input_usd_per_mtok must have at most nine decimals, not 0.1234567891"),
-        (prices("1e-400"), "input_usd_per_mtok must have at most nine decimals, not 1E-400"),
-        (prices("0"), "a price per million tokens must be above 0; a free model cannot be charged for"),
-        (prices(output_usd="0.0"), "a price per million tokens must be above 0; a free model cannot be charged for"),
+        ({"prices": "[{}]"}, "a price must be for at least one unit, such as input_tokens"),
+        ({"prices": "[{from = 2026-12-01}]"}, "a price must be for at least one unit, such as input_tokens"),
+        (prices(more=", cached_tokens = 1"), "a price has unknown keys cached_tokens"),
+        (prices('"2.5"'), "input_tokens must be a number of dollars, not '2.5'"),
+        (prices("true"), "input_tokens must be a number of dollars, not True"),
+        (prices("-1"), "input_tokens must be from 0 to 1,000,000 dollars, not -1"),
+        (prices("-0.000001"), "input_tokens must be from 0 to 1,000,000 dollars, not -0.000001"),
+        (prices("nan"), "input_tokens must be from 0 to 1,000,000 dollars, not NaN"),
+        (prices(output_usd="inf"), "output_tokens must be from 0 to 1,000,000 dollars, not Infinity"),
+        (prices("1000000.1"), "input_tokens must be from 0 to 1,000,000 dollars, not 1000000.1"),
+        (prices("0.1234567891234"), "input_tokens must have at most twelve decimals, not 0.1234567891234"),
+        (prices("1e-400"), "input_tokens must have at most twelve decimals, not 1E-400"),
         (
-            prices(more=", request_usd_per_thousand = -1"),
-            "request_usd_per_thousand must be from 0 to 1,000,000 dollars, not -1",
+            prices("1000.01"),
+            "input_tokens is 1000.01 dollars per 1,000,000, which looks like a price per 1,000. Divide it, or write "
+            "confirmed = true beside it",
         ),
-        (prices(more=", above_input_tokens = 1"), "above_input_tokens must start at 0 and rise, not [1]"),
-        (prices(more=", above_input_tokens = -1"), "above_input_tokens must be a whole number, 0 or more, not -1"),
-        (prices(more=", above_input_tokens = true"), "above_input_tokens must be a whole number, 0 or more, not True"),
+        (
+            prices(more=", requests = 1001"),
+            "requests is 1001 dollars per 1,000, which looks like a price per 1. Divide it, or write confirmed = true "
+            "beside it",
+        ),
+        (
+            above("{10 = 1001}"),
+            "input_tokens.above.10 is 1001 dollars per 1,000,000, which looks like a price per 1,000. Divide it, or "
+            "write confirmed = true beside it",
+        ),
+        (prices(more=", confirmed = 1"), "confirmed must be true or false, not 1"),
+        (prices(more=", requests = -1"), "requests must be from 0 to 1,000,000 dollars, not -1"),
+        (prices("{usd = 1}"), "input_tokens lacks above"),
+        (prices("{above = {1 = 1}}"), "input_tokens lacks usd"),
+        (prices("{usd = 1, above = {1 = 1}, below = 1}"), "input_tokens has unknown keys below"),
+        (above("1"), "input_tokens.above must be a table, not 1"),
+        (above("{}"), "input_tokens.above must name numbers of input tokens, not nothing"),
+        (above("{many = 2}"), "input_tokens.above must name numbers of input tokens, not many"),
+        (above("{-1 = 2}"), "input_tokens.above must name numbers of input tokens, not -1"),
+        (above('{"1.5" = 2}'), "input_tokens.above must name numbers of input tokens, not 1.5"),
+        (above("{2 = 2, 1 = 2}"), "input_tokens.above must rise, not 2, 1"),
+        (above("{2 = 2, 02 = 3}"), "input_tokens.above must rise, not 2, 02"),
+        (above("{2 = -1}"), "input_tokens.above.2 must be from 0 to 1,000,000 dollars, not -1"),
+        (prices(more=", minimum_seconds = -1"), "minimum_seconds must be a whole number from 0 to 86,400, not -1"),
+        (
+            prices(more=", minimum_seconds = 86401"),
+            "minimum_seconds must be a whole number from 0 to 86,400, not 86401",
+        ),
+        (prices(more=", minimum_seconds = true"), "minimum_seconds must be a whole number from 0 to 86,400, not True"),
+        (prices(more=', from = "2026-12-01"'), "from must be a date such as 2026-12-01, not '2026-12-01'"),
+        (
+            prices(more=", from = 2026-12-01T00:00:00Z"),
+            "from must be a date such as 2026-12-01, not datetime.datetime(2026, 12, 1, 0, 0, "
+            "tzinfo=datetime.timezone.utc)",
+        ),
+        (prices(more=", weekdays_only = 1"), "weekdays_only must be true or false, not 1"),
+        (prices(more=", utc_hours = 1"), 'utc_hours must be such as ["01:00", "04:00"], not 1'),
+        (prices(more=', utc_hours = ["01:00"]'), """utc_hours must be such as ["01:00", "04:00"], not ['01:00']"""),
+        (
+            prices(more=', utc_hours = ["01:00", "25:00"]'),
+            """utc_hours must be such as ["01:00", "04:00"], not ['01:00', '25:00']""",
+        ),
+        (
+            prices(more=', utc_hours = ["01:00", "01:00"]'),
+            "utc_hours must be two different times without a zone, not ['01:00', '01:00']",
+        ),
+        (
+            prices(more=', utc_hours = ["01:00", "02:00Z"]'),
+            "utc_hours must be two different times without a zone, not ['01:00', '02:00Z']",
+        ),
+        ({"service_tiers": "1"}, "service_tiers must be a table, not 1"),
+        ({"service_tiers": "{flex = []}"}, "prices must be a list of at least one table"),
+        (
+            {"service_tiers": "{flex = [{input_tokens = -1}]}"},
+            "input_tokens must be from 0 to 1,000,000 dollars, not -1",
+        ),
+        (
+            {"service_tiers": "{default = [{input_tokens = 1}]}"},
+            "service_tiers must not name default, which means the standard prices",
+        ),
+        (
+            {"service_tiers": "{flex = [{audio_seconds = 1, minimum_seconds = 10}]}"},
+            "minimum_seconds is one for all service tiers, so it belongs to the standard prices",
+        ),
     ],
 )
-def test_a_token_price_that_cannot_be_meant_is_refused_with_its_problem_named(
-    change: dict[str, str], problem: str
-) -> None:
+def test_a_price_that_cannot_be_meant_is_refused_with_its_problem_named(change: dict[str, str], problem: str) -> None:
     assert problems_of(table(PER_TOKEN | change)) == [f"model 'a': {problem}"]
 
 
-@pytest.mark.parametrize("bounds", [(0, 0), (0, 2, 1), (0, 2, 2)])
-def test_long_prompt_bounds_that_do_not_rise_are_refused(bounds: tuple[int, ...]) -> None:
-    rows = [f"{{input_usd_per_mtok = 1, output_usd_per_mtok = 1, above_input_tokens = {bound}}}" for bound in bounds]
-    assert problems_of(table(PER_TOKEN | {"prices": f"[{', '.join(rows)}]"})) == [
-        f"model 'a': above_input_tokens must start at 0 and rise, not {[*bounds]}"
+@pytest.mark.parametrize("condition", ["from = 2026-12-01", 'utc_hours = ["01:00", "04:00"]', "weekdays_only = true"])
+def test_the_first_price_of_a_model_holds_always(condition: str) -> None:
+    assert problems_of(table(PER_TOKEN | {"prices": f"[{{{condition}, input_tokens = 1}}, {{input_tokens = 2}}]"})) == [
+        "model 'a': the first of its prices holds whenever no other does, so it has no condition"
     ]
 
 
-@pytest.mark.parametrize("number", ["1000000", "0.000000001", "2.500000000000", "1_0", "1e1"])
+@pytest.mark.parametrize("number", ["1000000", "0.000000000001", "2.500000000000", "0", "1_0", "1e1"])
 def test_a_price_within_the_bounds_is_kept_exactly(number: str) -> None:
-    model = parse_model_registry(table(PER_TOKEN | prices(number)))["a"]
-    assert model.prices == (TokenPrice(Decimal(number), Decimal(2)),)
+    found = parse_model_registry(table(PER_TOKEN | prices(number, more=", confirmed = true")))["a"]
+    assert found.prices == by_usage(input_tokens=str(Decimal(number)), output_tokens="2")
+
+
+def test_a_price_of_a_thousand_dollars_needs_no_confirmation() -> None:
+    found = parse_model_registry(table(PER_TOKEN | prices("1000", "0")))["a"]
+    assert found.prices == by_usage(input_tokens="1000", output_tokens="0")
+
+
+def test_every_condition_and_tier_of_a_price_is_read() -> None:
+    text = """[
+        {minimum_seconds = 9, input_tokens = 1, output_tokens = {usd = 2, above = {100 = 3, 2000 = 4}}},
+        {from = 2026-12-01, utc_hours = ["22:00", "04:30"], weekdays_only = true, audio_seconds = 0.5},
+    ]"""
+    row = PER_TOKEN | {"prices": text, "service_tiers": "{flex = [{input_tokens = 0}], batch = [{requests = 1}]}"}
+    assert parse_model_registry(table(row))["a"].prices == ModelPrices(
+        (
+            DatedPrices(
+                TieredPrices(
+                    {
+                        "input_tokens": (Decimal(1), ()),
+                        "output_tokens": (Decimal(2), ((100, Decimal(3)), (2_000, Decimal(4)))),
+                    },
+                    minimum_seconds=9,
+                )
+            ),
+            DatedPrices(
+                TieredPrices({"audio_seconds": (Decimal("0.5"), ())}),
+                first_day=date(2026, 12, 1),
+                hours=(time(22), time(4, 30)),
+                is_on_weekdays=True,
+            ),
+        ),
+        {
+            "flex": (DatedPrices(TieredPrices({"input_tokens": (Decimal(0), ())})),),
+            "batch": (DatedPrices(TieredPrices({"requests": (Decimal(1), ())})),),
+        },
+    )
 
 
 @pytest.mark.parametrize(
@@ -313,11 +355,11 @@ def test_a_price_within_the_bounds_is_kept_exactly(number: str) -> None:
         (table(PER_RUN) * 2, ["model 'a' is listed twice"]),
         (f"[[modles]]\n{table(PER_RUN)}", ["has an unknown key 'modles'; the only key is models"]),
         (
-            table(PER_RUN | {"id": '"b"', "type": '"video"'}) + table(PER_RUN) * 2 + table(PER_TOKEN | prices("0")),
+            table(PER_RUN | {"id": '"b"', "name": "1"}) + table(PER_RUN) * 2 + table(PER_TOKEN | prices("-1")),
             [
-                "model 'b': type must be text or image, not 'video'",
+                "model 'b': name must be a text, not 1",
                 "model 'a' is listed twice",
-                "model 'a': a price per million tokens must be above 0; a free model cannot be charged for",
+                "model 'a': input_tokens must be from 0 to 1,000,000 dollars, not -1",
             ],
         ),
     ],

@@ -1,6 +1,5 @@
 """What a prompt run costs: the specification's numbers, the laws of a quote, and the runs that get no price."""
 
-from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,10 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credits_core.errors import InvalidRequest
-from credits_core.pricing.models import Model, RunPrice, TokenPrice, load_model_registry
+from credits_core.pricing.models import Model, RunPrice, load_model_registry
 from credits_core.pricing.plan import MarkupTier, PricePlan
 from credits_core.pricing.quote import Quote, quote, quote_at
-from credits_core.pricing.refusals import UnknownModel
+from credits_core.pricing.refusals import UnknownModel, UnpricedServiceTier, UnpricedUsage
+from credits_core.pricing.units import Usage, parse_usage
+from credits_core.pricing.usage_price import UsagePrice
+from tests.support import prices
 
 MODELS = Path(__file__).resolve().parent.parent.parent / "data" / "models.toml"
 LARGEST_CREDITS = 9_007_199_254_740_991  # 2^53 - 1
@@ -27,16 +29,18 @@ PLAN = PricePlan(
 )
 
 
-def model(*prices: TokenPrice, run_price_credits: int = 0) -> Model:
-    return Model("m", "M", "maker", "text", prices or (RunPrice(run_price_credits),), "hand-written", date(2026, 1, 1))
+def model(*, run_price_credits: int) -> Model:
+    return prices.model(RunPrice(run_price_credits))
 
 
-GPT_4O = model(TokenPrice(Decimal("2.5"), Decimal(10)))
-LONG_PROMPTS = model(
-    TokenPrice(Decimal("1.25"), Decimal(10)),
-    TokenPrice(Decimal("2.5"), Decimal(15), above_input_tokens=200_000),
+GPT_4O = prices.model(prices.by_usage(input_tokens="2.5", output_tokens="10"))
+LONG_PROMPTS = prices.model(
+    prices.by_usage(input_tokens=("1.25", {200_000: "2.5"}), output_tokens=("10", {200_000: "15"}))
 )
-SEARCHING = model(TokenPrice(Decimal(3), Decimal(15), request_usd_per_thousand=Decimal(14)))
+SEARCHING = prices.model(prices.by_usage(input_tokens="3", output_tokens="15", requests="14"))
+CACHING = prices.model(
+    prices.by_usage(input_tokens="2.5", output_tokens="10", cache_read_tokens="1.25", web_searches="10")
+)
 
 fees = st.integers(min_value=0, max_value=10**12)
 costs = st.integers(min_value=1, max_value=10**12)
@@ -152,8 +156,30 @@ def test_another_plan_gives_another_price_and_the_quote_names_it() -> None:
 
 def test_a_recorded_price_gives_the_same_quote_again() -> None:
     priced = quote(LONG_PROMPTS, PLAN, creator_fee_credits=7, input_tokens=200_001, output_tokens=3)
-    recorded = quote_at("m", priced.price, plan=PLAN, creator_fee_credits=7, input_tokens=200_001, output_tokens=3)
-    assert recorded == priced
+    used = (("input_tokens", 200_001), ("output_tokens", 3))
+    assert priced.usage == used
+    assert quote_at("m", priced.price, plan=PLAN, creator_fee_credits=7, usage=used) == priced
+
+
+def test_a_usage_is_priced_unit_by_unit_and_rounded_up_once_before_the_markup() -> None:
+    used = parse_usage(
+        {"input_tokens": 2_006, "cache_read_tokens": 1_920, "output_tokens": 300, "output_reasoning_tokens": 192}
+    )
+    # 86 × 2.5 + 1,920 × 1.25 + 300 × 10 = 5,615; reasoning is output. 20 % of 5,615 is 1,123.
+    assert parts(quote(CACHING, PLAN, usage=used)) == (5_615, 0, 1_123, 6_738)
+
+
+def test_two_token_counts_are_the_usage_of_these_two_units() -> None:
+    used = parse_usage({"input_tokens": 1_021, "output_tokens": 129})
+    assert quote(GPT_4O, PLAN, usage=used) == quote(GPT_4O, PLAN, input_tokens=1_021, output_tokens=129)
+
+
+def test_an_embedding_needs_its_input_alone() -> None:
+    embedding = prices.model(prices.by_usage(input_tokens="0.02"))
+    assert quote(embedding, PLAN, input_tokens=1_000).inference_cost_credits == 20
+    with pytest.raises(InvalidRequest) as caught:
+        quote(embedding, PLAN, output_tokens=1_000)
+    assert caught.value.field == "input_tokens"
 
 
 # --- laws -----------------------------------------------------------------------------------------------------------
@@ -182,10 +208,13 @@ def test_the_steps_show_every_part_and_end_with_the_total(cost: int, fee: int) -
 def test_more_tokens_never_cost_less_to_run(
     input_usd: Decimal, output_usd: Decimal, input_tokens: int, output_tokens: int, more: int
 ) -> None:
-    price = TokenPrice(input_usd, output_usd)
-    cost = price.inference_cost(input_tokens, output_tokens)
-    assert price.inference_cost(input_tokens + more, output_tokens) >= cost
-    assert price.inference_cost(input_tokens, output_tokens + more) >= cost
+    price = UsagePrice((("input_tokens", input_usd), ("output_tokens", output_usd)))
+
+    def cost(input_tokens: int, output_tokens: int) -> int:
+        return price.inference_cost((("input_tokens", input_tokens), ("output_tokens", output_tokens)))
+
+    assert cost(input_tokens + more, output_tokens) >= cost(input_tokens, output_tokens)
+    assert cost(input_tokens, output_tokens + more) >= cost(input_tokens, output_tokens)
 
 
 # --- every step shown -----------------------------------------------------------------------------------------------
@@ -194,7 +223,7 @@ def test_more_tokens_never_cost_less_to_run(
 def test_the_steps_of_a_run_with_a_fee_say_who_gets_what() -> None:
     priced = quote(GPT_4O, PLAN, creator_fee_credits=101, input_tokens=1_021, output_tokens=129)
     assert [(step.label, step.arithmetic, step.credits) for step in priced.steps] == [
-        ("Inference cost", "1,021 × 2.5 + 129 × 10 = 3,842.5 credits, rounded up", 3_843),
+        ("Inference cost", "1,021 input × 2.5 + 129 output × 10 = 3,842.5 credits, rounded up", 3_843),
         ("Creator fee", "set by the creator", 101),
         ("Creator's share", "80 % of the fee, rounded down", 80),
         ("Platform's share", "the rest of the fee", 21),
@@ -252,14 +281,61 @@ def test_a_token_priced_model_without_both_counts_is_refused(
         quote(GPT_4O, PLAN, input_tokens=input_tokens, output_tokens=output_tokens)
     assert (caught.value.field, caught.value.problem) == (
         field,
-        "must be given, because this model is priced per token",
+        "must be given, because this model is priced by what a run uses",
     )
 
 
 @pytest.mark.parametrize("asked", [GPT_4O, SEARCHING], ids=["per token", "per token and request"])
 def test_a_token_priced_run_of_no_tokens_is_refused(asked: Model) -> None:
-    with pytest.raises(InvalidRequest, match="must not be 0 when output_tokens is 0"):
+    with pytest.raises(InvalidRequest) as caught:
         quote(asked, PLAN, input_tokens=0, output_tokens=0)
+    assert caught.value.field == "input_tokens"
+    assert caught.value.problem == "must have a count above 0, because there is no run to price otherwise"
+
+
+@pytest.mark.parametrize("used", [(), (("input_tokens", 0),), (("input_tokens", 0), ("web_searches", 0))])
+def test_a_run_that_used_nothing_is_refused(used: Usage) -> None:
+    with pytest.raises(InvalidRequest, match="usage: must have a count above 0"):
+        quote(CACHING, PLAN, usage=used)
+
+
+@pytest.mark.parametrize("field", ["input_tokens", "output_tokens"])
+def test_a_usage_and_a_token_count_beside_it_are_refused(field: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        quote(GPT_4O, PLAN, usage=(("input_tokens", 5),), **{field: 5})  # type: ignore[arg-type]
+    assert (caught.value.field, caught.value.problem) == (
+        field,
+        "must be left out, because there is a usage beside it",
+    )
+
+
+def test_a_model_without_token_prices_needs_a_usage() -> None:
+    documents = prices.model(prices.by_usage(input_document_pages="1", input_annotated_document_pages="3"))
+    with pytest.raises(InvalidRequest) as caught:
+        quote(documents, PLAN, input_tokens=5, output_tokens=5)
+    assert (caught.value.field, caught.value.problem) == (
+        "usage",
+        "must be given, because this model is priced by input_document_pages, input_annotated_document_pages",
+    )
+
+
+def test_a_unit_without_a_price_is_refused_and_never_free() -> None:
+    with pytest.raises(UnpricedUsage) as caught:
+        quote(GPT_4O, PLAN, usage=(("input_tokens", 5), ("web_searches", 2)))
+    assert (caught.value.unit, caught.value.count) == ("web_searches", 2)
+    assert str(caught.value) == (
+        "This model has no price for 2 web_searches. Nothing was charged. Choose a model that has one, or send the "
+        "usage that the provider billed."
+    )
+    assert quote(GPT_4O, PLAN, usage=(("input_tokens", 4), ("web_searches", 0))).inference_cost_credits == 10
+
+
+def test_a_service_tier_without_a_price_is_refused() -> None:
+    with pytest.raises(UnpricedServiceTier) as caught:
+        quote(GPT_4O, PLAN, input_tokens=1, output_tokens=1, service_tier="flex")
+    assert str(caught.value) == (
+        "This model has no price in the service tier 'flex'. Nothing was charged. It has standard prices."
+    )
 
 
 def test_the_largest_token_counts_are_priced() -> None:

@@ -27,6 +27,8 @@ TABLES = {
     "journal_entries",
     "plan_activations",
     "price_plans",
+    "price_list_activations",
+    "price_lists",
     "prompt_runs",
     "rollup_watermark",
     "unlocked_flows",
@@ -42,9 +44,12 @@ CHECKS = {
     "ck_journal_entries_refund_names_entry",
     "ck_journal_entries_type_known",
     "ck_plan_activations_reason_given",
+    "ck_price_list_activations_reason_given",
+    "ck_price_lists_toml_given",
     "ck_price_plans_revision_positive",
     "ck_prompt_runs_fee_has_creator",
     "ck_prompt_runs_one_price",
+    "ck_prompt_runs_one_usage",
     "ck_prompt_runs_share_within_fee",
     "ck_prompt_runs_total_is_sum",
     "ck_rollup_watermark_one_row",
@@ -58,7 +63,9 @@ FOREIGN_KEYS = {
     "fk_credit_transactions_entry_id",
     "fk_journal_entries_refunds_entry_id",
     "fk_plan_activations_plan_id",
+    "fk_price_list_activations_price_list_id",
     "fk_prompt_runs_entry_id",
+    "fk_prompt_runs_price_list_id",
     "fk_prompt_runs_user_id",
     "fk_unlocked_flows_entry_id",
     "fk_unlocked_flows_refunded_by_entry_id",
@@ -78,6 +85,12 @@ TRIGGERS = {
         "plan_activations_no_delete",
         "plan_activations_no_replace",
         "plan_activations_no_update",
+        "price_list_activations_no_delete",
+        "price_list_activations_no_replace",
+        "price_list_activations_no_update",
+        "price_lists_no_delete",
+        "price_lists_no_replace",
+        "price_lists_no_update",
         "price_plans_no_delete",
         "price_plans_no_replace",
         "price_plans_no_update",
@@ -92,6 +105,10 @@ TRIGGERS = {
         "journal_entries_no_truncate",
         "plan_activations_no_change",
         "plan_activations_no_truncate",
+        "price_list_activations_no_change",
+        "price_list_activations_no_truncate",
+        "price_lists_no_change",
+        "price_lists_no_truncate",
         "price_plans_no_change",
         "price_plans_no_truncate",
         "prompt_runs_no_change",
@@ -237,7 +254,7 @@ def test_a_database_that_was_never_migrated_is_refused_with_what_to_do(empty_eng
     with pytest.raises(DatabaseNotReady) as caught:
         database.require_migrated(empty_engine)
     assert str(caught.value) == (
-        "The database is not up to date: it is at migration none, this version needs 0003. "
+        "The database is not up to date: it is at migration none, this version needs 0004. "
         "Run: python -m credits_core migrate"
     )
 
@@ -302,6 +319,8 @@ def test_runs_from_before_the_plans_were_stored_are_kept_as_they_were(empty_engi
         before = connection.execute(text("SELECT * FROM prompt_runs")).one()
     database.migrate(empty_engine)
     with empty_engine.connect() as connection:
-        assert connection.execute(text("SELECT * FROM prompt_runs")).one() == before
+        # The usage, its prices, the service tier, the asked model, the time of use and the price list came
+        # later.
+        assert tuple(connection.execute(text("SELECT * FROM prompt_runs")).one()) == (*before, *[None] * 6)
         with pytest.raises(DBAPIError, match="append-only"):
             connection.execute(text("UPDATE prompt_runs SET total_credits = 1"))

@@ -36,6 +36,12 @@ CHARGED_CREDITS = {
     16: 12_000,
     17: 12_000,
 }
+RUN = (
+    "entry_id, user_id, prompt_id, model_id, creator_id, plan_id, input_tokens, output_tokens, run_price_credits,"
+    " input_usd_per_mtok, output_usd_per_mtok, request_usd_per_thousand, inference_cost_credits, creator_fee_credits,"
+    " platform_markup_credits, total_credits, creator_share_credits, created_at_us"
+)
+NEW_IN_RUN = "usage, unit_prices, service_tier, asked_model, used_at_us, price_list_id"
 LEDGER = ("journal_entries", "credit_transactions", "user_credits", "unlocked_flows", "plan_activations", "price_plans")
 
 
@@ -52,7 +58,10 @@ def older(empty_engine: Engine) -> Engine:
 
 
 def ledger_rows(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
-    return {table: rows(engine, f"SELECT * FROM {table} ORDER BY 1, 2") for table in LEDGER}
+    return {
+        **{table: rows(engine, f"SELECT * FROM {table} ORDER BY 1, 2") for table in LEDGER},
+        "prompt_runs": rows(engine, f"SELECT {RUN} FROM prompt_runs ORDER BY 1"),
+    }
 
 
 def broken(engine: Engine) -> list[str]:
@@ -66,6 +75,7 @@ def test_it_opens_verifies_clean_and_goes_on(older: Engine) -> None:
     database.migrate(older)
     database.require_migrated(older)
     assert ledger_rows(older) == before
+    assert rows(older, f"SELECT DISTINCT {NEW_IN_RUN} FROM prompt_runs") == [(None,) * 6]
     assert broken(older) == []
     with database.read(older) as connection:
         assert list(records.plans(connection)) == ["graduated", "draft-1", "promptflow-v1"]

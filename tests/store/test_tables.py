@@ -22,7 +22,7 @@ _TRANSACTION = "entry_id, position, account_id, type, amount_credits, balance_af
 _RUN = (
     "entry_id, user_id, prompt_id, model_id, creator_id, plan_id, input_tokens, output_tokens, run_price_credits,"
     " input_usd_per_mtok, output_usd_per_mtok, request_usd_per_thousand, inference_cost_credits, creator_fee_credits,"
-    " platform_markup_credits, total_credits, creator_share_credits, created_at_us"
+    " platform_markup_credits, total_credits, creator_share_credits, created_at_us, usage, unit_prices"
 )
 _UNLOCK = (
     "entry_id, user_id, flow_id, creator_id, plan_id, unlock_fee_credits, creator_share_credits, refunded_by_entry_id,"
@@ -190,6 +190,8 @@ def _run(**changed: str) -> str:
         "total_credits": "1251",
         "creator_share_credits": "800",
         "created_at_us": "0",
+        "usage": "NULL",
+        "unit_prices": "NULL",
     }
     assert changed.keys() <= columns.keys()
     return f"{_BARE_ENTRY}INSERT INTO prompt_runs ({_RUN}) VALUES ({', '.join({**columns, **changed}.values())})"
@@ -301,6 +303,9 @@ REFUSED = {
         _run(**{**_TOKEN_PRICED, "output_tokens": "NULL"}),
         "ck_prompt_runs_one_price",
     ),
+    "a run with a price per run and prices for each unit": (_run(unit_prices="'{}'"), "ck_prompt_runs_one_price"),
+    "a run with a usage and input tokens": (_run(usage="'{}'", input_tokens="1"), "ck_prompt_runs_one_usage"),
+    "a run with a usage and output tokens": (_run(usage="'{}'", output_tokens="0"), "ck_prompt_runs_one_usage"),
     "a run of a user without an account": (_run(user_id="'nobody'"), "fk_|FOREIGN KEY"),
     "a run without an entry": (_run(entry_id="98"), "fk_|FOREIGN KEY"),
     "a second run of an entry": (_run(entry_id="2"), "pk_prompt_runs|append-only"),

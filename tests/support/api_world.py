@@ -95,6 +95,7 @@ def api_over(engine: Engine, **environment: str) -> Iterator[Api]:
             api = Api(client, engine)
             assert client.get("/api/ready").status_code == 200  # the first call opens the database
             world.put_in_force(engine, world.price_book().plan)
+            world.make_prices_live(engine, world.PRICES)
             api.make_key("admin", Role.ADMIN)
             api.make_key("service", Role.SERVICE)
             yield api

@@ -85,6 +85,13 @@ def four_days(request: pytest.FixtureRequest, folder: Path, book: PriceBook) -> 
         engine = database.create_engine_for(url)
         ids = busy_ledger.three_days(engine, lambda: daily_totals.catch_up(engine))
         ids["token run"] = world.charge(engine, TOKENS, key="token-run", now=MUCH_LATER).entry_id
+        ids["usage run"] = world.charge(
+            engine,
+            world.USED,
+            key="usage-run",
+            book=world.usage_book(world.make_prices_live(engine, world.USAGE_PRICES)),
+            now=MUCH_LATER,
+        ).entry_id
         request_of_eves = UnlockRequest("ada", "other-flow", "eve", 2_000)
         unlocked = world.unlock(engine, request_of_eves, key="late-unlock", now=MUCH_LATER).receipt
         assert unlocked is not None

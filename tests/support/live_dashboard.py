@@ -31,8 +31,12 @@ PATIENCE_SECONDS = 120
 
 @dataclass(frozen=True)
 class LiveDashboard:
-    """A running server, its SQLite file and what it has written to its log so far."""
+    """A running server, its SQLite file and what it has written to its log so far.
 
+    `address` is that of the dashboard, with its base path; `root` is that of the server.
+    """
+
+    root: str
     address: str
     database: Path
     log_file: Path
@@ -54,7 +58,10 @@ def live_dashboard(folder: Path, **settings: str) -> Iterator[LiveDashboard]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    live = LiveDashboard(f"http://127.0.0.1:{port}", folder / "credits.db", folder / "server.log")
+    root = f"http://127.0.0.1:{port}"
+    base_path = settings.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
+    address = f"{root}/{base_path}" if base_path else root
+    live = LiveDashboard(root, address, folder / "credits.db", folder / "server.log")
     environment = {"CREDITS_DATABASE_URL": f"sqlite:///{live.database}", "CREDITS_DEMO": "0", **settings}
     with live.log_file.open("w") as log:
         server = subprocess.Popen(

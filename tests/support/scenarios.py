@@ -4,8 +4,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
-from decimal import Decimal
+from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import accumulate
 from math import ceil, floor
@@ -15,26 +14,19 @@ import numpy as np
 
 from credits_core.lab.scenario.assumptions import FeeWeight, ModelWeight, Scenario
 from credits_core.lab.scenario.workload import TokenQuantiles, Workload
-from credits_core.pricing.models import Model, RunPrice, TokenPrice
+from credits_core.pricing.models import Model, RunPrice
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.quote import quote
+from tests.support.prices import by_usage, model
 
 CHAT = Workload("chat", 1_000, TokenQuantiles(1_020, 4_083, 14_050), TokenQuantiles(129, 451, 1_000))
 
 
-def _model(model_id: str, *prices: RunPrice | TokenPrice) -> Model:
-    return Model(model_id, "M", "openai", "text", prices, "hand-written", date(2026, 1, 1))  # type: ignore[arg-type]
-
-
 MODELS = {
-    "haiku": _model("haiku", RunPrice(250)),  # 300 with 20 %
-    "gpt-4": _model("gpt-4", RunPrice(30_000)),  # 33,000 with 10 %
-    "tokens": _model("tokens", TokenPrice(Decimal("2.5"), Decimal(10))),
-    "long": _model(
-        "long",
-        TokenPrice(Decimal("0.1"), Decimal("0.5")),
-        TokenPrice(Decimal(5), Decimal(25), above_input_tokens=2_000),
-    ),
+    "haiku": model(RunPrice(250), "haiku"),  # 300 with 20 %
+    "gpt-4": model(RunPrice(30_000), "gpt-4"),  # 33,000 with 10 %
+    "tokens": model(by_usage(input_tokens="2.5", output_tokens="10"), "tokens"),
+    "long": model(by_usage(input_tokens=("0.1", {2_000: "5"}), output_tokens=("0.5", {2_000: "25"})), "long"),
 }
 ONE_USER = Scenario(
     workload=CHAT,
@@ -100,7 +92,8 @@ def _tokens(quantiles: TokenQuantiles, draw: int) -> int:
 
 
 def plain_simulation(scenario: Scenario, plan: PricePlan, models: Mapping[str, Model] = MODELS) -> dict[str, Any]:
-    """The scenario run by run, with `quote`, one balance at a time and fractions."""
+    """The scenario run by run, with `quote` at today's prices, one balance at a time and fractions."""
+    now = datetime.now(UTC)
     raw = [int(word) for word in np.random.PCG64(scenario.seed).random_raw(4 * scenario.runs)]
     shares = [Fraction(10_000 + scenario.growth_bps_per_day, 10_000) ** day for day in range(scenario.days)]
     day_ends = [floor(scenario.runs * up_to / sum(shares)) for up_to in accumulate(shares)]
@@ -131,6 +124,7 @@ def plain_simulation(scenario: Scenario, plan: PricePlan, models: Mapping[str, M
             creator_fee_credits=fee,
             input_tokens=_tokens(scenario.workload.input_tokens, words[3][0]),
             output_tokens=_tokens(scenario.workload.output_tokens, words[3][1]),
+            at=now,
         )
         payers.add(user)
         counted = Counter(runs=1)

@@ -11,10 +11,12 @@ from credits_core.ledger.requests import ChargeRequest, UnlockRequest
 from credits_core.plans import actions as plan_actions
 from credits_core.plans import records as plan_records
 from credits_core.plans.records import PlanRecord, PlanStatus
-from credits_core.pricing.models import parse_model_registry
+from credits_core.prices import lists
+from credits_core.pricing.models import Model, ModelRegistry, parse_model_registry
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_toml import parse_price_plan
 from credits_core.pricing.quote import PriceBook
+from credits_core.pricing.refusals import UnknownModel
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource
 
@@ -61,12 +63,40 @@ source = "hand-written"
 checked_on = 2026-01-01
 """
 
+# What a larger list of models knows by another name, with a service tier.
+_RESEARCHER = """
+[[models]]
+id = "openai/gpt-5"
+name = "GPT-5"
+provider = "openai"
+type = "text"
+genai_prices_id = "openai/gpt-5"
+prices = [{input_tokens = 1.25, output_tokens = 10, cache_read_tokens = 0.125, web_searches = 10}]
+service_tiers = {flex = [{input_tokens = 0.625, output_tokens = 5, cache_read_tokens = 0.0625}]}
+source = "hand-written"
+checked_on = 2026-01-01
+"""
+
 HAIKU = ChargeRequest("ada", "summarise", "claude-3-haiku")
 """A run of 300 credits: 250 inference + 20 % markup of 50."""
 HAIKU_WITH_FEE = ChargeRequest("ada", "summarise", "claude-3-haiku", "ben", 1_001)
 """A run of 1,251 credits: 250 inference + 1,001 fee, of which 800 are the creator's and 201 the platform's."""
 TOKENS = ChargeRequest("ada", "summarise", "openai/gpt-4o", input_tokens=1_021, output_tokens=129)
 """A run of 4,611 credits: 1,021 × 2.5 + 129 × 10 = 3,842.5, so 3,843 inference; 20 % of it is 768.6, so 768."""
+USED = ChargeRequest(
+    "ada",
+    "research",
+    "gpt-5-2025-08-07",
+    usage=(
+        ("input_tokens", 2_006),
+        ("output_tokens", 300),
+        ("cache_read_tokens", 1_920),
+        ("output_reasoning_tokens", 192),
+        ("web_searches", 2),
+    ),
+    service_tier="flex",
+)
+"""A run of 23,841 credits: 86 × 0.625 + 300 × 5 + 1,920 × 0.0625 + 2 × 10,000 = 21,673.75, so 21,674; 10 % is 2,167."""
 UNLOCK = UnlockRequest("ada", "report-flow", "ben", 1_001)
 """An unlock of 1,001 credits, of which 800 are the creator's and 201 the platform's."""
 
@@ -75,6 +105,28 @@ def price_book() -> PriceBook:
     """The specification's plan and three models."""
     plan = parse_price_plan(_PLAN.format(id="plan-1", share_bps=8_000, first_bps=2_000))
     return PriceBook(parse_model_registry(_MODELS.format(haiku_credits=250, input_usd="2.5")), plan, {plan.id: plan})
+
+
+PRICES = _MODELS.format(haiku_credits=250, input_usd="2.5")
+"""The price list of `price_book`."""
+USAGE_PRICES = PRICES + _RESEARCHER
+"""The price list of `usage_book`."""
+
+
+def usage_book(price_list: int | None = None) -> PriceBook:
+    """The price book with a model that is priced by four units, and that has a dated name elsewhere."""
+    book = price_book()
+    researcher = parse_model_registry(_RESEARCHER)
+
+    def elsewhere(name: str) -> Model:
+        if name not in {"gpt-5-2025-08-07", "openai/gpt-5"}:
+            raise UnknownModel(name)
+        return researcher["openai/gpt-5"]
+
+    models = ModelRegistry(
+        {**book.models.models, **researcher.models}, researcher.ids_by_package_id, elsewhere=elsewhere
+    )
+    return replace(book, models=models, price_list=price_list)
 
 
 def dearer_book() -> PriceBook:
@@ -164,6 +216,17 @@ def put_in_force(engine: Engine, plan: PricePlan, *, reason: str = "A test needs
             plan_actions.activate(connection, record, reason=reason, now=now, actor="tester")
 
     database.write(engine, action)
+
+
+def make_prices_live(engine: Engine, toml: str) -> int:
+    """Save a price list and make it live; returns its number."""
+
+    def action(connection: Connection) -> int:
+        number = lists.save(connection, toml, source="hand-written", now=NOW, actor="tester")
+        lists.activate(connection, number, reason="A test needs it", now=NOW, actor="tester")
+        return number
+
+    return database.write(engine, action)
 
 
 def run_by(user_id: str, request: ChargeRequest = HAIKU) -> ChargeRequest:

@@ -14,6 +14,7 @@ from credits_core.lab.scenario.draws import draw_runs, runs_by_day
 from credits_core.lab.scenario.simulation import price_runs, simulate
 from credits_core.lab.scenario.workload import load_workloads
 from credits_core.pricing.quote import quote
+from tests.support import world
 from tests.support.plans import SPECIFICATION
 from tests.support.scenarios import MANY_USERS, MODELS, ONE_USER
 
@@ -118,7 +119,7 @@ def test_there_is_a_scenario_for_each_workload_and_every_model_of_it_has_a_price
         assert (scenario.runs, scenario.seed) == (10_000, 1)
         shares = ("fee_runs_bps", "refilling_users_bps", "regular_users_bps", "growth_bps_per_day")
         assert [getattr(scenario, name) % 100 for name in shares] == [0] * 4  # the screen has them in whole per cent
-        assert simulate(scenario, book.plan, book.models).sums.charged > 5_000
+        assert simulate(scenario, book.plan, book.models, at=world.NOW).sums.charged > 5_000
 
 
 def test_every_user_may_refill_or_buy_regularly() -> None:

@@ -68,7 +68,7 @@ def captions(page: AppTest) -> str:
             [
                 (
                     "Inference cost",
-                    "1,021 × 2.5 + 129 × 10 = 3,842.5 credits, rounded up",
+                    "1,021 input × 2.5 + 129 output × 10 = 3,842.5 credits, rounded up",
                     "3,843",
                     "\\$0.003843",
                 ),
@@ -101,7 +101,10 @@ def test_the_price_follows_the_inputs(ledger: Engine) -> None:
 
 def test_the_model_stands_with_its_price(ledger: Engine) -> None:
     assert "Claude 3 Haiku · 250 credits (\\$0.00025) per run" in captions(page_for(**HAIKU))
-    assert "GPT\\-4o · per million tokens: \\$2.50 in, \\$10.00 out" in captions(page_for(**TOKENS))
+    assert (
+        "GPT\\-4o \\(per token\\) · \\$2.50 per million input tokens, \\$10.00 per million output tokens"
+        in captions(page_for(**TOKENS))
+    )
 
 
 @pytest.mark.parametrize(
@@ -213,7 +216,7 @@ def test_a_user_without_an_account_is_told_so_and_refused(ledger: Engine) -> Non
         ({**HAIKU, "prompt": "<b>"}, "Prompt must be 1 to 128 characters"),
         (
             {**TOKENS, "input_tokens": "0", "output_tokens": "0"},
-            "Input tokens must not be 0 when output tokens is 0",
+            "Input tokens must have a count above 0",
         ),
         ({**HAIKU, "creator": "ben", "fee": "9007199254740991"}, "Total would be 9,007,199,254,741,241"),
     ],

@@ -294,7 +294,7 @@ def test_every_example_runs_as_it_stands(ledger: Engine, api: str) -> None:
     in_shell, in_python = examples(choose(page, call="Price", model="openai/gpt-4o"))
     # 1,000 × 2.5 + 200 × 10 = 4,500 inference; 20 % of it is 900.
     assert json.loads(run_shell(in_shell, key))["total_credits"] == 5_400
-    assert run_python(in_python, key).startswith('200 {"inference_cost_credits":4500,')
+    assert run_python(in_python, key).startswith('200 {"model_id":"openai/gpt-4o","inference_cost_credits":4500,')
 
     in_shell, in_python = examples(choose(page, call="Charge"))
     first, again, in_python_again = run_shell(in_shell, key), run_shell(in_shell, key), run_python(in_python, key)

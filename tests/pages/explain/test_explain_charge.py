@@ -63,19 +63,20 @@ def test_a_token_run_is_told_from_its_tokens_to_its_total(ledger: Engine) -> Non
     ]
     # 1,021 × 2.5 is 2,552.5 and 129 × 10 is 1,290; 20 % of 3,843 is 768.6.
     assert steps(page) == [
-        ("**1. Tokens × price:** 1,021 input tokens × 2.5 + 129 output tokens × 10 → 3,842.5 = 7,685/2", *"–––", ""),
-        ("**2. Inference cost:** 3,842.5, rounded up once", "3,843", "3,843", "$0.003843", CHECK),
-        ("**3. Creator fee:** none", "0", "0", "$0.000000", CHECK),
-        ("**4. Price tier:** an inference cost of 3,843 is below 10,000 → tier 1 of 3", *"–––", ""),
+        ("**1. Input tokens:** 1,021 × 2.5 → 2,552.5 = 5,105/2", *"–––", ""),
+        ("**2. Output tokens:** 129 × 10 → 1,290", *"–––", ""),
+        ("**3. Inference cost:** 3,842.5, rounded up once", "3,843", "3,843", "$0.003843", CHECK),
+        ("**4. Creator fee:** none", "0", "0", "$0.000000", CHECK),
+        ("**5. Price tier:** an inference cost of 3,843 is below 10,000 → tier 1 of 3", *"–––", ""),
         (
-            "**5. Platform markup:** 20 % of 3,843 = 768.6 = 3,843/5, rounded down",
+            "**6. Platform markup:** 20 % of 3,843 = 768.6 = 3,843/5, rounded down",
             "768",
             "768",
             "$0.000768",
             CHECK,
         ),
         (
-            "**6. Total:** inference cost + creator fee + platform markup: 3,843 + 0 + 768",
+            "**7. Total:** inference cost + creator fee + platform markup: 3,843 + 0 + 768",
             "4,611",
             "4,611",
             "$0.004611",
@@ -84,7 +85,7 @@ def test_a_token_run_is_told_from_its_tokens_to_its_total(ledger: Engine) -> Non
     ]
     stored = unescaped(next(caption.value for caption in page.caption if "Input tokens" in caption.value))
     assert "Input tokens: **1,021** · Output tokens: **129**" in stored
-    assert "Input price: **$2.5 per million tokens, so 2.5 credits per token**" in stored
+    assert "Input tokens price: **$2.5 per 1,000,000 input tokens, so 2.5 credits each**" in stored
 
 
 def test_who_got_what_of_a_fee_adds_up_to_what_the_user_paid(ledger: Engine) -> None:
