@@ -65,7 +65,8 @@ def _parse_draw(unit: str, given: object) -> UsageDraw | None:
             return None
     if not isinstance(bounds, list) or [type(bound) for bound in bounds] != [int, int]:
         return None
-    return UsageDraw(unit, *bounds, of=of)
+    least, most = bounds
+    return UsageDraw(unit, least, most, of)
 
 
 def _problems(draw: UsageDraw, earlier: Mapping[str, UsageDraw]) -> Iterator[str]:
