@@ -31,6 +31,7 @@ DIVISIONS_OF_SOMETHING_ELSE = {
         "world.runs_per_day * (60 if is_weekend else 110) * (world.days + day) // (150 * world.days)",
         "days_since % person.every_days",
     },
+    "bulk/pieces": {"0.005"},  # seconds
     "lab/scenario/simulation": {"user * _HABIT_STEP % BPS_PER_WHOLE"},
     "ledger/accounts": {
         "(CreditTransaction.created_at_us - first_us) // ((last_us - first_us) // points + 1)",

@@ -1,4 +1,6 @@
-"""Makes, checks, lists and revokes the API's keys. Only a key's hash is stored.
+"""Makes, checks, lists, replaces and revokes the API's keys. Only a key's hash is stored.
+
+A key's name is its caller. Whatever is kept for a caller belongs to the name, so it stays when the key is replaced.
 
 A key is 256 random bits, so a plain hash is as good as a slow one: there is nothing to guess. Whoever makes a key
 passes it in (`new_key`), because no action here draws random numbers or asks for the time.
@@ -8,11 +10,12 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Select, bindparam, exists, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import aliased
 
 from credits_core.access.refusals import KeyNameTaken, Unauthorized, UnknownKey
 from credits_core.errors import InvalidRequest
@@ -24,13 +27,19 @@ from credits_core.values.fields import require_id
 
 KEY_PREFIX = "pfk_"
 MAX_NAME = 64
+USUAL_OVERLAP, LONGEST_OVERLAP = timedelta(hours=24), timedelta(days=30)
+"""How long a replaced key goes on working, and how long at most."""
 _FORM = re.compile(rf"{KEY_PREFIX}[A-Za-z0-9_-]{{43}}")
 _SHOWN = len(KEY_PREFIX) + 6
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """What is stored about a key. `beginning` is its first characters, by which its owner recognises it."""
+    """What is stored about a key. `beginning` is its first characters, by which its owner recognises it.
+
+    A replaced key works until it expires. `has_numbered_requests` is true when the name had a key before migration
+    0005, so that there may be requests that name the key's number instead (`access.callers`).
+    """
 
     id: int
     name: str
@@ -40,6 +49,8 @@ class KeyRecord:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    replaced_at: datetime | None = None
+    has_numbered_requests: bool = False
 
     @property
     def actor(self) -> str:
@@ -51,7 +62,7 @@ class KeyRecord:
         if self.revoked_at is not None:
             return "was revoked"
         if self.expires_at is not None and self.expires_at <= now:
-            return "has expired"
+            return "has expired" if self.replaced_at is None else "was replaced"
         return None
 
 
@@ -86,6 +97,19 @@ def create_key(
         accounts.user(connection, require_id("user_id", user_id))
     if expires_at is not None and expires_at <= now:
         raise InvalidRequest("expires_at", f"must be after {now:%Y-%m-%d %H:%M} UTC")
+    return _insert(connection, name, key=key, role=role, user_id=user_id, expires_at=expires_at, now=now)
+
+
+def _insert(
+    connection: Connection,
+    name: str,
+    *,
+    key: str,
+    role: Role,
+    user_id: str | None,
+    expires_at: datetime | None,
+    now: datetime,
+) -> KeyRecord:
     insert_ = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     key_id = connection.execute(
         insert_(ApiKey)
@@ -97,13 +121,14 @@ def create_key(
             beginning=key[:_SHOWN],
             created_at_us=to_microseconds(now),
             expires_at_us=None if expires_at is None else to_microseconds(expires_at),
+            has_numbered_requests=False,
         )
         .on_conflict_do_nothing()
         .returning(ApiKey.id)
     ).scalar()
     if key_id is None:
         raise KeyNameTaken(name)
-    return KeyRecord(key_id, name, role, user_id, key[:_SHOWN], now, expires_at, None)
+    return _record(connection.execute(_every_key().where(ApiKey.id == key_id)).one())
 
 
 def authenticate(connection: Connection, key: str, *, now: datetime) -> KeyRecord:
@@ -123,25 +148,72 @@ def authenticate(connection: Connection, key: str, *, now: datetime) -> KeyRecor
 
 def list_keys(connection: Connection) -> list[KeyRecord]:
     """Every key that was ever made, newest first."""
-    rows = connection.execute(select(ApiKey.__table__).order_by(ApiKey.id.desc()))
-    return [_record(row) for row in rows]
+    return [_record(row) for row in connection.execute(_every_key().order_by(ApiKey.id.desc()))]
 
 
-def revoke_key(connection: Connection, name: str, *, now: datetime) -> KeyRecord:
-    """Refuse the key with this name from now on; the name is free again.
+def rotate_key(
+    connection: Connection,
+    name: str,
+    *,
+    key: str,
+    overlap: timedelta = USUAL_OVERLAP,
+    expires_at: datetime | None = None,
+    only_id: int | None = None,
+    now: datetime,
+) -> KeyRecord:
+    """Store a new key under the name of the present one, which goes on working until the overlap ends.
+
+    Both are the same caller. The new key has the old one's role and user, and its expiry when no other is given.
+    `only_id` is the number of the key to be replaced, when the person has chosen one.
 
     Raises:
-        UnknownKey: there is no key with this name, or it was revoked before.
+        InvalidRequest: the overlap is not from 0 to 30 days, or the new key would expire at once.
+        UnknownKey: no key has this name, or it was revoked or replaced before.
     """
-    row = connection.execute(
-        update(ApiKey)
-        .where(ApiKey.name == name, ApiKey.revoked_at_us.is_(None))
-        .values(revoked_at_us=to_microseconds(now))
-        .returning(*ApiKey.__table__.c)
-    ).one_or_none()
-    if row is None:
+    if not timedelta() <= overlap <= LONGEST_OVERLAP:
+        raise InvalidRequest("overlap", "must be from 0 to 30 days")
+    _wait_for_others(connection)
+    row = connection.execute(_every_key().where(ApiKey.name == name, *_IN_FORCE)).one_or_none()
+    if row is None or only_id not in (None, row.id):
         raise UnknownKey(name)
-    return _record(row)
+    old = _record(row)
+    expires_at = expires_at or old.expires_at
+    if expires_at is not None and expires_at <= now:
+        raise InvalidRequest("expires_at", f"must be given, after {now:%Y-%m-%d %H:%M} UTC: the old key has expired")
+    works_until = min(filter(None, (old.expires_at, now + overlap)))
+    connection.execute(
+        update(ApiKey)
+        .where(ApiKey.id == old.id)
+        .values(replaced_at_us=to_microseconds(now), expires_at_us=to_microseconds(works_until))
+    )
+    return _insert(connection, name, key=key, role=old.role, user_id=old.user_id, expires_at=expires_at, now=now)
+
+
+def revoke_key(connection: Connection, name: str, *, only_id: int | None = None, now: datetime) -> KeyRecord:
+    """Refuse every key with this name from now on, a replaced one too; the name is free again. Returns the newest.
+
+    `only_id` is the number of a key, when only that one shall be refused.
+
+    Raises:
+        UnknownKey: there is no such key, or it was revoked before.
+    """
+    asked = ApiKey.id == only_id if only_id is not None else ApiKey.name == name
+    revoked = connection.execute(
+        update(ApiKey)
+        .where(ApiKey.name == name, asked, ApiKey.revoked_at_us.is_(None))
+        .values(revoked_at_us=to_microseconds(now))
+        .returning(ApiKey.id)
+    )
+    ids = revoked.scalars().all()
+    if not ids:
+        raise UnknownKey(name)
+    return _record(connection.execute(_every_key().where(ApiKey.id == max(ids))).one())
+
+
+def _wait_for_others(connection: Connection) -> None:
+    # Two rotations of one name follow each other; callers are let in meanwhile. On SQLite there is one writer.
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def _hash(key: str) -> str:
@@ -158,7 +230,16 @@ def _record(row: Any) -> KeyRecord:
         created_at=from_microseconds(row.created_at_us),
         expires_at=None if row.expires_at_us is None else from_microseconds(row.expires_at_us),
         revoked_at=None if row.revoked_at_us is None else from_microseconds(row.revoked_at_us),
+        replaced_at=None if row.replaced_at_us is None else from_microseconds(row.replaced_at_us),
+        has_numbered_requests=bool(row.name_has_numbered_requests),
     )
 
 
-_BY_HASH = select(ApiKey.__table__).where(ApiKey.key_hash == bindparam("key_hash"))
+def _every_key() -> Select[Any]:
+    of_name = aliased(ApiKey)
+    numbered = exists().where(of_name.name == ApiKey.name, of_name.has_numbered_requests)
+    return select(ApiKey.__table__, numbered.label("name_has_numbered_requests"))
+
+
+_IN_FORCE = (ApiKey.revoked_at_us.is_(None), ApiKey.replaced_at_us.is_(None))
+_BY_HASH = _every_key().where(ApiKey.key_hash == bindparam("key_hash"))

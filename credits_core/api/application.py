@@ -16,6 +16,8 @@ from credits_core import settings
 from credits_core.api import problems
 from credits_core.api.exchange import exchange_of
 from credits_core.api.gate import Gate
+from credits_core.api.lookup_answers import EntryAnswer, FlowAccessAnswer
+from credits_core.api.lookups import lookups_router
 from credits_core.api.resources import Resources
 from credits_core.api.routes import models_router, router, status_router
 from credits_core.errors import CreditsError
@@ -53,7 +55,7 @@ def _app_of_routes(resources: Resources) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,  # what a generated client calls its methods
     )
     api.state.resources = resources
-    for part in (router, models_router, status_router):
+    for part in (router, lookups_router, models_router, status_router):
         api.include_router(part)
     for kind in (CreditsError, RequestValidationError, HTTPException, SQLAlchemyError, Exception):
         api.add_exception_handler(kind, _refused)
@@ -74,5 +76,8 @@ def _document(api: FastAPI) -> dict[str, Any]:
         document = get_openapi(title=api.title, version=api.version, description=api.description, routes=api.routes)
         problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         document["components"]["schemas"] |= problem.pop("$defs") | {"Problem": problem}
+        # FastAPI leaves out every null of an example, and a field that is null is still there in an answer.
+        for answer in (EntryAnswer, FlowAccessAnswer):
+            document["components"]["schemas"][answer.__name__]["examples"] = answer.model_json_schema()["examples"]
         api.openapi_schema = document
     return api.openapi_schema

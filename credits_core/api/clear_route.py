@@ -13,6 +13,7 @@ from credits_core.api.problems import LONGEST_NAME, InvalidFields
 _ONCE = "is given more than once"
 _QUERY_FIELDS = {
     "/credits/balance": {"user_id"},
+    "/credits/flow-access": {"user_id", "flow_id"},
     "/credits/transactions": {"user_id", "limit", "cursor", "type", "from", "to"},
 }
 _REPEATABLE = {"type"}

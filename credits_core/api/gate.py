@@ -107,12 +107,15 @@ class Gate:
         exchange.caller = await self._resources.read(
             lambda connection: api_keys.authenticate(connection, key.strip(), now=now)
         )
-        await limiter.count("key", str(exchange.caller.id))
+        # By name: while a key is being replaced, the old one and the new one share the limit.
+        await limiter.count("key", exchange.caller.name)
 
     def _account_for(
         self, method: str, path: str, route: str, exchange: Exchange, *, at: datetime, status: int, seconds: float
     ) -> None:
-        key_name = "" if exchange.caller is None else exchange.caller.name
+        caller = exchange.caller
+        # Both keys of a rotation have one name; this tells who still sends the old one.
+        key_name, key_replaced = ("", False) if caller is None else (caller.name, caller.replaced_at is not None)
         metrics = self._resources.metrics
         metrics.answered(method, route, status=status, seconds=seconds, code=exchange.code)
         if path not in _OPEN_PATHS and not path.startswith(_OPEN_FOLDER):
@@ -127,6 +130,7 @@ class Gate:
                     "route": route,
                     "code": exchange.code,
                     "key_name": key_name,
+                    "key_replaced": key_replaced,
                     "latency_ms": round(seconds * 1000, 3),
                 },
             )
@@ -142,6 +146,7 @@ class Gate:
                 "entry_type": receipt.type.value,
                 "actor": receipt.actor,
                 "key_name": key_name,
+                "key_replaced": key_replaced,
                 "amount_credits": receipt.transactions[0].amount_credits,
                 "latency_ms": round(seconds * 1000, 3),
             },

@@ -20,6 +20,7 @@ from credits_core.api.refusals import BodyTooLarge, Forbidden, IdempotencyKeyReq
 from credits_core.api.schemas import MEANING_OF_PATTERN
 from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.ledger.refusals import (
+    AccountLooksAlike,
     AlreadyRefunded,
     BalanceTooLarge,
     CirculationTooLarge,
@@ -223,6 +224,7 @@ _EXAMPLES: Mapping[type[CreditsError], CreditsError] = {
         NothingToCharge("maker/free-model"),
         AlreadyRefunded(4_711, 4_720),
         NotRefundable(4_720),
+        AccountLooksAlike("Ada", "ada"),
         BodyTooLarge(MAX_BODY_BYTES),
         InvalidFields([("amount_credits", "Input should be a valid integer")]),
         IdempotencyKeyReused("order-4711", 4_711),
@@ -256,3 +258,6 @@ def documented(*refusals: type[CreditsError]) -> dict[int | str, dict[str, Any]]
 
 
 _PROBLEM_SCHEMA = {"$ref": "#/components/schemas/Problem"}
+_ALWAYS = (Unauthorized, RateLimited, Unexpected, DatabaseNotReady, Unavailable)
+READING = (*_ALWAYS, InvalidFields)
+"""The refusals of every route that reads."""

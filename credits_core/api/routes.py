@@ -1,22 +1,28 @@
 """The routes of the specification. Each reads its fields, calls the action that the dashboard calls, and answers."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response, Security
+from fastapi import APIRouter, Depends, Query, Request, Response, Security
 from fastapi.responses import JSONResponse
-from fastapi.security import HTTPBearer
 from sqlalchemy import Connection
 
-from credits_core.access.keys import KeyRecord
-from credits_core.access.refusals import Unauthorized
+from credits_core.access import callers
 from credits_core.api import problems
 from credits_core.api.clear_route import ClearRoute
+from credits_core.api.dependencies import (
+    IdempotencyKey,
+    Shared,
+    VisibleUser,
+    any_caller,
+    bearer,
+    only,
+    resources_of,
+)
 from credits_core.api.exchange import exchange_of
-from credits_core.api.problems import documented
-from credits_core.api.refusals import BodyTooLarge, Forbidden, IdempotencyKeyRequired, RateLimited
-from credits_core.api.resources import Resources
+from credits_core.api.problems import READING, documented
+from credits_core.api.refusals import BodyTooLarge, Forbidden, IdempotencyKeyRequired
 from credits_core.api.schemas import (
     AddAnswer,
     AddBody,
@@ -26,7 +32,6 @@ from credits_core.api.schemas import (
     ChargeBody,
     CursorText,
     Day,
-    IdempotencyKeyText,
     ModelAnswer,
     ModelsAnswer,
     PageSize,
@@ -39,7 +44,6 @@ from credits_core.api.schemas import (
     TransactionsAnswer,
     UnlockAnswer,
     UnlockBody,
-    UserId,
     price_fields,
 )
 from credits_core.errors import InvalidRequest
@@ -47,6 +51,7 @@ from credits_core.ledger import accounts, actions
 from credits_core.ledger.accounts import Cursor, TransactionFilter
 from credits_core.ledger.receipts import Receipt, Unlock
 from credits_core.ledger.refusals import (
+    AccountLooksAlike,
     AlreadyRefunded,
     BalanceTooLarge,
     CirculationTooLarge,
@@ -69,68 +74,26 @@ from credits_core.values.text import usd_text
 
 Result = TypeVar("Result")
 Responses = dict[int | str, dict[str, Any]]
-_ALWAYS = (Unauthorized, RateLimited, problems.Unexpected, DatabaseNotReady, problems.Unavailable)
-_READING = (*_ALWAYS, problems.InvalidFields)
-_WRITING = (*_READING, Forbidden, IdempotencyKeyRequired, IdempotencyKeyReused, BodyTooLarge)
+_WRITING = (*READING, Forbidden, IdempotencyKeyRequired, IdempotencyKeyReused, BodyTooLarge)
+_CHARGING = (*_WRITING, InsufficientCredits, UnknownUser, AccountLooksAlike, BalanceTooLarge)
 _PRICING = (UnknownModel, AmbiguousModel, NoPrice, UnpricedUsage, UnpricedServiceTier, UnreadableResponse)
+_REPLAYED_HEADER = "Idempotent-Replayed"
 _REPLAYED = {
-    "Idempotent-Replayed": {
+    _REPLAYED_HEADER: {
         "schema": {"type": "string"},
         "description": "`true`: this request was carried out before and was not carried out again.",
     }
 }
-# Only for the documentation: the gate has checked the key before a route is reached.
-_bearer = HTTPBearer(
-    scheme_name="API key", description="A key made by `python -m credits_core api-key create`.", auto_error=False
-)
 
 
-router = APIRouter(tags=["credits"], dependencies=[Security(_bearer)], route_class=ClearRoute)
-models_router = APIRouter(tags=["models"], dependencies=[Security(_bearer)], route_class=ClearRoute)
+router = APIRouter(tags=["credits"], dependencies=[Security(bearer)], route_class=ClearRoute)
+models_router = APIRouter(tags=["models"], dependencies=[Security(bearer)], route_class=ClearRoute)
 status_router = APIRouter(tags=["status"])
+_for_admins = Depends(only(Role.ADMIN))
+_for_services = Depends(only(Role.SERVICE, Role.ADMIN))
 
 
-def _resources(request: Request) -> Resources:
-    resources: Resources = request.app.state.resources
-    return resources
-
-
-async def _any_caller(request: Request) -> KeyRecord:
-    caller = exchange_of(request).caller
-    assert caller is not None, "the gate lets nobody in without a key"
-    return caller
-
-
-def _only(*roles: Role) -> Callable[[KeyRecord], Awaitable[KeyRecord]]:
-    async def caller_in_role(caller: Annotated[KeyRecord, Depends(_any_caller)]) -> KeyRecord:
-        if caller.role not in roles:
-            raise Forbidden(caller.role.value, " or ".join(roles))
-        return caller
-
-    return caller_in_role
-
-
-async def _visible_user(caller: Annotated[KeyRecord, Depends(_any_caller)], user_id: Annotated[UserId, Query()]) -> str:
-    if caller.role is Role.USER and caller.user_id != user_id:
-        raise Forbidden(caller.role.value, "service, admin or the user's own key")
-    return user_id
-
-
-Shared = Annotated[Resources, Depends(_resources)]
-VisibleUser = Annotated[str, Depends(_visible_user)]
-_for_admins = Depends(_only(Role.ADMIN))
-_for_services = Depends(_only(Role.SERVICE, Role.ADMIN))
-IdempotencyKey = Annotated[
-    IdempotencyKeyText,
-    Header(
-        alias="Idempotency-Key",
-        description="Choose one key per action. Sending the same request with the same key again does not repeat it.",
-        examples=["order-4711"],
-    ),
-]
-
-
-@router.get("/credits/balance", responses=documented(*_READING, Forbidden, UnknownUser))
+@router.get("/credits/balance", responses=documented(*READING, Forbidden, UnknownUser))
 async def balance(user_id: VisibleUser, shared: Shared) -> BalanceAnswer:
     """A user's balance."""
     found = await shared.read(lambda connection: accounts.user(connection, user_id))
@@ -139,7 +102,7 @@ async def balance(user_id: VisibleUser, shared: Shared) -> BalanceAnswer:
     )
 
 
-@router.get("/credits/transactions", responses=documented(*_READING, Forbidden, UnknownUser))
+@router.get("/credits/transactions", responses=documented(*READING, Forbidden, UnknownUser))
 async def transactions(
     user_id: VisibleUser,
     shared: Shared,
@@ -169,7 +132,7 @@ async def transactions(
     return await shared.read(read_page)
 
 
-@router.post("/credits/calculate-cost", responses=documented(*_READING, *_PRICING, BodyTooLarge))
+@router.post("/credits/calculate-cost", responses=documented(*READING, *_PRICING, BodyTooLarge))
 async def calculate_cost(body: PriceBody, shared: Shared) -> PriceAnswer:
     """What a run would cost now, with every step of the calculation. Charges nothing."""
     asked = body.asked()
@@ -195,7 +158,7 @@ def _written(model: type[Any]) -> Responses:
     "/credits/add",
     status_code=201,
     dependencies=[_for_admins],
-    responses=_written(AddAnswer) | documented(*_WRITING, BalanceTooLarge, CirculationTooLarge),
+    responses=_written(AddAnswer) | documented(*_WRITING, AccountLooksAlike, BalanceTooLarge, CirculationTooLarge),
 )
 async def add(request: Request, response: Response, body: AddBody, key: IdempotencyKey) -> AddAnswer:
     """Add credits to a user's balance. The first credits create the user."""
@@ -211,6 +174,7 @@ async def add(request: Request, response: Response, body: AddBody, key: Idempote
                 key=scoped_key,
                 now=now,
                 actor=actor,
+                distinct=body.create_distinct,
             )
         except InvalidRequest as refusal:
             raise InvalidRequest(
@@ -225,6 +189,7 @@ async def add(request: Request, response: Response, body: AddBody, key: Idempote
         amount_credits=body.amount_credits,
         balance_credits=balance_credits,
         balance_usd=usd_text(balance_credits),
+        **_holds_now(receipt),
     )
 
 
@@ -235,7 +200,7 @@ async def add(request: Request, response: Response, body: AddBody, key: Idempote
     responses=_written(ChargeAnswer)
     | documented(
         *(*_WRITING, *_PRICING),
-        *(InsufficientCredits, UnknownUser, PriceChanged, NothingToCharge, BalanceTooLarge),
+        *(InsufficientCredits, UnknownUser, PriceChanged, NothingToCharge, AccountLooksAlike, BalanceTooLarge),
     ),
 )
 async def charge_prompt(request: Request, response: Response, body: ChargeBody, key: IdempotencyKey) -> ChargeAnswer:
@@ -252,11 +217,20 @@ async def charge_prompt(request: Request, response: Response, body: ChargeBody, 
         expected_total_credits=body.expected_total_credits,
         usage=used.usage,
         service_tier=used.service_tier,
+        used_at=body.used_at,
     )
-    books = _resources(request).books
+    books = resources_of(request).books
 
     def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Receipt:
-        return actions.charge_prompt(connection, asked, book=books.at(connection), key=scoped_key, now=now, actor=actor)
+        return actions.charge_prompt(
+            connection,
+            asked,
+            book=books.at(connection),
+            key=scoped_key,
+            now=now,
+            actor=actor,
+            distinct=body.create_distinct,
+        )
 
     receipt = _note(request, response, await _perform(request, key, action))
     assert receipt.quote is not None, "a charge has a quote"
@@ -265,6 +239,7 @@ async def charge_prompt(request: Request, response: Response, body: ChargeBody, 
         prompt_run_id=receipt.entry_id,
         entry_id=receipt.entry_id,
         user_balance_credits=_payer_balance(receipt),
+        **_holds_now(receipt),
     )
 
 
@@ -281,20 +256,34 @@ _UNLOCKED_BEFORE: Responses = {
     "/credits/unlock-flow",
     status_code=201,
     dependencies=[_for_services],
-    responses=_UNLOCKED_BEFORE | documented(*_WRITING, InsufficientCredits, UnknownUser, BalanceTooLarge),
+    responses=_UNLOCKED_BEFORE | documented(*_CHARGING),
     response_model=UnlockAnswer,
 )
 async def unlock_flow(request: Request, response: Response, body: UnlockBody, key: IdempotencyKey) -> Any:
     """Unlock a flow for a user with one payment. Charges nothing when the user already has the flow or made it."""
-    asked = UnlockRequest(**body.model_dump())
-    books = _resources(request).books
+    asked = UnlockRequest(**body.model_dump(exclude={"create_distinct"}))
+    books = resources_of(request).books
 
     def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Unlock:
-        return actions.unlock_flow(connection, asked, book=books.at(connection), key=scoped_key, now=now, actor=actor)
+        return actions.unlock_flow(
+            connection,
+            asked,
+            book=books.at(connection),
+            key=scoped_key,
+            now=now,
+            actor=actor,
+            distinct=body.create_distinct,
+        )
 
     unlock = await _perform(request, key, action)
     if unlock.receipt is None:
-        return JSONResponse(AlreadyUnlockedAnswer().model_dump())
+        answer = AlreadyUnlockedAnswer(
+            unlocked_by_entry_id=unlock.had_by_entry_id,
+            replayed=unlock.replayed,
+            refunded_by_entry_id=unlock.refunded_by_entry_id,
+            has_access_now=unlock.has_access_now,
+        )
+        return JSONResponse(answer.model_dump(), headers={_REPLAYED_HEADER: "true"} if unlock.replayed else None)
     receipt = _note(request, response, unlock.receipt)
     creator_share_credits = receipt.received_by(body.creator_id)
     return UnlockAnswer(
@@ -302,6 +291,8 @@ async def unlock_flow(request: Request, response: Response, body: UnlockBody, ke
         creator_share_credits=creator_share_credits,
         platform_share_credits=body.unlock_fee_credits - creator_share_credits,
         user_balance_credits=_payer_balance(receipt),
+        has_access_now=unlock.has_access_now,
+        **_holds_now(receipt),
     )
 
 
@@ -314,7 +305,7 @@ async def unlock_flow(request: Request, response: Response, body: UnlockBody, ke
 )
 async def refund(request: Request, response: Response, body: RefundBody, key: IdempotencyKey) -> RefundAnswer:
     """Refund an entry, once: a new entry reverses its transactions."""
-    books = _resources(request).books
+    books = resources_of(request).books
 
     def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Receipt:
         return actions.refund(
@@ -332,10 +323,11 @@ async def refund(request: Request, response: Response, body: RefundBody, key: Id
         entry_id=receipt.entry_id,
         refunded_entry_id=body.entry_id,
         user_balance_credits=_payer_balance(receipt),
+        **_holds_now(receipt),
     )
 
 
-@models_router.get("/models", responses=documented(*_READING))
+@models_router.get("/models", responses=documented(*READING))
 async def models(shared: Shared) -> ModelsAnswer:
     """Every model with its price, where the price is from, and when it was read there."""
     book, now = await shared.read(shared.books.at), datetime.now(UTC)
@@ -356,12 +348,24 @@ async def ready(shared: Shared) -> StatusAnswer:
 
 
 async def _perform(request: Request, key: str, action: Callable[[Connection, str, datetime, str], Result]) -> Result:
-    """Carry out an action in a unit of work, with an idempotency key that only this caller can use."""
-    caller, now = await _any_caller(request), datetime.now(UTC)
+    """Carry out an action in a unit of work, with an idempotency key that only this caller can use.
+
+    An entry of an earlier version may have the same key in an older form. Then it is the one to replay.
+    """
+    caller, now = await any_caller(request), datetime.now(UTC)
+
+    def perform(connection: Connection) -> Result:
+        older = callers.numbered_keys(connection, caller, key)
+        for kept_key in older[:-1]:
+            try:
+                return action(connection, kept_key, now, caller.actor)
+            except IdempotencyKeyReused:
+                continue  # the key was used under two numbers of the name, for two requests
+        kept_key = older[-1] if older else callers.scoped_key(caller.name, key)
+        return action(connection, kept_key, now, caller.actor)
+
     try:
-        return await _resources(request).write(
-            lambda connection: action(connection, f"api:{caller.id}:{key}", now, caller.actor)
-        )
+        return await resources_of(request).write(perform)
     except IdempotencyKeyReused as refusal:
         raise IdempotencyKeyReused(key, refusal.entry_id) from None
 
@@ -370,8 +374,12 @@ def _note(request: Request, response: Response, receipt: Receipt) -> Receipt:
     exchange_of(request).receipt = receipt
     if receipt.replayed:
         response.status_code = 200
-        response.headers["Idempotent-Replayed"] = "true"
+        response.headers[_REPLAYED_HEADER] = "true"
     return receipt
+
+
+def _holds_now(receipt: Receipt) -> dict[str, Any]:
+    return {"replayed": receipt.replayed, "refunded_by_entry_id": receipt.refunded_by_entry_id}
 
 
 def _payer_balance(receipt: Receipt) -> int:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from credits_core.ledger.accounts import ListedTransaction
 from credits_core.pricing.models import Model, ModelRegistry, RunPrice
@@ -119,6 +119,12 @@ Words = Annotated[
 IdempotencyKeyText = Annotated[str, Field(min_length=1, max_length=255, pattern=_KEY)]
 CursorText = Annotated[str, Field(pattern=_CURSOR)]
 PageSize = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_PAGE)]
+EntryNumber = Annotated[
+    int,
+    # The bounds come first: after the validator they would not be in the document as JSON Schema's minimum and maximum.
+    Field(ge=1, le=2**53 - 1, description="The `entry_id` of a write or of a transaction.", examples=[4_711]),
+    BeforeValidator(_digits),
+]
 Day = Annotated[
     date,
     BeforeValidator(_day),
@@ -181,6 +187,23 @@ ServiceTier = Annotated[
 ]
 
 
+CreateDistinct = Annotated[
+    bool,
+    Field(
+        strict=True,
+        description="Open an account even if its id differs from another one's only in upper and lower case.",
+    ),
+]
+UsedAt = Annotated[
+    AwareDatetime,
+    Field(
+        description="When the run took place, with its zone; at most five minutes ahead. The entry is dated when it is "
+        "posted and has today's price.",
+        examples=["2026-11-16T18:15:46Z"],
+    ),
+]
+
+
 class AddBody(_Body):
     """Credits to add to a user. The first credits create the user."""
 
@@ -188,6 +211,7 @@ class AddBody(_Body):
     amount_credits: Credits
     description: Words
     source: CreditSource = CreditSource.PURCHASE
+    create_distinct: CreateDistinct = False
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -247,6 +271,8 @@ class ChargeBody(PriceBody):
     prompt_id: PromptId
     creator_id: CreatorId | None = None
     expected_total_credits: ExpectedTotal | None = None
+    used_at: UsedAt | None = None
+    create_distinct: CreateDistinct = False
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -272,6 +298,7 @@ class UnlockBody(_Body):
     flow_id: FlowId
     creator_id: CreatorId
     unlock_fee_credits: Credits
+    create_distinct: CreateDistinct = False
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -336,6 +363,17 @@ class TransactionsAnswer(BaseModel):
     next_cursor: str | None
 
 
+_Replayed = Annotated[
+    bool,
+    Field(description="This request was carried out before, and was not carried out again.", examples=[False]),
+]
+_RefundedBy = Annotated[
+    int | None,
+    Field(description="The entry that has refunded this one, as of now; null while none has.", examples=[4_720]),
+]
+_HasAccess = Annotated[bool, Field(description="Whether the user may use the flow now.", examples=[True])]
+
+
 class AddAnswer(BaseModel):
     """The credits that were added, and the balance just after."""
 
@@ -344,6 +382,8 @@ class AddAnswer(BaseModel):
     amount_credits: int
     balance_credits: int
     balance_usd: str
+    replayed: _Replayed
+    refunded_by_entry_id: _RefundedBy
 
 
 class StepAnswer(BaseModel):
@@ -393,6 +433,8 @@ class ChargeAnswer(PriceAnswer):
     prompt_run_id: int
     entry_id: int
     user_balance_credits: int
+    replayed: _Replayed
+    refunded_by_entry_id: _RefundedBy
 
 
 def price_fields(quote: Quote, models: ModelRegistry) -> dict[str, Any]:
@@ -433,12 +475,24 @@ class UnlockAnswer(BaseModel):
     creator_share_credits: int
     platform_share_credits: int
     user_balance_credits: int
+    replayed: _Replayed
+    refunded_by_entry_id: _RefundedBy
+    has_access_now: _HasAccess
 
 
 class AlreadyUnlockedAnswer(BaseModel):
-    """The user already has the flow. Nothing was charged."""
+    """The user already had the flow when this was asked first. Nothing was charged, and this key never charges.
+
+    `refunded_by_entry_id` is the refund of the entry by which the user had the flow.
+    """
 
     already_unlocked: Literal[True] = True
+    unlocked_by_entry_id: int | None = Field(
+        description="The entry by which the user had the flow; null for the user's own flow.", examples=[5]
+    )
+    replayed: _Replayed
+    refunded_by_entry_id: _RefundedBy
+    has_access_now: _HasAccess
 
 
 class RefundAnswer(BaseModel):
@@ -447,6 +501,8 @@ class RefundAnswer(BaseModel):
     entry_id: int
     refunded_entry_id: int
     user_balance_credits: int
+    replayed: _Replayed
+    refunded_by_entry_id: _RefundedBy
 
 
 class TokenPriceAnswer(BaseModel):

@@ -139,6 +139,7 @@ def entries_say_what_was_asked(connection: Connection, _: Plans) -> Finding:
             PromptRun.output_tokens,
             PromptRun.usage,
             PromptRun.service_tier,
+            PromptRun.used_at_us,
             PromptRun.total_credits,
             UnlockedFlow.flow_id,
             UnlockedFlow.unlock_fee_credits,
@@ -195,8 +196,9 @@ def _possible_requests(entry: Any) -> Iterator[tuple[object, ...]]:
         )
         # The total that the caller may have expected is not kept: it was either not named or the one that was charged.
         more: tuple[object, ...] = ()
-        if entry.usage is not None or entry.service_tier is not None:
-            more = (_usage_asked(entry.usage), entry.service_tier)
+        if entry.usage is not None or entry.service_tier is not None or entry.used_at_us is not None:
+            used_at = () if entry.used_at_us is None else (entry.used_at_us,)
+            more = (_usage_asked(entry.usage), entry.service_tier, *used_at)
         yield (entry.type, *run, None, *more)
         yield (entry.type, *run, entry.total_credits, *more)
     elif entry.type == EntryType.FLOW_UNLOCK:

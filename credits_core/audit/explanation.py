@@ -27,6 +27,7 @@ from credits_core.pricing.steps import ExplainedStep, run_steps, unlock_steps
 from credits_core.pricing.units import UNITS, unit_name
 from credits_core.store.kinds import EntryType, TransactionType
 from credits_core.values.credits import CREDITS_PER_USD
+from credits_core.values.days import from_microseconds
 from credits_core.values.text import counted, format_credits, format_fraction
 
 Read = TypeVar("Read")
@@ -267,6 +268,8 @@ def _wrong_balances(connection: Connection, posted: Receipt) -> Iterator[str]:
 
 def _run_inputs(run: Any) -> tuple[tuple[str, str], ...]:
     inputs = [("Prompt", run.prompt_id), ("Model", run.model_id), ("Price plan", run.plan_id)]
+    if run.used_at_us is not None:
+        inputs.append(("Used at", f"{from_microseconds(run.used_at_us):%Y-%m-%d %H:%M:%S} UTC"))
     if run.asked_model is not None:
         inputs.append(("Asked for as", run.asked_model))
     inputs += [(unit_name(key), f"{count:,}") for key, count in _readable(entries.usage_of_run, run) or ()]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine
 
+from credits_core.audit.answers import answers_match_their_unlocks
 from credits_core.audit.balances import balances_are_sums, balances_follow_each_other, daily_totals_are_sums
 from credits_core.audit.charges import (
     refunds_reverse_once,
@@ -46,6 +47,7 @@ INVARIANTS: tuple[Callable[[Connection, Plans], Finding], ...] = (
     runs_match_their_transactions,
     unlocks_are_split_as_planned,
     unlocks_match_their_transactions,
+    answers_match_their_unlocks,
     refunds_reverse_once,
     activations_are_sealed,
     price_lists_are_sealed,

@@ -1,5 +1,7 @@
 """Invariants of the price lists: the journal is sealed, and every run has the price of its list."""
 
+from typing import Any
+
 from sqlalchemy import Connection, select
 
 from credits_core.audit.finding import Finding, Plans
@@ -38,8 +40,8 @@ def price_lists_are_sealed(connection: Connection, _: Plans) -> Finding:
 
 
 def runs_have_the_price_of_their_list(connection: Connection, _: Plans) -> Finding:
-    """Every run that names a price list was charged at the price that the list, once live, has for its model, usage
-    and time."""
+    """Every run that names a price list was charged at the price that the list, once live, has for its model and usage
+    when the entry was posted, or when the run took place."""
     checked, violations = 0, []
     models: dict[int, ModelRegistry | None] = {}
     were_live = set(connection.execute(select(PriceListActivation.price_list_id)).scalars())
@@ -53,16 +55,21 @@ def runs_have_the_price_of_their_list(connection: Connection, _: Plans) -> Findi
             violations.append(f"run {run.entry_id} names price list {run.price_list_id}, which was never live")
             continue
         try:
-            at = from_microseconds(run.created_at_us)
-            due = None
-            if registry is not None:
-                usage = entries.usage_of_run(run)
-                due = registry[run.model_id].price_for(usage, at, service_tier=run.service_tier)
-            if due != entries.price_of_run(run):
+            if not _is_due(registry, run):
                 violations.append(f"run {run.entry_id} has another price than price list {run.price_list_id}")
         except (CreditsError, ArithmeticError, ValueError, TypeError, AttributeError):
             violations.append(f"run {run.entry_id} cannot be priced by price list {run.price_list_id}")
     return Finding("every run has the price of its list", checked, tuple(violations))
+
+
+def _is_due(registry: ModelRegistry | None, run: Any) -> bool:
+    if registry is None:
+        return False
+    usage = entries.usage_of_run(run)
+    times = [from_microseconds(at_us) for at_us in (run.created_at_us, run.used_at_us) if at_us is not None]
+    price = entries.price_of_run(run)
+    model = registry[run.model_id]
+    return any(model.price_for(usage, at, service_tier=run.service_tier) == price for at in times)
 
 
 def _models_of(connection: Connection, number: int) -> ModelRegistry | None:

@@ -1,39 +1,62 @@
 """Reads CSV files row by row with line numbers, checks the header, and says in words what is wrong with a row.
 
-Does not know what the columns mean.
+A file that a spreadsheet has opened and saved is the same file: a byte order mark, other ends of lines, semicolons or
+tabs for commas, other quotes, columns in another order and empty rows change nothing. Does not know what the columns
+mean.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from credits_core.errors import DataFileInvalid
 
 _SHOWN_CHARACTERS = 80
+_SEPARATORS = (",", ";", "\t")
 
 
-def read_rows(path: Path, columns: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """The line number and the fields of every row below the header. Blank lines are no rows.
+def read_rows(path: Path, columns: list[str], *, optional: Sequence[str] = ()) -> Iterator[tuple[int, list[str]]]:
+    """The line number and the fields of every row below the header, in the order of `columns` and then `optional`.
 
-    The line number is the row's last line. A row may have more or fewer fields than the header.
+    Rows without any content are no rows. The line number is the row's last line. A missing optional column is an empty
+    field. A row with more or fewer fields than the header comes as a single one, which all of them are in.
 
     Raises:
-        DataFileInvalid: the file cannot be read as CSV in UTF-8, or line 1 is not these columns.
+        DataFileInvalid: the file cannot be read as CSV in UTF-8, or line 1 does not have these columns, in any order.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header = next(reader, [])
-            if header != columns:
+            first = file.readline()
+            found = _header(first, columns, optional)
+            if found is None:
+                header = next(csv.reader([first]), [])
                 raise DataFileInvalid(str(path), [f"line 1 {mismatch(columns, header)}"])
-            for fields in filter(None, reader):
-                yield reader.line_num, fields
+            separator, places = found
+            reader = csv.reader(file, delimiter=separator)
+            for fields in reader:
+                if any(fields):
+                    yield reader.line_num + 1, _in_order(fields, places)
     except FileNotFoundError:
         raise DataFileInvalid(str(path), ["does not exist"]) from None
     except UnicodeDecodeError:
         raise DataFileInvalid(str(path), ["cannot be read: it is not text in UTF-8"]) from None
     except (OSError, csv.Error) as error:
         raise DataFileInvalid(str(path), [f"cannot be read: {getattr(error, 'strerror', None) or error}"]) from None
+
+
+def _header(line: str, columns: list[str], optional: Sequence[str]) -> tuple[str, list[int | None]] | None:
+    """The file's separator, and where each column is in its rows; None when the header has other columns."""
+    for separator in _SEPARATORS:
+        header = next(csv.reader([line], delimiter=separator), [])
+        if len({*header}) == len(header) and {*columns} <= {*header} <= {*columns, *optional}:
+            return separator, [header.index(name) if name in header else None for name in (*columns, *optional)]
+    return None
+
+
+def _in_order(fields: list[str], places: list[int | None]) -> list[str]:
+    if len(fields) != len(places) - places.count(None):
+        return [",".join(fields)]
+    return ["" if place is None else fields[place] for place in places]
 
 
 def mismatch(columns: list[str], fields: list[str]) -> str:

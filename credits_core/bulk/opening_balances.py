@@ -1,26 +1,32 @@
-"""Imports the balances of the former credit system from a CSV file (`user_id,credits`), all rows or none.
+"""Imports the balances of the former credit system from a CSV file (`user_id,credits`).
 
 This is the specification's migration: every row becomes an opening balance, once. A second import of the same file
-changes nothing; a file with a bad row imports nothing at all.
+changes nothing; a file with a bad row imports nothing at all. The rows are written in pieces, so an import that was
+stopped is finished by running it again.
 """
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
 from credits_core.bulk import csv_rows
+from credits_core.bulk.pieces import in_pieces
+from credits_core.bulk.refusals import ImportStopped
 from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
-from credits_core.ledger import actions
+from credits_core.ledger import opening
 from credits_core.ledger.receipts import Receipt
-from credits_core.ledger.refusals import IdempotencyKeyReused
+from credits_core.ledger.refusals import AccountLooksAlike, IdempotencyKeyReused
 from credits_core.store import database
 from credits_core.values.credits import require_credits
-from credits_core.values.fields import require_id
+from credits_core.values.fields import require_new_user_id
 
 _COLUMNS = ["user_id", "credits"]
+_LARGEST_PIECE = 500
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,40}")
 
 
@@ -32,6 +38,17 @@ class ImportSummary:
     imported_before: int
     empty: int
     imported_credits: int
+
+    def plus(self, outcomes: Mapping[str, Receipt | None]) -> "ImportSummary":
+        """The summary after a further piece."""
+        receipts = [receipt for receipt in outcomes.values() if receipt is not None]
+        new = [receipt for receipt in receipts if not receipt.replayed]
+        return ImportSummary(
+            imported=self.imported + len(new),
+            imported_before=self.imported_before + len(receipts) - len(new),
+            empty=self.empty + len(outcomes) - len(receipts),
+            imported_credits=self.imported_credits + sum(receipt.transactions[0].amount_credits for receipt in new),
+        )
 
 
 def read_legacy_balances(path: Path) -> dict[str, tuple[int, int]]:
@@ -56,43 +73,64 @@ def read_legacy_balances(path: Path) -> dict[str, tuple[int, int]]:
     return balances
 
 
-def import_legacy(engine: Engine, path: Path, *, now: datetime, actor: str) -> ImportSummary:
-    """Import the file in one unit of work.
+def import_legacy(engine: Engine, path: Path, *, now: datetime, actor: str, distinct: bool = False) -> ImportSummary:
+    """Import the file: check every row before any is written, then write them in pieces, each a short unit of work.
+
+    Charges and reads go on between the pieces. After a stop, importing the same file again writes what is missing.
+    With `distinct`, users whose ids differ only in upper and lower case are different people.
 
     Raises:
-        DataFileInvalid: as `read_legacy_balances`, or a user was imported before with other credits. Nothing is
-            imported.
-        CirculationTooLarge: all users together would hold more than 2^62 credits.
+        DataFileInvalid: as `read_legacy_balances`; a user was imported before with other credits, or would hold too
+            many; or an id differs from another one only in upper and lower case. Nothing is imported, unless other
+            writers have made such a row impossible after the check: then the message says so.
+        CirculationTooLarge: all users together would hold more than 2^62 credits. Nothing is imported.
     """
     rows = read_legacy_balances(path)
-
-    def import_all(connection: Connection) -> ImportSummary:
-        outcomes = actions.import_opening_balances(
-            connection,
-            {user_id: balance_credits for user_id, (_, balance_credits) in rows.items()},
+    opening_credits = {user_id: balance_credits for user_id, (_, balance_credits) in rows.items()}
+    with database.read(engine) as connection:
+        refused, leaves_room = opening.refusals(connection, opening_credits, distinct=distinct)
+    _refuse(path, rows, refused, written=0)
+    summary = ImportSummary(0, 0, 0, 0)
+    for piece in in_pieces(list(opening_credits.items()), largest=_LARGEST_PIECE):
+        give = partial(
+            opening.import_opening_balances,
+            opening_credits=dict(piece),
             now=now,
             actor=actor,
+            distinct=distinct,
+            leaves_room=leaves_room,
         )
-        problems = [
-            f"line {rows[user_id][0]}: {_problem(user_id, outcome)}"
-            for user_id, outcome in outcomes.items()
-            if isinstance(outcome, CreditsError)
-        ]
-        if problems:
-            raise DataFileInvalid(str(path), problems)
-        receipts = [outcome for outcome in outcomes.values() if isinstance(outcome, Receipt)]
-        new = [receipt for receipt in receipts if not receipt.replayed]
-        return ImportSummary(
-            imported=len(new),
-            imported_before=len(receipts) - len(new),
-            empty=len(outcomes) - len(receipts),
-            imported_credits=sum(receipt.transactions[0].amount_credits for receipt in new),
-        )
-
-    return database.write(engine, import_all)
+        outcomes = database.write(engine, partial(_give_all, give=give, path=path, rows=rows, written=summary.imported))
+        summary = summary.plus(outcomes)
+    return summary
 
 
-def _problem(user_id: str, refusal: CreditsError) -> str:
+def _give_all(
+    connection: Connection,
+    give: Callable[[Connection], dict[str, Receipt | CreditsError | None]],
+    path: Path,
+    rows: dict[str, tuple[int, int]],
+    written: int,
+) -> dict[str, Receipt | None]:
+    outcomes = give(connection)
+    refused = {user_id: outcome for user_id, outcome in outcomes.items() if isinstance(outcome, CreditsError)}
+    _refuse(path, rows, refused, written=written)
+    return {user_id: outcome for user_id, outcome in outcomes.items() if not isinstance(outcome, CreditsError)}
+
+
+def _refuse(path: Path, rows: dict[str, tuple[int, int]], refused: Mapping[str, CreditsError], *, written: int) -> None:
+    problems = [f"line {rows[user_id][0]}: {_problem(user_id, refusal, rows)}" for user_id, refusal in refused.items()]
+    if problems and written:
+        raise ImportStopped(str(path), problems, written)
+    if problems:
+        raise DataFileInvalid(str(path), problems)
+
+
+def _problem(user_id: str, refusal: CreditsError, rows: dict[str, tuple[int, int]]) -> str:
+    if isinstance(refusal, AccountLooksAlike):
+        known = refusal.known_user_id
+        where = f", on line {rows[known][0]}," if known in rows else ", who has an account,"
+        return f"{user_id} differs from {known}{where} only in upper and lower case"
     if isinstance(refusal, IdempotencyKeyReused):
         return f"{user_id} was imported before with other credits, by entry {refusal.entry_id}"
     return str(refusal)
@@ -102,7 +140,7 @@ def _parse(fields: list[str]) -> tuple[str, int]:
     if len(fields) != len(_COLUMNS):
         raise InvalidRequest("row", csv_rows.mismatch(_COLUMNS, fields))
     user_id, digits = fields
-    require_id("user_id", user_id)
+    require_new_user_id("user_id", user_id)
     if not _WHOLE_NUMBER.fullmatch(digits):
         raise InvalidRequest("credits", f"must be a whole number, 0 or more, not {digits[:40]!r}")
     return user_id, require_credits("credits", int(digits), minimum=0)

@@ -1,6 +1,7 @@
 """What the commands about API keys do."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 
 import typer
 
@@ -10,6 +11,9 @@ from credits_core.cli.opened import opened_ledger
 from credits_core.errors import InvalidRequest
 from credits_core.store import database
 from credits_core.store.kinds import Role
+
+_DURATION = re.compile(r"0|([0-9]{1,6})([mhd])")
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 def create(name: str, role: Role, user_id: str | None, expires: str | None) -> None:
@@ -33,8 +37,21 @@ def list_all() -> None:
             typer.echo(_line(record, now))
 
 
+def rotate(name: str, overlap: str, expires: str | None) -> None:
+    """Replace a key and print the new one, once."""
+    key, now = api_keys.new_key(), datetime.now(UTC)
+    with opened_ledger() as engine:
+        database.write(
+            engine,
+            lambda connection: api_keys.rotate_key(
+                connection, name, key=key, overlap=_duration(overlap), expires_at=_day(expires), now=now
+            ),
+        )
+    typer.echo(key)
+
+
 def revoke(name: str) -> None:
-    """Refuse a key from now on."""
+    """Refuse every key with this name from now on."""
     now = datetime.now(UTC)
     with opened_ledger() as engine:
         database.write(engine, lambda connection: api_keys.revoke_key(connection, name, now=now))
@@ -50,8 +67,20 @@ def _day(text: str | None) -> datetime | None:
         raise InvalidRequest("expires", f"must be a day such as 2027-01-31, not {text!r}") from None
 
 
+def _duration(text: str) -> timedelta:
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise InvalidRequest("overlap", f"must be a duration such as 90m, 24h or 7d, or 0, not {text!r}")
+    count, unit = match.groups()
+    return timedelta() if unit is None else int(count) * _UNITS[unit]
+
+
 def _line(record: KeyRecord, now: datetime) -> str:
     whose = record.role.value if record.user_id is None else f"{record.role.value} {record.user_id}"
-    until = "" if record.expires_at is None else f"  until {record.expires_at:%Y-%m-%d}"
+    until = ""
+    if record.expires_at is not None and record.replaced_at is None:
+        until = f"  until {record.expires_at:%Y-%m-%d}"
     state = record.problem(now) or "active"
+    if record.replaced_at is not None and state == "active":
+        state = f"replaced, works until {record.expires_at:%Y-%m-%d %H:%M} UTC"
     return f"{record.name}  {record.beginning}…  {whose}  made {record.created_at:%Y-%m-%d}{until}  {state}"

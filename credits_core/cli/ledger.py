@@ -1,5 +1,6 @@
 """What the commands about the ledger do: migrate, seed, import, replay, verify."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from credits_core.bulk import demo, opening_balances, trace
 from credits_core.cli.opened import ACTOR, both, opened_ledger, price_books
 from credits_core.reports import daily_totals
 from credits_core.store import database
+
+_SHOWN = 10
 
 
 def migrate() -> None:
@@ -31,33 +34,67 @@ def seed() -> None:
         daily_totals.catch_up(engine)
 
 
-def import_legacy(file: Path) -> None:
+def import_legacy(file: Path, *, distinct: bool) -> None:
     """Import opening balances from a CSV file."""
     with opened_ledger() as engine:
-        summary = opening_balances.import_legacy(engine, file, now=datetime.now(UTC), actor=ACTOR)
+        summary = opening_balances.import_legacy(engine, file, now=_now(), actor=ACTOR, distinct=distinct)
     typer.echo(
         f"{summary.imported:,} opening balances imported ({both(summary.imported_credits)}), "
         f"{summary.imported_before:,} imported before, {summary.empty:,} empty accounts"
     )
 
 
-def replay(file: Path, model: str, user: str, limit: int | None) -> None:
-    """Charge one run per row of a trace, with a progress bar on stderr."""
+def replay(file: Path, model: str, user: str, limit: int | None, *, of_its_day: bool) -> None:
+    """Charge one run per row of a log, with a progress bar on stderr."""
     books = price_books()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with opened_ledger() as engine:
         with database.read(engine) as connection:
             book = books.at(connection)
         # What can be refused is refused here, so that an error's one line does not stand below a progress bar.
-        charges = trace.plan_replay(engine, file, user_id=user, model_id=model, book=book, limit=limit)
+        plan = trace.plan_replay(
+            engine,
+            file,
+            user_id=user,
+            model_id=model,
+            book=book,
+            now=_now(),
+            limit=limit,
+            of_its_day=of_its_day,
+        )
         with Progress(*columns, console=Console(stderr=True)) as progress:
-            task = progress.add_task("Replaying", total=len(charges))
-            summary = trace.replay(engine, charges, book=book, on_progress=lambda rows: progress.advance(task, rows))
+            task = progress.add_task("Replaying", total=len(plan.runs))
+            summary = trace.replay(
+                engine, plan, book_at=books.at, clock=_now, on_progress=lambda rows: progress.advance(task, rows)
+            )
         daily_totals.catch_up(engine)
     typer.echo(
         f"{summary.rows:,} rows: {summary.charged_now:,} charged now, {summary.charged_before:,} charged before, "
-        f"{summary.refused:,} refused for lack of credits; total {both(summary.total_credits)}"
+        f"{summary.refused:,} refused for lack of credits, {summary.unused:,} unused; "
+        f"total {both(summary.total_credits)}"
     )
+    for line in _replayed_under(plan, model):
+        typer.echo(line)
+
+
+def _replayed_under(plan: trace.ReplayPlan, model: str) -> Iterator[str]:
+    if plan.unused_lines:
+        shown = ", ".join(map(str, plan.unused_lines[:_SHOWN]))
+        more = f" and {len(plan.unused_lines) - _SHOWN:,} more" if len(plan.unused_lines) > _SHOWN else ""
+        yield f"Unused, because nothing was used: line {shown}{more}."
+    if plan.is_of_its_day:
+        yield f"Entries are dated now. Each has the plan and the price of {model} of its row's day."
+        return
+    known = "" if plan.price_since is None else f", known since {plan.price_since}"
+    yield (
+        f"Entries are dated now and have the live plan {plan.plan_id}, live since {plan.plan_since.date()}, and the "
+        f"price of {model}{known}. {plan.older_than_plan:,} rows are older than the plan, {plan.older_than_price:,} "
+        "older than the price."
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def verify() -> None:

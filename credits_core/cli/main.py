@@ -31,7 +31,7 @@ app = typer.Typer(
 )
 models_app = typer.Typer(help="AI models: which are offered, and their price lists.", no_args_is_help=True)
 plan_app = typer.Typer(help="Price plans: list, check, edit, replay, and make one live.", no_args_is_help=True)
-key_app = typer.Typer(help="The keys of the API: make, list and revoke them.", no_args_is_help=True)
+key_app = typer.Typer(help="The keys of the API: make, list, replace and revoke them.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 app.add_typer(plan_app, name="plan")
 app.add_typer(key_app, name="api-key")
@@ -84,11 +84,14 @@ def seed() -> None:
 @app.command("import-legacy")
 def import_legacy(
     file: Annotated[Path, typer.Argument(help="CSV file with the columns user_id,credits.")],
+    distinct: Annotated[
+        bool, typer.Option("--distinct", help="Ids that differ only in upper and lower case are different people.")
+    ] = False,
 ) -> None:
-    """Import the former system's balances as opening balances, once; all rows or none."""
+    """Import the former system's balances as opening balances, once. Run it again to go on after a stop."""
     from credits_core.cli import ledger
 
-    ledger.import_legacy(file)
+    ledger.import_legacy(file, distinct=distinct)
 
 
 @app.command()
@@ -97,11 +100,14 @@ def replay(
     model: Annotated[str, typer.Option(help="Model of every run, e.g. openai/gpt-4o.")],
     user: Annotated[str, typer.Option(help="User who pays.")],
     limit: Annotated[int | None, typer.Option(help="Take at most this many rows.", min=1)] = None,
+    of_its_day: Annotated[
+        bool, typer.Option("--of-its-day", help="Take the plan and the price of each row's day, not today's.")
+    ] = False,
 ) -> None:
-    """Charge one run per row of a trace, at the row's time. Run it again to go on where it stopped."""
+    """Charge one run per row of a log, now. Run it again to go on where it stopped; nothing is charged twice."""
     from credits_core.cli import ledger
 
-    ledger.replay(trace, model, user, limit)
+    ledger.replay(trace, model, user, limit, of_its_day=of_its_day)
 
 
 @app.command()
@@ -368,9 +374,23 @@ def list_keys() -> None:
     keys.list_all()
 
 
+@key_app.command("rotate")
+def rotate_key(
+    name: Annotated[str, typer.Option(help="The key's name, which the new key gets too.")],
+    overlap: Annotated[
+        str, typer.Option(help="How long the old key still works, e.g. 90m, 24h or 7d; 0: not at all. At most 30d.")
+    ] = "24h",
+    expires: Annotated[str | None, typer.Option(help="UTC day from which the new key is refused.")] = None,
+) -> None:
+    """Replace a key: make a new one under the same name, and let the old one work for a while. Prints the new one."""
+    from credits_core.cli import keys
+
+    keys.rotate(name, overlap, expires)
+
+
 @key_app.command("revoke")
 def revoke_key(name: Annotated[str, typer.Option(help="The key's name.")]) -> None:
-    """Refuse a key from now on."""
+    """Refuse every key with this name from now on, a replaced one too."""
     from credits_core.cli import keys
 
     keys.revoke(name)

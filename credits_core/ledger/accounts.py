@@ -129,7 +129,10 @@ class TransactionFilter:
 
 @dataclass(frozen=True, slots=True)
 class ListedTransaction:
-    """A transaction with what its entry was about. `prompt_id`, `model_id` and `flow_id` are set where they apply."""
+    """A transaction with what its entry was about. `prompt_id`, `model_id` and `flow_id` are set where they apply.
+
+    `created_at` is when it was posted. `used_at` is when the run took place, where that is known and another time.
+    """
 
     entry_id: int
     position: int
@@ -145,6 +148,7 @@ class ListedTransaction:
     model_id: str | None
     flow_id: str | None
     refunds_entry_id: int | None
+    used_at: datetime | None = None
 
     @property
     def description(self) -> str:
@@ -198,6 +202,7 @@ def transactions(
             JournalEntry.refunds_entry_id,
             PromptRun.prompt_id,
             PromptRun.model_id,
+            PromptRun.used_at_us,
             UnlockedFlow.flow_id,
         )
         .join(JournalEntry, JournalEntry.id == newest.c.entry_id)
@@ -221,6 +226,7 @@ def transactions(
             model_id=row.model_id,
             flow_id=row.flow_id,
             refunds_entry_id=row.refunds_entry_id,
+            used_at=None if row.used_at_us is None else from_microseconds(row.used_at_us),
         )
         for row in rows
     ]

@@ -6,7 +6,7 @@ then rolled back and nothing is kept, not even the key. The same key with the sa
 again, whatever the price and the balances are now.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from operator import attrgetter
@@ -14,7 +14,7 @@ from operator import attrgetter
 from sqlalchemy import Connection, insert, update
 
 from credits_core.errors import CreditsError
-from credits_core.ledger import entries, writer
+from credits_core.ledger import entries, flows, writer
 from credits_core.ledger.movements import Movement, for_added_credits, for_flow_unlock, for_prompt_run, for_refund
 from credits_core.ledger.receipts import FlowAccess, PostedTransaction, Receipt, Unlock
 from credits_core.ledger.refusals import (
@@ -62,16 +62,26 @@ def quote_prompt(request: ChargeRequest, book: PriceBook, *, now: datetime) -> Q
         UnknownModel: the registry does not have the model.
         PriceChanged: the total is not the one that the request expects.
     """
-    check_charge(request)
+    check_charge(request, now=now)
     return _price(request, book, now)
 
 
 def charge_prompt(
-    connection: Connection, request: ChargeRequest, *, book: PriceBook, key: str, now: datetime, actor: str
+    connection: Connection,
+    request: ChargeRequest,
+    *,
+    book: PriceBook,
+    key: str,
+    now: datetime,
+    actor: str,
+    priced_at: datetime | None = None,
+    distinct: bool = False,
 ) -> Receipt:
     """Charge one prompt run and return its receipt: the user pays; creator, platform and inference receive their parts.
 
-    A creator without an account gets one. A creator who runs their own prompt pays like anyone else.
+    The entry is dated `now`, and the run has the model's price of `now`, or of `priced_at` where that is given.
+    A creator without an account gets one; with `distinct`, also one whose id differs from another's only in upper and
+    lower case. A creator who runs their own prompt pays like anyone else.
 
     Raises:
         InvalidRequest, UnknownModel, PriceChanged: as `quote_prompt`.
@@ -79,20 +89,21 @@ def charge_prompt(
         UnknownUser: the user has no account.
         InsufficientCredits: the user holds less than the total.
         BalanceTooLarge: the creator would hold more than 2^53-1 credits.
+        AccountLooksAlike: the creator has no account, but one whose id differs only in upper and lower case is there.
         IdempotencyKeyReused: the key belongs to another request.
     """
-    check_charge(request)
+    check_charge(request, now=now)
     entry = new_entry(EntryType.PROMPT_RUN, request.as_asked, key=key, now=now, actor=actor)
     entry_id = writer.claim_key(connection, entry, {request.user_id, request.creator_id or request.user_id})
     if entry_id is None:
         return _replay(connection, entry, book)
-    priced = _price(request, book, now)
+    priced = _price(request, book, priced_at or now)
     if priced.total_credits == 0:
         raise NothingToCharge(priced.model_id)
     movements = for_prompt_run(priced, request.user_id, request.creator_id)
-    posted = writer.post(connection, entry_id, created_at=now, movements=movements)
+    posted = writer.post(connection, entry_id, created_at=now, movements=movements, distinct=distinct)
     writer.add_run(connection, entry_id, request=request, quote=priced, price_list=book.price_list, created_at=now)
-    return _receipt(entry_id, entry, posted, priced)
+    return _receipt(entry_id, entry, posted, priced, used_at=request.used_at)
 
 
 def charge_prompts(
@@ -112,7 +123,15 @@ def charge_prompts(
         with Savepoint(connection) as savepoint:
             try:
                 outcomes.append(
-                    charge_prompt(connection, charge.request, book=book, key=charge.key, now=charge.now, actor=actor)
+                    charge_prompt(
+                        connection,
+                        charge.request,
+                        book=book,
+                        key=charge.key,
+                        now=charge.now,
+                        actor=actor,
+                        priced_at=charge.priced_at,
+                    )
                 )
             except CreditsError as refusal:
                 savepoint.roll_back()
@@ -130,67 +149,56 @@ def add_credits(
     key: str,
     now: datetime,
     actor: str,
+    distinct: bool = False,
 ) -> Receipt:
     """Add credits to a user's balance and return the receipt. The first credits create the user.
 
-    A grant and an adjustment need a reason of 1 to 500 characters; a purchase may have one.
+    A grant and an adjustment need a reason of 1 to 500 characters; a purchase may have one. With `distinct`, a new
+    user's id may differ from another one's only in upper and lower case.
 
     Raises:
-        InvalidRequest: the amount is not a whole number from 1 to 2^53-1, or a field cannot be accepted.
+        InvalidRequest: the amount is not a whole number from 1 to 2^53-1, or a field cannot be accepted. The id of a
+            new user must not look like one that a spreadsheet has broken.
         BalanceTooLarge: the user would hold more than 2^53-1 credits.
+        AccountLooksAlike: the user has no account, but one whose id differs only in upper and lower case is there.
         CirculationTooLarge: all users together would hold more than 2^62 credits.
         IdempotencyKeyReused: the key belongs to another request.
     """
-    receipt = _add_credits(
-        connection, user_id, amount_credits, source=source, reason=reason, key=key, now=now, actor=actor
+    receipt = add_credits_uncounted(
+        connection,
+        user_id,
+        amount_credits,
+        source=source,
+        reason=reason,
+        key=key,
+        now=now,
+        actor=actor,
+        distinct=distinct,
     )
     _check_circulation(connection, amount_credits)
     return receipt
 
 
-def import_opening_balances(
-    connection: Connection, opening_credits: Mapping[str, int], *, now: datetime, actor: str
-) -> dict[str, Receipt | CreditsError | None]:
-    """Give every user of the former system their credits from there, once. 0 opens an empty account, without a receipt.
-
-    Returns, for each user, a receipt, a refusal or None. Each opening balance is an adjustment with the key
-    `legacy:USER`, so importing again replays the receipts and changes nothing. A user who was imported before with
-    another amount, or whose row cannot be accepted, gets a refusal; the caller decides whether to keep the rest.
-
-    Raises:
-        CirculationTooLarge: all users together would hold more than 2^62 credits.
-    """
-    writer.lock_everyone(connection)
-    circulating_credits = writer.circulating_credits(connection)
-    outcomes: dict[str, Receipt | CreditsError | None] = {}
-    for user_id, amount_credits in opening_credits.items():
-        with Savepoint(connection) as savepoint:
-            try:
-                outcome = _open_balance(connection, user_id, amount_credits, now=now, actor=actor)
-                outcomes[user_id] = outcome
-                if outcome is not None and not outcome.replayed:
-                    circulating_credits += amount_credits
-            except CreditsError as refusal:
-                savepoint.roll_back()
-                outcomes[user_id] = refusal
-        if circulating_credits > MAX_CIRCULATION_CREDITS:
-            raise CirculationTooLarge(amount_credits, MAX_CIRCULATION_CREDITS)
-    return outcomes
-
-
 def unlock_flow(
-    connection: Connection, request: UnlockRequest, *, book: PriceBook, key: str, now: datetime, actor: str
+    connection: Connection,
+    request: UnlockRequest,
+    *,
+    book: PriceBook,
+    key: str,
+    now: datetime,
+    actor: str,
+    distinct: bool = False,
 ) -> Unlock:
     """Give a user access to a flow for one payment, split between creator and platform.
 
-    Charges and changes nothing when the user made the flow, or unlocked it before and was not refunded. A replay says
-    whether the user has the flow now.
+    Charges nothing when the user made the flow, or unlocked it before and was not refunded. That answer keeps its key
+    too: the same request with the same key never pays later. A replay says whether the user has the flow now.
 
     Raises:
         InvalidRequest: a field cannot be accepted, or the fee is not a whole number from 1 to 2^53-1.
         UnknownUser: the user has no account.
         InsufficientCredits: the user holds less than the fee.
-        BalanceTooLarge: the creator would hold more than 2^53-1 credits.
+        BalanceTooLarge, AccountLooksAlike: as `charge_prompt`.
         IdempotencyKeyReused: the key belongs to another request.
     """
     for field in ("user_id", "flow_id", "creator_id"):
@@ -200,14 +208,19 @@ def unlock_flow(
     users = {request.user_id, request.creator_id}
     # Two unlocks of the same user wait for each other here, so that the second one sees the first.
     balances = writer.lock_balances(connection, users)
+    if flows.answer_by_key(connection, key) is not None:
+        return _repeated_answer(connection, request, entry)
     if entries.entry_by_key(connection, key) is not None:
         return _replayed_unlock(connection, request, entry, book)
     if request.user_id not in balances:
         raise UnknownUser(request.user_id)
     if request.user_id == request.creator_id:
+        flows.keep_answer(connection, request, entry, None)
         return Unlock(FlowAccess.OWN_FLOW, None)
-    if entries.unlock_in_force(connection, request.user_id, flow_id=request.flow_id) is not None:
-        return Unlock(FlowAccess.UNLOCKED_BEFORE, None)
+    in_force = entries.unlock_in_force(connection, request.user_id, flow_id=request.flow_id)
+    if in_force is not None:
+        flows.keep_answer(connection, request, entry, in_force)
+        return Unlock(FlowAccess.UNLOCKED_BEFORE, None, in_force)
     entry_id = writer.claim_key(connection, entry, users)
     if entry_id is None:
         return _replayed_unlock(connection, request, entry, book)
@@ -218,7 +231,7 @@ def unlock_flow(
         creator_share_credits=creator_share_credits,
         platform_share_credits=platform_share_credits,
     )
-    posted = writer.post(connection, entry_id, created_at=now, movements=movements)
+    posted = writer.post(connection, entry_id, created_at=now, movements=movements, distinct=distinct)
     connection.execute(
         insert(UnlockedFlow).values(
             entry_id=entry_id,
@@ -284,25 +297,6 @@ def refund(
     return _receipt(refund_id, entry, posted, None)
 
 
-def _open_balance(
-    connection: Connection, user_id: str, amount_credits: int, *, now: datetime, actor: str
-) -> Receipt | None:
-    if amount_credits == 0:
-        writer.open_account(connection, require_id("user_id", user_id), now)
-        return None
-    return _add_credits(
-        connection,
-        user_id,
-        amount_credits,
-        source=CreditSource.ADJUSTMENT,
-        reason="Opening balance from the former credit system",
-        key=f"legacy:{user_id}",
-        now=now,
-        actor=actor,
-        everyone_is_locked=True,
-    )
-
-
 def _price(request: ChargeRequest, book: PriceBook, now: datetime) -> Quote:
     priced = quote(
         book.models[request.model_id],
@@ -320,7 +314,7 @@ def _price(request: ChargeRequest, book: PriceBook, now: datetime) -> Quote:
     return priced
 
 
-def _add_credits(
+def add_credits_uncounted(
     connection: Connection,
     user_id: str,
     amount_credits: int,
@@ -331,7 +325,12 @@ def _add_credits(
     now: datetime,
     actor: str,
     everyone_is_locked: bool = False,
+    distinct: bool = False,
 ) -> Receipt:
+    """As `add_credits`, without adding up what all users hold: for callers who do that once for many.
+
+    With `everyone_is_locked`, the unit of work has called `writer.lock_everyone`.
+    """
     require_id("user_id", user_id)
     require_credits("amount_credits", amount_credits)
     reason = require_text("reason", reason, minimum=0 if source is CreditSource.PURCHASE else 1)
@@ -341,7 +340,7 @@ def _add_credits(
     entry_id = writer.claim_key(connection, entry, () if everyone_is_locked else {user_id})
     if entry_id is None:
         return _replay(connection, entry, None)
-    posted = writer.post(connection, entry_id, created_at=now, movements=movements)
+    posted = writer.post(connection, entry_id, created_at=now, movements=movements, distinct=distinct)
     return _receipt(entry_id, entry, posted, None)
 
 
@@ -354,20 +353,43 @@ def _replayed_unlock(connection: Connection, request: UnlockRequest, entry: NewE
     receipt = _replay(connection, entry, book)
     in_force = entries.unlock_in_force(connection, request.user_id, flow_id=request.flow_id)
     if in_force is None:
-        return Unlock(FlowAccess.REFUNDED, receipt)
-    return Unlock(FlowAccess.PAID_NOW if in_force == receipt.entry_id else FlowAccess.UNLOCKED_BEFORE, receipt)
+        access = FlowAccess.REFUNDED
+    else:
+        access = FlowAccess.PAID_NOW if in_force == receipt.entry_id else FlowAccess.UNLOCKED_BEFORE
+    return Unlock(access, receipt, refunded_by_entry_id=receipt.refunded_by_entry_id, replayed=True)
+
+
+def _repeated_answer(connection: Connection, request: UnlockRequest, entry: NewEntry) -> Unlock:
+    answer = flows.answer_by_key(connection, entry.idempotency_key)
+    assert answer is not None, "the key was just found to be taken"
+    if answer.request_hash != entry.request_hash:
+        raise IdempotencyKeyReused(entry.idempotency_key, None)
+    had_by_entry_id = answer.unlocked_by_entry_id
+    if had_by_entry_id is None:
+        return Unlock(FlowAccess.OWN_FLOW, None, replayed=True)
+    in_force = entries.unlock_in_force(connection, request.user_id, flow_id=request.flow_id)
+    access = FlowAccess.REFUNDED if in_force is None else FlowAccess.UNLOCKED_BEFORE
+    return Unlock(access, None, had_by_entry_id, entries.refund_of(connection, had_by_entry_id), replayed=True)
 
 
 def _replay(connection: Connection, entry: NewEntry, book: PriceBook | None) -> Receipt:
     found = entries.entry_by_key(connection, entry.idempotency_key)
-    assert found is not None, "the key was just found to be taken"
+    if found is None:  # answered before without an entry, which only an unlock is
+        raise IdempotencyKeyReused(entry.idempotency_key, None)
     entry_id, request_hash = found
     if request_hash != entry.request_hash:
         raise IdempotencyKeyReused(entry.idempotency_key, entry_id)
     return entries.receipt(connection, entry_id, plans={} if book is None else book.plans, replayed=True)
 
 
-def _receipt(entry_id: int, entry: NewEntry, posted: tuple[PostedTransaction, ...], priced: Quote | None) -> Receipt:
+def _receipt(
+    entry_id: int,
+    entry: NewEntry,
+    posted: tuple[PostedTransaction, ...],
+    priced: Quote | None,
+    *,
+    used_at: datetime | None = None,
+) -> Receipt:
     return Receipt(
         entry_id=entry_id,
         type=entry.type,
@@ -378,4 +400,6 @@ def _receipt(entry_id: int, entry: NewEntry, posted: tuple[PostedTransaction, ..
         transactions=posted,
         quote=priced,
         replayed=False,
+        refunds_entry_id=entry.refunds_entry_id,
+        used_at=used_at,
     )

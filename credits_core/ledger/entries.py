@@ -1,10 +1,11 @@
 """Reads one entry: its receipt, run, unlock and refund, and the quote of a recorded run. Writes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy.orm import aliased
 
 from credits_core.ledger.receipts import PostedTransaction, Receipt
 from credits_core.ledger.refusals import UnknownEntry
@@ -22,6 +23,15 @@ def entry_by_key(connection: Connection, key: str) -> tuple[int, str] | None:
     """The id and request hash of the entry with this idempotency key, or None."""
     row = connection.execute(_ENTRY_BY_KEY, {"key": key}).one_or_none()
     return None if row is None else (row.id, row.request_hash)
+
+
+def entries_by_keys(connection: Connection, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """The id and request hash of each entry with one of these idempotency keys, by its key."""
+    found: dict[str, tuple[int, str]] = {}
+    for first in range(0, len(keys), _KEYS_AT_ONCE):
+        rows = connection.execute(_ENTRIES_BY_KEYS, {"keys": keys[first : first + _KEYS_AT_ONCE]})
+        found |= {row.idempotency_key: (row.id, row.request_hash) for row in rows}
+    return found
 
 
 def refund_of(connection: Connection, entry_id: int) -> int | None:
@@ -64,7 +74,9 @@ def unlock_in_force(connection: Connection, user_id: str, *, flow_id: str) -> in
 def receipt(
     connection: Connection, entry_id: int, *, plans: Mapping[str, PricePlan], replayed: bool = False
 ) -> Receipt:
-    """The receipt of an entry, as the write returned it. A run's quote is recomputed from its recorded inputs.
+    """The receipt of an entry, as the write returned it, and whether it was refunded since.
+
+    A run's quote is recomputed from its recorded inputs.
 
     The quote is None for other entries, and for a run whose plan is not among `plans`.
 
@@ -90,6 +102,9 @@ def receipt(
         ),
         quote=None if run is None or run.plan_id not in plans else recompute_quote(run, plans[run.plan_id]),
         replayed=replayed,
+        refunds_entry_id=entry.refunds_entry_id,
+        refunded_by_entry_id=entry.refunded_by_entry_id,
+        used_at=None if run is None or run.used_at_us is None else from_microseconds(run.used_at_us),
     )
 
 
@@ -137,7 +152,16 @@ def price_of_run(run: Any) -> Price:
 _ENTRY_BY_KEY = select(JournalEntry.id, JournalEntry.request_hash).where(
     JournalEntry.idempotency_key == bindparam("key")
 )
-_ENTRY = select(JournalEntry.__table__).where(JournalEntry.id == bindparam("entry_id"))
+_KEYS_AT_ONCE = 500
+_ENTRIES_BY_KEYS = select(JournalEntry.idempotency_key, JournalEntry.id, JournalEntry.request_hash).where(
+    JournalEntry.idempotency_key.in_(bindparam("keys", expanding=True))
+)
+_REFUND = aliased(JournalEntry)
+_ENTRY = (
+    select(JournalEntry.__table__, _REFUND.id.label("refunded_by_entry_id"))
+    .outerjoin(_REFUND, _REFUND.refunds_entry_id == JournalEntry.id)
+    .where(JournalEntry.id == bindparam("entry_id"))
+)
 _TRANSACTIONS_OF_ENTRY = (
     select(
         CreditTransaction.account_id,

@@ -28,6 +28,8 @@ class Receipt:
     """The entry that an action wrote: its transactions with balances, and the quote when it is a prompt run.
 
     `replayed` is true when the same request with the same key was carried out before. Then nothing was written now.
+    `refunded_by_entry_id` is what holds when the receipt is given: the entry that refunded this one, or None.
+    `created_at` is when the entry was posted, `used_at` when its run took place, where the caller said so.
     """
 
     entry_id: int
@@ -39,6 +41,9 @@ class Receipt:
     transactions: tuple[PostedTransaction, ...]
     quote: Quote | None
     replayed: bool
+    refunds_entry_id: int | None = None
+    refunded_by_entry_id: int | None = None
+    used_at: datetime | None = None
 
     @property
     def is_balanced(self) -> bool:
@@ -69,7 +74,19 @@ class FlowAccess(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unlock:
-    """The outcome of an unlock. The receipt is None when nothing was paid, neither now nor by a replayed request."""
+    """The outcome of an unlock. The receipt is None when nothing was paid, neither now nor by a replayed request.
+
+    `access` is what holds now. `had_by_entry_id` is the entry by which the user had the flow when nothing was paid;
+    None for the user's own flow. `refunded_by_entry_id` is the refund of that entry, or of the paid one.
+    """
 
     access: FlowAccess
     receipt: Receipt | None
+    had_by_entry_id: int | None = None
+    refunded_by_entry_id: int | None = None
+    replayed: bool = False
+
+    @property
+    def has_access_now(self) -> bool:
+        """Whether the user may use the flow now."""
+        return self.access is not FlowAccess.REFUNDED

@@ -47,6 +47,21 @@ class InsufficientCredits(CreditsError):
         return f"Nothing was charged. Add at least {counted(missing_credits, 'credit')} and try again."
 
 
+class AccountLooksAlike(CreditsError):
+    """A new account's id differs from another one's only in upper and lower case. `known_user_id` is the first one."""
+
+    code = "account_looks_alike"
+    http_status = 409
+
+    def __init__(self, user_id: str, known_user_id: str) -> None:
+        self.user_id = user_id
+        self.known_user_id = known_user_id
+        super().__init__(
+            f"There is no user {user_id!r}, but there is {known_user_id!r}. Nothing was charged or added. Use "
+            f"{known_user_id!r}, or say that {user_id!r} is somebody else."
+        )
+
+
 class AddedCreditsSpent(InsufficientCredits):
     """Added credits cannot be refunded, because the user has spent them since."""
 
@@ -88,16 +103,17 @@ class CirculationTooLarge(CreditsError):
 
 
 class IdempotencyKeyReused(CreditsError):
-    """The key was used before, for a different request."""
+    """The key was used before, for a different request. It has no entry when the flow was already unlocked."""
 
     code = "idempotency_key_reused"
     http_status = 422
 
-    def __init__(self, key: str, entry_id: int) -> None:
+    def __init__(self, key: str, entry_id: int | None) -> None:
         self.key = key
         self.entry_id = entry_id
+        used = "answered without a charge" if entry_id is None else f"recorded as entry {entry_id}"
         super().__init__(
-            f"The idempotency key {key!r} was already used for a different request, recorded as entry {entry_id}. "
+            f"The idempotency key {key!r} was already used for a different request, {used}. "
             "Nothing was charged or changed now. Send a new key for a new request."
         )
 

@@ -3,16 +3,18 @@
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from credits_core.errors import InvalidRequest
 from credits_core.ledger.refusals import UnknownEntry
 from credits_core.pricing.units import Usage, parse_usage
 from credits_core.store.kinds import EntryType
 from credits_core.values.credits import require_credits
-from credits_core.values.days import EARLIEST, LATEST
+from credits_core.values.days import EARLIEST, LATEST, to_microseconds
 from credits_core.values.fields import require_id, require_model_id
 
+MAX_AHEAD = timedelta(minutes=5)
+"""How far the time of use may lie ahead of the ledger's clock: two machines' clocks differ a little."""
 _LARGEST_ENTRY_ID = 2**63 - 1
 _KEY = re.compile(r"[!-~]{1,400}")
 _TIER = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -37,7 +39,8 @@ class ChargeRequest:
 
     `creator_id` and a positive `creator_fee_credits` come together or not at all. Token counts are needed for a model
     priced per token and ignored for one priced per run. With `expected_total_credits` the charge is refused when it
-    would cost anything else.
+    would cost anything else. `used_at` is when the run took place, where that is not when it is charged; an entry is
+    always dated when it is posted.
     """
 
     user_id: str
@@ -50,6 +53,7 @@ class ChargeRequest:
     expected_total_credits: int | None = None
     usage: Usage | None = None
     service_tier: str | None = None
+    used_at: datetime | None = None
 
     @property
     def as_asked(self) -> tuple[object, ...]:
@@ -65,16 +69,19 @@ class ChargeRequest:
             self.output_tokens,
             self.expected_total_credits,
         )
+        if self.used_at is not None:
+            return (*asked, self.usage, self.service_tier, to_microseconds(self.used_at))
         return asked if self.usage is None and self.service_tier is None else (*asked, self.usage, self.service_tier)
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A charge request with its own key and time, as a batch takes it."""
+    """A charge request with its own key and time, as a batch takes it; `priced_at` as `actions.charge_prompt`."""
 
     request: ChargeRequest
     key: str
     now: datetime
+    priced_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +94,12 @@ class UnlockRequest:
     unlock_fee_credits: int
 
 
-def check_charge(request: ChargeRequest) -> None:
+def check_charge(request: ChargeRequest, *, now: datetime) -> None:
     """Check every field of the request.
 
     Raises:
-        InvalidRequest: a field cannot be accepted; a creator and a positive fee come together or not at all.
+        InvalidRequest: a field cannot be accepted; a creator and a positive fee come together or not at all; the time
+            of use lies more than five minutes after `now`.
     """
     for field in ("user_id", "prompt_id"):
         require_id(field, getattr(request, field))
@@ -112,6 +120,23 @@ def check_charge(request: ChargeRequest) -> None:
         )
     if request.expected_total_credits is not None:
         require_credits("expected_total_credits", request.expected_total_credits)
+    if request.used_at is not None:
+        require_used_at(request.used_at, now=now)
+
+
+def require_used_at(used_at: datetime, *, now: datetime) -> datetime:
+    """The time itself, when a run can have taken place then.
+
+    Raises:
+        InvalidRequest: it has no zone, lies before 1970, or more than five minutes after `now`.
+    """
+    if used_at.tzinfo is None or not EARLIEST <= used_at < LATEST:
+        raise InvalidRequest("used_at", f"must be a time with its zone, from 1970 to 9998, not {used_at}")
+    if used_at > now + MAX_AHEAD:
+        raise InvalidRequest(
+            "used_at", f"must not be more than five minutes ahead of the ledger's clock, {now:%Y-%m-%d %H:%M:%S} UTC"
+        )
+    return used_at
 
 
 def require_entry_id(entry_id: object) -> int:
@@ -149,6 +174,10 @@ def new_entry(
     if now.tzinfo is None or not EARLIEST <= now < LATEST:
         raise InvalidRequest("now", f"must be a time with its zone, from 1970 to 9998, not {now}")
     require_id("actor", actor)
+    return NewEntry(entry_type, key, hash_of(entry_type, asked), actor, now, description, refunds)
+
+
+def hash_of(entry_type: EntryType, asked: tuple[object, ...]) -> str:
+    """The hash of a request, which is the same in every process."""
     # ascii() of a tuple of texts, whole numbers and None is the same in every Python version, and faster than JSON.
-    request_hash = hashlib.sha256(ascii((entry_type.value, *asked)).encode("ascii")).hexdigest()
-    return NewEntry(entry_type, key, request_hash, actor, now, description, refunds)
+    return hashlib.sha256(ascii((entry_type.value, *asked)).encode("ascii")).hexdigest()

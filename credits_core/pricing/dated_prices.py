@@ -88,6 +88,12 @@ class ModelPrices:
             units |= prices.units
         return TieredPrices(units, standard.prices.minimum_seconds)
 
+    def applied_from(self, at: datetime) -> tuple[date | None, bool]:
+        """The first day of the standard prices that apply at this moment, and whether later ones replaced them."""
+        applied = next((dated for dated in reversed(self.standard) if dated.apply_at(at)), self.standard[0])
+        day = at.astimezone(UTC).date()
+        return applied.first_day, any(dated.first_day is not None and dated.first_day > day for dated in self.standard)
+
     def for_usage(self, usage: Usage, at: datetime | None, *, service_tier: str | None = None) -> UsagePrice:
         """The prices of one run.
 

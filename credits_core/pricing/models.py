@@ -90,6 +90,17 @@ class Model:
             return self.prices
         return self.prices.for_usage(usage or (), at, service_tier=service_tier)
 
+    def price_known_from(self, at: datetime) -> date | None:
+        """The first day for which the price list knows the standard price that applies at this moment.
+
+        That is the day from which the price applies. A price without such a day is known since somebody checked it, or
+        without a limit (None) where the list has a later one, whose first day ended it.
+        """
+        if isinstance(self.prices, RunPrice):
+            return self.checked_on
+        first_day, was_replaced = self.prices.applied_from(at)
+        return first_day or (None if was_replaced else self.checked_on)
+
 
 def _no_other(name: str) -> Model:
     raise UnknownModel(name)

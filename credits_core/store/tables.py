@@ -10,6 +10,7 @@ live. A transaction's key is its entry and its position, like a line of an invoi
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     ForeignKey,
     Index,
@@ -52,7 +53,12 @@ class UserCredits(Base):
     """A user's account and its balance, which is never negative."""
 
     __tablename__ = "user_credits"
-    __table_args__ = (CheckConstraint(f"balance_credits BETWEEN 0 AND {MAX_CREDITS}", name="balance_in_bounds"),)
+    __table_args__ = (
+        CheckConstraint(f"balance_credits BETWEEN 0 AND {MAX_CREDITS}", name="balance_in_bounds"),
+        # Finds ids that differ only in upper and lower case. Not unique: a caller may insist, and older ledgers have
+        # such pairs.
+        Index("ix_user_credits_folded_id", text("lower(user_id)")),
+    )
 
     user_id: Mapped[str] = mapped_column(_ID, primary_key=True)
     balance_credits: Mapped[int] = mapped_column(BigInteger)
@@ -172,6 +178,8 @@ class UnlockedFlow(Base):
             sqlite_where=text("refunded_by_entry_id IS NULL"),
             postgresql_where=text("refunded_by_entry_id IS NULL"),
         ),
+        Index("ix_unlocked_flows_user_id", "user_id", "flow_id", "entry_id"),
+        Index("ix_unlocked_flows_flow_id", "flow_id", "entry_id"),
     )
 
     entry_id: Mapped[int] = mapped_column(_KEY, ForeignKey("journal_entries.id"), primary_key=True, autoincrement=False)
@@ -183,6 +191,36 @@ class UnlockedFlow(Base):
     creator_share_credits: Mapped[int] = mapped_column(BigInteger)
     refunded_by_entry_id: Mapped[int | None] = mapped_column(_KEY, ForeignKey("journal_entries.id"))
     created_at_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class UnlockAnswer(Base):
+    """A request to unlock a flow that the user already had: answered without a payment, and so without an entry.
+
+    Kept so that the same request with the same key never pays later. `unlocked_by_entry_id` is the entry by which the
+    user had the flow, None when the user made it.
+    """
+
+    __tablename__ = "unlock_answers"
+    __table_args__ = (
+        CheckConstraint("(unlocked_by_entry_id IS NULL) = (creator_id = user_id)", name="entry_or_own_flow"),
+        Index(
+            "ix_unlock_answers_own_flow",
+            "user_id",
+            "flow_id",
+            sqlite_where=text("unlocked_by_entry_id IS NULL"),
+            postgresql_where=text("unlocked_by_entry_id IS NULL"),
+        ),
+    )
+
+    idempotency_key: Mapped[str] = mapped_column(String(400), primary_key=True)
+    request_hash: Mapped[str] = mapped_column(String(64))
+    user_id: Mapped[str] = mapped_column(_ID, ForeignKey("user_credits.user_id"))
+    flow_id: Mapped[str] = mapped_column(_ID)
+    creator_id: Mapped[str] = mapped_column(_ID)
+    unlock_fee_credits: Mapped[int] = mapped_column(BigInteger)
+    unlocked_by_entry_id: Mapped[int | None] = mapped_column(_KEY, ForeignKey("journal_entries.id"))
+    actor: Mapped[str] = mapped_column(_ID)
+    answered_at_us: Mapped[int] = mapped_column(BigInteger)
 
 
 class DailyTotal(Base):
@@ -216,7 +254,9 @@ class RollupWatermark(Base):
 class ApiKey(Base):
     """Who may call the API. Only the hash of a key is stored; the key is shown once. Revoked keys stay as history.
 
-    A key's number is part of its callers' idempotency keys, so a row is never deleted.
+    The name says who calls. While a key is being replaced, two keys have the same name: the old one, with
+    `replaced_at_us`, works until it expires. Before migration 0005 a key's number was part of its callers' idempotency
+    keys (`has_numbered_requests`), so a row is never deleted.
     """
 
     __tablename__ = "api_keys"
@@ -227,8 +267,14 @@ class ApiKey(Base):
             "uq_api_keys_name_in_force",
             "name",
             unique=True,
-            sqlite_where=text("revoked_at_us IS NULL"),
-            postgresql_where=text("revoked_at_us IS NULL"),
+            sqlite_where=text("revoked_at_us IS NULL AND replaced_at_us IS NULL"),
+            postgresql_where=text("revoked_at_us IS NULL AND replaced_at_us IS NULL"),
+        ),
+        Index(
+            "ix_api_keys_numbered",
+            "name",
+            sqlite_where=text("has_numbered_requests = 1"),
+            postgresql_where=text("has_numbered_requests"),
         ),
     )
 
@@ -241,6 +287,8 @@ class ApiKey(Base):
     created_at_us: Mapped[int] = mapped_column(BigInteger)
     expires_at_us: Mapped[int | None] = mapped_column(BigInteger)
     revoked_at_us: Mapped[int | None] = mapped_column(BigInteger)
+    replaced_at_us: Mapped[int | None] = mapped_column(BigInteger)
+    has_numbered_requests: Mapped[bool] = mapped_column(Boolean)
 
 
 class AuditRun(Base):

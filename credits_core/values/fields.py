@@ -44,6 +44,56 @@ def require_id(field: str, text: object) -> str:
     return text
 
 
+_MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_BROKEN_ID = re.compile(
+    r"nan|null|nil|none|undefined|true|false|n/a|[+-]?inf(inity)?"  # empty cells, and what is no text
+    r"|[0-9]+(\.[0-9]+)?e[+-][0-9]+|[0-9]+\.0+"  # 1.23457E+12, 45787.0
+    rf"|[0-9]{{1,2}}-{_MONTH}(-[0-9]{{2,4}})?|{_MONTH}-[0-9]{{1,4}}"  # 1-Mar, Mar-26
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}/[0-9]{1,2}/[0-9]{2,4}",  # 2026-03-01, 3/1/2026
+    re.IGNORECASE,
+)
+
+
+def require_new_user_id(field: str, text: object) -> str:
+    """The text itself, when an account may be opened under it: a valid id that no spreadsheet has broken.
+
+    Spreadsheets and programs turn ids into powers of ten, dates, truth values and words for nothing. Whole numbers are
+    ids.
+
+    Raises:
+        InvalidRequest: it is not a valid id, or looks like one that was broken so.
+
+    >>> require_new_user_id("user_id", "45787")
+    '45787'
+    """
+    user_id = require_id(field, text)
+    if _BROKEN_ID.fullmatch(user_id):
+        raise InvalidRequest(
+            field,
+            f"must not be {user_id!r}: a spreadsheet or program has probably changed the id. Format the column as text "
+            "and write the id again",
+        )
+    return user_id
+
+
+def is_new_user_id(text: str) -> bool:
+    """Whether `require_new_user_id` accepts a valid id.
+
+    >>> is_new_user_id("ada"), is_new_user_id("1.23457E+12"), is_new_user_id("1-Mar"), is_new_user_id("NaN")
+    (True, False, False, False)
+    """
+    return _BROKEN_ID.fullmatch(text) is None
+
+
+def folded_id(text: str) -> str:
+    """The same for ids that differ only in upper and lower case. Blanks and other alphabets are in no id.
+
+    >>> folded_id("Ada@Example.org")
+    'ada@example.org'
+    """
+    return text.lower()
+
+
 MAX_TEXT = 500
 """Longest reason or description, in characters."""
 

@@ -54,7 +54,7 @@ def examples(run: ChargeRequest) -> dict[str, Example]:
             "Charge",
             "/api/credits/charge-prompt",
             "A service or admin key. Send it twice with the same `Idempotency-Key`, and it charges once. The second "
-            "answer repeats the first and is marked `Idempotent-Replayed: true`.",
+            "answer repeats the first and says `replayed: true`.",
             body=_json(charged),
             idempotency_key=_idempotency_key(charged),
         ),

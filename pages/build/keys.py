@@ -1,4 +1,4 @@
-"""API keys: make one and show it once, list all keys, and revoke one after asking.
+"""API keys: make one and show it once, list all keys, and replace or revoke one after asking.
 
 A made key lives in the outcome of its action alone, so `runtime.start_over` forgets it, and no other session has it.
 """
@@ -13,19 +13,25 @@ from sqlalchemy import Connection
 
 from credits_core.access import keys as api_keys
 from credits_core.access.keys import KeyRecord
-from credits_core.access.refusals import UnknownKey
 from credits_core.store.kinds import Role
 from pages.build import examples
 from pages.parts import action, csv_files, filters, show, words
 
-_MAKE, _REVOKE = "key:make", "key:revoke"
-_ASKED, _CLICKED = "key:asked", "key:clicked"
+_MAKE, _ROTATE, _REVOKE = "key:make", "key:rotate", "key:revoke"
+_ASKED, _REVOKE_CLICKED, _ROTATE_CLICKED = "key:asked", "key:clicked", "key:clicked-rotate"
+_OVERLAPS = {
+    "Stop it now": timedelta(),
+    "1 hour": timedelta(hours=1),
+    "24 hours": api_keys.USUAL_OVERLAP,
+    "7 days": timedelta(days=7),
+    "30 days": api_keys.LONGEST_OVERLAP,
+}
 _MAY = {
     Role.ADMIN: "May do everything: add credits, charge, unlock, refund, and see every user.",
     Role.SERVICE: "May price, charge and unlock for every user, and see every user. For a backend.",
     Role.USER: "May price runs, and see one user's own balance and transactions.",
 }
-_STATES = {"Active": "green", "Revoked": "gray", "Expired": "orange"}
+_STATES = {"Active": "green", "Replaced": "blue", "Revoked": "gray", "Expired": "orange"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +47,19 @@ def make(known: Sequence[str]) -> None:
         _form(known)
     else:
         _show_once(made.result)
+        st.button("Done", type="primary", icon=":material/check:", on_click=action.start_over, args=(_MAKE,))
 
 
 def table(records: Sequence[KeyRecord], *, alt: str) -> None:
-    """Every key with its state, and a button in the row of each one that can be revoked; the button asks first."""
+    """Every key with its state, and buttons to replace and to revoke it, where it can be; a button asks first."""
     now = datetime.now(UTC)
     rows = [
         {
             "Name": csv_files.safe_text(one.name),
             "Key": f"{one.beginning}…",
-            "State": ["Revoked" if one.revoked_at else "Expired" if one.problem(now) else "Active"],
+            "State": [_state(one, now)],
             "Action": "Revoke" if one.revoked_at is None else None,
+            "Rotate": "Rotate" if _state(one, now) == "Active" else None,
             "Role": one.role.value.capitalize(),
             "User": csv_files.safe_text(one.user_id or "") or None,
             "Made (UTC)": one.created_at,
@@ -68,7 +76,16 @@ def table(records: Sequence[KeyRecord], *, alt: str) -> None:
             "Name": st.column_config.TextColumn(pinned=True),
             "State": st.column_config.MultiselectColumn(options=list(_STATES), color=list(_STATES.values())),
             "Action": st.column_config.ButtonColumn(
-                type="tertiary", key=_CLICKED, on_click=_ask, args=([one.id for one in records],)
+                type="tertiary",
+                key=_REVOKE_CLICKED,
+                on_click=_ask,
+                args=(_REVOKE, _REVOKE_CLICKED, [one.id for one in records]),
+            ),
+            "Rotate": st.column_config.ButtonColumn(
+                type="tertiary",
+                key=_ROTATE_CLICKED,
+                on_click=_ask,
+                args=(_ROTATE, _ROTATE_CLICKED, [one.id for one in records]),
             ),
             "Made (UTC)": st.column_config.DatetimeColumn(format=minute, timezone="UTC"),
             "Expires (UTC)": st.column_config.DatetimeColumn(format=minute, timezone="UTC"),
@@ -79,8 +96,18 @@ def table(records: Sequence[KeyRecord], *, alt: str) -> None:
     )
     asked = st.session_state.get(_ASKED)
     for one in records:
-        if one.id == asked and one.revoked_at is None:
-            _dialog(one)
+        if asked == (_REVOKE, one.id) and one.revoked_at is None:
+            _revoke_dialog(one)
+        if asked == (_ROTATE, one.id):
+            _rotate_dialog(one)
+
+
+def _state(record: KeyRecord, now: datetime) -> str:
+    if record.revoked_at is not None:
+        return "Revoked"
+    if record.problem(now) is not None:
+        return "Expired"
+    return "Active" if record.replaced_at is None else "Replaced"
 
 
 def _form(known: Sequence[str]) -> None:
@@ -156,20 +183,50 @@ def _show_once(made: _MadeKey) -> None:
     st.code(made.key, language=None)
     st.caption("To run the examples, set the key in your shell:")
     st.code(f"export {examples.KEY_VARIABLE}={made.key}", "bash")
-    st.button("Done", type="primary", icon=":material/check:", on_click=action.start_over, args=(_MAKE,))
 
 
-def _ask(key_ids: Sequence[int]) -> None:
-    action.start_over(_REVOKE)
-    st.session_state[_ASKED] = key_ids[st.session_state[_CLICKED].row]
+def _ask(name: str, clicked: str, key_ids: Sequence[int]) -> None:
+    action.start_over(name)
+    st.session_state[_ASKED] = (name, key_ids[st.session_state[clicked].row])
 
 
 def _stop_asking() -> None:
     st.session_state.pop(_ASKED, None)
+    action.start_over(_ROTATE)  # forgets a new key, too
+
+
+@st.dialog("Replace this key?", icon=":material/autorenew:", on_dismiss=_stop_asking)
+def _rotate_dialog(record: KeyRecord) -> None:
+    made = action.performed(_ROTATE)
+    if made is None or made.result is None:
+        st.markdown(
+            f"A new key gets the name {words.plain(record.name)}, so both are the same caller: a request that is sent "
+            f"again with the new key is not charged twice. The old key begins with `{record.beginning}`."
+        )
+        overlap = st.selectbox("The old key still works for", list(_OVERLAPS), index=2, key="key_overlap")
+        if not st.button("Make new key", type="primary", icon=":material/autorenew:"):
+            return
+        key = api_keys.new_key()
+        made = action.perform(
+            _ROTATE, (record.id, overlap), lambda connection, _, now: _rotate(connection, record, key, overlap, now)
+        )
+    if made.refusal is not None:
+        show.refusal(made.refusal, undone="No key was replaced.")
+        return
+    assert made.result is not None, "an action has a refusal or a result"
+    _show_once(made.result)
+    if st.button("Done", type="primary", icon=":material/check:", key="key_rotated"):
+        _stop_asking()
+        st.rerun()
+
+
+def _rotate(connection: Connection, asked: KeyRecord, key: str, overlap: str, now: datetime) -> _MadeKey:
+    made = api_keys.rotate_key(connection, asked.name, key=key, overlap=_OVERLAPS[overlap], only_id=asked.id, now=now)
+    return _MadeKey(made, key)
 
 
 @st.dialog("Revoke this key?", icon=":material/key_off:", on_dismiss=_stop_asking)
-def _dialog(record: KeyRecord) -> None:
+def _revoke_dialog(record: KeyRecord) -> None:
     st.markdown(
         f"All calls with {words.plain(record.name)}, the key that begins with `{record.beginning}`, will be refused. "
         "This cannot be undone. Past calls stay in the history, and the name can be used again."
@@ -183,8 +240,5 @@ def _dialog(record: KeyRecord) -> None:
 
 
 def _revoke(connection: Connection, asked: KeyRecord, now: datetime) -> KeyRecord:
-    revoked = api_keys.revoke_key(connection, asked.name, now=now)
-    if revoked.id != asked.id:
-        # While the person was asked, somebody revoked this key and gave its name to another one, which stays active.
-        raise UnknownKey(asked.name)
-    return revoked
+    # By its number: while the person was asked, somebody may have given its name to another key, which stays active.
+    return api_keys.revoke_key(connection, asked.name, only_id=asked.id, now=now)

@@ -12,7 +12,7 @@ from credits_core.store import database
 from credits_core.store.kinds import CreditSource, Role
 from tests.support import world
 from tests.support.api_world import Api, api_over, problem
-from tests.support.plain_sql import balance, every_row, rows, scalar, transactions
+from tests.support.plain_sql import every_row, rows, scalar, transactions
 from tests.support.world import HAIKU, HAIKU_WITH_FEE, NOW
 
 ADD = {"user_id": "ada", "amount_credits": 500, "description": "Card payment"}
@@ -61,6 +61,16 @@ ROUTES: dict[str, tuple[str, str, dict[str, object], tuple[int, ...]]] = {
     "transactions": ("GET", "/api/credits/transactions", {"user_id": "ada"}, (401, 401, 401, 401, 200, 403, 200, 200)),
     "transactions of nobody": (
         *("GET", "/api/credits/transactions", {"user_id": "nobody"}),
+        (401, 401, 401, 401, 403, 403, 404, 404),
+    ),
+    "entry": ("GET", "/api/credits/entries/1", {}, (401, 401, 401, 401, 200, 404, 200, 200)),
+    "entry that does not exist": ("GET", "/api/credits/entries/99", {}, (401, 401, 401, 401, 404, 404, 404, 404)),
+    "flow-access": (
+        *("GET", "/api/credits/flow-access", {"user_id": "ada", "flow_id": "report"}),
+        (401, 401, 401, 401, 200, 403, 200, 200),
+    ),
+    "flow-access of nobody": (
+        *("GET", "/api/credits/flow-access", {"user_id": "nobody", "flow_id": "report"}),
         (401, 401, 401, 401, 403, 403, 404, 404),
     ),
     "add": ("POST", "/api/credits/add", ADD, (401, 401, 401, 401, 403, 403, 403, 201)),
@@ -146,8 +156,8 @@ def test_a_generated_client_has_a_method_for_each_route(unchanged: Api) -> None:
     paths = unchanged.client.get("/api/openapi.json").json()["paths"]
     operations = [operation for path in paths.values() for operation in path.values()]
     assert sorted(operation["operationId"] for operation in operations) == [
-        *("add", "balance", "calculate_cost", "charge_prompt", "health", "models", "ready", "refund", "transactions"),
-        "unlock_flow",
+        *("add", "balance", "calculate_cost", "charge_prompt", "entry", "flow_access", "health", "models", "ready"),
+        *("refund", "transactions", "unlock_flow"),
     ]
     assert {tuple(operation["tags"]) for operation in operations} == {("credits",), ("models",), ("status",)}
 
@@ -183,6 +193,8 @@ def test_credits_are_added_and_the_first_ones_create_the_user(
         "amount_credits": 1_250_000,
         "balance_credits": 1_250_000,
         "balance_usd": "1.250000",
+        "replayed": False,
+        "refunded_by_entry_id": None,
     }
     assert rows(api.engine, "SELECT type, actor, description FROM journal_entries WHERE id = 3") == [entry]
 
@@ -248,6 +260,8 @@ def test_a_run_is_charged_as_the_dashboard_charges_it(api: Api) -> None:
         "prompt_run_id": 3,
         "entry_id": 3,
         "user_balance_credits": 8_749,
+        "replayed": False,
+        "refunded_by_entry_id": None,
     }
     assert transactions(api.engine, 3) == [
         ("ada", "prompt_run", -1_251, 8_749),
@@ -258,32 +272,17 @@ def test_a_run_is_charged_as_the_dashboard_charges_it(api: Api) -> None:
     assert scalar(api.engine, "SELECT actor FROM journal_entries WHERE id = 3") == "api/service"
 
 
-def test_a_flow_is_unlocked_once(api: Api) -> None:
-    first = api.post("/api/credits/unlock-flow", UNLOCK)
-    assert (first.status_code, first.json()) == (
-        201,
-        {
-            "entry_id": 3,
-            "creator_share_credits": 800,
-            "platform_share_credits": 201,
-            "user_balance_credits": 8_999,
-        },
-    )
-    again = api.post("/api/credits/unlock-flow", UNLOCK)
-    assert (again.status_code, again.json()) == (200, {"already_unlocked": True})
-    assert balance(api.engine, "ada") == 8_999
-
-
-def test_a_creator_has_the_own_flow(api: Api) -> None:
-    answer = api.post("/api/credits/unlock-flow", UNLOCK | {"user_id": "cleo", "creator_id": "cleo"})
-    assert (answer.status_code, answer.json()) == (200, {"already_unlocked": True})
-
-
 def test_an_entry_is_refunded_once(api: Api) -> None:
     charged = world.charge(api.engine, HAIKU, key="run")
     body = {"entry_id": charged.entry_id, "reason": "The answer was empty"}
     first = api.post("/api/credits/refund", body)
-    refunded = {"entry_id": 4, "refunded_entry_id": 3, "user_balance_credits": 10_000}
+    refunded = {
+        "entry_id": 4,
+        "refunded_entry_id": 3,
+        "user_balance_credits": 10_000,
+        "replayed": False,
+        "refunded_by_entry_id": None,
+    }
     assert (first.status_code, first.json()) == (201, refunded)
     assert problem(api.post("/api/credits/refund", body)) == (409, "already_refunded")
 

@@ -23,10 +23,14 @@ def _read(folder: Path, content: bytes) -> list[tuple[int, list[str]]]:
         (b'"name","count"\r\n"a,b","1"\r\n', [(2, ["a,b", "1"])]),
         (b"\xef\xbb\xbfname,count\n\xc3\xa9,1", [(2, ["é", "1"])]),
         (b'name,count\n"a\nb",1\nc,2\n', [(3, ["a\nb", "1"]), (4, ["c", "2"])]),
-        (b"name,count\na\n \na,b,c\n", [(2, ["a"]), (3, [" "]), (4, ["a", "b", "c"])]),
+        (b"name,count\na\n \na,b,c\n", [(2, ["a"]), (3, [" "]), (4, ["a,b,c"])]),
+        (b"name;count\r\na,b;1\r\n", [(2, ["a,b", "1"])]),
+        (b'"count"\t"name"\n1\ta\n', [(2, ["a", "1"])]),
+        (b"count,name\n1,a\n2\n", [(2, ["a", "1"]), (3, ["2"])]),
+        (b"name,count\na,1\n,\n", [(2, ["a", "1"])]),
     ],
 )
-def test_rows_have_the_line_they_end_on_and_as_many_fields_as_they_have(
+def test_rows_have_the_line_they_end_on_and_their_fields_in_order(
     tmp_path: Path, content: bytes, rows: list[tuple[int, list[str]]]
 ) -> None:
     assert _read(tmp_path, content) == rows
@@ -38,7 +42,9 @@ def test_rows_have_the_line_they_end_on_and_as_many_fields_as_they_have(
         (b"", "line 1 must be name,count, not ''"),
         (b"\nname,count\n", "line 1 must be name,count, not ''"),
         (b"name\n", "line 1 must be name,count, not 'name'"),
-        (b"count,name\n", "line 1 must be name,count, not 'count,name'"),
+        (b"count,count\n", "line 1 must be name,count, not 'count,count'"),
+        (b"name,count,extra\n", "line 1 must be name,count, not 'name,count,extra'"),
+        (b"name|count\n", "line 1 must be name,count, not 'name|count'"),
         (b"Name,count\n", "line 1 must be name,count, not 'Name,count'"),
         (b"name,count\n\xff,5\n", "cannot be read: it is not text in UTF-8"),
         (b"name,count\n" + b"x" * 140_000, "cannot be read: field larger than field limit"),

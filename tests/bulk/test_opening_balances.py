@@ -140,7 +140,7 @@ def test_a_user_may_stand_in_a_file_once(tmp_path: Path) -> None:
     [
         (b"", "line 1 must be user_id,credits, not ''"),
         (b"ada,5\n", "line 1 must be user_id,credits, not 'ada,5'"),
-        (b"user_id;credits\nada;5\n", "line 1 must be user_id,credits, not 'user_id;credits'"),
+        (b"user_id|credits\nada|5\n", "line 1 must be user_id,credits, not 'user_id|credits'"),
         (b"user_id,credits\n\xff,5\n", "cannot be read: it is not text in UTF-8"),
     ],
 )

@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -16,8 +17,10 @@ from credits_core.pricing.refusals import UnknownModel
 from tests.support import world
 from tests.support.plain_sql import balance, every_row, rows, scalar
 from tests.support.real_traces import TRACES, needs_traces
+from tests.support.world import NOW, NOW_US
 
 HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens"
+_examples = itertools.count()
 GPT_4O = "openai/gpt-4o"
 """Costs 2.5 credits per input token and 10 per output token in the tests' price book."""
 
@@ -44,8 +47,8 @@ def _replay(
     limit: int | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> ReplaySummary:
-    charges = plan_replay(engine, path, user_id=user_id, model_id=model_id, book=book, limit=limit)
-    return replay(engine, charges, book=book, on_progress=on_progress)
+    plan = plan_replay(engine, path, user_id=user_id, model_id=model_id, book=book, now=NOW, limit=limit)
+    return replay(engine, plan, book_at=lambda _: book, clock=lambda: NOW, on_progress=on_progress)
 
 
 def _problems(path: Path, *, limit: int | None = None) -> list[str]:
@@ -150,7 +153,9 @@ def test_a_file_that_is_no_trace_is_refused(tmp_path: Path, content: bytes, prob
 # --- replaying ------------------------------------------------------------------------------------------------------
 
 
-def test_each_row_is_charged_as_one_run_at_its_time(engine: Engine, book: PriceBook, tmp_path: Path) -> None:
+def test_each_row_is_charged_as_one_run_now_and_keeps_its_time_of_use(
+    engine: Engine, book: PriceBook, tmp_path: Path
+) -> None:
     world.add(engine, "ada", 100_000, key="fund")
     path = _write(
         tmp_path,
@@ -166,7 +171,7 @@ def test_each_row_is_charged_as_one_run_at_its_time(engine: Engine, book: PriceB
     at_six = 1_700_157_600_000_000
     assert rows(
         engine,
-        "SELECT created_at_us, input_tokens, output_tokens, total_credits, model_id, creator_id FROM prompt_runs"
+        "SELECT used_at_us, input_tokens, output_tokens, total_credits, model_id, creator_id FROM prompt_runs"
         " ORDER BY entry_id",
     ) == [
         (at_six, 1_000, 100, 4_200, GPT_4O, None),
@@ -174,8 +179,7 @@ def test_each_row_is_charged_as_one_run_at_its_time(engine: Engine, book: PriceB
         (at_six + 3_600_000_000, 4_000, 5, 11_055, GPT_4O, None),
     ]
     assert rows(engine, "SELECT DISTINCT actor FROM journal_entries WHERE type = 'prompt_run'") == [("replay",)]
-    ((prompt_id,),) = rows(engine, "SELECT DISTINCT prompt_id FROM prompt_runs")
-    assert str(prompt_id).startswith("trace-")
+    assert rows(engine, "SELECT DISTINCT prompt_id, created_at_us FROM prompt_runs") == [("trace-log", NOW_US)]
     assert [finding for finding in invariants.check(engine, book.plans) if not finding.ok] == []
 
 
@@ -191,14 +195,16 @@ def test_a_replay_that_broke_off_goes_on_where_it_stopped(engine: Engine, book: 
 
     with pytest.raises(KeyboardInterrupt):
         _replay(engine, path, book, on_progress=interrupt_after_two)
-    assert done == [100, 100]
-    assert balance(engine, "ada") == 1_000_000 - 200 * 120
+    assert len(done) == 2
+    before = sum(done)
+    assert 0 < before < 250
+    assert balance(engine, "ada") == 1_000_000 - before * 120
 
-    assert _replay(engine, path, book) == ReplaySummary(250, 50, 200, 0, 250 * 120)
+    assert _replay(engine, path, book) == ReplaySummary(250, 250 - before, before, 0, 250 * 120)
     assert balance(engine, "ada") == 1_000_000 - 250 * 120
-    before = every_row(engine)
+    rows_before = every_row(engine)
     assert _replay(engine, path, book) == ReplaySummary(250, 0, 250, 0, 250 * 120)
-    assert every_row(engine) == before
+    assert every_row(engine) == rows_before
 
 
 def test_a_replay_goes_on_at_the_prices_it_began_with(engine: Engine, book: PriceBook, tmp_path: Path) -> None:
@@ -237,14 +243,16 @@ def test_a_user_who_runs_dry_is_charged_what_the_balance_allows(
     assert [finding for finding in invariants.check(engine, book.plans) if not finding.ok] == []
 
 
-def test_another_user_model_or_content_is_another_replay(engine: Engine, book: PriceBook, tmp_path: Path) -> None:
+def test_another_user_or_model_is_another_replay_and_a_longer_log_brings_only_its_new_rows(
+    engine: Engine, book: PriceBook, tmp_path: Path
+) -> None:
     for user_id in ("ada", "ben"):
         world.add(engine, user_id, 1_000_000, key=f"fund-{user_id}")
     path = _long_trace(tmp_path, 5)
     assert _replay(engine, path, book).charged_now == 5
     assert _replay(engine, path, book, user_id="ben").charged_now == 5
     assert _replay(engine, path, book, model_id="claude-3-haiku").total_credits == 5 * 300
-    assert _replay(engine, _long_trace(tmp_path, 6, "longer.csv"), book).charged_now == 6
+    assert _replay(engine, _long_trace(tmp_path, 6, "longer.csv"), book).charged_now == 1
 
     copy = tmp_path / "copy.csv"
     copy.write_bytes(path.read_bytes())
@@ -270,27 +278,24 @@ def test_an_unknown_user_or_model_is_refused_before_anything_is_charged(
 ) -> None:
     world.add(engine, "ada", 1_000, key="fund")
     with pytest.raises(refusal):
-        plan_replay(engine, _long_trace(tmp_path, 1), user_id=user_id, model_id=model_id, book=book)
+        plan_replay(engine, _long_trace(tmp_path, 1), user_id=user_id, model_id=model_id, book=book, now=NOW)
     assert scalar(engine, "SELECT COUNT(*) FROM prompt_runs") == 0
 
 
-def test_rows_that_the_model_cannot_price_are_named_before_anything_is_charged(
+def test_requests_that_used_nothing_are_unused_where_the_model_is_priced_by_tokens(
     engine: Engine, book: PriceBook, tmp_path: Path
 ) -> None:
     world.add(engine, "ada", 1_000_000, key="fund")
-    path = _write(tmp_path, *["2023-11-16,40,0"] * 200, "2023-11-16,0,0")
-    with pytest.raises(DataFileInvalid) as caught:
-        _replay(engine, path, book)
-    assert caught.value.problems == [
-        "line 202: input_tokens: must have a count above 0, because there is no run to price otherwise"
-    ]
-    assert scalar(engine, "SELECT COUNT(*) FROM prompt_runs") == 0
-    assert _replay(engine, path, book, model_id="claude-3-haiku").charged_now == 201
+    path = _write(tmp_path, *["2023-11-16,40,0"] * 2, "2023-11-16,0,0")
+    assert _replay(engine, path, book) == ReplaySummary(3, 2, 0, 0, 2 * 120, 1)
+    assert _replay(engine, path, book, model_id="claude-3-haiku").charged_now == 3
 
 
 @given(counts=st.lists(st.tuples(st.integers(0, 60_000), st.integers(1, 9_000)), min_size=1, max_size=40))
 def _sums_agree(engine: Engine, book: PriceBook, folder: Path, counts: list[tuple[int, int]]) -> None:
-    path = _write(folder, *(f"2023-11-16,{context},{generated}" for context, generated in counts))
+    # Each example in a second of its own, because equal rows of two logs are one request.
+    second = f"2023-11-16 00:00:00.{next(_examples):06}"
+    path = _write(folder, *(f"{second},{context},{generated}" for context, generated in counts))
     assert _replay(engine, path, book).total_credits == sum(_total(*row) for row in counts)
 
 

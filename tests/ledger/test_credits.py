@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from credits_core.errors import CreditsError, InvalidRequest
-from credits_core.ledger import actions, requests, writer
 from credits_core.ledger import movements as ledger_movements
+from credits_core.ledger import opening, requests, writer
 from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.refusals import BalanceTooLarge, CirculationTooLarge, IdempotencyKeyReused
 from credits_core.store import database
@@ -157,7 +157,7 @@ def test_a_reason_of_500_characters_is_kept(engine: Engine) -> None:
 def _import(engine: Engine, opening_credits: dict[str, int]) -> dict[str, Receipt | CreditsError | None]:
     return database.write(
         engine,
-        lambda connection: actions.import_opening_balances(connection, opening_credits, now=NOW, actor="tester"),
+        lambda connection: opening.import_opening_balances(connection, opening_credits, now=NOW, actor="tester"),
     )
 
 
@@ -221,7 +221,7 @@ def test_an_import_takes_no_lock_for_each_user(postgres_engine: Engine) -> None:
     # The server's table of locks has room for about ten thousand, and a former system may have had more users.
     def import_and_count_locks(connection: Connection) -> object:
         opening_credits = {f"user-{number}": 5 for number in range(50)}
-        actions.import_opening_balances(connection, opening_credits, now=NOW, actor="tester")
+        opening.import_opening_balances(connection, opening_credits, now=NOW, actor="tester")
         return connection.execute(text("SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory'")).scalar_one()
 
     assert database.write(postgres_engine, import_and_count_locks) == 0

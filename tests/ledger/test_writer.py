@@ -204,11 +204,11 @@ def _lock_by_claiming(connection: Connection) -> None:
 
 
 @pytest.mark.parametrize("lock", [_lock_by_reading, _lock_by_claiming])
-@pytest.mark.parametrize(("held", "other", "other_is_free"), [("ada", "Ben", False), ("Ben", "ada", True)])
+@pytest.mark.parametrize(("held", "other", "other_is_free"), [("Ben", "ada", False), ("ada", "Ben", True)])
 def test_users_are_locked_in_one_order_whatever_order_they_are_given_in(
     postgres_engine: Engine, held: str, other: str, other_is_free: bool, lock: Callable[[Connection], None]
 ) -> None:
-    # Ben comes first, in Python's order. So whoever waits for ada holds Ben, and whoever waits for Ben holds nobody.
+    # Ada comes first, as ids are folded. So whoever waits for Ben holds ada, and whoever waits for ada holds nobody.
     def lock_both() -> None:
         with postgres_engine.connect() as connection:
             lock(connection)

@@ -167,3 +167,15 @@ def downloads() -> Iterator[Downloads]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(st, "download_button", caught.button)
         yield caught
+
+
+def click_in_row(page: AppTest, row: int, label: str = "Revoke") -> AppTest:
+    """The page after a click on the button with this label in this row of the table of keys."""
+    (drawn,) = (found for found in page.dataframe if found.proto.button_click_widgets)
+    states = page._tree.get_widget_states()
+    clicked = states.widgets.add()
+    clicked.id = drawn.proto.button_click_widgets["Action" if label == "Revoke" else label]
+    clicked.string_trigger_value.data = json.dumps({"row": row, "label": label})
+    page._run(states)
+    assert not page.exception, page.exception
+    return page

@@ -145,11 +145,20 @@ def add(
     source: CreditSource = CreditSource.PURCHASE,
     reason: str = "",
     now: datetime = NOW,
+    distinct: bool = False,
 ) -> Receipt:
     return database.write(
         engine,
         lambda connection: actions.add_credits(
-            connection, user_id, amount_credits, source=source, reason=reason, key=key, now=now, actor="tester"
+            connection,
+            user_id,
+            amount_credits,
+            source=source,
+            reason=reason,
+            key=key,
+            now=now,
+            actor="tester",
+            distinct=distinct,
         ),
     )
 

@@ -32,7 +32,7 @@ from credits_core.store.kinds import Role
 from pages.build import examples as api_examples
 from pages.build import keys
 from tests.support import page_driver, plain_sql, world
-from tests.support.page_driver import choose, click, links, open_page, table
+from tests.support.page_driver import choose, click, click_in_row, links, open_page, table
 
 STORED = "SELECT name, role, user_id, revoked_at_us IS NULL FROM api_keys ORDER BY id"
 HOSTILE = ["o'ada", '"; exit 1 #', "$(exit 1)", "`exit 1`", "a\\b\nc", "=1+1", "ä & 語?"]
@@ -118,18 +118,6 @@ def is_in_force(engine: Engine, key: str) -> bool:
     except CreditsError:
         return False
     return True
-
-
-def click_in_row(page: AppTest, row: int) -> AppTest:
-    """The page after a click on the button in this row of the table of keys."""
-    (drawn,) = (found for found in page.dataframe if found.proto.button_click_widgets)
-    states = page._tree.get_widget_states()
-    clicked = states.widgets.add()
-    clicked.id = drawn.proto.button_click_widgets["Action"]
-    clicked.string_trigger_value.data = json.dumps({"row": row, "label": "Revoke"})
-    page._run(states)
-    assert not page.exception, page.exception
-    return page
 
 
 def run_shell(command: str, key: str) -> str:
@@ -242,11 +230,11 @@ def test_the_table_tells_the_state_of_every_key_newest_first(ledger: Engine) -> 
     store_key(ledger, "gone")
     database.write(ledger, lambda connection: api_keys.revoke_key(connection, "gone", now=datetime.now(UTC)))
     store_key(ledger, "new")
-    rows = [(row["Name"], list(row["State"]), row["Action"]) for row in table(console())]
+    rows = [(row["Name"], list(row["State"]), row["Action"], row["Rotate"]) for row in table(console())]
     assert rows == [
-        ("new", ["Active"], "Revoke"),
-        ("gone", ["Revoked"], None),
-        ("old", ["Expired"], "Revoke"),
+        ("new", ["Active"], "Revoke", "Rotate"),
+        ("gone", ["Revoked"], None, None),
+        ("old", ["Expired"], "Revoke", None),
     ]
 
 

@@ -1,0 +1,70 @@
+"""Replacing a key on the screen: it asks first, shows the new key once, and lets the old one work for a while."""
+
+from collections import deque
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from credits_core.access import calls as call_log
+from credits_core.access import keys as api_keys
+from credits_core.access.refusals import Unauthorized
+from credits_core.store import database
+from credits_core.store.kinds import Role
+from tests.support import page_driver, plain_sql, world
+from tests.support.page_driver import click, click_in_row, open_page, table
+
+
+@pytest.fixture(autouse=True)
+def no_calls_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call_log, "_calls", deque(maxlen=call_log.KEPT_CALLS))
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Engine]:
+    with page_driver.small_dashboard(tmp_path) as engine:
+        world.add(engine, "ada", 1_000_000, key="a")
+        yield engine
+
+
+def _store_key(engine: Engine, name: str) -> str:
+    key, now = api_keys.new_key(), datetime.now(UTC)
+    database.write(
+        engine, lambda connection: api_keys.create_key(connection, name, key=key, role=Role.SERVICE, now=now)
+    )
+    return key
+
+
+def _is_in_force(engine: Engine, key: str) -> bool:
+    try:
+        with database.read(engine) as connection:
+            api_keys.authenticate(connection, key, now=datetime.now(UTC))
+    except Unauthorized:
+        return False
+    return True
+
+
+def test_a_key_is_replaced_after_asking_and_the_new_one_is_shown_once(ledger: Engine) -> None:
+    old = _store_key(ledger, "shop")
+    page = click_in_row(open_page("build/api_console.py"), 0, "Rotate")
+    assert "A new key gets the name shop" in page.markdown[-1].value
+    assert plain_sql.scalar(ledger, "SELECT COUNT(*) FROM api_keys") == 1
+    click(page, "Make new key")
+    new = next(code.value for code in page.code if code.value.startswith("pfk_"))
+    assert (_is_in_force(ledger, old), _is_in_force(ledger, new)) == (True, True)
+    ((hours,),) = plain_sql.rows(
+        ledger, "SELECT (expires_at_us - replaced_at_us) / 3600000000 FROM api_keys WHERE replaced_at_us > 0"
+    )
+    assert hours == 24
+    click(page, "Done")
+    assert not [code for code in page.code if new in code.value]
+    assert [(list(row["State"]), row["Action"], row["Rotate"]) for row in table(page)] == [
+        (["Active"], "Revoke", "Rotate"),
+        (["Replaced"], "Revoke", None),
+    ]
+
+    page = click_in_row(page, 1)
+    click(page, "Revoke")
+    assert (_is_in_force(ledger, old), _is_in_force(ledger, new)) == (False, True)
