@@ -28,9 +28,10 @@ DIVISIONS_OF_SOMETHING_ELSE = {
     "api/gate": {"round(seconds * 1000, 3)"},
     "audit/balances": {"CreditTransaction.created_at_us // MICROSECONDS_PER_DAY"},
     "bulk/demo": {
-        "world.runs_per_day * (60 if is_weekend else 110) * (world.days + day) // (150 * world.days)",
+        "runs_per_day * (60 if is_weekend else 110) * (world.days + day) // (150 * world.days)",
         "days_since % person.every_days",
     },
+    "bulk/demo_usage": {"counts[draw.of] * drawn // 100"},  # a percentage of a count
     "bulk/pieces": {"0.005"},  # seconds
     "pricing/models": {"per // 1000"},  # units, in a refusal
     "lab/scenario/simulation": {"user * _HABIT_STEP % BPS_PER_WHOLE"},

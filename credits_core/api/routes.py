@@ -51,6 +51,7 @@ from credits_core.ledger.refusals import (
     CirculationTooLarge,
     IdempotencyKeyReused,
     InsufficientCredits,
+    NothingToCharge,
     NotRefundable,
     PriceChanged,
     UnknownEntry,
@@ -192,7 +193,8 @@ async def add(request: Request, response: Response, body: AddBody, key: Idempote
     dependencies=[_for_services],
     responses=_written(ChargeAnswer)
     | documented(
-        *_WRITING, InsufficientCredits, UnknownUser, *_PRICING, PriceChanged, AccountLooksAlike, BalanceTooLarge
+        *(*_WRITING, *_PRICING),
+        *(InsufficientCredits, UnknownUser, PriceChanged, NothingToCharge, AccountLooksAlike, BalanceTooLarge),
     ),
 )
 async def charge_prompt(request: Request, response: Response, body: ChargeBody, key: IdempotencyKey) -> ChargeAnswer:

@@ -5,15 +5,17 @@ it is complete or not there at all.
 """
 
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from operator import itemgetter
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from credits_core.bulk.demo_usage import UsageDraw, draw_usage, parse_usage_draws
 from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
 from credits_core.lab.scenario.workload import Workload, load_workloads
 from credits_core.ledger import accounts, actions, entries, writer
@@ -27,6 +29,7 @@ from credits_core.store.kinds import CreditSource
 from credits_core.store.tables import JournalEntry
 
 _ACTOR = "demo"
+_Run = tuple[datetime, ChargeRequest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,10 @@ class DemoUser:
 
 @dataclass(frozen=True, slots=True)
 class DemoPrompt:
-    """A prompt of the marketplace. A fee of 0 is no fee. Without a workload, its model is priced per run."""
+    """A prompt of the marketplace. A fee of 0 is no fee.
+
+    Its runs have token counts of the workload, or a usage drawn as `usage` says, or neither: a fixed price per run.
+    """
 
     id: str
     title: str
@@ -50,6 +56,7 @@ class DemoPrompt:
     creator_fee_credits: int
     model_id: str
     workload: str | None = None
+    usage: tuple[UsageDraw, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +81,16 @@ class SupportCase:
 
 @dataclass(frozen=True, slots=True)
 class DemoWorld:
-    """Everything in `data/demo.toml`. Days count from 1."""
+    """Everything in `data/demo.toml`. Days count from 1.
+
+    `runs_per_day` is for the prompts without a `usage`, `usage_runs_per_day` for those with one.
+    """
 
     seed: int
     first_day: date
     days: int
     runs_per_day: int
+    usage_runs_per_day: int
     users: tuple[DemoUser, ...]
     creators: tuple[DemoUser, ...]
     prompts: tuple[DemoPrompt, ...]
@@ -102,6 +113,7 @@ def load_demo_world(path: Path = DEMO_FILE) -> DemoWorld:
     Raises:
         DataFileInvalid: the file cannot be read as a demo world.
     """
+    problems: list[str] = []
     try:
         document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         world = DemoWorld(
@@ -109,9 +121,10 @@ def load_demo_world(path: Path = DEMO_FILE) -> DemoWorld:
             first_day=document["first_day"],
             days=document["days"],
             runs_per_day=document["runs_per_day"],
+            usage_runs_per_day=document["usage_runs_per_day"],
             users=tuple(DemoUser(**row) for row in document["users"]),
             creators=tuple(DemoUser(**row) for row in document["creators"]),
-            prompts=tuple(DemoPrompt(**row) for row in document["prompts"]),
+            prompts=tuple(_parse_prompt(row, problems) for row in document["prompts"]),
             flows=tuple(DemoFlow(**row) for row in document["flows"]),
             unlock_chance_percent=document["unlocks"]["chance_percent"],
             grant_credits=document["grants"]["credits"],
@@ -119,12 +132,24 @@ def load_demo_world(path: Path = DEMO_FILE) -> DemoWorld:
             adjustments=tuple(SupportCase(**row) for row in document["adjustments"]),
             refunds=tuple(SupportCase(**row) for row in document["refunds"]),
         )
-        problems = list(_problems(world))
+        problems += _problems(world)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise DataFileInvalid(str(path), [f"cannot be read as the demo world: {error!r}"]) from None
     if problems:
         raise DataFileInvalid(str(path), problems)
     return world
+
+
+def _parse_prompt(row: dict[str, Any], problems: list[str]) -> DemoPrompt:
+    prompt = DemoPrompt(**row)
+    if "usage" not in row:
+        return prompt
+    found: list[str] = []
+    draws = parse_usage_draws(row["usage"], found)
+    if prompt.workload is not None:
+        found.append("has a workload and a usage; give one of them")
+    problems += [f"{prompt.id}: {problem}" for problem in found]
+    return replace(prompt, usage=draws)
 
 
 def _problems(world: DemoWorld) -> Iterator[str]:
@@ -175,9 +200,12 @@ def build(connection: Connection, world: DemoWorld, book: PriceBook) -> None:
         raise DataFileInvalid(str(DEMO_FILE), [f"prompts: there is no workload {name}" for name in sorted(unknown)])
     random = Random(world.seed)  # noqa: S311 - a simulation, not a secret
     unlocks = _draw_unlocks(world, random)
+    runs = _draw_runs(world, workloads, random)
     for day in range(1, world.days + 1):
         _start_day(connection, world, book, day, unlocks.get(day, []))
-        charges = _draw_runs(world, workloads, day, random)
+        charges = [
+            Charge(request, f"demo:run:{day}:{number}", now) for number, (now, request) in enumerate(runs[day], 1)
+        ]
         outcomes = actions.charge_prompts(connection, charges, book=book, actor=_ACTOR)
         for outcome in outcomes:
             # Some users run out of credits, as in life; any other refusal is a mistake in the file.
@@ -255,16 +283,37 @@ def _start_day(
             )
 
 
-def _draw_runs(world: DemoWorld, workloads: dict[str, Workload], day: int, random: Random) -> list[Charge]:
+def _draw_runs(world: DemoWorld, workloads: dict[str, Workload], random: Random) -> dict[int, list[_Run]]:
+    """The runs of each day, in the order of their times."""
+    drawn: dict[int, list[_Run]] = {day: [] for day in range(1, world.days + 1)}
+    # The runs with a usage come from the generator last, so that a change of theirs leaves the others as they were.
+    for runs_per_day, prompts in (
+        (world.runs_per_day, [prompt for prompt in world.prompts if not prompt.usage]),
+        (world.usage_runs_per_day, [prompt for prompt in world.prompts if prompt.usage]),
+    ):
+        for day, runs in drawn.items():
+            runs += _draw_day(world, workloads, day, random, runs_per_day, prompts)
+    for runs in drawn.values():
+        runs.sort(key=itemgetter(0))
+    return drawn
+
+
+def _draw_day(
+    world: DemoWorld,
+    workloads: dict[str, Workload],
+    day: int,
+    random: Random,
+    runs_per_day: int,
+    prompts: Sequence[DemoPrompt],
+) -> Iterator[_Run]:
     present = [person for person in world.people if person.joined_on_day <= day]
     # Twice as busy on working days, and growing over the month.
     is_weekend = (world.first_day + timedelta(days=day - 1)).weekday() >= 5
-    count = world.runs_per_day * (60 if is_weekend else 110) * (world.days + day) // (150 * world.days)
+    count = runs_per_day * (60 if is_weekend else 110) * (world.days + day) // (150 * world.days) if prompts else 0
     seconds = sorted(random.randrange(8 * 3600, 22 * 3600) for _ in range(count))
-    charges = []
-    for number, second in enumerate(seconds, 1):
+    for second in seconds:
         person = random.choices(present, weights=[person.activity for person in present])[0]
-        prompt = random.choice(world.prompts)
+        prompt = random.choice(prompts)
         input_tokens, output_tokens = workloads[prompt.workload].draw(random) if prompt.workload else (None, None)
         request = ChargeRequest(
             user_id=person.id,
@@ -274,10 +323,9 @@ def _draw_runs(world: DemoWorld, workloads: dict[str, Workload], day: int, rando
             creator_fee_credits=prompt.creator_fee_credits,
             input_tokens=input_tokens,
             output_tokens=output_tokens,
+            usage=draw_usage(prompt.usage, random) if prompt.usage else None,
         )
-        now = _at(world, day, 0) + timedelta(seconds=second)
-        charges.append(Charge(request, f"demo:run:{day}:{number}", now))
-    return charges
+        yield _at(world, day, 0) + timedelta(seconds=second), request
 
 
 def _close_day(

@@ -23,6 +23,7 @@ from credits_core.ledger.refusals import (
     CirculationTooLarge,
     IdempotencyKeyReused,
     InsufficientCredits,
+    NothingToCharge,
     NotRefundable,
     PriceChanged,
     UnknownUser,
@@ -84,6 +85,7 @@ def charge_prompt(
 
     Raises:
         InvalidRequest, UnknownModel, PriceChanged: as `quote_prompt`.
+        NothingToCharge: the total is 0.
         UnknownUser: the user has no account.
         InsufficientCredits: the user holds less than the total.
         BalanceTooLarge: the creator would hold more than 2^53-1 credits.
@@ -96,6 +98,8 @@ def charge_prompt(
     if entry_id is None:
         return _replay(connection, entry, book)
     priced = _price(request, book, priced_at or now)
+    if priced.total_credits == 0:
+        raise NothingToCharge(priced.model_id)
     movements = for_prompt_run(priced, request.user_id, request.creator_id)
     posted = writer.post(connection, entry_id, created_at=now, movements=movements, distinct=distinct)
     writer.add_run(connection, entry_id, request=request, quote=priced, price_list=book.price_list, created_at=now)

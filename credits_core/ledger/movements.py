@@ -51,7 +51,8 @@ def for_prompt_run(quote: Quote, user_id: str, creator_id: str | None) -> list[M
         movements.append(Movement(creator_id, TransactionType.CREATOR_PAYMENT, quote.creator_share_credits))
     if revenue_credits := quote.platform_markup_credits + quote.platform_share_credits:
         movements.append(Movement(PLATFORM_REVENUE, TransactionType.PLATFORM_REVENUE, revenue_credits))
-    movements.append(Movement(PLATFORM_INFERENCE, TransactionType.INFERENCE_COST, quote.inference_cost_credits))
+    if quote.inference_cost_credits:  # a model may be free and its prompt have a fee
+        movements.append(Movement(PLATFORM_INFERENCE, TransactionType.INFERENCE_COST, quote.inference_cost_credits))
     return movements
 
 

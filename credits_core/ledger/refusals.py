@@ -133,6 +133,20 @@ class PriceChanged(CreditsError):
         )
 
 
+class NothingToCharge(CreditsError):
+    """The run costs 0 credits: the model was free for it, and nobody adds anything. The ledger has no movement of 0."""
+
+    code = "nothing_to_charge"
+    http_status = 422
+
+    def __init__(self, model_id: str) -> None:
+        self.model_id = model_id
+        super().__init__(
+            f"This run of {model_id} costs 0 credits, so nothing was charged. Run the prompt without a charge, or set "
+            "a creator fee."
+        )
+
+
 class AlreadyRefunded(CreditsError):
     """The entry was refunded before; an entry can be refunded only once."""
 

@@ -58,7 +58,7 @@ def test_a_plan_is_cured_compared_replayed_and_put_in_force(tmp_path: Path) -> N
         plan_b = page.get_by_role("combobox", name="Plan B")
         plan_b.fill(CAPPED)
         plan_b.press("Enter")
-        same = "Check passed: all 1,138 runs and 17 unlocks come out exactly as charged."
+        same = "Check passed: all 1,286 runs and 17 unlocks come out exactly as charged."
         shown(page, same)
         with tab(browser, live) as other:
             other.goto(page.url)

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -62,7 +63,8 @@ def _history(engine: Engine) -> list[tuple[object, ...]]:
             engine,
             "SELECT e.idempotency_key, e.type, e.actor, e.description, e.created_at_us, t.position, t.account_id,"
             " t.type, t.amount_credits, t.balance_after_credits, r.prompt_id, r.model_id, r.input_tokens,"
-            " r.output_tokens, o.idempotency_key FROM journal_entries e JOIN credit_transactions t ON t.entry_id = e.id"
+            " r.output_tokens, r.usage, r.unit_prices, r.service_tier, o.idempotency_key FROM journal_entries e"
+            " JOIN credit_transactions t ON t.entry_id = e.id"
             " LEFT JOIN prompt_runs r ON r.entry_id = e.id LEFT JOIN journal_entries o ON o.id = e.refunds_entry_id",
         ),
         key=repr,
@@ -74,8 +76,8 @@ def test_the_demo_world_is_as_large_as_it_must_be(built: Engine) -> None:
     buyers = rows(built, "SELECT DISTINCT account_id FROM credit_transactions WHERE type = 'credit_purchase'")
     assert len(creators) == 5
     assert len([buyer for buyer in buyers if buyer[0] != "platform:payments_in"]) == 10
-    assert scalar(built, "SELECT COUNT(DISTINCT prompt_id) FROM prompt_runs") == 12
-    assert scalar(built, "SELECT COUNT(DISTINCT prompt_id) FROM prompt_runs WHERE creator_fee_credits > 0") == 8
+    assert scalar(built, "SELECT COUNT(DISTINCT prompt_id) FROM prompt_runs") == 18
+    assert scalar(built, "SELECT COUNT(DISTINCT prompt_id) FROM prompt_runs WHERE creator_fee_credits > 0") == 12
     assert scalar(built, "SELECT COUNT(DISTINCT flow_id) FROM unlocked_flows") == 4
     assert scalar(built, "SELECT COUNT(DISTINCT created_at_us / 86400000000) FROM prompt_runs") == 30
     assert scalar(built, "SELECT COUNT(*) FROM prompt_runs") > 1_000
@@ -87,6 +89,50 @@ def test_the_demo_world_is_as_large_as_it_must_be(built: Engine) -> None:
         ("prompt_run",),
         ("refund",),
     ]
+
+
+@pytest.mark.parametrize(
+    ("model_id", "units"),
+    [
+        ("openai/gpt-4o-mini", {"input_tokens", "output_tokens", "cache_read_tokens"}),
+        (
+            "anthropic/claude-haiku-4-5",
+            {"input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"},
+        ),
+        ("openai/gpt-5-mini", {"input_tokens", "output_tokens", "output_reasoning_tokens"}),
+        (
+            "google/gemini-2.5-flash-image",
+            {"input_tokens", "output_tokens", "input_image_tokens", "output_image_tokens"},
+        ),
+        ("openai/text-embedding-3-small", {"input_tokens"}),
+        ("groq/whisper-large-v3", {"audio_seconds"}),
+    ],
+)
+def test_some_runs_have_a_usage_as_providers_report_it(built: Engine, model_id: str, units: set[str]) -> None:
+    usages = rows(built, f"SELECT usage FROM prompt_runs WHERE model_id = '{model_id}' AND usage IS NOT NULL")
+    assert len(usages) >= 15
+    assert {unit for (usage,) in usages for unit in json.loads(str(usage))} == units
+
+
+def test_short_transcriptions_are_billed_as_ten_seconds(built: Engine) -> None:
+    # $0.111 an hour is 30.83 credits a second.
+    shortest = rows(
+        built,
+        "SELECT usage, inference_cost_credits FROM prompt_runs WHERE model_id = 'groq/whisper-large-v3'"
+        " ORDER BY inference_cost_credits LIMIT 1",
+    )
+    assert shortest == [('{"audio_seconds":5}', 309)]
+
+
+def test_runs_with_a_usage_leave_the_other_runs_as_they_were(
+    built: Engine, sqlite_engine: Engine, demo: DemoWorld, real_book: PriceBook
+) -> None:
+    _build_in(sqlite_engine, replace(demo, usage_runs_per_day=0), real_book)
+    asked = "SELECT user_id, prompt_id, created_at_us, total_credits FROM prompt_runs WHERE usage IS NULL"
+    without, with_usage = set(rows(sqlite_engine, asked)), set(rows(built, asked))
+    # A user who spends on other runs may lack the credits for one of these.
+    assert len(without) == 1_138
+    assert len(without & with_usage) >= 1_100
 
 
 def test_every_creator_earns_and_everyone_runs(built: Engine, demo: DemoWorld) -> None:
@@ -134,7 +180,7 @@ def test_the_runs_have_tokens_like_the_real_traces(
 def test_two_demo_worlds_are_the_same_row_for_row(
     built: Engine, sqlite_engine: Engine, demo: DemoWorld, real_book: PriceBook
 ) -> None:
-    assert _build_in(sqlite_engine, demo, real_book) == "The demo world is built: 15 people, 12 prompts, 30 days."
+    assert _build_in(sqlite_engine, demo, real_book) == "The demo world is built: 15 people, 18 prompts, 30 days."
     assert every_row(sqlite_engine) == every_row(built)
 
 
@@ -196,7 +242,7 @@ def test_of_two_who_build_at_once_one_finds_the_world_there(
     said = racers.at_once([partial(_build_in, engine, demo, real_book)] * 2)
     assert sorted(said) == [
         "The demo world is already there; nothing was changed.",
-        "The demo world is built: 15 people, 12 prompts, 30 days.",
+        "The demo world is built: 15 people, 18 prompts, 30 days.",
     ]
     assert _history(engine) == _history(built)
 
@@ -263,6 +309,12 @@ def _replaced(old: str, new: str) -> Callable[[str], str]:
         (lambda _: "seed = ", "cannot be read as the demo world"),
         (lambda _: "", "KeyError('seed')"),
         (_replaced("runs_per_day", "runs"), "KeyError('runs_per_day')"),
+        (_replaced("usage_runs_per_day", "usage_runs"), "KeyError('usage_runs_per_day')"),
+        (_replaced("audio_seconds = [3, 90]", "seconds = 3"), "voice-notes: usage.seconds is not a unit"),
+        (
+            _replaced("[prompts.usage]", 'workload = "code"\n\n[prompts.usage]'),
+            "support-chat: has a workload and a usage; give one of them",
+        ),
         (_replaced("activity = 10", "weight = 10"), "unexpected keyword argument 'weight'"),
         (_replaced("joined_on_day = 22", "joined_on_day = 31"), "june joins on day 31, not on one of the 30 days"),
         (_replaced("joined_on_day = 22", "joined_on_day = 0"), "june joins on day 0, not on one of the 30 days"),

@@ -5,14 +5,23 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine
 
+from credits_core.audit import invariants
 from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.ledger import actions
-from credits_core.ledger.refusals import BalanceTooLarge, InsufficientCredits, PriceChanged, UnknownUser
+from credits_core.ledger.refusals import (
+    BalanceTooLarge,
+    InsufficientCredits,
+    NothingToCharge,
+    PriceChanged,
+    UnknownUser,
+)
 from credits_core.ledger.requests import ChargeRequest
+from credits_core.pricing.models import ModelRegistry
 from credits_core.pricing.quote import PriceBook
 from credits_core.pricing.refusals import UnknownModel
 from tests.support import world
 from tests.support.plain_sql import balance, refused, rows, transactions
+from tests.support.prices import by_usage
 from tests.support.world import HAIKU, HAIKU_WITH_FEE, LARGEST_CREDITS, LATER, NOW, NOW_US, TOKENS
 
 
@@ -132,6 +141,48 @@ def test_of_a_fee_of_one_credit_the_creator_gets_nothing_and_no_account(engine: 
     assert rows(engine, "SELECT creator_id, creator_fee_credits, creator_share_credits FROM prompt_runs") == [
         ("ben", 1, 0)
     ]
+
+
+def free_book() -> PriceBook:
+    """A book in which GPT-4 is free for what comes from a cache."""
+    book = world.price_book()
+    free = by_usage(input_tokens="2", cache_read_tokens="0")
+    return replace(book, models=ModelRegistry({"free": replace(book.models["gpt-4"], id="free", prices=free)}))
+
+
+def test_a_run_that_costs_0_credits_is_refused_and_its_key_is_free_for_one_that_costs_something(
+    engine: Engine,
+) -> None:
+    world.add(engine, "ada", 1_000, key="k-1")
+    cached = ChargeRequest("ada", "summarise", "free", usage=(("input_tokens", 500), ("cache_read_tokens", 500)))
+    with refused(engine, NothingToCharge) as caught:
+        world.charge(engine, cached, key="k-2", book=free_book())
+    assert caught.value.model_id == "free"
+    assert actions.quote_prompt(cached, free_book(), now=NOW).total_credits == 0
+
+    one_more = replace(cached, usage=(("input_tokens", 501), ("cache_read_tokens", 500)))
+    receipt = world.charge(engine, one_more, key="k-2", book=free_book())
+    assert transactions(engine, receipt.entry_id) == [
+        ("ada", "prompt_run", -2, 998),
+        ("platform:inference", "inference_cost", 2, None),
+    ]
+
+
+def test_a_free_model_with_a_fee_pays_creator_and_platform_alone(engine: Engine) -> None:
+    world.add(engine, "ada", 1_000, key="k-1")
+    cached = ChargeRequest(
+        *("ada", "summarise", "free", "ben", 101), usage=(("input_tokens", 500), ("cache_read_tokens", 500))
+    )
+    book = free_book()
+    receipt = world.charge(engine, cached, key="k-2", book=book)
+    assert transactions(engine, receipt.entry_id) == [
+        ("ada", "prompt_run", -101, 899),
+        ("ben", "creator_payment", 80, 80),
+        ("platform:revenue", "platform_revenue", 21, None),
+    ]
+    world.refund(engine, receipt.entry_id, key="k-3", book=book)
+    assert balance(engine, "ada") == 1_000
+    assert [str(finding) for finding in invariants.check(engine, book.plans) if not finding.ok] == []
 
 
 def test_a_creator_who_runs_their_own_prompt_pays_first_and_is_paid_then(engine: Engine) -> None:
