@@ -12,6 +12,7 @@ from credits_core.cli.opened import ACTOR, opened_ledger, price_books, print_jso
 from credits_core.errors import DataFileInvalid
 from credits_core.prices import lists, package
 from credits_core.prices.list_toml import differences, price_words, refreshed, with_model, without_model
+from credits_core.prices.refusals import NoLivePriceList
 from credits_core.pricing.models import Model, ModelRegistry, parse_model_registry
 from credits_core.store import database
 
@@ -167,7 +168,8 @@ def _make_live(connection: Connection, text: str, source: str, reason: str, now:
 
 def _live(connection: Connection) -> int:
     live = lists.live_list(connection)
-    assert live is not None, "`migrate` makes the first price list live"
+    if live is None:
+        raise NoLivePriceList
     return live
 
 

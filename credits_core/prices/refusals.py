@@ -37,6 +37,16 @@ class UnknownPriceList(CreditsError):
         super().__init__(f"There is no price list {number}. See all with: python -m credits_core models lists")
 
 
+class NoLivePriceList(CreditsError):
+    """No price list was ever made live; a database has one once `migrate` ran to its end."""
+
+    code = "no_live_price_list"
+    http_status = 503
+
+    def __init__(self) -> None:
+        super().__init__("No price list is live yet. Run: python -m credits_core migrate")
+
+
 class PriceListLive(CreditsError):
     """The price list is the live one already."""
 

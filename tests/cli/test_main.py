@@ -135,7 +135,7 @@ def test_a_ledger_is_made_filled_replayed_and_proved(
     lines = _succeed(new_url, "verify").splitlines()
     assert lines[0] == "ok    the transactions of every entry sum to zero: 4 checked"
     assert [line for line in lines if not re.fullmatch(r"ok    [^:]+: [\d,]+ checked", line)] == []
-    assert len(lines) == 18
+    assert len(lines) == 19
 
 
 def test_the_demo_world_is_seeded_once(commands: Commands, sqlite_url: str) -> None:
@@ -402,7 +402,15 @@ def test_a_models_file_that_cannot_be_refreshed_stays_as_it_is(
     path = tmp_path / "models.toml"
     path.write_text("[[models", encoding="utf-8")
     monkeypatch.setattr(settings, "MODELS_FILE", path)
-    code, stdout, stderr = commands("models", "refresh")
+    code, stdout, stderr = commands("models", "refresh", "--file")
     assert (code, stdout) == (1, "")
     assert stderr.startswith(f"error: {path}: is not TOML: ")
     assert path.read_text(encoding="utf-8") == "[[models"
+
+
+def test_a_database_without_a_live_price_list_says_what_to_run(commands: Commands) -> None:
+    assert commands("models", "refresh") == (
+        1,
+        "",
+        "error: No price list is live yet. Run: python -m credits_core migrate\n",
+    )
