@@ -73,8 +73,8 @@ def test_every_quotation_of_the_guide_is_on_a_screen(demo: Engine, tmp_path: Pat
 def charge_the_conversations(engine: Engine) -> None:
     world.add(engine, "trace", 200_000_000, key="fund")
     book, path = settings.load_price_book(), TRACES["conversation"]
-    charges = plan_replay(engine, path, user_id="trace", model_id="openai/gpt-4o", book=book)
-    replay(engine, charges, book=book, on_progress=lambda _: None)
+    plan = plan_replay(engine, path, user_id="trace", model_id="openai/gpt-4o", book=book, now=world.NOW)
+    replay(engine, plan, book_at=lambda _: book, clock=lambda: world.NOW)
 
 
 @needs_traces
