@@ -141,6 +141,12 @@ def test_a_model_that_is_offered_under_any_id_is_not_offered_twice(own_id: str) 
         with_model(offered, "text-embedding-3-small", CORRECTIONS, TODAY)
 
 
+def test_a_model_of_our_own_with_the_same_id_is_not_offered_twice() -> None:
+    offered = LIST + own("openai/gpt-4", "[{input_tokens = 1}]")
+    with pytest.raises(InvalidRequest, match=r"^model: openai/gpt-4 is offered already$"):
+        with_model(offered, "openai/gpt-4", CORRECTIONS, TODAY)
+
+
 @pytest.mark.parametrize(
     ("name", "refusal"),
     [
