@@ -1,6 +1,7 @@
 """Price lists in the database: versions that never change, the journal of the live ones, and what runs cost by them."""
 
 import threading
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -224,8 +225,16 @@ def test_lists_and_their_journal_cannot_be_changed_or_deleted(engine: Engine, ch
 
 
 @pytest.mark.parametrize("change", REPLACES)
-def test_lists_and_their_journal_cannot_be_replaced(sqlite_engine: Engine, change: str) -> None:
-    _fails(sqlite_engine, change, because="append-only")
+def test_lists_and_their_journal_cannot_be_replaced_from_a_plain_connection(sqlite_engine: Engine, change: str) -> None:
+    begin_with(sqlite_engine, HAIKU)
+    save(sqlite_engine, DEARER)
+    before = every_row(sqlite_engine)
+    driver = database.sqlite_driver()
+    with closing(driver.connect(sqlite_engine.url.database, isolation_level=None)) as connection:
+        assert connection.execute("PRAGMA recursive_triggers").fetchone() == (0,)
+        with pytest.raises(driver.IntegrityError, match="append-only"):
+            connection.execute(change)
+    assert every_row(sqlite_engine) == before
 
 
 @pytest.mark.parametrize("table", ["price_lists", "price_list_activations"])
