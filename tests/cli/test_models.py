@@ -175,6 +175,11 @@ def test_a_model_is_withdrawn_and_offered_again(ledger: Engine) -> None:
     run("offer", "openai/gpt-4o", "--reason", "Missed")
     assert run("list", "--search", "openai/gpt-4o").splitlines()[-1].startswith("openai/gpt-4o  offered  $2.5 input")
     assert rows(ledger, "SELECT price_list_id FROM price_list_activations ORDER BY id") == [(1,), (2,), (3,), (4,)]
+    assert rows(ledger, "SELECT source FROM price_lists WHERE id > 1 ORDER BY id") == [
+        ("gpt-4 withdrawn",),
+        ("openai/gpt-4o withdrawn",),
+        ("openai/gpt-4o offered",),
+    ]
 
 
 # --- lists, show, import, diff, activate ----------------------------------------------------------------------------
