@@ -24,7 +24,7 @@ def list_models(search: str, *, every: bool, as_json: bool) -> None:
     models = [model for model in offered.values() if search.lower() in model.id.lower()]
     if every:
         others = (one for one in package.ids() if search.lower() in one.lower() and package.prices_of(one) is not None)
-        found = (settings.load_models().anywhere(one) for one in others)
+        found = (offered.anywhere(one) for one in others)
         models += [model for model in found if model.id not in offered]
     if as_json:
         print_json([_as_json(model, offered) for model in models])

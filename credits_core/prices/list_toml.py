@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any
 
 import tomlkit
+from tomlkit.items import Whitespace
 
 from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
 from credits_core.prices import catalogue, package
@@ -89,12 +91,14 @@ def with_model(text: str, name: str, corrections: Path, today: date) -> tuple[st
     table["source"], table["checked_on"] = found.source, today
     if found.context_tokens is not None:
         table["context_tokens"] = found.context_tokens
+    if not text.endswith("\n\n"):
+        document["models"][-1].add(tomlkit.nl())
     document["models"].append(table)
     return tomlkit.dumps(document), found.id
 
 
 def without_model(text: str, model_id: str) -> str:
-    """The text of a price list without one of its models.
+    """The text of a price list without one of its models. Comments after it stay: they are the next model's heading.
 
     Raises:
         UnknownModel: the list does not have it.
@@ -106,8 +110,26 @@ def without_model(text: str, model_id: str) -> str:
         raise UnknownModel(model_id)
     if len(document["models"]) == 1:
         raise InvalidRequest("model", f"{model_id} is the last model that is offered")
-    del document["models"][places[0]]
-    return tomlkit.dumps(document)
+    (place,) = places
+    heading = _comments_after(document["models"][place])
+    del document["models"][place]
+    if place:
+        for item in heading:
+            document["models"][place - 1].add(item)
+        return tomlkit.dumps(document)
+    # Only comments come before the first model.
+    head = "".join(item.as_string() for _, item in takewhile(_is_unnamed, document.body))  # type: ignore[attr-defined]
+    below = tomlkit.dumps(document).removeprefix(head)
+    return f"{head}{''.join(item.as_string() for item in heading)}{below}"
+
+
+def _comments_after(table: Any) -> list[Any]:
+    after = [item for _, item in takewhile(_is_unnamed, reversed(table.value.body))]
+    return list(dropwhile(lambda item: isinstance(item, Whitespace), reversed(after)))
+
+
+def _is_unnamed(part: tuple[object, object]) -> bool:
+    return part[0] is None
 
 
 def in_words(prices: ModelPrices) -> str:

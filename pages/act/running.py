@@ -12,7 +12,8 @@ from credits_core.errors import CreditsError
 from credits_core.ledger import actions
 from credits_core.ledger.refusals import InsufficientCredits
 from credits_core.ledger.requests import ChargeRequest
-from credits_core.pricing.quote import Quote
+from credits_core.pricing.quote import PriceBook, Quote
+from credits_core.pricing.refusals import UnknownModel
 from credits_core.values.text import format_usd
 from pages.parts import action, charts, resources, show, words
 
@@ -31,14 +32,14 @@ def price(request: ChargeRequest) -> Quote | None:
 
 def total(batch: Batch) -> int:
     """What a batch that has a price would cost now, in credits."""
-    return _total(batch, resources.book().plan.id, resources.this_hour())
+    book = resources.book()
+    return _total(batch, book, book.plan.id, book.price_list, resources.this_hour())
 
 
 @st.cache_data(max_entries=50, show_spinner="Pricing the batch…")
-def _total(batch: Batch, plan_id: str, at: datetime) -> int:
-    book = resources.book()
-    assert book.plan.id == plan_id, "named so that a batch is priced again when another plan is live"
-    return batch_total(batch, book, now=at)
+def _total(batch: Batch, _book: PriceBook, plan_id: str, price_list: int | None, at: datetime) -> int:
+    assert (_book.plan.id, _book.price_list) == (plan_id, price_list), "the key under which the total is kept"
+    return batch_total(batch, _book, now=at)
 
 
 def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> None:
@@ -52,6 +53,9 @@ def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> Non
     st.session_state[f"{name}:seen"] = (request, quote.total_credits if quote else None)
     clicked = st.button("Run", type="primary", icon=":material/play_arrow:", disabled=quote is None, key=f"{name}:run")
     if request is None:
+        return
+    if (withdrawn := _withdrawn(name, request.model_id)) is not None and clicked:
+        show.refusal(UnknownModel(withdrawn))
         return
     if clicked:
         # Another plan may have been made live since the price was drawn.
@@ -77,16 +81,28 @@ def batch_button(name: str, batch: Batch, quote: Quote | None) -> None:
     """The button that charges a batch; the summary stays under `name` for the page to show."""
     stopped = action.performed(name)
     is_stopped = stopped is not None and stopped.request == batch and stopped.parts_left > 0
-    if st.button(
+    withdrawn = _withdrawn(name, batch.request.model_id)
+    clicked = st.button(
         f"Run {batch.runs:,} times",
         type="primary",
         icon=":material/play_arrow:",
         disabled=quote is None or is_stopped,
         help="This batch stopped half way. Continue it below, or choose New run." if is_stopped else None,
         key=f"{name}:run",
-    ):
+    )
+    if clicked and withdrawn is not None:
+        show.refusal(UnknownModel(withdrawn))
+        return
+    if clicked:
         _run_batch(name, batch)
     _refusal(name, batch)
+
+
+def _withdrawn(name: str, model_id: str) -> str | None:
+    """The model that was on the page before, when it is offered no more: the input has fallen back to another one."""
+    shown: str | None = st.session_state.get(f"{name}:model")
+    st.session_state[f"{name}:model"] = model_id
+    return None if shown is None or shown in resources.models() else shown
 
 
 def _run_batch(name: str, batch: Batch) -> None:

@@ -173,7 +173,7 @@ def _differences(lines: list[str]) -> None:
     if not lines:
         st.caption("No price differs from the live list.")
         return
-    st.caption(f"{len(lines):,} changes from the live list")
+    st.caption(f"{len(lines):,} {'change' if len(lines) == 1 else 'changes'} from the live list")
     st.code("\n".join(lines), language=None, wrap_lines=True, height=200 if len(lines) > 6 else "content")
 
 

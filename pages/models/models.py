@@ -14,7 +14,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     is_every = tables.scope_filter()
 listed = view.listed(book, search=search or "", kind=kind, is_every=is_every)
 if not listed:
-    st.info("No model has this in its name. Search for less.", title="Nothing found", icon=":material/search_off:")
+    advice = "No model fits. Search for less." if is_every else "No offered model fits. Show all, or search for less."
+    st.info(advice, title="Nothing found", icon=":material/search_off:")
     st.stop()
 st.caption(f"{len(listed):,} of {view.known(book):,} models. Select a row to see all of its prices.")
 chosen = tables.models(listed, book)

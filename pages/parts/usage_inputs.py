@@ -46,8 +46,9 @@ def units(model: Model) -> Usage | None:
     try:
         given = _object(text or "")
         return parse_usage(given)
-    except CreditsError as refusal:
-        st.caption(f":red[{words.refusal_text(refusal)}]")
+    except InvalidRequest as refusal:
+        # Not `refusal_text`: a unit is named as it has to be typed.
+        st.caption(f":red[{words.plain(f'{refusal.field.capitalize()} {refusal.problem}.')}]")
         return None
 
 
