@@ -50,6 +50,7 @@ def small_dashboard(folder: Path) -> Iterator[Engine]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(settings, "load_models", lambda: world.price_book().models)
         with dashboard(folder, demo=False) as engine:
+            world.make_prices_live(engine, world.PRICE_LIST)
             world.put_in_force(engine, world.price_book().plan)
             yield engine
 
@@ -124,6 +125,11 @@ def table(page: AppTest, number: int = 0) -> list[dict[str, Any]]:
     """The rows of one of the page's big tables, missing cells as None."""
     frame = page.dataframe[number].value
     return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+
+def captions(page: AppTest) -> str:
+    """Every caption of the page, a line each or more."""
+    return "\n".join(caption.value for caption in page.caption)
 
 
 def small_tables(page: AppTest) -> dict[str, list[tuple[str, ...]]]:

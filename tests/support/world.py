@@ -101,10 +101,14 @@ UNLOCK = UnlockRequest("ada", "report-flow", "ben", 1_001)
 """An unlock of 1,001 credits, of which 800 are the creator's and 201 the platform's."""
 
 
+PRICE_LIST = _MODELS.format(haiku_credits=250, input_usd="2.5")
+"""The three models of `price_book`, as the text of a price list."""
+
+
 def price_book() -> PriceBook:
     """The specification's plan and three models."""
     plan = parse_price_plan(_PLAN.format(id="plan-1", share_bps=8_000, first_bps=2_000))
-    return PriceBook(parse_model_registry(_MODELS.format(haiku_credits=250, input_usd="2.5")), plan, {plan.id: plan})
+    return PriceBook(parse_model_registry(PRICE_LIST), plan, {plan.id: plan})
 
 
 PRICES = _MODELS.format(haiku_credits=250, input_usd="2.5")

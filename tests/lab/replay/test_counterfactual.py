@@ -387,12 +387,8 @@ def test_following_balances_quickly_is_following_them_one_by_one(seed: int) -> N
 def test_the_conversation_trace_under_a_graduated_plan_costs_what_plain_arithmetic_says(sqlite_engine: Engine) -> None:
     path, book = TRACES["conversation"], world.price_book()
     world.add(sqlite_engine, "ada", 10**9, key="fund")
-    replay(
-        sqlite_engine,
-        plan_replay(sqlite_engine, path, user_id="ada", model_id="openai/gpt-4o", book=book, limit=None),
-        book=book,
-        on_progress=lambda _: None,
-    )
+    plan = plan_replay(sqlite_engine, path, user_id="ada", model_id="openai/gpt-4o", book=book, now=world.NOW)
+    replay(sqlite_engine, plan, book_at=lambda _: book, clock=lambda: world.NOW)
     graduated = replace(book.plan, id="graduated", tier_mode=TierMode.GRADUATED)
     lines = path.read_text(encoding="utf-8").splitlines()[1:]
     costs = [

@@ -1,15 +1,12 @@
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import streamlit as st
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
-from pages.parts import action
 from tests.support import page_driver, plain_sql, world
-from tests.support.page_driver import charts, choose, click, links, metrics, open_page, run, small_tables, table
+from tests.support.page_driver import captions, choose, click, links, metrics, open_page, run, small_tables, table
 
 RUNS = "SELECT COUNT(*), SUM(total_credits) FROM prompt_runs"
 HAIKU = {"model": "claude-3-haiku"}
@@ -34,10 +31,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 def page_for(**query: str) -> AppTest:
     return open_page("act/simulate_runs.py", **query)
-
-
-def captions(page: AppTest) -> str:
-    return "\n".join(caption.value for caption in page.caption)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +77,12 @@ def test_every_step_of_the_price_is_shown_before_anything_is_charged(
     ledger: Engine, query: dict[str, str], steps: list[tuple[str, ...]]
 ) -> None:
     page = page_for(**query)
-    assert small_tables(page) == {"Every step of the price": steps}
+    units = [
+        ("Input tokens", "1,021", "\\$2.5 per 1,000,000", "2,552.5"),
+        ("Output tokens", "129", "\\$10 per 1,000,000", "1,290"),
+    ]
+    made_of = {"What the inference cost is made of": units} if query == TOKENS else {}
+    assert small_tables(page) == made_of | {"Every step of the price": steps}
     assert plain_sql.rows(ledger, RUNS) == [(0, None)]
 
 
@@ -101,9 +99,8 @@ def test_the_price_follows_the_inputs(ledger: Engine) -> None:
 
 def test_the_model_stands_with_its_price(ledger: Engine) -> None:
     assert "Claude 3 Haiku · 250 credits (\\$0.00025) per run" in captions(page_for(**HAIKU))
-    assert (
-        "GPT\\-4o \\(per token\\) · \\$2.50 per million input tokens, \\$10.00 per million output tokens"
-        in captions(page_for(**TOKENS))
+    assert "GPT\\-4o · \\$2.50 per million input tokens, \\$10.00 per million output tokens" in captions(
+        page_for(**TOKENS)
     )
 
 
@@ -254,95 +251,6 @@ def test_a_creator_without_a_fee_earns_nothing(ledger: Engine) -> None:
     assert metrics(page)["Total"] == ("300", "$0.0003")
     click(page, "Run")
     assert plain_sql.rows(ledger, "SELECT creator_id FROM prompt_runs") == [(None,)]
-
-
-# --- batches --------------------------------------------------------------------------------------------------------
-
-
-def test_a_batch_is_charged_run_by_run_and_summed_up(ledger: Engine) -> None:
-    page = page_for(user="ada", runs="250", **FEE)
-    assert metrics(page)["Total of 250 runs"] == ("312,750", "$0.31275")
-    click(page, "Run 250 times")
-    assert [success.value for success in page.success] == ["Charged 250 of 250 runs to ada."]
-    summed = metrics(page)
-    assert summed["Total charged"] == ("312,750", "$0.31275")
-    assert summed["Balance before"] == ("1,000,000", "$1.00")
-    assert summed["Balance after"] == ("687,250", "$0.68725")
-    assert [(bar["name"], bar["x"][0]) for bar in charts(page)[0]["data"]] == [
-        ("Inference", 62_500),
-        ("Creators", 200_000),
-        ("Platform", 50_250),
-    ]
-    assert [text.value for text in page.markdown if "-badge[" in text.value and "credits" in text.value] == [
-        ":gray-badge[Inference: 62,500 credits (\\$0.0625)]",
-        ":green-badge[Creators: 200,000 credits (\\$0.20)]",
-        ":violet-badge[Platform: 50,250 credits (\\$0.05025)]",
-    ]
-    assert plain_sql.rows(ledger, RUNS) == [(250, 312_750)]
-    assert plain_sql.balance(ledger, "ben") == 200_000
-
-
-def test_runs_of_a_batch_that_cannot_be_paid_for_are_refused_with_the_reason(ledger: Engine) -> None:
-    page = page_for(user="cleo", runs="5", **HAIKU)
-    assert "which is not enough for all runs: some will be refused." in captions(page)
-    click(page, "Run 5 times")
-    assert [warning.value for warning in page.warning] == ["Charged 3 of 5 runs to cleo."]
-    assert links(page)["Add credits to cleo"] == ("add-credits", "user=cleo&anew=")
-    assert [(error.proto.title, error.value) for error in page.error] == [
-        (
-            "2 runs were refused",
-            "First reason: cleo has 100 credits (\\$0.0001), but this takes 300 credits (\\$0.0003).",
-        )
-    ]
-    assert plain_sql.balance(ledger, "cleo") == 100
-
-
-def test_the_same_batch_is_charged_once_until_a_new_run_is_asked_for(ledger: Engine) -> None:
-    page = page_for(user="ada", runs="120", **HAIKU)
-    click(page, "Run 120 times")
-    click(page, "Run 120 times")
-    assert page.info[0].proto.title == "This click was a repeat and was not charged"
-    assert plain_sql.rows(ledger, RUNS) == [(120, 36_000)]
-    click(page, "New run")
-    click(page, "Run 120 times")
-    assert plain_sql.rows(ledger, RUNS) == [(240, 72_000)]
-
-
-def test_a_batch_with_drawn_tokens_costs_what_was_shown(ledger: Engine) -> None:
-    page = page_for(user="ada", runs="40", tokens="Conversation", model="openai/gpt-4o")
-    shown, _ = metrics(page)["Total of 40 runs"]
-    assert "From 19,366 real requests. Median:" in captions(page)
-    click(page, "Run 40 times")
-    assert metrics(page)["Total charged"][0] == shown
-    ((charged, total_credits, different),) = plain_sql.rows(
-        ledger, "SELECT COUNT(*), SUM(total_credits), COUNT(DISTINCT input_tokens) FROM prompt_runs"
-    )
-    assert (charged, f"{total_credits:,}") == (40, shown)
-    assert int(str(different)) > 30
-
-
-def test_a_batch_that_was_stopped_half_way_is_continued(ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    in_parts = action.perform_in_parts
-
-    def end_the_run_after_the_first_part(*arguments: Any) -> Iterator[Any]:
-        yield next(in_parts(*arguments))
-        st.stop()
-
-    page = page_for(user="ada", runs="250", **HAIKU)
-    with monkeypatch.context() as patch:
-        patch.setattr(action, "perform_in_parts", end_the_run_after_the_first_part)
-        click(page, "Run 250 times")
-    assert plain_sql.rows(ledger, RUNS) == [(100, 30_000)]
-    run(page)
-    assert [(warning.proto.title, warning.value) for warning in page.warning] == [
-        ("Stopped half way", "Charged 100 of 250 runs to ada so far.")
-    ]
-    assert page.button(key="simulate:run").disabled
-    choose(page, user="cleo", runs=3)
-    click(page, "Continue the batch")
-    assert [success.value for success in page.success] == ["Charged 250 of 250 runs to ada."]
-    assert plain_sql.rows(ledger, RUNS) == [(250, 75_000)]
-    assert plain_sql.balance(ledger, "cleo") == 1_000
 
 
 # --- what can be chosen ---------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from credits_core import settings
 from credits_core.audit import invariants
 from credits_core.pricing.plan_toml import load_price_plan
 from tests.support import page_driver, plain_sql, world
-from tests.support.page_driver import button_labels, choose, click, metrics, open_page, small_tables
+from tests.support.page_driver import button_labels, captions, choose, click, metrics, open_page, small_tables
 
 GPT_4O = "openai/gpt-4o"
 RESPONSE = {
@@ -60,10 +60,6 @@ def typed(units: object, *, model: str = GPT_4O, **query: str) -> AppTest:
     text = units if isinstance(units, str) else json.dumps(units)
     page = open_page("act/simulate_runs.py", user="ada", model=model, **query)
     return choose(page, **{"given:3": "units", f"units:{model}": text})
-
-
-def captions(page: AppTest) -> str:
-    return "\n".join(caption.value for caption in page.caption)
 
 
 def in_red(page: AppTest) -> list[str]:
