@@ -179,8 +179,8 @@ def test_the_receipt_stays_while_something_else_is_chosen(ledger: Engine) -> Non
 
 
 def test_a_user_who_cannot_pay_is_refused_and_nothing_changes(ledger: Engine) -> None:
-    before = plain_sql.every_row(ledger)
     page = page_for(user="cleo", model="gpt-4")
+    before = plain_sql.every_row(ledger)
     click(page, "Run")
     assert [(error.proto.title, error.value) for error in page.error] == [
         ("cleo has 1,000 credits (\\$0.001), but this takes 33,000 credits (\\$0.033).", "Nothing was charged.")
