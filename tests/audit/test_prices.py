@@ -58,7 +58,7 @@ def ledger(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, book: PriceBook
 ) -> Iterator[Ledger]:
     """Four days without a list, then runs priced by list 1, list 2 and list 1 again; list 3 was never live."""
-    with damage.four_days(request, tmp_path_factory.mktemp("prices"), book) as ledger:
+    with damage.four_days(request, tmp_path_factory.mktemp("prices"), book, is_priced_by_list=False) as ledger:
         by_list = {}
         for number, toml in ((1, FIRST), (2, SECOND)):
             database.write(
@@ -113,6 +113,11 @@ def test_a_ledger_with_price_lists_is_clean(ledger: Ledger) -> None:
 
 JOURNAL, LIST = "price_lists_are_sealed", "runs_have_the_price_of_their_list"
 _ACTIVATION = "UPDATE price_list_activations SET {} WHERE id = {}"
+
+NEVER_LIVE = [
+    "run <dear run> names price list 2, which was never live",
+    "run <dear token run> names price list 2, which was never live",
+]
 
 # What was done, the sentence about each thing that is wrong now, by the only invariants that report it.
 DAMAGE: dict[str, tuple[list[str], dict[str, list[str]]]] = {
@@ -198,11 +203,17 @@ DAMAGE: dict[str, tuple[list[str], dict[str, list[str]]]] = {
     ),
     "an activation in the middle is removed": (
         ["DELETE FROM price_list_activations WHERE id = 2"],
-        {JOURNAL: ["activation 2 is missing before activation 3"]},
+        {
+            JOURNAL: ["activation 2 is missing before activation 3"],
+            LIST: NEVER_LIVE,
+        },
     ),
     "an activation in the middle is removed and the later one renumbered": (
         ["DELETE FROM price_list_activations WHERE id = 2", _ACTIVATION.format("id = 2", 3)],
-        {JOURNAL: ["activation 2, of price list 1, or its list was changed since"]},
+        {
+            JOURNAL: ["activation 2, of price list 1, or its list was changed since"],
+            LIST: NEVER_LIVE,
+        },
     ),
     "a list that was live is removed": (
         ["DELETE FROM price_lists WHERE id = 2"],

@@ -79,19 +79,21 @@ class Ledger:
 
 
 @contextmanager
-def four_days(request: pytest.FixtureRequest, folder: Path, book: PriceBook) -> Iterator[Ledger]:
-    """The three hand-written days and a fourth; the daily totals cover them up to the middle of the second."""
+def four_days(
+    request: pytest.FixtureRequest, folder: Path, book: PriceBook, *, is_priced_by_list: bool = True
+) -> Iterator[Ledger]:
+    """The three hand-written days and a fourth; the daily totals cover them up to the middle of the second.
+
+    Unless told otherwise, one run of the fourth day is priced by a live price list.
+    """
     with _database(request, folder) as url:
         engine = database.create_engine_for(url)
         ids = busy_ledger.three_days(engine, lambda: daily_totals.catch_up(engine))
         ids["token run"] = world.charge(engine, TOKENS, key="token-run", now=MUCH_LATER).entry_id
-        ids["usage run"] = world.charge(
-            engine,
-            world.USED,
-            key="usage-run",
-            book=world.usage_book(world.make_prices_live(engine, world.USAGE_PRICES)),
-            now=MUCH_LATER,
-        ).entry_id
+        if is_priced_by_list:
+            of_list = world.usage_book(world.make_prices_live(engine, world.USAGE_PRICES))
+            used = world.charge(engine, world.USED, key="usage-run", book=of_list, now=MUCH_LATER)
+            ids["usage run"] = used.entry_id
         request_of_eves = UnlockRequest("ada", "other-flow", "eve", 2_000)
         unlocked = world.unlock(engine, request_of_eves, key="late-unlock", now=MUCH_LATER).receipt
         assert unlocked is not None
@@ -101,8 +103,10 @@ def four_days(request: pytest.FixtureRequest, folder: Path, book: PriceBook) -> 
         ).entry_id
         ids["late run"] = world.charge(engine, world.run_by("fay"), key="late-run", now=MUCH_LATER).entry_id
         ids["late purchase"] = world.add(engine, "ada", 500, key="late-purchase", now=MUCH_LATER).entry_id
-        yield Ledger(engine, ids, book)
-        engine.dispose()
+        try:
+            yield Ledger(engine, ids, book)
+        finally:
+            engine.dispose()
 
 
 @contextmanager
