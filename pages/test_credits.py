@@ -3,29 +3,32 @@
 import streamlit as st
 
 from credits_core.ledger import accounts
-from credits_core.ledger.accounts import TransactionFilter
+from credits_core.ledger.accounts import ListedTransaction, TransactionFilter, UserBalance
 from credits_core.store.kinds import TransactionType
 from pages.act import adding, running
-from pages.parts import action, balance, choose, links, resources, show, tables, words
+from pages.parts import action, balance, choose, head, links, resources, show, tables, words
 
 ADD, RUN = "bench:add", "bench:run"
 LATEST = 8
 CREATOR_PAYMENTS = TransactionFilter(types=[TransactionType.CREATOR_PAYMENT])
 
 
-def choose_selected() -> None:
-    row = tables.take_selected_row("balances")
-    if row is not None:
-        st.session_state["user"] = users[row].user_id
+ABOUT = """
+The whole story of one run on one screen: a user with credits, a prompt with its price, and who received what.
+What you do here is charged in this ledger, by the same code as every real run.
+"""
 
 
-def open_selected() -> None:
-    row = tables.take_selected_row("history")
-    if row is not None:
-        st.switch_page("explore/history.py", query_params=links.link_to(entry=str(history[row].entry_id)))
+def choose_user(one: UserBalance) -> None:
+    st.session_state["user"] = one.user_id
 
 
-st.caption("Add credits, run a prompt, and see who paid and who earned.")
+def open_entry(one: ListedTransaction) -> None:
+    st.switch_page("explore/history.py", query_params=links.link_to(entry=str(one.entry_id)))
+
+
+with head.line("Test bench", "Add credits, run a prompt, see who was paid.", about=ABOUT):
+    pass
 with resources.reading() as connection:
     known = accounts.users(connection, limit=200)
 
@@ -68,18 +71,18 @@ with balances_place:
     else:
         st.caption("No users yet. Type an id here, then add credits below.")
     if users:
-        tables.users(
-            users, key="balances", on_select=choose_selected, alt="Users with their balances", with_since=False
-        )
+        tables.users(users, key="balances", opens=choose_user, alt="Users with their balances", with_since=False)
 with payments_place:
     if payments:
-        tables.transactions(payments, alt="The latest payments to creators", as_payments=True)
+        tables.transactions(
+            payments, key="payments", opens=open_entry, alt="The latest payments to creators", as_payments=True
+        )
     else:
         st.caption("Creators are paid by runs with a fee and by unlocks.")
 if user_id:
     st.subheader(f"Transaction history of {words.plain(user_id)}")
     if history:
-        tables.transactions_of_one(history, key="history", on_select=open_selected, alt="The user's transactions")
+        tables.transactions_of_one(history, key="history", opens=open_entry, alt="The user's transactions")
         st.page_link(
             "explore/history.py",
             label="All transactions",

@@ -105,16 +105,19 @@ def format_usd(credits: int, *, decimals: int = 2) -> str:
 
 
 def format_usd_rounded(credits: int) -> str:
-    """The dollar value for a headline: from $1 on rounded to the nearest cent (a half away from zero), below $1 exact.
+    """The dollar value beside credits: from $1 on to the nearest cent, below $1 with at most four significant digits.
 
-    >>> format_usd_rounded(1_235_000), format_usd_rounded(1_234_999), format_usd_rounded(12_345)
-    ('$1.24', '$1.23', '$0.012345')
+    Halves are rounded away from zero. An amount other than 0 never shows as 0.
+
+    >>> format_usd_rounded(1_235_000), format_usd_rounded(1_234_999), format_usd_rounded(12_345), format_usd_rounded(7)
+    ('$1.24', '$1.23', '$0.01235', '$0.000007')
+    >>> format_usd_rounded(999_949), format_usd_rounded(999_950), format_usd_rounded(-123_456)
+    ('$0.9999', '$1.00', '-$0.1235')
     """
-    if abs(credits) < CREDITS_PER_USD:
-        return format_usd(credits)
-    cent_credits = CREDITS_PER_USD // 100
-    cents = div_floor(2 * abs(credits) + cent_credits, 2 * cent_credits)
-    return format_usd((-1 if credits < 0 else 1) * cents * cent_credits)
+    digits = len(str(abs(credits)))
+    step_credits = 10 ** max(digits - 4, 0) if abs(credits) < CREDITS_PER_USD else CREDITS_PER_USD // 100
+    steps = div_floor(2 * abs(credits) + step_credits, 2 * step_credits)
+    return format_usd((-1 if credits < 0 else 1) * steps * step_credits)
 
 
 def counted(count: int, noun: str) -> str:

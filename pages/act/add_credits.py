@@ -4,9 +4,15 @@ import streamlit as st
 
 from credits_core.ledger import accounts
 from pages.act import adding
-from pages.parts import balance, choose, links, resources, show
+from pages.parts import balance, choose, head, links, resources, show
 
-st.caption("A purchase, grant or adjustment. Adding credits creates the user.")
+ABOUT = """
+Credits come into the ledger here. A purchase is paid for, a grant is a gift of ours, an adjustment mends a mistake.
+A new id opens an account.
+"""
+
+with head.line("Add credits", "A purchase, a grant or an adjustment.", about=ABOUT):
+    pass
 links.follow_link("user", "amount", "dollars", "unit")
 with resources.reading() as connection:
     known = accounts.users(connection, limit=200)

@@ -5,11 +5,17 @@ import streamlit as st
 from credits_core.bulk.batch import MAX_RUNS
 from credits_core.ledger import accounts
 from pages.act import running
-from pages.parts import balance, choose, numbers, resources, show
+from pages.parts import balance, choose, head, numbers, resources, show
+
+ABOUT = """
+Choose a user, a prompt and a model to see the price step by step. Run it once or up to 10,000 times; each run is
+charged in this ledger, by the same code as every real run.
+"""
 
 ACTION = "simulate"
 
-st.caption("Price a prompt, then run it once or up to 10,000 times.")
+with head.line("Simulate runs", "Price a prompt, then run it once or many times.", about=ABOUT):
+    pass
 with resources.reading() as connection:
     known = accounts.users(connection, limit=200)
 if not known:

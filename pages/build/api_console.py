@@ -9,9 +9,13 @@ from credits_core.ledger import accounts
 from credits_core.ledger.requests import ChargeRequest
 from pages.act import running
 from pages.build import examples, keys
-from pages.parts import balance, choose, csv_files, resources, show, words
+from pages.parts import balance, choose, csv_files, head, resources, show, words
 
 PROMPT = "api-example"
+ABOUT = """
+The same server answers an HTTP API under `/api`: quote, charge, add credits, unlock, refund, and read balances.
+Make a key, copy an example into a terminal, and see the call arrive below with its status and its reason.
+"""
 INPUT_TOKENS, OUTPUT_TOKENS = 1_000, 200
 
 
@@ -64,8 +68,7 @@ def live_calls() -> None:
 
 
 address, models = examples.address(st.context.url), resources.models()
-with st.container(horizontal=True, vertical_alignment="center"):
-    st.caption("Make a key, try the API, and watch the calls come in.", width="stretch")
+with head.line("API", "Make a key, try the API, watch the calls.", about=ABOUT):
     st.link_button("Read the documentation", f"{address}/api/docs", icon=":material/menu_book:")
 with resources.reading() as connection:
     known = accounts.users(connection, limit=200)

@@ -5,12 +5,12 @@ import streamlit as st
 from credits_core.audit.explanation import explain
 from credits_core.audit.refusals import NotExplainable
 from credits_core.ledger import accounts
-from credits_core.ledger.accounts import TransactionFilter
+from credits_core.ledger.accounts import ListedTransaction, TransactionFilter
 from credits_core.ledger.refusals import UnknownEntry
 from credits_core.store.kinds import TransactionType
 from pages.explain import charts as charge_charts
 from pages.explain import view as charge_view
-from pages.parts import charts, filters, links, resources, tables, words
+from pages.parts import charts, filters, head, links, resources, tables, words
 
 LATEST = 6
 CHARGES = TransactionFilter(types=[TransactionType.PROMPT_RUN, TransactionType.FLOW_UNLOCK])
@@ -20,15 +20,18 @@ def open_entry(number: int | None = None) -> None:
     st.session_state["entry"] = str(number or "")
 
 
-def open_selected() -> None:
-    row = tables.take_selected_row("charges")
-    if row is not None:
-        open_entry(latest[row].entry_id)
+ABOUT = """
+One run or unlock, priced again from what was stored when it was charged: the plan, the price and the usage.
+If a single credit differed, it would say so here. Open any entry by its number.
+"""
 
 
-st.caption("Recalculates a charge step by step and compares it with the record.")
+def open_one(one: ListedTransaction) -> None:
+    open_entry(one.entry_id)
+
+
 links.follow_link("entry")
-with st.container(horizontal=True, vertical_alignment="bottom"):
+with head.line("Explain a charge", "Why it cost what it cost, calculated again.", about=ABOUT):
     entry_id = filters.entry_number()
     if entry_id is not None:
         st.button("Choose another charge", icon=":material/arrow_back:", on_click=open_entry)
@@ -42,7 +45,7 @@ if entry_id is None:
         st.page_link("act/simulate_runs.py", label="Run a prompt", icon=":material/play_circle:")
         st.stop()
     st.subheader("The latest charges")
-    tables.activity(latest, key="charges", on_select=open_selected, alt="The latest runs and unlocks, newest first")
+    tables.activity(latest, key="charges", opens=open_one, alt="The latest runs and unlocks, newest first")
 
 try:
     with resources.reading() as connection:

@@ -5,47 +5,47 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from credits_core.ledger import accounts
-from credits_core.ledger.accounts import TransactionFilter
+from credits_core.ledger.accounts import ListedTransaction, TransactionFilter, UserBalance
 from credits_core.ledger.refusals import UnknownUser
 from credits_core.reports import sums
 from credits_core.values.text import counted, format_credits
 from pages.explore import charts as explore_charts
-from pages.parts import charts, filters, links, resources, show, tables, words
+from pages.parts import charts, filters, head, links, resources, show, tables, words
 
 PAGE = 25
 LATEST = 8
+ABOUT = """
+What every user holds now. A user is anybody with an account: people who run prompts and creators who earn.
+Click a user to see credits in and out, and the balance over time.
+"""
 
 
-def choose_selected() -> None:
-    row = tables.take_selected_row("balances")
-    if row is not None:
-        st.query_params["user"] = listed[row].user_id
+def choose(one: UserBalance) -> None:
+    st.query_params["user"] = one.user_id
 
 
 def show_all() -> None:
     st.query_params.pop("user", None)
 
 
-def open_selected() -> None:
-    row = tables.take_selected_row("latest")
-    if row is not None:
-        st.switch_page(
-            "explore/history.py", query_params=links.link_to(user=user.user_id, entry=str(latest[row].entry_id))
+def open_entry(one: ListedTransaction) -> None:
+    st.switch_page("explore/history.py", query_params=links.link_to(user=user.user_id, entry=str(one.entry_id)))
+
+
+with head.line("Balances", "What every user holds.", about=ABOUT):
+    search = filters.typed(
+        st.text_input(
+            "Search",
+            type="search",
+            placeholder="Part of a user's id",
+            live=True,
+            key="search",
+            bind="query-params",
+            on_change=show_all,
+            label_visibility="collapsed",
+            width=240,
         )
-
-
-st.caption("Every user's balance. Choose a user to see the details.")
-search = filters.typed(
-    st.text_input(
-        "Search",
-        type="search",
-        placeholder="Part of a user's id",
-        live=True,
-        key="search",
-        bind="query-params",
-        on_change=show_all,
     )
-)
 # Not bound to a filter, because then a link to the history could not carry it along.
 user_id = filters.typed(st.query_params.get("user"))
 
@@ -80,9 +80,7 @@ if user_id:
             explore_charts.balance_line(points, datetime.now(UTC)), alt=f"The balance of {user.user_id} over time"
         )
     st.subheader("Latest transactions")
-    tables.transactions_of_one(
-        latest, key="latest", on_select=open_selected, alt=f"The latest transactions of {user.user_id}"
-    )
+    tables.transactions_of_one(latest, key="latest", opens=open_entry, alt=f"The latest transactions of {user.user_id}")
     st.page_link(
         "explore/history.py",
         label=f"All {format_credits(flow.transactions)} transactions of {user.user_id}",
@@ -109,6 +107,6 @@ if not listed:
     st.stop()
 
 st.caption(f"{counted(in_all, 'user')}. Select one to see the details.")
-tables.users(listed, key="balances", on_select=choose_selected, alt="Users with their balances")
+tables.users(listed, key="balances", opens=choose, alt="Users with their balances")
 with st.container(horizontal=True, vertical_alignment="center"):
     filters.page_buttons("balances:page", listed[-1].user_id if len(users) > PAGE else None)

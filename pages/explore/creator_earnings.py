@@ -5,16 +5,20 @@ import streamlit as st
 from credits_core.ledger import accounts
 from credits_core.ledger.accounts import TransactionFilter
 from credits_core.reports import earnings
+from credits_core.reports.earnings import Earned
 from credits_core.store.kinds import TransactionType
 from credits_core.values.days import DayRange
 from pages.explore import charts as explore_charts
-from pages.parts import charts, csv_files, filters, resources, show, tables, words
+from pages.parts import charts, csv_files, filters, head, resources, show, tables, words
+
+ABOUT = """
+What creators earned from fees for runs and from unlocks of their flows. Their share of a fee is 80 %; refunds are
+taken off on the day they are made. Choose a creator to see one alone, with a statement for each month.
+"""
 
 
-def choose_selected() -> None:
-    row = tables.take_selected_row("creators")
-    if row is not None:
-        st.session_state["creator"] = totals[row][0]
+def choose(one: tuple[str, Earned]) -> None:
+    st.session_state["creator"] = one[0]
 
 
 def statement() -> bytes:
@@ -26,11 +30,10 @@ def statement() -> bytes:
         return csv_files.statement_csv(accounts.all_transactions(connection, paid), total.earned_credits)
 
 
-st.caption("What creators earned from runs and unlocks, after refunds.")
 resources.keep_totals_quick()
 with resources.reading() as connection:
     known = [creator for creator, _ in earnings.creator_totals(connection, DayRange(), limit=200)]
-with st.grid(2, min_column_width=240):
+with head.line("Creators", "What creators earned, after refunds.", about=ABOUT):
     creator_id = filters.one_of("Creator", known, key="creator", anyone="All creators")
     days = filters.days()
 with resources.reading() as connection:
@@ -80,7 +83,7 @@ with st.container(border=True):
 
 if creator_id is None:
     st.subheader("Creators")
-    tables.creators(totals, key="creators", on_select=choose_selected, alt="Creators, the highest earnings first")
+    tables.creators(totals, key="creators", opens=choose, alt="Creators, the highest earnings first")
 
 if splits:
     with st.container(border=True):

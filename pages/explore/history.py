@@ -3,23 +3,25 @@
 import streamlit as st
 
 from credits_core.ledger import accounts, entries
-from credits_core.ledger.accounts import TransactionFilter
+from credits_core.ledger.accounts import ListedTransaction, TransactionFilter
 from credits_core.ledger.refusals import UnknownEntry
 from credits_core.store.kinds import TransactionType
 from pages.explore import refunding
-from pages.parts import csv_files, filters, links, resources, show, tables, words
+from pages.parts import csv_files, filters, head, links, resources, show, tables, words
 
 PAGE = 25
+ABOUT = """
+Every movement of credits. One event, such as a run, is an entry; it moves credits between several accounts and sums to
+zero. Open an entry to see its receipt, to have its price explained, or to refund it.
+"""
 
 
 def open_entry(number: int | None = None) -> None:
     st.session_state["entry"] = str(number or "")
 
 
-def open_selected() -> None:
-    row = tables.take_selected_row("history")
-    if row is not None:
-        open_entry(listed[row].entry_id)
+def open_one(one: ListedTransaction) -> None:
+    open_entry(one.entry_id)
 
 
 def download() -> bytes:
@@ -27,8 +29,9 @@ def download() -> bytes:
         return csv_files.transactions_csv(accounts.all_transactions(connection, wanted))
 
 
-st.caption("Every transaction, newest first. Select one to open or refund it.")
 links.follow_link("user", "types", "days", "entry", "headlines")
+with head.line("History", "Everything that happened, newest first.", about=ABOUT):
+    days = filters.days(on_change=open_entry)
 with resources.reading() as connection:
     known = [user.user_id for user in accounts.users(connection, limit=200)]
 with st.grid(2, min_column_width=210):
@@ -43,7 +46,6 @@ with st.grid(2, min_column_width=210):
         on_change=open_entry,
     )
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    days = filters.days(on_change=open_entry)
     entry_id = filters.entry_number()
     headline_only = st.toggle("One line per entry", key="headlines", bind="query-params", on_change=open_entry)
     if entry_id is not None:
@@ -84,7 +86,7 @@ with resources.reading() as connection:
 listed = found[:PAGE]
 
 if listed:
-    tables.transactions(listed, key="history", on_select=open_selected, alt="Credit transactions, newest first")
+    tables.transactions(listed, key="history", opens=open_one, alt="Credit transactions, newest first")
     with st.container(horizontal=True, vertical_alignment="center"):
         filters.page_buttons("history:page", listed[-1].cursor if len(found) > PAGE else None)
         st.space("stretch")

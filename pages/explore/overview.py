@@ -1,28 +1,37 @@
-"""Shows what users hold, what the platform and creators earned, and where users' credits went."""
+"""Shows what users spent and who received it, what they hold, and what happened last."""
 
 import streamlit as st
 
 from credits_core.ledger import accounts
-from credits_core.ledger.accounts import TransactionFilter
+from credits_core.ledger.accounts import ListedTransaction, TransactionFilter
 from credits_core.reports import sums
-from credits_core.values.text import format_credits, format_usd_rounded
+from credits_core.values.text import format_credits
 from pages.explore import charts as explore_charts
-from pages.parts import charts, filters, links, resources, show, tables, words
+from pages.parts import charts, filters, head, links, resources, show, tables, words
 
 LATEST = 8
+ABOUT = """
+What users spent in these days, and how every credit was split between the models' providers, the creators and us.
+Amounts are counted on the day when an entry was posted; a refund lowers the day on which it was made.
+Click a day or a band to see its entries.
+"""
 
 
-def open_selected() -> None:
-    row = tables.take_selected_row("latest")
-    if row is not None:
-        st.switch_page("explore/history.py", query_params=links.link_to(entry=str(latest[row].entry_id)))
+def open_entry(one: ListedTransaction) -> None:
+    st.switch_page("explore/history.py", query_params=links.link_to(entry=str(one.entry_id)))
 
 
-st.caption("See what users hold, what everyone earned, and where credits went.")
+def open_day() -> None:
+    point = charts.selected("split-by-day")
+    if point is not None:
+        st.switch_page("explore/history.py", query_params=links.link_to(days=str(point["x"])[:10]))
+
+
+with head.line("Overview", "What users spent, and who received it.", about=ABOUT):
+    days = filters.days()
 resources.keep_totals_quick()
-days = filters.days()
 
-with resources.reading() as connection:
+with st.skeleton(height=600), resources.reading() as connection:
     of_ledger = sums.entry_days(connection)
     seen = sums.overview(connection, days)
     spent = sums.spending(connection, days)
@@ -64,13 +73,11 @@ with show.metric_grid(seen.circulation_credits, seen.platform_credits, seen.crea
     st.metric(
         "Prompt runs",
         format_credits(seen.runs),
-        delta=f"{format_usd_rounded(spent.runs_credits)} paid",
-        delta_color="off",
-        delta_arrow="off",
         border=True,
+        height="stretch",
         chart_data=[day.runs for day in seen.days],
         chart_type="area",
-        help="How many runs were charged and what users paid for them, before refunds.",
+        help="How many runs were charged, refunded ones included.",
     )
 
 if not seen.days:
@@ -81,33 +88,35 @@ if not seen.days:
     )
     st.stop()
 
-with st.container(border=True):
-    st.subheader("Where users' credits went")
-    if spent.runs_credits or spent.unlocks_credits:
-        charts.draw(
-            explore_charts.where_credits_went(spent), alt="Users' payments for runs and unlocks, by who received them"
-        )
-    st.caption(f"Amounts before refunds. Refunded on these days: {words.both(spent.refunded_credits)}.")
-
-with st.container(border=True):
-    st.subheader("Revenue split by day")
-    charts.draw(
-        charts.stacked_days(
-            [day.day for day in seen.days],
-            {
-                "Inference": (charts.INFERENCE, [day.inference_credits for day in seen.days]),
-                "Creators": (charts.CREATOR, [day.creators_credits for day in seen.days]),
-                "Platform": (charts.PLATFORM, [day.platform_credits for day in seen.days]),
-            },
-        ),
-        alt="What inference, creators and platform received on each day",
+if spent.runs_credits or spent.unlocks_credits:
+    charts.card(
+        "Where users' credits went",
+        explore_charts.where_credits_went(spent),
+        key="where-credits-went",
+        alt="Users' payments for runs and unlocks, by who received them",
     )
+st.caption(f"Amounts before refunds. Refunded on these days: {words.both(spent.refunded_credits)}.")
 
-st.subheader("Latest activity")
+charts.card(
+    "Revenue split by day",
+    charts.stacked_days(
+        [day.day for day in seen.days],
+        {
+            "Inference": (charts.INFERENCE, [day.inference_credits for day in seen.days]),
+            "Creators": (charts.CREATOR, [day.creators_credits for day in seen.days]),
+            "Platform": (charts.PLATFORM, [day.platform_credits for day in seen.days]),
+        },
+    ),
+    key="split-by-day",
+    alt="What inference, creators and platform received on each day",
+    on_select=open_day,
+)
+
+st.subheader("Latest activity", anchor=False)
 tables.activity(
     latest,
     key="latest",
-    on_select=open_selected,
+    opens=open_entry,
     alt="The latest entries, each with what its user paid or received",
 )
 st.page_link("explore/history.py", label="All history", icon=":material/receipt_long:", query_params=links.link_to())

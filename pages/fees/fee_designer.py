@@ -8,9 +8,15 @@ from credits_core.pricing.quote import quote
 from pages.fees import charts as fee_charts
 from pages.fees import inputs
 from pages.fees import view as fee_view
-from pages.parts import charts, choose, links, plan_choice, resources, show, words
+from pages.parts import charts, choose, head, links, plan_choice, resources, show, words
 
-st.caption("See what users pay and creators earn with a fee or unlock.")
+ABOUT = """
+A creator can ask a fee for each run, or a price once for a whole flow. This screen shows what each means for the user,
+the creator and us, and from how many runs on a fee earns more than an unlock.
+"""
+
+with head.line("Fees", "What users pay and creators earn with a fee.", about=ABOUT):
+    pass
 links.follow_link("plan", "model", "input_tokens", "output_tokens", "by", "fee", "unlock", "per_user")
 grid = st.grid(2, min_column_width=360)
 with grid.cell(), st.container(border=True):

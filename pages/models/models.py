@@ -3,9 +3,15 @@
 import streamlit as st
 
 from pages.models import actions, tables, view
-from pages.parts import links, resources
+from pages.parts import head, links, resources
 
-st.caption("What each model costs. Choose which ones can run.")
+ABOUT = """
+Every AI model whose price is known, with all of its prices. Only offered models can be run. New prices are imported as
+a list, shown as a difference, and made live by a person with a reason.
+"""
+
+with head.line("Models", "What each model costs, and which can run.", about=ABOUT):
+    pass
 links.follow_link("search", "scope", "type", "model_id")
 book = resources.book()
 with st.container(horizontal=True, vertical_alignment="bottom"):

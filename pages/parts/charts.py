@@ -1,11 +1,14 @@
 """Charts that several screens share. Each party has one colour: users, inference, creators, platform.
 
-Credits are drawn as they are; every hover text has their exact dollar value beside them.
+Credits are drawn as they are; every hover text has their exact dollar value beside them. A `card` is how a screen shows
+one: under a heading, with its numbers as a table and its picture to download.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from typing import Any
 
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -18,9 +21,97 @@ HOVER = "%{y:,} credits (%{customdata})"
 _DAYS_WITHOUT_GAPS = 3
 
 
-def draw(figure: go.Figure, *, alt: str) -> None:
-    """Show a figure over the whole width, in the colours of the light or dark theme."""
-    st.plotly_chart(figure, width="stretch", theme="streamlit", config={"displayModeBar": False}, alt=alt)
+def card(
+    heading: str,
+    figure: go.Figure,
+    *,
+    key: str,
+    alt: str,
+    on_select: Callable[[], None] | None = None,
+) -> None:
+    """A figure under its heading in a bordered box, with a menu: the numbers as a table, PNG or SVG as the picture.
+
+    `key` names the chart in the session and in the file of a downloaded picture. `on_select` is called when somebody
+    clicks a point; `selected` then gives it.
+    """
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.subheader(heading, anchor=False, width="stretch")
+            with st.popover("", icon=":material/more_horiz:", type="tertiary", help="Table and picture"):
+                as_table = st.toggle("Show as table", key=f"{key}:table")
+                picture = st.segmented_control(
+                    "Picture", ("PNG", "SVG"), default="PNG", required=True, key=f"{key}:picture"
+                )
+                st.caption("To download the picture, use the camera on the chart.")
+        if as_table:
+            st.dataframe(numbers_of(figure), hide_index=True, placeholder="–", alt=alt)
+        else:
+            draw(figure, alt=alt, key=key, picture=picture, on_select=on_select)
+
+
+def draw(
+    figure: go.Figure,
+    *,
+    alt: str,
+    key: str | None = None,
+    picture: str = "PNG",
+    on_select: Callable[[], None] | None = None,
+) -> None:
+    """Show a figure over the whole width, in the colours of the light or dark theme, with a camera for its picture."""
+    config: dict[str, Any] = {
+        "displayModeBar": True,
+        "displaylogo": False,
+        "modeBarButtons": [["toImage"]],
+        "toImageButtonOptions": {"format": picture.lower(), "filename": key or "chart", "scale": 2},
+    }
+    st.plotly_chart(
+        figure,
+        width="stretch",
+        theme="streamlit",
+        config=config,
+        alt=alt,
+        key=key,
+        on_select=on_select or "ignore",
+        selection_mode="points",
+    )
+
+
+def selected(key: str) -> dict[str, Any] | None:
+    """The point that was clicked in the chart with this key, as Plotly names its parts (`x`, `y`, `legendgroup`, …)."""
+    points = st.session_state[key].selection.points
+    return dict(points[0]) if points else None
+
+
+def numbers_of(figure: go.Figure) -> pd.DataFrame:
+    """The numbers that a figure draws, one row for each place on its axis, or for each flow of a Sankey.
+
+    >>> numbers_of(go.Figure([go.Bar(name="Creators", x=["a", "b"], y=[1, 2])])).to_dict("list")
+    {'': ['a', 'b'], 'Creators': [1, 2]}
+    """
+    sankeys = [trace for trace in figure.data if isinstance(trace, go.Sankey)]
+    if sankeys:
+        (drawn,) = sankeys
+        names = drawn.node.customdata
+        return pd.DataFrame(
+            {
+                "From": [names[number] for number in drawn.link.source],
+                "To": [names[number] for number in drawn.link.target],
+                "Credits": list(drawn.link.value),
+            }
+        )
+    columns: dict[str, pd.Series[Any]] = {}
+    place = ""
+    for trace in figure.data:
+        is_lying = getattr(trace, "orientation", None) == "h"
+        places, drawn_values = (trace.y, trace.x) if is_lying else (trace.x, trace.y)
+        if places is None or drawn_values is None:
+            continue
+        axis = figure.layout.yaxis if is_lying else figure.layout.xaxis
+        place = (axis.title.text or "").capitalize()
+        name = trace.name or "Value"
+        values = pd.Series(list(drawn_values), index=list(places))
+        columns[name] = values[~values.index.duplicated(keep="last")]
+    return pd.DataFrame(columns).rename_axis(place).reset_index()
 
 
 def stacked_days(

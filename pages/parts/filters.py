@@ -65,6 +65,15 @@ def typed(text: str | None) -> str:
     return (text or "").replace("\0", "").strip()
 
 
+def is_entry_number(text: str) -> bool:
+    """Whether an entry may have this number.
+
+    >>> is_entry_number("17"), is_entry_number("017"), is_entry_number("ada")
+    (True, False, False)
+    """
+    return _ENTRY.fullmatch(text) is not None
+
+
 def entry_number() -> int | None:
     """The number of the entry to open, from `?entry=…`; what is not the number of an entry opens none."""
     text = st.text_input(

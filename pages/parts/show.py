@@ -15,8 +15,8 @@ from credits_core.pricing.models import Model, RunPrice
 from credits_core.pricing.quote import Quote
 from credits_core.pricing.units import UNITS, unit_name
 from credits_core.store.kinds import EntryType
-from credits_core.values.text import format_credits, format_fraction, format_usd, format_usd_rounded
-from pages.parts import action, links
+from credits_core.values.text import format_credits, format_fraction, format_usd
+from pages.parts import action, amounts, links
 from pages.parts.words import (
     account_name,
     aligned_dollars,
@@ -53,11 +53,11 @@ def metric(
     help_text: str | None = None,
     colour: Literal["gray", "blue", "green", "violet"] = "gray",
 ) -> None:
-    """A bordered metric in credits with the dollar value under it and a sparkline, in the colour of its party."""
+    """A bordered metric with its amount in credits and dollars and a sparkline, in the colour of its party."""
     st.metric(
         label,
-        format_credits(credits),
-        delta=format_usd_rounded(credits),
+        amounts.first(credits).replace("$", r"\$"),
+        delta=amounts.second(credits).replace("$", r"\$"),
         delta_color=colour,
         delta_arrow="off",
         border=True,

@@ -1,8 +1,12 @@
-"""Long tables, which look the same everywhere: credits grouped by thousands, then dollars, times in UTC."""
+"""Long tables, which look the same everywhere: what a row is about first, amounts by one rule, times in UTC.
+
+An amount is shown in credits with its dollars beside it, or in dollars alone, as `amounts.switch` says. The cell that
+names a thing is a button that opens it.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -10,36 +14,25 @@ import streamlit as st
 from credits_core.lab.replay.result import Group
 from credits_core.ledger.accounts import ListedTransaction, UserBalance
 from credits_core.reports.earnings import Earned, ListedUnlock, WorkTotals
-from credits_core.values.text import format_credits, format_usd
-from pages.parts import csv_files, show, words
+from credits_core.values.text import format_credits, format_usd, format_usd_rounded
+from pages.parts import amounts, csv_files, show, words
 
-OnSelect = Callable[[], None]
+Item = TypeVar("Item")
 _WHOLE_CREDITS = {"Balance after", "Recorded", "Plan B", "Platform change"}
+_OPENS = ":material/chevron_right:"
 _SHOWN_WHOLE = 25
-_SELECTED_BY: tuple[Literal["single-row", "single-cell"], ...] = ("single-row", "single-cell")
 _PIXELS_PER_DIGIT, _CELL_PADDING, _NARROWEST = 8, 20, 75
-
-
-def take_selected_row(key: str) -> int | None:
-    """For `on_select`: the number of the row that was selected in the table with this key, from 0, or None.
-
-    The table is drawn anew after that, with nothing selected, so that the same row can be selected again.
-    """
-    selection = st.session_state[_drawn_key(key)].selection
-    st.session_state[f"{key}:taken"] = st.session_state.get(f"{key}:taken", 0) + 1
-    selected: list[int] = [*selection.rows, *(row for row, _ in selection.cells)]
-    return selected[0] if selected else None
 
 
 def transactions(
     listed: Sequence[ListedTransaction],
     *,
     alt: str,
-    key: str | None = None,
-    on_select: OnSelect | None = None,
+    key: str,
+    opens: Callable[[ListedTransaction], None],
     as_payments: bool = False,
 ) -> None:
-    """Transactions of many accounts, each with what its entry was about; as payments, without entry and type."""
+    """Transactions of many accounts, each with what its entry was about; as payments, without the type."""
     rows: list[dict[str, object]] = [
         {
             "Entry": one.entry_id,
@@ -52,11 +45,13 @@ def transactions(
         for one in listed
     ]
     if as_payments:
-        rows = [{name: value for name, value in row.items() if name not in {"Entry", "Type"}} for row in rows]
-    _draw(rows, {"Credits": "Dollars"}, alt=alt, key=key, on_select=on_select)
+        rows = [{name: value for name, value in row.items() if name != "Type"} for row in rows]
+    _draw(rows, {"Credits": "Dollars"}, alt=alt, key=key, opens={"Entry": _of(listed, opens)})
 
 
-def transactions_of_one(listed: Sequence[ListedTransaction], *, alt: str, key: str, on_select: OnSelect) -> None:
+def transactions_of_one(
+    listed: Sequence[ListedTransaction], *, alt: str, key: str, opens: Callable[[ListedTransaction], None]
+) -> None:
     """Transactions of one account, each with the balance it left."""
     rows = [
         {
@@ -69,10 +64,12 @@ def transactions_of_one(listed: Sequence[ListedTransaction], *, alt: str, key: s
         }
         for one in listed
     ]
-    _draw(rows, {"Credits": "Dollars"}, alt=alt, key=key, on_select=on_select)
+    _draw(rows, {"Credits": "Dollars"}, alt=alt, key=key, opens={"Entry": _of(listed, opens)})
 
 
-def activity(listed: Sequence[ListedTransaction], *, alt: str, key: str, on_select: OnSelect) -> None:
+def activity(
+    listed: Sequence[ListedTransaction], *, alt: str, key: str, opens: Callable[[ListedTransaction], None]
+) -> None:
     """Entries by their headline: who paid or received, for what."""
     rows = [
         {
@@ -84,24 +81,33 @@ def activity(listed: Sequence[ListedTransaction], *, alt: str, key: str, on_sele
         }
         for one in listed
     ]
-    _draw(rows, {"Credits": "Dollars"}, alt=alt, key=key, on_select=on_select)
+    _draw(rows, {"Credits": "Dollars"}, alt=alt, key=key, opens={"Entry": _of(listed, opens)})
 
 
-def users(listed: Sequence[UserBalance], *, alt: str, key: str, on_select: OnSelect, with_since: bool = True) -> None:
+def users(
+    listed: Sequence[UserBalance],
+    *,
+    alt: str,
+    key: str,
+    opens: Callable[[UserBalance], None],
+    with_since: bool = True,
+) -> None:
     """Users with their balances, and since when they are there."""
     rows: list[dict[str, object]] = [{"User": one.user_id, "Balance": one.balance_credits} for one in listed]
     if with_since:
         rows = [{**row, "Since (UTC)": one.created_at} for row, one in zip(rows, listed, strict=True)]
-    _draw(rows, {"Balance": "Dollars"}, alt=alt, key=key, on_select=on_select)
+    _draw(rows, {"Balance": "Dollars"}, alt=alt, key=key, opens={"User": _of(listed, opens)})
 
 
-def creators(totals: Sequence[tuple[str, Earned]], *, alt: str, key: str, on_select: OnSelect) -> None:
+def creators(
+    totals: Sequence[tuple[str, Earned]], *, alt: str, key: str, opens: Callable[[tuple[str, Earned]], None]
+) -> None:
     """Creators with what they earned, and how many runs and unlocks paid them."""
     rows = [
         {"Creator": creator, "Earned": earned.earned_credits, "Paid runs": earned.runs, "Unlocks": earned.unlocks}
         for creator, earned in totals
     ]
-    _draw(rows, {"Earned": "Dollars"}, alt=alt, key=key, on_select=on_select)
+    _draw(rows, {"Earned": "Dollars"}, alt=alt, key=key, opens={"Creator": _of(totals, opens)})
 
 
 def works(totals: Sequence[WorkTotals], *, noun: str, alt: str) -> None:
@@ -169,9 +175,10 @@ def _draw(
     *,
     alt: str,
     key: str | None = None,
-    on_select: OnSelect | None = None,
+    opens: Mapping[str, Callable[[int], None]] | None = None,
 ) -> None:
-    # `dollars` maps each column of credits to the name of the column with its dollar value, drawn after it.
+    # `dollars` maps each column of credits to the name of the column with its dollar value, drawn after it. `opens`
+    # maps a column to what a click on one of its cells does; it is given the number of the row, from 0.
     columns: dict[str, pd.Series[Any]] = {}
     config: dict[str, Any] = {}
     for name in rows[0]:
@@ -179,19 +186,25 @@ def _draw(
         whole_numbers = all(value is None or isinstance(value, int) for value in values)
         # The browser's own copy and download of a table put its cells into spreadsheets as they are.
         safe_values = [csv_files.safe_text(value) if isinstance(value, str) else value for value in values]
-        columns[name] = pd.Series(safe_values, dtype="Int64" if whole_numbers else None)
-        if name in dollars:
-            config[name] = show.credits_column(name, width=_width(name, values))
-            in_dollars = dollars[name]
-            # Six decimals each, so that the points stand under each other.
-            columns[in_dollars] = pd.Series(
-                [None if value is None else format_usd(value, decimals=6) for value in values]
+        if opens and name in opens:
+            columns[name] = pd.Series([None if value is None else f"{value} {_OPENS}" for value in safe_values])
+            config[name] = st.column_config.ButtonColumn(
+                name,
+                type="tertiary",
+                alignment="left",
+                key=f"{key}:{name}",
+                on_click=_clicked,
+                args=(f"{key}:{name}", opens[name]),
             )
-            config[in_dollars] = st.column_config.TextColumn(in_dollars, alignment="right")
-        elif isinstance(values[0], datetime):
+            continue
+        if name in dollars:
+            _amounts(columns, config, name, values, dollars[name])
+            continue
+        columns[name] = pd.Series(safe_values, dtype="Int64" if whole_numbers else None)
+        if isinstance(values[0], datetime):
             config[name] = st.column_config.DatetimeColumn(name, format="YYYY-MM-DD HH:mm", timezone="UTC")
         elif whole_numbers and name in _WHOLE_CREDITS:
-            config[name] = show.credits_column(name, width=_width(name, values))
+            _amounts(columns, config, name, values, None)
         elif whole_numbers:
             config[name] = st.column_config.NumberColumn(name, format="%d" if name == "Entry" else "%,d")
     height: Literal["content", "auto"] = "content" if len(rows) <= _SHOWN_WHOLE else "auto"
@@ -201,19 +214,43 @@ def _draw(
         hide_index=True,
         column_config=config,
         placeholder="–",
-        key=_drawn_key(key) if key else None,
-        on_select=on_select or "ignore",
-        selection_mode=_SELECTED_BY,
         height=height,
         alt=alt,
     )
+
+
+def _amounts(
+    columns: "dict[str, pd.Series[Any]]",
+    config: dict[str, Any],
+    name: str,
+    amounts_credits: Sequence[int | None],
+    in_dollars: str | None,
+) -> None:
+    if amounts.in_dollars():
+        # Six decimals each, so that the points stand under each other.
+        columns[name] = pd.Series(
+            [None if credits is None else format_usd(credits, decimals=6) for credits in amounts_credits]
+        )
+        config[name] = st.column_config.TextColumn(name, alignment="right")
+        return
+    columns[name] = pd.Series(amounts_credits, dtype="Int64")
+    config[name] = show.credits_column(name, width=_width(name, amounts_credits))
+    if in_dollars is not None:
+        columns[in_dollars] = pd.Series(
+            [None if credits is None else format_usd_rounded(credits) for credits in amounts_credits]
+        )
+        config[in_dollars] = st.column_config.TextColumn(in_dollars, alignment="right")
+
+
+def _clicked(key: str, opens: Callable[[int], None]) -> None:
+    opens(st.session_state[key].row)
+
+
+def _of(listed: Sequence[Item], opens: Callable[[Item], None]) -> Callable[[int], None]:
+    return lambda row: opens(listed[row])
 
 
 def _width(name: str, amounts: Sequence[int | None]) -> int:
     # The browser measures numbers before it groups them, and would cut the first digits off the longest ones.
     longest = max(len(name), *(len(format_credits(amount or 0)) for amount in amounts))
     return max(_NARROWEST, _PIXELS_PER_DIGIT * longest + _CELL_PADDING)
-
-
-def _drawn_key(key: str) -> str:
-    return f"{key}:{st.session_state.get(f'{key}:taken', 0)}"

@@ -7,13 +7,19 @@ from credits_core.lab.inspector.comparison import compared_runs
 from credits_core.lab.inspector.cures import same_rules
 from credits_core.lab.inspector.curve import curve, telling_costs, usual_extent
 from credits_core.lab.inspector.findings import findings
-from pages.parts import charts, links, plan_choice, resources, words
+from pages.parts import charts, head, links, plan_choice, resources, words
 from pages.plans import charts as plan_charts
 from pages.plans import differences, editor, saving
 from pages.plans import view as plan_view
 from pages.plans.charts import Curve
 
-st.caption("Edit plan B and compare it with plan A. Copy the address to share this view.")
+ABOUT = """
+Two price plans side by side. Edit the second: every number follows as you type, and nobody is charged.
+The address in the browser holds both plans and your edit; copy it to share this view.
+"""
+
+with head.line("Compare", "Edit plan B and compare it with plan A.", about=ABOUT):
+    pass
 links.follow_link("a", "b", "measure", "axis", "fee", *plan_view.CARD_FEE_BOXES)
 if not {"a", "b"} <= {*st.session_state, *st.query_params}:
     st.switch_page("plans/compare_plans.py", query_params={**plan_choice.to_begin_with(), **st.query_params.to_dict()})

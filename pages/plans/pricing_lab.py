@@ -6,13 +6,19 @@ from credits_core.lab.inspector import cures
 from credits_core.lab.inspector.curve import curve, telling_costs, usual_extent
 from credits_core.lab.inspector.findings import findings
 from credits_core.plans import records as plan_records
-from pages.parts import charts, links, plan_choice, resources
+from pages.parts import charts, head, links, plan_choice, resources
 from pages.plans import actions as plan_actions
 from pages.plans import charts as plan_charts
 from pages.plans import view as plan_view
 from pages.plans.charts import Curve
 
-st.caption("See who pays more and who earns less before you change prices. Exact: real charges use the same code.")
+ABOUT = """
+A price plan says what a run costs above the model's own cost. This screen looks at every cost a run can have and finds
+where a plan is unfair or loses money. Real charges use the same code, so every number here is exact.
+"""
+
+with head.line("Plans", "Find a plan's hidden problems, fix them, make it live.", about=ABOUT):
+    pass
 links.follow_link("plan", "measure", "axis", *plan_view.CARD_FEE_BOXES)
 stored = resources.plans()
 plan = plan_choice.choose("Price plan", key="plan")

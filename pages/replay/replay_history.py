@@ -5,13 +5,19 @@ import streamlit as st
 from credits_core.errors import InvalidRequest
 from credits_core.lab.replay import report as replay_report
 from credits_core.values.days import DayRange
-from pages.parts import charts, filters, links, plan_choice, show, tables, words
+from pages.parts import charts, filters, head, links, plan_choice, show, tables, words
 from pages.replay import charts as replay_charts
 from pages.replay import view as replay_view
 
+ABOUT = """
+Every recorded run and unlock, priced again under plan B in the order in which it happened. Users who would have run out
+of credits are refused, as they would have been. Nobody is charged.
+"""
+
 PAGE = 25
 
-st.caption("Price past runs and unlocks again under plan B. Nobody is charged.")
+with head.line("Replay", "Price the past again under another plan.", about=ABOUT):
+    pass
 links.follow_link("plan")
 with st.grid(2, min_column_width=240):
     plan = plan_choice.choose("Plan B", key="plan")

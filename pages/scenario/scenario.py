@@ -3,12 +3,18 @@
 import streamlit as st
 
 from credits_core.errors import CreditsError
-from pages.parts import charts, links, plan_choice, words
+from pages.parts import charts, head, links, plan_choice, words
 from pages.scenario import charts as scenario_charts
 from pages.scenario import inputs
 from pages.scenario import view as scenario_view
 
-st.caption("Try a plan on made-up runs. Nobody is charged. Copy the address to share.")
+ABOUT = """
+Made-up users run made-up prompts for a month, priced by the code that charges. How long prompts and answers are comes
+from real requests; everything else is an assumption that you can change.
+"""
+
+with head.line("Scenario", "Try a plan on made-up runs. Nobody is charged.", about=ABOUT):
+    pass
 links.follow_link("plan")
 with st.container(border=True):
     with st.grid(4, min_column_width=165):

@@ -1,0 +1,51 @@
+"""One rule for amounts: credits, with dollars beside them, or dollars alone; one switch for the whole dashboard."""
+
+import streamlit as st
+
+from credits_core.values.text import format_credits, format_usd, format_usd_rounded
+
+_CREDITS, _DOLLARS = "Credits", "Dollars"
+_KEY = "amounts"
+
+
+def switch() -> None:
+    """The switch between credits and dollars, kept while one goes from screen to screen."""
+    st.segmented_control(
+        "Amounts in",
+        (_CREDITS, _DOLLARS),
+        default=_CREDITS,
+        key=_KEY,
+        required=True,
+        label_visibility="collapsed",
+        width="stretch",
+        help="Show amounts in credits or in dollars, on every screen. 1 credit is $0.000001.",
+    )
+
+
+def in_dollars() -> bool:
+    """Whether amounts are shown in dollars."""
+    return st.session_state.get(_KEY) == _DOLLARS
+
+
+def first(credits: int) -> str:
+    """The amount as it is shown large: whole credits, or dollars with two to four significant digits."""
+    return format_usd_rounded(credits) if in_dollars() else f"{format_credits(credits)}"
+
+
+def second(credits: int) -> str:
+    """The same amount in the other unit, as it stands beside it."""
+    return f"{format_credits(credits)} credits" if in_dollars() else format_usd_rounded(credits)
+
+
+def unit() -> str:
+    """The name of the unit, for an axis."""
+    return "dollars" if in_dollars() else "credits"
+
+
+def exact(credits: int) -> str:
+    """The exact amount in the unit of the switch.
+
+    >>> exact(-1_500)
+    '-1,500'
+    """
+    return format_usd(credits) if in_dollars() else format_credits(credits)

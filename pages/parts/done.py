@@ -1,0 +1,121 @@
+"""What was done in this visit: the confirmation that stays on the screen, with its link and undo, and the list of all.
+
+An action that succeeded says so with `add`. The screen's head shows the last one until somebody puts it away or undoes
+it; the sidebar lists them all. Nothing here is written to the database, and a new visit begins empty.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import streamlit as st
+
+from credits_core.errors import CreditsError
+from pages.parts import words
+
+_KEY, _SHOWN = "done", "done:shown"
+_MOST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where one can see what was done: a page's file, the words of the link and the query."""
+
+    page: str
+    label: str
+    query: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One thing that was done. `undo` is carried out at most once and says in words what it did, for Markdown."""
+
+    screen: str
+    said: str
+    link: Link | None = None
+    undo: Callable[[], str] | None = None
+    undo_label: str = "Undo"
+    undone: str | None = None
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    id: str = field(default_factory=lambda: uuid4().hex)
+
+
+def add(
+    screen: str,
+    said: str,
+    *,
+    link: Link | None = None,
+    undo: Callable[[], str] | None = None,
+    undo_label: str = "Undo",
+) -> None:
+    """Note what was done on the screen with this title; `said` is Markdown in the past tense.
+
+    `undo` must refuse by raising a `CreditsError` when the thing cannot be undone any more.
+    """
+    one = Done(screen, said, link, undo, undo_label)
+    st.session_state[_KEY] = [*all_done(), one][-_MOST:]
+    st.session_state[_SHOWN] = one.id
+
+
+def all_done() -> list[Done]:
+    """What was done in this visit, the oldest first."""
+    done: list[Done] = st.session_state.get(_KEY, [])
+    return done
+
+
+def last(screen: str) -> None:
+    """Show what was done last, when that was on this screen and nobody has put it away."""
+    shown = st.session_state.get(_SHOWN)
+    one = next((one for one in all_done() if one.id == shown and one.screen == screen), None)
+    if one is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", border=True, key="done"):
+        icon, said = (":material/undo:", one.undone) if one.undone else (":material/check_circle:", one.said)
+        st.markdown(f"{icon} {said}", width="stretch")
+        _link(one)
+        _undo_button(one, place="head")
+        st.button(
+            "", icon=":material/close:", type="tertiary", help="Put this away", on_click=_put_away, key="done:close"
+        )
+
+
+def activity() -> None:
+    """A button that opens the list of what was done in this visit, the newest first."""
+    done = all_done()
+    with st.popover(f"Done in this visit: {len(done)}", icon=":material/checklist:", width="stretch", key="activity"):
+        if not done:
+            st.caption("Nothing yet. What you add, run, refund or change is listed here.")
+        for one in reversed(done):
+            with st.container(gap="xxsmall"):
+                st.markdown(f"~~{one.said}~~ {one.undone}" if one.undone else one.said)
+                with st.container(horizontal=True, vertical_alignment="center"):
+                    st.caption(f"{one.at:%H:%M} UTC · {one.screen}", width="content")
+                    _link(one)
+                    _undo_button(one, place="list")
+
+
+def _link(one: Done) -> None:
+    if one.link is not None:
+        st.page_link(one.link.page, label=one.link.label, query_params=dict(one.link.query), width="content")
+
+
+def _undo_button(one: Done, *, place: str) -> None:
+    if one.undo is not None and one.undone is None:
+        st.button(one.undo_label, icon=":material/undo:", key=f"undo:{place}:{one.id}", on_click=_undo, args=(one.id,))
+
+
+def _put_away() -> None:
+    st.session_state.pop(_SHOWN, None)
+
+
+def _undo(id_: str) -> None:
+    one = next(one for one in all_done() if one.id == id_)
+    assert one.undo is not None
+    if one.undone is not None:
+        return  # a second click on a button that has not been drawn anew
+    try:
+        undone = replace(one, undone=one.undo())
+    except CreditsError as refusal:
+        undone = replace(one, undone=f"Not undone: {words.refusal_text(refusal)}", undo=None)
+    st.session_state[_KEY] = [undone if other.id == id_ else other for other in all_done()]

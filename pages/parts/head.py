@@ -1,0 +1,24 @@
+"""The first line of a screen: its title, one sentence, its filters, and what there is to know about it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from pages.parts import done
+
+
+@contextmanager
+def line(title: str, caption: str, *, about: str) -> Iterator[None]:
+    """Title and caption, with the filters that are drawn in the block to their right, all in one line.
+
+    `about` answers "What am I looking at?" in about three sentences of Markdown. Under the line stands what was done
+    last on this screen, until somebody puts it away.
+    """
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="head"):
+        st.title(title, anchor=False, width="content")
+        st.caption(caption, width="stretch")
+        yield
+        with st.popover("", icon=":material/help:", type="tertiary", help="What am I looking at?"):
+            st.markdown(about)
+    done.last(title)
