@@ -19,7 +19,6 @@ from pages.parts import amounts, csv_files, show, words
 
 Item = TypeVar("Item")
 _WHOLE_CREDITS = {"Balance after", "Recorded", "Plan B", "Platform change"}
-_OPENS = ":material/chevron_right:"
 _SHOWN_WHOLE = 25
 _PIXELS_PER_DIGIT, _CELL_PADDING, _NARROWEST = 8, 20, 75
 
@@ -187,7 +186,7 @@ def _draw(
         # The browser's own copy and download of a table put its cells into spreadsheets as they are.
         safe_values = [csv_files.safe_text(value) if isinstance(value, str) else value for value in values]
         if opens and name in opens:
-            columns[name] = pd.Series([None if value is None else f"{value} {_OPENS}" for value in safe_values])
+            columns[name] = pd.Series([None if value is None else str(value) for value in safe_values])
             config[name] = st.column_config.ButtonColumn(
                 name,
                 type="tertiary",
