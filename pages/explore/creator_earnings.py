@@ -78,28 +78,28 @@ if not by_day:
     st.stop()
 
 with st.container(border=True):
-    st.subheader("Earnings by day" if creator_id else "Earnings by creator and day")
+    st.header("Earnings by day" if creator_id else "Earnings by creator and day")
     charts.draw(explore_charts.creators_by_day(by_creator, leading), alt="What each creator earned on each day")
 
 if creator_id is None:
-    st.subheader("Creators")
+    st.header("Creators")
     tables.creators(totals, key="creators", opens=choose, alt="Creators, the highest earnings first")
 
 if splits:
     with st.container(border=True):
-        st.subheader("How fees were split")
+        st.header("How fees were split")
         charts.draw(explore_charts.fee_split(splits), alt="Fees of each creator, split between creator and platform")
 if prompts:
-    st.subheader("Top prompts")
+    st.header("Top prompts")
     tables.works(prompts, noun="Prompt", alt="The prompts with the highest creator fees")
 if flows:
-    st.subheader("Top flows")
+    st.header("Top flows")
     tables.works(flows, noun="Flow", alt="The flows with the highest unlock fees")
 if unlocks:
-    st.subheader("Latest unlocks")
+    st.header("Latest unlocks")
     tables.unlocks(unlocks, alt="The latest unlocks of flows")
 
-st.subheader("Monthly statement")
+st.header("Monthly statement")
 if creator_id is None:
     st.caption("Choose a creator to download a monthly statement as CSV.")
     st.stop()

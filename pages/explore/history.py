@@ -61,7 +61,7 @@ if entry_id is not None:
         st.info(str(error), title="No such entry", icon=":material/search_off:")
         st.stop()
     with st.container(border=True):
-        st.subheader(f"Entry {entry_id}: {words.plain(headline.description)}")
+        st.header(f"Entry {entry_id}: {words.plain(headline.description)}")
         if headline.refunds_entry_id is not None:
             st.button("Open the refunded entry", on_click=open_entry, args=(headline.refunds_entry_id,))
         if refunded_by is not None:

@@ -112,7 +112,7 @@ charts.card(
     on_select=open_day,
 )
 
-st.subheader("Latest activity", anchor=False)
+st.header("Latest activity", anchor=False)
 tables.activity(
     latest,
     key="latest",

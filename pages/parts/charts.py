@@ -36,7 +36,7 @@ def card(
     """
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.subheader(heading, anchor=False, width="stretch")
+            st.header(heading, anchor=False, width="stretch")
             with st.popover("", icon=":material/more_horiz:", type="tertiary", help="Table and picture"):
                 as_table = st.toggle("Show as table", key=f"{key}:table")
                 picture = st.segmented_control(

@@ -227,7 +227,7 @@ def carried_out(name: str, heading: str, *, verb: str, again: str) -> Receipt:
 def start_over(name: str, heading: str, *, again: str) -> None:
     """The heading of an outcome, with the button that puts it away, so that the next click is a new action."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(heading)
+        st.header(heading)
         st.button(again, icon=":material/restart_alt:", key=f"{name}:again", on_click=action.start_over, args=(name,))
 
 
