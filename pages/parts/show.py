@@ -15,7 +15,7 @@ from credits_core.pricing.models import Model, RunPrice
 from credits_core.pricing.quote import Quote
 from credits_core.pricing.units import UNITS, unit_name
 from credits_core.store.kinds import EntryType
-from credits_core.values.text import format_credits, format_fraction, format_usd
+from credits_core.values.text import format_change, format_credits, format_fraction, format_usd
 from pages.parts import action, amounts, links
 from pages.parts.words import (
     account_name,
@@ -49,17 +49,24 @@ def metric(
     label: str,
     credits: int,
     *,
+    before_credits: int | None = None,
     chart: list[int] | None = None,
     help_text: str | None = None,
     colour: Literal["gray", "blue", "green", "violet"] = "gray",
 ) -> None:
-    """A bordered metric with its amount in credits and dollars and a sparkline, in the colour of its party."""
+    """A bordered metric with its amount in credits and dollars and a sparkline, in the colour of its party.
+
+    With `before_credits`, what it was in the period before, it also says by how much it changed.
+    """
+    other_unit = amounts.second(credits).replace("$", r"\$")
+    change = None if before_credits is None else format_change(credits, before_credits)
     st.metric(
         label,
         amounts.first(credits).replace("$", r"\$"),
-        delta=amounts.second(credits).replace("$", r"\$"),
+        delta=other_unit if change is None else change,
         delta_color=colour,
-        delta_arrow="off",
+        delta_arrow="off" if change is None else "auto",
+        delta_description=None if change is None else other_unit,
         border=True,
         chart_data=chart,
         chart_type="area",

@@ -59,9 +59,7 @@ def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_screen_can_be_used_by_everyone_and_asks_no_other_machine(
-    page: Page, live: LiveDashboard, path: str
-) -> None:
+def test_a_screen_can_be_used_by_everyone_and_asks_no_other_machine(page: Page, live: LiveDashboard, path: str) -> None:
     elsewhere: list[str] = []
 
     def note(asked: Request) -> None:
