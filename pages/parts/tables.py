@@ -1,7 +1,7 @@
 """Long tables, which look the same everywhere: credits grouped by thousands, then dollars, times in UTC."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import pandas as pd
@@ -15,8 +15,17 @@ from pages.parts import csv_files, show, words
 
 OnSelect = Callable[[], None]
 _WHOLE_CREDITS = {"Balance after", "Recorded", "Plan B", "Platform change"}
+_POSTED, _USED = "Posted (UTC)", "Used (UTC)"
+_TIMES = {
+    _POSTED: "When the entry was posted. Days count by this time.",
+    _USED: "When the run took place, where its caller said so.",
+}
+_SAME_TIME = timedelta(minutes=1)
+"""A run is posted a moment after it took place. A column that says nothing more is left out."""
 _SHOWN_WHOLE = 25
 _SELECTED_BY: tuple[Literal["single-row", "single-cell"], ...] = ("single-row", "single-cell")
+_MINUTE_PIXELS = 125
+"""The browser sizes a column by a few of its cells, and would cut a column of which most are empty."""
 _PIXELS_PER_DIGIT, _CELL_PADDING, _NARROWEST = 8, 20, 75
 
 
@@ -43,13 +52,13 @@ def transactions(
     rows: list[dict[str, object]] = [
         {
             "Entry": one.entry_id,
-            "When (UTC)": one.created_at,
+            **time,
             "Account": words.account_name(one.account_id),
             "Credits": one.amount_credits,
             "Type": words.type_name(one.type),
             "About": one.description,
         }
-        for one in listed
+        for one, time in zip(listed, _times(listed), strict=True)
     ]
     if as_payments:
         rows = [{name: value for name, value in row.items() if name not in {"Entry", "Type"}} for row in rows]
@@ -61,13 +70,13 @@ def transactions_of_one(listed: Sequence[ListedTransaction], *, alt: str, key: s
     rows = [
         {
             "Entry": one.entry_id,
-            "When (UTC)": one.created_at,
+            **time,
             "Credits": one.amount_credits,
             "Balance after": one.balance_after_credits,
             "Type": words.type_name(one.type),
             "About": one.description,
         }
-        for one in listed
+        for one, time in zip(listed, _times(listed), strict=True)
     ]
     _draw(rows, {"Credits": "Dollars"}, alt=alt, key=key, on_select=on_select)
 
@@ -77,12 +86,12 @@ def activity(listed: Sequence[ListedTransaction], *, alt: str, key: str, on_sele
     rows = [
         {
             "Entry": one.entry_id,
-            "When (UTC)": one.created_at,
+            **time,
             "User": one.account_id,
             "Credits": one.amount_credits,
             "About": one.description,
         }
-        for one in listed
+        for one, time in zip(listed, _times(listed), strict=True)
     ]
     _draw(rows, {"Credits": "Dollars"}, alt=alt, key=key, on_select=on_select)
 
@@ -124,7 +133,7 @@ def unlocks(listed: Sequence[ListedUnlock], *, alt: str) -> None:
     rows = [
         {
             "Entry": one.entry_id,
-            "When (UTC)": one.created_at,
+            _POSTED: one.created_at,
             "Flow": one.flow_id,
             "User": one.user_id,
             "Creator": one.creator_id,
@@ -163,6 +172,13 @@ def standings(listed: Sequence[tuple[str, str, int, int]], *, alt: str) -> None:
     _draw(rows, {"Credits": "Dollars"}, alt=alt)
 
 
+def _times(listed: Sequence[ListedTransaction]) -> list[dict[str, datetime | None]]:
+    """For each transaction its columns of time: when it was posted, and when its run took place if any differs."""
+    if any(one.used_at is not None and abs(one.created_at - one.used_at) >= _SAME_TIME for one in listed):
+        return [{_POSTED: one.created_at, _USED: one.used_at} for one in listed]
+    return [{_POSTED: one.created_at} for one in listed]
+
+
 def _draw(
     rows: Sequence[Mapping[str, Any]],
     dollars: Mapping[str, str],
@@ -188,8 +204,10 @@ def _draw(
                 [None if value is None else format_usd(value, decimals=6) for value in values]
             )
             config[in_dollars] = st.column_config.TextColumn(in_dollars, alignment="right")
-        elif isinstance(values[0], datetime):
-            config[name] = st.column_config.DatetimeColumn(name, format="YYYY-MM-DD HH:mm", timezone="UTC")
+        elif any(isinstance(value, datetime) for value in values):
+            config[name] = st.column_config.DatetimeColumn(
+                name, format="YYYY-MM-DD HH:mm", timezone="UTC", help=_TIMES.get(name), width=_MINUTE_PIXELS
+            )
         elif whole_numbers and name in _WHOLE_CREDITS:
             config[name] = show.credits_column(name, width=_width(name, values))
         elif whole_numbers:
