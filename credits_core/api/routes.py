@@ -105,8 +105,8 @@ async def transactions(
     type_: Annotated[
         Sequence[TransactionType] | None, Query(alias="type", description="Only these types; may be repeated.")
     ] = None,
-    from_: Annotated[Day | None, Query(alias="from", description="First UTC day, inclusive.")] = None,
-    to: Annotated[Day | None, Query(description="Last UTC day, inclusive.")] = None,
+    from_: Annotated[Day | None, Query(alias="from", description="First UTC day of posting, inclusive.")] = None,
+    to: Annotated[Day | None, Query(description="Last UTC day of posting, inclusive.")] = None,
 ) -> TransactionsAnswer:
     """A user's transactions, newest first, a page at a time."""
     if from_ is not None and to is not None and to < from_:
@@ -232,6 +232,7 @@ async def charge_prompt(request: Request, response: Response, body: ChargeBody, 
         **price_fields(receipt.quote, books.models),
         prompt_run_id=receipt.entry_id,
         entry_id=receipt.entry_id,
+        used_at=receipt.used_at,
         user_balance_credits=_payer_balance(receipt),
         **_holds_now(receipt),
     )

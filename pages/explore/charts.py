@@ -62,7 +62,7 @@ def balance_line(points: Sequence[BalancePoint], now: datetime, *, height: int =
         )
     )
     figure.update_layout(hovermode="x unified")
-    figure.update_xaxes(title=None if by_clock else "entry number, because the times are not in order")
+    figure.update_xaxes(title="posted (UTC)" if by_clock else "entry number, because the times are not in order")
     if by_clock and now - moments[0] < _A_DAY:
         figure.update_xaxes(range=[now - _A_DAY, now])
     figure.update_yaxes(title="credits", separatethousands=True, rangemode="tozero")

@@ -104,9 +104,7 @@ if creator_id is None:
     st.caption("Choose a creator to download a monthly statement as CSV.")
     st.stop()
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    month = st.selectbox(
-        "Month (UTC)", months, format_func=lambda one: f"{one.first:%Y-%m}", key="month", bind="query-params", width=200
-    )
+    month = filters.month(months)
     name = f"statement-{creator_id}-{month.first:%Y-%m}.csv"
     st.download_button("Download as CSV", statement, name, "text/csv", icon=":material/download:", on_click="ignore")
 with resources.reading() as connection:

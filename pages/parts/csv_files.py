@@ -9,6 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from credits_core.lab.replay.counterfactual import ReplayedRun
@@ -58,11 +59,12 @@ def safe_text(text: str) -> str:
 
 
 def transactions_csv(listed: Iterable[ListedTransaction]) -> bytes:
-    """One line per transaction, in the given order."""
+    """One line per transaction, in the given order: when it was posted, and when its run took place, if known."""
     header = [
         "entry",
         "position",
         "time_utc",
+        "used_at_utc",
         "account",
         "type",
         "about",
@@ -79,7 +81,7 @@ def statement_csv(listed: Iterable[ListedTransaction], earned_credits: int) -> b
     """A creator's statement: one line per payment or taking back, oldest first, and the total as the last line."""
     header = ["time_utc", "entry", "about", "earned_credits", "earned_usd"]
     lines: list[Sequence[Cell]] = [
-        (_time(one), one.entry_id, one.description, one.amount_credits, _usd(one.amount_credits))
+        (_time(one.created_at), one.entry_id, one.description, one.amount_credits, _usd(one.amount_credits))
         for one in reversed(list(listed))
     ]
     return csv_file(header, [*lines, (None, None, "Total", earned_credits, _usd(earned_credits))])
@@ -137,7 +139,8 @@ def _transaction(one: ListedTransaction) -> Sequence[Cell]:
     return (
         one.entry_id,
         one.position,
-        _time(one),
+        _time(one.created_at),
+        None if one.used_at is None else _time(one.used_at),
         one.account_id,
         one.type.value,
         one.description,
@@ -161,8 +164,8 @@ def _cell(cell: Cell) -> str | int | None:
     return safe_text(cell) if isinstance(cell, str) else cell
 
 
-def _time(one: ListedTransaction) -> str:
-    return f"{one.created_at:%Y-%m-%d %H:%M:%S}"
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def _usd(credits: int) -> Decimal:

@@ -3,6 +3,8 @@
 A link opens as it was sent, and a value in it that makes no sense counts as no filter. The names in the URL are the
 same wherever they mean the same: `days`, `user`, `creator`, `entry`. A page that is opened again from the sidebar is as
 it was left; a link from another page (`link_to`, `follow_link`) shows what the link says and nothing else.
+
+Days and months are those on which entries were posted. The labels here say so for every screen.
 """
 
 import re
@@ -21,10 +23,10 @@ Cursor = TypeVar("Cursor")
 
 
 def days(*, on_change: Callable[[], None] | None = None) -> DayRange:
-    """One UTC day from `?days=…`, or a range of them from `?days=…&days=…`; none is all days."""
+    """One UTC day of posting from `?days=…`, or a range of them from `?days=…&days=…`; none is all days."""
     nothing: list[date | datetime | str | None] = []
     chosen = st.date_input(
-        "Days (UTC)",
+        "Days of posting (UTC)",
         value=nothing,
         min_value=_FIRST_DAY,
         max_value=_LAST_DAY,
@@ -32,10 +34,24 @@ def days(*, on_change: Callable[[], None] | None = None) -> DayRange:
         key="days",
         bind="query-params",
         on_change=on_change or "rerun",
-        help="Choose one day, or a first and a last day. Leave it empty to see all days.",
+        help="Entries count on the day they were posted. Choose one day, or a first and a last day. Leave it empty to "
+        "see all days.",
         width=270,
     )
     return DayRange(chosen[0], chosen[-1]) if chosen else DayRange()
+
+
+def month(months: Sequence[DayRange]) -> DayRange:
+    """One of these UTC months of posting, from `?month=…`; the first one unless another is chosen."""
+    return st.selectbox(
+        "Month of posting (UTC)",
+        months,
+        format_func=lambda one: f"{one.first:%Y-%m}",
+        key="month",
+        bind="query-params",
+        help="Earnings count in the month in which they were posted.",
+        width=220,
+    )
 
 
 def one_of(

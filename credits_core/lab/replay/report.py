@@ -10,6 +10,7 @@ from credits_core.lab.replay.result import Change, Counterfactual, Group, Groups
 from credits_core.values.text import counted, format_bps, format_credits, format_usd
 
 LIMITS = (
+    "A charge counts on the UTC day when it was posted, even if the run took place on another day.",
     "Every run keeps its recorded inference cost and creator fee. The plan changes only the markup and the split of "
     "the fee. Refunds give back what the plan charges, and all sums are after refunds.",
     "Users get the same credits as recorded. A run or unlock is refused when the balance does not cover it, and then "
