@@ -77,16 +77,6 @@ def transactions_csv(listed: Iterable[ListedTransaction]) -> bytes:
     return csv_file(header, map(_transaction, listed))
 
 
-def statement_csv(listed: Iterable[ListedTransaction], earned_credits: int) -> bytes:
-    """A creator's statement: one line per payment or taking back, oldest first, and the total as the last line."""
-    header = ["time_utc", "entry", "about", "earned_credits", "earned_usd"]
-    lines: list[Sequence[Cell]] = [
-        (_time(one.created_at), one.entry_id, one.description, one.amount_credits, _usd(one.amount_credits))
-        for one in reversed(list(listed))
-    ]
-    return csv_file(header, [*lines, (None, None, "Total", earned_credits, _usd(earned_credits))])
-
-
 def replayed_runs_csv(runs: Iterable[ReplayedRun], plan_id: str) -> bytes:
     """One line per run: what was recorded and what the plan makes of it. A refused run has the total it would take."""
     header = [
@@ -126,7 +116,7 @@ def _replayed(run: ReplayedRun, plan_id: str) -> Sequence[Cell]:
         run.recorded_total_credits,
         run.plan_total_credits,
         change_credits,
-        _usd(change_credits),
+        dollars(change_credits),
         run.recorded_share_credits,
         run.plan_share_credits,
         "refused" if run.refused else "charged",
@@ -139,16 +129,16 @@ def _transaction(one: ListedTransaction) -> Sequence[Cell]:
     return (
         one.entry_id,
         one.position,
-        _time(one.created_at),
-        None if one.used_at is None else _time(one.used_at),
+        time_text(one.created_at),
+        None if one.used_at is None else time_text(one.used_at),
         one.account_id,
         one.type.value,
         one.description,
         one.actor,
         one.amount_credits,
-        _usd(one.amount_credits),
+        dollars(one.amount_credits),
         after_credits,
-        None if after_credits is None else _usd(after_credits),
+        None if after_credits is None else dollars(after_credits),
     )
 
 
@@ -164,9 +154,10 @@ def _cell(cell: Cell) -> str | int | None:
     return safe_text(cell) if isinstance(cell, str) else cell
 
 
-def _time(moment: datetime) -> str:
+def time_text(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
-def _usd(credits: int) -> Decimal:
+def dollars(credits: int) -> Decimal:
+    """The exact dollar value with six decimals, for a cell."""
     return Decimal(usd_text(credits))

@@ -42,17 +42,15 @@ def days(*, on_change: Callable[[], None] | None = None) -> DayRange:
     return DayRange(chosen[0], chosen[-1], resources.zone()) if chosen else DayRange(zone=resources.zone())
 
 
-def month(months: Sequence[DayRange]) -> DayRange:
-    """One of these UTC months of posting, from `?month=…`; the first one unless another is chosen."""
-    return st.selectbox(
-        "Month of posting (UTC)",
-        months,
-        format_func=lambda one: f"{one.first:%Y-%m}",
-        key="month",
-        bind="query-params",
-        help="Earnings count in the month in which they were posted.",
-        width=220,
-    )
+def named(days: DayRange) -> str:
+    """The days in words, for a file: from the first to the last.
+
+    >>> named(DayRange(date(2026, 11, 1), date(2026, 11, 30))), named(DayRange())
+    ('2026-11-01 to 2026-11-30', 'all days')
+    """
+    if days.first is None or days.last is None:
+        return "all days"
+    return f"{days.first}" if days.first == days.last else f"{days.first} to {days.last}"
 
 
 def one_of(

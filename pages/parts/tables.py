@@ -13,12 +13,13 @@ import streamlit as st
 
 from credits_core.lab.replay.result import Group
 from credits_core.ledger.accounts import ListedTransaction, UserBalance
-from credits_core.reports.earnings import Earned, ListedUnlock, WorkTotals
+from credits_core.reports.earnings import ListedUnlock, WorkTotals
+from credits_core.reports.statements import CreatorStatement
 from credits_core.values.text import format_credits, format_usd, format_usd_rounded
 from pages.parts import amounts, csv_files, show, words
 
 Item = TypeVar("Item")
-_WHOLE_CREDITS = {"Balance after", "Recorded", "Plan B", "Platform change"}
+_WHOLE_CREDITS = {"Gross fees", "Creator share", "Refunds", "Balance after", "Recorded", "Plan B", "Platform change"}
 _POSTED, _USED = "Posted (UTC)", "Used (UTC)"
 _TIMES = {
     _POSTED: "When the entry was posted. Days count by this time.",
@@ -107,15 +108,23 @@ def users(
     _draw(rows, {"Balance": "Dollars"}, alt=alt, key=key, opens={"User": _of(listed, opens)})
 
 
-def creators(
-    totals: Sequence[tuple[str, Earned]], *, alt: str, key: str, opens: Callable[[tuple[str, Earned]], None]
+def creator_statements(
+    listed: Sequence[CreatorStatement], *, alt: str, key: str, opens: Callable[[CreatorStatement], None]
 ) -> None:
-    """Creators with what they earned, and how many runs and unlocks paid them."""
+    """Creators with their fees, their share, what refunds took back, and what is left."""
     rows = [
-        {"Creator": creator, "Earned": earned.earned_credits, "Paid runs": earned.runs, "Unlocks": earned.unlocks}
-        for creator, earned in totals
+        {
+            "Creator": one.creator_id,
+            "Net": one.net_credits,
+            "Gross fees": one.gross_fees_credits,
+            "Creator share": one.share_credits,
+            "Refunds": one.refunds_credits,
+            "Runs": one.runs,
+            "Unlocks": one.unlocks,
+        }
+        for one in listed
     ]
-    _draw(rows, {"Earned": "Dollars"}, alt=alt, key=key, opens={"Creator": _of(totals, opens)})
+    _draw(rows, {"Net": "Dollars"}, alt=alt, key=key, opens={"Creator": _of(listed, opens)})
 
 
 def works(totals: Sequence[WorkTotals], *, noun: str, alt: str) -> None:
