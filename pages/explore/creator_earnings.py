@@ -12,7 +12,7 @@ from credits_core.store.kinds import TransactionType
 from credits_core.values.days import DayRange
 from pages.explore import charts as explore_charts
 from pages.explore import statement_files
-from pages.parts import charts, filters, head, resources, show, tables
+from pages.parts import charts, filters, head, links, resources, show, tables
 
 ABOUT = """
 What creators earned from fees for runs and from unlocks of their flows. Gross fees are what users paid; the creators'
@@ -40,6 +40,7 @@ def statement_pdf() -> bytes:
     )
 
 
+links.follow_link("creator", "days")
 resources.keep_totals_quick()
 with resources.reading() as connection:
     known = [creator for creator, _ in earnings.creator_totals(connection, DayRange(zone=resources.zone()), limit=200)]

@@ -33,8 +33,8 @@ def download() -> bytes:
 
 
 def clear() -> None:
-    for name in FILTERS:
-        st.session_state.pop(name, None)
+    # Set, not forgotten: Streamlit would take them from the link again.
+    st.session_state.update(user=None, types=[], days=[])
 
 
 links.follow_link(*FILTERS, "entry", "legs")

@@ -129,12 +129,17 @@ def _cells(one: CreatorStatement, *, with_fees: bool = True) -> Sequence[str]:
 
 
 def _row(pdf: FPDF, cells: Sequence[str]) -> None:
+    size_pt = pdf.font_size_pt
     for number, (text, width) in enumerate(zip(cells, _WIDTHS, strict=True)):
-        pdf.cell(width, _ROW, _fitting(pdf, text, width), border="B", align="L" if number == 0 else "R")
+        fitting = _cut(pdf, text, width) if number == 0 else text
+        while pdf.get_string_width(fitting) > width - 2:
+            pdf.set_font_size(pdf.font_size_pt - 0.5)  # an amount is never cut
+        pdf.cell(width, _ROW, fitting, border="B", align="L" if number == 0 else "R")
+        pdf.set_font_size(size_pt)
     pdf.ln(_ROW)
 
 
-def _fitting(pdf: FPDF, text: str, width: int) -> str:
+def _cut(pdf: FPDF, text: str, width: int) -> str:
     if pdf.get_string_width(text) <= width - 2:
         return text
     while pdf.get_string_width(f"{text}...") > width - 2:
@@ -143,4 +148,4 @@ def _fitting(pdf: FPDF, text: str, width: int) -> str:
 
 
 def _line(pdf: FPDF, text: str, height: int) -> None:
-    pdf.cell(0, height, text, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    pdf.multi_cell(0, height, text, new_x=XPos.LMARGIN, new_y=YPos.NEXT)

@@ -15,8 +15,9 @@ from credits_core.audit import balances
 from credits_core.errors import InvalidRequest
 from credits_core.plans.book import PriceBooks
 from credits_core.pricing.quote import PriceBook
-from credits_core.reports import daily_totals, earnings, sums
+from credits_core.reports import daily_totals, earnings, statements, sums
 from credits_core.reports.recorded_runs import recorded_history
+from credits_core.reports.statements import CreatorStatement
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource
 from credits_core.values.days import DayRange, day_of
@@ -104,14 +105,22 @@ def test_an_entry_early_in_1970_is_on_the_last_day_of_1969_west_of_utc(engine: E
     assert by_day(engine, DayRange(zone=NEW_YORK)) == expected
 
 
-def test_months_of_a_creator_are_months_of_the_time_zone(engine: Engine) -> None:
+@pytest.mark.parametrize("has_totals", [False, True])
+def test_months_of_a_statement_are_months_of_the_time_zone(engine: Engine, has_totals: bool) -> None:
     world.add(engine, "ada", 10_000, key="fund", now=at("2026-10-31 12:00"))
     world.charge(engine, HAIKU_WITH_FEE, key="run", now=at("2026-10-31 23:30"))
+    if has_totals:
+        daily_totals.build_for(engine, BERLIN)
+    october, november = (date(2026, 10, 1), date(2026, 10, 31)), (date(2026, 11, 1), date(2026, 11, 30))
+    of_ben = CreatorStatement("ben", 1, 0, 1_001, 800, 0)
     with database.read(engine) as connection:
-        assert earnings.months(connection, "ben", UTC_ZONE) == [DayRange(date(2026, 10, 1), date(2026, 10, 31))]
-        (month,) = earnings.months(connection, "ben", BERLIN)
-        assert month == DayRange(date(2026, 11, 1), date(2026, 11, 30), BERLIN)
-        assert earnings.total_earned(connection, month, creator_id="ben").earned_credits == 800
+        assert statements.statements(connection, DayRange(*october)) == [of_ben]
+        assert statements.statements(connection, DayRange(*november)) == []
+        assert statements.statements(connection, DayRange(*october, BERLIN)) == []
+        assert statements.statements(connection, DayRange(*november, BERLIN)) == [of_ben]
+        assert statements.plan_ids(connection, DayRange(*october, BERLIN)) == []
+        assert statements.plan_ids(connection, DayRange(*november, BERLIN)) == ["plan-1"]
+        assert earnings.total_earned(connection, DayRange(*november, BERLIN), creator_id="ben").earned_credits == 800
 
 
 def test_a_replay_counts_runs_on_the_days_of_the_time_zone(clocks_forward: Engine) -> None:

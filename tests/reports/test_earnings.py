@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from credits_core.ledger.requests import UnlockRequest
 from credits_core.reports import daily_totals, earnings
-from credits_core.reports.earnings import CreatorDay, Earned, FeeSplit, ListedUnlock, WorkTotals
+from credits_core.reports.earnings import CreatorDay, Earned, ListedUnlock, WorkTotals
 from credits_core.store import database
 from credits_core.values.days import DayRange
 from tests.support import busy_ledger, world
@@ -97,34 +97,15 @@ def test_the_other_creators_stand_together_when_they_are_wanted(three_days: Engi
     ]
 
 
-def test_a_creators_months_are_those_with_payments(engine: Engine) -> None:
-    world.add(engine, "ada", 10_000, key="fund")
-    for now in (
-        datetime(2028, 1, 31, 23, 59, tzinfo=UTC),
-        datetime(2028, 2, 1, tzinfo=UTC),
-        datetime(2028, 4, 30, 12, tzinfo=UTC),
-    ):
-        world.charge(engine, HAIKU_WITH_FEE, key=f"run-{now.month}", now=now)
-    with database.read(engine) as connection:
-        assert earnings.months(connection, "ben") == [
-            DayRange(date(2028, 4, 1), date(2028, 4, 30)),
-            DayRange(date(2028, 2, 1), date(2028, 2, 29)),
-            DayRange(date(2028, 1, 1), date(2028, 1, 31)),
-        ]
-        assert earnings.months(connection, "ada") == []
-
-
 def test_refunded_runs_and_unlocks_bring_nothing_in(three_days: Engine) -> None:
     # Of Ben's two paid runs one was refunded, of Cara's one one, of the flow's one unlock one.
     assert _ask(three_days, earnings.top_prompts) == [WorkTotals("summarise", "ben", 1, 1_001, 800)]
     assert _ask(three_days, earnings.top_prompts, creator_id="cara") == []
     assert _ask(three_days, earnings.top_flows) == []
-    assert _ask(three_days, earnings.fee_splits) == [FeeSplit("ben", 1_001, 800, 201)]
 
     unlocked = world.unlock(three_days, UnlockRequest("ada", "report-flow", "ben", 502), key="again", now=MIDNIGHT)
     assert unlocked.receipt is not None
     assert _ask(three_days, earnings.top_flows) == [WorkTotals("report-flow", "ben", 1, 502, 401)]
-    assert _ask(three_days, earnings.fee_splits) == [FeeSplit("ben", 1_001 + 502, 800 + 401, 201 + 101)]
     assert [
         (one.unlock_fee_credits, one.refunded_by_entry_id is None) for one in _ask(three_days, earnings.unlocks)
     ] == [(502, True), (1_001, False)]
@@ -175,7 +156,6 @@ def test_an_empty_ledger_has_no_earnings(engine: Engine) -> None:
         earnings.creator_totals,
         earnings.top_prompts,
         earnings.top_flows,
-        earnings.fee_splits,
         earnings.unlocks,
     ):
         assert _ask(engine, query) == []
@@ -235,14 +215,6 @@ def test_fees_of_any_days_are_the_sums_of_what_was_not_refunded(drawn_days: Engi
                 (work.work_id, work.creator_id, work.uses, work.fees_credits, work.creator_share_credits)
                 for work in found
             } == {(row[0], row[1], *(int(str(number)) for number in row[2:])) for row in expected}
-
-        splits = _ask(drawn_days, earnings.fee_splits, days, creator_id=creator_id, limit=100)
-        assert {split.creator_id for split in splits} == {row[1] for row in runs + unlocks}
-        for split in splits:
-            own = [row for row in runs + unlocks if row[1] == split.creator_id]
-            assert split.fees_credits == sum(int(str(row[3])) for row in own)
-            assert split.creator_credits == sum(int(str(row[4])) for row in own)
-            assert split.creator_credits + split.platform_credits == split.fees_credits
 
     law()
 

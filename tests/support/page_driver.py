@@ -117,8 +117,12 @@ def button_labels(page: AppTest) -> list[str]:
 
 
 def metrics(page: AppTest) -> dict[str, tuple[str, str]]:
-    """Each metric's value and what stands under it, by its label."""
-    return {metric.label: (metric.value, metric.delta) for metric in page.metric}
+    """Each metric's value and what stands under it as they are read, by its label."""
+    return {metric.label: (_as_read(metric.value), _as_read(metric.delta)) for metric in page.metric}
+
+
+def _as_read(markdown: str) -> str:
+    return markdown.replace(r"\$", "$")
 
 
 def table(page: AppTest, number: int = 0) -> list[dict[str, Any]]:

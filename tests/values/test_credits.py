@@ -172,7 +172,11 @@ def test_every_way_of_writing_an_exact_dollar_value_reads_back_as_the_same_credi
         (-1, "-1", "-0.000001", "-$0.000001", "-$0.000001"),
         (9_999, "9,999", "0.009999", "$0.009999", "$0.009999"),
         (10_000, "10,000", "0.010000", "$0.01", "$0.01"),
-        (999_999, "999,999", "0.999999", "$0.999999", "$0.999999"),
+        (12_345, "12,345", "0.012345", "$0.012345", "$0.01235"),
+        (123_449, "123,449", "0.123449", "$0.123449", "$0.1234"),
+        (-123_450, "-123,450", "-0.123450", "-$0.12345", "-$0.1235"),
+        (999_949, "999,949", "0.999949", "$0.999949", "$0.9999"),
+        (999_999, "999,999", "0.999999", "$0.999999", "$1.00"),
         (1_000_000, "1,000,000", "1.000000", "$1.00", "$1.00"),
         (1_000_001, "1,000,001", "1.000001", "$1.000001", "$1.00"),
         (1_239_999, "1,239,999", "1.239999", "$1.239999", "$1.24"),
@@ -189,7 +193,7 @@ def test_every_way_of_writing_an_exact_dollar_value_reads_back_as_the_same_credi
         ),
     ],
 )
-def test_an_amount_is_shown_exactly_and_in_a_headline_to_the_nearest_cent(
+def test_an_amount_is_shown_exactly_and_in_a_headline_to_a_cent_or_four_digits(
     credits: int, grouped: str, plain: str, exact: str, headline: str
 ) -> None:
     assert format_credits(credits) == grouped

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from pages.parts import links as page_links
 from tests.support import page_driver, world
-from tests.support.page_driver import charts, downloads, links, metrics, open_page, table
+from tests.support.page_driver import charts, downloads, links, metrics, open_page, run, table
 from tests.support.plain_sql import rows, scalar
 
 SUM = (
@@ -17,6 +18,11 @@ SUM = (
 )
 DAY = "date(created_at_us / 1000000, 'unixepoch')"
 SOME_DAYS = ["2026-11-03", "2026-11-09"]
+ALL_FEES = (
+    "SELECT creator_id, creator_fee_credits AS fee, creator_share_credits AS share, created_at_us FROM prompt_runs"
+    " WHERE creator_id IS NOT NULL UNION ALL"
+    " SELECT creator_id, unlock_fee_credits, creator_share_credits, created_at_us FROM unlocked_flows"
+)
 NOT_REFUNDED = "entry_id NOT IN (SELECT refunds_entry_id FROM journal_entries WHERE refunds_entry_id IS NOT NULL)"
 FEES = (
     "SELECT creator_id, prompt_id AS work, 'prompt' AS kind, creator_fee_credits AS fee, creator_share_credits AS share"
@@ -57,11 +63,13 @@ def test_the_metrics_are_what_was_paid_for_runs_and_unlocks_and_taken_back(
         int(str(scalar(ledger, f"{SUM}{condition} AND e.type = :type", type=type_)))
         for type_ in ("prompt_run", "flow_unlock", "refund")
     )
+    of_fees = condition.replace("t.account_id", "creator_id").replace("t.created_at_us", "created_at_us")
+    gross = scalar(ledger, f"SELECT SUM(fee) FROM ({ALL_FEES}) WHERE 1 = 1{of_fees}")
     assert found == {
-        "Earned": f"{from_runs + from_unlocks + taken_back:,}",
-        "From prompt runs": f"{from_runs:,}",
-        "From flow unlocks": f"{from_unlocks:,}",
-        "Refunded": f"{-taken_back:,}",
+        "Net": f"{from_runs + from_unlocks + taken_back:,}",
+        "Gross fees": f"{gross:,}",
+        "Creator share": f"{from_runs + from_unlocks:,}",
+        "Refunds": f"{-taken_back:,}",
     }
 
 
@@ -106,22 +114,18 @@ def test_creators_beyond_the_first_five_are_drawn_together(empty: Engine) -> Non
     ]
 
 
-def test_the_two_parts_of_each_creators_fees_add_up_to_them(ledger: Engine) -> None:
-    creators, platform = charts(open_page("explore/creator_earnings.py"))[1]["data"]
-    assert (creators["name"], creators["marker"]["color"]) == ("Creator", "#10B981")
-    assert (platform["name"], platform["marker"]["color"]) == ("Platform", "#8B5CF6")
-    assert list(zip(creators["y"], creators["x"], platform["x"], strict=True)) == rows(
-        ledger,
-        f"SELECT creator_id, SUM(share), SUM(fee - share) FROM ({FEES}) GROUP BY creator_id ORDER BY SUM(fee) DESC",
-    )
-
-
-def test_the_creators_table_ranks_them_by_what_they_earned(ledger: Engine) -> None:
-    assert [(row["Creator"], row["Earned"]) for row in table(open_page("explore/creator_earnings.py"))] == rows(
+def test_the_statement_ranks_creators_by_net_and_says_what_it_is_made_of(ledger: Engine) -> None:
+    shown = table(open_page("explore/creator_earnings.py"))
+    assert [(row["Creator"], row["Net"]) for row in shown] == rows(
         ledger,
         "SELECT account_id, SUM(amount_credits) FROM credit_transactions WHERE type = 'creator_payment'"
         " GROUP BY account_id ORDER BY 2 DESC",
     )
+    assert sorted((row["Creator"], row["Gross fees"], row["Creator share"]) for row in shown) == rows(
+        ledger, f"SELECT creator_id, SUM(fee), SUM(share) FROM ({ALL_FEES}) GROUP BY creator_id ORDER BY creator_id"
+    )
+    assert [row["Net"] for row in shown] == [row["Creator share"] - row["Refunds"] for row in shown]
+    assert list(shown[0]) == ["Creator", "Net", "Dollars", "Gross fees", "Creator share", "Refunds", "Runs", "Unlocks"]
 
 
 @pytest.mark.parametrize(("number", "kind", "column"), [(1, "prompt", "Prompt"), (2, "flow", "Flow")])
@@ -150,11 +154,12 @@ def test_the_latest_unlocks_are_listed(ledger: Engine) -> None:
 
 
 @pytest.mark.parametrize("month", ["2026-10", "2026-11"])
-def test_a_statement_has_every_payment_of_the_month_and_their_sum(ledger: Engine, month: str) -> None:
+def test_a_creators_statement_has_every_payment_of_the_month_and_their_sum(ledger: Engine, month: str) -> None:
+    first, last = f"{month}-01", f"{month}-{'31' if month == '2026-10' else '30'}"
     with downloads() as downloaded:
-        page = open_page("explore/creator_earnings.py", creator="noor", month=month)
-    text = downloaded.files[f"statement-noor-{month}.csv"]().decode("utf-8-sig")
-    *lines, total = csv.DictReader(io.StringIO(text, newline=""))
+        page = open_page("explore/creator_earnings.py", creator="noor", days=[first, last])
+        file = downloaded.files[f"statement-noor-{first}-to-{last}.csv"]()
+    *lines, total = csv.DictReader(io.StringIO(file.decode("utf-8-sig"), newline=""))
     payments = rows(
         ledger,
         "SELECT entry_id, amount_credits FROM credit_transactions WHERE type = 'creator_payment'"
@@ -162,22 +167,53 @@ def test_a_statement_has_every_payment_of_the_month_and_their_sum(ledger: Engine
         " ORDER BY entry_id",
         month=month,
     )
+    assert len(payments) > 5
     assert [(int(line["entry"]), int(line["earned_credits"])) for line in lines] == payments
     month_credits = sum(int(str(credits)) for _, credits in payments)
-    assert (total["about"], int(total["earned_credits"])) == ("Total", month_credits)
-    assert any(f"noor earned {month_credits:,} credits" in caption.value for caption in page.caption)
+    assert (total["about"], int(total["earned_credits"])) == ("Sum", month_credits)
+    assert {(line["period"], line["plans"], line["creator"]) for line in (*lines, total)} == {
+        (f"{first} to {last}", "promptflow-v1", "noor")
+    }
+    assert metrics(page)["Net"][0] == f"{month_credits:,}"
 
 
-def test_the_months_of_a_statement_are_those_with_payments_the_newest_first(ledger: Engine) -> None:
-    (months,) = open_page("explore/creator_earnings.py", creator="noor").selectbox[1:]
-    assert (months.options, months.value.last.isoformat()) == (["2026-11", "2026-10"], "2026-11-30")
-
-
-def test_without_a_creator_the_statement_says_what_to_do(ledger: Engine) -> None:
+def test_the_statement_of_all_creators_has_a_line_for_each_and_the_sum(ledger: Engine) -> None:
     with downloads() as downloaded:
-        page = open_page("explore/creator_earnings.py")
-    assert any("Choose a creator" in caption.value for caption in page.caption)
-    assert downloaded.files == {}
+        page = open_page("explore/creator_earnings.py", days=SOME_DAYS)
+        file = downloaded.files["statement-all-creators-2026-11-03-to-2026-11-09.csv"]()
+    *lines, total = csv.DictReader(io.StringIO(file.decode("utf-8-sig"), newline=""))
+    assert [(line["creator"], int(line["net_credits"])) for line in lines] == [
+        (row["Creator"], row["Net"]) for row in table(page)
+    ]
+    nets = rows(
+        ledger,
+        "SELECT account_id, SUM(amount_credits) FROM credit_transactions WHERE type = 'creator_payment'"
+        f" AND {DAY} BETWEEN '2026-11-03' AND '2026-11-09' GROUP BY account_id ORDER BY 2 DESC",
+    )
+    assert [(line["creator"], int(line["net_credits"])) for line in lines] == nets
+    assert (total["creator"], int(total["net_credits"])) == ("All creators", sum(int(str(net)) for _, net in nets))
+    assert {(line["period"], line["plans"]) for line in (*lines, total)} == {
+        ("2026-11-03 to 2026-11-09", "promptflow-v1")
+    }
+
+
+@pytest.mark.parametrize(("query", "whose"), [({}, "all-creators"), ({"creator": "noor"}, "noor")])
+def test_a_statement_is_offered_as_csv_and_as_pdf(ledger: Engine, query: dict[str, str], whose: str) -> None:
+    with downloads() as downloaded:
+        open_page("explore/creator_earnings.py", **query)
+        files = {name: make() for name, make in downloaded.files.items()}
+    assert list(files) == [f"statement-{whose}-all-days.csv", f"statement-{whose}-all-days.pdf"]
+    assert files[f"statement-{whose}-all-days.pdf"].startswith(b"%PDF")
+
+
+def test_a_link_from_another_page_shows_the_creator_it_names_alone(ledger: Engine) -> None:
+    page = open_page("explore/creator_earnings.py", creator="noor", days="2026-11-03")
+    page.query_params.clear()
+    run(page.switch_page("explore/balances.py"))
+    page.switch_page("explore/creator_earnings.py")
+    page.query_params.update(page_links.link_to(creator="rosa"))
+    assert [row["Creator"] for row in table(run(page))] == ["rosa"]
+    assert metrics(page) == metrics(open_page("explore/creator_earnings.py", creator="rosa"))
 
 
 @pytest.mark.parametrize(
@@ -186,7 +222,7 @@ def test_without_a_creator_the_statement_says_what_to_do(ledger: Engine) -> None
 def test_where_nobody_earned_the_page_says_so(ledger: Engine, query: dict[str, Any]) -> None:
     page = open_page("explore/creator_earnings.py", **query)
     assert [info.title for info in page.info] == ["Nobody earned on these days"]
-    assert metrics(page)["Earned"] == ("0", "$0.00")
+    assert (metrics(page), len(page.dataframe)) == ({}, 0)
 
 
 @pytest.mark.parametrize("query", [{"month": "2026-13"}, {"creator": "\0"}, {"days": "soon"}])
@@ -199,4 +235,4 @@ def test_a_value_that_makes_no_sense_is_no_filter(ledger: Engine, query: dict[st
 def test_an_empty_ledger_says_what_to_do_next(empty: Engine) -> None:
     page = open_page("explore/creator_earnings.py")
     assert [info.title for info in page.info] == ["No creator has earned yet"]
-    assert links(page) == {"Run a prompt": ("simulate-runs", "")}
+    assert links(page) == {"Run a prompt": ("test-credits", "")}

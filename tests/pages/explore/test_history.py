@@ -1,5 +1,6 @@
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from credits_core.store.kinds import CreditSource
 from pages.parts import links as page_links
 from tests.support import page_driver, plain_sql, world
-from tests.support.page_driver import button_labels, click, downloads, links, open_page, run, table
+from tests.support.page_driver import button_labels, captions, click, downloads, links, open_page, run, table
 from tests.support.plain_sql import rows, scalar
 
 LISTED = "SELECT entry_id, account_id, amount_credits FROM credit_transactions"
@@ -49,7 +50,7 @@ def empty(tmp_path: Path) -> Iterator[Engine]:
 
 
 def listed(page: AppTest) -> list[tuple[Any, ...]]:
-    return [(row["Entry"], row["Account"], row["Credits"]) for row in table(page)]
+    return [(int(row["Entry"]), row["Account"], row["Credits"]) for row in table(page)]
 
 
 def stored(engine: Engine, condition: str) -> list[tuple[Any, ...]]:
@@ -61,14 +62,15 @@ def stored(engine: Engine, condition: str) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize(
     ("query", "condition"),
     [
-        ({}, "1 = 1"),
+        ({}, "position = 0"),
+        ({"legs": "true"}, "1 = 1"),
         ({"user": "ada"}, "account_id = 'ada'"),
         ({"user": "noor"}, "account_id = 'noor'"),
         ({"types": "Refund"}, "type = 'refund'"),
         ({"types": ["Grant", "Flow unlock"]}, "type IN ('grant', 'flow_unlock')"),
-        ({"days": SOME_DAYS}, OF_DAYS),
-        ({"days": "2026-11-03"}, "date(created_at_us / 1000000, 'unixepoch') = '2026-11-03'"),
-        ({"headlines": "true"}, "position = 0"),
+        ({"days": SOME_DAYS}, f"position = 0 AND {OF_DAYS}"),
+        ({"days": SOME_DAYS, "legs": "true"}, OF_DAYS),
+        ({"days": "2026-11-03"}, "position = 0 AND date(created_at_us / 1000000, 'unixepoch') = '2026-11-03'"),
         (
             {"user": "ada", "types": "Prompt run", "days": SOME_DAYS},
             f"account_id = 'ada' AND type = 'prompt_run' AND {OF_DAYS}",
@@ -91,7 +93,7 @@ def test_a_filter_lists_and_downloads_what_it_says(ledger: Engine, query: dict[s
 
 def test_the_file_has_every_transaction_with_six_decimals_of_dollars(ledger: Engine) -> None:
     with downloads() as downloaded:
-        open_page("explore/history.py")
+        open_page("explore/history.py", legs="true")
     text = downloaded.files["credit-transactions.csv"]().decode("utf-8-sig")
     lines = list(csv.DictReader(io.StringIO(text, newline="")))
     assert len(lines) == scalar(ledger, "SELECT COUNT(*) FROM credit_transactions")
@@ -121,7 +123,7 @@ def test_another_filter_begins_on_its_first_page(ledger: Engine) -> None:
 
 def test_a_link_opens_the_entry_it_names_and_keeps_the_filters_for_the_list(ledger: Engine) -> None:
     page = open_page("explore/history.py", user="ada", entry="19")
-    assert [heading.value.replace("\\", "") for heading in page.subheader] == [
+    assert [heading.value.replace("\\", "") for heading in page.header] == [
         "Entry 19: Run of news-digest on sonar-small-online"
     ]
     price, movements = (shown.value.to_dict("records") for shown in page.table)
@@ -142,7 +144,7 @@ def test_choosing_a_filter_leads_back_to_the_list(ledger: Engine) -> None:
 
 
 def test_a_link_from_another_page_shows_what_it_names_alone(ledger: Engine) -> None:
-    page = open_page("explore/history.py", types="Refund", days=SOME_DAYS, headlines="true", entry="19")
+    page = open_page("explore/history.py", types="Refund", days=SOME_DAYS, legs="true", entry="19")
     page.query_params.clear()
     run(page.switch_page("explore/balances.py"))
     page.switch_page("explore/history.py")
@@ -160,15 +162,33 @@ def test_an_entry_that_does_not_exist_says_so(ledger: Engine, entry: str) -> Non
 @pytest.mark.parametrize(
     "query",
     [{"entry": text} for text in ("abc", "-5", "0", "2.5", "1e999", "inf", "٣", "9" * 5_000, "1\0")]
-    + [{"types": "Nope"}, {"days": "soon"}, {"headlines": "maybe"}, {"user": "\0"}, {"user": ""}],
+    + [{"types": "Nope"}, {"days": "soon"}, {"legs": "maybe"}, {"user": "\0"}, {"user": ""}],
 )
 def test_a_value_that_makes_no_sense_is_no_filter(ledger: Engine, query: dict[str, str]) -> None:
-    assert listed(open_page("explore/history.py", **query)) == stored(ledger, "1 = 1")[:25]
+    assert listed(open_page("explore/history.py", **query)) == stored(ledger, "position = 0")[:25]
 
 
 def test_filters_that_let_nothing_through_say_so(ledger: Engine) -> None:
     page = open_page("explore/history.py", user="nobody")
-    assert [info.title for info in page.info] == ["No transaction matches"]
+    assert [info.title for info in page.info] == ["Nothing found"]
+
+
+def test_nothing_found_offers_to_clear_the_filters_and_then_lists_all(ledger: Engine) -> None:
+    page = click(open_page("explore/history.py", user="nobody", types="Refund", days="2026-11-03"), "Clear the filters")
+    assert listed(page) == stored(ledger, "position = 0")[:25]
+
+
+def test_movements_have_their_number_and_sums_above_them_and_events_do_not(ledger: Engine) -> None:
+    ((count, received, paid),) = rows(
+        ledger,
+        "SELECT COUNT(*), SUM(MAX(amount_credits, 0)), -SUM(MIN(amount_credits, 0)) FROM credit_transactions"
+        " WHERE account_id = 'ada'",
+    )
+    said = captions(open_page("explore/history.py", user="ada"))
+    assert f"{count} movements: {received:,} credits" in said
+    assert re.search(rf"received, {paid:,} credits \(\S+\) paid\.", said)
+    assert "One line an event." in captions(open_page("explore/history.py"))
+    assert "movements:" not in captions(open_page("explore/history.py"))
 
 
 def test_an_empty_ledger_says_what_to_do_next(empty: Engine) -> None:

@@ -105,15 +105,3 @@ def test_a_transaction_has_exact_credits_and_all_six_decimals_of_its_dollars() -
     }
     assert smallest[2:4] == ["2026-03-01 23:59:58", "2026-02-28 23:59:59"]
     assert smallest[6:] == ["'@x", "support", "-1", "-0.000001", "", ""]
-
-
-def test_a_statement_is_oldest_first_and_ends_with_its_total() -> None:
-    newest_first = [listed(-800, note="Taken back"), listed(2_400, note="Second"), listed(800, note="First")]
-    header, *lines, total = read(csv_files.statement_csv(newest_first, 2_400))
-    assert header == ["time_utc", "entry", "about", "earned_credits", "earned_usd"]
-    assert [line[2:] for line in lines] == [
-        ["First", "800", "0.000800"],
-        ["Second", "2400", "0.002400"],
-        ["Taken back", "-800", "-0.000800"],
-    ]
-    assert total == ["", "", "Total", "2400", "0.002400"]

@@ -17,7 +17,9 @@ from credits_core.lab.scenario.assumptions import load_scenarios, with_runs
 from credits_core.lab.scenario.simulation import simulate
 from credits_core.lab.scenario.workload import load_workloads
 from credits_core.ledger.accounts import ListedTransaction
+from credits_core.reports.statements import CreatorStatement
 from credits_core.store.kinds import EntryType, TransactionType
+from pages.explore import statement_files
 from pages.parts import csv_files
 from pages.scenario import view as scenario_view
 from tests.support.plans import SPECIFICATION
@@ -89,7 +91,12 @@ def days_of_a_scenario() -> bytes:
 
 EXPORTS = {
     "transactions": csv_files.transactions_csv(map(transaction, HOSTILE)),
-    "statement": csv_files.statement_csv(list(map(transaction, HOSTILE)), -250),
+    "statement of all creators": statement_files.as_csv(
+        [CreatorStatement(text, 1, 0, 400, 320, 570) for text in HOSTILE], period="bonus;=2+3", plans="=2+3, a\t=1"
+    ),
+    "statement of one creator": statement_files.payments_csv(
+        map(transaction, HOSTILE), CreatorStatement("ada", 0, 0, 0, 0, 250), creator_id="=2+3", period="a", plans="a;=1"
+    ),
     "replayed runs": csv_files.replayed_runs_csv(map(replayed, HOSTILE), "promptflow-v1"),
     "replay under a hostile plan": csv_files.replayed_runs_csv([replayed("ada")], "bonus;=2+3"),
     "days of a scenario": days_of_a_scenario(),
