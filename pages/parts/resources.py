@@ -15,7 +15,7 @@ from credits_core.plans.book import PriceBooks
 from credits_core.plans.records import PlanRecord
 from credits_core.pricing.models import ModelRegistry
 from credits_core.pricing.quote import PriceBook
-from credits_core.reports import daily_totals
+from credits_core.reports import daily_totals, users
 from credits_core.store import database
 from credits_core.usage.responses import known_providers
 from credits_core.values.time_zones import TimeZone
@@ -89,6 +89,13 @@ def reading() -> AbstractContextManager[Connection]:
 def keep_totals_quick() -> None:
     """Let the daily totals catch up, at most once a minute; totals are exact without it, only slower."""
     daily_totals.catch_up(engine(), zone())
+
+
+@st.cache_data(ttl=300, show_spinner=False)
+def median_run_credits() -> int | None:
+    """The median total of a run, asked for at most every five minutes; None without runs."""
+    with reading() as connection:
+        return users.median_total_credits(connection)
 
 
 def this_hour() -> datetime:

@@ -15,11 +15,13 @@ from credits_core.lab.replay.result import Group
 from credits_core.ledger.accounts import ListedTransaction, UserBalance
 from credits_core.reports.earnings import ListedUnlock, WorkTotals
 from credits_core.reports.statements import CreatorStatement
+from credits_core.reports.users import Role, is_low, runs_left
 from credits_core.values.text import format_credits, format_usd, format_usd_rounded
 from pages.parts import amounts, csv_files, show, words
 
 Item = TypeVar("Item")
 _WHOLE_CREDITS = {"Gross fees", "Creator share", "Refunds", "Balance after", "Recorded", "Plan B", "Platform change"}
+_MARKS = {"Low": "orange"}
 _POSTED, _USED = "Posted (UTC)", "Used (UTC)"
 _TIMES = {
     _POSTED: "When the entry was posted. Days count by this time.",
@@ -100,9 +102,24 @@ def users(
     key: str,
     opens: Callable[[UserBalance], None],
     with_since: bool = True,
+    roles: Mapping[str, Role] | None = None,
+    median_credits: int | None = None,
 ) -> None:
-    """Users with their balances, and since when they are there."""
+    """Users with their balances, and since when they are there.
+
+    With `roles` there is also how many runs at the median price are left, whether those are few, and the role.
+    """
     rows: list[dict[str, object]] = [{"User": one.user_id, "Balance": one.balance_credits} for one in listed]
+    if roles is not None:
+        rows = [
+            {
+                **row,
+                "Runs left": runs_left(one.balance_credits, median_credits),
+                "Mark": ["Low"] if is_low(one.balance_credits, median_credits, roles[one.user_id]) else [],
+                "Role": roles[one.user_id].capitalize(),
+            }
+            for row, one in zip(rows, listed, strict=True)
+        ]
     if with_since:
         rows = [{**row, "Since (UTC)": one.created_at} for row, one in zip(rows, listed, strict=True)]
     _draw(rows, {"Balance": "Dollars"}, alt=alt, key=key, opens={"User": _of(listed, opens)})
@@ -229,6 +246,8 @@ def _draw(
             config[name] = st.column_config.DatetimeColumn(
                 name, format="YYYY-MM-DD HH:mm", timezone="UTC", help=_TIMES.get(name), width=_MINUTE_PIXELS
             )
+        elif all(isinstance(value, list) for value in values):
+            config[name] = st.column_config.MultiselectColumn(name, options=list(_MARKS), color=list(_MARKS.values()))
         elif whole_numbers and name in _WHOLE_CREDITS:
             _amounts(columns, config, name, values, None)
         elif whole_numbers:

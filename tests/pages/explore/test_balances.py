@@ -1,12 +1,13 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median_low
 
 import pytest
 from sqlalchemy import Engine
 
 from tests.support import page_driver, world
-from tests.support.page_driver import button_labels, charts, click, links, metrics, open_page, run, table
+from tests.support.page_driver import button_labels, captions, charts, click, links, metrics, open_page, run, table
 from tests.support.plain_sql import rows, scalar
 
 LARGEST_CREDITS = 9_007_199_254_740_991  # 2^53 - 1
@@ -24,6 +25,16 @@ def empty(tmp_path: Path) -> Iterator[Engine]:
         yield engine
 
 
+def median(ledger: Engine) -> int:
+    """The median total of the runs in the 30 days up to the latest one."""
+    runs = [
+        (int(str(us)), int(str(total)))
+        for us, total in rows(ledger, "SELECT created_at_us, total_credits FROM prompt_runs")
+    ]
+    newest_us, _ = max(runs)
+    return median_low(total for us, total in runs if us > newest_us - 30 * 86_400_000_000)
+
+
 def test_every_user_is_listed_with_the_balance_in_credits_and_dollars(ledger: Engine) -> None:
     listed = [(row["User"], row["Balance"]) for row in table(open_page("explore/balances.py"))]
     assert listed == rows(ledger, "SELECT user_id, balance_credits FROM user_credits ORDER BY user_id")
@@ -33,7 +44,7 @@ def test_every_user_is_listed_with_the_balance_in_credits_and_dollars(ledger: En
 def test_the_largest_balance_is_shown_exactly(empty: Engine) -> None:
     world.add(empty, "max", LARGEST_CREDITS, key="all")
     (row,) = table(open_page("explore/balances.py"))
-    assert (row["Balance"], row["Dollars"]) == (LARGEST_CREDITS, "$9,007,199,254.740991")
+    assert (row["Balance"], row["Dollars"]) == (LARGEST_CREDITS, "$9,007,199,254.74")
     assert metrics(open_page("explore/balances.py", user="max"))["Balance"] == (
         "9,007,199,254,740,991",
         "$9,007,199,254.74",
@@ -81,18 +92,77 @@ def test_one_users_detail_is_what_the_ledger_says(ledger: Engine) -> None:
         "SELECT SUM(MAX(amount_credits, 0)), -SUM(MIN(amount_credits, 0)), COUNT(*) FROM credit_transactions"
         " WHERE account_id = 'ada'",
     )
+    balance = int(str(scalar(ledger, "SELECT balance_credits FROM user_credits WHERE user_id = 'ada'")))
     assert {label: value for label, (value, _) in metrics(page).items()} == {
-        "Balance": f"{scalar(ledger, 'SELECT balance_credits FROM user_credits WHERE user_id = :u', u='ada'):,}",
+        "Balance": f"{balance:,}",
         "Credits in": f"{received:,}",
         "Credits out": f"{given:,}",
-        "Transactions": f"{count}",
+        "Runs left": f"{balance // median(ledger):,}",
     }
-    assert [(row["Entry"], row["Credits"], row["Balance after"]) for row in table(page)] == rows(
+    assert [(int(row["Entry"]), row["Credits"], row["Balance after"]) for row in table(page)] == rows(
         ledger,
         "SELECT entry_id, amount_credits, balance_after_credits FROM credit_transactions WHERE account_id = 'ada'"
         " ORDER BY entry_id DESC LIMIT 8",
     )
-    assert links(page) == {f"All {count} transactions of ada": ("history", "user=ada&anew=")}
+    assert links(page) == {
+        "Run as ada": ("test-credits", "user=ada&anew="),
+        "Add credits": ("add-credits", "user=ada&anew="),
+        f"All {count} transactions of ada": ("history", "user=ada&anew="),
+    }
+
+
+def test_a_creator_has_a_statement_and_a_user_has_none(ledger: Engine) -> None:
+    assert links(open_page("explore/balances.py", user="noor"))["Statement"] == (
+        "creator-earnings",
+        "creator=noor&anew=",
+    )
+    assert "Statement" not in links(open_page("explore/balances.py", user="ada"))
+
+
+def test_each_user_has_a_role_and_the_runs_left_at_the_median_price(ledger: Engine) -> None:
+    page, median_credits = open_page("explore/balances.py"), median(ledger)
+    creators = {row[0] for row in rows(ledger, "SELECT DISTINCT creator_id FROM prompt_runs WHERE creator_id <> ''")}
+    payers = {
+        row[0] for row in rows(ledger, "SELECT account_id FROM credit_transactions WHERE type <> 'creator_payment'")
+    }
+    for row in table(page):
+        is_creator, is_user = row["User"] in creators, row["User"] in payers
+        assert (
+            row["Role"] == {(True, True): "Both", (True, False): "Creator", (False, True): "User"}[is_creator, is_user]
+        )
+        assert row["Runs left"] == row["Balance"] // median_credits
+    assert {row["Role"] for row in table(page)} == {"User", "Both"}
+    assert list(table(page)[0]) == ["User", "Balance", "Dollars", "Runs left", "Mark", "Role", "Since (UTC)"]
+    assert f"A typical run costs {median_credits:,} credits" in captions(page)
+
+
+@pytest.mark.parametrize(
+    ("user", "added_credits", "mark"), [("ben", 1_499, ["Low"]), ("ben", 1_500, []), ("cleo", None, [])]
+)
+def test_fewer_than_five_runs_left_are_low_for_one_who_runs(
+    empty: Engine, user: str, added_credits: int | None, mark: list[str]
+) -> None:
+    world.add(empty, "ada", 10_000, key="fund")
+    for number in range(3):  # the median run costs 300
+        world.charge(empty, world.HAIKU, key=f"run-{number}")
+    if added_credits is None:  # a creator alone, with 80 credits
+        request = world.ChargeRequest("ada", "summarise", "claude-3-haiku", user, 100)
+        world.charge(empty, request, key="paid")
+    else:
+        world.add(empty, user, added_credits, key="low")
+    (row,) = (row for row in table(open_page("explore/balances.py")) if row["User"] == user)
+    assert list(row["Mark"]) == mark
+    # A badge is Markdown.
+    said = [text.value for text in open_page("explore/balances.py", user=user).markdown]
+    assert any("Low balance" in text for text in said) == bool(mark)
+
+
+def test_without_runs_nobody_knows_how_many_are_left(empty: Engine) -> None:
+    world.add(empty, "ada", 10_000, key="fund")
+    (row,) = table(open_page("explore/balances.py"))
+    assert (row["Runs left"], list(row["Mark"])) == (None, [])
+    assert metrics(open_page("explore/balances.py", user="ada"))["Runs left"][0] == "–"
+    assert "typical run" not in captions(open_page("explore/balances.py"))
 
 
 def test_a_balance_is_drawn_over_time(ledger: Engine) -> None:
@@ -139,7 +209,7 @@ def test_an_account_without_transactions_says_what_to_do_next(empty: Engine) -> 
         connection.exec_driver_sql("INSERT INTO user_credits VALUES ('ada', 0, 0)")
     page = open_page("explore/balances.py", user="ada")
     assert [info.title for info in page.info] == ["Nothing has happened yet"]
-    assert links(page) == {"Add credits": ("add-credits", "")}
+    assert links(page)["Add credits"] == ("add-credits", "user=ada&anew=")
 
 
 def test_an_empty_ledger_says_what_to_do_next(empty: Engine) -> None:
