@@ -211,7 +211,8 @@ def sankey(nodes: Sequence[tuple[str, int, str]], flows: Sequence[tuple[int, int
 
 
 def _per_cent(credits: int, in_all: int) -> str:
-    return f"{100 * credits / in_all:.0f} %" if 200 * credits >= in_all or not credits else "below 1 %"
+    rounded = (200 * credits + in_all) // (2 * in_all)
+    return f"{rounded} %" if rounded or not credits else "below 1 %"
 
 
 def both(credits: int) -> str:

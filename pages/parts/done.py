@@ -114,8 +114,7 @@ def _put_away() -> None:
 
 def _undo(id_: str) -> None:
     one = next(one for one in all_done() if one.id == id_)
-    assert one.undo is not None
-    if one.undone is not None:
+    if one.undo is None or one.undone is not None:
         return  # a second click on a button that has not been drawn anew
     try:
         undone = replace(one, undone=one.undo())

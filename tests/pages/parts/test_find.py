@@ -1,0 +1,62 @@
+"""The box in the sidebar that finds screens, entries, price plans, prompts and users."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.support import page_driver
+from tests.support.page_driver import open_page, run
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with page_driver.dashboard(tmp_path_factory.mktemp("find"), demo=True) as engine:
+        yield engine
+
+
+def found(text: str) -> dict[str, tuple[str, str]]:
+    """Where each link leads that is there for the text, by its label."""
+    page = open_page("explore/balances.py")
+    before = len(page.sidebar.get("page_link"))
+    page.text_input(key="find").set_value(text)
+    links = run(page).sidebar.get("page_link")[before:]
+    return {link.proto.label.replace("\\", ""): (link.proto.page, link.proto.query_string) for link in links}
+
+
+def test_nothing_typed_finds_nothing(ledger: Engine) -> None:
+    assert found("  ") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "leads_to"),
+    [
+        ("HIST", "History", ("history", "")),
+        ("simul", "Simulate runs", ("simulate-runs", "")),  # a screen that is not in the list of screens
+        ("17", "Entry 17", ("history", "entry=17&anew=")),
+        ("#17", "Entry 17", ("history", "entry=17&anew=")),
+        ("V1", "promptflow-v1", ("pricing-lab", "plan=promptflow-v1")),
+        ("news-dig", "News digest", ("test-credits", "prompt=news-digest&anew=")),
+        ("noor", "noor", ("balances", "user=noor&anew=")),
+        (" NOOR ", "noor", ("balances", "user=noor&anew=")),
+    ],
+)
+def test_a_part_of_a_name_or_id_finds_what_it_names(
+    ledger: Engine, text: str, label: str, leads_to: tuple[str, str]
+) -> None:
+    assert found(text)[label] == leads_to
+
+
+def test_screens_come_before_users_and_of_each_kind_there_are_five_at_most(ledger: Engine) -> None:
+    labels = list(found("a"))
+    assert labels.index("Balances") < labels.index("ada")
+    pages = [page for page, _ in found("a").values()]
+    assert (pages.count("balances"), pages.count("test-credits")) == (6, 5)  # with the screen Balances
+
+
+@pytest.mark.parametrize("text", ["no such thing", "0", "-5", "#", "%"])
+def test_what_nothing_has_in_its_name_says_so(ledger: Engine, text: str) -> None:
+    page = open_page("explore/balances.py")
+    page.text_input(key="find").set_value(text)
+    assert any("Nothing has this in its name or id." in one.value for one in run(page).sidebar.caption)
+    assert found(text) == {}
