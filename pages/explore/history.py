@@ -32,11 +32,6 @@ def download() -> bytes:
         return csv_files.transactions_csv(accounts.all_transactions(connection, wanted))
 
 
-def clear() -> None:
-    # Set, not forgotten: Streamlit would take them from the link again.
-    st.session_state.update(user=None, types=[], days=[])
-
-
 links.follow_link(*FILTERS, "entry", "legs")
 with resources.reading() as connection:
     creators = [creator for creator, _ in earnings.creator_totals(connection, DayRange(zone=resources.zone()))]
@@ -112,4 +107,5 @@ else:
         title="Nothing found",
         icon=":material/filter_alt_off:",
     )
-    st.button("Clear the filters", icon=":material/filter_alt_off:", on_click=clear)
+    if st.button("Clear the filters", icon=":material/filter_alt_off:"):
+        st.switch_page("explore/history.py", query_params=links.link_to())

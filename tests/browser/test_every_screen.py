@@ -16,6 +16,7 @@ PICTURES = ROOT / "pages" / "parts"
 PATHS = [
     "/",
     "/balances",
+    "/balances?user=noor",
     "/history",
     "/history?entry=40",
     "/creator-earnings",
