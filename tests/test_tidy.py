@@ -41,6 +41,11 @@ DIVISIONS_OF_SOMETHING_ELSE = {
         "(numbered.c.number - 1) % step",
     },
     "reports/recorded_runs": {"(moments_us + offsets[holds, 1]) // MICROSECONDS_PER_DAY"},
+    "reports/users": {
+        "timedelta(days=30) // timedelta(microseconds=1)",
+        "(ranked.c.runs + 1) // 2",  # the rank of the median
+        "balance_credits // median_credits",  # a number of runs
+    },
     "store/day_columns": {"(moment_us + added_us) // MICROSECONDS_PER_DAY"},
     "store/database": {"Path(__file__).parent / 'migrations'", "0.02"},
     "values/days": {"(moment - _EPOCH) // _MICROSECOND"},
