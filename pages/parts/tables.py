@@ -168,9 +168,24 @@ def standings(listed: Sequence[tuple[str, str, int, int]], *, alt: str) -> None:
     _draw(rows, {"Credits": "Dollars"}, alt=alt)
 
 
+def draw(
+    rows: Sequence[Mapping[str, Any]],
+    credits: Mapping[str, str | None],
+    *,
+    alt: str,
+    key: str,
+    opens: Mapping[str, Callable[[int], None]],
+) -> None:
+    """Rows of a screen's own. `credits` names the columns of amounts, each with its column of dollars or without one.
+
+    A click on a cell of a column in `opens` calls the function with the number of the row, from 0.
+    """
+    _draw(rows, credits, alt=alt, key=key, opens=opens)
+
+
 def _draw(
     rows: Sequence[Mapping[str, Any]],
-    dollars: Mapping[str, str],
+    dollars: Mapping[str, str | None],
     *,
     alt: str,
     key: str | None = None,

@@ -18,10 +18,14 @@ from credits_core.values.arrays import Credits
 
 
 class Role(StrEnum):
-    """As what somebody gains or loses: a user by what is paid, a creator by what is received."""
+    """As what somebody gains or loses: a user by what is paid, a creator by what is received, a model for the platform.
+
+    The platform gains by a model what it receives for its runs; unlocks are a line of their own among the models.
+    """
 
     USER = "user"
     CREATOR = "creator"
+    MODEL = "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,11 @@ class Group:
         return _count(self.gain_credits > 0)
 
     @property
+    def refused_anew(self) -> int:
+        """How many have charges that are refused under B alone."""
+        return _count(self.newly_refused > 0)
+
+    @property
     def lost_credits(self) -> int:
         """What all who lose have lost together, without what others gain."""
         return -int(np.minimum(self.gain_credits, 0).sum())
@@ -95,9 +104,10 @@ class Group:
 class Between:
     """What changes from plan A to plan B, net of refunds.
 
-    `users`, `creators` and `platform` are sums over all charges that go through; `refused` counts those that do not.
-    `by_user` compares what users pay for the charges that go through under both plans, `by_creator` what creators
-    receive, `by_model` what the platform receives. `newly_refused` charges go through under A and not under B.
+    `users` is what users pay for the charges that go through under both plans, so that nobody gains by being refused;
+    `creators` and `platform` are what these receive, also from charges that only one plan lets through. `refused`
+    counts the charges that do not go through, `newly_refused` those that do under A and not under B. `by_user`,
+    `by_creator` and `by_model` add up to `users`, `creators` and `platform`.
     """
 
     runs: int
@@ -126,16 +136,82 @@ class Between:
         return everybody[:limit]
 
 
+@dataclass(frozen=True, slots=True)
+class PairedCharge:
+    """One charge under both plans, before any refund: what its user pays, or what its creator or the platform receives.
+
+    Days count from 1970-01-01. A refused charge comes to 0. A user neither gains nor loses by one that is refused.
+    """
+
+    entry_id: int
+    day_number: int
+    user_id: str
+    model: str
+    credits: Change
+    gain_credits: int
+    refused_a: bool
+    refused_b: bool
+
+
+def paired_charges(
+    history: RecordedHistory, a: Outcome, b: Outcome, role: Role, name: str, *, limit: int
+) -> tuple[int, list[PairedCharge]]:
+    """How many charges a user, creator or model has, and at most `limit` of them, those that change most first.
+
+    Newly refused ones come before all others, and of equal changes the newest.
+    """
+    charges, models = history.charges, (*history.models, UNLOCKS_NAME)
+    model = np.where(charges.model == UNLOCK, len(history.models), charges.model)
+    numbers, names = {
+        Role.USER: (charges.payer, history.accounts),
+        Role.CREATOR: (charges.creator, history.accounts),
+        Role.MODEL: (model, models),
+    }[role]
+    found = np.flatnonzero(charges.is_compared & (numbers == (names.index(name) if name in names else len(names))))
+    a_credits, b_credits = (_of_role(history, outcome, role)[found] for outcome in (a, b))
+    refused_a, refused_b = ~a.happened[found], ~b.happened[found]
+    if role is Role.USER:
+        gain_credits = np.where(refused_a | refused_b, 0, a_credits - b_credits)
+    else:
+        gain_credits = b_credits - a_credits
+    order = np.lexsort((-found, -np.abs(gain_credits), ~(refused_b & ~refused_a)))[:limit]
+    return len(found), [
+        PairedCharge(
+            int(charges.entry_id[found[at]]),
+            int(charges.day[found[at]]),
+            history.accounts[charges.payer[found[at]]],
+            models[model[found[at]]],
+            Change(int(a_credits[at]), int(b_credits[at])),
+            int(gain_credits[at]),
+            bool(refused_a[at]),
+            bool(refused_b[at]),
+        )
+        for at in order.tolist()
+    ]
+
+
+def _of_role(history: RecordedHistory, outcome: Outcome, role: Role) -> Credits:
+    priced = outcome.priced
+    of_role = {
+        Role.USER: priced.total_credits,
+        Role.CREATOR: priced.creator_share_credits,
+        Role.MODEL: priced.total_credits - history.charges.inference_cost_credits - priced.creator_share_credits,
+    }[role]
+    credits: Credits = of_role * outcome.happened
+    return credits
+
+
 def between(history: RecordedHistory, a: Outcome, b: Outcome) -> Between:
     """Compares the outcomes of two plans, both of this history."""
     under_a, under_b = Lines(history, a), Lines(history, b)
     go_through = under_a.happened & under_b.happened
     is_newly_refused = under_a.happened & ~under_b.happened
     is_newly_refused[under_a.charged :] = False  # refunds of refused charges
-    users = [under.amounts["users plan"] for under in (under_a, under_b)]
+    all_users = [under.amounts["users plan"] for under in (under_a, under_b)]
+    users = [paid * go_through for paid in all_users]
     creators = [under.amounts["creators plan"] for under in (under_a, under_b)]
     inference = [under.amounts["inference plan"] for under in (under_a, under_b)]
-    platform = [paid - cost - share for paid, cost, share in zip(users, inference, creators, strict=True)]
+    platform = [paid - cost - share for paid, cost, share in zip(all_users, inference, creators, strict=True)]
     models = (*history.models, UNLOCKS_NAME)
     is_run = history.charges.is_compared & (history.charges.model != UNLOCK)
 
@@ -150,7 +226,7 @@ def between(history: RecordedHistory, a: Outcome, b: Outcome) -> Between:
         platform=_change(*platform),
         refused=Change(*(_count(~under.happened[: under.charged]) for under in (under_a, under_b))),
         newly_refused=_count(is_newly_refused),
-        by_user=group(under_a.payer, history.accounts, [amounts * go_through for amounts in users], sign=-1),
+        by_user=group(under_a.payer, history.accounts, users, sign=-1),
         by_creator=group(under_a.creator, history.accounts, creators),
         by_model=group(under_a.model, models, platform),
     )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from credits_core.lab.inspector.comparison import Change
-from credits_core.lab.replay.between import Affected, Between, Role, between
+from credits_core.lab.replay.between import Affected, Between, Role, between, paired_charges
 from credits_core.lab.replay.counterfactual import replay
 from credits_core.lab.replay.result import compare
 from credits_core.pricing.plan import MarkupTier, PricePlan, TierMode
@@ -87,13 +87,13 @@ def test_a_charge_that_only_the_second_plan_refuses_is_named_with_who_and_is_no_
     days = DayRange(world.NOW.date(), world.NOW.date())
     dearer = found(engine, SPECIFICATION, DEARER, days)
     assert (dearer.refused, dearer.newly_refused) == (Change(0, 1), 1)
-    assert dearer.users == Change(1_551, 500)
+    assert dearer.users == Change(300, 500)  # for the run that both let through
     assert dearer.creators == Change(800, 0)
     assert dearer.platform == Change(50 + 201, 250)
     ada, ben = Affected("ada", 2, 1, Change(300, 500), -200), Affected("ben", 1, 1, Change(800, 0), -800)
     assert dearer.by_user.worst(9) == dearer.by_user.most_refused(9) == [ada]
     assert dearer.losers(9) == [(Role.CREATOR, ben), (Role.USER, ada)]
-    assert (dearer.by_user.worse_off, dearer.by_creator.worse_off) == (1, 1)
+    assert (dearer.by_user.worse_off, dearer.by_creator.worse_off, dearer.by_user.refused_anew) == (1, 1, 1)
     assert dearer.lost_credits == 200 + 800 + 1
     # The other way round nobody is refused anew.
     cheaper = found(engine, DEARER, SPECIFICATION, days)
@@ -125,6 +125,54 @@ def test_who_is_only_refused_loses_too_after_those_who_lose_credits(engine: Engi
         ("cara", -200, 1),
         ("bob", -200, 0),
         ("ada", 0, 1),
+    ]
+
+
+def pairs(engine: Engine, a: PricePlan, b: PricePlan, role: Role, name: str, limit: int = 9) -> tuple[int, list[Any]]:
+    with database.read(engine) as connection:
+        history = recorded_history(connection, MONTH)
+    count, listed = paired_charges(history, replay(history, a), replay(history, b), role, name, limit=limit)
+    return count, [
+        (one.entry_id, one.credits, one.gain_credits, *(["refused"] if one.refused_b else [])) for one in listed
+    ]
+
+
+def test_the_charges_behind_a_gain_or_a_loss_are_listed_with_what_changes_most_first(engine: Engine) -> None:
+    ids = cliff_month.charge_all(engine)
+    count, listed = pairs(engine, SPECIFICATION, CAPPED, Role.USER, "ada")
+    assert (count, len(listed)) == (7, 7)
+    assert listed[:2] == [
+        (ids["ada 9,900"], Change(11_880, 11_000), 880),
+        (ids["refunded"], Change(11_400, 11_000), 400),  # before its refund; of equal changes the newest first
+    ]
+    assert pairs(engine, SPECIFICATION, CAPPED, Role.USER, "ada", limit=1)[1] == listed[:1]
+    # 80 % of the fees of 20,000 and 1,000, and then 50 %.
+    half = replace(SPECIFICATION, id="half", creator_share_bps=5_000)
+    assert pairs(engine, SPECIFICATION, half, Role.CREATOR, "dan")[1] == [
+        (ids["cara large fee"], Change(16_000, 10_000), -6_000),
+        (ids["cara small fee"], Change(800, 500), -300),
+    ]
+    count, listed = pairs(engine, SPECIFICATION, half, Role.MODEL, "openai/gpt-4o", limit=1)
+    assert (count, listed) == (10, [(ids["cara large fee"], Change(4_000, 10_000), 6_000)])
+    assert pairs(engine, SPECIFICATION, half, Role.USER, "nobody") == (0, [])
+
+
+def test_a_charge_that_is_newly_refused_is_listed_first_and_is_neither_gain_nor_loss(engine: Engine) -> None:
+    world.add(engine, "ada", 1_551, key="add")
+    plain = world.charge(engine, HAIKU, key="plain").entry_id
+    fee = world.charge(engine, HAIKU_WITH_FEE, key="fee").entry_id
+    assert pairs(engine, SPECIFICATION, DEARER, Role.USER, "ada")[1] == [
+        (fee, Change(1_251, 0), 0, "refused"),
+        (plain, Change(300, 500), -200),
+    ]
+    assert pairs(engine, SPECIFICATION, DEARER, Role.CREATOR, "ben")[1] == [(fee, Change(800, 0), -800, "refused")]
+
+
+def test_the_charges_of_unlocks_are_named_as_such(engine: Engine) -> None:
+    world.add(engine, "ada", 10_000, key="add")
+    world.unlock(engine, world.UNLOCK, key="unlock")
+    assert [row[1:] for row in pairs(engine, SPECIFICATION, CAPPED, Role.MODEL, "Flow unlocks")[1]] == [
+        (Change(201, 201), 0)
     ]
 
 
@@ -173,7 +221,7 @@ def test_the_sums_are_those_of_each_plan_replayed_alone(
     outcomes = replay(history, a), replay(history, b)
     both = between(history, *outcomes)
     alone = compare(history, a, {}), compare(history, b, {})
-    for party in ("users", "creators", "platform"):
+    for party in ("creators", "platform"):
         of_party = [getattr(one.sums, party).plan_credits for one in alone]
         assert getattr(both, party) == Change(*of_party)
     assert both.refused == Change(*(one.refused_runs + one.refused_unlocks for one in alone))
@@ -189,8 +237,9 @@ def test_the_sums_are_those_of_each_plan_replayed_alone(
         )
     newly = (outcomes[0].happened & ~outcomes[1].happened)[history.charges.is_compared]
     assert both.newly_refused == int(newly.sum()) == int(both.by_user.newly_refused.sum())
+    assert int(both.by_user.gain_credits.sum()) == -both.users.difference_credits
     if outcomes[0].happened.all() and outcomes[1].happened.all():
-        assert int(both.by_user.gain_credits.sum()) == -both.users.difference_credits
+        assert both.users == Change(*(one.sums.users.plan_credits for one in alone))
 
 
 @given(plan=plans.price_plans(largest_bound=3_000), seed=st.integers(0, 2))
