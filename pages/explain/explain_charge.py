@@ -83,7 +83,7 @@ with st.container(border=True):
     st.header("Transactions")
     charge_view.transactions(explained)
     st.caption(
-        f"Charged to {words.plain(explained.user_id)} on {explained.created_at:%Y-%m-%d %H:%M:%S} UTC. "
+        f"Charged to {words.plain(explained.user_id)}, posted {explained.created_at:%Y-%m-%d %H:%M:%S} UTC. "
         '"Before" is calculated from "after".'
     )
 charge_view.link_to_history(explained.entry_id)

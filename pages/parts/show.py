@@ -179,8 +179,9 @@ def receipt(posted: Receipt) -> None:
     if posted.quote is not None:
         price_steps(posted.quote)
     movements(posted.transactions)
+    used = "" if posted.used_at is None else f" · used {posted.used_at:%Y-%m-%d %H:%M:%S} UTC"
     st.caption(
-        f"Entry {posted.entry_id} · {posted.created_at:%Y-%m-%d %H:%M:%S} UTC · by {plain(posted.actor)}"
+        f"Entry {posted.entry_id} · posted {posted.created_at:%Y-%m-%d %H:%M:%S} UTC{used} · by {plain(posted.actor)}"
         f" · {'sums to zero' if posted.is_balanced else 'does not sum to zero: run the audit'}"
     )
 

@@ -156,7 +156,7 @@ def _runs(hit: Hits, month: Month) -> None:
             "Inference": int(charges.inference_cost_credits[at]),
             "Charged": int(charges.total_credits[at]),
             "Model": month.history.models[charges.model[at]],
-            "Day (UTC)": day_of(int(charges.day[at])).isoformat(),
+            "Day": day_of(int(charges.day[at])).isoformat(),
         }
         for at, credits in zip(shown.charge.tolist(), shown.stake_credits.tolist(), strict=True)
     ]

@@ -134,7 +134,7 @@ def _charges(role: Role, name: str, month: Month, a: PricePlan, b: PricePlan) ->
             "Outcome": refused.get((one.refused_a, one.refused_b), "charged"),
             "User": one.user_id,
             "Model": one.model,
-            "Day (UTC)": day_of(one.day_number).isoformat(),
+            "Day": day_of(one.day_number).isoformat(),
         }
         for one in listed
     ]

@@ -1,7 +1,6 @@
 """Last month's runs and unlocks: read once per state of the ledger, and priced again under any plan."""
 
 from dataclasses import dataclass
-from datetime import date
 
 import streamlit as st
 from sqlalchemy import Connection
@@ -9,7 +8,7 @@ from sqlalchemy import Connection
 from credits_core.lab.inspector.findings import PlanFinding
 from credits_core.lab.inspector.shape import CardFee
 from credits_core.lab.replay import between as lab_between
-from credits_core.lab.replay import counterfactual, hits
+from credits_core.lab.replay import counterfactual, hits, report
 from credits_core.lab.replay.between import Between, PairedCharge, Role
 from credits_core.lab.replay.counterfactual import Outcome
 from credits_core.lab.replay.hits import Hits
@@ -37,7 +36,7 @@ class Month:
     @property
     def scope(self) -> str:
         """Which days and runs these are, in words."""
-        days, runs = _days(self.recent.days.first, self.recent.days.last), counted(self.recent.runs, "run")
+        days, runs = report.scope(self.recent.days), counted(self.recent.runs, "run")
         if self.recent.runs == self.recent.runs_of_period:
             return f"Last month is {days}: {runs}."
         return f"Of last month's {self.recent.runs_of_period:,} runs these are the newest {self.recent.runs:,}: {days}."
@@ -77,17 +76,13 @@ def hits_of(month: Month, plan: PricePlan, found: tuple[PlanFinding, ...], card_
     return _hits(month, plan, found, card_fee, key)
 
 
-def _days(first: date | None, last: date | None) -> str:
-    return f"{first}" if first == last else f"{first} to {last}"
-
-
 # As resources, because copies of so many runs would cost more than replaying them. Nobody changes them. The key names
 # what an underscore hides: up to which entry the ledger was read, and the rules of the plans.
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _month(_connection: Connection, last_entry_id: int) -> Month | None:
-    recent = recent_days.recent_days(_connection, days=DAYS, most_runs=MOST_RUNS)
+    recent = recent_days.recent_days(_connection, days=DAYS, most_runs=MOST_RUNS, zone=resources.zone())
     if recent is None:
         return None
     return Month(recent, last_entry_id, recorded_runs.recorded_history(_connection, recent.days))

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from credits_core.reports.recent_days import RecentDays, recent_days
 from credits_core.store import database
 from credits_core.values.days import DayRange
+from credits_core.values.time_zones import zone_named
 from tests.support import world
 from tests.support.world import HAIKU, NOW, UNLOCK
 
@@ -64,6 +65,17 @@ def test_a_day_with_more_runs_than_that_is_kept_whole(engine: Engine) -> None:
     found = recent(engine, most_runs=2)
     assert found is not None
     assert (found.days, found.runs, found.runs_of_period) == (DayRange(LAST, LAST), 3, 4)
+
+
+def test_the_days_are_those_of_the_time_zone(engine: Engine) -> None:
+    world.add(engine, "ada", 1_000_000, key="fund", now=NOW - timedelta(days=90))
+    # 2026-03-01 20:00 UTC is the 2nd in Tokyo, nine hours ahead.
+    world.charge(engine, HAIKU, key="run", now=NOW.replace(hour=20))
+    tokyo = zone_named("Asia/Tokyo")
+    with database.read(engine) as connection:
+        found = recent_days(connection, days=2, most_runs=9, zone=tokyo)
+    month = DayRange(date(2026, 3, 1), date(2026, 3, 2), tokyo)
+    assert found == RecentDays(month, month, 1, 1)
 
 
 def test_refunded_runs_count_as_what_is_read(engine: Engine) -> None:

@@ -53,7 +53,7 @@ def test_the_first_thing_read_is_what_users_paid_too_much(ids: dict[str, int]) -
     page = open_page("plans/pricing_lab.py")
     # 400 + 400 + 880 before the first cliff and 4,000 before the second; 10 runs, one of them refunded.
     assert headline(page) == "4 of last month's 10 runs paid 5,680 credits ($0.00568) too much."
-    assert "Last month is 2026-01-31 to 2026-03-01: 10 runs." in captions(page)
+    assert "Last month is 2026-01-31 to 2026-03-01, UTC: 10 runs." in captions(page)
 
 
 def test_each_finding_has_its_runs_and_its_money(ids: dict[str, int]) -> None:
@@ -140,7 +140,7 @@ def test_of_a_month_with_too_many_runs_it_is_said_which_were_replayed(
         world.charge(ledger, cliff_month.run_costing("ada", 9_500), key=f"run-{number}", now=then)
     monkeypatch.setattr(plan_month, "MOST_RUNS", 2)
     page = open_page("plans/pricing_lab.py")
-    assert "Of last month's 3 runs these are the newest 2: 2026-02-20." in captions(page)
+    assert "Of last month's 3 runs these are the newest 2: 2026-02-20, UTC." in captions(page)
     assert headline(page) == "2 of last month's 2 runs paid 800 credits ($0.0008) too much."
 
 

@@ -64,7 +64,7 @@ def test_who_loses_when_tier_two_becomes_twelve_per_cent_is_on_one_screen(ids: d
         {"Who": "bob", "Gains": -1_900, "Dollars": "-$0.0019", "As": "user", "Plan A": 104_500, "Plan B": 106_400},
         {"Who": "ada", "Gains": -1_000, "Dollars": "-$0.001", "As": "user", "Plan A": 300_980, "Plan B": 301_980},
     ]
-    assert "Last month is 2026-01-31 to 2026-03-01: 10 runs." in captions(page).replace("\\", "")
+    assert "Last month is 2026-01-31 to 2026-03-01, UTC: 10 runs." in captions(page).replace("\\", "")
 
 
 def test_the_same_figure_has_the_same_sign_everywhere(ids: dict[str, int]) -> None:
@@ -123,7 +123,7 @@ def test_a_name_opens_its_charges_under_both_plans(ids: dict[str, int]) -> None:
     page = click_cell(page, "Who", 1, "ada")
     charges = listed(page, "Entry")
     assert len(charges) == 7
-    assert charges[0] | {"Day (UTC)": ""} == {
+    assert charges[0] | {"Day": ""} == {
         "Entry": str(ids["ada 50,000"]),
         "Gains": -1_000,
         "Plan A": 55_000,
@@ -131,7 +131,7 @@ def test_a_name_opens_its_charges_under_both_plans(ids: dict[str, int]) -> None:
         "Outcome": "charged",
         "User": "ada",
         "Model": "openai/gpt-4o",
-        "Day (UTC)": "",
+        "Day": "",
     }
     assert "Before refunds." in captions(page)
 
