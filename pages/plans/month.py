@@ -21,7 +21,7 @@ from credits_core.values.text import counted
 from pages.parts import resources
 
 DAYS = 30
-MOST_RUNS = 250_000
+MOST_RUNS = 200_000
 """As many runs are priced again in a moment while one types; of a month with more, the newest days are taken."""
 
 
