@@ -5,6 +5,9 @@ A ledger of a million runs is written once, by bulk inserts into a SQLite databa
 that runs a twentieth of the users dry, so that balances are walked. The seconds of each part are printed, the median
 over the rounds.
 
+Then the last month is replayed as the screens Plans and Compare do it, with at most 200,000 runs: it is read once, and
+after that each change of a plan prices it again and compares it with the other plan.
+
 The baseline is a plain sum of the record: the bare driver reads the same columns of the same runs, and a loop adds up
 total, creators' and platform's part, by user, creator and model. It prices nothing again and follows no balance. The
 last line printed is `ratio 0.NN`: the baseline's seconds over those of the slower replay.
@@ -21,10 +24,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlalchemy import Engine
 
+from credits_core.lab.inspector.findings import findings
+from credits_core.lab.inspector.shape import CardFee
+from credits_core.lab.replay.between import between
+from credits_core.lab.replay.counterfactual import replay
+from credits_core.lab.replay.hits import hits
 from credits_core.lab.replay.result import compare
 from credits_core.pricing.plan import MarkupTier, PricePlan
 from credits_core.pricing.quote_many import quote_costs
+from credits_core.reports import daily_totals
+from credits_core.reports.recent_days import recent_days
 from credits_core.reports.recorded_runs import recorded_history
 from credits_core.settings import load_price_book
 from credits_core.store import database
@@ -158,6 +169,25 @@ def _plans(plan: PricePlan) -> Iterator[tuple[str, PricePlan]]:
     yield "a twentieth run dry", replace(plan, id="dearer", tiers=dearer)
 
 
+def _last_month(engine: Engine, plan: PricePlan, *, rounds: int) -> None:
+    daily_totals.catch_up(engine)
+    with database.read(engine) as connection:
+        finding, recent = _seconds(lambda: recent_days(connection, days=30, most_runs=200_000))
+        assert recent is not None
+        reading, history = _seconds(lambda: recorded_history(connection, recent.days))
+    print(f"last month: {finding + reading:.2f} s to read {recent.runs:,} of {recent.runs_of_period:,} runs")
+    card_fee = CardFee(290, 0)
+    live = replay(history, plan)
+    for name, other in _plans(plan):
+        seconds = statistics.median(
+            _seconds(lambda p=other: between(history, live, replay(history, p)))[0]  # type: ignore[misc]
+            for _ in range(rounds)
+        )
+        print(f"last month under another plan, {name}: {seconds:.3f} s")
+    counting, _ = _seconds(lambda: hits(history, plan, findings(plan, card_fee), card_fee))
+    print(f"last month's runs that the findings hit: {counting:.3f} s")
+
+
 def main() -> None:
     """Replay and compare with the baseline; the ratio is the last line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -187,6 +217,7 @@ def main() -> None:
                 f" {found.runs:,} runs, {found.refused_runs:,} refused"
             )
             slowest = max(slowest, seconds)
+        _last_month(engine, book.plan, rounds=arguments.rounds)
         engine.dispose()
     print(f"ratio {plain / slowest:.2f}")
 

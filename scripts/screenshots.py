@@ -73,7 +73,7 @@ def main() -> None:
             page.screenshot(path=IMAGES / f"{name}.png")
             if name == "pricing-lab":
                 page.get_by_role("button", name="Save as draft").first.click()
-                page.wait_for_url(f"**/pricing-lab?plan={CAPPED}")
+                page.get_by_text("Saved the draft").first.wait_for()
         browser.close()
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select, text, update
 
 from credits_core.plans.records import PlanRecord, PlanStatus
-from credits_core.plans.refusals import DraftChanged, PlanActivated, PlanInForce
+from credits_core.plans.refusals import DraftChanged, LivePlanChanged, PlanActivated, PlanInForce
 from credits_core.prices.lists import ACTIVATION_LOCK
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_toml import checked, price_plan_toml
@@ -61,13 +61,24 @@ def discard_draft(connection: Connection, seen: PlanRecord) -> None:
     connection.execute(delete(StoredPlan).where(StoredPlan.id == seen.plan.id))
 
 
-def activate(connection: Connection, seen: PlanRecord, *, reason: str, now: datetime, actor: str) -> None:
+def activate(
+    connection: Connection,
+    seen: PlanRecord,
+    *,
+    reason: str,
+    now: datetime,
+    actor: str,
+    in_place_of: str | None = None,
+) -> None:
     """Make a draft or a previously live plan live, from the next charge on, and write that into the journal.
+
+    `in_place_of` is the id of the plan that the caller believes to be live, where the decision depends on it.
 
     Raises:
         InvalidRequest: the reason does not have 1 to 500 characters.
         DraftChanged: somebody changed the plan meanwhile, so it is not the plan that the caller looked at.
         PlanInForce: the plan is already live.
+        LivePlanChanged: another plan than `in_place_of` is live.
     """
     reason = require_text("reason", reason)
     require_id("actor", actor)
@@ -83,6 +94,8 @@ def activate(connection: Connection, seen: PlanRecord, *, reason: str, now: date
     ).one()
     if newest.plan_id == plan_id:
         raise PlanInForce(plan_id)
+    if in_place_of not in {None, newest.plan_id}:
+        raise LivePlanChanged(in_place_of, newest.plan_id)
     plan = connection.execute(
         select(StoredPlan.toml, StoredPlan.revision, StoredPlan.actor, StoredPlan.saved_at_us).where(
             StoredPlan.id == plan_id

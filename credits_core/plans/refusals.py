@@ -43,6 +43,21 @@ class PlanInForce(CreditsError):
         super().__init__(f"The price plan {plan_id!r} is already live. Nothing was changed.")
 
 
+class LivePlanChanged(CreditsError):
+    """A plan was to take the place of the live one, and meanwhile another plan is live."""
+
+    code = "live_plan_changed"
+    http_status = 409
+
+    def __init__(self, expected_plan_id: str, live_plan_id: str) -> None:
+        self.expected_plan_id = expected_plan_id
+        self.live_plan_id = live_plan_id
+        super().__init__(
+            f"The price plan {live_plan_id!r} was made live meanwhile, in place of {expected_plan_id!r}. "
+            "Nothing was changed. Look at it, then decide again."
+        )
+
+
 class DraftChanged(CreditsError):
     """A draft was saved, discarded or created since it was read. A revision of 0 means that there is no draft."""
 

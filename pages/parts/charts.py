@@ -86,8 +86,22 @@ def selected(key: str) -> dict[str, Any] | None:
     return dict(points[0]) if points else None
 
 
+def clicked(key: str) -> dict[str, Any] | None:
+    """As `selected`, for a chart whose points open something: the second click on a point opens it again.
+
+    To the browser the second click takes the selection back.
+    """
+    point, last = selected(key), f"{key}:clicked"
+    if point is not None:
+        st.session_state[last] = point
+    found: dict[str, Any] | None = st.session_state.get(last)
+    return found
+
+
 def numbers_of(figure: go.Figure) -> pd.DataFrame:
     """The numbers that a figure draws, one row for each place on its axis, or for each flow of a Sankey.
+
+    Traces that only mark something (`meta="mark"`) are left out.
 
     >>> numbers_of(go.Figure([go.Bar(name="Creators", x=["a", "b"], y=[1, 2])])).to_dict("list")
     {'': ['a', 'b'], 'Creators': [1, 2]}
@@ -108,7 +122,7 @@ def numbers_of(figure: go.Figure) -> pd.DataFrame:
     for trace in figure.data:
         is_lying = getattr(trace, "orientation", None) == "h"
         places, drawn_values = (trace.y, trace.x) if is_lying else (trace.x, trace.y)
-        if places is None or drawn_values is None:
+        if places is None or drawn_values is None or trace.meta == "mark":
             continue
         axis = figure.layout.yaxis if is_lying else figure.layout.xaxis
         place = (axis.title.text or "").capitalize()

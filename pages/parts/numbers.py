@@ -36,17 +36,20 @@ def whole(
     placeholder: str | None = None,
     says: Callable[[int | None], str],
     in_url: bool = True,
+    live: bool = False,
 ) -> int | None:
     """A box for a whole number in these bounds, both inclusive, from `?key=…`; an empty one is `usual`.
 
     None as long as there is none, or none that can be accepted. The line under the box is what `says` makes of the
-    number, or what is wrong: always one line, because a button that moves away under the mouse is not clicked.
+    number, or what is wrong: always one line, because a button that moves away under the mouse is not clicked. A `live`
+    box is read while one types.
     """
     text = st.text_input(
         label,
         placeholder=f"{usual:,}" if usual is not None else placeholder,
         key=key,
         bind="query-params" if in_url else None,
+        live=live,
     )
     number = parse(text) if text.strip() else usual
     if text.strip() and (number is None or not minimum <= number <= maximum):
@@ -70,7 +73,15 @@ def parse_bps(text: str) -> int | None:
 
 
 def percentage(
-    label: str, minimum_bps: int, maximum_bps: int, *, key: str, usual_bps: int, says: str, in_url: bool = True
+    label: str,
+    minimum_bps: int,
+    maximum_bps: int,
+    *,
+    key: str,
+    usual_bps: int,
+    says: str,
+    in_url: bool = True,
+    live: bool = False,
 ) -> int | None:
     """A box for a percentage in these bounds, read in basis points, from `?key=…`; an empty one is the usual.
 
@@ -81,6 +92,7 @@ def percentage(
         placeholder=format_bps(usual_bps).removesuffix(" %"),
         key=key,
         bind="query-params" if in_url else None,
+        live=live,
     )
     bps = parse_bps(text) if text.strip() else usual_bps
     if bps is None or not minimum_bps <= bps <= maximum_bps:

@@ -203,6 +203,21 @@ def standings(listed: Sequence[tuple[str, str, int, int]], *, alt: str) -> None:
     _draw(rows, {"Credits": "Dollars"}, alt=alt)
 
 
+def draw(
+    rows: Sequence[Mapping[str, Any]],
+    credits: Mapping[str, str | None],
+    *,
+    alt: str,
+    key: str,
+    opens: Mapping[str, Callable[[int], None]],
+) -> None:
+    """Rows of a screen's own. `credits` names the columns of amounts, each with its column of dollars or without one.
+
+    A click on a cell of a column in `opens` calls the function with the number of the row, from 0.
+    """
+    _draw(rows, credits, alt=alt, key=key, opens=opens)
+
+
 def _times(listed: Sequence[ListedTransaction]) -> list[dict[str, datetime | None]]:
     """For each transaction its columns of time: when it was posted, and when its run took place if any differs."""
     if any(one.used_at is not None and abs(one.created_at - one.used_at) >= _SAME_TIME for one in listed):
@@ -212,7 +227,7 @@ def _times(listed: Sequence[ListedTransaction]) -> list[dict[str, datetime | Non
 
 def _draw(
     rows: Sequence[Mapping[str, Any]],
-    dollars: Mapping[str, str],
+    dollars: Mapping[str, str | None],
     *,
     alt: str,
     key: str | None = None,

@@ -1,28 +1,44 @@
-"""Buttons for a stored plan: make it live, discard it, download it; and importing a plan from a file."""
+"""What can be done with a stored plan: make it live, discard it, download it; and importing one from a file."""
 
-import pandas as pd
+from dataclasses import dataclass
+from typing import Literal
+
 import streamlit as st
 
-from credits_core.errors import CreditsError, DataFileInvalid
+from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
 from credits_core.plans import actions as plan_actions
 from credits_core.plans.records import Activation, PlanRecord, PlanStatus
 from credits_core.plans.refusals import PlanActivated
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_difference import plan_difference
 from credits_core.pricing.plan_toml import parse_price_plan, price_plan_toml
-from pages.parts import action, plan_choice, resources, show, words
+from pages.parts import action, done, links, plan_choice, resources, show, tables, words
+from pages.plans import effects, undo
+from pages.plans import month as plan_month
+from pages.plans.month import Month
 
 _ACTIVATE, _DISCARD, _IMPORT = "plan:activate", "plan:discard", "plan:import"
 _ASKED, _BROUGHT = "plan:asked", "plan:import:asked"
+_SCREEN = "Plans"
 
 
-def row(record: PlanRecord) -> None:
-    """The buttons for what can be done with the plan, in one row."""
-    with st.container(horizontal=True):
-        if record.status is not PlanStatus.IN_FORCE:
-            st.button("Make live", icon=":material/bolt:", on_click=_ask, args=("activate", record))
-        if record.status is PlanStatus.DRAFT:
-            st.button("Discard draft", icon=":material/delete:", on_click=_ask, args=("discard", record))
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a button asked: of which plan, and which one was live then."""
+
+    what: Literal["activate", "discard"]
+    record: PlanRecord
+    live: PlanRecord
+
+
+def row(record: PlanRecord, stored: dict[str, PlanRecord]) -> None:
+    """The buttons for what can be done with the plan, for the head line; what is rare is folded away."""
+    live = next(iter(stored.values()))
+    if record.status is not PlanStatus.IN_FORCE:
+        make_live_button(record, live)
+    with st.popover(
+        "", icon=":material/more_vert:", type="tertiary", help="Download, discard, import", key="plan-more"
+    ):
         st.download_button(
             "Download as TOML",
             price_plan_toml(record.plan),
@@ -30,15 +46,50 @@ def row(record: PlanRecord) -> None:
             "application/toml",
             icon=":material/download:",
             on_click="ignore",
+            width="stretch",
         )
-    asked, of_plan = st.session_state.get(_ASKED, (None, None))
-    if of_plan == record:
-        if asked == "activate":
-            _activation(record)
+        if record.status is PlanStatus.DRAFT:
+            st.button(
+                "Discard draft",
+                icon=":material/delete:",
+                width="stretch",
+                on_click=_ask,
+                args=("discard", record, live),
+            )
+        bring_in(stored)
+
+
+def make_live_button(record: PlanRecord, live: PlanRecord) -> None:
+    """A button that asks whether to make the plan live in place of another; `open_asked` draws the question."""
+    st.button(
+        "Make live",
+        icon=":material/bolt:",
+        key=f"make-live:{record.plan.id}",
+        on_click=_ask,
+        args=("activate", record, live),
+    )
+
+
+def open_asked(stored: dict[str, PlanRecord], month: Month | None) -> None:
+    """The question that a button asked, as long as the plan is as it was then; else that somebody changed it."""
+    asked: _Asked | None = st.session_state.get(_ASKED)
+    if asked is None:
+        return
+    record, live = stored.get(asked.record.plan.id), next(iter(stored.values()))
+    if record == asked.record and live.plan == asked.live.plan:
+        if asked.what == "activate":
+            _activation(record, live, month)
         else:
             _discarding(record)
-    elif of_plan is not None and of_plan.plan.id == record.plan.id:
-        _stop_asking()
+        return
+    _stop_asking()
+    if record == asked.record:
+        st.warning(
+            f"Now {words.plain(live.plan.id)} is live. Nothing was changed.",
+            title="Somebody made another plan live meanwhile",
+            icon=":material/sync_problem:",
+        )
+    elif record is not None:
         st.warning(
             f"Now you see revision {record.revision}, saved by {words.plain(record.actor)}. Nothing was changed.",
             title="Somebody saved this draft meanwhile",
@@ -46,10 +97,10 @@ def row(record: PlanRecord) -> None:
         )
 
 
-def _ask(what: str, record: PlanRecord) -> None:
+def _ask(what: Literal["activate", "discard"], record: PlanRecord, live: PlanRecord) -> None:
     action.start_over(_ACTIVATE)
     action.start_over(_DISCARD)
-    st.session_state[_ASKED] = (what, record)
+    st.session_state[_ASKED] = _Asked(what, record, live)
 
 
 def _stop_asking() -> None:
@@ -57,28 +108,56 @@ def _stop_asking() -> None:
 
 
 @st.dialog("Make this plan live?", icon=":material/bolt:", on_dismiss=_stop_asking)
-def _activation(record: PlanRecord) -> None:
+def _activation(record: PlanRecord, live: PlanRecord, month: Month | None) -> None:
     which = f", revision {record.revision}," if record.status is PlanStatus.DRAFT else ""
     st.markdown(
-        f"**{words.plain(record.plan.id)}**{which} will price all new runs and unlocks. Past charges do not change. "
-        "A live plan cannot be edited; to go back, make an earlier plan live."
+        f"**{words.plain(record.plan.id)}**{which} will price all new runs and unlocks, in place of "
+        f"**{words.plain(live.plan.id)}**. Past charges do not change."
     )
-    with st.form("activate", border=False):
-        reason = st.text_input("Reason", max_chars=500, placeholder="Kept in the journal", key="activate:reason")
-        confirmed = st.form_submit_button("Make live", type="primary", icon=":material/bolt:")
+    _effect(record, live, month)
+    reason = st.text_input(
+        "Reason", max_chars=500, placeholder="Why? Kept in the journal.", key="activate:reason", live=True
+    )
+    confirmed = st.button(
+        "Make live",
+        type="primary",
+        icon=":material/bolt:",
+        key="activate:confirm",
+        disabled=not (reason or "").strip(),
+        help="Enter a reason first." if not (reason or "").strip() else None,
+    )
     if confirmed:
         outcome = action.perform(
             _ACTIVATE,
             (record, reason),
             lambda connection, _key, now: plan_actions.activate(
-                connection, record, reason=reason, now=now, actor=action.ACTOR
+                connection, record, reason=reason, now=now, actor=action.ACTOR, in_place_of=live.plan.id
             ),
         )
         if outcome.refusal is None:
             _stop_asking()
-            st.toast(f"{words.plain(record.plan.id)} is now live.", icon=":material/bolt:")
+            done.add(
+                _SCREEN,
+                f"**{words.plain(record.plan.id)}** is live. It prices every new run and unlock.",
+                link=done.Link("plans/pricing_lab.py", "Open it", links.link_to(plan=record.plan.id)),
+                undo=undo.made_live(record.plan.id, before_id=live.plan.id),
+                undo_label=f"Make {live.plan.id} live again",
+            )
             st.rerun()
         show.refusal(outcome.refusal, undone="The live plan has not changed.")
+
+
+def _effect(record: PlanRecord, live: PlanRecord, month: Month | None) -> None:
+    if month is None:
+        st.caption("No run was recorded yet, so there is nothing to price again.")
+        return
+    try:
+        effect = plan_month.between(month, live.plan, record.plan)
+    except InvalidRequest:
+        st.caption("Last month cannot be priced under this plan.")
+        return
+    effects.table(effect, alt="What this plan would have changed last month")
+    st.caption(words.plain(f"{month.scope} Plus is better off."))
 
 
 @st.dialog("Discard this draft?", icon=":material/delete:", on_dismiss=_stop_asking)
@@ -92,8 +171,25 @@ def _discarding(record: PlanRecord) -> None:
         )
         if outcome.refusal is None:
             _stop_asking()
+            done.add(
+                _SCREEN,
+                f"Discarded the draft **{words.plain(record.plan.id)}**.",
+                undo=undo.discarded(record.plan),
+                undo_label="Save it again",
+            )
             plan_choice.show(resources.book().plan.id, key="plan")
         show.refusal(outcome.refusal, undone="Nothing was deleted.")
+
+
+def say_saved(screen: str, kept: PlanRecord, before: PlanRecord | None) -> None:
+    """Note on the screen that a draft was saved, with the way back. `before` is the draft that it replaced."""
+    which = f", revision {kept.revision}" if before else ""
+    done.add(
+        screen,
+        f"Saved the draft **{words.plain(kept.plan.id)}**{which}. It charges nobody.",
+        link=done.Link("plans/pricing_lab.py", "Open it", links.link_to(plan=kept.plan.id)),
+        undo=undo.saved(kept, before),
+    )
 
 
 def bring_in(stored: dict[str, PlanRecord]) -> None:
@@ -102,7 +198,7 @@ def bring_in(stored: dict[str, PlanRecord]) -> None:
     Over a draft it shows what would change, and replaces only the revision that it showed.
     """
     asked = st.session_state.pop(_BROUGHT, None)
-    file = st.file_uploader("Plan file (TOML)", type="toml", key="plan:file")
+    file = st.file_uploader("Import a plan (TOML)", type="toml", key="plan:file")
     if file is None:
         return
     try:
@@ -119,7 +215,7 @@ def bring_in(stored: dict[str, PlanRecord]) -> None:
         show.refusal(PlanActivated(plan.id), undone="Nothing was imported.")
         return
     if asked is not None:
-        refusal = save(asked[0], seen=asked[1])
+        refusal = save(_SCREEN, asked[0], seen=asked[1])
         if refusal is None:
             plan_choice.show(plan.id, key="plan")
         show.refusal(refusal, undone="Nothing was saved.")
@@ -144,31 +240,35 @@ def _what_changes(before: PlanRecord, plan: PricePlan) -> None:
     st.markdown("\n".join(f"- {words.plain(change)}" for change in changes or ["no difference"]))
 
 
-def save(plan: PricePlan, *, seen: PlanRecord | None) -> CreditsError | None:
-    """Keep a draft, and return why it was refused, if it was. `seen` is the draft as it was before, None for none."""
+def save(screen: str, plan: PricePlan, *, seen: PlanRecord | None) -> CreditsError | None:
+    """Keep a draft and say so on the screen, or return why it was refused. `seen` is the draft as it was before."""
     outcome = action.perform(
         _IMPORT,
         (plan, seen),
         lambda connection, _key, now: plan_actions.save_draft(connection, plan, seen=seen, now=now, actor=action.ACTOR),
     )
+    if outcome.result is not None and outcome.refusal is None:
+        say_saved(screen, outcome.result, seen)
+        action.start_over(_IMPORT)
     return outcome.refusal
 
 
 def journal(activations: list[Activation]) -> None:
-    """Every time a plan was made live, newest first."""
+    """Every time a plan was made live, newest first. A click on a plan opens it."""
     rows = [
         {
-            "No": activation.number,
             "Plan": activation.plan_id,
-            "Live since": f"{activation.activated_at:%Y-%m-%d %H:%M} UTC" if activation.number > 1 else "the start",
-            "By": words.plain(activation.actor),
-            "Reason": words.plain(activation.reason),
+            "No": activation.number,
+            "Live since (UTC)": f"{activation.activated_at:%Y-%m-%d %H:%M}" if activation.number > 1 else "the start",
+            "By": activation.actor,
+            "Reason": activation.reason,
         }
         for activation in activations
     ]
-    st.table(
-        pd.DataFrame(rows).style,
-        border="horizontal",
-        hide_index=True,
+    tables.draw(
+        rows,
+        {},
         alt="Every time a price plan was made live, newest first",
+        key="journal",
+        opens={"Plan": lambda row: st.session_state.update({"plan:following": rows[row]["Plan"]})},
     )

@@ -1,14 +1,17 @@
 """Tables that compare two plans: how many findings each has, and what typical runs cost."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 
-from credits_core.lab.inspector.comparison import Change, ComparedRun
+from credits_core.errors import InvalidRequest
+from credits_core.lab.inspector.comparison import compared_runs
 from credits_core.lab.inspector.findings import PlanFinding
-from credits_core.values.text import format_bps
+from credits_core.pricing.plan import PricePlan
+from pages.parts import links, resources, tables, words
 from pages.plans import charts as plan_charts
+from pages.plans import view as plan_view
 
 
 def finding_counts(a: Sequence[PlanFinding], b: Sequence[PlanFinding]) -> None:
@@ -18,56 +21,60 @@ def finding_counts(a: Sequence[PlanFinding], b: Sequence[PlanFinding]) -> None:
         of_a, of_b = ([finding.costs for finding in found if finding.kind is kind] for found in (a, b))
         moved = "different costs" if len(of_a) == len(of_b) and of_a != of_b else _signed(len(of_b) - len(of_a))
         rows.append({"Finding": name, "Plan A": len(of_a), "Plan B": len(of_b), "Change": moved})
-    table = pd.DataFrame(rows).style.set_properties(subset=["Change"], **{"text-align": "right"})
+    table = pd.DataFrame(rows).style
     st.table(table, border="horizontal", hide_index=True, alt="How many findings of each kind each plan has")
 
 
-def runs(compared: Sequence[ComparedRun]) -> None:
-    """Each model's typical run under both plans, in credits and per cent, for user, creator and platform."""
-    rows: list[dict[tuple[str, str], object]] = [
+def typical_runs(plan_a: PricePlan, plan_b: PricePlan) -> None:
+    """One run of each model under both plans: what the user pays, and what each party gains; minus is worse off."""
+    conversation = resources.workloads()["conversation"]
+    fee_credits = plan_view.creator_fee()
+    if fee_credits is None:
+        return
+    try:
+        compared = compared_runs(
+            plan_a,
+            plan_b,
+            resources.models().values(),
+            creator_fee_credits=fee_credits,
+            input_tokens=conversation.input_tokens.p50,
+            output_tokens=conversation.output_tokens.p50,
+            at=resources.this_hour(),
+        )
+    except InvalidRequest as refusal:
+        st.warning(words.refusal_text(refusal), title="A typical run cannot be priced", icon=":material/edit:")
+        return
+    rows = [
         {
-            ("", "Model"): run.model_id,
-            ("", "Inference"): run.inference_cost_credits,
-            ("User", "A"): run.user.a_credits,
-            ("User", "B"): run.user.b_credits,
-            **_difference("User", run.user),
-            ("Creator", "A"): run.creator.a_credits,
-            **_difference("Creator", run.creator),
-            ("Platform", "A"): run.platform.a_credits,
-            **_difference("Platform", run.platform),
+            "Model": run.model_id,
+            "Inference": run.inference_cost_credits,
+            "Plan A": run.user.a_credits,
+            "Plan B": run.user.b_credits,
+            "User gains": -run.user.difference_credits,
+            "Creator gains": run.creator.difference_credits,
+            "Platform gains": run.platform.difference_credits,
         }
         for run in compared
     ]
-    frame = pd.DataFrame(rows)
-    frame.columns = pd.MultiIndex.from_tuples(rows[0])
-    differences: list[Hashable] = [name for name in frame.columns if name[1] == "±"]
-    amounts: list[Hashable] = [name for name in frame.columns if name[1] in {"Inference", "A", "B"}]
-    st.dataframe(
-        frame.style.format("{:,d}", subset=amounts).format(_signed, subset=differences),
-        hide_index=True,
-        width="stretch",
-        column_config={
-            "Model": st.column_config.TextColumn(pinned=True),
-            "%": st.column_config.TextColumn(alignment="right"),
-        },
+    if not rows:
+        st.caption("No model is offered that is priced by tokens or per run.")
+        return
+    tables.draw(
+        rows,
+        dict.fromkeys([name for name in rows[0] if name != "Model"]),
         alt="A typical run of each model under both plans",
+        key="typical-runs",
+        opens={"Model": lambda row: _open_model(rows[row]["Model"])},
+    )
+    st.caption(
+        f"One run of each model. Models priced per token run with {conversation.input_tokens.p50:,} input and "
+        f"{conversation.output_tokens.p50:,} output tokens, the medians of an hour of real conversations. "
+        "Minus is worse off under plan B."
     )
 
 
-def per_cent(change: Change) -> str:
-    """The difference in per cent with its sign.
-
-    >>> per_cent(Change(11_998, 11_000)), per_cent(Change(0, 0)), per_cent(Change(0, 5))
-    ('-8.32 %', '0 %', 'from 0')
-    """
-    bps = change.difference_bps
-    if bps is None:
-        return "from 0"
-    return f"{'+' if bps > 0 else ''}{format_bps(bps)}"
-
-
-def _difference(party: str, change: Change) -> dict[tuple[str, str], object]:
-    return {(party, "±"): change.difference_credits, (party, "%"): per_cent(change)}
+def _open_model(model_id: object) -> None:
+    st.switch_page("models/models.py", query_params=links.link_to(search=str(model_id)))
 
 
 def _signed(number: object) -> str:

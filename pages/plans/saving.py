@@ -8,28 +8,31 @@ from credits_core.plans.records import PlanRecord, PlanStatus
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_link import from_line, to_line
 from credits_core.pricing.plan_toml import MAX_PLAN_ID
-from pages.parts import plan_choice, show, words
+from pages.parts import links, plan_choice, show, words
 from pages.plans import actions as plan_actions
 from pages.plans import editor
-from pages.plans import view as plan_view
 
 
 def row(edited: PricePlan, record: PlanRecord, stored: dict[str, PlanRecord]) -> None:
     """The id to save under and the buttons; a draft keeps its id, a change of any other plan needs a new one."""
     is_draft = record.status is PlanStatus.DRAFT
     unchanged = same_rules(edited, record.plan)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        plan_id = st.text_input(
-            "Save as",
-            value=record.plan.id if is_draft else free_id(record.plan.id, "-edited", stored.keys()),
-            max_chars=MAX_PLAN_ID,
-            key=f"editor:id:{record.plan.id}",
-            width=320,
-        )
+    plan_id = st.text_input(
+        "Save as",
+        value=record.plan.id if is_draft else free_id(record.plan.id, "-edited", stored.keys()),
+        max_chars=MAX_PLAN_ID,
+        key=f"editor:id:{record.plan.id}",
+    )
+    with st.container(horizontal=True, gap="xsmall"):
         save = st.button("Save draft", icon=":material/save:", disabled=unchanged)
-        st.button("Undo all edits", icon=":material/undo:", disabled=unchanged, on_click=editor.begin_anew)
-        if is_draft and unchanged:
-            plan_view.link_to_plan(record.plan.id, "Open in the pricing lab")
+        st.button("Undo edits", icon=":material/undo:", disabled=unchanged, on_click=editor.begin_anew)
+        if unchanged:
+            st.page_link(
+                "plans/pricing_lab.py",
+                label="Open in Plans",
+                icon=":material/biotech:",
+                query_params=links.link_to(plan=record.plan.id),
+            )
     if not save:
         return
     try:
@@ -37,10 +40,10 @@ def row(edited: PricePlan, record: PlanRecord, stored: dict[str, PlanRecord]) ->
     except InvalidRequest as error:
         st.error("Nothing was saved.", title=words.refusal_text(error), icon=":material/block:")
         return
-    refusal = plan_actions.save(named, seen=editor.seen() if is_draft and named.id == record.plan.id else None)
+    seen = editor.seen() if is_draft and named.id == record.plan.id else None
+    refusal = plan_actions.save("Compare", named, seen=seen)
     if refusal is not None:
         show.refusal(refusal, undone="Nothing was saved.")
         return
     editor.begin_anew()
-    st.toast(f"Saved the draft {words.plain(named.id)}.", icon=":material/save:")
     plan_choice.show(named.id, key="b")

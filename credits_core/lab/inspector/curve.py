@@ -46,19 +46,28 @@ def curve(plan: PricePlan, costs_credits: tuple[int, ...]) -> tuple[CurvePoint, 
     )
 
 
-def telling_costs(*plans: PricePlan, up_to_credits: int) -> tuple[int, ...]:
-    """The inference costs, ascending, at which the curves of these plans should be drawn, up to the given one.
+def telling_costs(*plans: PricePlan, up_to_credits: int, from_credits: int = 0) -> tuple[int, ...]:
+    """The inference costs, ascending, at which the curves of these plans should be drawn between the given ones.
 
     These are the first and the last cost of each tier of each plan; some 240 costs by equal steps and as many by equal
     factors, so that the line is smooth on both a linear and a logarithmic axis; and every cost below 250, where
     rounding shows.
+
+    >>> from credits_core.pricing.plan import MarkupTier
+    >>> plan = PricePlan("p", 8_000, (MarkupTier(1_000, 2_000, None), MarkupTier(None, 1_000, None)))
+    >>> telling_costs(plan, from_credits=998, up_to_credits=1_002)
+    (998, 999, 1000, 1001, 1002)
     """
     bounds = {piece.start_credits for plan in plans for piece in plan.pieces}
     last_costs = {start_credits - 1 for start_credits in bounds if start_credits}
-    linear = np.linspace(0, up_to_credits, _POINTS).astype(np.int64).tolist()
-    factors = np.geomspace(1, max(up_to_credits, 1), _POINTS).astype(np.int64).tolist()
+    linear = np.linspace(from_credits, up_to_credits, _POINTS).astype(np.int64).tolist()
+    factors = np.geomspace(max(from_credits, 1), max(up_to_credits, 1), _POINTS).astype(np.int64).tolist()
     return tuple(
-        sorted(cost for cost in {*range(_EACH), *bounds, *last_costs, *linear, *factors} if 0 <= cost <= up_to_credits)
+        sorted(
+            cost
+            for cost in {*range(_EACH), *bounds, *last_costs, *linear, *factors}
+            if from_credits <= cost <= up_to_credits
+        )
     )
 
 

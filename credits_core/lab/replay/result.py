@@ -193,7 +193,7 @@ def compare(history: RecordedHistory, plan: PricePlan, plans: Mapping[str, Price
     charges, refunds, priced = history.charges, history.refunds, outcome.priced
     is_run = charges.is_compared & (charges.model != UNLOCK)
     is_unlock = charges.is_compared & (charges.model == UNLOCK)
-    lines = _Lines(history, outcome)
+    lines = Lines(history, outcome)
     changes = (priced.total_credits - charges.total_credits)[is_run & outcome.happened]
     days, day = np.unique(lines.day, return_inverse=True)
     day_names = tuple(date.fromordinal(_EPOCH_ORDINAL + number).isoformat() for number in days.tolist())
@@ -222,31 +222,35 @@ def compare(history: RecordedHistory, plan: PricePlan, plans: Mapping[str, Price
     )
 
 
-class _Lines:
-    """Every compared charge and, after them, every compared refund as negative amounts, recorded and under the plan."""
+class Lines:
+    """Every compared charge and, after them, every compared refund as negative amounts, recorded and under the plan.
+
+    `amounts` has them by party, `happened` says which charges and refunds the plan lets happen, `charged` counts the
+    lines of charges. Of a refund, payer, creator and model are those of its charge.
+    """
 
     def __init__(self, history: RecordedHistory, outcome: Outcome) -> None:
         charges, refunds, priced = history.charges, history.refunds, outcome.priced
         charged, refunded = np.flatnonzero(charges.is_compared), np.flatnonzero(refunds.is_compared)
         of = np.concatenate([charged, refunds.charge[refunded]])
         sign = np.repeat(np.array([1, -1]), [len(charged), len(refunded)])
-        self._charged = len(charged)
-        self._happened = outcome.happened[of]
+        self.charged = len(charged)
+        self.happened = outcome.happened[of]
         self.day = np.concatenate([charges.day[charged], refunds.day[refunded]])
         self.payer, self.creator = charges.payer[of], charges.creator[of]
         self.model = np.where(charges.model[of] == UNLOCK, len(history.models), charges.model[of])
         inference = charges.inference_cost_credits[of] * sign
         users, creators = charges.total_credits[of] * sign, charges.creator_share_credits[of] * sign
         creators[len(charged) :] += refunds.borne_credits[refunded]
-        users_plan = priced.total_credits[of] * sign * self._happened
-        creators_plan = priced.creator_share_credits[of] * sign * self._happened
+        users_plan = priced.total_credits[of] * sign * self.happened
+        creators_plan = priced.creator_share_credits[of] * sign * self.happened
         creators_plan[len(charged) :] += outcome.borne_credits[refunded]
-        self.refused_credits = np.where(self._happened, 0, users)
-        self._amounts = {
+        self.refused_credits = np.where(self.happened, 0, users)
+        self.amounts = {
             "users recorded": users,
             "users plan": users_plan,
             "inference recorded": inference,
-            "inference plan": inference * self._happened,
+            "inference plan": inference * self.happened,
             "creators recorded": creators,
             "creators plan": creators_plan,
             "refused credits": self.refused_credits,
@@ -254,7 +258,7 @@ class _Lines:
 
     def sums(self) -> Sums:
         """The sums of all lines."""
-        columns = {name: amounts.sum(keepdims=True) for name, amounts in self._amounts.items()}
+        columns = {name: amounts.sum(keepdims=True) for name, amounts in self.amounts.items()}
         _add_platform(columns)
         names = ("users", "inference", "creators", "platform")
         return Sums(*(Change(int(columns[f"{name} recorded"][0]), int(columns[f"{name} plan"][0])) for name in names))
@@ -265,11 +269,11 @@ class _Lines:
         everywhere = bool(is_in.all())
         columns: dict[str, Credits] = {}
         here = number if everywhere else number[is_in]
-        for name, amounts in self._amounts.items():
+        for name, amounts in self.amounts.items():
             columns[name] = np.zeros(len(names), np.int64)
             np.add.at(columns[name], here, amounts if everywhere else amounts[is_in])
-        charged = number[: self._charged]
-        refused = charged[~self._happened[: self._charged]]
+        charged = number[: self.charged]
+        refused = charged[~self.happened[: self.charged]]
         columns["charges"] = np.bincount(charged[charged >= 0], minlength=len(names))
         columns["refused"] = np.bincount(refused[refused >= 0], minlength=len(names))
         _add_platform(columns)

@@ -1,18 +1,17 @@
-"""The screen Compare plans: what is edited shows at once, lives in the link, and is kept as a draft."""
+"""The screen Compare: what is edited shows at once, lives in the link, and is kept as a draft."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
 from credits_core.pricing.plan_toml import parse_price_plan
 from tests.support import page_driver, world
-from tests.support.page_driver import charts, choose, click, open_page, run, small_tables, table
+from tests.support.page_driver import charts, choose, click, metrics, open_page, run, small_tables, table
 from tests.support.plain_sql import rows, scalar
 from tests.support.plans import SPECIFICATION
 
@@ -32,8 +31,13 @@ def query(page: AppTest) -> dict[str, str]:
 
 
 def run_of(page: AppTest, model: str) -> Any:
-    (row,) = (row for row in table(page, -1) if row["", "Model"] == model)
+    (row,) = (row for row in table(page, -1) if row["Model"] == model)
     return row
+
+
+def markups(page: AppTest) -> tuple[dict[int, int], dict[int, int]]:
+    """The markup of both plans over all costs."""
+    return curves(choose(page, measure="Markup", axis="Linear"))
 
 
 def curves(page: AppTest) -> tuple[dict[int, int], dict[int, int]]:
@@ -45,18 +49,42 @@ def stored(ledger: Engine, plan_id: str) -> Any:
     return parse_price_plan(str(scalar(ledger, f"SELECT toml FROM price_plans WHERE id = '{plan_id}'")))
 
 
-def test_without_a_draft_the_plan_in_force_stands_beside_itself(ledger: Engine) -> None:
+def chosen(page: AppTest) -> tuple[str, str]:
+    return page.get_by_key("a").value, page.get_by_key("b").value
+
+
+def test_it_opens_on_the_newest_draft_beside_the_live_plan(ledger: Engine) -> None:
+    world.save_draft(ledger, CAPPED, now=world.LATER)
+    world.save_draft(ledger, replace(CAPPED, id="a-earlier"), now=world.NOW)
+    world.save_draft(ledger, replace(CAPPED, id="z-earlier"), now=world.NOW)
     page = open_page("plans/compare_plans.py")
-    assert (page.get_by_key("a").value, page.get_by_key("b").value) == ("plan-1", "plan-1")
-    assert [info.value for info in page.info] == ["Choose another plan B, or edit it above."]
+    assert chosen(page) == ("plan-1", "capped")
+    assert query(page) == {"a": "plan-1", "b": "capped"}  # so that the link stays true when another plan is in force
+
+
+def test_without_a_draft_it_opens_on_the_plan_that_was_live_before(ledger: Engine) -> None:
+    world.put_in_force(ledger, CAPPED)
+    world.put_in_force(ledger, replace(CAPPED, id="newest"))
+    assert chosen(open_page("plans/compare_plans.py")) == ("newest", "capped")
+
+
+def test_with_one_plan_alone_it_opens_on_the_first_fix_of_it(tmp_path: Path) -> None:
+    with page_driver.dashboard(tmp_path, demo=False):
+        page = open_page("plans/compare_plans.py")
+        assert chosen(page) == ("promptflow-v1", "promptflow-v1")
+        assert query(page)["edit"] == "8000;cap;10000:2000bps;100000:1000bps;500"
+        assert "Both plans have the same rules" not in [info.proto.title for info in page.info]
+
+
+def test_a_plan_beside_itself_asks_for_an_edit(ledger: Engine) -> None:
+    page = open_page("plans/compare_plans.py", a="plan-1", b="plan-1")
+    assert [info.value for info in page.info] == ["Change a number on the left, or choose another plan."]
 
 
 def test_a_draft_stands_beside_the_plan_in_force(ledger: Engine) -> None:
     world.save_draft(ledger, CAPPED)
     page = open_page("plans/compare_plans.py")
-    assert (page.get_by_key("a").value, page.get_by_key("b").value) == ("plan-1", "capped")
-    assert query(page) == {"a": "plan-1", "b": "capped"}  # so that the link stays true when another plan is in force
-    a, b = curves(page)
+    a, b = markups(page)
     assert (a[9_999], b[9_999], b[10_000]) == (1_999, 1_001, 1_000)
     assert small_tables(page)[COUNTS] == [
         ("Cliff", "2", "0", "-2"),
@@ -70,59 +98,51 @@ def test_a_draft_stands_beside_the_plan_in_force(ledger: Engine) -> None:
 def test_a_link_brings_an_edited_plan_and_typical_runs_show_who_pays_more(ledger: Engine) -> None:
     page = open_page("plans/compare_plans.py", a="plan-1", b="plan-1", edit=GRADUATED)
     # gpt-4 costs 30,000. A: 10 % of it. B: 20 % of the first 10,000 and 10 % of the other 20,000.
-    a, b = curves(page)
+    a, b = markups(page)
     assert (a[99_999], b[99_999]) == (9_999, 10_999)
-    assert run_of(page, "gpt-4") == {
-        ("", "Model"): "gpt-4",
-        ("", "Inference"): 30_000,
-        ("User", "A"): 33_000,
-        ("User", "B"): 34_000,
-        ("User", "±"): 1_000,
-        ("User", "%"): "+3.03 %",
-        ("Creator", "A"): 0,
-        ("Creator", "±"): 0,
-        ("Creator", "%"): "0 %",
-        ("Platform", "A"): 3_000,
-        ("Platform", "±"): 1_000,
-        ("Platform", "%"): "+33.33 %",
+    assert run_of(page, "gpt-4") == {  # seven columns, and one sign: minus is worse off
+        "Model": "gpt-4",
+        "Inference": 30_000,
+        "Plan A": 33_000,
+        "Plan B": 34_000,
+        "User gains": -1_000,
+        "Creator gains": 0,
+        "Platform gains": 1_000,
     }
     # 1,020 × 2.5 + 129 × 10 = 3,840 for the medians of the conversations; 20 % under both.
-    assert run_of(page, "openai/gpt-4o")["User", "B"] == 4_608
+    assert run_of(page, "openai/gpt-4o")["Plan B"] == 4_608
     assert query(page)["edit"] == GRADUATED
 
 
 def test_with_a_creator_fee_the_creators_part_shows(ledger: Engine) -> None:
-    page = open_page("plans/compare_plans.py", b="plan-1", edit="7000;minimum=500;10000:2000bps;500", fee="1000")
+    page = open_page(
+        "plans/compare_plans.py", a="plan-1", b="plan-1", edit="7000;minimum=500;10000:2000bps;500", fee="1000"
+    )
     row = run_of(page, "gpt-4")
     # A: 31,000, of which 800 and 200. B: 700 and 300, and 200 more for the platform's least of 500.
-    assert (row["User", "A"], row["User", "B"], row["Creator", "A"], row["Creator", "±"]) == (
-        31_000,
-        31_200,
-        800,
-        -100,
-    )
-    assert (row["Creator", "%"], row["Platform", "A"], row["Platform", "±"]) == ("-12.5 %", 200, 300)
+    assert (row["Plan A"], row["Plan B"]) == (31_000, 31_200)
+    assert (row["User gains"], row["Creator gains"], row["Platform gains"]) == (-200, -100, 300)
 
 
 def test_what_is_changed_shows_at_once_and_goes_into_the_link(ledger: Engine) -> None:
-    page = open_page("plans/compare_plans.py")
+    page = open_page("plans/compare_plans.py", a="plan-1", b="plan-1")
     assert "edit" not in query(page)
     page = choose(page, **{"editor:graduated:0": True, "editor:share:0": "75"})
     assert query(page)["edit"] == "7500;graduated;10000:2000bps;100000:1000bps;500"
-    page = click(page, "Undo all edits")
+    page = click(page, "Undo edits")
     assert "edit" not in query(page)
     assert curves(page)[0] == curves(page)[1]
 
 
 def test_another_plan_b_forgets_the_edits(ledger: Engine) -> None:
     world.save_draft(ledger, CAPPED)
-    page = choose(open_page("plans/compare_plans.py", b="plan-1", edit=GRADUATED), b="capped")
+    page = choose(open_page("plans/compare_plans.py", a="plan-1", b="plan-1", edit=GRADUATED), b="capped")
     assert "edit" not in query(page)
-    assert curves(page)[1][9_999] == 1_001
+    assert markups(page)[1][9_999] == 1_001
 
 
 def test_an_edited_plan_is_kept_as_a_draft_under_another_id(ledger: Engine) -> None:
-    page = open_page("plans/compare_plans.py", b="plan-1", edit=GRADUATED)
+    page = open_page("plans/compare_plans.py", a="plan-1", b="plan-1", edit=GRADUATED)
     assert page.get_by_key("editor:id:plan-1").value == "plan-1-edited"
     page = run(click(page, "Save draft"))
     assert rows(ledger, "SELECT id, revision FROM price_plans ORDER BY id") == [
@@ -157,7 +177,7 @@ def test_what_somebody_else_saved_meanwhile_is_not_overwritten(ledger: Engine) -
 
 @pytest.mark.parametrize("plan_id", ["plan-1", "promptflow-v1", "No such id", ""])
 def test_an_id_that_is_taken_or_cannot_be_is_refused(ledger: Engine, plan_id: str) -> None:
-    page = open_page("plans/compare_plans.py", b="plan-1", edit=GRADUATED)
+    page = open_page("plans/compare_plans.py", a="plan-1", b="plan-1", edit=GRADUATED)
     page.get_by_key("editor:id:plan-1").set_value(plan_id)
     page = click(page, "Save draft")
     assert len(page.error) == 1
@@ -173,49 +193,94 @@ def test_an_id_that_is_taken_or_cannot_be_is_refused(ledger: Engine, plan_id: st
     ],
 )
 def test_a_link_that_holds_no_plan_says_so_and_shows_the_stored_one(ledger: Engine, line: str, said: str) -> None:
-    page = open_page("plans/compare_plans.py", b="plan-1", edit=line)
+    page = open_page("plans/compare_plans.py", a="plan-1", b="plan-1", edit=line)
     assert said in page.warning[0].value.replace("\\", "")
     assert curves(page)[0] == curves(page)[1]
 
 
+TIERS = "editor:tiers:0"
+
+
 @pytest.mark.parametrize(
-    ("tiers", "said"),
+    ("typed", "said"),
     [
-        ([], "A plan needs at least one tier: add a row with a markup."),
-        ([(10, 20.0, None)], "Tier 1 is the last and must have no Cost below, so that every cost has a tier."),
-        ([(None, 20.0, 5)], "Tier 1 needs exactly one of Markup and flat markup."),
-        ([(None, 20.005, None)], "A markup has at most two decimals, not 20.005."),
         (
-            [(20, 1.0, None), (10, 1.0, None), (None, 1.0, None)],
-            "Tier 2: Cost below must be above 20, the bound before it.",
+            {"markup:0": ""},
+            "Tier 1 needs a markup such as 12 % or 500 credits; a percentage has at most two decimals.",
         ),
+        ({"markup:1": "20.005"}, "Tier 2 needs a markup such as 12 % or 500 credits;"),
+        ({"markup:1": "-1"}, "Tier 2 needs a markup such as 12 % or 500 credits;"),
+        ({"markup:2": "5.5"}, "Tier 3 needs a markup such as 12 % or 500 credits;"),
+        ({"markup:2": "5 euros"}, "Tier 3 needs a markup such as 12 % or 500 credits;"),
+        ({"below:0": ""}, "Tier 1 needs a whole number of credits, such as 10,000, as its bound."),
+        ({"below:0": "1.5"}, "Tier 1 needs a whole number of credits, such as 10,000, as its bound."),
+        ({"below:1": "10000"}, "Tier 2: its bound must be above 10,000, the bound before it."),
     ],
 )
-def test_tiers_that_are_no_plan_are_refused_in_words(
-    ledger: Engine, monkeypatch: pytest.MonkeyPatch, tiers: list[tuple[Any, ...]], said: str
+def test_tiers_that_are_no_plan_are_refused_in_words(ledger: Engine, typed: dict[str, str], said: str) -> None:
+    page = open_page("plans/compare_plans.py", a="plan-1", b="plan-1")
+    page = choose(page, **{f"{TIERS}:{box}": text for box, text in typed.items()})
+    assert [error.value.replace("\\", "")[: len(said)] for error in page.error] == [said]
+    assert (charts(page), metrics(page)) == ([], {})
+
+
+def test_what_stands_in_the_other_boxes_stays_while_one_is_wrong(ledger: Engine) -> None:
+    page = open_page("plans/compare_plans.py", a="plan-1", b="plan-1")
+    page = choose(page, **{"editor:share:0": "75", "editor:cap:0": True, f"{TIERS}:markup:1": "x"})
+    page = choose(page, **{f"{TIERS}:markup:1": "11"})
+    assert query(page)["edit"] == "7500;cap;10000:2000bps;100000:1100bps;500"
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ({"markup:0": "19.99"}, "8000;10000:1999bps;100000:1000bps;500"),
+        ({"markup:1": "12 %"}, "8000;10000:2000bps;100000:1200bps;500"),
+        ({"markup:1": "12%"}, "8000;10000:2000bps;100000:1200bps;500"),
+        ({"markup:1": "700 credits"}, "8000;10000:2000bps;100000:700;500"),
+        ({"markup:1": "1 credit"}, "8000;10000:2000bps;100000:1;500"),
+        ({"markup:2": "700"}, "8000;10000:2000bps;100000:1000bps;700"),
+        ({"markup:2": "1,700"}, "8000;10000:2000bps;100000:1000bps;1700"),
+        ({"markup:2": "0.5 %"}, "8000;10000:2000bps;100000:1000bps;50bps"),
+        ({"below:0": "20,000"}, "8000;20000:2000bps;100000:1000bps;500"),
+    ],
+)
+def test_a_markup_is_read_with_its_unit_and_a_number_alone_keeps_it(
+    ledger: Engine, typed: dict[str, str], line: str
 ) -> None:
-    # The driver of these tests has no table editor, so what a person would leave in it is put in its place.
-    def edited(frame: pd.DataFrame, **_: Any) -> pd.DataFrame:
-        return pd.DataFrame(tiers, columns=frame.columns).astype(frame.dtypes.to_dict())
-
-    monkeypatch.setattr("streamlit.data_editor", edited)
-    page = open_page("plans/compare_plans.py")
-    assert [error.value.replace("\\", "") for error in page.error] == [said]
-    assert charts(page) == []
+    page = open_page("plans/compare_plans.py", a="plan-1", b="plan-1")
+    page = choose(page, **{f"{TIERS}:{box}": text for box, text in typed.items()})
+    assert query(page)["edit"] == line
 
 
-def test_edited_tiers_are_read_to_the_hundredth_of_a_per_cent(ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def edited(frame: pd.DataFrame, **_: Any) -> pd.DataFrame:
-        tiers = [(10_000, 19.99, None), (None, None, 700)]
-        return pd.DataFrame(tiers, columns=frame.columns).astype(frame.dtypes.to_dict())
+def press(page: AppTest, key: str) -> AppTest:
+    page.get_by_key(f"{TIERS}:{key}").click()
+    return run(page)
 
-    monkeypatch.setattr("streamlit.data_editor", edited)
-    page = open_page("plans/compare_plans.py")
-    assert query(page)["edit"] == "8000;10000:1999bps;700"
+
+def test_tiers_are_added_and_removed(ledger: Engine) -> None:
+    page = choose(open_page("plans/compare_plans.py", a="plan-1", b="plan-1"), **{f"{TIERS}:below:1": "300000"})
+    page = press(page, "add")  # twice the bound before it, with the markup of the last tier
+    assert query(page)["edit"] == "8000;10000:2000bps;300000:1000bps;600000:500;500"
+    page = choose(page, **{f"{TIERS}:markup:3": "5 %"})
+    page = press(page, "remove:0")
+    assert query(page)["edit"] == "8000;300000:1000bps;600000:500bps;500"
+    page = press(page, "remove:2")  # the last one: the tier before it goes on without a bound
+    assert query(page)["edit"] == "8000;300000:1000bps;500bps"
+    page = press(press(page, "remove:1"), "add")
+    assert query(page)["edit"] == "8000;10000:500;500bps"
+
+
+def test_one_tier_cannot_be_removed(ledger: Engine) -> None:
+    page = open_page("plans/compare_plans.py", a="plan-1", b="plan-1", edit="8000;2000bps")
+    assert page.get_by_key(f"{TIERS}:remove:0").disabled
 
 
 def test_the_card_fee_is_the_readers_own(ledger: Engine) -> None:
-    counted = {row[0]: row[1:] for row in small_tables(open_page("plans/compare_plans.py"))[COUNTS]}
+    beside_itself = {"a": "plan-1", "b": "plan-1"}
+    page = open_page("plans/compare_plans.py", **beside_itself)
+    counted = {row[0]: row[1:] for row in small_tables(page)[COUNTS]}
     assert counted["Loss"] == ("2", "2", "0")
-    without = {row[0]: row[1:] for row in small_tables(open_page("plans/compare_plans.py", card="0"))[COUNTS]}
+    page = open_page("plans/compare_plans.py", **beside_itself, card="0")
+    without = {row[0]: row[1:] for row in small_tables(page)[COUNTS]}
     assert without["Loss"] == ("0", "0", "0")
