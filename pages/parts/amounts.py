@@ -49,3 +49,25 @@ def exact(credits: int) -> str:
     '-1,500'
     """
     return format_usd(credits) if in_dollars() else format_credits(credits)
+
+
+def signed(credits: int) -> str:
+    """A gain or a loss as it is shown large, with its sign.
+
+    >>> signed(-83_000), signed(0), signed(5)
+    ('−83,000', '0', '+5')
+    """
+    return f"{_sign(credits)}{first(abs(credits))}"
+
+
+def signed_second(credits: int) -> str:
+    """The same gain or loss in the other unit.
+
+    >>> signed_second(-83_000), signed_second(1_500_000)
+    ('−$0.083', '+$1.50')
+    """
+    return f"{_sign(credits)}{second(abs(credits))}"
+
+
+def _sign(credits: int) -> str:
+    return "−" if credits < 0 else "+" if credits else ""

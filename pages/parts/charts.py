@@ -82,6 +82,18 @@ def selected(key: str) -> dict[str, Any] | None:
     return dict(points[0]) if points else None
 
 
+def clicked(key: str) -> dict[str, Any] | None:
+    """As `selected`, for a chart whose points open something: the second click on a point opens it again.
+
+    To the browser the second click takes the selection back.
+    """
+    point, last = selected(key), f"{key}:clicked"
+    if point is not None:
+        st.session_state[last] = point
+    found: dict[str, Any] | None = st.session_state.get(last)
+    return found
+
+
 def numbers_of(figure: go.Figure) -> pd.DataFrame:
     """The numbers that a figure draws, one row for each place on its axis, or for each flow of a Sankey.
 
