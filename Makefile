@@ -11,7 +11,8 @@ ROOM ?=
 .PHONY: run test test-room format requirements clean
 
 run: $(VENV)/run.done
-	$(BIN)/streamlit run app.py
+	@echo "Starting the dashboard. Stop it with Ctrl+C."
+	@$(BIN)/streamlit run app.py
 
 test: $(VENV)/test.done
 	$(BIN)/ruff check
@@ -39,14 +40,22 @@ clean:
 	rm -rf $(VENV)
 
 $(VENV)/made.done:
-	$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and 'Python 3.11 to 3.13 is needed; name one with make PYTHON=python3.12')"
-	$(PYTHON) -m venv $(VENV)
-	touch $@
+	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and 'Python 3.11 to 3.13 is needed; name one with make PYTHON=python3.12')"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements-dev.txt)"
+	@touch $@
+
+# uv installs in a fraction of pip's time; where it cannot reach what pip is set up to use, pip does it.
+define install
+	@echo "Installing $$(grep -c == $(1)) packages into $(VENV); the first time this takes up to a minute."
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r $(1) \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(1)
+endef
 
 $(VENV)/run.done: $(VENV)/made.done requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	touch $@
+	$(call install,requirements.txt)
+	@touch $@
 
 $(VENV)/test.done: $(VENV)/run.done requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	touch $@
+	$(call install,requirements-dev.txt)
+	@touch $@

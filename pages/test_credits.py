@@ -34,11 +34,11 @@ with resources.reading() as connection:
 
 grid = st.grid(2, min_column_width=360)
 with grid.cell(), st.container(border=True):
-    st.subheader("Balances")
+    st.header("Balances")
     user_id = choose.user(known, help_text="Choose a user, or type a new id.")
     balances_place = st.container()
 with grid.cell(), st.container(border=True):
-    st.subheader("Run a prompt")
+    st.header("Run a prompt")
     if user_id:
         run = choose.request(user_id)
         quote = running.price(run) if run else None
@@ -51,14 +51,14 @@ if action.has_result(RUN):
     with grid.cell(column_span="all"):
         show.outcome(RUN, verb="charged", again="New run")
 with grid.cell(), st.container(border=True):
-    st.subheader("Add credits")
+    st.header("Add credits")
     if adding.form(ADD, user_id, adding.amount()):
         action.forget_refusal(RUN)  # what was missing may be there now
         st.rerun()
     if action.has_result(ADD):
         show.carried_out(ADD, "Receipt", verb="added", again="Add more")
 with grid.cell(), st.container(border=True):
-    st.subheader("Creator payments")
+    st.header("Creator payments")
     payments_place = st.container()
 
 with resources.reading() as connection:
@@ -80,7 +80,7 @@ with payments_place:
     else:
         st.caption("Creators are paid by runs with a fee and by unlocks.")
 if user_id:
-    st.subheader(f"Transaction history of {words.plain(user_id)}")
+    st.header(f"Transaction history of {words.plain(user_id)}")
     if history:
         tables.transactions_of_one(history, key="history", opens=open_entry, alt="The user's transactions")
         st.page_link(

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from credits_core.api.fields import Moment
+from credits_core.api.fields import PostedAt, UsedAtAnswer
 from credits_core.ledger.accounts import ListedTransaction
 from credits_core.pricing.models import Model, ModelRegistry, RunPrice
 from credits_core.pricing.quote import Quote
@@ -32,7 +32,8 @@ class TransactionAnswer(BaseModel):
     amount_credits: int
     balance_after_credits: int
     description: str
-    created_at: Moment
+    created_at: PostedAt
+    used_at: UsedAtAnswer
     prompt_run_id: int | None
     flow_id: str | None
 
@@ -48,6 +49,7 @@ class TransactionAnswer(BaseModel):
             balance_after_credits=listed.balance_after_credits,
             description=listed.description,
             created_at=listed.created_at,
+            used_at=listed.used_at,
             prompt_run_id=None if listed.prompt_id is None else listed.entry_id,
             flow_id=listed.flow_id,
         )
@@ -129,6 +131,7 @@ class ChargeAnswer(PriceAnswer):
 
     prompt_run_id: int
     entry_id: int
+    used_at: UsedAtAnswer
     user_balance_credits: int
     replayed: _Replayed
     refunded_by_entry_id: _RefundedBy

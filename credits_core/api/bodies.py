@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from credits_core.api.fields import (
     TIER_PATTERN,
@@ -16,6 +16,7 @@ from credits_core.api.fields import (
     ModelId,
     PromptId,
     Tokens,
+    UsedAt,
     UserId,
     Words,
 )
@@ -80,14 +81,6 @@ CreateDistinct = Annotated[
     Field(
         strict=True,
         description="Open an account even if its id differs from another one's only in upper and lower case.",
-    ),
-]
-UsedAt = Annotated[
-    AwareDatetime,
-    Field(
-        description="When the run took place, with its zone; at most five minutes ahead. The entry is dated when it is "
-        "posted and has today's price.",
-        examples=["2026-11-16T18:15:46Z"],
     ),
 ]
 

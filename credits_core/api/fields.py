@@ -7,7 +7,7 @@ import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import AwareDatetime, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from credits_core.pricing.units import MAX_COUNT
 from credits_core.values.credits import MAX_CREDITS
@@ -28,6 +28,9 @@ MEANING_OF_PATTERN = {
 """For each pattern, what to tell a caller whose text does not match it."""
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})"
+)
 _YEARS = "^(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])"
 _FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(9998, 12, 31)
 
@@ -53,6 +56,13 @@ def _day(text: object) -> date:
     if not _FIRST_DAY <= day <= _LAST_DAY:
         raise ValueError(problem)
     return day
+
+
+def _time_with_zone(text: object) -> str:
+    # Pydantic alone would read a number as seconds or milliseconds since 1970.
+    if not isinstance(text, str) or not _TIME.fullmatch(text):
+        raise ValueError("must be a time with its zone, such as 2026-11-16T18:15:46Z")
+    return text
 
 
 def _id(description: str, example: str) -> Any:
@@ -127,4 +137,17 @@ Moment = Annotated[
     datetime,
     PlainSerializer(lambda moment: moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
+PostedAt = Annotated[Moment, Field(description="When the entry was posted. Days count by this time.")]
+UsedAt = Annotated[
+    AwareDatetime,
+    BeforeValidator(_time_with_zone),
+    Field(
+        description="When the run took place, with its zone; at most five minutes ahead. The entry is dated when it is "
+        "posted and has today's price.",
+        examples=["2026-11-16T18:15:46Z"],
+    ),
+]
+UsedAtAnswer = Annotated[
+    Moment | None, Field(description="When the run took place, as the caller said; null where nobody said so.")
 ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from credits_core.api.fields import Moment
+from credits_core.api.fields import Moment, PostedAt, UsedAtAnswer
 from credits_core.ledger.accounts import ListedTransaction
 from credits_core.ledger.entries import usage_of_run
 from credits_core.ledger.flows import AccessNow, AccessReason
@@ -89,7 +89,8 @@ class EntryAnswer(BaseModel):
     type: EntryType
     actor: str
     description: str
-    created_at: Moment
+    created_at: PostedAt
+    used_at: UsedAtAnswer
     idempotency_key: str | None
     transactions: list[EntryTransactionAnswer]
     refunds_entry_id: int | None
@@ -106,6 +107,7 @@ class EntryAnswer(BaseModel):
                     "actor": "api/marketplace",
                     "description": "Unlock of weekly-report",
                     "created_at": "2026-11-23T06:34:07.041728Z",
+                    "used_at": None,
                     "idempotency_key": "unlock-1",
                     "transactions": [
                         {
@@ -165,6 +167,7 @@ class EntryAnswer(BaseModel):
             actor=receipt.actor,
             description=visible[0].description,
             created_at=receipt.created_at,
+            used_at=receipt.used_at,
             idempotency_key=idempotency_key,
             transactions=[
                 EntryTransactionAnswer(

@@ -41,7 +41,8 @@ def run_again(run: Any, plans: Plans) -> Quote | NotRecomputable:
     try:
         return entries.recompute_quote(run, plan)
     except CreditsError as refusal:
-        return NotRecomputable(f"cannot be priced again: {refusal}")
+        # Without its full stop, because the caller ends the sentence.
+        return NotRecomputable(f"cannot be priced again: {str(refusal).removesuffix('.')}")
     except (ArithmeticError, ValueError, TypeError, AttributeError):
         return NotRecomputable("cannot be priced again: a price or a count stored with it is no number")
 

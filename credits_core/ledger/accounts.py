@@ -1,20 +1,21 @@
 """Reads users, balances and pages of transactions, as frozen dataclasses. Writes nothing.
 
-Lists are paged by key, never by offset. Amounts are whole credits, days are UTC. Transactions come in the ledger's
-order, newest first. Single entries are in `ledger.entries`, sums over many in `reports`.
+Lists are paged by key, never by offset. Amounts are whole credits. Transactions come in the ledger's order, newest
+first. Single entries are in `ledger.entries`, sums over many in `reports`.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, case, func, literal, select, tuple_
 
 from credits_core.ledger.refusals import UnknownUser
+from credits_core.store.day_columns import within
 from credits_core.store.kinds import EntryType, TransactionType
 from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow, UserCredits
-from credits_core.values.days import from_microseconds, start_of_day
+from credits_core.values.days import ALL_DAYS, DayRange, from_microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def balance_history(connection: Connection, user_id: str, *, points: int = 500) 
 
 @dataclass(frozen=True, slots=True)
 class TransactionFilter:
-    """Which transactions to list. Dates are UTC days, both inclusive; None and empty mean no restriction.
+    """Which transactions to list. None and empty mean no restriction.
 
     With `headline_only`, only the first transaction of each entry is listed: what the user paid or received.
     """
@@ -122,8 +123,7 @@ class TransactionFilter:
     entry_id: int | None = None
     account_id: str | None = None
     types: Sequence[TransactionType] = ()
-    first_day: date | None = None
-    last_day: date | None = None
+    days: DayRange = ALL_DAYS
     headline_only: bool = False
 
 
@@ -175,19 +175,7 @@ def transactions(
     connection: Connection, wanted: TransactionFilter, *, before: Cursor | None = None, limit: int = 50
 ) -> list[ListedTransaction]:
     """The newest transactions that match the filter; with a cursor, those before it (exclusive)."""
-    page = select(CreditTransaction.__table__)
-    if wanted.entry_id is not None:
-        page = page.where(CreditTransaction.entry_id == wanted.entry_id)
-    if wanted.account_id is not None:
-        page = page.where(CreditTransaction.account_id == wanted.account_id)
-    if wanted.types:
-        page = page.where(CreditTransaction.type.in_([type_.value for type_ in wanted.types]))
-    if wanted.first_day is not None:
-        page = page.where(CreditTransaction.created_at_us >= start_of_day(wanted.first_day))
-    if wanted.last_day is not None:
-        page = page.where(CreditTransaction.created_at_us < start_of_day(wanted.last_day + timedelta(days=1)))
-    if wanted.headline_only:
-        page = page.where(CreditTransaction.position == 0)
+    page = select(CreditTransaction.__table__).where(*_conditions(wanted))
     if before is not None:
         page = page.where(
             tuple_(CreditTransaction.entry_id, CreditTransaction.position) < tuple_(*map(literal, before))
@@ -230,6 +218,44 @@ def transactions(
         )
         for row in rows
     ]
+
+
+def _conditions(wanted: TransactionFilter) -> list[ColumnElement[bool]]:
+    conditions = within(CreditTransaction.created_at_us, wanted.days)
+    if wanted.entry_id is not None:
+        conditions.append(CreditTransaction.entry_id == wanted.entry_id)
+    if wanted.account_id is not None:
+        conditions.append(CreditTransaction.account_id == wanted.account_id)
+    if wanted.types:
+        conditions.append(CreditTransaction.type.in_([type_.value for type_ in wanted.types]))
+    if wanted.headline_only:
+        conditions.append(CreditTransaction.position == 0)
+    return conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """How many transactions match a filter, and their credits: received are those above 0, given those below."""
+
+    transactions: int
+    received_credits: int
+    given_credits: int
+
+
+def sums(connection: Connection, wanted: TransactionFilter) -> Sums:
+    """The sums of all transactions that match the filter. Reads each of them; both credits are positive.
+
+    A million of them take about a second.
+    """
+    moved_credits = CreditTransaction.amount_credits
+    count, received_credits, given_credits = connection.execute(
+        select(
+            func.count(),
+            func.coalesce(func.sum(case((moved_credits > 0, moved_credits), else_=0)), 0),
+            func.coalesce(func.sum(case((moved_credits < 0, -moved_credits), else_=0)), 0),
+        ).where(*_conditions(wanted))
+    ).one()
+    return Sums(int(count), int(received_credits), int(given_credits))
 
 
 def all_transactions(connection: Connection, wanted: TransactionFilter) -> Iterator[ListedTransaction]:

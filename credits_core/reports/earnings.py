@@ -1,22 +1,22 @@
-"""Reads what creators earn, by day, prompt and flow, how fees are split, and which flows were unlocked.
+"""Reads what creators earn, by day, prompt and flow, and which flows were unlocked.
 
 Earnings come from `reports.sums.totals_of`, so they are net of refunds on the day of the refund. The sums of prompts
-and flows come from the runs and unlocks themselves, without refunded ones. Amounts are whole credits, days are UTC.
-Writes nothing.
+and flows come from the runs and unlocks themselves, without refunded ones. Amounts are whole credits, days are those of
+a time zone. Writes nothing.
 """
 
-from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Subquery, case, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, case, func, select
 
 from credits_core.reports.sums import sum_where, totals_of
+from credits_core.store.day_columns import within
 from credits_core.store.kinds import EntryType, TransactionType
 from credits_core.store.tables import JournalEntry, PromptRun, UnlockedFlow
-from credits_core.values.days import DayRange, day_of, from_microseconds, start_of_day
+from credits_core.values.days import DayRange, day_of, from_microseconds
 
 # --- earnings -------------------------------------------------------------------------------------------------------
 
@@ -49,7 +49,7 @@ def total_earned(connection: Connection, days: DayRange, *, creator_id: str | No
 def earned_by_day(
     connection: Connection, days: DayRange, *, creator_id: str | None = None
 ) -> list[tuple[date, Earned]]:
-    """What one creator, or all of them together, earned on each UTC day with any payment, in order."""
+    """What one creator, or all of them together, earned on each day with any payment, in order."""
     totals = _payments(connection, days)
     statement = select(totals.c.day, *_earned_columns(totals)).group_by(totals.c.day).order_by(totals.c.day)
     if creator_id is not None:
@@ -58,7 +58,7 @@ def earned_by_day(
 
 
 def creator_totals(
-    connection: Connection, days: DayRange, *, creator_id: str | None = None, limit: int = 50
+    connection: Connection, days: DayRange, *, creator_id: str | None = None, limit: int | None = 50
 ) -> list[tuple[str, Earned]]:
     """The creators who earned most in these days, highest first; or only this creator, if they had payments."""
     totals = _payments(connection, days)
@@ -75,7 +75,7 @@ def creator_totals(
 
 @dataclass(frozen=True, slots=True)
 class CreatorDay:
-    """What one creator earned on one UTC day, in credits, net of refunds. `creator_id` None: all others together."""
+    """What one creator earned on one day, in credits, net of refunds. `creator_id` None: all others together."""
 
     day: date
     creator_id: str | None
@@ -98,15 +98,6 @@ def earned_by_day_and_creator(
     return [
         CreatorDay(day_of(int(day)), creator_id, int(earned_credits))
         for day, creator_id, earned_credits in connection.execute(statement)
-    ]
-
-
-def months(connection: Connection, creator_id: str) -> list[DayRange]:
-    """The months in which the creator had payments, newest first, each from its first day to its last."""
-    firsts = {day.replace(day=1) for day, _ in earned_by_day(connection, DayRange(), creator_id=creator_id)}
-    return [
-        DayRange(first, first.replace(day=monthrange(first.year, first.month)[1]))
-        for first in sorted(firsts, reverse=True)
     ]
 
 
@@ -157,39 +148,6 @@ def top_flows(
     return _top(connection, _fees_of_unlocks(days, creator_id), limit=limit)
 
 
-@dataclass(frozen=True, slots=True)
-class FeeSplit:
-    """One creator's fees, in credits, without refunded ones, and their two parts, which add up to the fees."""
-
-    creator_id: str
-    fees_credits: int
-    creator_credits: int
-    platform_credits: int
-
-
-def fee_splits(
-    connection: Connection, days: DayRange, *, creator_id: str | None = None, limit: int = 10
-) -> list[FeeSplit]:
-    """How these days' fees were split between creator and platform, creators with the highest fees first."""
-    fees = union_all(_fees_of_runs(days, creator_id), _fees_of_unlocks(days, creator_id)).subquery()
-    all_fees_credits = func.sum(fees.c.fee_credits)
-    rows = connection.execute(
-        select(fees.c.creator_id, all_fees_credits, func.sum(fees.c.creator_share_credits))
-        .group_by(fees.c.creator_id)
-        .order_by(all_fees_credits.desc(), fees.c.creator_id)
-        .limit(limit)
-    )
-    return [
-        FeeSplit(
-            creator_id,
-            fees_credits=int(fees_credits),
-            creator_credits=int(creator_credits),
-            platform_credits=int(fees_credits) - int(creator_credits),
-        )
-        for creator_id, fees_credits, creator_credits in rows
-    ]
-
-
 def _fees_of_runs(days: DayRange, creator_id: str | None) -> Select[*tuple[Any, ...]]:
     refunded = select(JournalEntry.refunds_entry_id).where(JournalEntry.refunds_entry_id.is_not(None))
     statement = select(
@@ -236,11 +194,7 @@ def _narrowed(
 ) -> Select[*tuple[Any, ...]]:
     if creator_id is not None:
         statement = statement.where(table.creator_id == creator_id)
-    if days.first is not None:
-        statement = statement.where(table.created_at_us >= start_of_day(days.first))
-    if days.last is not None:
-        statement = statement.where(table.created_at_us < start_of_day(days.last + timedelta(days=1)))
-    return statement
+    return statement.where(*within(table.created_at_us, days))
 
 
 # --- unlocks --------------------------------------------------------------------------------------------------------

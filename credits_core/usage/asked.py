@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from credits_core.errors import InvalidRequest
+from credits_core.pricing.dated_prices import STANDARD_TIERS
 from credits_core.pricing.units import Usage, parse_usage
 from credits_core.usage.responses import ReadResponse, read_response
 
@@ -54,10 +55,15 @@ def asked_usage(
     if provider is None:
         raise InvalidRequest("provider", "must be given with a response, such as openai or anthropic")
     read = read_response(provider, response, flavour=api_flavour)
-    if service_tier is not None and read.service_tier not in (None, service_tier):
+    if _are_two_tiers(service_tier, read.service_tier):
         raise InvalidRequest("service_tier", f"is {service_tier!r}, and the response says {read.service_tier!r}")
     if model_id is None:
         if read.model_name is None:
             raise InvalidRequest("model_id", "must be given, because the response does not name its model")
         model_id = f"{read.provider_id}/{read.model_name}"
     return AskedUsage(model_id, read.usage, service_tier or read.service_tier, read)
+
+
+def _are_two_tiers(named: str | None, reported: str | None) -> bool:
+    """Whether the tiers differ. None names no tier, and the standard one has several names."""
+    return None not in (named, reported) and named != reported and not {named, reported} <= {*STANDARD_TIERS}

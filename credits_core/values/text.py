@@ -120,6 +120,19 @@ def format_usd_rounded(credits: int) -> str:
     return format_usd((-1 if credits < 0 else 1) * steps * step_credits)
 
 
+def format_change(now: int, before: int) -> str | None:
+    """How much more `now` is than `before`, in whole per cent, a half away from zero; None when there was nothing.
+
+    >>> format_change(112, 100), format_change(995, 1_000), format_change(100, 100), format_change(5, 0)
+    ('+12 %', '-1 %', '0 %', None)
+    """
+    if before <= 0:
+        return None
+    change = now - before
+    percent = div_floor(200 * abs(change) + before, 2 * before)
+    return f"{'' if percent == 0 else '+' if change > 0 else '-'}{percent} %"
+
+
 def counted(count: int, noun: str) -> str:
     """A count with its noun, for reading.
 

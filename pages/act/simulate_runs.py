@@ -24,13 +24,13 @@ if not known:
 
 grid = st.grid(2, min_column_width=360)
 with grid.cell(), st.container(border=True):
-    st.subheader("Choose what to run")
+    st.header("Choose what to run")
     user_id = choose.user(known)
     runs = numbers.whole("Runs", 1, MAX_RUNS, key="runs", usual=1, says=lambda _: f"1 to {MAX_RUNS:,}")
     batch = choose.batch(user_id, runs or 1)
 
 with grid.cell(), st.container(border=True):
-    st.subheader("Price")
+    st.header("Price")
     quote = running.price(batch.request_of(1)) if batch and runs else None
     if batch and quote:
         total_credits = running.total(batch)

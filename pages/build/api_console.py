@@ -74,11 +74,11 @@ with resources.reading() as connection:
     known = accounts.users(connection, limit=200)
 
 with st.container(border=True):
-    st.subheader("Make a key")
+    st.header("Make a key")
     keys.make([user.user_id for user in known])
 
 with st.container(border=True):
-    st.subheader("Try the API")
+    st.header("Try the API")
     if not known:
         show.add_credits_first()
     else:
@@ -102,11 +102,11 @@ with st.container(border=True):
         in_python.code(examples.python(call, address), "python")
         st.caption(f"The examples read the key from the environment variable `{examples.KEY_VARIABLE}`.")
 
-st.subheader("Last calls")
+st.header("Last calls")
 st.caption(f"Up to {call_log.KEPT_CALLS} calls since the server started. Updates every two seconds.")
 live_calls()
 
-st.subheader("Keys")
+st.header("Keys")
 with resources.reading() as connection:
     records = api_keys.list_keys(connection)
 if records:

@@ -44,7 +44,7 @@ if entry_id is None:
         st.info("Run a prompt to see its price explained here.", title="No charge yet", icon=":material/receipt_long:")
         st.page_link("act/simulate_runs.py", label="Run a prompt", icon=":material/play_circle:")
         st.stop()
-    st.subheader("The latest charges")
+    st.header("The latest charges")
     tables.activity(latest, key="charges", opens=open_one, alt="The latest runs and unlocks, newest first")
 
 try:
@@ -60,30 +60,30 @@ except NotExplainable as refusal:
     charge_view.link_to_history(refusal.entry_id)
     st.stop()
 
-st.subheader(f"Entry {explained.entry_id}: {words.plain(explained.about)}")
+st.header(f"Entry {explained.entry_id}: {words.plain(explained.about)}")
 charge_view.verdict(explained)
 if explained.refunded_by_entry_id is not None:
     refund_id = explained.refunded_by_entry_id
     st.info(f"Refunded by entry {refund_id}. The amounts below were given back.", icon=":material/undo:")
     charge_view.link_to_history(refund_id)
 with st.container(border=True):
-    st.subheader("How the price was calculated")
+    st.header("How the price was calculated")
     charge_view.inputs(explained)
     charge_view.steps(explained)
 if explained.parts is not None:
     grid = st.grid(2, min_column_width=340)
     with grid.cell(), st.container(border=True):
-        st.subheader("From cost to total")
+        st.header("From cost to total")
         figure = charge_charts.waterfall(explained.parts)
         charts.draw(figure, alt="The parts of the charge, stacked up to the total")
     with grid.cell(), st.container(border=True):
-        st.subheader("Who got what")
+        st.header("Who got what")
         charge_view.who_got_what(explained.parts)
 with st.container(border=True):
-    st.subheader("Transactions")
+    st.header("Transactions")
     charge_view.transactions(explained)
     st.caption(
-        f"Charged to {words.plain(explained.user_id)} on {explained.created_at:%Y-%m-%d %H:%M:%S} UTC. "
+        f"Charged to {words.plain(explained.user_id)}, posted {explained.created_at:%Y-%m-%d %H:%M:%S} UTC. "
         '"Before" is calculated from "after".'
     )
 charge_view.link_to_history(explained.entry_id)

@@ -60,7 +60,7 @@ if user_id:
         flow = sums.account_flow(connection, user_id)
         points = accounts.balance_history(connection, user_id)
         latest = accounts.transactions(connection, TransactionFilter(account_id=user_id), limit=LATEST)
-    st.subheader(user.user_id)
+    st.header(user.user_id)
     with show.metric_grid(user.balance_credits, flow.received_credits, flow.given_credits):
         show.metric("Balance", user.balance_credits, colour="blue")
         show.metric("Credits in", flow.received_credits, help_text="Everything the user ever received.")
@@ -75,11 +75,11 @@ if user_id:
         st.page_link("act/add_credits.py", label="Add credits", icon=":material/add_card:")
         st.stop()
     with st.container(border=True):
-        st.subheader("Balance over time")
+        st.header("Balance over time")
         charts.draw(
             explore_charts.balance_line(points, datetime.now(UTC)), alt=f"The balance of {user.user_id} over time"
         )
-    st.subheader("Latest transactions")
+    st.header("Latest transactions")
     tables.transactions_of_one(latest, key="latest", opens=open_entry, alt=f"The latest transactions of {user.user_id}")
     st.page_link(
         "explore/history.py",

@@ -4,36 +4,31 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import plotly.graph_objects as go
-import streamlit as st
 
 from credits_core.ledger.accounts import BalancePoint
-from credits_core.reports.earnings import CreatorDay, FeeSplit
+from credits_core.reports.earnings import CreatorDay
 from credits_core.reports.sums import Spending
 from credits_core.values.text import format_usd
 from pages.parts.charts import CREATOR, HOVER, INFERENCE, PLATFORM, USER, laid_out, sankey, stacked_days
 
-CREATOR_SHADES = ("#065F46", "#059669", "#10B981", "#34D399", "#6EE7B7", "#A7F3D0")
-MOST_CREATORS = len(CREATOR_SHADES) - 1
-"""One creator beside another, from dark to light; the last one is for all who have no shade of their own."""
+CREATOR_COLOURS = ("#10B981", "#F59E0B", "#0EA5E9", "#EC4899", "#84CC16")
+"""One creator beside another. None is the colour of another party."""
+_OTHERS = "#A8A29E"
 _A_DAY = timedelta(days=1)
 _FEW_POINTS = 10
 
 
 def creators_by_day(rows: Sequence[CreatorDay], creator_ids: Sequence[str]) -> go.Figure:
-    """Stacked bars per day, each of the creators in a shade of the creators' colour and the others in the last one."""
+    """Stacked bars per day, each of these creators in a colour and all others together in grey."""
     earned_credits = {(row.day, row.creator_id): row.earned_credits for row in rows}
     days = sorted({row.day for row in rows})
-    names: list[str | None] = [*creator_ids, None] if any(row.creator_id is None for row in rows) else [*creator_ids]
-    # On a dark page the light shades stand out, and the first creator is the one who earned most.
-    in_order = CREATOR_SHADES[::-1] if st.context.theme.type == "dark" else CREATOR_SHADES
-    shades = in_order if len(names) > 1 else (CREATOR,)
-    return stacked_days(
-        days,
-        {
-            name or "Other creators": (shade, [earned_credits.get((day, name), 0) for day in days])
-            for name, shade in zip(names, shades, strict=False)
-        },
-    )
+    parts = {
+        creator: (colour, [earned_credits.get((day, creator), 0) for day in days])
+        for creator, colour in zip(creator_ids, CREATOR_COLOURS, strict=False)
+    }
+    if any(row.creator_id is None for row in rows):
+        parts["Other creators"] = (_OTHERS, [earned_credits.get((day, None), 0) for day in days])
+    return stacked_days(days, parts)
 
 
 def balance_line(points: Sequence[BalancePoint], now: datetime, *, height: int = 280) -> go.Figure:
@@ -62,7 +57,7 @@ def balance_line(points: Sequence[BalancePoint], now: datetime, *, height: int =
         )
     )
     figure.update_layout(hovermode="x unified")
-    figure.update_xaxes(title=None if by_clock else "entry number, because the times are not in order")
+    figure.update_xaxes(title="posted (UTC)" if by_clock else "entry number, because the times are not in order")
     if by_clock and now - moments[0] < _A_DAY:
         figure.update_xaxes(range=[now - _A_DAY, now])
     figure.update_yaxes(title="credits", separatethousands=True, rangemode="tozero")
@@ -91,29 +86,3 @@ def where_credits_went(spent: Spending, *, height: int = 340) -> go.Figure:
         if credits
     ]
     return sankey(nodes, flows, height=height)
-
-
-def fee_split(splits: Sequence[FeeSplit]) -> go.Figure:
-    """Each creator's fees as one bar: the creator's part and the platform's."""
-    parts = {
-        "Creator": (CREATOR, [split.creator_credits for split in splits]),
-        "Platform": (PLATFORM, [split.platform_credits for split in splits]),
-    }
-    figure = go.Figure(
-        [
-            go.Bar(
-                name=name,
-                orientation="h",
-                y=[split.creator_id for split in splits],
-                x=credits,
-                customdata=[format_usd(one) for one in credits],
-                marker_color=colour,
-                hovertemplate="%{x:,} credits (%{customdata})",
-            )
-            for name, (colour, credits) in parts.items()
-        ]
-    )
-    figure.update_layout(barmode="stack", bargap=0.35, hovermode="y unified")
-    figure.update_xaxes(title="credits", separatethousands=True)
-    figure.update_yaxes(autorange="reversed", type="category")
-    return laid_out(figure, height=110 + 36 * len(splits))

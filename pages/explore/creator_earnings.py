@@ -1,52 +1,51 @@
-"""Shows what creators earn and from what, how fees are split, and a monthly statement for each creator."""
+"""Shows the statement of all creators for some days, and what one of them earned from which prompts and flows."""
+
+from datetime import UTC, datetime
 
 import streamlit as st
 
 from credits_core.ledger import accounts
 from credits_core.ledger.accounts import TransactionFilter
-from credits_core.reports import earnings
-from credits_core.reports.earnings import Earned
+from credits_core.reports import earnings, statements
+from credits_core.reports.statements import CreatorStatement, in_all
 from credits_core.store.kinds import TransactionType
 from credits_core.values.days import DayRange
 from pages.explore import charts as explore_charts
-from pages.parts import charts, csv_files, filters, head, resources, show, tables, words
+from pages.explore import statement_files
+from pages.parts import charts, filters, head, resources, show, tables
 
 ABOUT = """
-What creators earned from fees for runs and from unlocks of their flows. Their share of a fee is 80 %; refunds are
-taken off on the day they are made. Choose a creator to see one alone, with a statement for each month.
+What creators earned from fees for runs and from unlocks of their flows. Gross fees are what users paid; the creators'
+share is usually 80 % of them. A refund lowers the day on which it is made.
+Click a creator to see one alone, and download the statement as CSV or PDF.
 """
 
 
-def choose(one: tuple[str, Earned]) -> None:
-    st.session_state["creator"] = one[0]
+def choose(one: CreatorStatement) -> None:
+    st.session_state["creator"] = one.creator_id
 
 
-def statement() -> bytes:
-    paid = TransactionFilter(
-        account_id=creator_id, types=[TransactionType.CREATOR_PAYMENT], first_day=month.first, last_day=month.last
-    )
+def statement_csv() -> bytes:
+    if creator_id is None:
+        return statement_files.as_csv(listed, period=period, plans=plans)
+    paid = TransactionFilter(account_id=creator_id, types=[TransactionType.CREATOR_PAYMENT], days=days)
     with resources.reading() as connection:
-        total = earnings.total_earned(connection, month, creator_id=creator_id)
-        return csv_files.statement_csv(accounts.all_transactions(connection, paid), total.earned_credits)
+        payments = accounts.all_transactions(connection, paid)
+        return statement_files.payments_csv(payments, total, creator_id=creator_id, period=period, plans=plans)
+
+
+def statement_pdf() -> bytes:
+    return statement_files.as_pdf(
+        listed, by_day, creator_id=creator_id, period=period, plans=plans, made_at=datetime.now(UTC)
+    )
 
 
 resources.keep_totals_quick()
 with resources.reading() as connection:
-    known = [creator for creator, _ in earnings.creator_totals(connection, DayRange(), limit=200)]
+    known = [creator for creator, _ in earnings.creator_totals(connection, DayRange(zone=resources.zone()), limit=200)]
 with head.line("Creators", "What creators earned, after refunds.", about=ABOUT):
     creator_id = filters.one_of("Creator", known, key="creator", anyone="All creators")
     days = filters.days()
-with resources.reading() as connection:
-    by_day = earnings.earned_by_day(connection, days, creator_id=creator_id)
-    in_all = earnings.total_earned(connection, days, creator_id=creator_id)
-    totals = earnings.creator_totals(connection, days, creator_id=creator_id)
-    leading = [creator for creator, _ in totals[: explore_charts.MOST_CREATORS]]
-    by_creator = earnings.earned_by_day_and_creator(connection, days, creator_ids=leading, with_others=not creator_id)
-    splits = earnings.fee_splits(connection, days, creator_id=creator_id)
-    prompts = earnings.top_prompts(connection, days, creator_id=creator_id)
-    flows = earnings.top_flows(connection, days, creator_id=creator_id)
-    unlocks = earnings.unlocks(connection, days, creator_id=creator_id)
-    months = earnings.months(connection, creator_id) if creator_id else []
 
 if not known:
     st.info(
@@ -54,61 +53,67 @@ if not known:
         title="No creator has earned yet",
         icon=":material/payments:",
     )
-    st.page_link("act/simulate_runs.py", label="Run a prompt", icon=":material/play_circle:")
+    st.page_link("test_credits.py", label="Run a prompt", icon=":material/play_circle:")
     st.stop()
 
-each_day = [earned for _, earned in by_day]
-with show.metric_grid(in_all.earned_credits, in_all.runs_credits, in_all.unlocks_credits):
-    show.metric(
-        "Earned",
-        in_all.earned_credits,
-        chart=[earned.earned_credits for earned in each_day],
-        help_text="From runs and unlocks, minus refunds.",
-        colour="green",
-    )
-    from_runs, from_unlocks = [one.runs_credits for one in each_day], [one.unlocks_credits for one in each_day]
-    show.metric("From prompt runs", in_all.runs_credits, chart=from_runs, colour="green")
-    show.metric("From flow unlocks", in_all.unlocks_credits, chart=from_unlocks, colour="green")
-    show.metric("Refunded", in_all.taken_back_credits, chart=[one.taken_back_credits for one in each_day])
+with st.skeleton(height=500), resources.reading() as connection:
+    listed = statements.statements(connection, days, creator_id=creator_id)
+    plans = ", ".join(statements.plan_ids(connection, days)) or "none"
+    by_day = earnings.earned_by_day(connection, days, creator_id=creator_id)
+    leading = [one.creator_id or "" for one in listed[: len(explore_charts.CREATOR_COLOURS)]]
+    by_creator = earnings.earned_by_day_and_creator(connection, days, creator_ids=leading, with_others=not creator_id)
+    prompts = earnings.top_prompts(connection, days, creator_id=creator_id)
+    flows = earnings.top_flows(connection, days, creator_id=creator_id)
+    unlocks = earnings.unlocks(connection, days, creator_id=creator_id)
 
-if not by_day:
+if not listed:
     st.info(
         "Choose other days, or clear the filters.", title="Nobody earned on these days", icon=":material/event_busy:"
     )
     st.stop()
 
-with st.container(border=True):
-    st.subheader("Earnings by day" if creator_id else "Earnings by creator and day")
-    charts.draw(explore_charts.creators_by_day(by_creator, leading), alt="What each creator earned on each day")
+total = in_all(listed)
+with show.metric_grid(total.net_credits, total.gross_fees_credits, total.share_credits):
+    show.metric("Net", total.net_credits, help_text="Share minus refunds.", colour="green")
+    show.metric("Gross fees", total.gross_fees_credits, help_text="What users paid as fees.", colour="blue")
+    show.metric("Creator share", total.share_credits, help_text="The creators' part of the fees.", colour="green")
+    show.metric("Refunds", total.refunds_credits, help_text="What refunds on these days took back.")
 
-if creator_id is None:
-    st.subheader("Creators")
-    tables.creators(totals, key="creators", opens=choose, alt="Creators, the highest earnings first")
+period = filters.named(days)
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.header("Statement", anchor=False, width="stretch")
+    st.download_button(
+        "CSV",
+        statement_csv,
+        statement_files.file_name(creator_id, period, "csv"),
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        help="Download the statement as CSV.",
+    )
+    st.download_button(
+        "PDF",
+        statement_pdf,
+        statement_files.file_name(creator_id, period, "pdf"),
+        "application/pdf",
+        icon=":material/picture_as_pdf:",
+        on_click="ignore",
+        help="Download the statement as PDF.",
+    )
+tables.creator_statements(listed, key="creators", opens=choose, alt="The statement: a row for each creator")
 
-if splits:
-    with st.container(border=True):
-        st.subheader("How fees were split")
-        charts.draw(explore_charts.fee_split(splits), alt="Fees of each creator, split between creator and platform")
+charts.card(
+    "Earned by day",
+    explore_charts.creators_by_day(by_creator, leading),
+    key="earned-by-day",
+    alt="What each creator earned on each day",
+)
 if prompts:
-    st.subheader("Top prompts")
+    st.header("Top prompts", anchor=False)
     tables.works(prompts, noun="Prompt", alt="The prompts with the highest creator fees")
 if flows:
-    st.subheader("Top flows")
+    st.header("Top flows", anchor=False)
     tables.works(flows, noun="Flow", alt="The flows with the highest unlock fees")
 if unlocks:
-    st.subheader("Latest unlocks")
+    st.header("Latest unlocks", anchor=False)
     tables.unlocks(unlocks, alt="The latest unlocks of flows")
-
-st.subheader("Monthly statement")
-if creator_id is None:
-    st.caption("Choose a creator to download a monthly statement as CSV.")
-    st.stop()
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    month = st.selectbox(
-        "Month (UTC)", months, format_func=lambda one: f"{one.first:%Y-%m}", key="month", bind="query-params", width=200
-    )
-    name = f"statement-{creator_id}-{month.first:%Y-%m}.csv"
-    st.download_button("Download as CSV", statement, name, "text/csv", icon=":material/download:", on_click="ignore")
-with resources.reading() as connection:
-    of_month = earnings.total_earned(connection, month, creator_id=creator_id)
-st.caption(f"{words.plain(creator_id)} earned {words.both(of_month.earned_credits)} in that month.")

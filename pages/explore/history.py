@@ -2,14 +2,17 @@
 
 import streamlit as st
 
-from credits_core.ledger import accounts, entries
+from credits_core.ledger import accounts
 from credits_core.ledger.accounts import ListedTransaction, TransactionFilter
-from credits_core.ledger.refusals import UnknownEntry
+from credits_core.reports import earnings
 from credits_core.store.kinds import TransactionType
-from pages.explore import refunding
-from pages.parts import csv_files, filters, head, links, resources, show, tables, words
+from credits_core.values.days import DayRange
+from credits_core.values.text import counted
+from pages.explore import entry
+from pages.parts import csv_files, filters, head, links, resources, tables, words
 
 PAGE = 25
+FILTERS = ("user", "types", "days")
 ABOUT = """
 Every movement of credits. One event, such as a run, is an entry; it moves credits between several accounts and sums to
 zero. Open an entry to see its receipt, to have its price explained, or to refund it.
@@ -29,13 +32,19 @@ def download() -> bytes:
         return csv_files.transactions_csv(accounts.all_transactions(connection, wanted))
 
 
-links.follow_link("user", "types", "days", "entry", "headlines")
+def clear() -> None:
+    for name in FILTERS:
+        st.session_state.pop(name, None)
+
+
+links.follow_link(*FILTERS, "entry", "legs")
+with resources.reading() as connection:
+    creators = [creator for creator, _ in earnings.creator_totals(connection, DayRange(zone=resources.zone()))]
+    people = dict.fromkeys([*creators, *(user.user_id for user in accounts.users(connection, limit=200))])
 with head.line("History", "Everything that happened, newest first.", about=ABOUT):
     days = filters.days(on_change=open_entry)
-with resources.reading() as connection:
-    known = [user.user_id for user in accounts.users(connection, limit=200)]
-with st.grid(2, min_column_width=210):
-    user_id = filters.one_of("User", known, key="user", anyone="All users", on_change=open_entry)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    user_id = filters.one_of("User or creator", sorted(people), key="user", anyone="Everybody", on_change=open_entry)
     types = st.multiselect(
         "Types",
         list(TransactionType),
@@ -45,40 +54,27 @@ with st.grid(2, min_column_width=210):
         bind="query-params",
         on_change=open_entry,
     )
-with st.container(horizontal=True, vertical_alignment="bottom"):
     entry_id = filters.entry_number()
-    headline_only = st.toggle("One line per entry", key="headlines", bind="query-params", on_change=open_entry)
+    legs = st.toggle(
+        "Every movement",
+        key="legs",
+        bind="query-params",
+        on_change=open_entry,
+        help="An event such as a run moves credits between several accounts. Show each movement as a line.",
+    )
     if entry_id is not None:
         st.button("Back to the list", icon=":material/arrow_back:", on_click=open_entry)
 
 if entry_id is not None:
-    try:
-        with resources.reading() as connection:
-            posted = entries.receipt(connection, entry_id, plans=resources.book().plans)
-            headline, *_ = accounts.transactions(connection, TransactionFilter(entry_id=entry_id, headline_only=True))
-            refunded_by = entries.refund_of(connection, entry_id)
-    except UnknownEntry as error:
-        st.info(str(error), title="No such entry", icon=":material/search_off:")
-        st.stop()
-    with st.container(border=True):
-        st.subheader(f"Entry {entry_id}: {words.plain(headline.description)}")
-        if headline.refunds_entry_id is not None:
-            st.button("Open the refunded entry", on_click=open_entry, args=(headline.refunds_entry_id,))
-        if refunded_by is not None:
-            st.success(f"Refunded by entry {refunded_by}. An entry can be refunded only once.", icon=":material/undo:")
-            st.button("Open the refund", on_click=open_entry, args=(refunded_by,))
-        show.receipt(posted)
-        show.link_to_explanation(posted)
-        if headline.refunds_entry_id is None and refunded_by is None:
-            refunding.button(entry_id, headline.account_id, headline.amount_credits)
+    entry.show_in_full(entry_id, open_entry)
     st.stop()
 
 wanted = TransactionFilter(
     account_id=user_id,
     types=tuple(types),
-    first_day=days.first,
-    last_day=days.last,
-    headline_only=headline_only,
+    days=days,
+    # Somebody who looks for one account or type looks for its own movements.
+    headline_only=not (legs or user_id or types),
 )
 before = filters.page_start("history:page", wanted, None)
 with resources.reading() as connection:
@@ -86,6 +82,15 @@ with resources.reading() as connection:
 listed = found[:PAGE]
 
 if listed:
+    if wanted.headline_only:
+        st.caption("One line an event. Open it to see who paid whom.")
+    else:
+        with resources.reading() as connection:
+            matching = accounts.sums(connection, wanted)
+        st.caption(
+            f"{counted(matching.transactions, 'movement')}: {words.both(matching.received_credits)} received, "
+            f"{words.both(matching.given_credits)} paid."
+        )
     tables.transactions(listed, key="history", opens=open_one, alt="Credit transactions, newest first")
     with st.container(horizontal=True, vertical_alignment="center"):
         filters.page_buttons("history:page", listed[-1].cursor if len(found) > PAGE else None)
@@ -98,8 +103,13 @@ if listed:
             icon=":material/download:",
             on_click="ignore",
         )
-elif wanted == TransactionFilter():
+elif wanted == TransactionFilter(days=DayRange(zone=days.zone), headline_only=not legs):
     st.info("Add credits to a user to see the first entry.", title="No entry yet", icon=":material/toll:")
     st.page_link("act/add_credits.py", label="Add credits", icon=":material/add_card:")
 else:
-    st.info("Clear a filter or choose other days.", title="No transaction matches", icon=":material/filter_alt_off:")
+    st.info(
+        "No movement matches these filters. Clear them, or choose other days.",
+        title="Nothing found",
+        icon=":material/filter_alt_off:",
+    )
+    st.button("Clear the filters", icon=":material/filter_alt_off:", on_click=clear)

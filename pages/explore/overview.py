@@ -32,12 +32,10 @@ with head.line("Overview", "What users spent, and who received it.", about=ABOUT
 resources.keep_totals_quick()
 
 with st.skeleton(height=600), resources.reading() as connection:
-    of_ledger = sums.entry_days(connection)
+    of_ledger = sums.entry_days(connection, days.zone)
     seen = sums.overview(connection, days)
     spent = sums.spending(connection, days)
-    latest = accounts.transactions(
-        connection, TransactionFilter(first_day=days.first, last_day=days.last, headline_only=True), limit=LATEST
-    )
+    latest = accounts.transactions(connection, TransactionFilter(days=days, headline_only=True), limit=LATEST)
 
 if of_ledger.first is None:
     st.info(
@@ -112,7 +110,7 @@ charts.card(
     on_select=open_day,
 )
 
-st.subheader("Latest activity", anchor=False)
+st.header("Latest activity", anchor=False)
 tables.activity(
     latest,
     key="latest",

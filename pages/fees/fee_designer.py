@@ -88,7 +88,7 @@ else:
         on_select=inputs.take_unlock_price,
     )
 
-st.subheader("A fee per run, or one unlock?", anchor=False)
+st.header("A fee per run, or one unlock?", anchor=False)
 fee_view.comparison(with_fee, unlocked, asked.runs)
 runs_scale = fee_design.runs_scale(found, asked.runs)
 charts.card(

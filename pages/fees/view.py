@@ -53,7 +53,7 @@ def comparison(with_fee: Parties, unlocked: Parties, runs: int) -> None:
 
 
 def _split(sentence: str, parties: Parties) -> None:
-    st.subheader(words.plain(sentence), anchor=False)
+    st.header(words.plain(sentence), anchor=False)
     charts.draw(fee_charts.split(parties), alt="What the user pays, split between model, creator and PromptFlow")
 
 

@@ -30,7 +30,7 @@ if chosen is None:
     st.stop()
 
 with st.container(border=True):
-    st.subheader(chosen.name)
+    st.header(chosen.name)
     view.facts(chosen, book)
     actions.offering(chosen, book)
     view.prices(chosen)

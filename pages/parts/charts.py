@@ -13,12 +13,15 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from credits_core.values.text import format_credits, format_usd, format_usd_rounded
+from pages.parts import amounts
 
 USER, INFERENCE, CREATOR, PLATFORM = "#3B82F6", "#94A3B8", "#10B981", "#8B5CF6"
 INK = {"light": "#1B1D2A", "dark": "#E8E9F2"}
 """The colour of words and marks on a light and on a dark page."""
 HOVER = "%{y:,} credits (%{customdata})"
 _DAYS_WITHOUT_GAPS = 3
+_SANKEY_MARGIN, _SANKEY_GAP, _SANKEY_LABEL = 24, 36, 36
+"""Pixels: around the drawing, between two bands, and between the middles of two labels."""
 
 
 def card(
@@ -36,7 +39,7 @@ def card(
     """
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.subheader(heading, anchor=False, width="stretch")
+            st.header(heading, anchor=False, width="stretch")
             with st.popover("", icon=":material/more_horiz:", type="tertiary", help="Table and picture"):
                 as_table = st.toggle("Show as table", key=f"{key}:table")
                 picture = st.segmented_control(
@@ -154,15 +157,23 @@ def stacked_days(
 
 
 def sankey(nodes: Sequence[tuple[str, int, str]], flows: Sequence[tuple[int, int, int]], *, height: int) -> go.Figure:
-    """A Sankey of credits. A node is its name, credits and colour; a flow is its source, target and credits."""
+    """A Sankey of credits from the left to the right. A node is its name, credits and colour.
+
+    A flow is its source, target and credits; no target is a source. The name, amount and per cent of each node stand
+    beside its band, outside the drawing.
+    """
+    sources, targets = ({flow[end] for flow in flows} for end in (0, 1))
     figure = go.Figure(
         go.Sankey(
+            arrangement="fixed",
             node={
-                "label": [f"{name}<br>{both(credits)}" for name, credits, _ in nodes],
+                "label": [""] * len(nodes),
                 "color": [colour for _, _, colour in nodes],
+                "x": [0.001 if number in sources else 0.999 for number in range(len(nodes))],
+                "y": [0.5] * len(nodes),
                 "customdata": [name for name, _, _ in nodes],
-                "hovertemplate": "%{label}<extra></extra>",
-                "pad": 28,
+                "hovertemplate": "%{customdata}<extra></extra>",
+                "pad": 0,
                 "thickness": 14,
                 "line": {"width": 0},
             },
@@ -174,10 +185,44 @@ def sankey(nodes: Sequence[tuple[str, int, str]], flows: Sequence[tuple[int, int
                 "customdata": [both(credits) for _, _, credits in flows],
                 "hovertemplate": ("%{source.customdata} → %{target.customdata}<br>%{customdata}<extra></extra>"),
             },
-            textfont={"size": 13, "shadow": "none", "color": INK.get(st.context.theme.type or "")},
         )
     )
-    return laid_out(figure, height=height)
+    laid_out(figure, height=height)
+    inside = height - 2 * _SANKEY_MARGIN
+    in_all = sum(credits for _, _, credits in flows) or 1
+    # All columns are drawn to the scale of the one with most nodes, which has most gaps.
+    gaps = max(len(sources), len(targets), 1) - 1
+    scale = max(1 - gaps * _SANKEY_GAP / inside, 0.3) / in_all
+    centres = [0.5] * len(nodes)
+    for column, anchor, beside in ((sorted(sources), "right", 0), (sorted(targets), "left", 1)):
+        gap = (1 - scale * in_all) / max(len(column) - 1, 1)
+        top, label_top = 0.0, 0.0
+        for number in column:
+            name, credits, _ = nodes[number]
+            centres[number] = top + scale * credits / 2
+            top += scale * credits + gap
+            label = max(centres[number], label_top)
+            label_top = label + _SANKEY_LABEL / inside
+            figure.add_annotation(
+                text=f"<b>{name}</b> {_per_cent(credits, in_all)}<br>{amounts.first(credits)}",
+                x=beside,
+                y=1 - label,
+                xref="paper",
+                yref="paper",
+                xanchor=anchor,
+                yanchor="middle",
+                xshift=10 if beside else -10,
+                align=anchor,
+                showarrow=False,
+                font={"size": 13, "color": INK.get(st.context.theme.type or "")},
+            )
+    figure.data[0].node.y = centres
+    figure.update_layout(margin={"l": 120, "r": 120, "t": _SANKEY_MARGIN, "b": _SANKEY_MARGIN})
+    return figure
+
+
+def _per_cent(credits: int, in_all: int) -> str:
+    return f"{100 * credits / in_all:.0f} %" if 200 * credits >= in_all or not credits else "below 1 %"
 
 
 def both(credits: int) -> str:

@@ -9,6 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from credits_core.lab.replay.counterfactual import ReplayedRun
@@ -58,11 +59,12 @@ def safe_text(text: str) -> str:
 
 
 def transactions_csv(listed: Iterable[ListedTransaction]) -> bytes:
-    """One line per transaction, in the given order."""
+    """One line per transaction, in the given order: when it was posted, and when its run took place, if known."""
     header = [
         "entry",
         "position",
         "time_utc",
+        "used_at_utc",
         "account",
         "type",
         "about",
@@ -73,16 +75,6 @@ def transactions_csv(listed: Iterable[ListedTransaction]) -> bytes:
         "balance_after_usd",
     ]
     return csv_file(header, map(_transaction, listed))
-
-
-def statement_csv(listed: Iterable[ListedTransaction], earned_credits: int) -> bytes:
-    """A creator's statement: one line per payment or taking back, oldest first, and the total as the last line."""
-    header = ["time_utc", "entry", "about", "earned_credits", "earned_usd"]
-    lines: list[Sequence[Cell]] = [
-        (_time(one), one.entry_id, one.description, one.amount_credits, _usd(one.amount_credits))
-        for one in reversed(list(listed))
-    ]
-    return csv_file(header, [*lines, (None, None, "Total", earned_credits, _usd(earned_credits))])
 
 
 def replayed_runs_csv(runs: Iterable[ReplayedRun], plan_id: str) -> bytes:
@@ -124,7 +116,7 @@ def _replayed(run: ReplayedRun, plan_id: str) -> Sequence[Cell]:
         run.recorded_total_credits,
         run.plan_total_credits,
         change_credits,
-        _usd(change_credits),
+        dollars(change_credits),
         run.recorded_share_credits,
         run.plan_share_credits,
         "refused" if run.refused else "charged",
@@ -137,15 +129,16 @@ def _transaction(one: ListedTransaction) -> Sequence[Cell]:
     return (
         one.entry_id,
         one.position,
-        _time(one),
+        time_text(one.created_at),
+        None if one.used_at is None else time_text(one.used_at),
         one.account_id,
         one.type.value,
         one.description,
         one.actor,
         one.amount_credits,
-        _usd(one.amount_credits),
+        dollars(one.amount_credits),
         after_credits,
-        None if after_credits is None else _usd(after_credits),
+        None if after_credits is None else dollars(after_credits),
     )
 
 
@@ -161,9 +154,10 @@ def _cell(cell: Cell) -> str | int | None:
     return safe_text(cell) if isinstance(cell, str) else cell
 
 
-def _time(one: ListedTransaction) -> str:
-    return f"{one.created_at:%Y-%m-%d %H:%M:%S}"
+def time_text(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
-def _usd(credits: int) -> Decimal:
+def dollars(credits: int) -> Decimal:
+    """The exact dollar value with six decimals, for a cell."""
     return Decimal(usd_text(credits))

@@ -15,7 +15,7 @@ from credits_core.pricing.models import Model, RunPrice
 from credits_core.pricing.quote import Quote
 from credits_core.pricing.units import UNITS, unit_name
 from credits_core.store.kinds import EntryType
-from credits_core.values.text import format_credits, format_fraction, format_usd
+from credits_core.values.text import format_change, format_credits, format_fraction, format_usd
 from pages.parts import action, amounts, links
 from pages.parts.words import (
     account_name,
@@ -49,17 +49,24 @@ def metric(
     label: str,
     credits: int,
     *,
+    before_credits: int | None = None,
     chart: list[int] | None = None,
     help_text: str | None = None,
     colour: Literal["gray", "blue", "green", "violet"] = "gray",
 ) -> None:
-    """A bordered metric with its amount in credits and dollars and a sparkline, in the colour of its party."""
+    """A bordered metric with its amount in credits and dollars and a sparkline, in the colour of its party.
+
+    With `before_credits`, what it was in the period before, it also says by how much it changed.
+    """
+    other_unit = amounts.second(credits).replace("$", r"\$")
+    change = None if before_credits is None else format_change(credits, before_credits)
     st.metric(
         label,
         amounts.first(credits).replace("$", r"\$"),
-        delta=amounts.second(credits).replace("$", r"\$"),
+        delta=other_unit if change is None else change,
         delta_color=colour,
-        delta_arrow="off",
+        delta_arrow="off" if change is None else "auto",
+        delta_description=None if change is None else other_unit,
         border=True,
         chart_data=chart,
         chart_type="area",
@@ -172,8 +179,9 @@ def receipt(posted: Receipt) -> None:
     if posted.quote is not None:
         price_steps(posted.quote)
     movements(posted.transactions)
+    used = "" if posted.used_at is None else f" · used {posted.used_at:%Y-%m-%d %H:%M:%S} UTC"
     st.caption(
-        f"Entry {posted.entry_id} · {posted.created_at:%Y-%m-%d %H:%M:%S} UTC · by {plain(posted.actor)}"
+        f"Entry {posted.entry_id} · posted {posted.created_at:%Y-%m-%d %H:%M:%S} UTC{used} · by {plain(posted.actor)}"
         f" · {'sums to zero' if posted.is_balanced else 'does not sum to zero: run the audit'}"
     )
 
@@ -227,7 +235,7 @@ def carried_out(name: str, heading: str, *, verb: str, again: str) -> Receipt:
 def start_over(name: str, heading: str, *, again: str) -> None:
     """The heading of an outcome, with the button that puts it away, so that the next click is a new action."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(heading)
+        st.header(heading)
         st.button(again, icon=":material/restart_alt:", key=f"{name}:again", on_click=action.start_over, args=(name,))
 
 

@@ -5,7 +5,7 @@ names a thing is a button that opens it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 import pandas as pd
@@ -15,17 +15,27 @@ from credits_core.lab.replay.counterfactual import ReplayedRun
 from credits_core.lab.replay.result import Group
 from credits_core.lab.scenario.rows import MadeUpRun
 from credits_core.ledger.accounts import ListedTransaction, UserBalance
-from credits_core.reports.earnings import Earned, ListedUnlock, WorkTotals
+from credits_core.reports.earnings import ListedUnlock, WorkTotals
+from credits_core.reports.statements import CreatorStatement
 from credits_core.values.days import day_of
 from credits_core.values.text import format_credits, format_usd, format_usd_rounded
 from pages.parts import amounts, csv_files, show, words
 
 Item = TypeVar("Item")
 _WHOLE_CREDITS = {
-    *("Balance after", "Recorded", "Plan B", "Platform gains"),
+    *("Gross fees", "Creator share", "Refunds", "Balance after", "Recorded", "Plan B", "Platform gains"),
     *("Inference", "Creator gets", "Platform gets"),
 }
+_POSTED, _USED = "Posted (UTC)", "Used (UTC)"
+_TIMES = {
+    _POSTED: "When the entry was posted. Days count by this time.",
+    _USED: "When the run took place, where its caller said so.",
+}
+_SAME_TIME = timedelta(minutes=1)
+"""A run is posted a moment after it took place. A column that says nothing more is left out."""
 _SHOWN_WHOLE = 25
+_MINUTE_PIXELS = 125
+"""The browser sizes a column by a few of its cells, and would cut a column of which most are empty."""
 _PIXELS_PER_DIGIT, _CELL_PADDING, _NARROWEST = 8, 20, 75
 
 
@@ -41,13 +51,13 @@ def transactions(
     rows: list[dict[str, object]] = [
         {
             "Entry": one.entry_id,
-            "When (UTC)": one.created_at,
+            **time,
             "Account": words.account_name(one.account_id),
             "Credits": one.amount_credits,
             "Type": words.type_name(one.type),
             "About": one.description,
         }
-        for one in listed
+        for one, time in zip(listed, _times(listed), strict=True)
     ]
     if as_payments:
         rows = [{name: value for name, value in row.items() if name != "Type"} for row in rows]
@@ -61,13 +71,13 @@ def transactions_of_one(
     rows = [
         {
             "Entry": one.entry_id,
-            "When (UTC)": one.created_at,
+            **time,
             "Credits": one.amount_credits,
             "Balance after": one.balance_after_credits,
             "Type": words.type_name(one.type),
             "About": one.description,
         }
-        for one in listed
+        for one, time in zip(listed, _times(listed), strict=True)
     ]
     _draw(rows, {"Credits": "Dollars"}, alt=alt, key=key, opens={"Entry": _of(listed, opens)})
 
@@ -79,12 +89,12 @@ def activity(
     rows = [
         {
             "Entry": one.entry_id,
-            "When (UTC)": one.created_at,
+            **time,
             "User": one.account_id,
             "Credits": one.amount_credits,
             "About": one.description,
         }
-        for one in listed
+        for one, time in zip(listed, _times(listed), strict=True)
     ]
     _draw(rows, {"Credits": "Dollars"}, alt=alt, key=key, opens={"Entry": _of(listed, opens)})
 
@@ -104,15 +114,23 @@ def users(
     _draw(rows, {"Balance": "Dollars"}, alt=alt, key=key, opens={"User": _of(listed, opens)})
 
 
-def creators(
-    totals: Sequence[tuple[str, Earned]], *, alt: str, key: str, opens: Callable[[tuple[str, Earned]], None]
+def creator_statements(
+    listed: Sequence[CreatorStatement], *, alt: str, key: str, opens: Callable[[CreatorStatement], None]
 ) -> None:
-    """Creators with what they earned, and how many runs and unlocks paid them."""
+    """Creators with their fees, their share, what refunds took back, and what is left."""
     rows = [
-        {"Creator": creator, "Earned": earned.earned_credits, "Paid runs": earned.runs, "Unlocks": earned.unlocks}
-        for creator, earned in totals
+        {
+            "Creator": one.creator_id,
+            "Net": one.net_credits,
+            "Gross fees": one.gross_fees_credits,
+            "Creator share": one.share_credits,
+            "Refunds": one.refunds_credits,
+            "Runs": one.runs,
+            "Unlocks": one.unlocks,
+        }
+        for one in listed
     ]
-    _draw(rows, {"Earned": "Dollars"}, alt=alt, key=key, opens={"Creator": _of(totals, opens)})
+    _draw(rows, {"Net": "Dollars"}, alt=alt, key=key, opens={"Creator": _of(listed, opens)})
 
 
 def works(totals: Sequence[WorkTotals], *, noun: str, alt: str) -> None:
@@ -135,7 +153,7 @@ def unlocks(listed: Sequence[ListedUnlock], *, alt: str) -> None:
     rows = [
         {
             "Entry": one.entry_id,
-            "When (UTC)": one.created_at,
+            _POSTED: one.created_at,
             "Flow": one.flow_id,
             "User": one.user_id,
             "Creator": one.creator_id,
@@ -186,7 +204,7 @@ def replayed_charges(
             "User": one.user_id,
             "Creator": one.creator_id or "",
             "Model": one.model_id or "Flow unlock",
-            "Day (UTC)": day_of(one.day_number).isoformat(),
+            "Day": day_of(one.day_number).isoformat(),
         }
         for one in listed
     ]
@@ -211,6 +229,13 @@ def made_up_runs(listed: Sequence[MadeUpRun], *, alt: str) -> None:
         for one in listed
     ]
     _draw(rows, {"Total": "Dollars"}, alt=alt)
+
+
+def _times(listed: Sequence[ListedTransaction]) -> list[dict[str, datetime | None]]:
+    """For each transaction its columns of time: when it was posted, and when its run took place if any differs."""
+    if any(one.used_at is not None and abs(one.created_at - one.used_at) >= _SAME_TIME for one in listed):
+        return [{_POSTED: one.created_at, _USED: one.used_at} for one in listed]
+    return [{_POSTED: one.created_at} for one in listed]
 
 
 def _draw(
@@ -245,8 +270,10 @@ def _draw(
             _amounts(columns, config, name, values, dollars[name])
             continue
         columns[name] = pd.Series(safe_values, dtype="Int64" if whole_numbers else None)
-        if isinstance(values[0], datetime):
-            config[name] = st.column_config.DatetimeColumn(name, format="YYYY-MM-DD HH:mm", timezone="UTC")
+        if any(isinstance(value, datetime) for value in values):
+            config[name] = st.column_config.DatetimeColumn(
+                name, format="YYYY-MM-DD HH:mm", timezone="UTC", help=_TIMES.get(name), width=_MINUTE_PIXELS
+            )
         elif whole_numbers and name in _WHOLE_CREDITS:
             _amounts(columns, config, name, values, None)
         elif whole_numbers:

@@ -4,7 +4,6 @@ import streamlit as st
 
 from credits_core.errors import InvalidRequest
 from credits_core.lab.replay import report as replay_report
-from credits_core.values.days import DayRange
 from pages.parts import charts, filters, head, linked_plan, links, words
 from pages.replay import charts as replay_charts
 from pages.replay import rows, standings
@@ -32,7 +31,7 @@ except InvalidRequest as error:
     st.warning(words.refusal_text(error), title="This cannot be replayed", icon=":material/block:")
     st.stop()
 if found is None:
-    replay_view.nothing(days == DayRange())
+    replay_view.nothing(days.is_all)
     st.stop()
 
 replay_view.deltas(found.sums)
@@ -44,7 +43,7 @@ with st.grid(2, min_column_width=360):
     with st.container():
         standings.card(found)
     with st.container(border=True, height="stretch"):
-        st.subheader("As recorded, and under plan B", anchor=False)
+        st.header("As recorded, and under plan B", anchor=False)
         with st.container(horizontal=True, vertical_alignment="center"):
             what = st.segmented_control(
                 "What",

@@ -84,7 +84,7 @@ def check(found: Counterfactual) -> None:
 
 def downloads(found: Counterfactual, plan: PricePlan, days: DayRange) -> None:
     """Every run as CSV and a summary to print; the files are made when somebody asks for them."""
-    in_words = replay_report.scope(days.first, days.last)
+    in_words = replay_report.scope(days)
     with st.popover("Download", icon=":material/download:", type="tertiary"):
         st.download_button(
             "The runs as CSV",

@@ -25,10 +25,10 @@ def card(scenario: Scenario, plan: PricePlan) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         heading = st.empty()
         as_table = st.toggle("Table", key="seeds:table")
-    heading.subheader(f"{SEEDS} seeds: low, middle, high", anchor=False, width="stretch")
+    heading.header(f"{SEEDS} seeds: low, middle, high", anchor=False, width="stretch")
     results = carrying_out.with_several_seeds(scenario, plan)
     if len(results) < SEEDS:
-        heading.subheader(f"{len(results)} of {SEEDS} seeds", anchor=False, width="stretch")
+        heading.header(f"{len(results)} of {SEEDS} seeds", anchor=False, width="stretch")
     if len(results) == 1:
         return
     found = spreads(results)

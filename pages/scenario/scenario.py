@@ -50,7 +50,7 @@ if not result.sums.charged:
         ranges.card(scenario, chosen.plan)
     st.stop()
 if compared:
-    st.subheader("The same runs under both plans", anchor=False)
+    st.header("The same runs under both plans", anchor=False)
     scenario_view.comparison(result, compared)
 
 charts.card(

@@ -49,6 +49,7 @@ def test_an_entry_of_a_run_is_shown_whole_to_a_service(api: Api) -> None:
         "type": "prompt_run",
         "actor": "api/service",
         "description": "Run of summarise on claude-3-haiku",
+        "used_at": None,
         "idempotency_key": "order-1",
         "transactions": [
             {"account_id": "ada", "type": "prompt_run", "amount_credits": -1_251, "balance_after_credits": 8_749},

@@ -259,6 +259,7 @@ def test_a_run_is_charged_as_the_dashboard_charges_it(api: Api) -> None:
         "plan": "plan-1",
         "prompt_run_id": 3,
         "entry_id": 3,
+        "used_at": None,
         "user_balance_credits": 8_749,
         "replayed": False,
         "refunded_by_entry_id": None,
@@ -342,6 +343,7 @@ def test_transactions_come_newest_first_with_what_they_were_about(api: Api) -> N
         "balance_after_credits": 8_749,
         "description": "Run of summarise on claude-3-haiku",
         "created_at": "2026-03-01T13:00:00.000005Z",
+        "used_at": None,
         "prompt_run_id": 3,
         "flow_id": None,
     }

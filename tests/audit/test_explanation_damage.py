@@ -93,7 +93,18 @@ DAMAGE: dict[str, tuple[str, list[str], list[str]]] = {
         ["""UPDATE prompt_runs SET usage = '{"audio_seconds": 3}' WHERE entry_id = <usage run>"""],
         [
             "Entry <usage run> cannot be priced again: This model has no price for 3 audio_seconds. Nothing was"
-            " charged. Choose a model that has one, or send the usage that the provider billed.."
+            " charged. Choose a model that has one, or send the usage that the provider billed."
+        ],
+    ),
+    "a part of a usage is above the whole": (
+        "usage run",
+        [
+            """UPDATE prompt_runs SET usage = '{"input_tokens": 1, "cache_read_tokens": 2}'"""
+            " WHERE entry_id = <usage run>"
+        ],
+        [
+            "Entry <usage run> cannot be priced again: usage.cache_read_tokens: is 2 and must not be above"
+            " input_tokens, 1, which counts it too."
         ],
     ),
     "the run is gone": (

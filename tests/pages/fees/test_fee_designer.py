@@ -26,13 +26,13 @@ def page_for(**query: str) -> AppTest:
 
 
 def told(page: AppTest) -> str:
-    boxes = (*page.subheader, *page.warning, *page.caption, *page.markdown)
+    boxes = (*page.header, *page.warning, *page.caption, *page.markdown)
     return "\n".join(found.value for found in boxes).replace("\\", "")
 
 
 def answer(page: AppTest) -> str:
     """The sentence that says who gets what."""
-    return str(page.subheader[0].value).replace("\\", "")
+    return str(page.header[0].value).replace("\\", "")
 
 
 def who_gets_what(page: AppTest) -> list[tuple[str, ...]]:

@@ -19,7 +19,13 @@ def read(file: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(file.decode("utf-8-sig"), newline="")))
 
 
-def listed(amount_credits: int, *, note: str = "Welcome credits", after_credits: int | None = 0) -> ListedTransaction:
+def listed(
+    amount_credits: int,
+    *,
+    note: str = "Welcome credits",
+    after_credits: int | None = 0,
+    used_at: datetime | None = None,
+) -> ListedTransaction:
     return ListedTransaction(
         entry_id=17,
         position=0,
@@ -35,6 +41,7 @@ def listed(amount_credits: int, *, note: str = "Welcome credits", after_credits:
         model_id=None,
         flow_id=None,
         refunds_entry_id=None,
+        used_at=used_at,
     )
 
 
@@ -76,13 +83,17 @@ def test_spreadsheets_are_told_that_the_file_is_utf8() -> None:
 
 def test_a_transaction_has_exact_credits_and_all_six_decimals_of_its_dollars() -> None:
     file = csv_files.transactions_csv(
-        [listed(LARGEST_CREDITS, after_credits=LARGEST_CREDITS), listed(-1, note="@x", after_credits=None)]
+        [
+            listed(LARGEST_CREDITS, after_credits=LARGEST_CREDITS),
+            listed(-1, note="@x", after_credits=None, used_at=datetime(2026, 2, 28, 23, 59, 59, 250_000, tzinfo=UTC)),
+        ]
     )
     header, largest, smallest = read(file)
     assert dict(zip(header, largest, strict=True)) == {
         "entry": "17",
         "position": "0",
         "time_utc": "2026-03-01 23:59:58",
+        "used_at_utc": "",
         "account": "ada",
         "type": "grant",
         "about": "Welcome credits",
@@ -92,7 +103,8 @@ def test_a_transaction_has_exact_credits_and_all_six_decimals_of_its_dollars() -
         "balance_after_credits": "9007199254740991",
         "balance_after_usd": "9007199254.740991",
     }
-    assert smallest[5:] == ["'@x", "support", "-1", "-0.000001", "", ""]
+    assert smallest[2:4] == ["2026-03-01 23:59:58", "2026-02-28 23:59:59"]
+    assert smallest[6:] == ["'@x", "support", "-1", "-0.000001", "", ""]
 
 
 def test_a_statement_is_oldest_first_and_ends_with_its_total() -> None:

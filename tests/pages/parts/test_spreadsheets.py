@@ -124,7 +124,7 @@ def test_a_text_is_safe_behind_every_separator_and_otherwise_kept(text: str, cel
 
 def test_numbers_stay_numbers_beside_hostile_texts() -> None:
     rows = list(csv.reader(io.StringIO(EXPORTS["transactions"].decode("utf-8-sig"), newline="")))
-    assert {(row[0], row[1], *row[7:]) for row in rows[1:]} == {("17", "0", "-250", "-0.000250", "0", "0.000000")}
+    assert {(row[0], row[1], *row[8:]) for row in rows[1:]} == {("17", "0", "-250", "-0.000250", "0", "0.000000")}
     assert len(rows) == 1 + len(HOSTILE)
     rows = list(csv.reader(io.StringIO(EXPORTS["replayed runs"].decode("utf-8-sig"), newline="")))
     assert {tuple(row[11:13]) for row in rows[1:]} == {("-250", "-0.000250")}

@@ -278,7 +278,7 @@ def test_low_middle_and_high_are_those_of_five_seeds(real: Engine) -> None:
         paid.append(sum(day["paid"] for day in plain["days"]))
     low, _, middle, _, high = sorted(paid)
     page = page_for(seed="7")
-    assert page.subheader[0].value == "5 seeds: low, middle, high"
+    assert page.header[0].value == "5 seeds: low, middle, high"
     bars, shown = charts(page)[0]["data"]
     assert bars["y"][0] == f"Users paid<br>{low:,} to {high:,}"
     assert bars["customdata"][0] == f"{middle:,}"

@@ -1,0 +1,84 @@
+"""The statement of creators for some days: their fees, their share, what refunds took back, and what is left.
+
+Fees are those of the runs and unlocks posted in these days, whatever was refunded later. Refunds count on the day on
+which they were made, so a refund of an earlier run lowers this statement and not the earlier one. Amounts are whole
+credits. Writes nothing.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select, union_all
+
+from credits_core.reports import earnings
+from credits_core.store.day_columns import within
+from credits_core.store.tables import PromptRun, UnlockedFlow
+from credits_core.values.days import DayRange
+
+
+@dataclass(frozen=True, slots=True)
+class CreatorStatement:
+    """What one creator, or all of them together, brought in and received, in credits.
+
+    `gross_fees_credits` is what users paid as fees. `share_credits` is the creators' part of it, before refunds.
+    """
+
+    creator_id: str | None
+    runs: int
+    unlocks: int
+    gross_fees_credits: int
+    share_credits: int
+    refunds_credits: int
+
+    @property
+    def net_credits(self) -> int:
+        """The share less refunds: what the balance rose by. Below 0 where refunds took back more."""
+        return self.share_credits - self.refunds_credits
+
+
+def statements(connection: Connection, days: DayRange, *, creator_id: str | None = None) -> list[CreatorStatement]:
+    """One statement for each creator with a payment or a refund in these days, the highest net first; or one alone."""
+    fees = union_all(
+        select(PromptRun.creator_id, PromptRun.creator_fee_credits.label("fee_credits")).where(
+            PromptRun.creator_id.is_not(None), *within(PromptRun.created_at_us, days)
+        ),
+        select(UnlockedFlow.creator_id, UnlockedFlow.unlock_fee_credits.label("fee_credits")).where(
+            *within(UnlockedFlow.created_at_us, days)
+        ),
+    ).subquery()
+    by_creator = select(fees.c.creator_id, func.sum(fees.c.fee_credits)).group_by(fees.c.creator_id)
+    if creator_id is not None:
+        by_creator = by_creator.where(fees.c.creator_id == creator_id)
+    gross_fees_credits = {creator: int(fees_credits) for creator, fees_credits in connection.execute(by_creator)}
+    earned = earnings.creator_totals(connection, days, creator_id=creator_id, limit=None)
+    return [
+        CreatorStatement(
+            creator,
+            one.runs,
+            one.unlocks,
+            gross_fees_credits.get(creator, 0),
+            one.runs_credits + one.unlocks_credits,
+            one.taken_back_credits,
+        )
+        for creator, one in earned
+    ]
+
+
+def in_all(listed: list[CreatorStatement]) -> CreatorStatement:
+    """The sum of these statements, for no creator alone."""
+    return CreatorStatement(
+        None,
+        sum(one.runs for one in listed),
+        sum(one.unlocks for one in listed),
+        sum(one.gross_fees_credits for one in listed),
+        sum(one.share_credits for one in listed),
+        sum(one.refunds_credits for one in listed),
+    )
+
+
+def plan_ids(connection: Connection, days: DayRange) -> list[str]:
+    """The price plans that priced the runs and unlocks of these days, in order of their names."""
+    both = union_all(
+        select(PromptRun.plan_id.label("plan_id")).where(*within(PromptRun.created_at_us, days)),
+        select(UnlockedFlow.plan_id.label("plan_id")).where(*within(UnlockedFlow.created_at_us, days)),
+    ).subquery()
+    return list(connection.execute(select(both.c.plan_id).distinct().order_by(both.c.plan_id)).scalars())

@@ -1,0 +1,146 @@
+"""The statement of creators as a CSV file and as a PDF file, with the creator, the days and the price plans in both."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+
+from fpdf import FPDF
+from fpdf.enums import XPos, YPos
+
+from credits_core.ledger.accounts import ListedTransaction
+from credits_core.reports.earnings import Earned
+from credits_core.reports.statements import CreatorStatement, in_all
+from credits_core.values.text import format_credits, format_usd
+from pages.parts.csv_files import Cell, csv_file, dollars, time_text
+
+_HEADER = ("Creator", "Runs", "Unlocks", "Gross fees", "Creator share", "Refunds", "Net", "Net, dollars")
+_WIDTHS = (52, 18, 20, 36, 36, 34, 36, 36)
+_ROW = 7
+
+
+def file_name(creator_id: str | None, period: str, ending: str) -> str:
+    """The name of the file: what it is, whose and of when.
+
+    >>> file_name("noor", "2026-11-01 to 2026-11-30", "pdf")
+    'statement-noor-2026-11-01-to-2026-11-30.pdf'
+    """
+    return f"statement-{creator_id or 'all-creators'}-{period.replace(' ', '-')}.{ending}"
+
+
+def as_csv(listed: Sequence[CreatorStatement], *, period: str, plans: str) -> bytes:
+    """One line for each creator, and the sum as the last one."""
+    header = [
+        "period",
+        "plans",
+        "creator",
+        "runs",
+        "unlocks",
+        "gross_fees_credits",
+        "share_credits",
+        "refunds_credits",
+        "net_credits",
+        "net_usd",
+    ]
+    lines: list[Sequence[Cell]] = [
+        (
+            period,
+            plans,
+            one.creator_id or "All creators",
+            one.runs,
+            one.unlocks,
+            one.gross_fees_credits,
+            one.share_credits,
+            one.refunds_credits,
+            one.net_credits,
+            dollars(one.net_credits),
+        )
+        for one in (*listed, in_all(list(listed)))
+    ]
+    return csv_file(header, lines)
+
+
+def payments_csv(
+    newest_first: Iterable[ListedTransaction], total: CreatorStatement, *, creator_id: str, period: str, plans: str
+) -> bytes:
+    """One creator's payments, a line each, the oldest first; what refunds took back is below 0. The sum is last."""
+    header = ["period", "plans", "creator", "time_utc", "entry", "about", "earned_credits", "earned_usd"]
+    lines: list[Sequence[Cell]] = [
+        (period, plans, creator_id, time_text(one.created_at), one.entry_id, one.description, one.amount_credits)
+        for one in reversed(list(newest_first))
+    ]
+    lines.append((period, plans, creator_id, None, None, "Sum", total.net_credits))
+    return csv_file(header, ((*line, dollars(int(line[-1] or 0))) for line in lines))
+
+
+def as_pdf(
+    listed: Sequence[CreatorStatement],
+    by_day: Sequence[tuple[date, Earned]],
+    *,
+    creator_id: str | None,
+    period: str,
+    plans: str,
+    made_at: datetime,
+) -> bytes:
+    """One page or more in landscape: whose, of when and under which plans, and a line for each creator with the sum.
+
+    The statement of one creator has a line for each day instead.
+    """
+    pdf = FPDF(orientation="landscape", unit="mm", format="A4")
+    pdf.set_title(f"Statement of {creator_id or 'all creators'}, {period}")
+    pdf.set_creation_date(made_at)
+    pdf.set_auto_page_break(auto=True, margin=16)
+    pdf.add_page()
+    pdf.set_font("helvetica", style="B", size=18)
+    _line(pdf, f"Statement of {creator_id or 'all creators'}", 10)
+    pdf.set_font("helvetica", size=11)
+    _line(pdf, f"PromptFlow credits · {period} · price plan {plans}", 8)
+    _line(pdf, "1 credit = $0.000001. Refunds count on the day on which they were made.", 8)
+    pdf.ln(3)
+    pdf.set_font("helvetica", style="B", size=10)
+    if creator_id is None:
+        _row(pdf, _HEADER)
+        pdf.set_font("helvetica", size=10)
+        for one in listed:
+            _row(pdf, _cells(one))
+    else:
+        _row(pdf, ("Day", "Runs", "Unlocks", "Gross fees", "Creator share", "Refunds", "Net", "Net, dollars"))
+        pdf.set_font("helvetica", size=10)
+        for day, earned in by_day:
+            share_credits = earned.runs_credits + earned.unlocks_credits
+            of_day = CreatorStatement(
+                str(day), earned.runs, earned.unlocks, 0, share_credits, earned.taken_back_credits
+            )
+            _row(pdf, _cells(of_day, with_fees=False))
+    pdf.set_font("helvetica", style="B", size=10)
+    _row(pdf, _cells(in_all(list(listed))))
+    return bytes(pdf.output())
+
+
+def _cells(one: CreatorStatement, *, with_fees: bool = True) -> Sequence[str]:
+    return (
+        one.creator_id or "Sum",
+        format_credits(one.runs),
+        format_credits(one.unlocks),
+        format_credits(one.gross_fees_credits) if with_fees else "",
+        format_credits(one.share_credits),
+        format_credits(-one.refunds_credits),
+        format_credits(one.net_credits),
+        format_usd(one.net_credits),
+    )
+
+
+def _row(pdf: FPDF, cells: Sequence[str]) -> None:
+    for number, (text, width) in enumerate(zip(cells, _WIDTHS, strict=True)):
+        pdf.cell(width, _ROW, _fitting(pdf, text, width), border="B", align="L" if number == 0 else "R")
+    pdf.ln(_ROW)
+
+
+def _fitting(pdf: FPDF, text: str, width: int) -> str:
+    if pdf.get_string_width(text) <= width - 2:
+        return text
+    while pdf.get_string_width(f"{text}...") > width - 2:
+        text = text[:-1]
+    return f"{text}..."
+
+
+def _line(pdf: FPDF, text: str, height: int) -> None:
+    pdf.cell(0, height, text, new_x=XPos.LMARGIN, new_y=YPos.NEXT)

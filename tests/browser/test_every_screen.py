@@ -1,0 +1,119 @@
+"""Every screen in both themes: nothing that axe-core finds, nothing cut, no request that leaves the machine."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Request, expect
+
+from tests.support.live_dashboard import ROOT, LiveDashboard, chromium, live_dashboard
+
+pytestmark = pytest.mark.long
+PICTURES = ROOT / "pages" / "parts"
+PATHS = [
+    "/",
+    "/balances",
+    "/history",
+    "/history?entry=40",
+    "/creator-earnings",
+    "/explain-charge",
+    "/test-credits",
+    "/simulate-runs",
+    "/add-credits",
+    "/pricing-lab",
+    "/compare-plans",
+    "/replay-history",
+    "/scenario",
+    "/fee-designer",
+    "/models",
+    "/api-console",
+]
+# What Streamlit draws by itself and no setting of ours changes: its menu's lists, the marks of its small metric charts
+# and the colours of code.
+OF_STREAMLIT = ("stSidebarNav", "mark-symbol", "token ")
+WIDTH, HEIGHT = 1280, 800
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDashboard]:
+    with live_dashboard(tmp_path_factory.mktemp("screens"), CREDITS_DEMO="1") as live:
+        yield live
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
+    theme: Literal["light", "dark"] = request.param
+    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=theme)
+    context.set_default_timeout(120_000)
+    with context:
+        yield context.new_page()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_screen_can_be_used_by_everyone_and_asks_no_other_machine(page: Page, live: LiveDashboard, path: str) -> None:
+    elsewhere: list[str] = []
+
+    def note(asked: Request) -> None:
+        if not re.match(rf"{re.escape(live.root)}|ws://{re.escape(live.root[7:])}|data:|blob:", asked.url):
+            elsewhere.append(asked.url)
+
+    page.on("request", note)
+    page.goto(live.address + path)
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    page.remove_listener("request", note)
+
+    assert elsewhere == []
+    assert [fault for fault in faults(page) if not is_of_streamlit(fault)] == []
+    # Streamlit's header is 60 pixels high; nothing but the head line stands between it and the first answer.
+    assert page.get_by_role("heading", level=1).bounding_box()["y"] < 120  # type: ignore[index]
+
+
+def faults(page: Page) -> list[tuple[str, str]]:
+    """What axe-core finds: the rule and the element."""
+    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
+    return [(rule["id"], node["html"]) for rule in found for node in rule["nodes"]]
+
+
+def is_of_streamlit(fault: tuple[str, str]) -> bool:
+    rule, html = fault
+    return rule in ("list", "listitem") or any(mark in html for mark in OF_STREAMLIT)
+
+
+def test_what_cannot_be_used_by_everyone_is_found(page: Page) -> None:
+    page.set_content('<html lang="en"><title>t</title><main><h1>Title</h1><h3>Too deep</h3></main></html>')
+
+    assert ("heading-order", "<h3>Too deep</h3>") in faults(page)
+
+
+@pytest.mark.parametrize("name", ["logo.svg", "icon.svg"])
+def test_a_picture_of_ours_needs_no_font_and_is_not_cut(page: Page, name: str, tmp_path: Path) -> None:
+    picture = (PICTURES / name).read_text(encoding="utf-8")
+    assert "<text" not in picture
+
+    page.set_content(f"<body style='margin:0'>{picture}</body>")
+    drawn = page.evaluate(
+        """() => {
+            const svg = document.querySelector('svg'), frame = svg.viewBox.baseVal;
+            const boxes = [...svg.querySelectorAll('path, circle')].map(shape => {
+                const box = shape.getBBox({stroke: true});
+                return [box.x, box.y, box.x + box.width, box.y + box.height];
+            });
+            return {width: frame.width, height: frame.height, boxes};
+        }"""
+    )
+    right, bottom = max(box[2] for box in drawn["boxes"]), max(box[3] for box in drawn["boxes"])
+    assert 0 < right <= drawn["width"]
+    assert 0 < bottom <= drawn["height"]
+    # Its letters fill it: an empty margin would make it smaller than it could be.
+    assert right > 0.8 * drawn["width"]
