@@ -27,7 +27,7 @@ def card(found: Counterfactual) -> None:
         return
     with st.container(border=True, height="stretch"):
         st.header("Who gains, who loses", anchor=False)
-        st.info("Choose another plan B, or edit one.", title="Nobody gains or loses", icon=":material/equal:")
+        st.caption("Nobody gains or loses. Choose another plan B, or edit one.")
         st.page_link("plans/compare_plans.py", label="Edit a plan", icon=":material/compare:")
 
 

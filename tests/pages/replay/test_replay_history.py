@@ -104,7 +104,7 @@ def test_the_demo_month_under_its_own_plan_equals_the_record(ledger: Engine, day
     assert "Nobody would have run out of credits." in said(page)
     assert headline(page) == {of: (0, credits) for of, credits in recorded(ledger, days).items()}
     assert list(metrics(page)) == [f"{label} the same" for label in PARTIES]
-    assert [info.title for info in page.info] == ["Nobody gains or loses"]
+    assert "Nobody gains or loses. Choose another plan B, or edit one." in said(page)
     assert links(page)["Edit a plan"][0] == "compare-plans"
 
 
@@ -248,7 +248,7 @@ def test_the_summary_to_print_is_one_file_with_the_numbers_of_the_screen(ledger:
     with downloads() as downloaded:
         page = open_page("replay/replay_history.py", plan="dearer", days=list(SOME_DAYS))
     text = downloaded.files["replay-dearer.html"]().decode()
-    assert "<h1>History under dearer, 2026-11-03 to 2026-11-09</h1>" in text
+    assert "<h1>History under dearer, 2026-11-03 to 2026-11-09, UTC</h1>" in text
     for of, (gain, was) in headline(page).items():
         assert f"<td>{was:,} ($" in text
         assert f"<td>{under_plan(page)[of]:,} ($" in text
