@@ -1,93 +1,79 @@
-"""The test bench: add credits, run a prompt, and see balances, history and creator payments on one screen."""
+"""The test bench: a user with credits, a run or an unlock with its price, and what happened, side by side."""
 
 import streamlit as st
 
 from credits_core.ledger import accounts
-from credits_core.ledger.accounts import ListedTransaction, TransactionFilter, UserBalance
-from credits_core.store.kinds import TransactionType
-from pages.act import adding, running
-from pages.parts import action, balance, choose, head, links, resources, show, tables, words
+from pages.act import adding, bench, running, unlocking
+from pages.parts import action, balance, choose, head, resources, show
 
-ADD, RUN = "bench:add", "bench:run"
-LATEST = 8
-CREATOR_PAYMENTS = TransactionFilter(types=[TransactionType.CREATOR_PAYMENT])
-
-
+ADD, RUN, UNLOCK = "bench:add", "bench:run", "bench:unlock"
 ABOUT = """
 The whole story of one run on one screen: a user with credits, a prompt with its price, and who received what.
-What you do here is charged in this ledger, by the same code as every real run.
+What you do here is charged in this ledger, by the same code as every real run. Nothing is charged twice: after a run,
+choose New run for another one.
 """
 
-
-def choose_user(one: UserBalance) -> None:
-    st.session_state["user"] = one.user_id
-
-
-def open_entry(one: ListedTransaction) -> None:
-    st.switch_page("explore/history.py", query_params=links.link_to(entry=str(one.entry_id)))
-
-
-with head.line("Test bench", "Add credits, run a prompt, see who was paid.", about=ABOUT):
-    pass
+with head.line("Test bench", "Run a prompt, and see who pays and earns.", about=ABOUT):
+    st.page_link("act/simulate_runs.py", label="Many runs", icon=":material/playlist_play:", width="content")
 with resources.reading() as connection:
     known = accounts.users(connection, limit=200)
 
-grid = st.grid(2, min_column_width=360)
-with grid.cell(), st.container(border=True):
-    st.header("Balances")
+who, doing_place, happened = st.columns([5, 7, 7])
+with who, st.container(border=True, height="stretch"):
+    st.header("Who", anchor=False)
     user_id = choose.user(known, help_text="Choose a user, or type a new id.")
-    balances_place = st.container()
-with grid.cell(), st.container(border=True):
-    st.header("Run a prompt")
-    if user_id:
-        run = choose.request(user_id)
-        quote = running.price(run) if run else None
-        if quote:
-            show.metric("Total", quote.total_credits)
-        running.button(RUN, run, quote)
-    else:
-        show.add_credits_first()
-if action.has_result(RUN):
-    with grid.cell(column_span="all"):
-        show.outcome(RUN, verb="charged", again="New run")
-with grid.cell(), st.container(border=True):
-    st.header("Add credits")
-    if adding.form(ADD, user_id, adding.amount()):
-        action.forget_refusal(RUN)  # what was missing may be there now
-        st.rerun()
+    balance_place = st.container()
+    adding_place = st.popover("Add credits", icon=":material/add_card:", width="stretch")
+    with adding_place:
+        if adding.form(ADD, user_id, adding.amount()):
+            action.forget_refusal(RUN)  # what was missing may be there now
+            action.forget_refusal(UNLOCK)
+            st.rerun()
     if action.has_result(ADD):
-        show.carried_out(ADD, "Receipt", verb="added", again="Add more")
-with grid.cell(), st.container(border=True):
-    st.header("Creator payments")
-    payments_place = st.container()
+        show.carried_out(ADD, "Added", verb="added", again="Add more")
 
-with resources.reading() as connection:
-    users = accounts.users(connection, limit=200)
-    history = accounts.transactions(connection, TransactionFilter(account_id=user_id), limit=LATEST) if user_id else []
-    payments = accounts.transactions(connection, CREATOR_PAYMENTS, limit=LATEST)
-with balances_place:
+with doing_place, st.container(border=True, height="stretch"):
+    st.header("Run or unlock", anchor=False)
+    if not user_id:
+        show.add_credits_first()
+    else:
+        doing = st.radio(
+            "What", ["Run", "Unlock"], key="doing", bind="query-params", horizontal=True, label_visibility="collapsed"
+        )
+        if doing == "Run":
+            run = choose.request(user_id)
+            quote = running.price(run) if run else None
+            if quote:
+                bench.price_bar(
+                    inference_credits=quote.inference_cost_credits,
+                    creator_credits=quote.creator_share_credits,
+                    platform_credits=quote.platform_share_credits + quote.platform_markup_credits,
+                )
+            running.button(RUN, run, quote)
+        else:
+            asked = unlocking.request(user_id)
+            if asked:
+                creator_credits, platform_credits = unlocking.split(asked)
+                bench.price_bar(inference_credits=0, creator_credits=creator_credits, platform_credits=platform_credits)
+            unlocking.button(UNLOCK, asked)
+
+for name in (RUN, UNLOCK):
+    bench.note(name)
+with happened, st.container(border=True, height="stretch"):
+    shown = [name for name in (RUN, UNLOCK) if action.has_result(name)]
+    for name in shown[:1]:
+        posted = show.carried_out(name, "What happened", verb="charged", again="New run")
+        bench.what_happened(posted)
+        show.link_to_explanation(posted)
+    if not shown:
+        st.header("What happened", anchor=False)
+        st.caption("Nothing yet. Choose what to run, then press the button.")
+with balance_place:
     if user_id:
         balance.metric(user_id)
     else:
-        st.caption("No users yet. Type an id here, then add credits below.")
-    if users:
-        tables.users(users, key="balances", opens=choose_user, alt="Users with their balances", with_since=False)
-with payments_place:
-    if payments:
-        tables.transactions(
-            payments, key="payments", opens=open_entry, alt="The latest payments to creators", as_payments=True
-        )
-    else:
-        st.caption("Creators are paid by runs with a fee and by unlocks.")
-if user_id:
-    st.header(f"Transaction history of {words.plain(user_id)}")
-    if history:
-        tables.transactions_of_one(history, key="history", opens=open_entry, alt="The user's transactions")
-        st.page_link(
-            "explore/history.py",
-            label="All transactions",
-            icon=":material/receipt_long:",
-            query_params=links.link_to(user=user_id),
-        )
-    else:
-        st.caption("Nothing has happened yet. Add credits to begin.")
+        st.caption("No users yet. Type an id here, then add credits.")
+
+if bench.last_actions():
+    st.header("Last actions", anchor=False)
+    bench.list_last(RUN)

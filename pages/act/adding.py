@@ -7,7 +7,7 @@ from credits_core.ledger import actions
 from credits_core.store.kinds import CreditSource
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.text import credits_from_usd, format_bps, format_credits
-from pages.parts import action, numbers, resources, show, words
+from pages.parts import action, numbers, resources, show, undoing, words
 
 _QUICK_DOLLARS = ("1", "5", "10", "50", "100")
 _UNITS = ("Credits", "Dollars")
@@ -76,6 +76,8 @@ def form(name: str, user_id: str, amount_credits: int | None) -> bool:
             ),
         )
         added = performed.refusal is None and not performed.repeated
+        if added and performed.result is not None:
+            undoing.note("Add credits", performed.result, "added")
     outcome = action.performed(name)
     if outcome is not None and outcome.refusal is not None and outcome.request[:2] == (user_id, amount_credits):
         show.refusal(outcome.refusal, undone="Nothing was added.")

@@ -15,7 +15,7 @@ from credits_core.ledger.requests import ChargeRequest
 from credits_core.pricing.quote import PriceBook, Quote
 from credits_core.pricing.refusals import UnknownModel
 from credits_core.values.text import format_usd
-from pages.parts import action, charts, resources, show, words
+from pages.parts import action, charts, resources, show, undoing, words
 
 _Party = tuple[str, str, Literal["gray", "green", "violet"], int]
 """A party's name, its colour in charts and as a badge, and its credits."""
@@ -45,8 +45,7 @@ def _total(batch: Batch, _book: PriceBook, plan_id: str, price_list: int | None,
 def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> None:
     """The button that charges one run, at the price that was shown when it was clicked, or refuses to.
 
-    A refusal shows under it; a receipt stays under `name` for the page to show. Where the receipt is out of sight, a
-    short message says that it is there.
+    A refusal shows under it; a receipt stays under `name` for the page to show.
     """
     action.performed(name)  # makes the key before the button is shown
     seen_request, seen_credits = st.session_state.get(f"{name}:seen", (None, None))
@@ -67,13 +66,8 @@ def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> Non
                 connection, at_that_price, book=resources.book_at(connection), key=key, now=now, actor=action.ACTOR
             ),
         )
-        if performed.result is not None and performed.repeated:
-            st.toast(
-                "This click was a repeat and was not charged: see the receipt below.", icon=":material/content_copy:"
-            )
-        elif performed.result is not None:
-            charged_credits = -performed.result.transactions[0].amount_credits
-            st.toast(f"Charged {words.both(charged_credits)}: the receipt is below.", icon=":material/check_circle:")
+        if performed.result is not None and not performed.repeated:
+            undoing.note("Test bench", performed.result, "charged")
     _refusal(name, request)
 
 
@@ -127,7 +121,6 @@ def _run_batch(name: str, batch: Batch) -> None:
             done = outcome.result.charged + outcome.result.refused_count
             progress.progress(done / batch.runs, f"{done:,} of {batch.runs:,} runs")
     progress.empty()
-    st.toast("The batch is done: see the summary below.", icon=":material/check_circle:")
 
 
 def _refusal(name: str, request: ChargeRequest | Batch) -> None:

@@ -15,7 +15,7 @@ charged in this ledger, by the same code as every real run.
 ACTION = "simulate"
 
 with head.line("Simulate runs", "Price a prompt, then run it once or many times.", about=ABOUT):
-    pass
+    st.page_link("test_credits.py", label="One run", icon=":material/play_arrow:", width="content")
 with resources.reading() as connection:
     known = accounts.users(connection, limit=200)
 if not known:

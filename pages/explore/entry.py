@@ -7,8 +7,7 @@ import streamlit as st
 from credits_core.ledger import accounts, entries
 from credits_core.ledger.accounts import TransactionFilter
 from credits_core.ledger.refusals import UnknownEntry
-from pages.explore import refunding
-from pages.parts import resources, show, words
+from pages.parts import refunding, resources, show, words
 
 
 def show_in_full(entry_id: int, open_entry: Callable[[int], None]) -> None:

@@ -58,11 +58,12 @@ def draw(
     alt: str,
     key: str | None = None,
     picture: str = "PNG",
+    with_camera: bool = True,
     on_select: Callable[[], None] | None = None,
 ) -> None:
     """Show a figure over the whole width, in the colours of the light or dark theme, with a camera for its picture."""
     config: dict[str, Any] = {
-        "displayModeBar": True,
+        "displayModeBar": with_camera,
         "displaylogo": False,
         "modeBarButtons": [["toImage"]],
         "toImageButtonOptions": {"format": picture.lower(), "filename": key or "chart", "scale": 2},

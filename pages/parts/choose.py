@@ -154,7 +154,7 @@ def _model(prompt: DemoPrompt | None) -> Model:
         help="Type to search. Models named provider/model are priced by what a run uses, all others per run.",
     )
     model = models[chosen]
-    st.caption(f"{words.plain(model.name)} · {words.model_price(model)}")
+    st.caption(words.model_price(model, most=2), help=words.model_price(model))
     return model
 
 

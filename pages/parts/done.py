@@ -48,14 +48,17 @@ def add(
     link: Link | None = None,
     undo: Callable[[], str] | None = None,
     undo_label: str = "Undo",
+    is_shown: bool = True,
 ) -> None:
     """Note what was done on the screen with this title; `said` is Markdown in the past tense.
 
-    `undo` must refuse by raising a `CreditsError` when the thing cannot be undone any more.
+    With `is_shown` false it is listed in the sidebar alone, because the screen has a place of its own for it. `undo`
+    must refuse by raising a `CreditsError` when the thing cannot be undone any more.
     """
     one = Done(screen, said, link, undo, undo_label)
     st.session_state[_KEY] = [*all_done(), one][-_MOST:]
-    st.session_state[_SHOWN] = one.id
+    if is_shown:
+        st.session_state[_SHOWN] = one.id
 
 
 def all_done() -> list[Done]:
@@ -83,7 +86,7 @@ def last(screen: str) -> None:
 def activity() -> None:
     """A button that opens the list of what was done in this visit, the newest first."""
     done = all_done()
-    with st.popover(f"Done in this visit: {len(done)}", icon=":material/checklist:", width="stretch", key="activity"):
+    with st.popover(f"This visit: {len(done)}", icon=":material/checklist:", width="stretch", key="activity"):
         if not done:
             st.caption("Nothing yet. What you add, run, refund or change is listed here.")
         for one in reversed(done):

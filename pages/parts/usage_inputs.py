@@ -14,7 +14,7 @@ from pages.parts import resources, show, words
 
 TOKENS, UNITS, RESPONSE = "tokens", "units", "response"
 _EXAMPLE = (("input_tokens", 2_006), ("output_tokens", 300), ("cache_read_tokens", 1_920))
-_WAYS = {TOKENS: "Two token counts", UNITS: "All units", RESPONSE: "Paste a response"}
+_WAYS = {TOKENS: "Tokens", UNITS: "All units", RESPONSE: "A response"}
 _PASTE = '{"model": "…", "usage": {…}}'
 
 

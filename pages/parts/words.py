@@ -69,8 +69,8 @@ def both(credits: int) -> str:
     return f"{format_credits(credits)} {'credit' if credits == 1 else 'credits'} ({exact_dollars(credits)})"
 
 
-def model_price(model: Model) -> str:
-    r"""A model's price in words, for Markdown.
+def model_price(model: Model, *, most: int | None = None) -> str:
+    r"""A model's price in words, for Markdown. With `most`, only the first so many of its units, and how many more.
 
     >>> from datetime import date
     >>> model_price(Model("dall-e-3", "DALL·E 3", "openai", "image", RunPrice(20_000), "", date(2026, 1, 1)))
@@ -81,8 +81,10 @@ def model_price(model: Model) -> str:
     said = []
     for above_input_tokens, price in model.prices.at(datetime.now(UTC)).levels():
         above = f"above {above_input_tokens:,} input tokens " if above_input_tokens else ""
-        said.append(above + ", ".join(_unit_price(key, usd) for key, usd in price.usd))
-    return "; ".join(said)
+        units = [_unit_price(key, usd) for key, usd in price.usd]
+        more = f", and {len(units[most:])} more" if most is not None and units[most:] else ""
+        said.append(above + ", ".join(units[:most]) + more)
+    return "; ".join(said[:1] if most is not None else said)
 
 
 def _unit_price(key: str, usd: Decimal) -> str:

@@ -9,13 +9,15 @@ _ACTION = "refund"
 _ASKED = "refund:asked"
 
 
-def button(entry_id: int, account_id: str, amount_credits: int) -> None:
+def button(
+    entry_id: int, account_id: str, amount_credits: int, *, label: str = "Refund this entry", key: str | None = None
+) -> None:
     """A button that asks before it refunds. `amount_credits` is the entry's first movement, that of `account_id`.
 
     The dialog is shown as long as the session says so, so that it outlives reruns; the key of the refund is made when
     the dialog is asked for, so that two clicks on its button refund once.
     """
-    st.button("Refund this entry", icon=":material/undo:", on_click=_ask, args=(entry_id,))
+    st.button(label, icon=":material/undo:", key=key, on_click=_ask, args=(entry_id,))
     if st.session_state.get(_ASKED) == entry_id:
         _dialog(entry_id, account_id, amount_credits)
 
