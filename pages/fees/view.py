@@ -49,7 +49,11 @@ def unlock_sentence(found: FeeDesign, runs: int, worthwhile_credits: int) -> Non
 
 def comparison(with_fee: Parties, unlocked: Parties, runs: int) -> None:
     """What a user of that many runs pays and who gets it, for both ways to pay."""
-    _parties({"Fee per run": with_fee, "Unlock once": unlocked}, first=f"One user, {counted(runs, 'run')}")
+    _parties(
+        {"Fee per run": with_fee, "Unlock once": unlocked},
+        first=f"One user, {counted(runs, 'run')}",
+        alt="Both ways to pay, side by side",
+    )
 
 
 def _split(sentence: str, parties: Parties) -> None:
@@ -61,7 +65,7 @@ def _break_even(found: FeeDesign) -> None:
     st.markdown("\n".join(f"- {words.plain(sentence)}" for sentence in found.break_even_sentences))
 
 
-def _parties(columns: Mapping[str, Parties], *, first: str = "") -> None:
+def _parties(columns: Mapping[str, Parties], *, first: str = "Who", alt: str = "Who gets what") -> None:
     rows: list[show.Row] = [
         {first: label, **{name: getattr(parties, field) for name, parties in columns.items()}}
         for label, field in (
@@ -76,7 +80,7 @@ def _parties(columns: Mapping[str, Parties], *, first: str = "") -> None:
         show.small_table(rows, formats),
         border="horizontal",
         hide_index=True,
-        alt="Both ways to pay, side by side" if first else "Who gets what",
+        alt=alt,
     )
 
 
