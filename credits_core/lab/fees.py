@@ -5,6 +5,7 @@ unlock** the user pays the unlock price once, and every run then costs its price
 platform's markup. Prices come from `pricing.quote_many` and shares from the plan.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.quote_many import QuoteArrays, quote_costs
 from credits_core.values.arrays import Credits
 from credits_core.values.credits import MAX_CREDITS, div_ceil, div_floor, require_credits
+from credits_core.values.text import format_bps, format_credits
 
 MAX_FEE_CREDITS = 1_000_000_000
 """Largest creator fee and unlock price that can be compared: $1,000."""
@@ -115,6 +117,37 @@ class FeeDesign:
         """
         return _within_bounds(self.unlock.plus(self.run_without_fee.times(_require_runs(runs))))
 
+    def month_unlocked(self, runs: int, *, runs_per_user: int) -> tuple[int, Parties]:
+        """A month of `runs` runs, when each user unlocks first and runs `runs_per_user` times: the users, and the sums.
+
+        The last user may run less often. Runs are 0 to 1,000,000; 0 runs per user count as 1.
+
+        Raises:
+            InvalidRequest: as `after_runs_with_fee`.
+        """
+        users = div_ceil(_require_runs(runs), max(1, _require_runs(runs_per_user)))
+        return users, _within_bounds(self.unlock.times(users).plus(self.run_without_fee.times(runs)))
+
+    def fee_split(self, text_of: Callable[[int], str] = format_credits) -> str:
+        """Who gets what of the fee that the creator asks, said to the creator. `text_of` writes an amount."""
+        if not self.fee_credits:
+            return f"You ask no fee: you get nothing, PromptFlow {text_of(self.run_with_fee.platform_credits)}."
+        said = self._split(self.fee_credits, self.run_with_fee, text_of)
+        on_top_credits = self.run_with_fee.user_credits - self.inference_cost_credits - self.fee_credits
+        if on_top_credits:
+            said += f" The user pays {text_of(on_top_credits)} of that on top of your fee."
+        return said
+
+    def unlock_split(self, text_of: Callable[[int], str] = format_credits) -> str:
+        """Who gets what of the unlock price, said to the creator. `text_of` writes an amount."""
+        return self._split(self.unlock_fee_credits, self.unlock, text_of)
+
+    def _split(self, asked_credits: int, parties: Parties, text_of: Callable[[int], str]) -> str:
+        return (
+            f"You ask {text_of(asked_credits)}: you get {text_of(parties.creator_credits)} "
+            f"({format_bps(self.plan.creator_share_bps)}), PromptFlow {text_of(parties.platform_credits)}."
+        )
+
     @property
     def is_inverted(self) -> bool:
         """Whether the chosen fee makes the run cheaper for the user than no fee."""
@@ -203,6 +236,10 @@ def design(plan: PricePlan, inference_cost_credits: int, *, fee_credits: int, un
     (35000, 33000)
     >>> found.user_break_even_runs, found.creator_break_even_runs  # 100,000 ÷ 2,000; more than 80,000 ÷ 4,000
     (50, 21)
+    >>> found.fee_split()
+    'You ask 5,000: you get 4,000 (80 %), PromptFlow 1,000.'
+    >>> found.month_unlocked(1_000, runs_per_user=20)[0]  # users
+    50
     >>> found.sentences[0]
     'A fee of 1 to 2,999 credits makes this run cheaper than no fee.'
     """

@@ -5,6 +5,8 @@ than the whole replay. Writes nothing.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from credits_core.store.kinds import PLATFORM_ADJUSTMENTS, PLATFORM_GRANTS, PLAT
 from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow, UserCredits
 from credits_core.values.arrays import Credits
 from credits_core.values.days import DayRange, number_of_day
+from credits_core.values.progress import Progress, Work, finish
 from credits_core.values.time_zones import MICROSECONDS_PER_DAY, TimeZone
 
 # Few enough rows to stay in the processor's cache and to be gone before the garbage collector looks at them.
@@ -61,16 +64,29 @@ class _Numbers(dict[str | None, int]):
         return tuple(text for text in self if text is not None)
 
 
+@dataclass(slots=True)
+class _Read:
+    """How many entries were read, of how many. Each entry is a run, an unlock, an addition or a refund."""
+
+    in_all: int
+    entries: int = 0
+
+
 def last_entry_id(connection: Connection) -> int:
     """The newest entry's id, 0 in an empty ledger. While it stays the same, so does every recorded history."""
     return int(connection.execute(select(func.coalesce(func.max(JournalEntry.id), 0))).scalar_one())
 
 
 def recorded_history(connection: Connection, days: DayRange) -> RecordedHistory:
+    """As `reading_history`, read at once."""
+    return finish(reading_history(connection, days))
+
+
+def reading_history(connection: Connection, days: DayRange) -> Work[RecordedHistory]:
     """Everything that a replay of these days needs, read from the connection's snapshot.
 
     It has all entries from the first one of these days to the last, in the ledger's order. Entries between them with a
-    time on other days, as after charging an old trace, are included but not compared.
+    time on other days, as after charging an old trace, are included but not compared. The work counts entries.
 
     Raises:
         InvalidRequest: the first day is after the last.
@@ -89,11 +105,12 @@ def recorded_history(connection: Connection, days: DayRange) -> RecordedHistory:
         _RUNS.where(_of_window(PromptRun.entry_id, window, is_all=is_all)),
         _UNLOCKS.where(_of_window(UnlockedFlow.entry_id, window, is_all=is_all)),
     )
-    runs = _columns(connection, runs_here, (accounts, accounts, models, plans))
-    unlocks = _columns(connection, unlocks_here, (accounts, accounts, plans))
+    read = _Read(max(1, window[1] - window[0] + 1))
+    runs = yield from _columns(connection, runs_here, (accounts, accounts, models, plans), read)
+    unlocks = yield from _columns(connection, unlocks_here, (accounts, accounts, plans), read)
     charges = _charges(runs, unlocks, days)
-    refunds = _refunds(connection, charges, window, days)
-    additions = _additions(connection, window, accounts)
+    refunds = yield from _refunds(connection, charges, window, days, read)
+    additions = yield from _additions(connection, window, accounts, read)
     starting = {} if is_all else _balances_before(connection, window[0])
     return RecordedHistory(
         first_entry_id=window[0],
@@ -140,7 +157,9 @@ def _charges(runs: list[Credits], unlocks: list[Credits], days: DayRange) -> Cha
     )
 
 
-def _refunds(connection: Connection, charges: Charges, window: tuple[int, int], days: DayRange) -> Refunds:
+def _refunds(
+    connection: Connection, charges: Charges, window: tuple[int, int], days: DayRange, read: _Read
+) -> Work[Refunds]:
     borne = (CreditTransaction.entry_id == JournalEntry.id) & borne_by_platform(
         CreditTransaction.account_id, CreditTransaction.type
     )
@@ -156,7 +175,7 @@ def _refunds(connection: Connection, charges: Charges, window: tuple[int, int], 
         .where(JournalEntry.refunds_entry_id > 0)
         .order_by(JournalEntry.id)
     )
-    entry_id, created_at_us, refunded, borne_credits = _columns(connection, statement, ())
+    entry_id, created_at_us, refunded, borne_credits = yield from _columns(connection, statement, (), read)
     by_entry = np.argsort(charges.entry_id)
     found = np.searchsorted(charges.entry_id, refunded, sorter=by_entry)
     charge = np.append(by_entry, -1)[found]
@@ -173,9 +192,9 @@ def _refunds(connection: Connection, charges: Charges, window: tuple[int, int], 
     )
 
 
-def _additions(connection: Connection, window: tuple[int, int], accounts: _Numbers) -> Additions:
+def _additions(connection: Connection, window: tuple[int, int], accounts: _Numbers, read: _Read) -> Work[Additions]:
     user, outside = aliased(CreditTransaction), aliased(CreditTransaction)
-    account, entry_id, amount_credits = _columns(
+    account, entry_id, amount_credits = yield from _columns(
         connection,
         select(user.account_id, user.entry_id, user.amount_credits)
         .join(outside, (outside.entry_id == user.entry_id) & (user.position == 0))
@@ -185,6 +204,7 @@ def _additions(connection: Connection, window: tuple[int, int], accounts: _Numbe
         )
         .order_by(user.entry_id),
         (accounts,),
+        read,
     )
     return Additions(entry_id, account, amount_credits)
 
@@ -201,18 +221,22 @@ def _balances_before(connection: Connection, entry_id: int) -> dict[str, int]:
     return {user_id: int(balance_credits) for user_id, balance_credits in rows}
 
 
-def _columns(connection: Connection, statement: Select[*tuple[Any, ...]], texts: Sequence[_Numbers]) -> list[Credits]:
+def _columns(
+    connection: Connection, statement: Select[*tuple[Any, ...]], texts: Sequence[_Numbers], read: _Read
+) -> Work[list[Credits]]:
     """The columns of the statement as arrays; its first ones are texts and become numbers."""
     count = len(statement.selected_columns)
     pieces: list[list[Credits]] = [[np.empty(0, np.int64)] for _ in range(count)]
-    cursor: Any = connection.execute(statement).cursor
-    while rows := cursor.fetchmany(_ROWS):
-        columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
-        for position, numbers in enumerate(texts):
-            columns[position] = map(numbers.__getitem__, columns[position])
-        for piece, column in zip(pieces, columns, strict=True):
-            piece.append(np.fromiter(column, np.int64, len(rows)))
-    cursor.close()
+    # Closed also when the work is left half way.
+    with closing(connection.execute(statement).cursor) as cursor:
+        while rows := cursor.fetchmany(_ROWS):
+            columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+            for position, numbers in enumerate(texts):
+                columns[position] = map(numbers.__getitem__, columns[position])
+            for piece, column in zip(pieces, columns, strict=True):
+                piece.append(np.fromiter(column, np.int64, len(rows)))
+            read.entries += len(rows)
+            yield Progress(min(read.entries, read.in_all), read.in_all)
     return [np.concatenate(piece) for piece in pieces]
 
 

@@ -10,10 +10,36 @@ from credits_core.lab.fees import FeeDesign, Parties
 from credits_core.pricing.quote_many import QuoteArrays
 from credits_core.values.arrays import Credits
 from credits_core.values.text import counted, format_credits, format_usd
-from pages.parts.charts import CREATOR, INK, PLATFORM, USER, laid_out
+from pages.parts.charts import CREATOR, INFERENCE, INK, PLATFORM, USER, laid_out
 
 _ZONE = "#F59E0B"
 _HOVER = "%{y:,} credits (%{customdata})"
+
+
+def split(parties: Parties) -> go.Figure:
+    """One bar: what a user pays, in the parts of the model, the creator and the platform."""
+    figure = go.Figure(
+        [
+            go.Bar(
+                name=name,
+                orientation="h",
+                x=[credits],
+                y=[""],
+                marker_color=colour,
+                customdata=[format_usd(credits)],
+                hovertemplate="%{fullData.name}: %{x:,} credits (%{customdata})<extra></extra>",
+            )
+            for name, colour, credits in (
+                ("Model", INFERENCE, parties.inference_credits),
+                ("You", CREATOR, parties.creator_credits),
+                ("PromptFlow", PLATFORM, parties.platform_credits),
+            )
+            if credits
+        ]
+    )
+    figure.update_layout(barmode="stack")
+    figure.update_xaxes(visible=False)
+    return laid_out(figure, height=100, legend_y=1.2)
 
 
 def over_fees(found: FeeDesign, fees: Credits, amounts: QuoteArrays) -> go.Figure:
@@ -102,7 +128,7 @@ def over_runs(found: FeeDesign, runs: Credits, *, expected: int) -> go.Figure:
                 hoverinfo="skip",
                 cliponaxis=False,
             )
-    _mark(figure, expected, "expected")
+    _mark(figure, expected, "runs per user")
     figure.update_xaxes(title="runs of one user", range=[0, numbers[-1]], separatethousands=True)
     figure.update_yaxes(title="extra credits compared with no fee", separatethousands=True)
     figure.update_layout(hovermode="x unified")
@@ -129,7 +155,8 @@ def _line(name: str, positions: list[int], credits: list[int], colour: str, *, d
         x=positions,
         y=credits,
         customdata=[format_usd(one) for one in credits],
-        mode="lines",
+        mode="lines+markers",  # a line without points cannot be clicked
+        marker={"size": 12, "color": "rgba(0, 0, 0, 0)"},
         line={"color": colour, "width": 2, "dash": dash},
         hovertemplate=_HOVER,
     )

@@ -1,5 +1,7 @@
 """Links between screens that carry their filters."""
 
+from urllib.parse import urlencode
+
 import streamlit as st
 
 
@@ -36,3 +38,22 @@ def follow_link(*names: str) -> None:
                 st.session_state[name] = st.query_params[name] = carried
             elif name not in st.query_params:
                 st.session_state.pop(name, None)
+
+
+def copy_box() -> None:
+    """A button that opens the address of this page as it is now, to be copied. Draw it after all inputs."""
+    query = urlencode([(name, text) for name in st.query_params for text in st.query_params.get_all(name)])
+    with st.popover("Copy link", icon=":material/link:", type="tertiary", key="copy-link"):
+        st.code(f"{page_address(st.context.url or '')}?{query}", language=None, wrap_lines=True)
+        st.caption("The link holds the plan and everything chosen here.")
+
+
+def page_address(told: str) -> str:
+    """The address of this page, mended: where its path ends like that of another page, Streamlit tells a part twice.
+
+    >>> page_address("http://host/replay-/replay-history"), page_address("http://host/tools/scenario")
+    ('http://host/replay-history', 'http://host/tools/scenario')
+    """
+    before, _, page = told.rpartition("/")
+    base, _, left = before.rpartition("/")
+    return f"{base}/{page}" if left.endswith("-") and page.startswith(left) else told

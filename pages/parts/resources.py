@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 from credits_core import settings, startup
 from credits_core.bulk.demo import DemoWorld, load_demo_world
 from credits_core.lab.scenario.assumptions import Scenario, load_scenarios
+from credits_core.lab.scenario.presets import Preset, load_presets
 from credits_core.lab.scenario.workload import Workload, load_workloads
 from credits_core.plans import records as plan_records
 from credits_core.plans.book import PriceBooks
@@ -78,6 +79,12 @@ def workloads() -> dict[str, Workload]:
 def scenarios() -> dict[str, Scenario]:
     """The assumptions of a scenario for each workload, by the workload's id."""
     return load_scenarios(settings.SCENARIOS_FILE, workloads())
+
+
+@st.cache_resource
+def presets() -> dict[str, Preset]:
+    """Stories that a scenario can begin with, by their names."""
+    return load_presets(settings.SCENARIOS_FILE, scenarios())
 
 
 def reading() -> AbstractContextManager[Connection]:

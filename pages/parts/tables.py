@@ -11,16 +11,22 @@ from typing import Any, Literal, TypeVar
 import pandas as pd
 import streamlit as st
 
+from credits_core.lab.replay.counterfactual import ReplayedRun
 from credits_core.lab.replay.result import Group
+from credits_core.lab.scenario.rows import MadeUpRun
 from credits_core.ledger.accounts import ListedTransaction, UserBalance
 from credits_core.reports.earnings import ListedUnlock, WorkTotals
 from credits_core.reports.statements import CreatorStatement
 from credits_core.reports.users import Role, is_low, runs_left
+from credits_core.values.days import day_of
 from credits_core.values.text import format_credits, format_usd, format_usd_rounded
 from pages.parts import amounts, csv_files, show, words
 
 Item = TypeVar("Item")
-_WHOLE_CREDITS = {"Gross fees", "Creator share", "Refunds", "Balance after", "Recorded", "Plan B", "Platform change"}
+_WHOLE_CREDITS = {
+    *("Gross fees", "Creator share", "Refunds", "Balance after", "Recorded", "Plan B", "Platform gains"),
+    *("Inference", "Creator gets", "Platform gets"),
+}
 _MARKS = {"Low": "orange"}
 _POSTED, _USED = "Posted (UTC)", "Used (UTC)"
 _TIMES = {
@@ -176,31 +182,70 @@ def unlocks(listed: Sequence[ListedUnlock], *, alt: str) -> None:
     _draw(rows, {"Fee": "Dollars"}, alt=alt)
 
 
-def replayed(groups: Sequence[Group], *, noun: str, alt: str) -> None:
-    """Models and users with what was paid, or creators with what they received, as recorded and under plan B."""
+def replayed(groups: Sequence[Group], *, noun: str, alt: str, key: str, opens: Callable[[Group], None]) -> None:
+    """Models and users with what users gain or lose, or creators with what they do; plus is better off.
+
+    Beside it stands what users paid or creators received, as recorded and under plan B.
+    """
     rows: list[dict[str, object]] = []
     for one in groups:
         change = one.creators if noun == "Creator" else one.users
         rows.append(
             {
                 noun: one.name,
-                "Charges": one.charges,
-                "Refused": one.refused,
+                "Gains": one.creators.difference_credits if noun == "Creator" else one.user_gain_credits,
                 "Recorded": change.recorded_credits,
                 "Plan B": change.plan_credits,
-                "Difference": change.difference_credits,
-                "Platform change": one.platform.difference_credits,
+                "Platform gains": one.platform.difference_credits,
+                "Refused": one.refused,
+                "Charges": one.charges,
             }
         )
-    _draw(rows, {"Difference": "Dollars"}, alt=alt)
+    _draw(rows, {"Gains": "Dollars"}, alt=alt, key=key, opens={noun: _of(groups, opens)})
 
 
-def standings(listed: Sequence[tuple[str, str, int, int]], *, alt: str) -> None:
-    """Users and creators with what they gain or lose: name, role, credits and how many of their charges are refused."""
+def replayed_charges(
+    listed: Sequence[ReplayedRun], *, for_creator: bool, alt: str, key: str, opens: Callable[[ReplayedRun], None]
+) -> None:
+    """Charges as recorded and under plan B, with what the user (or the creator) of each gains or loses.
+
+    A user neither gains nor loses by a charge that is refused.
+    """
     rows = [
-        {"Who": name, "Role": role, "Credits": credits, "Refused": refused} for name, role, credits, refused in listed
+        {
+            "Entry": one.entry_id,
+            "Gains": one.creator_gain_credits if for_creator else one.user_gain_credits,
+            "Recorded": one.recorded_share_credits if for_creator else one.recorded_total_credits,
+            "Plan B": one.plan_share_credits if for_creator else one.plan_total_credits,
+            "Outcome": "refused" if one.refused else "refunded" if one.refunded else "charged",
+            "User": one.user_id,
+            "Creator": one.creator_id or "",
+            "Model": one.model_id or "Flow unlock",
+            "Day": day_of(one.day_number).isoformat(),
+        }
+        for one in listed
     ]
-    _draw(rows, {"Credits": "Dollars"}, alt=alt)
+    _draw(rows, {"Gains": "Dollars"}, alt=alt, key=key, opens={"Entry": _of(listed, opens)})
+
+
+def made_up_runs(listed: Sequence[MadeUpRun], *, alt: str) -> None:
+    """Runs of a scenario with who pays and who receives what; users and creators are numbers."""
+    rows = [
+        {
+            "Run": one.number,
+            "Total": one.total_credits,
+            "Inference": one.inference_credits,
+            "Creator gets": one.creator_credits,
+            "Platform gets": one.platform_credits,
+            "Outcome": "charged" if one.charged else "refused",
+            "Model": one.model_id,
+            "User": one.user,
+            "Creator": one.creator,
+            "Day": one.day,
+        }
+        for one in listed
+    ]
+    _draw(rows, {"Total": "Dollars"}, alt=alt)
 
 
 def draw(

@@ -10,11 +10,11 @@ from credits_core.values.text import format_usd
 from pages.parts import charts
 
 MEASURES = {
-    "Users paid": ("users", charts.USER),
-    "Creators received": ("creators", charts.CREATOR),
-    "Platform received": ("platform", charts.PLATFORM),
+    "Users": ("users", charts.USER),
+    "Creators": ("creators", charts.CREATOR),
+    "Platform": ("platform", charts.PLATFORM),
 }
-"""What can be drawn, with the name of the amounts and the colour of the party."""
+"""What can be drawn: what users paid, and what the others received; with the colour of the party."""
 _PALE = "66"  # the same colour for the record, let through by its last two digits
 
 
@@ -40,7 +40,9 @@ def recorded_and_plan(groups: Sequence[Group], what: str) -> go.Figure:
     )
     figure.update_layout(barmode="group", bargap=0.25, bargroupgap=0.05, hovermode="x unified")
     figure.update_yaxes(title="credits", separatethousands=True, rangemode="tozero")
-    return charts.laid_out(figure, height=320)
+    if len(groups) == 1:
+        figure.update_xaxes(type="category")  # else the axis of one day would count hours
+    return charts.laid_out(figure, height=280)
 
 
 def changes_of_runs(ranges: Sequence[ChangeRange]) -> go.Figure:
@@ -53,8 +55,11 @@ def changes_of_runs(ranges: Sequence[ChangeRange]) -> go.Figure:
             marker_color=[
                 charts.INFERENCE if one.to_credits == one.from_credits == 0 else charts.USER for one in ranges
             ],
-            customdata=[f"{format_usd(one.from_credits)} to {format_usd(one.to_credits)}" for one in ranges],
-            hovertemplate="%{y:,} runs, %{x} credits (%{customdata})<extra></extra>",
+            customdata=[
+                [one.from_credits, one.to_credits, f"{format_usd(one.from_credits)} to {format_usd(one.to_credits)}"]
+                for one in ranges
+            ],
+            hovertemplate="%{y:,} runs, %{x} credits (%{customdata[2]})<extra></extra>",
         )
     )
     figure.update_layout(bargap=0.1, showlegend=False)

@@ -4,112 +4,94 @@ import streamlit as st
 
 from credits_core.errors import InvalidRequest
 from credits_core.lab.replay import report as replay_report
-from pages.parts import charts, filters, head, links, plan_choice, show, tables, words
+from pages.parts import charts, filters, head, linked_plan, links, words
 from pages.replay import charts as replay_charts
+from pages.replay import rows, standings
 from pages.replay import view as replay_view
 
 ABOUT = """
 Every recorded run and unlock, priced again under plan B in the order in which it happened. Users who would have run out
-of credits are refused, as they would have been. Nobody is charged.
+of credits are refused, as they would have been. Nobody is charged. Plus means better off, minus means worse off; click
+a bar or a name to see the charges behind it.
 """
-
 PAGE = 25
 
-with head.line("Replay", "Price the past again under another plan.", about=ABOUT):
-    pass
-links.follow_link("plan")
-with st.grid(2, min_column_width=240):
-    plan = plan_choice.choose("Plan B", key="plan")
+linked_plan.follow_link("days", "show", "what", "by")
+with head.line("Replay", "The past under plan B.", about=ABOUT):
+    chosen = linked_plan.choose("Plan B", width=210)
     days = filters.days()
+    link_place = st.container(width="content")
+linked_plan.say(chosen)
+plan = chosen.plan
+with link_place:
+    links.copy_box()
 try:
     found = replay_view.compared(plan, days)
 except InvalidRequest as error:
     st.warning(words.refusal_text(error), title="This cannot be replayed", icon=":material/block:")
     st.stop()
-
-if found is None and days.is_all:
-    st.info(
-        "Run a prompt or unlock a flow first. Then you can replay it under any plan.",
-        title="There is no history yet",
-        icon=":material/history:",
-    )
-    st.page_link("act/simulate_runs.py", label="Run a prompt", icon=":material/play_circle:")
-    st.stop()
 if found is None:
-    st.info("Choose other days, or clear them.", title="Nothing ran on these days", icon=":material/event_busy:")
+    replay_view.nothing(days.is_all)
     st.stop()
 
-st.markdown(f"##### {words.plain(replay_report.headline(found))}")
-sums = found.sums
-with show.metric_grid(*(abs(one.plan_credits) for one in (sums.users, sums.creators, sums.platform))):
-    replay_view.metric("Users pay", sums.users, colour="blue")
-    replay_view.metric("Inference", sums.inference, colour="gray")
-    replay_view.metric("Creators receive", sums.creators, colour="green")
-    replay_view.metric("Platform receives", sums.platform, colour="violet")
-if found.matches_record:
-    st.success(words.plain(replay_report.against_record(found)), icon=":material/verified:")
-elif found.own_plans.first_difference is None:
-    st.caption(f":material/verified: {words.plain(replay_report.own_plans(found))}")
-else:
-    st.error(words.plain(replay_report.own_plans(found)), icon=":material/report:")
+replay_view.deltas(found.sums)
+with st.container(horizontal=True, vertical_alignment="center"):
+    replay_view.check(found)
+    replay_view.downloads(found, plan, days)
 
-replay_view.downloads(found, plan, days)
-
-with st.container(border=True):
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader("Compare the record with plan B")
-        what = st.segmented_control(
-            "What",
-            list(replay_charts.MEASURES),
-            default="Platform received",
-            key="what",
-            required=True,
-            bind="query-params",
-            label_visibility="collapsed",
-        )
-        by = st.segmented_control(
-            "By",
-            ["Day", "Model"],
-            default="Day",
-            key="by",
-            required=True,
-            bind="query-params",
-            label_visibility="collapsed",
-        )
-    groups = found.by_day.page() if by == "Day" else found.by_model.page(0, PAGE)
-    figure = replay_charts.recorded_and_plan(groups, what)
-    charts.draw(figure, alt=f"{what} by {by.lower()}, as recorded and under plan B")
-
-with st.container(border=True):
-    st.subheader("How runs change")
-    st.caption(words.plain(replay_report.changes(found)))
-    if len(found.changes) > 1:
-        charts.draw(
-            replay_charts.changes_of_runs(found.changes), alt="How many runs become cheaper or dearer by how much"
-        )
-
-winners, losers = replay_view.standings(found)
 with st.grid(2, min_column_width=360):
-    refused = replay_view.refused_users(found)
-    for title, listed in (("Who gains most", winners), ("Who loses most", losers), ("Who is refused", refused)):
-        if listed:
-            with st.container():
-                st.subheader(title)
-                tables.standings(listed, alt=title)
-if winners or losers or refused:
-    st.caption(
-        "Users: change in what they pay. Creators: change in what they receive. Refused runs show what was originally "
-        "charged."
-    )
-
-for noun, of in (("Model", found.by_model), ("Creator", found.by_creator), ("User", found.by_user)):
-    if len(of):
-        start = filters.page_start(f"replay:{noun}", (plan, days), 0)
-        st.subheader(f"{noun}s")
-        st.caption(f"What {'creators received' if noun == 'Creator' else 'users paid'}: recorded, and under plan B.")
-        tables.replayed(of.page(start, PAGE), noun=noun, alt=f"{noun}s, recorded and under plan B")
+    with st.container():
+        standings.card(found)
+    with st.container(border=True, height="stretch"):
+        st.header("As recorded, and under plan B", anchor=False)
         with st.container(horizontal=True, vertical_alignment="center"):
-            filters.page_buttons(f"replay:{noun}", start + PAGE if len(of) > start + PAGE else None)
+            what = st.segmented_control(
+                "What",
+                list(replay_charts.MEASURES),
+                default="Platform",
+                key="what",
+                required=True,
+                bind="query-params",
+                label_visibility="collapsed",
+            )
+            by = st.segmented_control(
+                "By",
+                ["Day", "Model"],
+                default="Day",
+                key="by",
+                required=True,
+                bind="query-params",
+                label_visibility="collapsed",
+            )
+        groups = found.by_day.page() if by == "Day" else found.by_model.page(0, PAGE)
+        charts.draw(
+            replay_charts.recorded_and_plan(groups, what),
+            key="recorded-and-plan-b",
+            alt=f"What {what.lower()} paid or received by {by.lower()}, as recorded and under plan B",
+            on_select=rows.open_day if by == "Day" else rows.open_model,
+        )
+
+tabs = st.tabs(["Models", "Creators", "Users", "Changes of a run"], key="show", bind="query-params", on_change="rerun")
+models, creators, users, changes = tabs
+for tab, noun, of in (
+    (models, "Model", found.by_model),
+    (creators, "Creator", found.by_creator),
+    (users, "User", found.by_user),
+):
+    if tab.open:
+        with tab:
+            rows.table(noun, of, wanted=(plan, days), limit=PAGE)
+if changes.open:
+    with changes:
+        st.caption(words.plain(replay_report.changes(found)))
+        if len(found.changes) > 1:
+            charts.draw(
+                replay_charts.changes_of_runs(found.changes),
+                key="changes-of-runs",
+                alt="How many runs become cheaper or dearer by how much",
+                on_select=rows.open_changes,
+            )
+rows.show_opened(plan, days)
 
 with st.expander("Limits of a replay", icon=":material/help:"):
     for text in replay_report.LIMITS:

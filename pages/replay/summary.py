@@ -25,16 +25,17 @@ def page(found: Counterfactual, plan: PricePlan, days: str) -> bytes:
     """The replay as HTML in UTF-8; `days` says in words which days it is of."""
     sums = found.sums
     parties = [
-        ("Users paid", sums.users),
-        ("Inference", sums.inference),
-        ("Creators received", sums.creators),
-        ("Platform received", sums.platform),
+        ("Users paid", sums.users, -sums.users.difference_credits),
+        ("Providers received", sums.inference, sums.inference.difference_credits),
+        ("Creators received", sums.creators, sums.creators.difference_credits),
+        ("Platform received", sums.platform, sums.platform.difference_credits),
     ]
     title = f"History under {plan.id}, {days}"
     body = [
         f"<h1>{escape(title)}</h1>",
         *_paragraphs([replay_report.headline(found), replay_report.against_record(found)]),
-        *_table(["", "Recorded", "Under the plan", "Difference", ""], (_party(*party) for party in parties)),
+        *_table(["", "Recorded", "Under the plan", "Gains"], (_party(*party) for party in parties)),
+        "<p><small>Plus is better off, minus is worse off. A refused charge is no gain for a user.</small></p>",
         *_paragraphs([replay_report.changes(found), replay_report.own_plans(found)]),
         *_groups("Models", found.by_model.page(0, _ROWS), len(found.by_model), "users"),
         *_groups("Creators", found.by_creator.page(0, _ROWS), len(found.by_creator), "creators"),
@@ -53,19 +54,20 @@ def _groups(title: str, groups: Sequence[Group], in_all: int, measure: str) -> I
         return
     what = "received" if measure == "creators" else "paid"
     yield f"<h2>{title}, the largest differences first</h2>"
-    header = ["", "Charges", "Refused", f"Recorded {what}", "Under the plan", "Difference"]
-    yield from _table(header, (_group(one, getattr(one, measure)) for one in groups))
+    header = ["", "Charges", "Refused", f"Recorded {what}", "Under the plan", "Gains"]
+    yield from _table(header, (_group(one, measure) for one in groups))
     if in_all > len(groups):
         yield f"<p><small>Showing {len(groups)} of {in_all:,}.</small></p>"
 
 
-def _party(name: str, change: Change) -> list[str]:
-    amounts = [_credits(change.recorded_credits), _credits(change.plan_credits), _signed(change)]
-    return [name, *amounts, replay_report.per_cent(change)]
+def _party(name: str, change: Change, gain_credits: int) -> list[str]:
+    return [name, _credits(change.recorded_credits), _credits(change.plan_credits), _signed(gain_credits)]
 
 
-def _group(one: Group, change: Change) -> list[str]:
-    amounts = [format_credits(change.recorded_credits), format_credits(change.plan_credits), _signed(change)]
+def _group(one: Group, measure: str) -> list[str]:
+    change: Change = getattr(one, measure)
+    gain_credits = change.difference_credits if measure == "creators" else one.user_gain_credits
+    amounts = [format_credits(change.recorded_credits), format_credits(change.plan_credits), _signed(gain_credits)]
     return [one.name, f"{one.charges:,}", f"{one.refused:,}", *amounts]
 
 
@@ -73,9 +75,8 @@ def _credits(credits: int) -> str:
     return f"{format_credits(credits)} ({format_usd(credits)})"
 
 
-def _signed(change: Change) -> str:
-    difference_credits = change.difference_credits
-    return f"{replay_report.signed(difference_credits)} ({format_usd(difference_credits)})"
+def _signed(credits: int) -> str:
+    return f"{replay_report.signed(credits)} ({format_usd(credits)})"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:

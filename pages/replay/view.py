@@ -1,118 +1,156 @@
-"""Replays history for a page: reads it once per state of the ledger, caches it, and writes the files."""
+"""Replays history for a page: reads it once per state of the ledger, keeps what it found, and writes the files."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import streamlit as st
 from sqlalchemy import Connection
 
 from credits_core.lab.replay import counterfactual
 from credits_core.lab.replay import report as replay_report
+from credits_core.lab.replay import rows as replay_rows
 from credits_core.lab.replay.record import RecordedHistory
-from credits_core.lab.replay.result import Change, Counterfactual, compare
+from credits_core.lab.replay.result import Change, Counterfactual, Sums, compare
+from credits_core.lab.replay.rows import Listing, Wanted
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_toml import price_plan_toml
 from credits_core.reports import recorded_runs
 from credits_core.values.days import DayRange
-from credits_core.values.text import format_credits, format_usd_rounded
-from pages.parts import csv_files, resources
+from pages.parts import amounts, csv_files, long_work, resources, words
 from pages.replay import summary
-
-_MOST_LISTED = 10
-Standing = tuple[str, str, int, int]
-"""A name, user or creator, what they gain (or lose) in credits, and how many of their charges are refused."""
 
 
 def compared(plan: PricePlan, days: DayRange) -> Counterfactual | None:
     """The replay of these days under the plan, or None when there is nothing to price again.
+
+    When somebody stops the reading of a long history, the page ends here and says so.
 
     Raises:
         InvalidRequest: an amount under the plan is too large.
     """
     with resources.reading() as connection:
         last_entry_id = recorded_runs.last_entry_id(connection)
-        return _compared(connection, plan, price_plan_toml(plan), days.first, days.last, last_entry_id)
+        history = _history(connection, days, last_entry_id)
+    if history.is_empty:
+        return None
+    kept = _kept_comparison(f"{price_plan_toml(plan)} {days} {last_entry_id}")
+    if kept.result is None:
+        kept.result = compare(history, plan, resources.book().plans)
+    return kept.result
+
+
+def charges(plan: PricePlan, days: DayRange, wanted: Wanted, *, limit: int) -> Listing:
+    """The wanted charges of these days, recorded and under the plan."""
+    with resources.reading() as connection:
+        history = _history(connection, days, recorded_runs.last_entry_id(connection))
+    return replay_rows.listing(history, counterfactual.replay(history, plan), wanted, limit=limit)
+
+
+def nothing(is_all_days: bool) -> None:
+    """What a page without anything to replay says, and what to do next."""
+    if not is_all_days:
+        st.info("Choose other days, or clear them.", title="Nothing ran on these days", icon=":material/event_busy:")
+        return
+    st.info(
+        "Run a prompt or unlock a flow first. Then you can replay it under any plan.",
+        title="There is no history yet",
+        icon=":material/history:",
+    )
+    st.page_link("act/simulate_runs.py", label="Run a prompt", icon=":material/play_circle:")
+
+
+def deltas(sums: Sums) -> None:
+    """What each party gains (plus) or loses (minus); together that is zero."""
+    with st.grid(4, min_column_width=200):
+        _delta("Users pay", sums.users, sign=-1, colour="blue")
+        _delta("Creators get", sums.creators, sign=1, colour="green")
+        _delta("Platform gets", sums.platform, sign=1, colour="violet")
+        _delta("Providers get", sums.inference, sign=1, colour="gray")
+
+
+def check(found: Counterfactual) -> None:
+    """Who would have run out, and whether every charge comes out as recorded, under this plan or else under its own."""
+    refused = words.plain(replay_report.refusals(found))
+    with st.container(width="stretch", gap="xxsmall"):
+        if found.refused_users:
+            st.markdown(f":material/block: {refused}")
+        if found.matches_record:
+            st.caption(f":material/verified: {words.plain(replay_report.against_record(found))} {refused}")
+        elif found.own_plans.first_difference is None:
+            nobody = "" if found.refused_users else f" {refused}"
+            st.caption(f":material/verified: {words.plain(replay_report.own_plans(found))}{nobody}")
+        else:
+            st.error(words.plain(replay_report.own_plans(found)), icon=":material/report:")
 
 
 def downloads(found: Counterfactual, plan: PricePlan, days: DayRange) -> None:
-    """Buttons for every run as CSV and for a summary to print; the files are made when somebody asks for them."""
+    """Every run as CSV and a summary to print; the files are made when somebody asks for them."""
     in_words = replay_report.scope(days)
-    with st.container(horizontal=True):
+    with st.popover("Download", icon=":material/download:", type="tertiary"):
         st.download_button(
-            "Download the runs as CSV",
+            "The runs as CSV",
             lambda: _runs_csv(plan, days),
             f"replay-{plan.id}.csv",
             "text/csv",
-            icon=":material/download:",
+            icon=":material/csv:",
             on_click="ignore",
+            width="stretch",
         )
         st.download_button(
-            "Download a summary to print",
+            "A summary to print",
             lambda: summary.page(found, plan, in_words),
             f"replay-{plan.id}.html",
             "text/html",
             icon=":material/print:",
             on_click="ignore",
+            width="stretch",
         )
 
 
 def _runs_csv(plan: PricePlan, days: DayRange) -> bytes:
     with resources.reading() as connection:
-        history = _history(connection, days.first, days.last, recorded_runs.last_entry_id(connection))
+        history = recorded_runs.recorded_history(connection, days)
     return csv_files.replayed_runs_csv(
         counterfactual.replayed_runs(history, counterfactual.replay(history, plan)), plan.id
     )
 
 
-def standings(found: Counterfactual) -> tuple[list[Standing], list[Standing]]:
-    """Who gains most and who loses most: users by what they pay for the same charges, creators by what they receive."""
-    cheaper, dearer = found.by_user.ends("dearer credits", _MOST_LISTED)
-    less, more = found.by_creator.ends("creators more", _MOST_LISTED)
-    users = [(one.name, "User", -one.dearer_credits, one.refused) for one in (*cheaper, *dearer)]
-    creators = [(one.name, "Creator", one.creators.difference_credits, one.refused) for one in (*less, *more)]
-    ranked = sorted([*users, *creators], key=lambda one: (one[2], one[0]))
-    winners = [one for one in reversed(ranked) if one[2] > 0]
-    return winners[:_MOST_LISTED], [one for one in ranked if one[2] < 0][:_MOST_LISTED]
-
-
-def refused_users(found: Counterfactual) -> list[Standing]:
-    """The users of whose charges most is refused, with the credits that were recorded for these charges."""
-    _, most = found.by_user.ends("refused credits", _MOST_LISTED)
-    return [(one.name, "User", one.refused_credits, one.refused) for one in most]
-
-
-def metric(label: str, change: Change, *, colour: Literal["gray", "blue", "green", "violet"]) -> None:
-    """An amount under plan B, and how much that is more or less than recorded."""
-    difference_credits = change.difference_credits
-    shown_credits = difference_credits or change.plan_credits
-    # Streamlit points the arrow down at a hyphen, and not at a minus sign.
-    amount = replay_report.per_cent(change).replace("−", "-") or f"{difference_credits:+,}"
+def _delta(label: str, change: Change, *, sign: int, colour: Literal["gray", "blue", "green", "violet"]) -> None:
+    gain_credits = sign * change.difference_credits
+    percent = replay_report.per_cent(change).lstrip("+−")
+    how = f"{percent} {'more' if change.difference_credits > 0 else 'less'}" if gain_credits else "the same"
     st.metric(
-        label,
-        format_credits(change.plan_credits),
-        delta=f"{amount if difference_credits else 'as recorded'} ({format_usd_rounded(shown_credits)})",
+        f"{label} {how}",
+        amounts.signed(gain_credits).replace("$", r"\$"),
+        delta=amounts.signed_second(gain_credits).replace("$", r"\$"),
         delta_color=colour,
-        delta_arrow="auto" if difference_credits else "off",
+        delta_arrow="off",
+        delta_description=f"of {amounts.first(change.recorded_credits)}".replace("$", r"\$"),
         border=True,
-        help=f"Plan B: {_both(change.plan_credits)}. Recorded: {_both(change.recorded_credits)}. "
-        f"Difference: {replay_report.signed(difference_credits)} credits.",
     )
 
 
-def _both(credits: int) -> str:
-    return replay_report.both(credits).replace("$", r"\$")
+# As resources, because a copy of a million runs for every plan would cost more than the replay. Nobody changes them.
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _kept_comparison(key: str) -> long_work.Kept[Counterfactual]:
+    return long_work.Kept(key)
 
 
-@st.cache_data(max_entries=16, show_spinner="Replaying history…")
-def _compared(
-    _connection: Connection, _plan: PricePlan, plan_content: str, first: Any, last: Any, last_entry_id: int
-) -> Counterfactual | None:
-    assert plan_content, "the key under which the result is kept"
-    history = _history(_connection, first, last, last_entry_id)
-    return None if history.is_empty else compare(history, _plan, resources.book().plans)
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _kept_history(key: str) -> long_work.Kept[RecordedHistory]:
+    return long_work.Kept(key)
 
 
-# As a resource, because a copy of a million runs for every plan would cost more than the replay. Nobody changes it.
-@st.cache_resource(max_entries=2, show_spinner="Reading the ledger…")
-def _history(_connection: Connection, first: Any, last: Any, last_entry_id: int) -> RecordedHistory:
-    assert last_entry_id >= 0, "the key under which the history is kept"
-    return recorded_runs.recorded_history(_connection, DayRange(first, last, resources.zone()))
+def _history(connection: Connection, days: DayRange, last_entry_id: int) -> RecordedHistory:
+    kept = _kept_history(f"{days} {last_entry_id}")
+    if kept.result is None:
+        kept.result = long_work.carried_out(
+            "replay:history",
+            kept.key,
+            lambda: recorded_runs.reading_history(connection, days),
+            what="Reading the ledger",
+            of=f"{last_entry_id:,} entries",
+            undone="Nothing was replayed.",
+        )
+    if kept.result is None:
+        st.stop()
+    return kept.result

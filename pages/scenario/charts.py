@@ -10,6 +10,7 @@ from pages.parts.charts import CREATOR, INFERENCE, PLATFORM, USER, both, laid_ou
 
 _REFUSED = "#F59E0B"
 _EVEN = "#94A3B8"
+_UNSEEN = "rgba(0, 0, 0, 0)"
 
 
 def revenue_by_day(result: ScenarioResult) -> go.Figure:
@@ -28,7 +29,8 @@ def revenue_by_day(result: ScenarioResult) -> go.Figure:
                 y=credits,
                 customdata=_dollars(credits),
                 stackgroup="paid",
-                mode="lines+markers" if len(numbers) == 1 else "lines",
+                mode="lines+markers",  # a line without points cannot be clicked
+                marker={"size": 12 if len(numbers) > 1 else 8, "color": colour if len(numbers) == 1 else _UNSEEN},
                 line={"width": 1, "color": colour},
                 fillcolor=f"{colour}B3",
                 hovertemplate="%{y:,} credits (%{customdata})",
@@ -63,16 +65,16 @@ def where_it_went(result: ScenarioResult) -> go.Figure:
 
 def totals_of_runs(result: ScenarioResult) -> go.Figure:
     """Columns: how many of the charged runs had a total in each range, from the cheapest to the dearest."""
-    totals = result.run_totals
+    totals, edges = result.run_totals, result.run_totals.edges_credits
     used = [place for place, runs in enumerate(totals.runs) if runs]
     places = range(used[0], used[-1] + 1) if used else range(0)
     figure = go.Figure(
         go.Bar(
-            x=[f"{totals.edges_credits[place]:,}" for place in places],
+            x=[f"{edges[place]:,}" for place in places],
             y=[totals.runs[place] for place in places],
-            customdata=[_range(totals.edges_credits, place) for place in places],
+            customdata=[[_range(edges, place), edges[place], _next(edges, place)] for place in places],
             marker_color=USER,
-            hovertemplate="%{y:,} runs with a total<br>%{customdata}<extra></extra>",
+            hovertemplate="%{y:,} runs with a total<br>%{customdata[0]}<extra></extra>",
         )
     )
     figure.update_layout(bargap=0.08)
@@ -149,6 +151,10 @@ def lorenz_curve(result: ScenarioResult) -> go.Figure:
     figure.update_xaxes(title="creators, lowest income first", ticksuffix=" %", range=[0, 100], dtick=25)
     figure.update_yaxes(title="share of all creator income", ticksuffix=" %", range=[0, 100])
     return laid_out(figure, height=300)
+
+
+def _next(edges_credits: Sequence[int], place: int) -> int | None:
+    return edges_credits[place + 1] if place + 1 < len(edges_credits) else None
 
 
 def _range(edges_credits: Sequence[int], place: int) -> str:

@@ -7,19 +7,54 @@ import streamlit as st
 
 from credits_core.errors import InvalidRequest
 from credits_core.lab.scenario.assumptions import BOUNDS, MAX_RUNS, Scenario, with_models, with_runs
+from credits_core.lab.scenario.presets import Preset
 from credits_core.pricing.plan import PricePlan
 from credits_core.values.text import format_bps
 from pages.parts import numbers, resources, words
 
 _NARROW = 165
 _ASSUMED = (
-    *("users", "horizon", "growth", "seed", "starting", "top_up", "refill", "regular", "with_fee", "creator_count"),
+    *("users", "horizon", "starting", "top_up", "refill", "regular", "with_fee", "creator_count"),
     *("card_share", "card_fixed", "models"),
 )
 
 
-def size() -> Scenario | None:
-    """The scenario of the chosen workload with as many runs as are asked for, and users to fit; None without them."""
+def preset() -> Preset:
+    """The story that the numbers begin with, from `?preset=…`; its numbers are explained beside it."""
+    known = resources.presets()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        name = st.segmented_control(
+            "Preset",
+            list(known),
+            default=next(iter(known)),
+            key="preset",
+            bind="query-params",
+            required=True,
+            label_visibility="collapsed",
+        )
+        st.caption(words.plain(known[name].why))
+    return known[name]
+
+
+def size(preset: Preset) -> Scenario | None:
+    """The scenario of the chosen workload and preset, with what is in sight: runs, growth and seed.
+
+    Users grow with the runs. None as long as something is typed that cannot be accepted.
+    """
+    with st.grid(4, min_column_width=200):
+        scenario = preset.applied(_workload())
+        with st.container():
+            runs = numbers.whole(
+                "Runs", 1, MAX_RUNS, key="scenario_runs", usual=scenario.runs, says=lambda _: f"1 to {MAX_RUNS:,}"
+            )
+        growth_bps = _percent("Growth per day", "growth", scenario, "growth_bps_per_day", "more runs each day")
+        seed = _whole("Seed", "seed", scenario, "seed", "same seed, same runs")
+    if runs is None or growth_bps is None or seed is None:
+        return None
+    return replace(with_runs(scenario, runs), growth_bps_per_day=growth_bps, seed=seed)
+
+
+def _workload() -> Scenario:
     known = resources.scenarios()
     chosen = st.segmented_control(
         "Workload",
@@ -31,12 +66,15 @@ def size() -> Scenario | None:
         required=True,
         help="Choose which real requests the token counts come from.",
     )
-    scenario = known.get(chosen, next(iter(known.values())))
-    with st.container():
-        runs = numbers.whole(
-            "Runs", 1, MAX_RUNS, key="scenario_runs", usual=scenario.runs, says=lambda _: f"1 to {MAX_RUNS:,}"
-        )
-    return with_runs(scenario, runs) if runs else None
+    return known.get(chosen, next(iter(known.values())))
+
+
+def missing_other_plan() -> str | None:
+    """What to say when a link names a plan to compare with that is not there. To be asked before its box is drawn."""
+    asked = st.query_params.get("against")
+    if asked is None or asked in resources.plans():
+        return None
+    return f"There is no price plan {words.plain(asked)} to compare with."
 
 
 def other_plan(plan: PricePlan) -> PricePlan | None:
@@ -49,7 +87,7 @@ def other_plan(plan: PricePlan) -> PricePlan | None:
         placeholder="No other plan",
         key="against",
         bind="query-params",
-        help="Prices the same runs under a second plan, side by side.",
+        width=190,
     )
     return plans[chosen].plan if chosen else None
 
@@ -69,8 +107,6 @@ def assumptions(scenario: Scenario) -> Scenario | None:
     with st.grid(4, min_column_width=_NARROW):
         users = _whole("Users", "users", scenario, "users", f"for {scenario.runs:,} runs")
         days = _whole("Days", "horizon", scenario, "days", "length of the scenario")
-        growth_bps = _percent("Growth per day", "growth", scenario, "growth_bps_per_day", "more runs each day")
-        seed = _whole("Seed", "seed", scenario, "seed", "same seed, same runs")
         starting_credits = _credits("Starting credits", "starting", scenario, "starting_credits")
         top_up_credits = _credits("Credits in a top-up", "top_up", scenario, "top_up_credits")
         refilling_bps = _percent("Users who refill", "refill", scenario, "refilling_users_bps", "buy when they run out")
@@ -97,8 +133,6 @@ def assumptions(scenario: Scenario) -> Scenario | None:
     given = {
         "users": users,
         "days": days,
-        "growth_bps_per_day": growth_bps,
-        "seed": seed,
         "starting_credits": starting_credits,
         "top_up_credits": top_up_credits,
         "refilling_users_bps": refilling_bps,

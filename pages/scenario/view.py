@@ -1,61 +1,25 @@
 """Shows the result of a scenario: metrics, sentences, two plans side by side, and files to download."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
 
-from credits_core.lab.scenario.assumptions import Scenario
 from credits_core.lab.scenario.result import ScenarioResult, differences, share_bps
-from credits_core.lab.scenario.simulation import simulate
-from credits_core.pricing.models import Model
-from credits_core.pricing.plan import PricePlan
-from credits_core.pricing.plan_toml import price_plan_toml
-from credits_core.values.text import counted, format_bps, format_credits, format_usd, format_usd_rounded
-from pages.parts import csv_files, resources, show, words
+from credits_core.values.text import counted, format_bps, format_credits, format_usd
+from pages.parts import amounts, csv_files, show, words
 
-_MOST_RESULTS = 64
 _Colour = Literal["gray", "blue", "green", "violet", "red"]
 
 
-def carried_out(scenario: Scenario, plan: PricePlan) -> ScenarioResult:
-    """The result of the scenario under the plan, computed once for all who ask for it.
-
-    Raises:
-        UnknownModel: a model of the scenario has no price any more.
-        InvalidRequest: the runs are too dear to be added up.
-    """
-    models = resources.book().models
-    used = {one.model_id: models[one.model_id] for one in scenario.models}
-    return _carried_out(scenario, plan, used, resources.this_hour())
-
-
-# A plan and a model are known by all they say: a draft can change and keep its id.
-@st.cache_data(
-    max_entries=_MOST_RESULTS,
-    show_spinner="Pricing and charging every run…",
-    hash_funcs={Scenario: repr, PricePlan: price_plan_toml, Model: repr},
-)
-def _carried_out(scenario: Scenario, plan: PricePlan, models: dict[str, Model], at: datetime) -> ScenarioResult:
-    return simulate(scenario, plan, models, at=at)
-
-
-def metrics(result: ScenarioResult) -> None:
-    """What matters first: what users paid and who has it, what is left after card fees, and who was refused."""
-    sums, days = result.sums, result.days
-    paid_credits = sums.paid_credits
-    with show.metric_grid(paid_credits, result.margin_credits):
-        parts: list[tuple[str, int, str, _Colour, list[int]]] = [
-            ("Users paid", paid_credits, counted(sums.charged, "run"), "blue", [one.paid_credits for one in days]),
-            ("Inference", sums.inference_credits, "", "gray", [one.inference_credits for one in days]),
-            ("Creators earned", sums.creators_credits, "", "green", [one.creators_credits for one in days]),
-            ("Platform kept", sums.platform_credits, "", "violet", [one.platform_credits for one in days]),
-        ]
-        for label, credits, note, colour, each_day in parts:
-            _credits(label, credits, note or _share(credits, paid_credits), colour=colour, chart=each_day)
-    with show.metric_grid(paid_credits, result.margin_credits):
+def headline(result: ScenarioResult) -> None:
+    """What matters first: what users paid, who has it, and what is left after card fees."""
+    sums, paid_credits = result.sums, result.sums.paid_credits
+    with st.grid(2, min_column_width=170):
+        _credits("Users paid", paid_credits, counted(sums.charged, "run"), colour="blue")
+        _credits("Creators earned", sums.creators_credits, _share(sums.creators_credits, paid_credits), colour="green")
+        _credits("Platform kept", sums.platform_credits, _share(sums.platform_credits, paid_credits), colour="violet")
         _credits(
             "Margin after card fees",
             result.margin_credits,
@@ -64,9 +28,15 @@ def metrics(result: ScenarioResult) -> None:
             help_text="What the platform kept plus the plan's surcharge on purchases, minus card fees. Card fees "
             "include purchases of credits that are not spent yet. The percentage is of what users paid.",
         )
+
+
+def more_figures(result: ScenarioResult) -> None:
+    """What the models and the cards cost, and who was refused."""
+    sums, users = result.sums, result.scenario.users
+    with show.metric_grid(sums.inference_credits, result.card_fee_credits):
+        _credits("Inference", sums.inference_credits, _share(sums.inference_credits, sums.paid_credits))
         _credits("Card fees", result.card_fee_credits, counted(result.top_ups, "purchase"))
         _count("Refused runs", sums.refused, f"{_share(sums.refused, sums.runs)} of all runs")
-        users = result.scenario.users
         _count(
             "Users who ran out",
             result.users_run_dry,
@@ -163,24 +133,15 @@ def incomes(result: ScenarioResult) -> str:
     return f"The top {result.top_fifth:,} of {creators:,} creators earn {part} of all creator income."
 
 
-def _credits(
-    label: str,
-    credits: int,
-    note: str,
-    *,
-    colour: _Colour = "gray",
-    chart: list[int] | None = None,
-    help_text: str | None = None,
-) -> None:
+def _credits(label: str, credits: int, note: str, *, colour: _Colour = "gray", help_text: str | None = None) -> None:
     st.metric(
         label,
-        format_credits(credits),
-        delta=f"{format_usd_rounded(credits)} · {note}",
+        amounts.first(credits).replace("$", r"\$"),
+        delta=amounts.second(credits).replace("$", r"\$"),
         delta_color=colour,
         delta_arrow="off",
+        delta_description=note,
         border=True,
-        chart_data=chart,
-        chart_type="area",
         help=help_text,
     )
 

@@ -58,6 +58,49 @@ def test_the_inversion_is_told_for_this_very_cost(cost: int, largest_fee: int | 
     assert found.platform_break_even_fee_credits == break_even
 
 
+@pytest.mark.parametrize(
+    ("fee", "plan", "said"),
+    [
+        (5_001, SPECIFICATION, "You ask 5,001: you get 4,000 (80 %), PromptFlow 1,001."),
+        (1, SPECIFICATION, "You ask 1: you get 0 (80 %), PromptFlow 1."),
+        (0, SPECIFICATION, "You ask no fee: you get nothing, PromptFlow 3,000."),
+        (
+            5_000,
+            replace(SPECIFICATION, minimum_platform_income_credits=1_500),
+            "You ask 5,000: you get 4,000 (80 %), PromptFlow 1,500. The user pays 500 of that on top of your fee.",
+        ),
+    ],
+)
+def test_a_creator_is_told_who_gets_what_of_the_fee(fee: int, plan: PricePlan, said: str) -> None:
+    assert designed(fee=fee, plan=plan).fee_split() == said
+
+
+def test_a_creator_is_told_who_gets_what_of_the_unlock_price_in_any_unit() -> None:
+    found = designed(unlock=100_001)
+    assert found.unlock_split() == "You ask 100,001: you get 80,000 (80 %), PromptFlow 20,001."
+    assert (
+        found.unlock_split(lambda amount: f"{amount} c")
+        == "You ask 100001 c: you get 80000 c (80 %), PromptFlow 20001 c."
+    )
+
+
+@pytest.mark.parametrize(
+    ("runs", "runs_per_user", "users"), [(0, 20, 0), (1, 20, 1), (40, 20, 2), (41, 20, 3), (5, 0, 5), (5, 1, 5)]
+)
+def test_in_a_month_as_many_users_unlock_as_the_runs_need(runs: int, runs_per_user: int, users: int) -> None:
+    found, month = designed().month_unlocked(runs, runs_per_user=runs_per_user)
+    assert found == users
+    # A run after the unlock costs 30,000 and 10 %; an unlock of 100,000 brings the creator 80,000.
+    assert month == Parties(
+        users * 100_000 + runs * 33_000, runs * 30_000, users * 80_000, users * 20_000 + runs * 3_000
+    )
+
+
+def test_a_month_above_the_largest_amount_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="above the largest amount"):
+        designed(10**10, unlock=10**9).month_unlocked(1_000_000, runs_per_user=1)
+
+
 @given(
     plan=plans.price_plans(largest_bound=60),
     cost=st.integers(0, 80),

@@ -57,13 +57,16 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ReplayedRun:
-    """One compared run, recorded and under the plan, in credits, before any refund. `refused`: under the plan."""
+    """One compared run, recorded and under the plan, in credits, before any refund. `refused`: under the plan.
+
+    A charge without a model is an unlock.
+    """
 
     entry_id: int
     day_number: int
     user_id: str
     creator_id: str | None
-    model_id: str
+    model_id: str | None
     recorded_plan_id: str
     inference_cost_credits: int
     creator_fee_credits: int
@@ -73,6 +76,16 @@ class ReplayedRun:
     plan_share_credits: int
     refused: bool
     refunded: bool
+
+    @property
+    def user_gain_credits(self) -> int:
+        """How much less the user pays; 0 when the charge is refused, because then there is nothing for it."""
+        return 0 if self.refused else self.recorded_total_credits - self.plan_total_credits
+
+    @property
+    def creator_gain_credits(self) -> int:
+        """How much more the creator receives; a refused charge brings the creator nothing."""
+        return (0 if self.refused else self.plan_share_credits) - self.recorded_share_credits
 
 
 def price_charges(charges: Charges, plan: PricePlan) -> PricedCharges:
@@ -124,10 +137,15 @@ def replay(history: RecordedHistory, plan: PricePlan) -> Outcome:
 
 def replayed_runs(history: RecordedHistory, outcome: Outcome) -> Iterator[ReplayedRun]:
     """Every compared run in the order of the ledger. Days count from 1970-01-01."""
-    charges, priced = history.charges, outcome.priced
+    is_run = history.charges.is_compared & (history.charges.model != UNLOCK)
+    return replayed(history, outcome, np.flatnonzero(is_run))
+
+
+def replayed(history: RecordedHistory, outcome: Outcome, positions: Credits) -> Iterator[ReplayedRun]:
+    """The charges at these positions, in the given order. An unlock has no inference cost and is of no model."""
+    charges, priced, runs = history.charges, outcome.priced, positions
     refunded = np.zeros(len(charges.entry_id), np.bool_)
     refunded[history.refunds.charge] = True
-    runs = np.flatnonzero(charges.is_compared & (charges.model != UNLOCK))
     columns = (
         *(charges.entry_id, charges.day, charges.payer, charges.creator, charges.model, charges.plan),
         *(charges.inference_cost_credits, charges.creator_fee_credits),
@@ -136,10 +154,11 @@ def replayed_runs(history: RecordedHistory, outcome: Outcome) -> Iterator[Replay
         *(~outcome.happened, refunded),
     )
     accounts: tuple[str | None, ...] = (*history.accounts, None)  # -1, for nobody, is the last one
+    models: tuple[str | None, ...] = (*history.models, None)  # -1, for an unlock, too
     for row in zip(*(column[runs].tolist() for column in columns), strict=True):
         entry_id, day, payer, creator, model, plan, *amounts = row
         yield ReplayedRun(
-            *(entry_id, day, history.accounts[payer], accounts[creator], history.models[model], history.plans[plan]),
+            *(entry_id, day, history.accounts[payer], accounts[creator], models[model], history.plans[plan]),
             *amounts,
         )
 

@@ -48,12 +48,17 @@ def headline(found: Counterfactual) -> str:
         said = f"No difference: {found.plan_id} gives the amounts that were charged."
     elif set(parts) == {_NO_CHANGE}:
         said = f"No difference in total: {found.plan_id} gives the same sums for users, creators and platform."
+    return f"{said} {refusals(found)}"
+
+
+def refusals(found: Counterfactual) -> str:
+    """Who would have run out of credits, and what was originally charged for what is refused then."""
     refused = [counted(found.refused_runs, "run"), counted(found.refused_unlocks, "unlock")]
     named = " and ".join(text for text, count in zip(refused, _refused(found), strict=True) if count)
     if not named:
-        return f"{said} Nobody would have run out of credits."
+        return "Nobody would have run out of credits."
     return (
-        f"{said} {named} of {counted(found.refused_users, 'user')} would have been refused for lack of credits. "
+        f"{named} of {counted(found.refused_users, 'user')} would have been refused for lack of credits. "
         f"Originally charged for this: {both(found.refused_credits)}."
     )
 

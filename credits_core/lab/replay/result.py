@@ -110,6 +110,11 @@ class Group:
         """How much more users pay for the charges that are not refused, in credits."""
         return self.users.difference_credits + self.refused_credits
 
+    @property
+    def user_gain_credits(self) -> int:
+        """What users gain (plus) or lose (minus): how much less they pay for the charges that are not refused."""
+        return -self.dearer_credits
+
 
 @dataclass(frozen=True, slots=True)
 class Groups:

@@ -198,14 +198,15 @@ class Difference:
 
 def differences(first: ScenarioResult, second: ScenarioResult) -> tuple[Difference, ...]:
     """The difference between two results in the measures that people decide by, in reading order."""
-    pairs = zip(_measures(first), _measures(second), strict=True)
+    pairs = zip(measures(first), measures(second), strict=True)
     return tuple(
         Difference(name, is_credits, one, other, other - one, share_bps(other - one, abs(one)))
         for (name, is_credits, one), (_, _, other) in pairs
     )
 
 
-def _measures(result: ScenarioResult) -> tuple[tuple[str, bool, int], ...]:
+def measures(result: ScenarioResult) -> tuple[tuple[str, bool, int], ...]:
+    """What people decide by, in reading order: the name, whether it is credits, and the number."""
     sums, totals = result.sums, result.run_totals
     return (
         ("Users paid", True, sums.paid_credits),

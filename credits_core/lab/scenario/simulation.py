@@ -1,7 +1,7 @@
 """Runs a scenario: draws its runs, prices them by `quote_many`, and charges or refuses them in the order of time.
 
 Pure. Balances work as in the ledger: a run that the balance does not cover is refused, and later, cheaper runs may
-still be charged.
+still be charged. Five million runs take seconds, so the work tells how far it is and can be left at any time.
 """
 
 from array import array
@@ -22,12 +22,14 @@ from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.quote_many import QuoteArrays, quote_many
 from credits_core.values.arrays import Credits
 from credits_core.values.credits import BPS_PER_WHOLE, div_ceil
+from credits_core.values.progress import Progress, Work, finish
 
 EDGES_CREDITS = (0, 1, *(step * 10**zeros for zeros in range(9) for step in (1, 2, 3, 5, 7) if step * 10**zeros > 1))
 """Where the bars of the histogram of run totals begin, in credits."""
 # Neighbouring users differ by this many places in 10,000, a golden section: so every habit has busy and idle users.
 _HABIT_STEP = 6_181
 _MAX_INT64 = 2**63 - 1
+_STEPS_PER_RUN = 2  # to be priced, and to be charged or refused
 _AMOUNTS = ("inference_cost_credits", "creator_share_credits", "platform_markup_credits", "platform_share_credits")
 
 
@@ -43,13 +45,23 @@ class PricedRuns:
 
 
 @dataclass(slots=True)
-class _Followed:
+class Followed:
     """What became of the balances: refused runs, purchases by day, and the day each user first ran out, or -1."""
 
     balances_credits: list[int]
     first_dry_days: list[int]
     top_ups: list[int]
     refused: "array[int]" = field(default_factory=lambda: array("q"))
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedOut:
+    """Every run with its price, and what became of it. `day_ends` are the numbers of runs up to the end of each day."""
+
+    priced: PricedRuns
+    day_ends: list[int]
+    followed: Followed
+    is_charged: npt.NDArray[np.bool_]
 
 
 def simulate(
@@ -64,15 +76,18 @@ def simulate(
         UnknownModel: the scenario names a model that is not in `models`.
         InvalidRequest: a run's total is above 2^53-1 credits, or the sum of totals could overflow 64 bits.
     """
-    priced = price_runs(scenario, plan, models, at=at)
-    day_ends = runs_by_day(scenario)
-    followed = _follow(scenario, priced, day_ends)
-    refused = np.frombuffer(followed.refused, np.int64)
-    is_charged = np.ones(scenario.runs, np.bool_)
-    is_charged[refused] = False
-    paid_by_part = priced.amounts
+    return finish(simulating(scenario, plan, models, at=at))
+
+
+def simulating(
+    scenario: Scenario, plan: PricePlan, models: Mapping[str, Model], *, at: datetime | None = None
+) -> Work[ScenarioResult]:
+    """As `simulate`, telling how far it is."""
+    carried_out = yield from carrying_out(scenario, plan, models, at=at)
+    priced, followed, is_charged = carried_out.priced, carried_out.followed, carried_out.is_charged
+    day_ends, paid_by_part = carried_out.day_ends, priced.amounts
     for amounts in paid_by_part.values():
-        amounts[refused] = 0  # in place, because millions of runs take much room
+        amounts[~is_charged] = 0  # in place, because millions of runs take much room
     incomes = np.zeros(scenario.creators, np.int64)
     np.add.at(incomes, priced.creators, paid_by_part["creator_share_credits"])
     top_ups = sum(followed.top_ups)
@@ -101,6 +116,29 @@ def price_runs(
         UnknownModel: the scenario names a model that is not in `models`.
         InvalidRequest: a total is above 2^53-1 credits.
     """
+    return finish(_pricing(scenario, plan, models, at=at))
+
+
+def carrying_out(
+    scenario: Scenario, plan: PricePlan, models: Mapping[str, Model], *, at: datetime | None = None
+) -> Work[CarriedOut]:
+    """The scenario's runs, priced and then charged or refused, telling how far it is: each run is two steps.
+
+    Raises:
+        UnknownModel: as `simulate`.
+        InvalidRequest: as `simulate`.
+    """
+    priced = yield from _pricing(scenario, plan, models, at=at)
+    day_ends = runs_by_day(scenario)
+    followed = yield from _following(scenario, priced, day_ends)
+    is_charged = np.ones(scenario.runs, np.bool_)
+    is_charged[np.frombuffer(followed.refused, np.int64)] = False
+    return CarriedOut(priced, day_ends, followed, is_charged)
+
+
+def _pricing(
+    scenario: Scenario, plan: PricePlan, models: Mapping[str, Model], *, at: datetime | None
+) -> Work[PricedRuns]:
     chosen = [models[one.model_id] for one in scenario.models]
     users, places, creators, total_credits = (np.empty(scenario.runs, np.int64) for _ in range(4))
     amounts = {name: np.empty(scenario.runs, np.int64) for name in _AMOUNTS}
@@ -116,6 +154,7 @@ def price_runs(
                 amount[first + rows] = getattr(quotes, name)
             total_credits[first + rows] = quotes.total_credits
         first = block.stop
+        yield Progress(first, _STEPS_PER_RUN * scenario.runs)
     return runs
 
 
@@ -159,7 +198,7 @@ def _quotes(
     )
 
 
-def _follow(scenario: Scenario, priced: PricedRuns, day_ends: list[int]) -> _Followed:
+def _following(scenario: Scenario, priced: PricedRuns, day_ends: list[int]) -> Work[Followed]:
     if int(priced.total_credits.max()) * scenario.runs > _MAX_INT64:
         raise InvalidRequest("runs", "cost too much to be added up; choose fewer runs")
     users = range(scenario.users)
@@ -167,7 +206,7 @@ def _follow(scenario: Scenario, priced: PricedRuns, day_ends: list[int]) -> _Fol
     regular_users = [user for user in users if is_regular(scenario, user)]
     top_up_credits, regular_days = scenario.top_up_credits, range(0, scenario.days, scenario.regular_every_days)[1:]
     balances = [scenario.starting_credits] * scenario.users
-    followed = _Followed(balances, [-1] * scenario.users, [0] * scenario.days)
+    followed = Followed(balances, [-1] * scenario.users, [0] * scenario.days)
     start = 0
     # A plain loop over Python's numbers: it takes a tenth of a second per million runs, and can be read.
     for day, end in enumerate(day_ends):
@@ -191,11 +230,12 @@ def _follow(scenario: Scenario, priced: PricedRuns, day_ends: list[int]) -> _Fol
                     continue
             balances[user] = balance_credits - total_credits
         start = end
+        yield Progress(scenario.runs + start, _STEPS_PER_RUN * scenario.runs)
     return followed
 
 
 def _days(
-    day_ends: list[int], is_charged: npt.NDArray[np.bool_], paid_by_part: dict[str, Credits], followed: _Followed
+    day_ends: list[int], is_charged: npt.NDArray[np.bool_], paid_by_part: dict[str, Credits], followed: Followed
 ) -> tuple[ScenarioDay, ...]:
     days = []
     start = 0

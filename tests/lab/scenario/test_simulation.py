@@ -15,11 +15,12 @@ from credits_core.errors import InvalidRequest
 from credits_core.lab.scenario.assumptions import FeeWeight, ModelWeight, Scenario, with_models
 from credits_core.lab.scenario.draws import draw_runs
 from credits_core.lab.scenario.result import ScenarioResult
-from credits_core.lab.scenario.simulation import price_runs, run_totals, simulate
+from credits_core.lab.scenario.simulation import price_runs, run_totals, simulate, simulating
 from credits_core.ledger.refusals import InsufficientCredits
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.pricing.plan import MarkupTier, PricePlan
 from credits_core.pricing.refusals import UnknownModel
+from credits_core.values.progress import Progress
 from tests.support import plain_sql, plans, world
 from tests.support.plans import SPECIFICATION
 from tests.support.scenarios import MANY_USERS, MODELS, ONE_USER, plain_simulation
@@ -250,3 +251,22 @@ def test_totals_that_could_pass_64_bits_together_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="choose fewer runs"):
         simulate(replace(ONE_USER, runs=11_000), flat, MODELS)
     assert simulate(replace(ONE_USER, runs=10_000), flat, MODELS).sums.refused == 10_000
+
+
+# --- how far it is ----------------------------------------------------------------------------------------------------
+
+
+def test_pricing_is_the_first_half_of_the_work_and_following_the_balances_the_second() -> None:
+    told = list(simulating(ONE_USER, SPECIFICATION, MODELS))
+    assert told == [Progress(10, 20), *(Progress(10 + runs, 20) for runs in (2, 4, 6, 8, 10))]
+
+
+def test_millions_of_runs_tell_how_far_they_are_in_blocks() -> None:
+    blocks = replace(MANY_USERS, runs=300_000)
+    work = simulating(blocks, SPECIFICATION, MODELS)
+    assert [next(work) for _ in range(3)] == [
+        Progress(131_072, 600_000),
+        Progress(262_144, 600_000),
+        Progress(300_000, 600_000),
+    ]
+    work.close()

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
 from tests.support import page_driver, world
-from tests.support.page_driver import charts, choose, metrics, open_page, small_tables
+from tests.support.page_driver import charts, choose, open_page, small_tables
 
 GPT_4 = {"model": "gpt-4"}
 TOKENS = {"model": "openai/gpt-4o", "input_tokens": "1021", "output_tokens": "129"}
@@ -26,13 +26,31 @@ def page_for(**query: str) -> AppTest:
 
 
 def told(page: AppTest) -> str:
-    return "\n".join(found.value for found in (*page.info, *page.warning, *page.markdown)).replace("\\", "")
+    boxes = (*page.header, *page.warning, *page.caption, *page.markdown)
+    return "\n".join(found.value for found in boxes).replace("\\", "")
+
+
+def answer(page: AppTest) -> str:
+    """The sentence that says who gets what."""
+    return str(page.header[0].value).replace("\\", "")
+
+
+def who_gets_what(page: AppTest) -> list[tuple[str, ...]]:
+    """The lines of the answer's table: of one run or unlock, and of the month."""
+    return [tuple(cell.replace("\\", "") for cell in row) for row in small_tables(page)["Who gets what"]]
+
+
+def one(page: AppTest) -> list[str]:
+    """What the creator, PromptFlow and the model get and the user pays, for one run or unlock."""
+    return [row[1] for row in who_gets_what(page)]
 
 
 def lines(figure: dict[str, Any]) -> dict[str, dict[int, int]]:
     """Each line's credits by where on the axis they are."""
     return {
-        line["name"]: dict(zip(line["x"], line["y"], strict=True)) for line in figure["data"] if line["mode"] == "lines"
+        line["name"]: dict(zip(line["x"], line["y"], strict=True))
+        for line in figure["data"]
+        if line["mode"] == "lines+markers"
     }
 
 
@@ -47,24 +65,60 @@ def marked(figure: dict[str, Any]) -> list[int]:
 def test_it_opens_with_everything_filled_in(ledger: Engine) -> None:
     # The first model is claude-3-haiku at 250; a fee of 5,000 is split 4,000 to 1,000.
     page = page_for()
-    assert metrics(page) == {
-        "User pays per run": ("5,250", "$0.00525"),
-        "Creator gets": ("4,000", "$0.004"),
-        "Platform gets": ("1,000", "$0.001"),
-    }
-    assert len(charts(page)) == 2
+    assert answer(page) == "You ask 5,000: you get 4,000 (80 %), PromptFlow 1,000."
+    assert who_gets_what(page) == [
+        ("You get", "4,000 ($0.004)", "4,000,000 ($4.00)"),
+        ("PromptFlow gets", "1,000 ($0.001)", "1,000,000 ($1.00)"),
+        ("The model costs", "250 ($0.00025)", "250,000 ($0.25)"),
+        ("Users pay", "5,250 ($0.00525)", "5,250,000 ($5.25)"),
+    ]
+    assert "Month: 1,000 runs" in month_heading(page)
+    assert len(charts(page)) == 3
+
+
+def month_heading(page: AppTest) -> list[str]:
+    (found,) = (table for table in page.table if table.proto.alt == "Who gets what")
+    return list(found.value.columns)
+
+
+def test_a_month_at_any_number_of_runs(ledger: Engine) -> None:
+    page = page_for(**GPT_4, fee="5001", per_month="30")
+    # 30 × 4,000; 30 × 1,001; 30 × 30,000; 30 × 35,001
+    assert [row[2] for row in who_gets_what(page)] == [
+        "120,000 ($0.12)",
+        "30,030 ($0.03003)",
+        "900,000 ($0.90)",
+        "1,050,030 ($1.05003)",
+    ]
+    assert month_heading(page)[-1] == "Month: 30 runs"
+
+
+def test_in_a_month_every_user_unlocks_before_running(ledger: Engine) -> None:
+    page = page_for(**UNLOCK, unlock="30001", per_user="20", per_month="50")
+    # 50 runs are those of three users, the last of whom runs ten times.
+    assert month_heading(page)[-1] == "Month: 50 runs, 3 users"
+    assert [row[2] for row in who_gets_what(page)] == [
+        "72,000 ($0.072)",  # 3 × 24,000
+        "168,003 ($0.168003)",  # 3 × 6,001 and 50 × 3,000
+        "1,500,000 ($1.50)",
+        "1,740,003 ($1.740003)",
+    ]
+
+
+def test_amounts_are_in_dollars_when_the_sidebar_says_so(ledger: Engine) -> None:
+    page = page_for(**GPT_4)
+    page.get_by_key("amounts").set_value("Dollars")
+    page_driver.run(page)
+    assert answer(page) == "You ask $0.005: you get $0.004 (80 %), PromptFlow $0.001."
+    assert one(page) == ["$0.004", "$0.001", "$0.03", "$0.035"]
 
 
 def test_a_fee_per_run_says_who_gets_what_and_which_fees_make_the_run_cheaper(ledger: Engine) -> None:
     page = page_for(**GPT_4, fee="5001")
-    assert metrics(page) == {
-        "User pays per run": ("35,001", "$0.035001"),  # 30,000 + 5,001
-        "Creator gets": ("4,000", "$0.004"),  # 80 % is 4,000.8
-        "Platform gets": ("1,001", "$0.001001"),
-    }
-    assert [found.value.replace("\\", "") for found in page.info] == [
-        "A fee of 1 to 2,999 credits makes this run cheaper than no fee. We only break even at a fee of 14,996."
-    ]
+    assert answer(page) == "You ask 5,001: you get 4,000 (80 %), PromptFlow 1,001."  # 80 % is 4,000.8
+    assert one(page) == ["4,000 ($0.004)", "1,001 ($0.001001)", "30,000 ($0.03)", "35,001 ($0.035001)"]
+    sentence = "A fee of 1 to 2,999 credits makes this run cheaper than no fee. We only break even at a fee of 14,996."
+    assert sentence in [found.value.replace("\\", "") for found in page.caption]
 
 
 def test_a_fee_that_makes_the_run_cheaper_is_warned_of(ledger: Engine) -> None:
@@ -81,7 +135,7 @@ def test_only_a_fee_below_the_markup_is_warned_of(ledger: Engine, fee: str, warn
 
 
 def test_the_chart_over_fees_shades_the_inversion_and_marks_the_fee(ledger: Engine) -> None:
-    figure = charts(page_for(**GPT_4, fee="5001"))[0]
+    figure = charts(page_for(**GPT_4, fee="5001"))[1]
     drawn = lines(figure)
     assert (drawn["User pays"][1], drawn["User pays"][5_001], drawn["User pays"][20_000]) == (30_001, 35_001, 50_000)
     assert (drawn["Creator gets"][1], drawn["Creator gets"][5_001]) == (0, 4_000)
@@ -100,7 +154,7 @@ def test_the_chart_over_fees_shades_the_inversion_and_marks_the_fee(ledger: Engi
 def test_tokens_make_the_cost_that_the_fee_stands_upon(ledger: Engine) -> None:
     # 3,842.5 rounded up is 3,843; without a fee 768 are added.
     page = page_for(**TOKENS, fee="100")
-    assert metrics(page)["User pays per run"] == ("3,943", "$0.003943")
+    assert one(page)[2:] == ["3,843 ($0.003843)", "3,943 ($0.003943)"]
     assert "A fee of 1 to 767 credits makes" in told(page)
     assert "the user pays 668 credits ($0.000668) less" in told(page)
 
@@ -112,17 +166,19 @@ def test_a_minimum_for_the_platform_is_paid_on_top_of_the_fee(monkeypatch: pytes
     with page_driver.small_dashboard(tmp_path):
         page = page_for(**GPT_4, fee="5000")
     # 30,000 + 5,000 and what the platform's share of 1,000 lacks to 3,000.
-    assert metrics(page)["User pays per run"] == ("37,000", "$0.037")
-    assert metrics(page)["Platform gets"] == ("3,000", "$0.003")
+    assert one(page) == ["4,000 ($0.004)", "3,000 ($0.003)", "30,000 ($0.03)", "37,000 ($0.037)"]
+    assert answer(page) == (
+        "You ask 5,000: you get 4,000 (80 %), PromptFlow 3,000. The user pays 2,000 of that on top of your fee."
+    )
     assert "No creator fee makes this run cheaper." in told(page)
-    assert shaded(charts(page)[0]) == []
+    assert shaded(charts(page)[1]) == []
 
 
 def test_fee_and_unlock_break_even_in_sentences_chart_and_table(ledger: Engine) -> None:
     page = page_for(**GPT_4, fee="5000", unlock="100000", per_user="30")
     assert "From 50 runs per user, an unlock costs the user no more than a per-run fee." in told(page)
     assert "From 21 runs per user, a per-run fee earns the creator more than an unlock." in told(page)
-    figure = charts(page)[1]
+    figure = charts(page)[2]
     drawn = lines(figure)
     assert (drawn["User: extra cost with fees"][49], drawn["User: extra cost with fees"][50]) == (
         98_000,
@@ -137,21 +193,20 @@ def test_fee_and_unlock_break_even_in_sentences_chart_and_table(ledger: Engine) 
         tuple(cell.replace("\\", "") for cell in row) for row in small_tables(page)["Both ways to pay, side by side"]
     ]
     assert rows == [
-        ("Fee per run", "1,050,000 ($1.05)", "900,000 ($0.90)", "120,000 ($0.12)", "30,000 ($0.03)"),
-        ("Unlock once", "1,090,000 ($1.09)", "900,000 ($0.90)", "80,000 ($0.08)", "110,000 ($0.11)"),
+        ("You get", "120,000 ($0.12)", "80,000 ($0.08)"),
+        ("PromptFlow gets", "30,000 ($0.03)", "110,000 ($0.11)"),
+        ("The model costs", "900,000 ($0.90)", "900,000 ($0.90)"),
+        ("Users pay", "1,050,000 ($1.05)", "1,090,000 ($1.09)"),
     ]
 
 
 def test_an_unlock_price_is_split_once_and_compared_with_the_fees_of_all_runs(ledger: Engine) -> None:
     page = page_for(**UNLOCK, fee="5000", unlock="30001", per_user="20")
-    assert metrics(page) == {
-        "User pays once": ("30,001", "$0.030001"),
-        "Creator gets": ("24,000", "$0.024"),  # 80 % is 24,000.8
-        "Platform gets": ("6,001", "$0.006001"),
-    }
+    assert answer(page) == "You ask 30,001: you get 24,000 (80 %), PromptFlow 6,001."  # 80 % is 24,000.8
+    assert one(page) == ["24,000 ($0.024)", "6,001 ($0.006001)", "0 ($0.00)", "30,001 ($0.030001)"]
     assert "After unlocking, a run costs 33,000 credits ($0.033)" in told(page)
     assert "For 20 runs, an unlock price up to 40,000 credits ($0.04) costs the user no more" in told(page)
-    figure = charts(page)[0]
+    figure = charts(page)[1]
     drawn = lines(figure)
     assert drawn["User pays"][30_001] == 30_001 + 20 * 33_000
     assert drawn["User pays"][40_000] == 700_000 == drawn["User with the fee"][40_000]
@@ -163,7 +218,7 @@ def test_an_unlock_price_is_split_once_and_compared_with_the_fees_of_all_runs(le
 def test_no_unlock_price_is_worth_it_when_the_fee_costs_nothing_extra(ledger: Engine) -> None:
     page = page_for(**UNLOCK, fee="3000")
     assert "For 20 runs, no unlock price saves the user money, because the fees add no cost." in told(page)
-    assert shaded(charts(page)[0]) == []
+    assert shaded(charts(page)[1]) == []
     assert "Unlocking never saves the user money, because this fee does not make a run dearer." in told(page)
 
 
@@ -175,28 +230,29 @@ def test_the_slider_writes_into_the_box_and_shows_what_is_typed(
     page.slider(key=f"{box}:slid").set_value(7_000)
     page_driver.run(page)
     assert page.text_input(key=box).value == "7000"
-    assert metrics(page)["Creator gets"] == ("5,600", "$0.0056")
+    assert one(page)[0] == "5,600 ($0.0056)"
     choose(page, **{box: "8,001"})
     assert page.slider(key=f"{box}:slid").value == 8_001
-    assert metrics(page)["Creator gets"] == ("6,400", "$0.0064")  # 80 % is 6,400.8
+    assert one(page)[0] == "6,400 ($0.0064)"  # 80 % is 6,400.8
 
 
 def test_a_fee_of_nothing_is_no_fee(ledger: Engine) -> None:
     page = page_for(**GPT_4, fee="0")
-    assert metrics(page) == {
-        "User pays per run": ("33,000", "$0.033"),
-        "Creator gets": ("0", "$0.00"),
-        "Platform gets": ("3,000", "$0.003"),
-    }
+    assert answer(page) == "You ask no fee: you get nothing, PromptFlow 3,000."
+    assert one(page) == ["0 ($0.00)", "3,000 ($0.003)", "30,000 ($0.03)", "33,000 ($0.033)"]
 
 
-@pytest.mark.parametrize("query", [{"fee": "-1"}, {"fee": "1000000001"}, {"unlock": "0"}, {"per_user": "1000001"}])
+@pytest.mark.parametrize(
+    "query",
+    [{"fee": "-1"}, {"fee": "1000000001"}, {"unlock": "0"}, {"per_user": "1000001"}, {"per_month": "1000001"}],
+)
 def test_a_number_that_cannot_be_accepted_is_told_in_red_and_nothing_is_computed(
     ledger: Engine, query: dict[str, str]
 ) -> None:
     page = page_for(**query)
     assert ["whole number" in caption.value for caption in page.caption if ":red[" in caption.value] == [True]
-    assert metrics(page) == {}
+    assert small_tables(page) == {}
+    assert charts(page) == []
 
 
 @pytest.mark.parametrize(
@@ -219,14 +275,16 @@ def test_what_has_no_price_says_why(ledger: Engine, query: dict[str, str]) -> No
         {"unlock": "1000000000", "by": "Unlock price"},
         {"fee": "1", "unlock": "1", "per_user": "0"},
         {"by": "Unlock price", "unlock": "1", "per_user": "0"},
+        {"per_month": "0"},
+        {"by": "Unlock price", "per_month": "1000000", "per_user": "1"},
         {"model": "openai/gpt-4o", "input_tokens": "1000000000", "output_tokens": "0", "fee": "3"},
         {"by": "Unlock price", "fee": "1000000000", "per_user": "1000000"},
     ],
 )
 def test_the_largest_and_smallest_numbers_are_drawn(ledger: Engine, query: dict[str, str]) -> None:
-    assert len(charts(page_for(**query))) == 2
+    assert len(charts(page_for(**query))) == 3
 
 
 @pytest.mark.parametrize("query", [{"by": "Barter"}, {"plan": "none"}, {"model": "gpt-9"}])
 def test_a_value_that_makes_no_sense_counts_as_none(ledger: Engine, query: dict[str, str]) -> None:
-    assert metrics(page_for(**query)) == metrics(page_for())
+    assert who_gets_what(page_for(**query)) == who_gets_what(page_for())

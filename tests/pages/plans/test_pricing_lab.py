@@ -346,7 +346,7 @@ def test_the_assumed_card_fee_goes_along_to_the_comparison(ledger: Engine) -> No
 @pytest.mark.parametrize("file", ["replay/replay_history.py", "scenario/scenario.py"])
 def test_a_link_from_the_lab_brings_the_plan_along(ledger: Engine, file: str) -> None:
     world.save_draft(ledger, CAPPED)
-    assert open_page(file, to_plan=CAPPED.id, anew="").get_by_key("plan").value == CAPPED.id
+    assert open_page(file, to_plan=CAPPED.id, anew="").get_by_key("plan:box").value == CAPPED.id
 
 
 # --- a plan from a file ---------------------------------------------------------------------------------------------

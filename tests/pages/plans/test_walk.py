@@ -40,7 +40,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 def words(page: AppTest) -> str:
     """Everything that a person reads on the page, without what Markdown needs."""
-    blocks = [*page.markdown, *page.caption, *page.success, *page.info, *page.warning]
+    blocks = [*page.header, *page.markdown, *page.caption, *page.success, *page.info, *page.warning]
     shown = [block.value for block in blocks] + [f"{label} {value}" for label, (value, _) in metrics(page).items()]
     return "\n".join(shown).replace("\\", "")
 
@@ -57,6 +57,7 @@ def test_every_quotation_of_the_guide_is_on_a_screen(demo: Engine, tmp_path: Pat
         open_page("replay/replay_history.py", plan="promptflow-v1-capped"),
         open_page("replay/replay_history.py", plan="promptflow-v1-graduated"),
         open_page("scenario/scenario.py", **MILLION),
+        open_page("fees/fee_designer.py"),
     ]
     found = set().union(*map(quoted_on, pages))
     assert all(quoted_on(page) for page in pages)
@@ -65,7 +66,8 @@ def test_every_quotation_of_the_guide_is_on_a_screen(demo: Engine, tmp_path: Pat
         found |= quoted_on(open_page("plans/pricing_lab.py"))
         world.save_draft(engine, CAPPED)
         charge_the_conversations(engine)
-        found |= quoted_on(open_page("replay/replay_history.py", plan="promptflow-v1-capped"))
+        replayed = open_page("replay/replay_history.py", plan="promptflow-v1-capped", show="Changes of a run")
+        found |= quoted_on(replayed)
     assert set(QUOTED) - found == set()
     assert len(QUOTED) >= 10
 

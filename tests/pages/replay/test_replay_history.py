@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from streamlit.testing.v1 import AppTest
 
+from credits_core.lab.replay.report import signed
 from credits_core.pricing.plan import MarkupTier, PricePlan, TierMode
 from tests.support import page_driver, world
-from tests.support.page_driver import charts, choose, click, downloads, links, metrics, open_page, table
+from tests.support.page_driver import captions, charts, choose, click, downloads, links, metrics, open_page, table
 from tests.support.plain_sql import every_row, rows, scalar
 from tests.support.plans import SPECIFICATION
 from tests.support.slow_replay import SlowReplay
@@ -23,7 +25,14 @@ DEARER = PricePlan(
     tier_mode=TierMode.GRADUATED,
 )
 EVERY_DAY, SOME_DAYS = ("2026-01-01", "2027-01-01"), ("2026-11-03", "2026-11-09")
-MODELS, CREATORS, USERS = -3, -2, -1
+PARTIES = {
+    "Users pay": ("users", -1),
+    "Creators get": ("creators", 1),
+    "Platform gets": ("platform", 1),
+    "Providers get": ("inference", 1),
+}
+"""The four headline figures by how they begin: whose they are, and the sign of a gain."""
+TABS = ("Models", "Creators", "Users")
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +55,40 @@ def recorded(engine: Engine, days: tuple[str, str] = EVERY_DAY) -> dict[str, int
     within = f"date(created_at_us / 1000000, 'unixepoch') BETWEEN '{days[0]}' AND '{days[1]}'"
     sql = "SELECT COALESCE(SUM(amount_credits), 0) FROM credit_transactions WHERE {} AND {}"
     wheres = {
-        "Inference": "account_id = 'platform:inference'",
-        "Creators receive": "type = 'creator_payment'",
-        "Platform receives": "account_id = 'platform:revenue'",
+        "inference": "account_id = 'platform:inference'",
+        "creators": "type = 'creator_payment'",
+        "platform": "account_id = 'platform:revenue'",
     }
     found = {label: int(str(scalar(engine, sql.format(where, within)))) for label, where in wheres.items()}
-    return {"Users pay": sum(found.values()), **found}
+    return {"users": sum(found.values()), **found}
 
 
-def shown(page: Any) -> dict[str, int]:
-    return {label: int(value.replace(",", "")) for label, (value, _) in metrics(page).items()}
+def number(text: str) -> int:
+    return int(text.replace(",", "").replace("−", "-"))
+
+
+def headline(page: AppTest) -> dict[str, tuple[int, int]]:
+    """What each party gains, and what is recorded for it, as the four figures on top say."""
+    found = {}
+    for metric in page.metric:
+        (of,) = (of for label, (of, _) in PARTIES.items() if metric.label.startswith(label))
+        found[of] = number(metric.value), number(metric.proto.delta_description.removeprefix("of "))
+    return found
+
+
+def said(page: AppTest) -> str:
+    return captions(page).replace("\\", "")
+
+
+def under_plan(page: AppTest) -> dict[str, int]:
+    """What users pay and the others receive under plan B, by the four figures on top."""
+    signs = dict(PARTIES.values())
+    return {of: was + signs[of] * gain for of, (gain, was) in headline(page).items()}
+
+
+def tables_of(**query: str | list[str]) -> dict[str, list[dict[str, Any]]]:
+    """The table of each tab."""
+    return {show: table(open_page("replay/replay_history.py", show=show, **query)) for show in TABS}
 
 
 @pytest.mark.parametrize("days", [EVERY_DAY, SOME_DAYS])
@@ -66,11 +99,13 @@ def test_the_demo_month_under_its_own_plan_equals_the_record(ledger: Engine, day
     runs, unlocks = (
         scalar(ledger, f"SELECT COUNT(*) FROM {name} WHERE {within}") for name in ("prompt_runs", "unlocked_flows")
     )
-    (line,) = (success.value.replace("\\", "") for success in page.success)
     plural = "unlock" if unlocks == 1 else "unlocks"
-    assert line == f"Check passed: all {runs:,} runs and {unlocks} {plural} come out exactly as charged."
-    assert shown(page) == recorded(ledger, days)
-    assert {under.split(" (")[0] for _, under in metrics(page).values()} == {"as recorded"}
+    assert f"Check passed: all {runs:,} runs and {unlocks} {plural} come out exactly as charged." in said(page)
+    assert "Nobody would have run out of credits." in said(page)
+    assert headline(page) == {of: (0, credits) for of, credits in recorded(ledger, days).items()}
+    assert list(metrics(page)) == [f"{label} the same" for label in PARTIES]
+    assert "Nobody gains or loses. Choose another plan B, or edit one." in said(page)
+    assert links(page)["Edit a plan"][0] == "compare-plans"
 
 
 @pytest.mark.parametrize("plan", [CAPPED, DEARER])
@@ -79,28 +114,47 @@ def test_the_demo_month_under_another_plan_is_what_a_plain_loop_gives(
     ledger: Engine, plan: PricePlan, days: tuple[str, str]
 ) -> None:
     query = {"days": list(days)} if days == SOME_DAYS else {}
-    page = open_page("replay/replay_history.py", plan=plan.id, **query)
+    page = open_page("replay/replay_history.py", plan=plan.id, show="Changes of a run", **query)
     largest = int(str(scalar(ledger, "SELECT MAX(inference_cost_credits) FROM prompt_runs")))
     slow = SlowReplay(ledger, plan, days, largest_cost=largest)
-    parties = ("users", "inference", "creators", "platform")
-    assert list(shown(page).values()) == [slow.sums[name] for name in parties]
-    assert {row["User"]: row["Plan B"] for row in table(page, USERS)} == {
-        row["User"]: slow.by["user", row["User"]] for row in table(page, USERS)
-    }
-    assert sum(row["Plan B"] for row in table(page, USERS)) == slow.sums["users"]
-    assert sum(row["Plan B"] for row in table(page, MODELS)) == slow.sums["users"]
-    assert sum(row["Recorded"] for row in table(page, MODELS)) == recorded(ledger, days)["Users pay"]
-    assert {row["Creator"]: row["Plan B"] for row in table(page, CREATORS)} == {
+    assert under_plan(page) == slow.sums
+    assert {of: was for of, (_, was) in headline(page).items()} == recorded(ledger, days)
+    assert sum(gain for gain, _ in headline(page).values()) == 0
+    models, creators, users = tables_of(plan=plan.id, **query).values()
+    assert {row["User"]: row["Plan B"] for row in users} == {row["User"]: slow.by["user", row["User"]] for row in users}
+    assert sum(row["Plan B"] for row in users) == slow.sums["users"]
+    assert sum(row["Plan B"] for row in models) == slow.sums["users"]
+    assert sum(row["Recorded"] for row in models) == recorded(ledger, days)["users"]
+    assert {row["Creator"]: row["Plan B"] for row in creators} == {
         name: credits for (kind, name), credits in slow.by.items() if kind == "creator" and name
     }
-    assert sum(row["Refused"] for row in table(page, USERS)) == len(slow.refused)
-    (changes,) = (caption.value for caption in page.caption if "cheaper" in caption.value)
+    assert sum(row["Refused"] for row in users) == len(slow.refused)
     counts = [
         sum(one < 0 for one in slow.changes),
         sum(one == 0 for one in slow.changes),
         sum(one > 0 for one in slow.changes),
     ]
-    assert "{:,} cheaper, {:,} unchanged, {:,} dearer".format(*counts) in changes.replace("\\", "")
+    assert "{:,} cheaper, {:,} unchanged, {:,} dearer".format(*counts) in said(page)
+
+
+def test_plus_is_better_off_in_every_figure_table_and_bar(ledger: Engine) -> None:
+    page = open_page("replay/replay_history.py", plan="dearer")
+    models, creators, users = tables_of(plan="dearer").values()
+    for row in creators:
+        assert row["Gains"] == row["Plan B"] - row["Recorded"]
+    for row in [row for row in users if not row["Refused"]]:
+        assert row["Gains"] == row["Recorded"] - row["Plan B"]
+    assert sum(row["Gains"] for row in models) == sum(row["Gains"] for row in users)
+    gains = {f"{row['User']} (user)": row["Gains"] for row in users}
+    gains |= {f"{row['Creator']} (creator)": row["Gains"] for row in creators}
+    drawn: dict[str, int] = {}
+    for bars in charts(page)[0]["data"]:
+        drawn |= dict(zip(bars["y"], bars["x"], strict=True))
+    assert len(drawn) == 6
+    assert drawn == {name: gains[name] for name in drawn}
+    assert sorted(drawn.values()) == sorted(gains.values())[:6]  # under this plan nobody gains
+    assert headline(page)["creators"][0] == sum(row["Gains"] for row in creators)
+    assert list(charts(page)[0]["layout"]["yaxis"]["categoryarray"]) == sorted(drawn, key=lambda name: drawn[name])
 
 
 def test_the_capped_plan_costs_what_sql_says(ledger: Engine) -> None:
@@ -115,39 +169,33 @@ def test_the_capped_plan_costs_what_sql_says(ledger: Engine) -> None:
         f" WHERE {not_refunded}",
     )
     unlocked = scalar(ledger, f"SELECT SUM(unlock_fee_credits) FROM unlocked_flows WHERE {not_refunded}")
-    found = shown(open_page("replay/replay_history.py", plan="capped"))["Users pay"]
+    found = under_plan(open_page("replay/replay_history.py", plan="capped"))["users"]
     assert found == int(str(paid)) + int(str(unlocked))
 
 
-def test_the_sentence_on_top_tells_users_creators_platform_and_refusals(ledger: Engine) -> None:
-    page = open_page("replay/replay_history.py", plan="dearer")
-    slow = SlowReplay(
-        ledger,
-        DEARER,
-        EVERY_DAY,
-        largest_cost=int(str(scalar(ledger, "SELECT MAX(inference_cost_credits) FROM prompt_runs"))),
-    )
-    (sentence,) = (text.value.replace("\\", "") for text in page.markdown if text.value.startswith("#####"))
-    more = slow.sums["users"] - recorded(ledger)["Users pay"]
-    assert sentence.startswith(f"##### Under dearer, users would have paid {more:,} credits ($0.")
-    refused_runs = scalar(
-        ledger, f"SELECT COUNT(*) FROM prompt_runs WHERE entry_id IN ({', '.join(map(str, slow.refused))})"
-    )
-    assert f"{refused_runs} runs" in sentence
+def test_who_is_refused_is_said_in_a_sentence_and_counted_for_each_user(ledger: Engine) -> None:
+    page = open_page("replay/replay_history.py", plan="dearer", show="Users")
+    largest = int(str(scalar(ledger, "SELECT MAX(inference_cost_credits) FROM prompt_runs")))
+    slow = SlowReplay(ledger, DEARER, EVERY_DAY, largest_cost=largest)
     assert len(slow.refused) > 0
-    standings = [number for number, frame in enumerate(page.dataframe) if "Who" in frame.value.columns]
+    refused = ", ".join(map(str, slow.refused))
     by_user = rows(
         ledger,
         "SELECT user_id, COUNT(*) FROM (SELECT entry_id, user_id FROM prompt_runs UNION ALL SELECT entry_id, user_id"
-        f" FROM unlocked_flows) WHERE entry_id IN ({', '.join(map(str, slow.refused))}) GROUP BY user_id",
+        f" FROM unlocked_flows) WHERE entry_id IN ({refused}) GROUP BY user_id",
     )
-    assert sorted((row["Who"], row["Refused"]) for row in table(page, standings[-1])) == sorted(by_user)
-    assert page.success == []
+    runs = scalar(ledger, f"SELECT COUNT(*) FROM prompt_runs WHERE entry_id IN ({refused})")
+    (sentence,) = (text.value.replace("\\", "") for text in page.markdown if ":material/block:" in text.value)
+    assert f"{runs} runs" in sentence
+    assert f"of {len(by_user)} users would have been refused for lack of credits." in sentence
+    assert sorted((row["User"], row["Refused"]) for row in table(page) if row["Refused"]) == sorted(by_user)
+    assert "match the plan they were made under" in said(page)
 
 
 def test_bars_are_what_is_recorded_and_what_plan_b_makes_of_it(ledger: Engine) -> None:
-    page = open_page("replay/replay_history.py", plan="dearer")
-    before, after = charts(page)[0]["data"]
+    page = open_page("replay/replay_history.py", plan="dearer", show="Changes of a run")
+    _, days, changes = charts(page)
+    before, after = days["data"]
     assert (before["name"], after["name"], after["marker"]["color"]) == ("Recorded", "Plan B", "#8B5CF6")
     assert list(zip(before["x"], before["y"], strict=True)) == rows(
         ledger,
@@ -155,14 +203,12 @@ def test_bars_are_what_is_recorded_and_what_plan_b_makes_of_it(ledger: Engine) -
         " THEN amount_credits ELSE 0 END) FROM credit_transactions WHERE entry_id IN (SELECT id FROM journal_entries"
         " WHERE type IN ('prompt_run', 'flow_unlock', 'refund')) GROUP BY day ORDER BY day",
     )
-    assert sum(after["y"]) == shown(page)["Platform receives"]
-    by_model = open_page("replay/replay_history.py", plan="dearer", what="Users paid", by="Model")
-    bars = charts(by_model)[0]["data"][1]
-    assert dict(zip(bars["x"], bars["y"], strict=True)) == {
-        row["Model"]: row["Plan B"] for row in table(by_model, MODELS)
-    }
-    assert sum(charts(page)[1]["data"][0]["y"]) == sum(
-        row["Charges"] - row["Refused"] for row in table(page, MODELS) if row["Model"] != "Flow unlocks"
+    assert sum(after["y"]) == under_plan(page)["platform"]
+    by_model = open_page("replay/replay_history.py", plan="dearer", what="Users", by="Model")
+    bars = charts(by_model)[1]["data"][1]
+    assert dict(zip(bars["x"], bars["y"], strict=True)) == {row["Model"]: row["Plan B"] for row in table(by_model)}
+    assert sum(changes["data"][0]["y"]) == sum(
+        row["Charges"] - row["Refused"] for row in table(by_model) if row["Model"] != "Flow unlocks"
     )
 
 
@@ -202,9 +248,11 @@ def test_the_summary_to_print_is_one_file_with_the_numbers_of_the_screen(ledger:
     with downloads() as downloaded:
         page = open_page("replay/replay_history.py", plan="dearer", days=list(SOME_DAYS))
     text = downloaded.files["replay-dearer.html"]().decode()
-    assert "<h1>History under dearer, 2026-11-03 to 2026-11-09</h1>" in text
-    for value, _ in metrics(page).values():
-        assert f"{value} ($" in text
+    assert "<h1>History under dearer, 2026-11-03 to 2026-11-09, UTC</h1>" in text
+    for of, (gain, was) in headline(page).items():
+        assert f"<td>{was:,} ($" in text
+        assert f"<td>{under_plan(page)[of]:,} ($" in text
+        assert f"<td>{signed(gain)} ({'-' if gain < 0 else ''}$" in text
     assert "creator_share_bps = 7000" in text
     assert "A cheaper plan cannot bring them back." in text
 
@@ -216,11 +264,16 @@ def test_winners_and_losers_are_users_and_creators_with_the_largest_differences(
     world.charge(empty, world.HAIKU_WITH_FEE, key="fee", book=world.dearer_book())
     page = open_page("replay/replay_history.py")
     # Under plan-1 a run at 400 costs 480 and not 600, and ben receives 800 of 1,001 and not 700.
-    assert [(row["Who"], row["Role"], row["Credits"]) for row in table(page, 0)] == [
-        ("cy", "User", 120),
-        ("ben", "Creator", 100),
+    users, creators = charts(page)[0]["data"]
+    assert (users["y"], users["x"], users["text"]) == (["cy (user)"], [120], ["+120"])
+    assert (creators["y"], creators["x"], creators["text"]) == (["ben (creator)"], [100], ["+100"])
+    assert "come out exactly as charged" not in said(page)
+    assert [metric.label for metric in page.metric] == [
+        "Users pay 6 % less",  # 480 and 1,401, of 600 and 1,401
+        "Creators get 14.29 % more",  # 800, of 700
+        "Platform gets 43.91 % less",  # 80 and 201, of 200 and 301
+        "Providers get the same",
     ]
-    assert [info.value for info in page.success] == []
 
 
 def test_many_users_are_read_a_page_at_a_time(empty: Engine) -> None:
@@ -228,9 +281,9 @@ def test_many_users_are_read_a_page_at_a_time(empty: Engine) -> None:
         world.add(empty, f"user-{number:02}", 1_000, key=f"add-{number}")
         world.charge(empty, world.run_by(f"user-{number:02}"), key=f"run-{number}")
     before = every_row(empty)
-    page = open_page("replay/replay_history.py")
-    assert [row["User"] for row in table(page, USERS)] == [f"user-{number:02}" for number in range(25)]
-    assert [row["User"] for row in table(click(page, "Next"), USERS)] == ["user-25", "user-26"]
+    page = open_page("replay/replay_history.py", show="Users")
+    assert [row["User"] for row in table(page)] == [f"user-{number:02}" for number in range(25)]
+    assert [row["User"] for row in table(click(page, "Next"))] == ["user-25", "user-26"]
     assert every_row(empty) == before
 
 
@@ -238,9 +291,9 @@ def test_a_new_run_is_in_the_replay_at_once(empty: Engine) -> None:
     world.add(empty, "ada", 1_000, key="add")
     world.charge(empty, world.HAIKU, key="one")
     page = open_page("replay/replay_history.py")
-    assert shown(page)["Users pay"] == 300
+    assert under_plan(page)["users"] == 300
     world.charge(empty, world.HAIKU, key="two")
-    assert shown(choose(page, by="Model"))["Users pay"] == 600
+    assert under_plan(choose(page, by="Model"))["users"] == 600
 
 
 def test_days_without_runs_say_so(ledger: Engine) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
+import streamlit as st
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
@@ -16,8 +18,9 @@ from credits_core import settings
 from credits_core.lab.scenario.assumptions import load_scenarios
 from credits_core.lab.scenario.workload import load_workloads
 from credits_core.pricing.plan import MarkupTier, PricePlan
+from pages.parts import long_work
 from tests.support import page_driver, world
-from tests.support.page_driver import charts, choose, metrics, open_page, small_tables
+from tests.support.page_driver import captions, charts, choose, metrics, open_page, small_tables
 from tests.support.scenarios import plain_simulation
 
 # One user with 1,000 credits, ten runs of 300 credits, two a day: three are charged.
@@ -56,8 +59,9 @@ def page_for(**query: str) -> AppTest:
     return open_page("scenario/scenario.py", **query)
 
 
-def captions(page: AppTest) -> str:
-    return "\n".join(caption.value for caption in page.caption)
+def figures(page: AppTest) -> dict[str, tuple[str, str, str]]:
+    """Each figure's value, what stands under it, and the note beside that."""
+    return {one.label: (one.value, one.delta, one.proto.delta_description) for one in page.metric}
 
 
 def test_it_opens_with_ten_thousand_runs_that_come_to_what_a_plain_program_says(real: Engine) -> None:
@@ -71,16 +75,16 @@ def test_it_opens_with_ten_thousand_runs_that_come_to_what_a_plain_program_says(
     shown = {label: value for label, (value, _) in metrics(page).items()}
     assert shown == {
         "Users paid": f"{summed['paid']:,}",
-        "Inference": f"{summed['inference']:,}",
         "Creators earned": f"{summed['creators']:,}",
         "Platform kept": f"{kept:,}",
         # 2.9 % of 5,000,000 and 300,000 for each purchase
         "Margin after card fees": f"{kept - summed['top_ups'] * 445_000:,}",
+        "Inference": f"{summed['inference']:,}",
         "Card fees": f"{summed['top_ups'] * 445_000:,}",
         "Refused runs": f"{10_000 - summed['charged']:,}",
         "Users who ran out": f"{sum(day['users_run_dry'] for day in days)}",
     }
-    area, sankey, columns, lorenz, dry, refused = charts(page)
+    area, sankey, columns, lorenz, dry, refused = charts(page)[1:]
     assert [(part["name"], sum(part["y"])) for part in area["data"]] == [
         ("Inference", summed["inference"]),
         ("Creators", summed["creators"]),
@@ -107,15 +111,15 @@ def test_it_opens_with_ten_thousand_runs_that_come_to_what_a_plain_program_says(
 
 def test_a_link_brings_every_assumption(small: Engine) -> None:
     page = page_for(**BY_HAND)
-    assert metrics(page) == {
-        "Users paid": ("900", "$0.0009 · 3 runs"),
-        "Inference": ("750", "$0.00075 · 83.33 %"),
-        "Creators earned": ("0", "$0.00 · 0 %"),
-        "Platform kept": ("150", "$0.00015 · 16.67 %"),
-        "Margin after card fees": ("150", "$0.00015 · 16.67 %"),
-        "Card fees": ("0", "$0.00 · 0 purchases"),
-        "Refused runs": ("7", "70 % of all runs"),
-        "Users who ran out": ("1", "100 % of 1"),
+    assert figures(page) == {
+        "Users paid": ("900", "\\$0.0009", "3 runs"),
+        "Creators earned": ("0", "\\$0.00", "0 %"),
+        "Platform kept": ("150", "\\$0.00015", "16.67 %"),
+        "Margin after card fees": ("150", "\\$0.00015", "16.67 %"),
+        "Inference": ("750", "\\$0.00075", "83.33 %"),
+        "Card fees": ("0", "\\$0.00", "0 purchases"),
+        "Refused runs": ("7", "70 % of all runs", ""),
+        "Users who ran out": ("1", "100 % of 1", ""),
     }
     assert "Mix: claude\\-3\\-haiku 100 %" in captions(page)
     assert "By day 2, at least half of the users have run out of credits." in captions(page)
@@ -124,13 +128,13 @@ def test_a_link_brings_every_assumption(small: Engine) -> None:
 def test_what_is_typed_changes_the_result(small: Engine) -> None:
     page = choose(page_for(**BY_HAND), refill="100")
     # Ten runs of 300; four top-ups of 500, each with 14.5 rounded up and 10.
-    assert metrics(page)["Users paid"] == ("3,000", "$0.003 · 10 runs")
-    assert metrics(page)["Card fees"] == ("100", "$0.0001 · 4 purchases")
-    assert metrics(page)["Margin after card fees"] == ("400", "$0.0004 · 13.33 %")
+    assert figures(page)["Users paid"] == ("3,000", "\\$0.003", "10 runs")
+    assert figures(page)["Card fees"] == ("100", "\\$0.0001", "4 purchases")
+    assert figures(page)["Margin after card fees"] == ("400", "\\$0.0004", "13.33 %")
     choose(page, card_share="0.5")  # 2.5 of a top-up, rounded up, and 10
-    assert metrics(page)["Card fees"] == ("52", "$0.000052 · 4 purchases")
+    assert figures(page)["Card fees"] == ("52", "\\$0.000052", "4 purchases")
     choose(page, card_share="", card_fixed="1,000")
-    assert metrics(page)["Margin after card fees"] == ("-3,560", "-$0.00356 · -118.67 %")
+    assert figures(page)["Margin after card fees"] == ("-3,560", "-\\$0.00356", "-118.67 %")
     choose(page, with_fee="100", starting="1,000,000")
     assert metrics(page)["Platform kept"][0] != "500"
     assert metrics(page)["Refused runs"][0] == "0"
@@ -205,7 +209,7 @@ def test_a_model_without_a_price_is_said(small: Engine) -> None:
 
 def test_when_no_run_is_charged_the_page_still_opens(small: Engine) -> None:
     page = page_for(**BY_HAND | {"starting": "0"})
-    assert metrics(page)["Users paid"] == ("0", "$0.00 · 0 runs")
+    assert figures(page)["Users paid"] == ("0", "\\$0.00", "0 runs")
     assert metrics(page)["Refused runs"] == ("10", "100 % of all runs")
 
 
@@ -221,9 +225,108 @@ def test_without_credits_nothing_is_charged_and_no_chart_is_drawn(small: Engine)
     page = page_for(**BY_HAND | {"starting": "0"})
     assert [box.value for box in page.info] == ["No user had enough credits for a run."]
     assert metrics(page)["Refused runs"] == ("10", "100 % of all runs")
-    assert charts(page) == []
+    assert len(charts(page)) == 1  # the seeds
 
 
 def test_what_is_assumed_in_a_link_is_seen(small: Engine) -> None:
     assert [box.proto.expanded for box in page_for().expander] == [False]
-    assert [box.proto.expanded for box in page_for(growth="5").expander] == [True]
+    assert [box.proto.expanded for box in page_for(top_up="5").expander] == [True]
+    assert [box.proto.expanded for box in page_for(growth="5", seed="7").expander] == [False]  # these are in sight
+
+
+# --- presets ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_preset_brings_its_numbers_and_says_why(real: Engine) -> None:
+    page = page_for(preset="Launch month")
+    assert "250 newcomers with \\$0\\.20 each; 20 % refill; growth 5 % a day\\." in captions(page)
+    boxes = {
+        key: page.get_by_key(key).placeholder for key in ("scenario_runs", "growth", "users", "starting", "refill")
+    }
+    assert boxes == {
+        "scenario_runs": "10,000",
+        "growth": "5",
+        "users": "250",
+        "starting": "200,000",
+        "refill": "20",
+    }
+    scenario = load_scenarios(settings.SCENARIOS_FILE, load_workloads(settings.WORKLOADS_FILE))["conversation"]
+    launched = replace(scenario, users=250, starting_credits=200_000, refilling_users_bps=2_000, growth_bps_per_day=500)
+    book = settings.load_price_book()
+    plain = plain_simulation(launched, book.plan, book.models)
+    assert metrics(page)["Users paid"][0] == f"{sum(day['paid'] for day in plain['days']):,}"
+    assert metrics(page)["Users who ran out"][0] == f"{sum(day['users_run_dry'] for day in plain['days'])}"
+
+
+def test_what_is_typed_counts_more_than_the_preset(real: Engine) -> None:
+    page = page_for(preset="Large users leave", users="7", growth="0")
+    assert metrics(page)["Users who ran out"][1].endswith("of 7")
+    assert "0 % more runs each day" in captions(page)
+    twice = page_for(preset="Large users leave", scenario_runs="10000")
+    assert twice.get_by_key("users").placeholder == "40"  # 20 for 5,000 runs
+
+
+# --- seeds -----------------------------------------------------------------------------------------------------------
+
+
+def test_low_middle_and_high_are_those_of_five_seeds(real: Engine) -> None:
+    book = settings.load_price_book()
+    scenario = load_scenarios(settings.SCENARIOS_FILE, load_workloads(settings.WORKLOADS_FILE))["conversation"]
+    paid = []
+    for seed in (7, 8, 9, 10, 11):
+        plain = plain_simulation(replace(scenario, seed=seed), book.plan, book.models)
+        paid.append(sum(day["paid"] for day in plain["days"]))
+    low, _, middle, _, high = sorted(paid)
+    page = page_for(seed="7")
+    assert page.header[0].value == "5 seeds: low, middle, high"
+    bars, shown = charts(page)[0]["data"]
+    assert bars["y"][0] == f"Users paid<br>{low:,} to {high:,}"
+    assert bars["customdata"][0] == f"{middle:,}"
+    assert bars["base"][0] == pytest.approx(100 * (low - middle) / middle)
+    assert bars["base"][0] + bars["x"][0] == pytest.approx(100 * (high - middle) / middle)
+    assert shown["x"][0] == pytest.approx(100 * (paid[0] - middle) / middle)
+    assert metrics(page)["Users paid"][0] == f"{paid[0]:,}" == shown["customdata"][0]
+    page.get_by_key("seeds:table").set_value(True)
+    page_driver.run(page)
+    assert small_tables(page)["Headline figures over several seeds"][0] == (
+        "Users paid",
+        f"{low:,}",
+        f"{middle:,}",
+        f"{high:,}",
+    )
+
+
+# --- the plan in the link --------------------------------------------------------------------------------------------
+
+
+def test_the_link_names_the_plan_also_when_it_is_the_live_one(small: Engine) -> None:
+    page = page_for(**BY_HAND)
+    assert page.query_params["plan"] == "plan-1"
+    link = page.code[0].value
+    assert "&plan=plan-1" in link
+    world.put_in_force(small, replace(HALF, id="later"))
+    later = page_for(**{name: values[0] for name, values in parse_qs(link.partition("?")[2]).items()})
+    assert metrics(later) == metrics(page)
+    assert later.get_by_key("plan:box").label == "Price plan: previously live"
+
+
+def test_a_link_to_compare_with_a_plan_that_is_gone_says_so(small: Engine) -> None:
+    page = page_for(**BY_HAND, against="gone")
+    assert [box.value for box in page.warning] == ["There is no price plan gone to compare with."]
+    assert small_tables(page) == {}
+    assert page_for(**BY_HAND, against="half").warning == []
+
+
+# --- work that takes long ---------------------------------------------------------------------------------------------
+
+
+def test_long_work_says_how_far_it_is_and_ends_without_a_trace(small: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(long_work, "_QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(st, "progress", lambda share, text: said.append(f"{share:.2f} {text}") or st.empty())
+    page = page_for(**BY_HAND)
+    # Pricing ten runs is the first half; the five days of two runs each are the second.
+    assert said[0] == "0.50 Pricing and charging: 50% of 10 runs"
+    assert said[1].startswith("0.30 Drawing 5 seeds: 30% of 50 runs")  # one is there; of the next one half is done
+    assert metrics(page)["Users paid"][0] == "900"
+    assert "Stop" not in page_driver.button_labels(page)
