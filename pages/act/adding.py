@@ -7,7 +7,7 @@ from credits_core.ledger import actions
 from credits_core.store.kinds import CreditSource
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.text import credits_from_usd, format_bps, format_credits
-from pages.parts import action, numbers, resources, show, undoing, words
+from pages.parts import action, numbers, pick, resources, show, undoing, words
 
 _QUICK_DOLLARS = ("1", "5", "10", "50", "100")
 _UNITS = ("Credits", "Dollars")
@@ -18,7 +18,7 @@ def amount() -> int | None:
 
     None as long as there is none, or none that can be accepted; what is wrong is shown.
     """
-    unit = st.segmented_control("Amount in", _UNITS, default="Credits", key="unit", bind="query-params", required=True)
+    unit = pick.one("Amount in", _UNITS, key="unit")
     amount_credits = None
     if unit == "Dollars":
         dollars = st.text_input(
@@ -51,13 +51,13 @@ def form(name: str, user_id: str, amount_credits: int | None) -> bool:
     added = False
     action.performed(name)  # makes the key before the button is shown
     with st.form(f"{name}:form", border=False):
-        source = st.segmented_control(
+        source = pick.one(
             "Kind",
             list(CreditSource),
-            default=CreditSource.PURCHASE,
-            format_func=lambda one: one.value.capitalize(),
             key="kind",
-            required=True,
+            usual=CreditSource.PURCHASE,
+            is_in_link=False,
+            says=lambda one: one.value.capitalize(),
         )
         reason = st.text_input(
             "Reason", max_chars=500, placeholder="Required for a grant or an adjustment", key="reason"

@@ -9,7 +9,7 @@ from credits_core.ledger import accounts
 from credits_core.ledger.requests import ChargeRequest
 from pages.act import running
 from pages.build import examples, keys
-from pages.parts import balance, choose, csv_files, head, resources, show, words
+from pages.parts import balance, choose, csv_files, head, pick, resources, show, words
 
 PROMPT = "api-example"
 ABOUT = """
@@ -89,9 +89,7 @@ with st.container(border=True):
         run = ChargeRequest(user_id, PROMPT, model_id, input_tokens=tokens[0], output_tokens=tokens[1])
         quote = running.price(run)
         calls = examples.examples(run)
-        title = st.segmented_control(
-            "Call", list(calls), default="Balance", key="call", bind="query-params", required=True
-        )
+        title = pick.one("Call", list(calls), key="call", usual="Balance")
         call = calls[title]
         st.caption(f"{call.method} {call.path} · {call.allowed}")
         if call.idempotency_key and quote:

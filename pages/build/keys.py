@@ -15,7 +15,7 @@ from credits_core.access import keys as api_keys
 from credits_core.access.keys import KeyRecord
 from credits_core.store.kinds import Role
 from pages.build import examples
-from pages.parts import action, csv_files, filters, show, words
+from pages.parts import action, csv_files, filters, pick, show, words
 
 _MAKE, _ROTATE, _REVOKE = "key:make", "key:rotate", "key:revoke"
 _ASKED, _REVOKE_CLICKED, _ROTATE_CLICKED = "key:asked", "key:clicked", "key:clicked-rotate"
@@ -112,13 +112,13 @@ def _state(record: KeyRecord, now: datetime) -> str:
 
 def _form(known: Sequence[str]) -> None:
     # Outside the form, because it decides whether there is a user to choose.
-    role = st.segmented_control(
+    role = pick.one(
         "Role",
         list(Role),
-        default=Role.SERVICE,
-        format_func=lambda one: one.value.capitalize(),
         key="key_role",
-        required=True,
+        usual=Role.SERVICE,
+        is_in_link=False,
+        says=lambda one: one.value.capitalize(),
     )
     st.caption(_MAY[role])
     with st.form("key:form", border=False):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from credits_core.lab.fees import MAX_FEE_CREDITS, MAX_RUNS, Scale
-from pages.parts import charts, numbers, words
+from pages.parts import charts, numbers, pick, words
 
 FEE, UNLOCK = "Fee per run", "Unlock price"
 _KEYS = {FEE: "fee", UNLOCK: "unlock"}
@@ -32,17 +32,7 @@ class Asked:
 
 def by() -> str:
     """Which way to be paid is being designed: `FEE` or `UNLOCK`."""
-    chosen: str = st.segmented_control(
-        "Paid by",
-        list(_KEYS),
-        default=FEE,
-        key="by",
-        bind="query-params",
-        required=True,
-        label_visibility="collapsed",
-        width="stretch",
-    )
-    return chosen
+    return pick.one("Paid by", list(_KEYS), key="by", is_labelled=False)
 
 
 def asked(by: str) -> Asked | None:

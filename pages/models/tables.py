@@ -6,7 +6,7 @@ import streamlit as st
 from credits_core.pricing.models import MODEL_TYPES, Model, RunPrice
 from credits_core.pricing.quote import PriceBook
 from pages.models import view
-from pages.parts import resources, show
+from pages.parts import pick, resources, show
 
 _MOST_ROWS, _ROW_PIXELS = 10, 35
 
@@ -18,11 +18,7 @@ def type_filter() -> str | None:
 
 def scope_filter() -> bool:
     """Whether models that are not offered are listed as well."""
-    chosen = st.segmented_control(
-        "Show", ["offered", "all"], default="offered", key="scope", bind="query-params", required=True,
-        format_func=str.capitalize,
-    )  # fmt: skip
-    return chosen == "all"
+    return pick.one("Show", ["offered", "all"], key="scope", says=str.capitalize) == "all"
 
 
 def models(listed: list[Model], book: PriceBook) -> Model | None:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from credits_core.values.text import format_credits, format_usd, format_usd_rounded
+from pages.parts import pick
 
 _CREDITS, _DOLLARS = "Credits", "Dollars"
 _KEY = "amounts"
@@ -10,16 +11,7 @@ _KEY = "amounts"
 
 def switch() -> None:
     """The switch between credits and dollars, kept while one goes from screen to screen."""
-    st.segmented_control(
-        "Amounts in",
-        (_CREDITS, _DOLLARS),
-        default=_CREDITS,
-        key=_KEY,
-        required=True,
-        label_visibility="collapsed",
-        width="stretch",
-        help="Show amounts in credits or in dollars, on every screen. 1 credit is $0.000001.",
-    )
+    pick.one("Amounts in", (_CREDITS, _DOLLARS), key=_KEY, is_in_link=False, is_labelled=False)
 
 
 def in_dollars() -> bool:

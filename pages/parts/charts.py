@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from credits_core.values.text import format_credits, format_usd, format_usd_rounded
-from pages.parts import amounts
+from pages.parts import amounts, pick
 
 USER, INFERENCE, CREATOR, PLATFORM = "#3B82F6", "#94A3B8", "#10B981", "#8B5CF6"
 INK = {"light": "#1B1D2A", "dark": "#E8E9F2"}
@@ -42,9 +42,7 @@ def card(
             st.header(heading, anchor=False, width="stretch")
             with st.popover("", icon=":material/more_horiz:", type="tertiary", help="Table and picture"):
                 as_table = st.toggle("Show as table", key=f"{key}:table")
-                picture = st.segmented_control(
-                    "Picture", ("PNG", "SVG"), default="PNG", required=True, key=f"{key}:picture"
-                )
+                picture = pick.one("Picture", ("PNG", "SVG"), key=f"{key}:picture", is_in_link=False)
                 st.caption("To download the picture, use the camera on the chart.")
         if as_table:
             st.dataframe(numbers_of(figure), hide_index=True, placeholder="–", alt=alt)

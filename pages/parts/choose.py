@@ -18,7 +18,7 @@ from credits_core.ledger.requests import ChargeRequest
 from credits_core.pricing.models import Model
 from credits_core.pricing.units import MAX_COUNT
 from credits_core.values.credits import MAX_CREDITS
-from pages.parts import numbers, resources, usage_inputs, words
+from pages.parts import numbers, pick, resources, usage_inputs, words
 
 FREE_FORM = "free-form"
 _FIXED = "fixed"
@@ -160,15 +160,12 @@ def _model(prompt: DemoPrompt | None) -> Model:
 
 def _workload() -> Workload | None:
     workloads = resources.workloads()
-    chosen = st.segmented_control(
+    chosen = pick.one(
         "Tokens",
         [_FIXED, *workloads],
-        default=_FIXED,
-        format_func=str.capitalize,
         key="tokens",
-        bind="query-params",
-        required=True,
-        help="Use fixed counts, or counts from real requests. The same batch always gets the same counts.",
+        says=str.capitalize,
+        help_text="Use fixed counts, or counts from real requests. The same batch always gets the same counts.",
     )
     workload = workloads.get(chosen)
     if workload is not None:

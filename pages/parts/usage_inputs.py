@@ -10,7 +10,7 @@ from credits_core.pricing.models import Model
 from credits_core.pricing.units import Usage, parse_usage, unit_name, usage_text
 from credits_core.usage.asked import AskedUsage, asked_usage
 from credits_core.usage.responses import ReadResponse
-from pages.parts import resources, show, words
+from pages.parts import pick, resources, show, words
 
 TOKENS, UNITS, RESPONSE = "tokens", "units", "response"
 _EXAMPLE = (("input_tokens", 2_006), ("output_tokens", 300), ("cache_read_tokens", 1_920))
@@ -22,16 +22,14 @@ def way(model: Model) -> str:
     """How the usage is given: as two token counts, as units, or as a response. Some models have no tokens to count."""
     has_tokens = {"input_tokens", "output_tokens"} <= {*model.priced_units}
     ways = [TOKENS, UNITS, RESPONSE] if has_tokens else [UNITS, RESPONSE]
-    chosen = st.segmented_control(
+    return pick.one(
         "Usage",
         ways,
-        default=ways[0],
-        format_func=_WAYS.__getitem__,
         key=f"given:{len(ways)}",
-        required=True,
-        help="Cached, reasoning, audio and image tokens, searches, seconds and pages have prices of their own.",
+        is_in_link=False,
+        says=_WAYS.__getitem__,
+        help_text="Cached, reasoning, audio and image tokens, searches, seconds and pages have prices of their own.",
     )
-    return str(chosen)
 
 
 def units(model: Model) -> Usage | None:

@@ -7,7 +7,7 @@ import streamlit as st
 from credits_core.lab.replay.between import Affected, Between, Role
 from credits_core.pricing.plan import PricePlan
 from credits_core.values.days import day_of
-from pages.parts import tables, words
+from pages.parts import pick, tables, words
 from pages.plans import finding_list
 from pages.plans import month as plan_month
 from pages.plans.month import Month
@@ -48,16 +48,7 @@ def _show_all(rows: Rows) -> None:
 def draw(effect: Between) -> None:
     """The chosen rows, the largest loss first. A click on a name opens its charges under both plans."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        chosen = st.segmented_control(
-            "Rows",
-            [rows.value for rows in Rows],
-            default=Rows.LOSERS.value,
-            required=True,
-            key=_KEY,
-            bind="query-params",
-            label_visibility="collapsed",
-        )
-    rows = Rows(chosen)
+        rows = pick.one("Rows", list(Rows), key=_KEY, is_labelled=False)
     listed = _listed(effect, rows)
     in_all, is_shown_whole = len(listed), st.session_state.get(_ALL) == rows
     listed = listed if is_shown_whole else listed[:_FIRST]

@@ -10,7 +10,7 @@ from credits_core.lab.inspector.shape import CardFee
 from credits_core.pricing.plan import PricePlan
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.text import format_credits
-from pages.parts import charts, numbers, words
+from pages.parts import charts, numbers, pick, words
 from pages.plans import charts as plan_charts
 from pages.plans.charts import Axis, Curve, Measure
 
@@ -53,25 +53,8 @@ def creator_fee() -> int | None:
 
 def chosen_axes() -> tuple[Measure, Axis]:
     """What the curves show, from `?measure=…`, and of which costs, from `?axis=…`."""
-    measure = st.segmented_control(
-        "What the curves show",
-        [measure.value for measure in Measure],
-        default=Measure.TOTAL.value,
-        required=True,
-        key="measure",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    axis = st.segmented_control(
-        "Costs",
-        [axis.value for axis in Axis],
-        default=Axis.CLOSE.value,
-        required=True,
-        key="axis",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    return Measure(measure), Axis(axis)
+    measure = pick.one("What the curves show", list(Measure), key="measure", is_labelled=False)
+    return measure, pick.one("Costs", list(Axis), key="axis", is_labelled=False)
 
 
 def chart(

@@ -4,7 +4,7 @@ import streamlit as st
 
 from credits_core.errors import InvalidRequest
 from credits_core.lab.replay import report as replay_report
-from pages.parts import charts, filters, head, linked_plan, links, words
+from pages.parts import charts, filters, head, linked_plan, links, pick, words
 from pages.replay import charts as replay_charts
 from pages.replay import rows, standings
 from pages.replay import view as replay_view
@@ -45,24 +45,8 @@ with st.grid(2, min_column_width=360):
     with st.container(border=True, height="stretch"):
         st.header("As recorded, and under plan B", anchor=False)
         with st.container(horizontal=True, vertical_alignment="center"):
-            what = st.segmented_control(
-                "What",
-                list(replay_charts.MEASURES),
-                default="Platform",
-                key="what",
-                required=True,
-                bind="query-params",
-                label_visibility="collapsed",
-            )
-            by = st.segmented_control(
-                "By",
-                ["Day", "Model"],
-                default="Day",
-                key="by",
-                required=True,
-                bind="query-params",
-                label_visibility="collapsed",
-            )
+            what = pick.one("What", list(replay_charts.MEASURES), key="what", usual="Platform", is_labelled=False)
+            by = pick.one("By", ["Day", "Model"], key="by", is_labelled=False)
         groups = found.by_day.page() if by == "Day" else found.by_model.page(0, PAGE)
         charts.draw(
             replay_charts.recorded_and_plan(groups, what),

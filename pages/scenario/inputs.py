@@ -10,7 +10,7 @@ from credits_core.lab.scenario.assumptions import BOUNDS, MAX_RUNS, Scenario, wi
 from credits_core.lab.scenario.presets import Preset
 from credits_core.pricing.plan import PricePlan
 from credits_core.values.text import format_bps
-from pages.parts import numbers, resources, words
+from pages.parts import numbers, pick, resources, words
 
 _NARROW = 165
 _ASSUMED = (
@@ -23,15 +23,7 @@ def preset() -> Preset:
     """The story that the numbers begin with, from `?preset=…`; its numbers are explained beside it."""
     known = resources.presets()
     with st.container(horizontal=True, vertical_alignment="center"):
-        name = st.segmented_control(
-            "Preset",
-            list(known),
-            default=next(iter(known)),
-            key="preset",
-            bind="query-params",
-            required=True,
-            label_visibility="collapsed",
-        )
+        name = pick.one("Preset", list(known), key="preset", is_labelled=False)
         st.caption(words.plain(known[name].why))
     return known[name]
 
@@ -56,15 +48,12 @@ def size(preset: Preset) -> Scenario | None:
 
 def _workload() -> Scenario:
     known = resources.scenarios()
-    chosen = st.segmented_control(
+    chosen = pick.one(
         "Workload",
         list(known),
-        default=next(iter(known)),
-        format_func=str.capitalize,
         key="workload",
-        bind="query-params",
-        required=True,
-        help="Choose which real requests the token counts come from.",
+        says=str.capitalize,
+        help_text="Choose which real requests the token counts come from.",
     )
     return known.get(chosen, next(iter(known.values())))
 
