@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from credits_core import settings
-from pages.parts import amounts, done, find, resources
+from pages.parts import amounts, done, find, links, resources
 from pages.parts.words import plain
 
 _PICTURES = Path(__file__).parent / "parts"
@@ -132,7 +132,7 @@ with st.sidebar:
         "plans/pricing_lab.py",
         label=plain(live),
         icon=":material/sell:",
-        query_params={"plan": live},
+        query_params=links.carry_to(plan=live),
         help=f"{live} is live: it prices every run and unlock. Open it.",
     )
     find.box([one for group in SCREENS.values() for one in group])

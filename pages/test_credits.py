@@ -4,15 +4,17 @@ import streamlit as st
 
 from credits_core.ledger import accounts
 from pages.act import adding, bench, running, unlocking
-from pages.parts import action, balance, choose, head, resources, show
+from pages.parts import action, balance, choose, head, links, resources, show
 
 ADD, RUN, UNLOCK = "bench:add", "bench:run", "bench:unlock"
+BOXES = ("user", "doing", "prompt", "creator", "fee", "model", "tokens", "input_tokens", "output_tokens", "flow")
 ABOUT = """
 The whole story of one run on one screen: a user with credits, a prompt with its price, and who received what.
 What you do here is charged in this ledger, by the same code as every real run. Nothing is charged twice: after a run,
 choose New run for another one.
 """
 
+links.follow_link(*BOXES, "amount", "dollars", "unit")
 with head.line("Test bench", "Run a prompt, and see who pays and earns.", about=ABOUT):
     st.page_link("act/simulate_runs.py", label="Many runs", icon=":material/playlist_play:", width="content")
 with resources.reading() as connection:

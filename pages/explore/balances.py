@@ -8,7 +8,7 @@ from credits_core.reports import users
 from credits_core.values.days import DayRange
 from credits_core.values.text import counted
 from pages.explore import one_user
-from pages.parts import filters, head, resources, tables, words
+from pages.parts import filters, head, links, resources, tables, words
 
 PAGE = 25
 ABOUT = """
@@ -26,6 +26,7 @@ def show_all() -> None:
     st.query_params.pop("user", None)
 
 
+links.follow_link("user", "search")
 with head.line("Balances", "What every user holds.", about=ABOUT):
     search = filters.typed(
         st.text_input(

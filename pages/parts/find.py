@@ -49,13 +49,14 @@ def _entry(text: str) -> list[_Link]:
     number = text.removeprefix("#")
     if not filters.is_entry_number(number):
         return []
-    return [("explore/history.py", f"Entry {number}", "receipt_long", links.link_to(entry=number))]
+    return [("explore/history.py", f"Entry {number}", "receipt_long", links.carry_to(entry=number))]
 
 
 def _plans(text: str) -> list[_Link]:
     ids = [plan_id for plan_id in resources.plans() if text.lower() in plan_id.lower()]
     return [
-        ("plans/pricing_lab.py", words.plain(plan_id), "sell", {"plan": plan_id}) for plan_id in ids[:_MOST_OF_A_KIND]
+        ("plans/pricing_lab.py", words.plain(plan_id), "sell", links.carry_to(plan=plan_id))
+        for plan_id in ids[:_MOST_OF_A_KIND]
     ]
 
 
@@ -65,7 +66,7 @@ def _prompts(text: str) -> list[_Link]:
         prompt for prompt in (world.prompts if world else ()) if text.lower() in f"{prompt.id} {prompt.title}".lower()
     ]
     return [
-        ("test_credits.py", words.plain(prompt.title), "play_circle", links.link_to(prompt=prompt.id))
+        ("test_credits.py", words.plain(prompt.title), "play_circle", links.carry_to(prompt=prompt.id))
         for prompt in prompts[:_MOST_OF_A_KIND]
     ]
 
@@ -74,5 +75,5 @@ def _users(text: str) -> list[_Link]:
     with resources.reading() as connection:
         listed = accounts.users(connection, search=text, limit=_MOST_OF_A_KIND)
     return [
-        ("explore/balances.py", words.plain(one.user_id), "person", links.link_to(user=one.user_id)) for one in listed
+        ("explore/balances.py", words.plain(one.user_id), "person", links.carry_to(user=one.user_id)) for one in listed
     ]

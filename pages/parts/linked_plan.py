@@ -27,18 +27,10 @@ _EDITED = " (edited)"
 
 @dataclass(frozen=True, slots=True)
 class LinkedPlan:
-    """The chosen plan, whether it is an edit that nobody has saved, and what there is to know, in Markdown."""
+    """The chosen plan, and what there is to know about it, in Markdown."""
 
     plan: PricePlan
-    is_edited: bool
     warnings: tuple[str, ...]
-
-    @property
-    def for_link(self) -> dict[str, str]:
-        """What a link to another what-if screen must say, so that it shows the same plan."""
-        if self.is_edited:
-            return {_PLAN: self.plan.id.removesuffix(_EDITED), _EDIT: to_line(self.plan)}
-        return {_PLAN: self.plan.id}
 
 
 def follow_link(*names: str) -> None:
@@ -46,6 +38,12 @@ def follow_link(*names: str) -> None:
     if "anew" in st.query_params:
         st.session_state.pop(_KEPT_EDIT, None)
     links.follow_link(_PLAN, _EDIT, _REVISION, *names)
+
+
+def carry_to(stored: PricePlan, plan: PricePlan) -> dict[str, str]:
+    """The query of a link to a what-if screen about this plan, which may be an unsaved edit of the stored one."""
+    edit = {} if same_rules(plan, stored) else {_EDIT: to_line(plan)}
+    return links.carry_to(**{_PLAN: stored.id, **edit})
 
 
 def choose(label: str, *, width: int = 230) -> LinkedPlan:
@@ -71,7 +69,7 @@ def choose(label: str, *, width: int = 230) -> LinkedPlan:
         on_change=_take,
         width=width,
     )
-    return LinkedPlan(plans[chosen], chosen not in records, tuple(warnings))
+    return LinkedPlan(plans[chosen], tuple(warnings))
 
 
 def say(chosen: LinkedPlan) -> None:

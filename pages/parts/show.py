@@ -94,7 +94,7 @@ def link_to_add_credits(user_id: str) -> None:
         "act/add_credits.py",
         label=f"Add credits to {plain(user_id)}",
         icon=":material/add_card:",
-        query_params=links.link_to(user=user_id),
+        query_params=links.carry_to(user=user_id),
     )
 
 

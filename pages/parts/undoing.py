@@ -18,7 +18,7 @@ def note(screen: str, posted: Receipt, verb: str) -> None:
     done.add(
         screen,
         f"{verb.capitalize()} {words.both(abs(payer.amount_credits))} to {words.plain(payer.account_id)}",
-        link=done.Link("explore/history.py", f"Entry {posted.entry_id}", links.link_to(entry=str(posted.entry_id))),
+        link=done.Link("explore/history.py", f"Entry {posted.entry_id}", links.carry_to(entry=str(posted.entry_id))),
         undo=partial(_refund, posted.entry_id, uuid4().hex),
         undo_label="Refund",
         is_shown=False,

@@ -139,7 +139,7 @@ def _activation(record: PlanRecord, live: PlanRecord, month: Month | None) -> No
             done.add(
                 _SCREEN,
                 f"**{words.plain(record.plan.id)}** is live. It prices every new run and unlock.",
-                link=done.Link("plans/pricing_lab.py", "Open it", links.link_to(plan=record.plan.id)),
+                link=done.Link("plans/pricing_lab.py", "Open it", links.carry_to(plan=record.plan.id)),
                 undo=undo.made_live(record.plan.id, before_id=live.plan.id),
                 undo_label=f"Make {live.plan.id} live again",
             )
@@ -187,7 +187,7 @@ def say_saved(screen: str, kept: PlanRecord, before: PlanRecord | None) -> None:
     done.add(
         screen,
         f"Saved the draft **{words.plain(kept.plan.id)}**{which}. It charges nobody.",
-        link=done.Link("plans/pricing_lab.py", "Open it", links.link_to(plan=kept.plan.id)),
+        link=done.Link("plans/pricing_lab.py", "Open it", links.carry_to(plan=kept.plan.id)),
         undo=undo.saved(kept, before),
     )
 

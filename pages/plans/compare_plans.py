@@ -40,6 +40,8 @@ def comparison(plan_a: PricePlan, chosen_b: PricePlan, month: Month | None) -> N
         else:
             _money(plan_a, plan_b, month)
     if plan_b is not None:
+        with st.container(horizontal=True):
+            plan_view.links_to_what_if(stored[chosen_b.id].plan, plan_b)
         _details(plan_a, plan_b)
 
 

@@ -99,11 +99,7 @@ with st.container(horizontal=True):
         icon=":material/compare:",
         query_params={**links.link_to(**beside_live), **links.carry_to(**plan_view.assumed_card_fee())},
     )
-    for file, label, icon in (
-        ("replay/replay_history.py", "Replay all history under this plan", ":material/history:"),
-        ("scenario/scenario.py", "Try this plan in a scenario", ":material/casino:"),
-    ):
-        st.page_link(file, label=label, icon=icon, query_params=links.carry_to(plan=plan.id))
+    plan_view.links_to_what_if(plan, plan)
 
 st.header("Journal of live plans", anchor=False)
 with resources.reading() as connection:

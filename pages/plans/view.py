@@ -10,7 +10,7 @@ from credits_core.lab.inspector.shape import CardFee
 from credits_core.pricing.plan import PricePlan
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.text import format_credits
-from pages.parts import charts, numbers, pick, words
+from pages.parts import charts, linked_plan, numbers, pick, words
 from pages.plans import charts as plan_charts
 from pages.plans.charts import Axis, Curve, Measure
 
@@ -55,6 +55,17 @@ def chosen_axes() -> tuple[Measure, Axis]:
     """What the curves show, from `?measure=…`, and of which costs, from `?axis=…`."""
     measure = pick.one("What the curves show", list(Measure), key="measure", is_labelled=False)
     return measure, pick.one("Costs", list(Axis), key="axis", is_labelled=False)
+
+
+def links_to_what_if(stored: PricePlan, plan: PricePlan) -> None:
+    """Links to the screens that ask what this plan would do; it may be an unsaved edit of the stored one."""
+    for file, label, icon in (
+        ("replay/replay_history.py", "Replay all history under this plan", "history"),
+        ("scenario/scenario.py", "Try this plan in a scenario", "casino"),
+        ("fees/fee_designer.py", "Set a fee under this plan", "tune"),
+    ):
+        query = linked_plan.carry_to(stored, plan)
+        st.page_link(file, label=label, icon=f":material/{icon}:", query_params=query)
 
 
 def chart(

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from credits_core.store.kinds import CreditSource
 from tests.support import page_driver, plain_sql, world
-from tests.support.page_driver import choose, click, links, metrics, open_page, small_tables, table
+from tests.support.page_driver import captions, charts, choose, click, links, metrics, open_page, run, small_tables
 
 RUNS = "SELECT COUNT(*), SUM(total_credits) FROM prompt_runs"
 FEE = {"user": "ada", "model": "claude-3-haiku", "creator": "ben", "fee": "1001"}
@@ -33,49 +33,50 @@ def bench(**query: str) -> AppTest:
 
 
 def headings(page: AppTest) -> list[str]:
-    return [heading.value for heading in page.subheader]
+    return [heading.value for heading in page.header]
 
 
-def test_all_five_parts_are_on_one_screen(demo: Engine) -> None:
+def said(page: AppTest) -> str:
+    return "\n".join(markdown.value for markdown in page.markdown).replace("\\", "")
+
+
+def test_who_what_and_what_happened_stand_side_by_side(demo: Engine) -> None:
     page = bench(user="dev")
-    assert headings(page) == [
-        "Balances",
-        "Run a prompt",
-        "Add credits",
-        "Creator payments",
-        "Transaction history of dev",
-    ]
-    balances, payments, history = (table(page, number) for number in range(3))
-    users = plain_sql.rows(demo, "SELECT user_id, balance_credits FROM user_credits ORDER BY user_id")
-    assert [(row["User"], row["Balance"]) for row in balances] == users
-    newest = (
-        "SELECT entry_id, account_id, amount_credits FROM credit_transactions WHERE {} ORDER BY entry_id DESC LIMIT 8"
-    )
-    assert [(row["Account"], row["Credits"]) for row in payments] == [
-        (account_id, credits)
-        for _, account_id, credits in plain_sql.rows(demo, newest.format("type = 'creator_payment'"))
-    ]
-    assert [(row["Entry"], "dev", row["Credits"]) for row in history] == plain_sql.rows(
-        demo, newest.format("account_id = 'dev'")
-    )
+    assert headings(page) == ["Who", "Run or unlock", "What happened"]
+    balance_credits = plain_sql.balance(demo, "dev")
+    assert metrics(page)["Balance of dev"][0] == f"{balance_credits:,}"
+    assert "Nothing yet. Choose what to run, then press the button." in captions(page)
 
 
-def test_a_run_shows_the_deduction_everywhere(ledger: Engine) -> None:
+def test_the_price_follows_the_inputs_and_says_who_would_get_it(ledger: Engine) -> None:
     page = bench(**FEE)
-    assert metrics(page) == {"Balance of ada": ("1,000,000", "$1.00"), "Total": ("1,251", "$0.001251")}
+    assert "**Total 1,251** ($0.001251)" in said(page)
+    assert ":gray[Inference] 250 · :green[Creator] 800 · :violet[Platform] 201" in captions(page)
+    (bar,) = charts(page)
+    assert [(part["name"], part["x"]) for part in bar["data"]] == [
+        ("Inference", [250]),
+        ("Creator", [800]),
+        ("Platform", [201]),
+    ]
+    choose(page, fee="5000")
+    assert "**Total 5,250** ($0.00525)" in said(page)
+
+
+def test_a_run_shows_what_happened_to_every_balance_and_marks_the_creators_payment(ledger: Engine) -> None:
+    page = bench(**FEE)
+    assert metrics(page) == {"Balance of ada": ("1,000,000", "$1.00")}
     click(page, "Run")
-    assert metrics(page)["Balance of ada"] == ("998,749", "$0.998749")
-    balances, payments, history = (table(page, number) for number in range(3))
-    assert [(row["User"], row["Balance"], row["Dollars"]) for row in balances] == [
-        ("ada", 998_749, "$0.998749"),
-        ("ben", 800, "$0.000800"),
-        ("cleo", 1_000, "$0.001000"),
-    ]
-    assert [(row["Account"], row["Credits"], row["Dollars"]) for row in payments] == [("ben", 800, "$0.000800")]
-    assert [(row["Entry"], row["Credits"], row["Balance after"]) for row in history] == [
-        (3, -1_251, 998_749),
-        (1, 1_000_000, 1_000_000),
-    ]
+    assert metrics(page) == {"Balance of ada": ("998,749", "$0.9987")}
+    assert small_tables(page) == {
+        "Who paid and who received": [
+            ("ada", "-1,251", "1,000,000", "998,749"),
+            ("**ben**", "+800", "0", "800"),
+            ("Platform revenue", "+201", "–", "–"),
+            ("Inference costs", "+250", "–", "–"),
+        ]
+    }
+    assert "ben earned 800 credits ($0.0008)" in said(page)
+    assert links(page)["Explain this charge"] == ("explain-charge", "to_entry=3&anew=")
     assert plain_sql.transactions(ledger, 3) == [
         ("ada", "prompt_run", -1_251, 998_749),
         ("ben", "creator_payment", 800, 800),
@@ -84,25 +85,47 @@ def test_a_run_shows_the_deduction_everywhere(ledger: Engine) -> None:
     ]
 
 
-def test_the_receipt_shows_every_step_of_the_price_and_each_account(ledger: Engine) -> None:
+def test_a_flow_is_unlocked_once_and_its_price_is_a_bar_too(ledger: Engine) -> None:
+    page = choose(bench(user="ada"), doing="Unlock")
+    choose(page, flow_id="flow-1", flow_creator="ben", flow_fee=1_000)
+    assert ":gray[Inference] 0 · :green[Creator] 800 · :violet[Platform] 200" in captions(page)
+    click(page, "Unlock")
+    assert small_tables(page)["Who paid and who received"] == [
+        ("ada", "-1,000", "1,000,000", "999,000"),
+        ("**ben**", "+800", "0", "800"),
+        ("Platform revenue", "+200", "–", "–"),
+    ]
+    assert "ada has this flow already." in captions(run(page))
+    assert page.button(key="bench:unlock:unlock").disabled
+
+
+def test_the_last_actions_stay_and_can_be_done_again_or_refunded(ledger: Engine) -> None:
     page = click(bench(**FEE), "Run")
-    assert small_tables(page) == {
-        "Every step of the price": [
-            ("Inference cost", "250 credits per run", "250", "\\$0.000250"),
-            ("Creator fee", "set by the creator", "1,001", "\\$0.001001"),
-            ("Creator's share", "80 % of the fee, rounded down", "800", "\\$0.000800"),
-            ("Platform's share", "the rest of the fee", "201", "\\$0.000201"),
-            ("Platform markup", "none, because there is a creator fee", "0", "\\$0.000000"),
-            ("**Total**", "inference cost + creator fee + platform markup", "**1,251**", "\\$0.001251"),
-        ],
-        "The entry's transactions": [
-            ("ada", "Prompt run", "-1,251 (-\\$0.001251)", "1,000,000 (\\$1.00)", "998,749 (\\$0.998749)"),
-            ("ben", "Creator payment", "+800 (\\$0.0008)", "0 (\\$0.00)", "800 (\\$0.0008)"),
-            ("Platform revenue", "Platform revenue", "+201 (\\$0.000201)", "–", "–"),
-            ("Inference costs", "Inference cost", "+250 (\\$0.00025)", "–", "–"),
-        ],
-    }
-    assert links(page)["Entry 3 in the history"] == ("history", "entry=3&anew=")
+    assert "ada paid 1,251 credits ($0.001251): free-form on claude-3-haiku" in said(page)
+    assert links(page)["Entry 3"] == ("history", "entry=3&anew=")
+    choose(page, model="gpt-4", user="cleo")
+    click(page, "Again")
+    assert (page.get_by_key("model").value, page.get_by_key("user").value) == ("claude-3-haiku", "ada")
+    click(page, "Run")
+    assert plain_sql.rows(ledger, RUNS) == [(2, 2_502)]
+    page.button(key="refund:4").click()
+    run(page)
+    page.text_input(key="refund:reason").set_value("A wrong answer")
+    (confirm,) = (button for button in page.button if button.form_id == "refund")
+    confirm.click()
+    run(page)
+    assert plain_sql.balance(ledger, "ada") == 1_000_000 - 1_251
+
+
+@pytest.mark.parametrize("name", ["user", "to_user"])
+def test_a_link_is_taken_over_and_forgets_what_stood_there(ledger: Engine, name: str) -> None:
+    page = run(choose(bench(**FEE), model="gpt-4").switch_page("explore/balances.py"))
+    page.query_params.clear()
+    page.query_params[name], page.query_params["anew"] = "cleo", ""
+    run(page.switch_page("test_credits.py"))
+    assert (page.get_by_key("user").value, page.get_by_key("fee").value) == ("cleo", "")
+    assert page.get_by_key("model").value != "gpt-4"
+    assert not {"to_user", "anew"} & {*page.query_params}
 
 
 def test_the_same_run_is_charged_once_until_a_new_run_is_asked_for(ledger: Engine) -> None:
@@ -112,7 +135,7 @@ def test_the_same_run_is_charged_once_until_a_new_run_is_asked_for(ledger: Engin
     assert [info.proto.title for info in page.info] == ["This click was a repeat and was not charged"]
     assert plain_sql.rows(ledger, RUNS) == [(1, 1_251)]
     click(page, "New run")
-    assert "Receipt" not in headings(page)
+    assert small_tables(page) == {}
     click(page, "Run")
     assert plain_sql.rows(ledger, RUNS) == [(2, 2_502)]
 
@@ -122,10 +145,10 @@ def test_adding_credits_and_running_keep_apart(ledger: Engine) -> None:
     click(page, "Run")
     click(page, "Add credits")
     assert [success.value for success in page.success] == [
-        "Charged 1,251 credits (\\$0.001251) to ada, by entry 3.",
         "Added 500 credits (\\$0.0005) to ada, by entry 4.",
+        "Charged 1,251 credits (\\$0.001251) to ada, by entry 3.",
     ]
-    assert metrics(page)["Balance of ada"] == ("999,249", "$0.999249")
+    assert metrics(page)["Balance of ada"] == ("999,249", "$0.9992")
     click(page, "New run")
     assert [success.value for success in page.success] == ["Added 500 credits (\\$0.0005) to ada, by entry 4."]
 
@@ -178,7 +201,7 @@ def test_tokens_are_asked_for_when_the_model_is_priced_per_token(ledger: Engine)
 
 def test_the_chosen_user_is_the_one_who_pays_and_is_shown(ledger: Engine) -> None:
     page = choose(bench(model="claude-3-haiku"), user="cleo")
-    assert "Transaction history of cleo" in headings(page)
+    assert metrics(page)["Balance of cleo"] == ("1,000", "$0.001")
     click(page, "Run")
     assert plain_sql.rows(ledger, "SELECT user_id FROM prompt_runs") == [("cleo",)]
 
@@ -187,7 +210,7 @@ def test_an_account_can_be_opened_from_an_empty_database(tmp_path: Path) -> None
     with page_driver.small_dashboard(tmp_path) as engine:
         page = bench()
         assert [info.proto.title for info in page.info] == ["Add credits first"]
-        assert "Type an id here, then add credits below" in page.caption[1].value
+        assert "No users yet. Type an id here, then add credits." in captions(page)
         page = bench(user="maya", amount="1000000")
         assert [info.value for info in page.info] == ["maya does not exist yet. Adding credits creates the user."]
         click(page, "Add credits")
@@ -205,9 +228,9 @@ def test_an_account_can_be_opened_from_an_empty_database(tmp_path: Path) -> None
     ],
 )
 def test_a_link_that_makes_no_sense_opens_the_page(ledger: Engine, query: dict[str, str]) -> None:
-    assert headings(bench(**query))[:2] == ["Balances", "Run a prompt"]
+    assert headings(bench(**query)) == ["Who", "Run or unlock", "What happened"]
 
 
 def test_a_typed_text_is_shown_as_it_was_typed(ledger: Engine) -> None:
     page = bench(user="$x$ *b*", model="claude-3-haiku")
-    assert "Transaction history of \\$x\\$ \\*b\\*" in headings(page)
+    assert any("not '\\$x\\$ \\*b\\*'" in warning.value for warning in page.warning)

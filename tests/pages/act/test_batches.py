@@ -59,7 +59,7 @@ def test_runs_of_a_batch_that_cannot_be_paid_for_are_refused_with_the_reason(led
     assert "which is not enough for all runs: some will be refused." in captions(page)
     click(page, "Run 5 times")
     assert [warning.value for warning in page.warning] == ["Charged 3 of 5 runs to cleo."]
-    assert links(page)["Add credits to cleo"] == ("add-credits", "user=cleo&anew=")
+    assert links(page)["Add credits to cleo"] == ("add-credits", "to_user=cleo&anew=")
     assert [(error.proto.title, error.value) for error in page.error] == [
         (
             "2 runs were refused",

@@ -185,7 +185,7 @@ def test_a_user_who_cannot_pay_is_refused_and_nothing_changes(ledger: Engine) ->
     assert [(error.proto.title, error.value) for error in page.error] == [
         ("cleo has 1,000 credits (\\$0.001), but this takes 33,000 credits (\\$0.033).", "Nothing was charged.")
     ]
-    assert links(page)["Add credits to cleo"] == ("add-credits", "user=cleo&anew=")
+    assert links(page)["Add credits to cleo"] == ("add-credits", "to_user=cleo&anew=")
     assert plain_sql.every_row(ledger) == before
 
 

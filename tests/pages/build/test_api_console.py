@@ -373,7 +373,7 @@ def test_the_examples_and_the_link_to_the_documentation_are_for_this_server(ledg
 def test_a_user_without_an_account_is_told_before_the_charge_is_refused(ledger: Engine) -> None:
     page = console(user="zoe", call="Charge")
     assert alerts(page) == ["zoe does not exist yet. Adding credits creates the user.", *alerts(console())]
-    assert links(page)["Add credits to zoe"] == ("add-credits", "user=zoe&anew=")
+    assert links(page)["Add credits to zoe"] == ("add-credits", "to_user=zoe&anew=")
 
 
 @pytest.mark.parametrize("query", [{"user": "$x$ **b** <i>"}, {"user": "a\0"}, {"model": "none"}, {"call": "Steal"}])

@@ -7,7 +7,18 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.support import page_driver, world
-from tests.support.page_driver import button_labels, captions, charts, click, links, metrics, open_page, run, table
+from tests.support.page_driver import (
+    button_labels,
+    captions,
+    charts,
+    choose,
+    click,
+    links,
+    metrics,
+    open_page,
+    run,
+    table,
+)
 from tests.support.plain_sql import rows, scalar
 
 LARGEST_CREDITS = 9_007_199_254_740_991  # 2^53 - 1
@@ -49,6 +60,17 @@ def test_the_largest_balance_is_shown_exactly(empty: Engine) -> None:
         "9,007,199,254,740,991",
         "$9,007,199,254.74",
     )
+
+
+@pytest.mark.parametrize("name", ["user", "to_user"])
+def test_a_link_opens_its_user_and_forgets_what_was_searched_for(ledger: Engine, name: str) -> None:
+    page = run(choose(open_page("explore/balances.py"), search="ivan").switch_page("explore/overview.py"))
+    page.query_params.clear()
+    page.query_params[name], page.query_params["anew"] = "noor", ""
+    run(page.switch_page("explore/balances.py"))
+    assert "noor" in [heading.value for heading in page.header]
+    assert page.get_by_key("search").value == ""
+    assert dict(page.query_params) == {"user": "noor"}
 
 
 @pytest.mark.parametrize(

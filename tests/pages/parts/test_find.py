@@ -33,12 +33,12 @@ def test_nothing_typed_finds_nothing(ledger: Engine) -> None:
     [
         ("HIST", "History", ("history", "")),
         ("simul", "Simulate runs", ("simulate-runs", "")),  # a screen that is not in the list of screens
-        ("17", "Entry 17", ("history", "entry=17&anew=")),
-        ("#17", "Entry 17", ("history", "entry=17&anew=")),
-        ("V1", "promptflow-v1", ("pricing-lab", "plan=promptflow-v1")),
-        ("news-dig", "News digest", ("test-credits", "prompt=news-digest&anew=")),
-        ("noor", "noor", ("balances", "user=noor&anew=")),
-        (" NOOR ", "noor", ("balances", "user=noor&anew=")),
+        ("17", "Entry 17", ("history", "to_entry=17&anew=")),
+        ("#17", "Entry 17", ("history", "to_entry=17&anew=")),
+        ("V1", "promptflow-v1", ("pricing-lab", "to_plan=promptflow-v1&anew=")),
+        ("news-dig", "News digest", ("test-credits", "to_prompt=news-digest&anew=")),
+        ("noor", "noor", ("balances", "to_user=noor&anew=")),
+        (" NOOR ", "noor", ("balances", "to_user=noor&anew=")),
     ],
 )
 def test_a_part_of_a_name_or_id_finds_what_it_names(

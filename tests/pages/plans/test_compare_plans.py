@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from sqlalchemy import Engine
@@ -11,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from credits_core.pricing.plan_toml import parse_price_plan
 from tests.support import page_driver, world
-from tests.support.page_driver import charts, choose, click, metrics, open_page, run, small_tables, table
+from tests.support.page_driver import charts, choose, click, links, metrics, open_page, run, small_tables, table
 from tests.support.plain_sql import rows, scalar
 from tests.support.plans import SPECIFICATION
 
@@ -51,6 +52,21 @@ def stored(ledger: Engine, plan_id: str) -> Any:
 
 def chosen(page: AppTest) -> tuple[str, str]:
     return page.get_by_key("a").value, page.get_by_key("b").value
+
+
+def test_the_links_to_what_if_hold_the_edit_that_nobody_saved(ledger: Engine) -> None:
+    world.save_draft(ledger, CAPPED)
+    page = open_page("plans/compare_plans.py", a="plan-1", b="capped")
+    names = ["Replay all history under this plan", "Try this plan in a scenario", "Set a fee under this plan"]
+    assert [links(page)[name] for name in names] == [
+        ("replay-history", "to_plan=capped&anew="),
+        ("scenario", "to_plan=capped&anew="),
+        ("fee-designer", "to_plan=capped&anew="),
+    ]
+    page = open_page("plans/compare_plans.py", a="plan-1", b="capped", edit=GRADUATED)
+    assert {parse_qs(links(page)[name][1])["to_edit"][0] for name in names} == {GRADUATED}
+    replay = open_page("replay/replay_history.py", to_plan="capped", to_edit=GRADUATED, anew="")
+    assert (replay.get_by_key("plan:box").value, query(replay)["edit"]) == ("capped (edited)", GRADUATED)
 
 
 def test_it_opens_on_the_newest_draft_beside_the_live_plan(ledger: Engine) -> None:

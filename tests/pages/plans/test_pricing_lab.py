@@ -256,8 +256,8 @@ def test_a_draft_is_made_live_with_a_reason_that_is_asked_for_before(ledger: Eng
     ]
     assert "Make live" not in button_labels(page)
     assert [link.proto.query_string for link in page.sidebar.get("page_link")] == [
-        "plan=promptflow-v1-capped",
-        "plan=promptflow-v1-capped&anew=",  # in the list of what was done
+        "to_plan=promptflow-v1-capped&anew=",
+        "to_plan=promptflow-v1-capped&anew=",  # in the list of what was done
     ]
     assert said(page) == ["**promptflow-v1-capped** is live. It prices every new run and unlock."]
     journal = table(page, -1)
@@ -332,6 +332,7 @@ def test_a_plan_without_cliffs_and_inversions_offers_no_cure(ledger: Engine) -> 
     assert (
         links(page)["Replay all history under this plan"][1]
         == links(page)["Try this plan in a scenario"][1]
+        == links(page)["Set a fee under this plan"][1]
         == "to_plan=fair&anew="
     )
 
