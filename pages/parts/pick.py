@@ -35,4 +35,5 @@ def one(
         label_visibility="visible" if is_labelled else "collapsed",
         help=help_text,
     )
-    return chosen or options[0]
+    # A link or another button may have chosen it by its text.
+    return next((option for option in options if option == chosen), options[0])

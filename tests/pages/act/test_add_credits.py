@@ -138,7 +138,7 @@ def test_a_grant_and_an_adjustment_are_refused_without_a_reason(ledger: Engine, 
         [],
         ["Enter a reason, at most 500 printable characters."],
     )
-    assert "Receipt" not in [heading.value for heading in page.subheader]
+    assert "Receipt" not in [heading.value for heading in page.header]
     assert plain_sql.every_row(ledger) == before
 
 

@@ -33,13 +33,13 @@ def page_for(**query: str) -> AppTest:
 
 def test_a_batch_is_charged_run_by_run_and_summed_up(ledger: Engine) -> None:
     page = page_for(user="ada", runs="250", **FEE)
-    assert metrics(page)["Total of 250 runs"] == ("312,750", "$0.31275")
+    assert metrics(page)["Total of 250 runs"] == ("312,750", "$0.3128")
     click(page, "Run 250 times")
     assert [success.value for success in page.success] == ["Charged 250 of 250 runs to ada."]
     summed = metrics(page)
-    assert summed["Total charged"] == ("312,750", "$0.31275")
+    assert summed["Total charged"] == ("312,750", "$0.3128")
     assert summed["Balance before"] == ("1,000,000", "$1.00")
-    assert summed["Balance after"] == ("687,250", "$0.68725")
+    assert summed["Balance after"] == ("687,250", "$0.6873")
     assert [(bar["name"], bar["x"][0]) for bar in charts(page)[0]["data"]] == [
         ("Inference", 62_500),
         ("Creators", 200_000),

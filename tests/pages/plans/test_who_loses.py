@@ -138,7 +138,7 @@ def test_a_name_opens_its_charges_under_both_plans(ids: dict[str, int]) -> None:
 
 def test_in_dollars_the_figures_are_in_dollars(ids: dict[str, int]) -> None:
     page = choose(open_page("plans/compare_plans.py", **BESIDE_ITSELF), **{TIER_2: "12", "amounts": "Dollars"})
-    assert metrics(page)["Users pay 0.62 % more"] == ("−\\$0.0029", "−2,900 credits")
+    assert metrics(page)["Users pay 0.62 % more"] == ("−$0.0029", "−2,900 credits")
     assert listed(page, "Who")[0]["Gains"] == "-$0.001900"
 
 
