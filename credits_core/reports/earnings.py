@@ -37,15 +37,6 @@ class Earned:
         return self.runs_credits + self.unlocks_credits - self.taken_back_credits
 
 
-def total_earned(connection: Connection, days: DayRange, *, creator_id: str | None = None) -> Earned:
-    """What one creator, or all of them together, earned in these days."""
-    totals = _payments(connection, days)
-    statement = select(*_earned_columns(totals))
-    if creator_id is not None:
-        statement = statement.where(totals.c.account_id == creator_id)
-    return _earned(connection.execute(statement).one())
-
-
 def earned_by_day(
     connection: Connection, days: DayRange, *, creator_id: str | None = None
 ) -> list[tuple[date, Earned]]:
