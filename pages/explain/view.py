@@ -30,7 +30,7 @@ def steps(explained: Explanation) -> None:
             "Recalculated": step.recomputed_credits,
             "Charged": step.recorded_credits,
             "Dollars": step.recorded_credits,
-            "": _equal(step.recomputed_credits, step.recorded_credits),
+            "Check": _equal(step.recomputed_credits, step.recorded_credits),
         }
         for step in explained.steps
     ]
@@ -61,7 +61,7 @@ def transactions(explained: Explanation) -> None:
             "Credits": one.recorded_credits,
             "Balance before": one.balance_before_credits,
             "Balance after": one.balance_after_credits,
-            "": _as_due(one),
+            "Check": _as_due(one),
         }
         for one in explained.transactions
     ]
