@@ -1,4 +1,4 @@
-"""The walk through the pricing lab in a real browser: find, cure, compare, replay, simulate, make live."""
+"""The walk through the screens about plans in a real browser: find, cure, compare, replay, simulate, make live."""
 
 import re
 import sqlite3
@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.support.live_dashboard import LiveDashboard, chromium, live_dashboard, tab
 
@@ -18,7 +18,7 @@ def shown(page: Page, text: str | re.Pattern[str]) -> None:
 
 
 def go(page: Page, name: str) -> None:
-    page.get_by_test_id("stSidebar").get_by_role("link", name=name, exact=True).click()
+    page.get_by_test_id("stSidebar").get_by_role("link", name=re.compile(f"{name}$")).click()
     expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
 
 
@@ -27,37 +27,53 @@ def rows(live: LiveDashboard, sql: str) -> list[tuple[object, ...]]:
         return connection.execute(sql).fetchall()
 
 
+def headline(page: Page, said: str | re.Pattern[str]) -> None:
+    expect(page.get_by_role("heading", name=said, level=2)).to_be_visible()
+
+
 def metric(page: Page, label: str, value: str) -> None:
     expect(page.get_by_test_id("stMetric").filter(has_text=label)).to_contain_text(value)
 
 
+def plan_box(page: Page, label: str = "Price plan") -> Locator:
+    return page.get_by_role("combobox", name=re.compile(f"^{label}"))
+
+
 @pytest.mark.long
-def test_a_plan_is_cured_compared_replayed_and_put_in_force(tmp_path: Path) -> None:
+def test_a_plan_is_cured_compared_replayed_and_made_live(tmp_path: Path) -> None:
     with chromium() as browser, live_dashboard(tmp_path, CREDITS_DEMO="1") as live, tab(browser, live) as page:
         page.goto(f"{live.address}/pricing-lab")
         shown(page, "A run that costs us 9,999 is billed 11,998; one that costs 10,000 is billed 11,000.")
-        metric(page, "Cliffs", "2")
+        headline(page, re.compile("2 cliffs"))
 
         page.locator(f".st-key-cure-{CAPPED}-button").get_by_role("button").click()
-        expect(page).to_have_url(re.compile(f"plan={CAPPED}$"))
-        metric(page, "Cliffs", "0")
+        shown(page, f"Saved the draft {CAPPED}")
+        expect(plan_box(page)).to_have_value("promptflow-v1")  # it stays where one was
+        page.get_by_role("button", name=f"Open {CAPPED}").click()
+        expect(page).to_have_url(re.compile(f"plan={CAPPED}"))
+        headline(page, "This plan has no cliffs.")
 
-        page.get_by_role("link", name="Compare with the live plan, or edit").click()
+        page.get_by_role("link", name="Compare and edit").click()
         expect(page).to_have_url(re.compile("/compare-plans"))
-        expect(page.get_by_role("combobox", name="Plan B")).to_have_value(CAPPED)
+        expect(plan_box(page, "Plan B")).to_have_value(CAPPED)
+        page.get_by_text("Creator share, caps and rounding").click()
         page.get_by_text("With a fee, we still earn at least our normal markup").click()
+        expect(page).to_have_url(re.compile("edit=8000%3Bcap%3Bminimum-markup"))
+        page.get_by_role("link", name="Replay all history under this plan").click()
+        expect(plan_box(page, "Plan B: unsaved edit")).to_have_value(f"{CAPPED} (edited)")
+        go(page, "Compare")
         expect(page).to_have_url(re.compile("edit=8000%3Bcap%3Bminimum-markup"))
         page.get_by_role("textbox", name="Save as").fill("promptflow-v2")
         page.get_by_role("textbox", name="Save as").press("Enter")
         page.get_by_role("button", name="Save draft").click()
-        expect(page.get_by_role("combobox", name="Plan B")).to_have_value("promptflow-v2")
+        expect(plan_box(page, "Plan B")).to_have_value("promptflow-v2")
         expect(page).not_to_have_url(re.compile("edit="))
         assert rows(live, "SELECT id, revision FROM price_plans ORDER BY id")[1:] == [(CAPPED, 1), ("promptflow-v2", 1)]
 
-        go(page, "Replay history")
-        plan_b = page.get_by_role("combobox", name="Plan B")
-        plan_b.fill(CAPPED)
-        plan_b.press("Enter")
+        go(page, "Replay")
+        plan_box(page, "Plan B").fill(CAPPED)
+        plan_box(page, "Plan B").press("Enter")
+        expect(page).to_have_url(re.compile(f"plan={CAPPED}&revision=1"))
         same = "Check passed: all 1,286 runs and 17 unlocks come out exactly as charged."
         shown(page, same)
         with tab(browser, live) as other:
@@ -70,11 +86,15 @@ def test_a_plan_is_cured_compared_replayed_and_put_in_force(tmp_path: Path) -> N
         runs.press("Enter")
         metric(page, "Users paid", "5,096,689,151")  # the chosen plan goes along from screen to screen
 
-        go(page, "Pricing lab")
-        page.get_by_role("button", name="Make live").click()
-        page.get_by_role("textbox", name="Reason").fill("No cliffs")
-        page.get_by_role("dialog").get_by_role("button", name="Make live").click()
-        shown(page.get_by_test_id("stSidebar"), re.compile(f"live plan {CAPPED}"))  # type: ignore[arg-type]
+        go(page, "Plans")
+        expect(plan_box(page)).to_have_value(CAPPED)
+        page.get_by_role("button", name="Make live").first.click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_role("button", name="Make live")).to_be_disabled()
+        dialog.get_by_role("textbox", name="Reason").fill("No cliffs")
+        dialog.get_by_role("button", name="Make live").click()
+        shown(page, f"{CAPPED} is live. It prices every new run and unlock.")
+        expect(page.get_by_test_id("stSidebar").get_by_role("link", name=CAPPED, exact=True)).to_be_visible()
 
         page.goto(f"{live.address}/simulate-runs?user=ada&prompt=free-form&model=openai/gpt-4o&input_tokens=3600")
         page.get_by_role("textbox", name="Output tokens").fill("60")
