@@ -20,7 +20,7 @@ def ledger(tmp_path: Path) -> Iterator[Engine]:
 
 
 def in_dollars(page: AppTest) -> AppTest:
-    page.button_group(key="amounts").set_value("Dollars")
+    page.radio(key="amounts").set_value("Dollars")
     return run(page)
 
 
@@ -57,7 +57,6 @@ def test_the_switch_stays_as_one_goes_to_another_screen(ledger: Engine) -> None:
     assert charts(page)
 
 
-def test_it_cannot_be_left_without_a_unit(ledger: Engine) -> None:
-    page = open_page("explore/balances.py")
-    assert page.button_group(key="amounts").value == "Credits"
-    assert page.button_group(key="amounts").proto.required
+def test_it_begins_in_credits(ledger: Engine) -> None:
+    switch = open_page("explore/balances.py").radio(key="amounts")
+    assert (switch.options, switch.value, switch.horizontal) == (["Credits", "Dollars"], "Credits", True)
