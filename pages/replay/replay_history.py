@@ -46,6 +46,7 @@ with st.grid(2, min_column_width=360):
         st.header("As recorded, and under plan B", anchor=False)
         with st.container(horizontal=True, vertical_alignment="center"):
             what = pick.one("What", list(replay_charts.MEASURES), key="what", usual="Platform", is_labelled=False)
+            st.space("stretch")
             by = pick.one("By", ["Day", "Model"], key="by", is_labelled=False)
         groups = found.by_day.page() if by == "Day" else found.by_model.page(0, PAGE)
         charts.draw(

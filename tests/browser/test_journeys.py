@@ -117,9 +117,11 @@ def test_a_newcomer_adds_credits_runs_a_prompt_and_finds_it_in_the_history(page:
     button(page, "Add credits").click()
     shown(page, "Added 5,000,000 credits ($5.00) to maya, by entry 1.")
 
-    page.get_by_role("link", name="Simulate runs").click()
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Test bench").click()
+    page.get_by_role("link", name="Many runs").click()
+    expect(page.get_by_role("heading", name="Simulate runs", level=1)).to_be_visible()
     choose(page, "Model", "claude-3-haiku")
-    shown(page, "Claude 3 Haiku · 250 credits ($0.00025) per run")
+    shown(page, "250 credits ($0.00025) per run")
     button(page, "Run").click()
     shown(page, "Charged 300 credits ($0.0003) to maya, by entry 2.")
     shown(page, "maya holds 4,999,700 credits ($4.9997), which is enough.")
