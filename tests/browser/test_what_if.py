@@ -37,13 +37,11 @@ def chart(page: Page, alt: str) -> Locator:
 
 def click_bar(page: Page, alt: str, number: int = 0) -> None:
     bar = chart(page, alt).locator(".barlayer .point path").nth(number)
-    bar.scroll_into_view_if_needed()
     bar.click(force=True)
 
 
 def click_middle(page: Page, alt: str) -> None:
     drawing = chart(page, alt).locator(".nsewdrag").first
-    drawing.scroll_into_view_if_needed()
     drawing.hover()
     drawing.click(force=True)
 
