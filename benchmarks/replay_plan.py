@@ -36,7 +36,9 @@ _INSERTS = {
     "journal_entries": "INSERT INTO journal_entries VALUES (?, ?, ?, ?, 'bench', NULL, ?, ?)",
     "credit_transactions": "INSERT INTO credit_transactions VALUES (?, ?, ?, ?, ?, ?, ?)",
     "prompt_runs": (
-        "INSERT INTO prompt_runs VALUES (?, ?, 'summarise', ?, ?, ?, NULL, NULL, ?, NULL, NULL, NULL, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO prompt_runs (entry_id, user_id, prompt_id, model_id, creator_id, plan_id, run_price_credits,"
+        " inference_cost_credits, creator_fee_credits, platform_markup_credits, total_credits, creator_share_credits,"
+        " created_at_us) VALUES (?, ?, 'summarise', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     ),
 }
 _RECORD = (
