@@ -9,6 +9,8 @@ from credits_core.errors import InvalidRequest
 from credits_core.pricing.models import Model, ModelRegistry, load_model_registry
 from credits_core.pricing.plan_toml import load_price_plan
 from credits_core.pricing.quote import PriceBook
+from credits_core.values import time_zones
+from credits_core.values.time_zones import TimeZone
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 DATA_FOLDER = PROJECT_FOLDER / "data"
@@ -29,6 +31,20 @@ def database_url() -> str:
 def demo_enabled() -> bool:
     """Whether an empty database gets the demo world and pages offer its prompts: true unless `CREDITS_DEMO=0`."""
     return os.environ.get("CREDITS_DEMO", "1") != "0"
+
+
+def time_zone() -> TimeZone:
+    """`CREDITS_TIME_ZONE`: the time zone whose days count, by its name in the IANA database; default UTC.
+
+    Raises:
+        InvalidRequest: there is no such time zone.
+    """
+    name = os.environ.get("CREDITS_TIME_ZONE") or time_zones.UTC_ZONE.name
+    if name in time_zones.names():
+        return time_zones.zone_named(name)
+    raise InvalidRequest(
+        "CREDITS_TIME_ZONE", f"must be the name of a time zone, such as {time_zones.most_like(name)}, not {name!r}"
+    )
 
 
 def load_models() -> ModelRegistry:

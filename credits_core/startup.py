@@ -24,12 +24,16 @@ def migrate(engine: Engine) -> None:
 def prepare(engine: Engine, books: PriceBooks, *, demo: bool) -> None:
     """Make the database ready: migrate SQLite, fill an empty database if `demo`, and bring the daily totals up to date.
 
+    The totals are by the days of `CREDITS_TIME_ZONE`; if that was another time zone, they are built anew.
+
     Raises:
         DatabaseNotReady: PostgreSQL is not at the newest migration; its operators migrate it.
+        InvalidRequest: `CREDITS_TIME_ZONE` is not a time zone.
     """
+    zone = settings.time_zone()
     if engine.dialect.name == "sqlite":
         migrate(engine)
     database.require_migrated(engine)
     if demo:
         database.write(engine, lambda connection: build_if_empty(connection, load_demo_world(), books))
-    daily_totals.catch_up(engine)
+    daily_totals.build_for(engine, zone)

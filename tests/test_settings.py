@@ -51,6 +51,39 @@ def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> Non
     assert settings.cors_origins() == ["https://shop.example", "http://localhost:3000"]
 
 
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [(None, "UTC"), ("", "UTC"), ("UTC", "UTC"), ("Europe/Berlin", "Europe/Berlin"), ("US/Eastern", "US/Eastern")],
+)
+def test_days_are_in_utc_unless_another_time_zone_is_set(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, name: str
+) -> None:
+    if given is None:
+        monkeypatch.delenv("CREDITS_TIME_ZONE", raising=False)
+    else:
+        monkeypatch.setenv("CREDITS_TIME_ZONE", given)
+    assert settings.time_zone().name == name
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ("Berlin", "must be the name of a time zone, such as Europe/Berlin, not 'Berlin'"),
+        ("europe/berlin", "must be the name of a time zone, such as Europe/Berlin, not 'europe/berlin'"),
+        ("../../etc/passwd", "must be the name of a time zone, such as "),
+        ("+02:00", "must be the name of a time zone, such as "),
+        (" ", "must be the name of a time zone, such as Europe/Berlin, not ' '"),
+    ],
+)
+def test_an_unknown_time_zone_is_refused_with_one_that_may_be_meant(
+    monkeypatch: pytest.MonkeyPatch, given: str, problem: str
+) -> None:
+    monkeypatch.setenv("CREDITS_TIME_ZONE", given)
+    with pytest.raises(InvalidRequest) as caught:
+        settings.time_zone()
+    assert str(caught.value).startswith(f"CREDITS_TIME_ZONE: {problem}")
+
+
 def test_the_price_book_is_read_from_the_data_folder() -> None:
     book = settings.load_price_book()
     assert book.plan.id == "promptflow-v1"

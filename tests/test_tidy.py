@@ -26,7 +26,6 @@ DIVIDING_MODULES = {
 # Elsewhere these alone, none of which is about credits.
 DIVISIONS_OF_SOMETHING_ELSE = {
     "api/gate": {"round(seconds * 1000, 3)"},
-    "audit/balances": {"CreditTransaction.created_at_us // MICROSECONDS_PER_DAY"},
     "bulk/demo": {
         "runs_per_day * (60 if is_weekend else 110) * (world.days + day) // (150 * world.days)",
         "days_since % person.every_days",
@@ -41,14 +40,17 @@ DIVISIONS_OF_SOMETHING_ELSE = {
         "(in_all - 1) // points",
         "(numbered.c.number - 1) % step",
     },
-    "reports/daily_totals": {"CreditTransaction.created_at_us // MICROSECONDS_PER_DAY"},
-    "reports/recorded_runs": {
-        "PromptRun.created_at_us // MICROSECONDS_PER_DAY",
-        "UnlockedFlow.created_at_us // MICROSECONDS_PER_DAY",
-        "JournalEntry.created_at_us // MICROSECONDS_PER_DAY",
-    },
+    "reports/recorded_runs": {"(moments_us + offsets[holds, 1]) // MICROSECONDS_PER_DAY"},
+    "store/day_columns": {"(moment_us + added_us) // MICROSECONDS_PER_DAY"},
     "store/database": {"Path(__file__).parent / 'migrations'", "0.02"},
     "values/days": {"(moment - _EPOCH) // _MICROSECOND"},
+    "values/time_zones": {
+        "(moment_us + self.offsets(moment_us, moment_us)[-1][1]) // MICROSECONDS_PER_DAY",
+        "(first - last) // (2 * _SECOND)",
+        "(shown_before_us - 1) // MICROSECONDS_PER_DAY",
+        "offset // _MICROSECOND",
+        "(moment - _EPOCH) // _MICROSECOND",
+    },
 }
 UNWANTED_NAMES = {"utils", "helpers", "common", "manager", "misc"}
 UNWANTED_TEXT = ["unsafe_allow_html", "use_container_width", "TO" + "DO", "FIX" + "ME", "except Exception"]
@@ -118,6 +120,19 @@ def test_only_the_edges_ask_for_the_time_or_make_ids(path: Path) -> None:
 def test_every_screen_of_the_navigation_is_there() -> None:
     assert len(SCREENS) >= 14
     assert [relative(path) for path in SCREENS if not path.exists()] == []
+
+
+@pytest.mark.parametrize("folder", ["pages", "credits_core/api", "credits_core/cli"])
+def test_days_that_people_choose_have_the_time_zone_that_is_set(folder: str) -> None:
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted((ROOT / folder).rglob("*.py"))]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    ranges = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "DayRange"]
+    assert len(ranges) > 0
+    assert [
+        ast.unparse(call)
+        for call in ranges
+        if len(call.args) < 3 and "zone" not in {keyword.arg for keyword in call.keywords}
+    ] == []
 
 
 ROOMS = sorted(path.parent for path in (ROOT / "credits_core").rglob("__init__.py"))

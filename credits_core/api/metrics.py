@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 from credits_core.audit import log as audit_log
 from credits_core.ledger.receipts import Receipt
 from credits_core.reports import sums
-from credits_core.values import days
+from credits_core.values.days import DayRange
+from credits_core.values.time_zones import TimeZone
 
 _METHODS = frozenset(HTTPMethod)
 _LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -76,9 +77,12 @@ class Metrics:
             gauge.set(float("nan"))
         return generate_latest(self._registry)
 
-    def render(self, connection: Connection, now: datetime) -> bytes:
-        """The metrics in Prometheus' text format. The two about the audit are NaN before the first audit."""
-        totals = sums.overview(connection, days.DayRange())
+    def render(self, connection: Connection, now: datetime, zone: TimeZone) -> bytes:
+        """The metrics in Prometheus' text format. The two about the audit are NaN before the first audit.
+
+        `zone` is the time zone whose days the daily totals have; the sums are the same by any.
+        """
+        totals = sums.overview(connection, DayRange(zone=zone))
         self._circulation.set(totals.circulation_credits)
         self._revenue.set(totals.platform_credits)
         last = audit_log.last_run(connection)

@@ -25,7 +25,10 @@ _THREADS = 4
 
 
 class Resources:
-    """Shared by all routes. Models are read at once, so a broken file stops the start; the database opens when used."""
+    """Shared by all routes. Models and settings are read at once, so a broken one stops the start.
+
+    The database opens when it is used.
+    """
 
     def __init__(self, database_url: str | None = None) -> None:
         """Use the configured database, or the one at this URL. It is not opened yet."""
@@ -33,6 +36,7 @@ class Resources:
         self._engine: Engine | None = None
         self._lock = Lock()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="credits-api")
+        self.zone = settings.time_zone()
         self.books = PriceBooks(settings.load_models())
         self.limiter = Limiter(settings.rate_limit(), settings.rate_limit_storage())
         self.metrics = Metrics()
@@ -47,7 +51,7 @@ class Resources:
 
     async def catch_up(self) -> None:
         """Add the newest entries to the daily totals, so that reading sums stays quick."""
-        await self._in_thread(lambda: daily_totals.catch_up(self._opened()))
+        await self._in_thread(lambda: daily_totals.catch_up(self._opened(), self.zone))
 
     async def require_ready(self) -> None:
         """Check that the database answers and is at the newest migration.

@@ -64,7 +64,7 @@ async def _metrics(shared: Resources, request: Request) -> Response:
     now = datetime.now(UTC)
     try:
         await shared.catch_up()
-        text = await shared.read(lambda connection: shared.metrics.render(connection, now))
+        text = await shared.read(lambda connection: shared.metrics.render(connection, now, shared.zone))
     except (CreditsError, SQLAlchemyError):
         _log.exception("the database cannot be read for the metrics")
         text = shared.metrics.render_without_database()

@@ -64,6 +64,7 @@ from credits_core.pricing.refusals import UnknownModel, UnpricedServiceTier, Unp
 from credits_core.store.kinds import Role, TransactionType
 from credits_core.store.refusals import DatabaseNotReady
 from credits_core.usage.refusals import UnreadableResponse
+from credits_core.values.days import DayRange
 from credits_core.values.text import usd_text
 
 Result = TypeVar("Result")
@@ -105,13 +106,15 @@ async def transactions(
     type_: Annotated[
         Sequence[TransactionType] | None, Query(alias="type", description="Only these types; may be repeated.")
     ] = None,
-    from_: Annotated[Day | None, Query(alias="from", description="First UTC day of posting, inclusive.")] = None,
-    to: Annotated[Day | None, Query(description="Last UTC day of posting, inclusive.")] = None,
+    from_: Annotated[
+        Day | None, Query(alias="from", description="First day of posting, inclusive, in the server's time zone.")
+    ] = None,
+    to: Annotated[Day | None, Query(description="Last day of posting, inclusive.")] = None,
 ) -> TransactionsAnswer:
     """A user's transactions, newest first, a page at a time."""
     if from_ is not None and to is not None and to < from_:
         raise InvalidRequest("to", "must not be before from")
-    wanted = TransactionFilter(account_id=user_id, types=tuple(type_ or ()), first_day=from_, last_day=to)
+    wanted = TransactionFilter(account_id=user_id, types=tuple(type_ or ()), days=DayRange(from_, to, shared.zone))
 
     def read_page(connection: Connection) -> TransactionsAnswer:
         accounts.user(connection, user_id)

@@ -31,7 +31,7 @@ def seed() -> None:
     books, world = price_books(), demo.load_demo_world()
     with opened_ledger() as engine:
         typer.echo(database.write(engine, lambda connection: demo.build_once(connection, world, books.at(connection))))
-        daily_totals.catch_up(engine)
+        daily_totals.catch_up(engine, settings.time_zone())
 
 
 def import_legacy(file: Path, *, distinct: bool) -> None:
@@ -67,7 +67,7 @@ def replay(file: Path, model: str, user: str, limit: int | None, *, of_its_day: 
             summary = trace.replay(
                 engine, plan, book_at=books.at, clock=_now, on_progress=lambda rows: progress.advance(task, rows)
             )
-        daily_totals.catch_up(engine)
+        daily_totals.catch_up(engine, settings.time_zone())
     typer.echo(
         f"{summary.rows:,} rows: {summary.charged_now:,} charged now, {summary.charged_before:,} charged before, "
         f"{summary.refused:,} refused for lack of credits, {summary.unused:,} unused; "

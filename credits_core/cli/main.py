@@ -343,8 +343,8 @@ def inspect_plan(
 @plan_app.command("replay")
 def replay_plan(
     plan: PlanName,
-    first: Annotated[str | None, typer.Option("--from", help="First UTC day of posting, e.g. 2026-11-01.")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="Last UTC day of posting, included.")] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First day of posting, e.g. 2026-11-01.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day of posting, included.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show what the recorded runs and unlocks would have cost under the plan. Changes nothing."""

@@ -172,16 +172,16 @@ def inspect(plan: str, card_fee_bps: int, card_fee_credits: int, *, as_json: boo
 
 def replay(plan: str, *, first: str | None, last: str | None, as_json: bool) -> None:
     """Price the ledger's runs and unlocks again under the plan, and follow the balances. Changes nothing."""
-    found_plan, days = find_plan(plan), DayRange(_day("from", first), _day("to", last))
+    found_plan, days = find_plan(plan), DayRange(_day("from", first), _day("to", last), settings.time_zone())
     books = price_books()
     with opened_ledger() as engine, database.read(engine) as connection:
         history, plans = recorded_history(connection, days), books.at(connection).plans
-    in_words = replay_report.scope(days.first, days.last)
+    in_words = replay_report.scope(days)
     if history.is_empty:
         raise InvalidRequest("ledger", f"has no run and no unlock to price again ({in_words})")
     found = compare(history, found_plan, plans)
     if as_json:
-        print_json(replay_report.as_json(found, days.first, days.last))
+        print_json(replay_report.as_json(found, days))
         return
     for line in replay_report.lines(found, in_words):
         typer.echo(line)

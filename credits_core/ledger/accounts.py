@@ -1,20 +1,21 @@
 """Reads users, balances and pages of transactions, as frozen dataclasses. Writes nothing.
 
-Lists are paged by key, never by offset. Amounts are whole credits, days are UTC. Transactions come in the ledger's
-order, newest first. Single entries are in `ledger.entries`, sums over many in `reports`.
+Lists are paged by key, never by offset. Amounts are whole credits. Transactions come in the ledger's order, newest
+first. Single entries are in `ledger.entries`, sums over many in `reports`.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, literal, select, tuple_
 
 from credits_core.ledger.refusals import UnknownUser
+from credits_core.store.day_columns import within
 from credits_core.store.kinds import EntryType, TransactionType
 from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow, UserCredits
-from credits_core.values.days import from_microseconds, start_of_day
+from credits_core.values.days import ALL_DAYS, DayRange, from_microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def balance_history(connection: Connection, user_id: str, *, points: int = 500) 
 
 @dataclass(frozen=True, slots=True)
 class TransactionFilter:
-    """Which transactions to list. Dates are UTC days, both inclusive; None and empty mean no restriction.
+    """Which transactions to list. None and empty mean no restriction.
 
     With `headline_only`, only the first transaction of each entry is listed: what the user paid or received.
     """
@@ -122,8 +123,7 @@ class TransactionFilter:
     entry_id: int | None = None
     account_id: str | None = None
     types: Sequence[TransactionType] = ()
-    first_day: date | None = None
-    last_day: date | None = None
+    days: DayRange = ALL_DAYS
     headline_only: bool = False
 
 
@@ -175,17 +175,13 @@ def transactions(
     connection: Connection, wanted: TransactionFilter, *, before: Cursor | None = None, limit: int = 50
 ) -> list[ListedTransaction]:
     """The newest transactions that match the filter; with a cursor, those before it (exclusive)."""
-    page = select(CreditTransaction.__table__)
+    page = select(CreditTransaction.__table__).where(*within(CreditTransaction.created_at_us, wanted.days))
     if wanted.entry_id is not None:
         page = page.where(CreditTransaction.entry_id == wanted.entry_id)
     if wanted.account_id is not None:
         page = page.where(CreditTransaction.account_id == wanted.account_id)
     if wanted.types:
         page = page.where(CreditTransaction.type.in_([type_.value for type_ in wanted.types]))
-    if wanted.first_day is not None:
-        page = page.where(CreditTransaction.created_at_us >= start_of_day(wanted.first_day))
-    if wanted.last_day is not None:
-        page = page.where(CreditTransaction.created_at_us < start_of_day(wanted.last_day + timedelta(days=1)))
     if wanted.headline_only:
         page = page.where(CreditTransaction.position == 0)
     if before is not None:

@@ -1,38 +1,76 @@
 """Adds new entries to the table `daily_totals`, outside of charges. The only writer of that table.
 
 The totals are derived: they can be emptied and built again at any time, and the audit compares them with the
-transactions. Reports are correct even when the table is behind; they only get slower.
+transactions. Reports are correct even when the table is behind, or has the days of another time zone; they only get
+slower.
 """
 
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, Table, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    Table,
+    delete,
+    func,
+    literal,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from credits_core.store import database
+from credits_core.store.day_columns import day_number
 from credits_core.store.tables import CreditTransaction, DailyTotal, JournalEntry, RollupWatermark
-from credits_core.values.days import MICROSECONDS_PER_DAY
+from credits_core.values.time_zones import UTC_ZONE, Offset, TimeZone
 
+LAST_ENTRY_ID = 2**63 - 1
+"""No entry has a larger number."""
 _ENTRIES_PER_UNIT_OF_WORK = 50_000
+_ROWS_DELETED_AT_ONCE = 50_000
+_BEING_EMPTIED = ""
+_KEY = (DailyTotal.day, DailyTotal.account_id, DailyTotal.entry_type, DailyTotal.type)
 
 
-def catch_up(engine: Engine) -> int:
+def catch_up(engine: Engine, zone: TimeZone = UTC_ZONE) -> int:
     """Add the entries after the watermark to the totals, and return how many entry numbers that covered.
 
-    Works in units of work of 50,000 entries each, so that charges never wait long.
+    Does nothing while the totals are those of another time zone. Works in units of work of 50,000 entries each, so that
+    charges never wait long.
     """
     last_entry_id = database.write(engine, _last_settled_entry_id)
     covered = 0
     while True:
-        step = database.write(engine, lambda connection: _roll_up(connection, last_entry_id))
+        step = database.write(engine, lambda connection: _roll_up(connection, last_entry_id, zone))
         if step == 0:
             return covered
         covered += step
 
 
-def totals_after(entry_id: int) -> Select[*tuple[Any, ...]]:
-    """The transactions of the entries after this one (exclusive), summed in the columns of `daily_totals`."""
-    day = (CreditTransaction.created_at_us // MICROSECONDS_PER_DAY).label("day")
+def build_for(engine: Engine, zone: TimeZone) -> int:
+    """Catch up by the days of this time zone; if the totals have other days, empty them before.
+
+    Only for the start of a process: of two processes with different time zones, the one that started last has the
+    totals, and the other one adds up the entries themselves.
+    """
+    while database.write(engine, lambda connection: _empty(connection, zone)):
+        pass
+    return catch_up(engine, zone)
+
+
+def totals_after(
+    connection: Connection, entry_id: int, zone: TimeZone, *, up_to: int = LAST_ENTRY_ID
+) -> Select[*tuple[Any, ...]]:
+    """The transactions of the entries after this one (exclusive) up to another (inclusive), summed up by day.
+
+    The columns are those of `daily_totals`.
+    """
+    offsets = _offsets(connection, zone, JournalEntry.id > entry_id, JournalEntry.id <= up_to)
+    day = day_number(CreditTransaction.created_at_us, offsets).label("day")
     return (
         select(
             day,
@@ -43,7 +81,7 @@ def totals_after(entry_id: int) -> Select[*tuple[Any, ...]]:
             func.count().label("transaction_count"),
         )
         .join(JournalEntry, JournalEntry.id == CreditTransaction.entry_id)
-        .where(CreditTransaction.entry_id > entry_id)
+        .where(CreditTransaction.entry_id > entry_id, CreditTransaction.entry_id <= up_to)
         .group_by(day, CreditTransaction.account_id, JournalEntry.type, CreditTransaction.type)
     )
 
@@ -56,14 +94,42 @@ def _last_settled_entry_id(connection: Connection) -> int:
     return int(connection.execute(select(func.coalesce(func.max(JournalEntry.id), 0))).scalar_one())
 
 
-def _roll_up(connection: Connection, last_entry_id: int) -> int:
-    watermark = connection.execute(select(RollupWatermark.entry_id).with_for_update()).scalar_one()
+def _offsets(connection: Connection, zone: TimeZone, *which: ColumnElement[bool]) -> tuple[Offset, ...]:
+    """The offsets of the zone for the times of these entries."""
+    if zone == UTC_ZONE:
+        return zone.offsets(0, 0)
+    earliest_and_latest = select(func.min(JournalEntry.created_at_us), func.max(JournalEntry.created_at_us))
+    first_us, last_us = connection.execute(earliest_and_latest.where(*which)).one()
+    return zone.offsets(first_us or 0, last_us or 0)
+
+
+def _empty(connection: Connection, zone: TimeZone) -> bool:
+    """Delete some of the totals of another time zone; false when there are none, and the table is this zone's."""
+    stamp = connection.execute(select(RollupWatermark.time_zone).with_for_update()).scalar_one()
+    if stamp == zone.stamp:
+        return False
+    last_key = connection.execute(
+        select(*_KEY).order_by(*_KEY).offset(_ROWS_DELETED_AT_ONCE - 1).limit(1)
+    ).one_or_none()
+    if last_key is None:
+        connection.execute(delete(DailyTotal))
+    else:
+        connection.execute(delete(DailyTotal).where(tuple_(*_KEY) <= tuple_(*map(literal, last_key))))
+    is_empty = last_key is None
+    connection.execute(update(RollupWatermark).values(entry_id=0, time_zone=zone.stamp if is_empty else _BEING_EMPTIED))
+    return not is_empty
+
+
+def _roll_up(connection: Connection, last_entry_id: int, zone: TimeZone) -> int:
+    watermark, stamp = connection.execute(
+        select(RollupWatermark.entry_id, RollupWatermark.time_zone).with_for_update()
+    ).one()
     new_watermark = min(watermark + _ENTRIES_PER_UNIT_OF_WORK, last_entry_id)
-    if new_watermark <= watermark:
+    if stamp != zone.stamp or new_watermark <= watermark:
         return 0
     table = DailyTotal.__table__
     assert isinstance(table, Table)
-    new_totals = totals_after(watermark).where(CreditTransaction.entry_id <= new_watermark)
+    new_totals = totals_after(connection, watermark, zone, up_to=new_watermark)
     insert_ = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     rows = insert_(table).from_select([column.name for column in table.c], new_totals)
     connection.execute(

@@ -1,22 +1,24 @@
 """Reads what creators earn, by day, prompt and flow, how fees are split, and which flows were unlocked.
 
 Earnings come from `reports.sums.totals_of`, so they are net of refunds on the day of the refund. The sums of prompts
-and flows come from the runs and unlocks themselves, without refunded ones. Amounts are whole credits, days are UTC.
-Writes nothing.
+and flows come from the runs and unlocks themselves, without refunded ones. Amounts are whole credits, days are those of
+a time zone. Writes nothing.
 """
 
 from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Subquery, case, func, select, union_all
 
 from credits_core.reports.sums import sum_where, totals_of
+from credits_core.store.day_columns import within
 from credits_core.store.kinds import EntryType, TransactionType
 from credits_core.store.tables import JournalEntry, PromptRun, UnlockedFlow
-from credits_core.values.days import DayRange, day_of, from_microseconds, start_of_day
+from credits_core.values.days import DayRange, day_of, from_microseconds
+from credits_core.values.time_zones import UTC_ZONE, TimeZone
 
 # --- earnings -------------------------------------------------------------------------------------------------------
 
@@ -49,7 +51,7 @@ def total_earned(connection: Connection, days: DayRange, *, creator_id: str | No
 def earned_by_day(
     connection: Connection, days: DayRange, *, creator_id: str | None = None
 ) -> list[tuple[date, Earned]]:
-    """What one creator, or all of them together, earned on each UTC day with any payment, in order."""
+    """What one creator, or all of them together, earned on each day with any payment, in order."""
     totals = _payments(connection, days)
     statement = select(totals.c.day, *_earned_columns(totals)).group_by(totals.c.day).order_by(totals.c.day)
     if creator_id is not None:
@@ -75,7 +77,7 @@ def creator_totals(
 
 @dataclass(frozen=True, slots=True)
 class CreatorDay:
-    """What one creator earned on one UTC day, in credits, net of refunds. `creator_id` None: all others together."""
+    """What one creator earned on one day, in credits, net of refunds. `creator_id` None: all others together."""
 
     day: date
     creator_id: str | None
@@ -101,11 +103,12 @@ def earned_by_day_and_creator(
     ]
 
 
-def months(connection: Connection, creator_id: str) -> list[DayRange]:
+def months(connection: Connection, creator_id: str, zone: TimeZone = UTC_ZONE) -> list[DayRange]:
     """The months in which the creator had payments, newest first, each from its first day to its last."""
-    firsts = {day.replace(day=1) for day, _ in earned_by_day(connection, DayRange(), creator_id=creator_id)}
+    by_day = earned_by_day(connection, DayRange(zone=zone), creator_id=creator_id)
+    firsts = {day.replace(day=1) for day, _ in by_day}
     return [
-        DayRange(first, first.replace(day=monthrange(first.year, first.month)[1]))
+        DayRange(first, first.replace(day=monthrange(first.year, first.month)[1]), zone)
         for first in sorted(firsts, reverse=True)
     ]
 
@@ -236,11 +239,7 @@ def _narrowed(
 ) -> Select[*tuple[Any, ...]]:
     if creator_id is not None:
         statement = statement.where(table.creator_id == creator_id)
-    if days.first is not None:
-        statement = statement.where(table.created_at_us >= start_of_day(days.first))
-    if days.last is not None:
-        statement = statement.where(table.created_at_us < start_of_day(days.last + timedelta(days=1)))
-    return statement
+    return statement.where(*within(table.created_at_us, days))
 
 
 # --- unlocks --------------------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ than the whole replay. Writes nothing.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,13 @@ from credits_core.errors import InvalidRequest
 from credits_core.lab.replay.balances import NOBODY, Flags
 from credits_core.lab.replay.record import UNLOCK, Additions, Charges, RecordedHistory, Refunds
 from credits_core.reports.sums import borne_by_platform
+from credits_core.store.day_columns import within
 from credits_core.store.kinds import PLATFORM_ADJUSTMENTS, PLATFORM_GRANTS, PLATFORM_PAYMENTS_IN
 from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow, UserCredits
 from credits_core.values.arrays import Credits
-from credits_core.values.days import MICROSECONDS_PER_DAY, DayRange, start_of_day
+from credits_core.values.days import DayRange, number_of_day
+from credits_core.values.time_zones import MICROSECONDS_PER_DAY, TimeZone
 
-_EPOCH_DAY = date(1970, 1, 1)
 # Few enough rows to stay in the processor's cache and to be gone before the garbage collector looks at them.
 _ROWS = 256
 _RUNS = select(
@@ -30,7 +30,7 @@ _RUNS = select(
     PromptRun.model_id,
     PromptRun.plan_id,
     PromptRun.entry_id,
-    PromptRun.created_at_us // MICROSECONDS_PER_DAY,
+    PromptRun.created_at_us,
     PromptRun.inference_cost_credits,
     PromptRun.creator_fee_credits,
     PromptRun.platform_markup_credits,
@@ -41,7 +41,7 @@ _UNLOCKS = select(
     UnlockedFlow.creator_id,
     UnlockedFlow.plan_id,
     UnlockedFlow.entry_id,
-    UnlockedFlow.created_at_us // MICROSECONDS_PER_DAY,
+    UnlockedFlow.created_at_us,
     UnlockedFlow.unlock_fee_credits,
     UnlockedFlow.creator_share_credits,
 ).order_by(UnlockedFlow.entry_id)
@@ -79,12 +79,12 @@ def recorded_history(connection: Connection, days: DayRange) -> RecordedHistory:
         raise InvalidRequest("days", f"must not begin after they end: {days.first} is after {days.last}")
     first_entry_id, last_entry_id = connection.execute(
         select(func.coalesce(func.min(JournalEntry.id), 0), func.coalesce(func.max(JournalEntry.id), 0)).where(
-            *_within(JournalEntry.created_at_us, days)
+            *within(JournalEntry.created_at_us, days)
         )
     ).one()
     window = int(first_entry_id), int(last_entry_id)
     accounts, models, plans = _Numbers(), _Numbers(), _Numbers()
-    is_all = days == DayRange()
+    is_all = days.is_all
     runs_here, unlocks_here = (
         _RUNS.where(_of_window(PromptRun.entry_id, window, is_all=is_all)),
         _UNLOCKS.where(_of_window(UnlockedFlow.entry_id, window, is_all=is_all)),
@@ -121,10 +121,10 @@ def _of_window(entry_id: Any, window: tuple[int, int], *, is_all: bool) -> Colum
 
 
 def _charges(runs: list[Credits], unlocks: list[Credits], days: DayRange) -> Charges:
-    payer, creator, model, plan, entry_id, day, cost, fee, markup, share = runs
-    payer_, creator_, plan_, entry_id_, day_, fee_, share_ = unlocks
+    payer, creator, model, plan, entry_id, created_at_us, cost, fee, markup, share = runs
+    payer_, creator_, plan_, entry_id_, created_at_us_, fee_, share_ = unlocks
     nothing = np.zeros(len(fee_), np.int64)
-    all_days = np.concatenate([day, day_])
+    all_days = _day_numbers(np.concatenate([created_at_us, created_at_us_]), days.zone)
     return Charges(
         entry_id=np.concatenate([entry_id, entry_id_]),
         day=all_days,
@@ -148,7 +148,7 @@ def _refunds(connection: Connection, charges: Charges, window: tuple[int, int], 
     statement = (
         select(
             JournalEntry.id,
-            JournalEntry.created_at_us // MICROSECONDS_PER_DAY,
+            JournalEntry.created_at_us,
             JournalEntry.refunds_entry_id,
             func.coalesce(-CreditTransaction.amount_credits, 0),
         )
@@ -156,19 +156,20 @@ def _refunds(connection: Connection, charges: Charges, window: tuple[int, int], 
         .where(JournalEntry.refunds_entry_id > 0)
         .order_by(JournalEntry.id)
     )
-    entry_id, day, refunded, borne_credits = _columns(connection, statement, ())
+    entry_id, created_at_us, refunded, borne_credits = _columns(connection, statement, ())
     by_entry = np.argsort(charges.entry_id)
     found = np.searchsorted(charges.entry_id, refunded, sorter=by_entry)
     charge = np.append(by_entry, -1)[found]
     # Other refunds are of added credits, and are among the additions.
     is_here = (charge >= 0) & (entry_id >= window[0]) & (entry_id <= window[1])
     is_here &= np.append(charges.entry_id, -1)[charge] == refunded
+    day = _day_numbers(created_at_us[is_here], days.zone)
     return Refunds(
         entry_id=entry_id[is_here],
-        day=day[is_here],
+        day=day,
         charge=charge[is_here],
         borne_credits=borne_credits[is_here],
-        is_compared=_is_within(day[is_here], days),
+        is_compared=_is_within(day, days),
     )
 
 
@@ -215,19 +216,20 @@ def _columns(connection: Connection, statement: Select[*tuple[Any, ...]], texts:
     return [np.concatenate(piece) for piece in pieces]
 
 
-def _within(created_at_us: Any, days: DayRange) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if days.first is not None:
-        conditions.append(created_at_us >= start_of_day(days.first))
-    if days.last is not None:
-        conditions.append(created_at_us < start_of_day(days.last + timedelta(days=1)))
-    return conditions
+def _day_numbers(moments_us: Credits, zone: TimeZone) -> Credits:
+    """The numbers of the moments' days, counted from 1970-01-01, as `TimeZone.day_number` gives each."""
+    if not len(moments_us):
+        return moments_us
+    offsets = np.array(zone.offsets(int(moments_us.min()), int(moments_us.max())), np.int64)
+    holds = np.searchsorted(offsets[1:, 0], moments_us, side="right")
+    numbers: Credits = (moments_us + offsets[holds, 1]) // MICROSECONDS_PER_DAY
+    return numbers
 
 
 def _is_within(day: Credits, days: DayRange) -> Flags:
-    within = np.ones(len(day), np.bool_)
+    flags = np.ones(len(day), np.bool_)
     if days.first is not None:
-        within &= day >= (days.first - _EPOCH_DAY).days
+        flags &= day >= number_of_day(days.first)
     if days.last is not None:
-        within &= day <= (days.last - _EPOCH_DAY).days
-    return within
+        flags &= day <= number_of_day(days.last)
+    return flags

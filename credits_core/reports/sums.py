@@ -1,26 +1,29 @@
 """Reads totals by day and party, and where users' credits went. Creators' sums are in `reports.earnings`.
 
 Sums come from `daily_totals` plus the entries after its watermark, so they are exact at any moment; keeping the table
-caught up (`reports.daily_totals.catch_up`) only makes them quick. Amounts are whole credits, days are UTC. Writes
-nothing.
+caught up (`reports.daily_totals.catch_up`) only makes them quick. Amounts are whole credits, days are those of a time
+zone. Writes nothing.
 """
 
 from collections import Counter
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import date
 from itertools import accumulate
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, SQLColumnExpression, Subquery, case, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, SQLColumnExpression, Subquery, case, func, select, union_all
 
 from credits_core.reports import daily_totals
+from credits_core.store.day_columns import within
 from credits_core.store.kinds import PLATFORM_INFERENCE, PLATFORM_PREFIX, PLATFORM_REVENUE, EntryType, TransactionType
 from credits_core.store.tables import CreditTransaction, DailyTotal, RollupWatermark
-from credits_core.values.days import DayRange, day_of, number_of_day, start_of_day
+from credits_core.values.days import DayRange, day_of, number_of_day
+from credits_core.values.time_zones import UTC_ZONE, TimeZone
 
 
 @dataclass(frozen=True, slots=True)
 class DayTotals:
-    """What happened on one UTC day, in credits, net of refunds posted that day; `runs` counts the runs charged."""
+    """What happened on one day, in credits, net of refunds posted that day; `runs` counts the runs charged."""
 
     day: date
     inference_credits: int
@@ -31,7 +34,7 @@ class DayTotals:
 
 
 def totals_by_day(connection: Connection, days: DayRange) -> list[DayTotals]:
-    """One row for every UTC day that has entries, in order.
+    """One row for every day that has entries, in order.
 
     `platform_credits` is the platform's revenue: markups and its shares of fees, less what it paid towards refunds.
     """
@@ -84,7 +87,7 @@ class Overview:
 
 def overview(connection: Connection, days: DayRange) -> Overview:
     """The sums of these days, and the credits in circulation, which also count all earlier days."""
-    up_to_last = totals_by_day(connection, DayRange(None, days.last))
+    up_to_last = totals_by_day(connection, replace(days, first=None))
     circulation = accumulate(day.circulation_change_credits for day in up_to_last)
     shown = [
         (day, credits)
@@ -186,13 +189,13 @@ def spending(connection: Connection, days: DayRange) -> Spending:
     )
 
 
-def entry_days(connection: Connection) -> DayRange:
-    """The UTC days of the earliest and the latest entry by the clock; both None in an empty ledger."""
-    totals = totals_of(connection, DayRange())
+def entry_days(connection: Connection, zone: TimeZone = UTC_ZONE) -> DayRange:
+    """The days of the earliest and the latest entry by the clock; both None in an empty ledger."""
+    totals = totals_of(connection, DayRange(zone=zone))
     first, last = connection.execute(select(func.min(totals.c.day), func.max(totals.c.day))).one()
     if first is None:
-        return DayRange()
-    return DayRange(day_of(int(first)), day_of(int(last)))
+        return DayRange(zone=zone)
+    return DayRange(day_of(int(first)), day_of(int(last)), zone)
 
 
 def borne_by_platform(account_id: SQLColumnExpression[str], type_: SQLColumnExpression[str]) -> ColumnElement[bool]:
@@ -206,8 +209,21 @@ def sum_where(totals: Subquery, condition: ColumnElement[bool]) -> ColumnElement
 
 
 def totals_of(connection: Connection, days: DayRange, *, type_: TransactionType | None = None) -> Subquery:
-    """The daily totals of these days, plus the entries after the watermark in the same columns."""
-    watermark = connection.execute(select(RollupWatermark.entry_id)).scalar_one()
+    """The daily totals of these days, plus the entries after the watermark in the same columns.
+
+    When the daily totals are by the days of another time zone, or being emptied, every entry counts as after it.
+    """
+    watermark, stamp = connection.execute(select(RollupWatermark.entry_id, RollupWatermark.time_zone)).one()
+    is_kept = stamp == days.zone.stamp
+    live = daily_totals.totals_after(connection, watermark if is_kept else 0, days.zone).where(
+        *within(CreditTransaction.created_at_us, days)
+    )
+    if type_ is not None:
+        live = live.where(CreditTransaction.type == type_.value)
+    return union_all(_kept(days, type_), live).subquery() if is_kept else live.subquery()
+
+
+def _kept(days: DayRange, type_: TransactionType | None) -> Select[*tuple[Any, ...]]:
     kept = select(
         DailyTotal.day,
         DailyTotal.account_id,
@@ -216,13 +232,10 @@ def totals_of(connection: Connection, days: DayRange, *, type_: TransactionType 
         DailyTotal.amount_credits,
         DailyTotal.transaction_count,
     )
-    live = daily_totals.totals_after(watermark)
     if type_ is not None:
-        kept, live = kept.where(DailyTotal.type == type_.value), live.where(CreditTransaction.type == type_.value)
+        kept = kept.where(DailyTotal.type == type_.value)
     if days.first is not None:
         kept = kept.where(DailyTotal.day >= number_of_day(days.first))
-        live = live.where(CreditTransaction.created_at_us >= start_of_day(days.first))
     if days.last is not None:
         kept = kept.where(DailyTotal.day <= number_of_day(days.last))
-        live = live.where(CreditTransaction.created_at_us < start_of_day(days.last + timedelta(days=1)))
-    return union_all(kept, live).subquery()
+    return kept

@@ -224,10 +224,10 @@ class UnlockAnswer(Base):
 
 
 class DailyTotal(Base):
-    """The credits one account received or paid on one UTC day, by type of entry and transaction; speeds up `reports`.
+    """The credits one account received or paid on one day, by type of entry and transaction; speeds up `reports`.
 
-    Covers the entries up to `rollup_watermark.entry_id`; later entries are added up when they are read. Derived from
-    `credit_transactions`, and the audit compares the two.
+    Covers the entries up to `rollup_watermark.entry_id` by the days of `rollup_watermark.time_zone`; later entries are
+    added up when they are read. Derived from `credit_transactions`, and the audit compares the two.
     """
 
     __tablename__ = "daily_totals"
@@ -242,13 +242,17 @@ class DailyTotal(Base):
 
 
 class RollupWatermark(Base):
-    """One row: the last entry that `daily_totals` covers."""
+    """One row: the last entry that `daily_totals` covers, and the stamp of the time zone whose days it has.
+
+    `time_zone` is a `TimeZone.stamp`, or empty while the totals of an earlier zone are being deleted.
+    """
 
     __tablename__ = "rollup_watermark"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     entry_id: Mapped[int] = mapped_column(BigInteger)
+    time_zone: Mapped[str] = mapped_column(String(80), server_default="UTC")
 
 
 class ApiKey(Base):

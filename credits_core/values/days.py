@@ -1,13 +1,14 @@
-"""UTC days and moments: microseconds since 1970, numbers of days, ranges of days."""
+"""Days and moments: microseconds since 1970, numbers of days, and ranges of days in a time zone."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+
+from credits_core.values.time_zones import UTC_ZONE, TimeZone
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 """The earliest time of an entry, inclusive."""
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 """The latest time of an entry, exclusive. A later time might not exist in another time zone."""
-MICROSECONDS_PER_DAY = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -30,17 +31,8 @@ def from_microseconds(microseconds: int) -> datetime:
     return _EPOCH + microseconds * _MICROSECOND
 
 
-def start_of_day(day: date) -> int:
-    """The first microsecond of a UTC day, counted from 1970-01-01.
-
-    >>> start_of_day(date(1970, 1, 2))
-    86400000000
-    """
-    return number_of_day(day) * MICROSECONDS_PER_DAY
-
-
 def day_of(day_number: int) -> date:
-    """The UTC day with this number, as `daily_totals` counts them from 1970-01-01.
+    """The day with this number, as `daily_totals` counts them from 1970-01-01.
 
     >>> day_of(20_454)
     datetime.date(2026, 1, 1)
@@ -49,7 +41,7 @@ def day_of(day_number: int) -> date:
 
 
 def number_of_day(day: date) -> int:
-    """The number of a UTC day, counted from 1970-01-01, the inverse of `day_of`.
+    """The number of a day, counted from 1970-01-01, the inverse of `day_of`.
 
     >>> number_of_day(date(2026, 1, 1))
     20454
@@ -57,9 +49,46 @@ def number_of_day(day: date) -> int:
     return (day - _EPOCH.date()).days
 
 
+def date_at(moment: datetime, zone: TimeZone) -> date:
+    """The day on which a moment counts in a time zone.
+
+    >>> date_at(datetime(2026, 1, 1, tzinfo=UTC), UTC_ZONE)
+    datetime.date(2026, 1, 1)
+    """
+    return day_of(zone.day_number(to_microseconds(moment)))
+
+
 @dataclass(frozen=True, slots=True)
 class DayRange:
-    """A range of UTC days, both inclusive. None means no limit on that side."""
+    """A range of days in a time zone, both inclusive. None means no limit on that side."""
 
     first: date | None = None
     last: date | None = None
+    zone: TimeZone = UTC_ZONE
+
+    @property
+    def is_all(self) -> bool:
+        """Whether no day is left out."""
+        return self.first is None and self.last is None
+
+    @property
+    def begin_us(self) -> int | None:
+        """The first microsecond of the first day, counted from 1970-01-01 UTC.
+
+        >>> DayRange(date(1970, 1, 2), None).begin_us
+        86400000000
+        """
+        return None if self.first is None else self.zone.start_of_day(number_of_day(self.first))
+
+    @property
+    def end_us(self) -> int | None:
+        """The first microsecond after the last day.
+
+        >>> DayRange(None, date(1970, 1, 2)).end_us
+        172800000000
+        """
+        return None if self.last is None else self.zone.start_of_day(number_of_day(self.last) + 1)
+
+
+ALL_DAYS = DayRange()
+"""No limit. What is summed up by day is so in UTC."""

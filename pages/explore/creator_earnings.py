@@ -18,9 +18,7 @@ def choose_selected() -> None:
 
 
 def statement() -> bytes:
-    paid = TransactionFilter(
-        account_id=creator_id, types=[TransactionType.CREATOR_PAYMENT], first_day=month.first, last_day=month.last
-    )
+    paid = TransactionFilter(account_id=creator_id, types=[TransactionType.CREATOR_PAYMENT], days=month)
     with resources.reading() as connection:
         total = earnings.total_earned(connection, month, creator_id=creator_id)
         return csv_files.statement_csv(accounts.all_transactions(connection, paid), total.earned_credits)
@@ -29,7 +27,7 @@ def statement() -> bytes:
 st.caption("What creators earned from runs and unlocks, after refunds.")
 resources.keep_totals_quick()
 with resources.reading() as connection:
-    known = [creator for creator, _ in earnings.creator_totals(connection, DayRange(), limit=200)]
+    known = [creator for creator, _ in earnings.creator_totals(connection, DayRange(zone=resources.zone()), limit=200)]
 with st.grid(2, min_column_width=240):
     creator_id = filters.one_of("Creator", known, key="creator", anyone="All creators")
     days = filters.days()
@@ -43,7 +41,7 @@ with resources.reading() as connection:
     prompts = earnings.top_prompts(connection, days, creator_id=creator_id)
     flows = earnings.top_flows(connection, days, creator_id=creator_id)
     unlocks = earnings.unlocks(connection, days, creator_id=creator_id)
-    months = earnings.months(connection, creator_id) if creator_id else []
+    months = earnings.months(connection, creator_id, days.zone) if creator_id else []
 
 if not known:
     st.info(

@@ -6,6 +6,7 @@ from credits_core.ledger import accounts, entries
 from credits_core.ledger.accounts import TransactionFilter
 from credits_core.ledger.refusals import UnknownEntry
 from credits_core.store.kinds import TransactionType
+from credits_core.values.days import DayRange
 from pages.explore import refunding
 from pages.parts import csv_files, filters, links, resources, show, tables, words
 
@@ -74,8 +75,7 @@ if entry_id is not None:
 wanted = TransactionFilter(
     account_id=user_id,
     types=tuple(types),
-    first_day=days.first,
-    last_day=days.last,
+    days=days,
     headline_only=headline_only,
 )
 before = filters.page_start("history:page", wanted, None)
@@ -96,7 +96,7 @@ if listed:
             icon=":material/download:",
             on_click="ignore",
         )
-elif wanted == TransactionFilter():
+elif wanted == TransactionFilter(days=DayRange(zone=days.zone)):
     st.info("Add credits to a user to see the first entry.", title="No entry yet", icon=":material/toll:")
     st.page_link("act/add_credits.py", label="Add credits", icon=":material/add_card:")
 else:

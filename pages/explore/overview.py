@@ -23,12 +23,10 @@ resources.keep_totals_quick()
 days = filters.days()
 
 with resources.reading() as connection:
-    of_ledger = sums.entry_days(connection)
+    of_ledger = sums.entry_days(connection, days.zone)
     seen = sums.overview(connection, days)
     spent = sums.spending(connection, days)
-    latest = accounts.transactions(
-        connection, TransactionFilter(first_day=days.first, last_day=days.last, headline_only=True), limit=LATEST
-    )
+    latest = accounts.transactions(connection, TransactionFilter(days=days, headline_only=True), limit=LATEST)
 
 if of_ledger.first is None:
     st.info(

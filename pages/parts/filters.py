@@ -15,6 +15,7 @@ from typing import TypeVar
 import streamlit as st
 
 from credits_core.values.days import DayRange
+from pages.parts import resources
 
 _FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 _ENTRY = re.compile("[1-9][0-9]{0,14}")
@@ -23,7 +24,7 @@ Cursor = TypeVar("Cursor")
 
 
 def days(*, on_change: Callable[[], None] | None = None) -> DayRange:
-    """One UTC day of posting from `?days=…`, or a range of them from `?days=…&days=…`; none is all days."""
+    """One day of posting from `?days=…`, or a range of them from `?days=…&days=…`; none is all days."""
     nothing: list[date | datetime | str | None] = []
     chosen = st.date_input(
         "Days of posting (UTC)",
@@ -38,7 +39,7 @@ def days(*, on_change: Callable[[], None] | None = None) -> DayRange:
         "see all days.",
         width=270,
     )
-    return DayRange(chosen[0], chosen[-1]) if chosen else DayRange()
+    return DayRange(chosen[0], chosen[-1], resources.zone()) if chosen else DayRange(zone=resources.zone())
 
 
 def month(months: Sequence[DayRange]) -> DayRange:

@@ -18,6 +18,7 @@ from credits_core.pricing.quote import PriceBook
 from credits_core.reports import daily_totals
 from credits_core.store import database
 from credits_core.usage.responses import known_providers
+from credits_core.values.time_zones import TimeZone
 
 
 @st.cache_resource(show_spinner="Preparing the database…")
@@ -56,6 +57,12 @@ def plans() -> dict[str, PlanRecord]:
 
 
 @st.cache_resource
+def zone() -> TimeZone:
+    """The time zone whose days count."""
+    return settings.time_zone()
+
+
+@st.cache_resource
 def demo() -> DemoWorld | None:
     """The demo world's prompts and flows to choose from, or None when the demo is off."""
     return load_demo_world() if settings.demo_enabled() else None
@@ -81,7 +88,7 @@ def reading() -> AbstractContextManager[Connection]:
 @st.cache_data(ttl=60, show_spinner=False)
 def keep_totals_quick() -> None:
     """Let the daily totals catch up, at most once a minute; totals are exact without it, only slower."""
-    daily_totals.catch_up(engine())
+    daily_totals.catch_up(engine(), zone())
 
 
 def this_hour() -> datetime:

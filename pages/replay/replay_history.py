@@ -4,7 +4,6 @@ import streamlit as st
 
 from credits_core.errors import InvalidRequest
 from credits_core.lab.replay import report as replay_report
-from credits_core.values.days import DayRange
 from pages.parts import charts, filters, links, plan_choice, show, tables, words
 from pages.replay import charts as replay_charts
 from pages.replay import view as replay_view
@@ -22,7 +21,7 @@ except InvalidRequest as error:
     st.warning(words.refusal_text(error), title="This cannot be replayed", icon=":material/block:")
     st.stop()
 
-if found is None and days == DayRange():
+if found is None and days.is_all:
     st.info(
         "Run a prompt or unlock a flow first. Then you can replay it under any plan.",
         title="There is no history yet",

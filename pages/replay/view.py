@@ -35,7 +35,7 @@ def compared(plan: PricePlan, days: DayRange) -> Counterfactual | None:
 
 def downloads(found: Counterfactual, plan: PricePlan, days: DayRange) -> None:
     """Buttons for every run as CSV and for a summary to print; the files are made when somebody asks for them."""
-    in_words = replay_report.scope(days.first, days.last)
+    in_words = replay_report.scope(days)
     with st.container(horizontal=True):
         st.download_button(
             "Download the runs as CSV",
@@ -115,4 +115,4 @@ def _compared(
 @st.cache_resource(max_entries=2, show_spinner="Reading the ledger…")
 def _history(_connection: Connection, first: Any, last: Any, last_entry_id: int) -> RecordedHistory:
     assert last_entry_id >= 0, "the key under which the history is kept"
-    return recorded_runs.recorded_history(_connection, DayRange(first, last))
+    return recorded_runs.recorded_history(_connection, DayRange(first, last, resources.zone()))

@@ -341,7 +341,7 @@ def test_a_row_that_got_past_its_check_is_found(sqlite_engine: Engine, book: Pri
         sqlite_engine,
         book,
         "PRAGMA ignore_check_constraints = ON",
-        "INSERT INTO rollup_watermark VALUES (2, 0)",
+        "INSERT INTO rollup_watermark (id, entry_id) VALUES (2, 0)",
         "PRAGMA ignore_check_constraints = OFF",
     )
     assert wrong.startswith("WRONG every constraint is in place and holds: 60 checked, 1 wrong: ")

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_the_plan_of_every_run_is_said_to_equal_the_record(call: Call, ledger: E
 def test_a_replay_reads_as_json(call: Call, ledger: Engine, half: str) -> None:
     code, printed, error = call("plan", "replay", half, "--from", "2026-03-01", "--json")
     found = json.loads(printed)
-    assert (code, error, found["from"], found["to"]) == (0, "", "2026-03-01", None)
+    assert (code, error, found["from"], found["to"], found["time_zone"]) == (0, "", "2026-03-01", None, "UTC")
     assert (found["plan"], found["matches_record"], found["first_difference"]["entry_id"]) == ("half", False, 2)
     assert found["users_paid"] == {
         "recorded_credits": 2_552,
@@ -111,6 +112,29 @@ def test_a_replay_reads_as_json(call: Call, ledger: Engine, half: str) -> None:
     assert found["by_user"][0]["refused"] == 1
 
 
+def test_days_are_those_of_the_time_zone_that_is_set(
+    call: Call, ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = datetime(2026, 3, 1, 18, 15, tzinfo=UTC)  # midnight in Kathmandu
+    world.add(ledger, "ada", 1_000, key="more", now=late)
+    world.charge(ledger, world.HAIKU, key="late", now=late)
+    day = ("--from", "2026-03-02", "--to", "2026-03-02")
+    _, _, error = call("plan", "replay", "plan-1", *day)
+    assert error == "error: ledger: has no run and no unlock to price again (2026-03-02, UTC)\n"
+    monkeypatch.setenv("CREDITS_TIME_ZONE", "Asia/Kathmandu")
+    _, printed, _ = call("plan", "replay", "plan-1", *day)
+    assert printed.splitlines()[0] == "plan-1, 2026-03-02, Asia/Kathmandu: 1 run, 0 unlocks, 0 refunds"
+    found = json.loads(call("plan", "replay", "plan-1", "--json")[1])
+    assert found["time_zone"] == "Asia/Kathmandu"
+    assert [(one["name"], one["charges"]) for one in found["by_day"]] == [("2026-03-01", 3), ("2026-03-02", 1)]
+
+
+def test_an_unknown_time_zone_is_one_line(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDITS_TIME_ZONE", "Berlin")
+    line = "error: CREDITS_TIME_ZONE: must be the name of a time zone, such as Europe/Berlin, not 'Berlin'\n"
+    assert call("plan", "replay", "plan-1") == (1, "", line)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
@@ -120,7 +144,7 @@ def test_a_replay_reads_as_json(call: Call, ledger: Engine, half: str) -> None:
             ("plan-1", "--from", "2026-03-02", "--to", "2026-03-01"),
             "days: must not begin after they end: 2026-03-02 is after 2026-03-01",
         ),
-        (("plan-1", "--to", "2020-01-01"), "ledger: has no run and no unlock to price again (up to 2020-01-01)"),
+        (("plan-1", "--to", "2020-01-01"), "ledger: has no run and no unlock to price again (up to 2020-01-01, UTC)"),
     ],
 )
 def test_what_cannot_be_replayed_is_one_line(

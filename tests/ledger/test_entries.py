@@ -15,6 +15,8 @@ from credits_core.ledger.refusals import UnknownEntry, UnknownUser
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource, TransactionType
+from credits_core.values.days import DayRange
+from credits_core.values.time_zones import UTC_ZONE, TimeZone, zone_named
 from tests.support import busy_ledger, world
 from tests.support.plain_sql import rows
 from tests.support.world import HAIKU, HAIKU_WITH_FEE, NOW, UNLOCK
@@ -56,8 +58,8 @@ def _passes(row: Row, wanted: TransactionFilter) -> bool:
         (wanted.entry_id is None or row.entry_id == wanted.entry_id)
         and (wanted.account_id is None or row.account_id == wanted.account_id)
         and (not wanted.types or row.type in {type_.value for type_ in wanted.types})
-        and (wanted.first_day is None or row.at.date() >= wanted.first_day)
-        and (wanted.last_day is None or row.at.date() <= wanted.last_day)
+        and (wanted.days.first is None or row.at.date() >= wanted.days.first)
+        and (wanted.days.last is None or row.at.date() <= wanted.days.last)
         and (not wanted.headline_only or row.position == 0)
     )
 
@@ -100,8 +102,7 @@ FILTERS = st.builds(
     entry_id=st.none() | st.none() | st.integers(1, 160),
     account_id=st.sampled_from([None, None, "ada", "Ben", "c_d", "c/d", "platform:revenue", "nobody"]),
     types=st.lists(st.sampled_from(TransactionType), max_size=3, unique=True),
-    first_day=DAYS,
-    last_day=DAYS,
+    days=st.builds(DayRange, DAYS, DAYS),
     headline_only=st.booleans(),
 )
 
@@ -169,11 +170,12 @@ def test_a_page_may_end_inside_an_entry(engine: Engine) -> None:
     ]
 
 
-def test_days_are_utc_and_both_inclusive(engine: Engine) -> None:
+def test_days_are_both_inclusive_and_in_utc_unless_another_time_zone_is_named(engine: Engine) -> None:
     ids = busy_ledger.three_days(engine)
 
-    def entries(first: date | None, last: date | None) -> set[int]:
-        return {listed.entry_id for listed in _listed(engine, TransactionFilter(first_day=first, last_day=last))}
+    def entries(first: date | None, last: date | None, zone: TimeZone = UTC_ZONE) -> set[int]:
+        wanted = TransactionFilter(days=DayRange(first, last, zone))
+        return {listed.entry_id for listed in _listed(engine, wanted)}
 
     first_day = {ids["purchase"], ids["grant"], ids["run"], ids["run with fee"]}
     second_day = {ids["run at midnight"], ids["unlock"], ids["run by ben"], ids["run by cara"]}
@@ -182,6 +184,11 @@ def test_days_are_utc_and_both_inclusive(engine: Engine) -> None:
     assert entries(None, date(2026, 3, 2)) == first_day | second_day
     assert entries(date(2026, 3, 2), None) == set(ids.values()) - first_day
     assert entries(date(2026, 3, 2), date(2026, 3, 1)) == set()
+    # Midnight in UTC is 5:45 in Kathmandu, and the evening before in New York.
+    kathmandu, new_york = zone_named("Asia/Kathmandu"), zone_named("America/New_York")
+    assert entries(date(2026, 3, 1), date(2026, 3, 1), kathmandu) == {ids["purchase"], ids["grant"]}
+    assert entries(date(2026, 3, 2), None, kathmandu) == set(ids.values()) - {ids["purchase"], ids["grant"]}
+    assert entries(date(2026, 3, 1), date(2026, 3, 1), new_york) == first_day | second_day
 
 
 def test_each_entry_says_in_words_what_it_was_about(engine: Engine) -> None:

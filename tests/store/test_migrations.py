@@ -281,7 +281,7 @@ def test_a_database_that_was_never_migrated_is_refused_with_what_to_do(empty_eng
     with pytest.raises(DatabaseNotReady) as caught:
         database.require_migrated(empty_engine)
     assert str(caught.value) == (
-        "The database is not up to date: it is at migration none, this version needs 0006. "
+        "The database is not up to date: it is at migration none, this version needs 0007. "
         "Run: python -m credits_core migrate"
     )
 
@@ -299,7 +299,7 @@ def test_a_database_at_another_migration_is_refused_with_what_to_do(engine: Engi
 def test_a_migrated_database_is_ready_empty_and_clean(empty_engine: Engine, book: PriceBook) -> None:
     database.migrate(empty_engine)
     database.require_migrated(empty_engine)
-    assert rows(empty_engine, "SELECT id, entry_id FROM rollup_watermark") == [(1, 0)]
+    assert rows(empty_engine, "SELECT id, entry_id, time_zone FROM rollup_watermark") == [(1, 0, "UTC")]
     assert scalar(empty_engine, "SELECT COUNT(*) FROM journal_entries") == 0
     assert [finding for finding in invariants.check(empty_engine, book.plans) if not finding.ok] == []
 

@@ -19,7 +19,9 @@ from credits_core.ledger import actions
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.plans import records
 from credits_core.plans.book import PriceBooks
+from credits_core.reports import daily_totals
 from credits_core.store import database
+from credits_core.values.time_zones import zone_named
 from tests.support import world
 from tests.support.plain_sql import rows, scalar
 
@@ -95,6 +97,20 @@ def test_it_opens_verifies_clean_and_goes_on(older: Engine) -> None:
         ),
     )
     assert scalar(older, held) == balance_before - 12_000
+    assert broken(older) == []
+
+
+def test_its_daily_totals_are_those_of_utc_until_another_time_zone_is_set(older: Engine) -> None:
+    totals = (
+        "SELECT day, account_id, entry_type, type, amount_credits, transaction_count FROM daily_totals ORDER BY 1, 2"
+    )
+    before = rows(older, totals), scalar(older, "SELECT entry_id FROM rollup_watermark")
+    assert len(before[0]) > 10
+    database.migrate(older)
+    assert rows(older, "SELECT id, entry_id, time_zone FROM rollup_watermark") == [(1, before[1], "UTC")]
+    assert rows(older, totals) == before[0]
+    daily_totals.build_for(older, zone_named("Asia/Tokyo"))
+    assert rows(older, totals) != before[0]
     assert broken(older) == []
 
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import date
 from typing import Any
 
 from credits_core.lab.replay.counterfactual import Difference
 from credits_core.lab.replay.result import Change, Counterfactual, Group, Groups
+from credits_core.values.days import DayRange
 from credits_core.values.text import counted, format_bps, format_credits, format_usd
 
 LIMITS = (
-    "A charge counts on the UTC day when it was posted, even if the run took place on another day.",
+    "A charge counts on the day when it was posted, even if the run took place on another day.",
     "Every run keeps its recorded inference cost and creator fee. The plan changes only the markup and the split of "
     "the fee. Refunds give back what the plan charges, and all sums are after refunds.",
     "Users get the same credits as recorded. A run or unlock is refused when the balance does not cover it, and then "
@@ -22,19 +22,18 @@ _SHOWN = 10
 _NO_CHANGE = "the same"
 
 
-def scope(first: date | None, last: date | None) -> str:
-    """The days of a replay in words.
+def scope(days: DayRange) -> str:
+    """The days of a replay in words, with their time zone.
 
-    >>> scope(None, None), scope(date(2026, 3, 1), date(2026, 3, 1)), scope(date(2026, 3, 1), None)
-    ('all days', '2026-03-01', '2026-03-01 and later')
+    >>> from datetime import date
+    >>> scope(DayRange()), scope(DayRange(date(2026, 3, 1), date(2026, 3, 1))), scope(DayRange(date(2026, 3, 1), None))
+    ('all days', '2026-03-01, UTC', '2026-03-01 and later, UTC')
     """
-    if first is None and last is None:
+    first, last = days.first, days.last
+    if days.is_all:
         return "all days"
-    if first == last:
-        return f"{first}"
-    if last is None:
-        return f"{first} and later"
-    return f"up to {last}" if first is None else f"{first} to {last}"
+    said = f"up to {last}" if first is None else f"{first} and later" if last is None else f"{first} to {last}"
+    return f"{first if first == last else said}, {days.zone.name}"
 
 
 def headline(found: Counterfactual) -> str:
@@ -184,13 +183,14 @@ def lines(found: Counterfactual, days: str) -> Iterator[str]:
     yield from LIMITS
 
 
-def as_json(found: Counterfactual, first: date | None, last: date | None) -> dict[str, Any]:
+def as_json(found: Counterfactual, days: DayRange) -> dict[str, Any]:
     """The whole replay as JSON, with every model, creator, user and day."""
     plain = ("runs", "unlocks", "refunds", "refused_runs", "refused_unlocks", "refused_users", "refused_credits")
     return {
         "plan": found.plan_id,
-        "from": first and first.isoformat(),
-        "to": last and last.isoformat(),
+        "from": days.first and days.first.isoformat(),
+        "to": days.last and days.last.isoformat(),
+        "time_zone": days.zone.name,
         "matches_record": found.matches_record,
         "first_difference": found.difference and asdict(found.difference),
         "own_plans": asdict(found.own_plans),

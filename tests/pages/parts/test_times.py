@@ -82,7 +82,7 @@ def test_a_replay_says_in_its_limits_by_which_day_it_counts(ledger: Engine) -> N
     world.charge(ledger, HAIKU, key="run")
     limits = [text.value for text in open_page("replay/replay_history.py").expander[0].markdown]
     assert limits[0] == (
-        r"- A charge counts on the UTC day when it was posted, even if the run took place on another day\."
+        r"- A charge counts on the day when it was posted, even if the run took place on another day\."
     )
 
 
