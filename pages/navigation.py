@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from pages.parts import resources
+from pages.parts import links, resources
 
 _PICTURES = Path(__file__).parent / "parts"
 st.logo(str(_PICTURES / "logo.svg"), size="large", icon_image=str(_PICTURES / "icon.svg"))
@@ -124,5 +124,6 @@ with st.sidebar:
     st.badge("Test environment", icon=":material/science:", color="orange")
     st.caption(f"1 credit = \\$0.000001 · live plan {resources.book().plan.id}")
 
+links.arrive(page.url_path)
 st.title(page.title)
 page.run()

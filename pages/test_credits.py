@@ -84,7 +84,7 @@ if user_id:
             "explore/history.py",
             label="All transactions",
             icon=":material/receipt_long:",
-            query_params=links.link_to(user=user_id),
+            query_params=links.link_to(user=user_id, period="all"),
         )
     else:
         st.caption("Nothing has happened yet. Add credits to begin.")

@@ -10,7 +10,7 @@ from credits_core.ledger.refusals import UnknownEntry
 from credits_core.store.kinds import TransactionType
 from pages.explain import charts as charge_charts
 from pages.explain import view as charge_view
-from pages.parts import charts, filters, links, resources, tables, words
+from pages.parts import charts, clock, filters, links, resources, tables, words
 
 LATEST = 6
 CHARGES = TransactionFilter(types=[TransactionType.PROMPT_RUN, TransactionType.FLOW_UNLOCK])
@@ -80,7 +80,7 @@ with st.container(border=True):
     st.subheader("Transactions")
     charge_view.transactions(explained)
     st.caption(
-        f"Charged to {words.plain(explained.user_id)}, posted {explained.created_at:%Y-%m-%d %H:%M:%S} UTC. "
+        f"Charged to {words.plain(explained.user_id)}, posted {clock.text(explained.created_at)}. "
         '"Before" is calculated from "after".'
     )
 charge_view.link_to_history(explained.entry_id)

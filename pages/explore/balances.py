@@ -87,7 +87,7 @@ if user_id:
         "explore/history.py",
         label=f"All {format_credits(flow.transactions)} transactions of {user.user_id}",
         icon=":material/receipt_long:",
-        query_params=links.link_to(user=user.user_id),
+        query_params=links.link_to(user=user.user_id, period="all"),
     )
     st.stop()
 

@@ -8,7 +8,7 @@ from credits_core.reports import earnings
 from credits_core.store.kinds import TransactionType
 from credits_core.values.days import DayRange
 from pages.explore import charts as explore_charts
-from pages.parts import charts, csv_files, filters, resources, show, tables, words
+from pages.parts import charts, csv_files, filters, periods, resources, show, tables, words
 
 
 def choose_selected() -> None:
@@ -21,16 +21,16 @@ def statement() -> bytes:
     paid = TransactionFilter(account_id=creator_id, types=[TransactionType.CREATOR_PAYMENT], days=month)
     with resources.reading() as connection:
         total = earnings.total_earned(connection, month, creator_id=creator_id)
-        return csv_files.statement_csv(accounts.all_transactions(connection, paid), total.earned_credits)
+        return csv_files.statement_csv(accounts.all_transactions(connection, paid), total.earned_credits, month.zone)
 
 
 st.caption("What creators earned from runs and unlocks, after refunds.")
 resources.keep_totals_quick()
 with resources.reading() as connection:
     known = [creator for creator, _ in earnings.creator_totals(connection, DayRange(zone=resources.zone()), limit=200)]
+days = periods.choose().days
 with st.grid(2, min_column_width=240):
     creator_id = filters.one_of("Creator", known, key="creator", anyone="All creators")
-    days = filters.days()
 with resources.reading() as connection:
     by_day = earnings.earned_by_day(connection, days, creator_id=creator_id)
     in_all = earnings.total_earned(connection, days, creator_id=creator_id)
@@ -67,9 +67,7 @@ with show.metric_grid(in_all.earned_credits, in_all.runs_credits, in_all.unlocks
     show.metric("Refunded", in_all.taken_back_credits, chart=[one.taken_back_credits for one in each_day])
 
 if not by_day:
-    st.info(
-        "Choose other days, or clear the filters.", title="Nobody earned on these days", icon=":material/event_busy:"
-    )
+    st.info("Choose other days, or All.", title="Nobody earned on these days", icon=":material/event_busy:")
     st.stop()
 
 with st.container(border=True):

@@ -8,7 +8,7 @@ from credits_core.ledger.refusals import UnknownEntry
 from credits_core.store.kinds import TransactionType
 from credits_core.values.days import DayRange
 from pages.explore import refunding
-from pages.parts import csv_files, filters, links, resources, show, tables, words
+from pages.parts import csv_files, filters, links, periods, resources, show, tables, words
 
 PAGE = 25
 
@@ -29,9 +29,10 @@ def download() -> bytes:
 
 
 st.caption("Every transaction, newest first. Select one to open or refund it.")
-links.follow_link("user", "types", "days", "entry", "headlines")
+links.follow_link("user", "types", "entry", "headlines")
 with resources.reading() as connection:
     known = [user.user_id for user in accounts.users(connection, limit=200)]
+days = periods.choose(on_change=open_entry).days
 with st.grid(2, min_column_width=210):
     user_id = filters.one_of("User", known, key="user", anyone="All users", on_change=open_entry)
     types = st.multiselect(
@@ -44,7 +45,6 @@ with st.grid(2, min_column_width=210):
         on_change=open_entry,
     )
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    days = filters.days(on_change=open_entry)
     entry_id = filters.entry_number()
     headline_only = st.toggle("One line per entry", key="headlines", bind="query-params", on_change=open_entry)
     if entry_id is not None:

@@ -5,9 +5,10 @@ import streamlit as st
 from credits_core.ledger import accounts
 from credits_core.ledger.accounts import TransactionFilter
 from credits_core.reports import sums
+from credits_core.values.periods import Preset
 from credits_core.values.text import format_credits, format_usd_rounded
 from pages.explore import charts as explore_charts
-from pages.parts import charts, filters, links, resources, show, tables, words
+from pages.parts import charts, links, periods, resources, show, tables, words
 
 LATEST = 8
 
@@ -15,12 +16,15 @@ LATEST = 8
 def open_selected() -> None:
     row = tables.take_selected_row("latest")
     if row is not None:
-        st.switch_page("explore/history.py", query_params=links.link_to(entry=str(latest[row].entry_id)))
+        st.switch_page(
+            "explore/history.py", query_params=links.link_to(entry=str(latest[row].entry_id), **periods.in_link(period))
+        )
 
 
 st.caption("See what users hold, what everyone earned, and where credits went.")
 resources.keep_totals_quick()
-days = filters.days()
+period = periods.choose(default=Preset.THIRTY_DAYS)
+days = period.days
 
 with resources.reading() as connection:
     of_ledger = sums.entry_days(connection, days.zone)
@@ -73,7 +77,7 @@ with show.metric_grid(seen.circulation_credits, seen.platform_credits, seen.crea
 
 if not seen.days:
     st.info(
-        f"The ledger has entries from {of_ledger.first} to {of_ledger.last}. Choose other days, or clear them.",
+        f"The ledger has entries from {of_ledger.first} to {of_ledger.last}. Choose other days, or All.",
         title="Nothing happened on these days",
         icon=":material/event_busy:",
     )
@@ -108,4 +112,9 @@ tables.activity(
     on_select=open_selected,
     alt="The latest entries, each with what its user paid or received",
 )
-st.page_link("explore/history.py", label="All history", icon=":material/receipt_long:", query_params=links.link_to())
+st.page_link(
+    "explore/history.py",
+    label="All history" if days.is_all else "History of these days",
+    icon=":material/receipt_long:",
+    query_params=links.link_to(**periods.in_link(period)),
+)

@@ -12,7 +12,7 @@ from credits_core.prices import lists, package
 from credits_core.prices.list_toml import differences, refreshed, with_model, without_model
 from credits_core.pricing.models import Model, parse_model_registry
 from credits_core.pricing.quote import PriceBook
-from pages.parts import action, resources, show, words
+from pages.parts import action, clock, resources, show, words
 
 _OFFER, _ACTIVATE, _SAVE = "models:offer", "models:activate", "models:save"
 _ASKED = "models:asked"
@@ -83,7 +83,7 @@ def price_lists(book: PriceBook) -> None:
             {
                 "No": one.number,
                 "State": "Live" if one.is_live else "",
-                "Saved": f"{one.saved_at:%Y-%m-%d %H:%M} UTC" if one.number > 1 else "with this version",
+                "Saved": clock.text(one.saved_at, "%Y-%m-%d %H:%M") if one.number > 1 else "with this version",
                 "By": words.plain(one.actor),
                 "From": words.plain(one.source),
                 "Reason": words.plain(next((line.reason for line in journal if line.price_list == one.number), "–")),

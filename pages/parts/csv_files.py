@@ -14,8 +14,9 @@ from decimal import Decimal
 
 from credits_core.lab.replay.counterfactual import ReplayedRun
 from credits_core.ledger.accounts import ListedTransaction
-from credits_core.values.days import day_of
+from credits_core.values.days import date_at, day_of
 from credits_core.values.text import usd_text
+from credits_core.values.time_zones import TimeZone
 
 Cell = str | int | Decimal | None
 # The second line is full-width, which spreadsheets in East Asian languages read as the first.
@@ -77,21 +78,33 @@ def transactions_csv(listed: Iterable[ListedTransaction]) -> bytes:
     return csv_file(header, map(_transaction, listed))
 
 
-def statement_csv(listed: Iterable[ListedTransaction], earned_credits: int) -> bytes:
-    """A creator's statement: one line per payment or taking back, oldest first, and the total as the last line."""
-    header = ["time_utc", "entry", "about", "earned_credits", "earned_usd"]
+def statement_csv(listed: Iterable[ListedTransaction], earned_credits: int, zone: TimeZone) -> bytes:
+    """A creator's statement: one line per payment or taking back, oldest first, and the total as the last line.
+
+    Times are in UTC, days are those of the time zone.
+    """
+    header = ["time_utc", "day", "time_zone", "entry", "about", "earned_credits", "earned_usd"]
     lines: list[Sequence[Cell]] = [
-        (_time(one.created_at), one.entry_id, one.description, one.amount_credits, _usd(one.amount_credits))
+        (
+            _time(one.created_at),
+            date_at(one.created_at, zone).isoformat(),
+            zone.name,
+            one.entry_id,
+            one.description,
+            one.amount_credits,
+            _usd(one.amount_credits),
+        )
         for one in reversed(list(listed))
     ]
-    return csv_file(header, [*lines, (None, None, "Total", earned_credits, _usd(earned_credits))])
+    return csv_file(header, [*lines, (None, None, None, None, "Total", earned_credits, _usd(earned_credits))])
 
 
-def replayed_runs_csv(runs: Iterable[ReplayedRun], plan_id: str) -> bytes:
+def replayed_runs_csv(runs: Iterable[ReplayedRun], plan_id: str, zone: TimeZone) -> bytes:
     """One line per run: what was recorded and what the plan makes of it. A refused run has the total it would take."""
     header = [
         "entry",
-        "day_utc",
+        "day",
+        "time_zone",
         "user",
         "creator",
         "model",
@@ -108,14 +121,15 @@ def replayed_runs_csv(runs: Iterable[ReplayedRun], plan_id: str) -> bytes:
         "plan_b_outcome",
         "refunded",
     ]
-    return csv_file(header, (_replayed(run, plan_id) for run in runs))
+    return csv_file(header, (_replayed(run, plan_id, zone) for run in runs))
 
 
-def _replayed(run: ReplayedRun, plan_id: str) -> Sequence[Cell]:
+def _replayed(run: ReplayedRun, plan_id: str, zone: TimeZone) -> Sequence[Cell]:
     change_credits = run.plan_total_credits - run.recorded_total_credits
     return (
         run.entry_id,
         day_of(run.day_number).isoformat(),
+        zone.name,
         run.user_id,
         run.creator_id,
         run.model_id,

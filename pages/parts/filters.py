@@ -1,57 +1,35 @@
 """Filters that are kept in the URL, and the current page of a long list, which is kept for the session.
 
 A link opens as it was sent, and a value in it that makes no sense counts as no filter. The names in the URL are the
-same wherever they mean the same: `days`, `user`, `creator`, `entry`. A page that is opened again from the sidebar is as
-it was left; a link from another page (`link_to`, `follow_link`) shows what the link says and nothing else.
-
-Days and months are those on which entries were posted. The labels here say so for every screen.
+same wherever they mean the same: `user`, `creator`, `entry`. A page that is opened again from the sidebar is as it was
+left; a link from another page (`link_to`, `follow_link`) shows what the link says and nothing else. The period is in
+`pages.parts.periods`.
 """
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
 from typing import TypeVar
 
 import streamlit as st
 
 from credits_core.values.days import DayRange
-from pages.parts import resources
+from pages.parts import clock
 
-_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 _ENTRY = re.compile("[1-9][0-9]{0,14}")
 _NOT_A_NUMBER = "Enter a whole number, such as 17."
 Cursor = TypeVar("Cursor")
 
 
-def days(*, on_change: Callable[[], None] | None = None) -> DayRange:
-    """One day of posting from `?days=…`, or a range of them from `?days=…&days=…`; none is all days."""
-    nothing: list[date | datetime | str | None] = []
-    chosen = st.date_input(
-        "Days of posting (UTC)",
-        value=nothing,
-        min_value=_FIRST_DAY,
-        max_value=_LAST_DAY,
-        format="YYYY-MM-DD",
-        key="days",
-        bind="query-params",
-        on_change=on_change or "rerun",
-        help="Entries count on the day they were posted. Choose one day, or a first and a last day. Leave it empty to "
-        "see all days.",
-        width=270,
-    )
-    return DayRange(chosen[0], chosen[-1], resources.zone()) if chosen else DayRange(zone=resources.zone())
-
-
 def month(months: Sequence[DayRange]) -> DayRange:
-    """One of these UTC months of posting, from `?month=…`; the first one unless another is chosen."""
+    """One of these months of posting, from `?month=…`; the first one unless another is chosen."""
     return st.selectbox(
-        "Month of posting (UTC)",
+        clock.label("Month of posting"),
         months,
         format_func=lambda one: f"{one.first:%Y-%m}",
         key="month",
         bind="query-params",
         help="Earnings count in the month in which they were posted.",
-        width=220,
+        width=260,
     )
 
 

@@ -16,7 +16,7 @@ from credits_core.pricing.quote import Quote
 from credits_core.pricing.units import UNITS, unit_name
 from credits_core.store.kinds import EntryType
 from credits_core.values.text import format_credits, format_fraction, format_usd, format_usd_rounded
-from pages.parts import action, links
+from pages.parts import action, clock, links
 from pages.parts.words import (
     account_name,
     aligned_dollars,
@@ -172,9 +172,9 @@ def receipt(posted: Receipt) -> None:
     if posted.quote is not None:
         price_steps(posted.quote)
     movements(posted.transactions)
-    used = "" if posted.used_at is None else f" · used {posted.used_at:%Y-%m-%d %H:%M:%S} UTC"
+    used = "" if posted.used_at is None else f" · used {clock.text(posted.used_at)}"
     st.caption(
-        f"Entry {posted.entry_id} · posted {posted.created_at:%Y-%m-%d %H:%M:%S} UTC{used} · by {plain(posted.actor)}"
+        f"Entry {posted.entry_id} · posted {clock.text(posted.created_at)}{used} · by {plain(posted.actor)}"
         f" · {'sums to zero' if posted.is_balanced else 'does not sum to zero: run the audit'}"
     )
 

@@ -1,4 +1,4 @@
-"""Long tables, which look the same everywhere: credits grouped by thousands, then dollars, times in UTC."""
+"""Long tables, which look the same everywhere: credits grouped by thousands, then dollars, times with their zone."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -11,11 +11,11 @@ from credits_core.lab.replay.result import Group
 from credits_core.ledger.accounts import ListedTransaction, UserBalance
 from credits_core.reports.earnings import Earned, ListedUnlock, WorkTotals
 from credits_core.values.text import format_credits, format_usd
-from pages.parts import csv_files, show, words
+from pages.parts import clock, csv_files, resources, show, words
 
 OnSelect = Callable[[], None]
 _WHOLE_CREDITS = {"Balance after", "Recorded", "Plan B", "Platform change"}
-_POSTED, _USED = "Posted (UTC)", "Used (UTC)"
+_POSTED, _USED = "Posted", "Used"
 _TIMES = {
     _POSTED: "When the entry was posted. Days count by this time.",
     _USED: "When the run took place, where its caller said so.",
@@ -100,7 +100,7 @@ def users(listed: Sequence[UserBalance], *, alt: str, key: str, on_select: OnSel
     """Users with their balances, and since when they are there."""
     rows: list[dict[str, object]] = [{"User": one.user_id, "Balance": one.balance_credits} for one in listed]
     if with_since:
-        rows = [{**row, "Since (UTC)": one.created_at} for row, one in zip(rows, listed, strict=True)]
+        rows = [{**row, clock.label("Since"): one.created_at} for row, one in zip(rows, listed, strict=True)]
     _draw(rows, {"Balance": "Dollars"}, alt=alt, key=key, on_select=on_select)
 
 
@@ -133,7 +133,7 @@ def unlocks(listed: Sequence[ListedUnlock], *, alt: str) -> None:
     rows = [
         {
             "Entry": one.entry_id,
-            _POSTED: one.created_at,
+            clock.label(_POSTED): one.created_at,
             "Flow": one.flow_id,
             "User": one.user_id,
             "Creator": one.creator_id,
@@ -175,8 +175,8 @@ def standings(listed: Sequence[tuple[str, str, int, int]], *, alt: str) -> None:
 def _times(listed: Sequence[ListedTransaction]) -> list[dict[str, datetime | None]]:
     """For each transaction its columns of time: when it was posted, and when its run took place if any differs."""
     if any(one.used_at is not None and abs(one.created_at - one.used_at) >= _SAME_TIME for one in listed):
-        return [{_POSTED: one.created_at, _USED: one.used_at} for one in listed]
-    return [{_POSTED: one.created_at} for one in listed]
+        return [{clock.label(_POSTED): one.created_at, clock.label(_USED): one.used_at} for one in listed]
+    return [{clock.label(_POSTED): one.created_at} for one in listed]
 
 
 def _draw(
@@ -206,7 +206,11 @@ def _draw(
             config[in_dollars] = st.column_config.TextColumn(in_dollars, alignment="right")
         elif any(isinstance(value, datetime) for value in values):
             config[name] = st.column_config.DatetimeColumn(
-                name, format="YYYY-MM-DD HH:mm", timezone="UTC", help=_TIMES.get(name), width=_MINUTE_PIXELS
+                name,
+                format="YYYY-MM-DD HH:mm",
+                timezone=resources.zone().name,
+                help=_TIMES.get(name.partition(" ")[0]),
+                width=max(_MINUTE_PIXELS, _PIXELS_PER_DIGIT * len(name)),
             )
         elif whole_numbers and name in _WHOLE_CREDITS:
             config[name] = show.credits_column(name, width=_width(name, values))

@@ -10,7 +10,7 @@ from credits_core.plans.refusals import PlanActivated
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_difference import plan_difference
 from credits_core.pricing.plan_toml import parse_price_plan, price_plan_toml
-from pages.parts import action, plan_choice, resources, show, words
+from pages.parts import action, clock, plan_choice, resources, show, words
 
 _ACTIVATE, _DISCARD, _IMPORT = "plan:activate", "plan:discard", "plan:import"
 _ASKED, _BROUGHT = "plan:asked", "plan:import:asked"
@@ -138,7 +138,7 @@ def _bring(plan: PricePlan, seen: PlanRecord | None) -> None:
 def _what_changes(before: PlanRecord, plan: PricePlan) -> None:
     st.caption(
         f"Replaces revision {before.revision}, saved by {words.plain(before.actor)} "
-        f"on {before.saved_at:%Y-%m-%d at %H:%M} UTC."
+        f"on {clock.text(before.saved_at, '%Y-%m-%d at %H:%M')}."
     )
     changes = plan_difference(before.plan, plan)
     st.markdown("\n".join(f"- {words.plain(change)}" for change in changes or ["no difference"]))
@@ -160,7 +160,9 @@ def journal(activations: list[Activation]) -> None:
         {
             "No": activation.number,
             "Plan": activation.plan_id,
-            "Live since": f"{activation.activated_at:%Y-%m-%d %H:%M} UTC" if activation.number > 1 else "the start",
+            "Live since": clock.text(activation.activated_at, "%Y-%m-%d %H:%M")
+            if activation.number > 1
+            else "the start",
             "By": words.plain(activation.actor),
             "Reason": words.plain(activation.reason),
         }

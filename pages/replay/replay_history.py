@@ -4,7 +4,7 @@ import streamlit as st
 
 from credits_core.errors import InvalidRequest
 from credits_core.lab.replay import report as replay_report
-from pages.parts import charts, filters, links, plan_choice, show, tables, words
+from pages.parts import charts, filters, links, periods, plan_choice, show, tables, words
 from pages.replay import charts as replay_charts
 from pages.replay import view as replay_view
 
@@ -12,9 +12,9 @@ PAGE = 25
 
 st.caption("Price past runs and unlocks again under plan B. Nobody is charged.")
 links.follow_link("plan")
+days = periods.choose().days
 with st.grid(2, min_column_width=240):
     plan = plan_choice.choose("Plan B", key="plan")
-    days = filters.days()
 try:
     found = replay_view.compared(plan, days)
 except InvalidRequest as error:
@@ -30,7 +30,7 @@ if found is None and days.is_all:
     st.page_link("act/simulate_runs.py", label="Run a prompt", icon=":material/play_circle:")
     st.stop()
 if found is None:
-    st.info("Choose other days, or clear them.", title="Nothing ran on these days", icon=":material/event_busy:")
+    st.info("Choose other days, or All.", title="Nothing ran on these days", icon=":material/event_busy:")
     st.stop()
 
 st.markdown(f"##### {words.plain(replay_report.headline(found))}")

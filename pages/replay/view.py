@@ -59,7 +59,7 @@ def _runs_csv(plan: PricePlan, days: DayRange) -> bytes:
     with resources.reading() as connection:
         history = _history(connection, days.first, days.last, recorded_runs.last_entry_id(connection))
     return csv_files.replayed_runs_csv(
-        counterfactual.replayed_runs(history, counterfactual.replay(history, plan)), plan.id
+        counterfactual.replayed_runs(history, counterfactual.replay(history, plan)), plan.id, days.zone
     )
 
 

@@ -218,6 +218,24 @@ def test_a_link_opens_as_it_was_sent(page: Page, live: LiveDashboard) -> None:
         assert f"{name}={value}" in page.url
 
 
+def test_a_period_goes_along_from_screen_to_screen_and_back(page: Page, live: LiveDashboard) -> None:
+    give_credits(page, live, "tara", 1)
+    open_page(page, live, "/", "Overview")
+    control = page.get_by_test_id("stButtonGroup")
+    control.get_by_text("7 days").click()
+    expect(page).to_have_url(re.compile(r"/\?period=7d$"))
+    page.get_by_test_id("stSidebar").get_by_role("link", name="History", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/history\?period=7d$"))
+    control.get_by_text("Last month").click()
+    expect(page).to_have_url(re.compile(r"/history\?period=last-month$"))
+    shown(page, "No transaction matches")
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/history\?period=7d$"))
+    expect(page.get_by_text("No transaction matches")).to_have_count(0)
+    page.reload()
+    expect(control.get_by_role("radio", checked=True)).to_have_text("7 days")
+
+
 def test_an_unexpected_failure_shows_a_reference_and_the_log_alone_has_the_traceback(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

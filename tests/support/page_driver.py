@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,21 +19,27 @@ from streamlit.testing.v1 import AppTest
 from credits_core import settings, startup
 from credits_core.plans.book import PriceBooks
 from credits_core.store import database
-from pages.parts import resources
+from pages.parts import clock, resources
 from tests.support import world
 
+TODAY = date(2026, 11, 22)
 MAIN_SCRIPT = Path(__file__).resolve().parent.parent.parent / "pages" / "navigation.py"
 
 
 @contextmanager
-def dashboard(folder: Path, *, demo: bool) -> Iterator[Engine]:
-    """The dashboard on a new database in this folder, with the demo world or empty; and an engine to look into it."""
+def dashboard(folder: Path, *, demo: bool, zone: str = "") -> Iterator[Engine]:
+    """The dashboard on a new database in this folder, with the demo world or empty; and an engine to look into it.
+
+    It is the last day of the demo world, whenever the test runs.
+    """
     path = folder / "credits.db"
     path.write_bytes(_as_opened(demo=demo))
     url = f"sqlite:///{path}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CREDITS_DATABASE_URL", url)
         patch.setenv("CREDITS_DEMO", "1" if demo else "0")
+        patch.setenv("CREDITS_TIME_ZONE", zone)
+        patch.setattr(clock, "today", lambda: TODAY)
         _forget_cached()
         engine, of_pages = database.create_engine_for(url), resources.engine()
         try:

@@ -92,7 +92,7 @@ def test_one_users_detail_is_what_the_ledger_says(ledger: Engine) -> None:
         "SELECT entry_id, amount_credits, balance_after_credits FROM credit_transactions WHERE account_id = 'ada'"
         " ORDER BY entry_id DESC LIMIT 8",
     )
-    assert links(page) == {f"All {count} transactions of ada": ("history", "user=ada&anew=")}
+    assert links(page) == {f"All {count} transactions of ada": ("history", "user=ada&period=all&anew=")}
 
 
 def test_a_balance_is_drawn_over_time(ledger: Engine) -> None:

@@ -146,7 +146,7 @@ def test_a_link_from_another_page_shows_what_it_names_alone(ledger: Engine) -> N
     page.query_params.clear()
     run(page.switch_page("explore/balances.py"))
     page.switch_page("explore/history.py")
-    page.query_params.update(page_links.link_to(user="ada"))
+    page.query_params.update(page_links.link_to(user="ada", period="all"))
     assert listed(run(page)) == stored(ledger, "account_id = 'ada'")[:25]
 
 

@@ -121,7 +121,7 @@ def test_days_far_apart_stand_side_by_side(empty: Engine) -> None:
                     "INSERT INTO credit_transactions VALUES"
                     f" ({entry}, {position}, '{account}', 'grant', {amount}, {after}, {day * 86_400_000_000})"
                 )
-    (figure,) = charts(open_page("explore/overview.py"))
+    (figure,) = charts(open_page("explore/overview.py", period="all"))
     assert figure["layout"]["xaxis"]["type"] == "category"
     assert figure["data"][0]["x"] == ["2023-11-16", "2026-11-03"]
 
@@ -134,7 +134,8 @@ def test_the_latest_activity_is_the_newest_entries_by_who_paid_or_received(ledge
     )
     page = open_page("explore/overview.py")
     assert [(row["Entry"], row["User"], row["Credits"]) for row in table(page)] == newest
-    assert links(page)["All history"] == ("history", "anew=")
+    assert links(page)["History of these days"] == ("history", "period=30d&anew=")
+    assert links(open_page("explore/overview.py", period="all"))["All history"] == ("history", "period=all&anew=")
 
 
 def test_days_without_entries_say_which_days_have_some(ledger: Engine) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from credits_core.ledger.accounts import ListedTransaction
 from credits_core.store.kinds import EntryType, TransactionType
+from credits_core.values.time_zones import UTC_ZONE, zone_named
 from pages.parts import csv_files
 
 LARGEST_CREDITS = 9_007_199_254_740_991  # 2^53 - 1
@@ -109,11 +110,18 @@ def test_a_transaction_has_exact_credits_and_all_six_decimals_of_its_dollars() -
 
 def test_a_statement_is_oldest_first_and_ends_with_its_total() -> None:
     newest_first = [listed(-800, note="Taken back"), listed(2_400, note="Second"), listed(800, note="First")]
-    header, *lines, total = read(csv_files.statement_csv(newest_first, 2_400))
-    assert header == ["time_utc", "entry", "about", "earned_credits", "earned_usd"]
-    assert [line[2:] for line in lines] == [
+    header, *lines, total = read(csv_files.statement_csv(newest_first, 2_400, UTC_ZONE))
+    assert header == ["time_utc", "day", "time_zone", "entry", "about", "earned_credits", "earned_usd"]
+    assert [line[4:] for line in lines] == [
         ["First", "800", "0.000800"],
         ["Second", "2400", "0.002400"],
         ["Taken back", "-800", "-0.000800"],
     ]
-    assert total == ["", "", "Total", "2400", "0.002400"]
+    assert total == ["", "", "", "", "Total", "2400", "0.002400"]
+
+
+def test_days_say_their_time_zone_and_times_stay_in_utc() -> None:
+    in_berlin = read(csv_files.statement_csv([listed(800)], 800, zone_named("Europe/Berlin")))[1]
+    assert in_berlin[:3] == ["2026-03-01 23:59:58", "2026-03-02", "Europe/Berlin"]
+    in_utc = read(csv_files.statement_csv([listed(800)], 800, UTC_ZONE))[1]
+    assert in_utc[:3] == ["2026-03-01 23:59:58", "2026-03-01", "UTC"]

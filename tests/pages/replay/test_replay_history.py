@@ -202,7 +202,7 @@ def test_the_summary_to_print_is_one_file_with_the_numbers_of_the_screen(ledger:
     with downloads() as downloaded:
         page = open_page("replay/replay_history.py", plan="dearer", days=list(SOME_DAYS))
     text = downloaded.files["replay-dearer.html"]().decode()
-    assert "<h1>History under dearer, 2026-11-03 to 2026-11-09</h1>" in text
+    assert "<h1>History under dearer, 2026-11-03 to 2026-11-09, UTC</h1>" in text
     for value, _ in metrics(page).values():
         assert f"{value} ($" in text
     assert "creator_share_bps = 7000" in text
