@@ -7,7 +7,7 @@ from typing import Literal
 import plotly.graph_objects as go
 import streamlit as st
 
-from credits_core.bulk.batch import Batch, Summary, batch_total, charge_part
+from credits_core.bulk.batch import Batch, Summary, batch_total, charge_piece
 from credits_core.errors import CreditsError
 from credits_core.ledger import actions
 from credits_core.ledger.refusals import InsufficientCredits
@@ -80,7 +80,7 @@ def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> Non
 def batch_button(name: str, batch: Batch, quote: Quote | None) -> None:
     """The button that charges a batch; the summary stays under `name` for the page to show."""
     stopped = action.performed(name)
-    is_stopped = stopped is not None and stopped.request == batch and stopped.parts_left > 0
+    is_stopped = stopped is not None and stopped.request == batch and not stopped.is_whole
     withdrawn = _withdrawn(name, batch.request.model_id)
     clicked = st.button(
         f"Run {batch.runs:,} times",
@@ -108,23 +108,22 @@ def _withdrawn(name: str, model_id: str) -> str | None:
 def _run_batch(name: str, batch: Batch) -> None:
     """Charge a batch, or the rest of it, with a progress bar; the outcome stays under `name`."""
     progress = st.progress(0.0, "Running…")
-    for outcome in action.perform_in_parts(
+    for outcome in action.perform_in_pieces(
         name,
         batch,
-        batch.parts,
-        lambda connection, key, now, part, before: charge_part(
+        lambda connection, key, now, before: charge_piece(
             connection,
             batch,
-            part=part,
             before=before or Summary(),
             book=resources.book_at(connection),
             key=key,
             now=now,
             actor=action.ACTOR,
         ),
+        is_whole=lambda summary: summary.runs == batch.runs,
     ):
         if outcome.result is not None:
-            done = outcome.result.charged + outcome.result.refused_count
+            done = outcome.result.runs
             progress.progress(done / batch.runs, f"{done:,} of {batch.runs:,} runs")
     progress.empty()
     st.toast("The batch is done: see the summary below.", icon=":material/check_circle:")
@@ -148,7 +147,7 @@ def outcome(name: str) -> None:
         return
     with st.container(border=True):
         show.start_over(name, "Summary", again="New run")
-        if performed.parts_left and st.button("Continue the batch", type="primary", icon=":material/resume:"):
+        if not performed.is_whole and st.button("Continue the batch", type="primary", icon=":material/resume:"):
             _run_batch(name, performed.request)
             st.rerun()
         _summary(performed)
@@ -157,7 +156,7 @@ def outcome(name: str) -> None:
 def _summary(performed: action.Performed[Summary]) -> None:
     batch, summary = performed.request, performed.result or Summary()
     charged = f"Charged {summary.charged:,} of {batch.runs:,} runs to {words.plain(batch.request.user_id)}"
-    if performed.parts_left:
+    if not performed.is_whole:
         st.warning(f"{charged} so far.", title="Stopped half way", icon=":material/pause_circle:")
     elif performed.repeated:
         show.not_again("charged", f"{charged} once.", again="New run")

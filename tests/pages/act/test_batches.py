@@ -9,6 +9,7 @@ import streamlit as st
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
+from credits_core.bulk import pieces
 from pages.parts import action
 from tests.support import page_driver, plain_sql, world
 from tests.support.page_driver import captions, charts, choose, click, links, metrics, open_page, run
@@ -94,15 +95,16 @@ def test_a_batch_with_drawn_tokens_costs_what_was_shown(ledger: Engine) -> None:
 
 
 def test_a_batch_that_was_stopped_half_way_is_continued(ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    in_parts = action.perform_in_parts
+    in_pieces = action.perform_in_pieces
 
-    def end_the_run_after_the_first_part(*arguments: Any) -> Iterator[Any]:
-        yield next(in_parts(*arguments))
+    def end_the_run_after_the_first_piece(*arguments: Any, **named: Any) -> Iterator[Any]:
+        yield next(in_pieces(*arguments, **named))
         st.stop()
 
     page = page_for(user="ada", runs="250", **HAIKU)
     with monkeypatch.context() as patch:
-        patch.setattr(action, "perform_in_parts", end_the_run_after_the_first_part)
+        patch.setattr(pieces, "HOLD_NANOSECONDS", 10**15)
+        patch.setattr(action, "perform_in_pieces", end_the_run_after_the_first_piece)
         click(page, "Run 250 times")
     assert plain_sql.rows(ledger, RUNS) == [(100, 30_000)]
     run(page)
