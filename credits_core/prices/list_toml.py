@@ -54,8 +54,8 @@ def refreshed(text: str, source: str, corrections: Path, today: date) -> tuple[s
             continue
         try:
             prices, origin = catalogue.prices_of(package_id, corrections)
-        except (CreditsError, ValueError) as error:
-            problems.append(f"model {table['id']!r}: {error}")
+        except CreditsError as refusal:
+            problems.append(f"model {table['id']!r}: {refusal}")
             continue
         old = registry[table["id"]].prices
         assert isinstance(old, ModelPrices), "a model with a genai_prices_id has prices"
