@@ -107,7 +107,7 @@ def without_model(text: str, model_id: str) -> str:
     document: dict[str, Any] = tomlkit.parse(text)
     places = [place for place, table in enumerate(document["models"]) if table["id"] == model_id]
     if not places:
-        raise UnknownModel(model_id)
+        raise UnknownModel(model_id, is_known=True)
     if len(document["models"]) == 1:
         raise InvalidRequest("model", f"{model_id} is the last model that is offered")
     (place,) = places

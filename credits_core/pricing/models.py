@@ -132,9 +132,9 @@ class ModelRegistry(Mapping[str, Model]):
         if type(name) is not str:
             raise UnknownModel(str(name))
         try:
-            return self.models[self._id_of(self.elsewhere(name))]
+            return self.models[self._id_of(name, self.elsewhere(name))]
         except KeyError:
-            raise UnknownModel(name) from None
+            raise UnknownModel(name, is_known=True) from None
 
     def anywhere(self, name: str) -> Model:
         """The model of this id or name, offered or not, to be quoted and compared.

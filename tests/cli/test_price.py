@@ -284,7 +284,7 @@ def test_a_file_and_standard_input_are_quoted_alike(run: Call, tmp_path: Path, m
         (3, None),
         (4, 33_000),
     ]
-    assert answers[1]["error"]["message"].startswith("There is no model 'nöbödy' in the registry.")
+    assert answers[1]["error"]["message"].startswith("There is no model 'nöbödy'.")
 
 
 def test_an_empty_file_has_no_quotes(run: Call, tmp_path: Path) -> None:
