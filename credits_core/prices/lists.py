@@ -89,7 +89,7 @@ def models_of(connection: Connection, number: int) -> ModelRegistry:
         UnknownPriceList: no version has this number.
         DataFileInvalid: the stored list was damaged and cannot be read.
     """
-    return parse_model_registry(text_of(connection, number), f"the stored price list {number}")
+    return parse_model_registry(text_of(connection, number), f"the stored price list {number}", is_kept=True)
 
 
 def save(connection: Connection, toml: str, *, source: str, now: datetime, actor: str) -> int:

@@ -19,7 +19,7 @@ from credits_core.prices import lists
 from credits_core.prices.lists import PriceListActivated, PriceListRecord
 from credits_core.prices.refusals import PriceListLive, UnknownPriceList
 from credits_core.pricing.models import RunPrice, parse_model_registry
-from credits_core.pricing.refusals import UnknownModel
+from credits_core.pricing.refusals import AmbiguousModel, UnknownModel
 from credits_core.store import database
 from tests.support import racers, world
 from tests.support.plain_sql import every_row, refused, rows, scalar
@@ -166,6 +166,38 @@ def test_what_is_no_price_list_is_refused_and_leaves_nothing(engine: Engine, tom
     assert problem in str(caught.value)
     with refused(engine, DataFileInvalid):
         begin_with(engine, toml)
+
+
+TWINS = """[[models]]
+id = "ours/{}"
+name = "A model"
+provider = "us"
+type = "text"
+genai_prices_id = "openai/gpt-4o"
+prices = [{{input_tokens = 1, output_tokens = 2}}]
+source = "hand-written"
+checked_on = 2026-01-01
+"""
+
+
+def test_two_models_with_one_name_are_not_saved_and_those_saved_before_stay_usable(engine: Engine) -> None:
+    toml = TWINS.format("a") + TWINS.format("b")
+    with refused(engine, DataFileInvalid) as caught:
+        save(engine, toml)
+    assert caught.value.problems == [
+        "models 'ours/a' and 'ours/b' are both openai/gpt-4o, so its names could mean either; keep one"
+    ]
+    with engine.begin() as connection:  # as earlier versions saved it
+        connection.execute(
+            text("INSERT INTO price_lists (id, toml, source, actor, saved_at_us) VALUES (1, :toml, 'x', 'x', 0)"),
+            {"toml": toml},
+        )
+    activate(engine, 1)
+    with database.read(engine) as connection:
+        models = PriceBooks(settings.load_models()).at(connection).models
+    assert models["ours/b"].id == "ours/b"
+    with pytest.raises(AmbiguousModel, match="'gpt-4o-2024-08-06' could be ours/a or ours/b"):
+        models["gpt-4o-2024-08-06"]
 
 
 @pytest.mark.parametrize("wrong", [{"source": ""}, {"source": "x" * 501}, {"actor": ""}, {"actor": "platform:x"}])
