@@ -296,7 +296,7 @@ def import_plan(
 
 @plan_app.command("discard")
 def discard_plan(plan: PlanId, revision: Revision = None, as_json: Json = False) -> None:
-    """Delete a draft; name its revision. A plan that was ever live is kept for ever."""
+    """Discard a draft; name its revision. A plan that was ever live is kept for ever."""
     from credits_core.cli import plans
 
     plans.discard(plan, revision=revision, as_json=as_json)

@@ -107,12 +107,13 @@ def _require_revision(record: PlanRecord, revision: int | None) -> None:
 
 
 def discard(plan: str, *, revision: int | None, as_json: bool) -> None:
-    """Delete a draft. What was activated once is kept for ever."""
+    """Discard a draft. What was activated once is kept for ever."""
+    now = datetime.now(UTC)
     with opened_ledger() as engine:
         with database.read(engine) as connection:
             found = _known(plan, plan_records.plans(connection))
         _require_revision(found, revision)
-        database.write(engine, lambda connection: plan_actions.discard_draft(connection, found))
+        database.write(engine, lambda connection: plan_actions.discard_draft(connection, found, now=now))
     if as_json:
         print_json({"id": plan, "discarded": True})
         return
