@@ -154,7 +154,11 @@ def price(
         str | None, typer.Option(metavar="ID-or-FILE.toml", help="A plan's id, or a file with one; else the live plan.")
     ] = None,
 ) -> None:
-    """Quote runs of any model: for each line with a model_id and a usage, one line of JSON. Charges nothing."""
+    """Quote runs of any model: for each line with a model_id and a usage, one line of JSON. Charges nothing.
+
+    Offered models have the prices of the live price list, which the answer then names as price_list. Where there is no
+    database yet, they have those of data/models.toml. All others have the prices of the genai-prices package.
+    """
     from credits_core.cli import price as pricing
 
     pricing.price_lines(jsonl, plan)
