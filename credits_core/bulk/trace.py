@@ -162,7 +162,7 @@ def plan_replay(
         DataFileInvalid: as `read_trace`; the model cannot price a row; a row lies more than five minutes ahead, has an
             id that another request had, or, with `of_its_day`, is older than its price is known.
         InvalidRequest: the user's id looks like one that a spreadsheet has broken.
-        UnknownUser, UnknownModel: the user has no account, or the model is not in the registry.
+        UnknownUser, UnknownModel: the user has no account, or the model is not offered.
     """
     require_new_user_id("user", user_id)
     rows = read_trace(path, limit=limit)

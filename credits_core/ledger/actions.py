@@ -59,7 +59,7 @@ def quote_prompt(request: ChargeRequest, book: PriceBook, *, now: datetime) -> Q
 
     Raises:
         InvalidRequest: a field cannot be accepted.
-        UnknownModel: the registry does not have the model.
+        UnknownModel: no model has the name, or the model is not offered.
         PriceChanged: the total is not the one that the request expects.
     """
     check_charge(request, now=now)

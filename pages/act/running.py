@@ -13,7 +13,6 @@ from credits_core.ledger import actions
 from credits_core.ledger.refusals import InsufficientCredits
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.pricing.quote import PriceBook, Quote
-from credits_core.pricing.refusals import UnknownModel
 from credits_core.values.text import format_usd
 from pages.parts import action, charts, resources, show, words
 
@@ -54,9 +53,6 @@ def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> Non
     clicked = st.button("Run", type="primary", icon=":material/play_arrow:", disabled=quote is None, key=f"{name}:run")
     if request is None:
         return
-    if (withdrawn := _withdrawn(name, request.model_id)) is not None and clicked:
-        show.refusal(UnknownModel(withdrawn))
-        return
     if clicked:
         # Another plan may have been made live since the price was drawn.
         at_that_price = replace(request, expected_total_credits=seen_credits) if seen_request == request else request
@@ -81,7 +77,6 @@ def batch_button(name: str, batch: Batch, quote: Quote | None) -> None:
     """The button that charges a batch; the summary stays under `name` for the page to show."""
     stopped = action.performed(name)
     is_stopped = stopped is not None and stopped.request == batch and not stopped.is_whole
-    withdrawn = _withdrawn(name, batch.request.model_id)
     clicked = st.button(
         f"Run {batch.runs:,} times",
         type="primary",
@@ -90,19 +85,9 @@ def batch_button(name: str, batch: Batch, quote: Quote | None) -> None:
         help="This batch stopped half way. Continue it below, or choose New run." if is_stopped else None,
         key=f"{name}:run",
     )
-    if clicked and withdrawn is not None:
-        show.refusal(UnknownModel(withdrawn))
-        return
     if clicked:
         _run_batch(name, batch)
     _refusal(name, batch)
-
-
-def _withdrawn(name: str, model_id: str) -> str | None:
-    """The model that was on the page before, when it is offered no more: the input has fallen back to another one."""
-    shown: str | None = st.session_state.get(f"{name}:model")
-    st.session_state[f"{name}:model"] = model_id
-    return None if shown is None or shown in resources.models() else shown
 
 
 def _run_batch(name: str, batch: Batch) -> None:

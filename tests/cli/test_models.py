@@ -292,10 +292,12 @@ REFUSALS = {
         "error: There is no price for 'github-copilot/gpt-4.1', so it cannot be charged. Choose another model."
     ),
     ("offer", "no-such-model", "--reason", "x"): (
-        "error: There is no model 'no-such-model' in the registry. GET /api/models and data/models.toml list them."
+        "error: There is no model 'no-such-model'. Nothing was charged. See which models are offered: on the screen "
+        "Models, with 'python -m credits_core models list', or at GET /api/models."
     ),
     ("withdraw", "no-such-model", "--reason", "x"): (
-        "error: There is no model 'no-such-model' in the registry. GET /api/models and data/models.toml list them."
+        "error: The model 'no-such-model' is not offered. Nothing was charged. See which models are offered: on the "
+        "screen Models, with 'python -m credits_core models list', or at GET /api/models."
     ),
     ("offer", "xiaomi/mimo-v2.5", "--reason", "x"): (
         "error: 'xiaomi/mimo-v2.5' could be avian/xiaomi/mimo-v2.5 or openrouter/xiaomi/mimo-v2.5. Nothing was charged."
