@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from credits_core import settings
 from credits_core.prices.list_toml import without_model
 from tests.support import page_driver, world
-from tests.support.page_driver import button_labels, captions, charts, choose, metrics, open_page, run
+from tests.support.page_driver import button_labels, captions, charts, choose, click, metrics, open_page, run
 from tests.support.plain_sql import rows, scalar
 
 SIMULATE, BENCH = "act/simulate_runs.py", "test_credits.py"
@@ -103,6 +103,26 @@ def test_without_a_link_the_first_model_of_the_list_is_chosen(ledger: Engine) ->
     assert (said(page), page.selectbox(key="model").value) == ([], "gpt-4o")
 
 
+@pytest.mark.parametrize(("runs", "label"), [("1", "Run"), ("3", "Run 3 times")])
+def test_a_run_of_a_model_that_was_withdrawn_meanwhile_is_not_charged_as_another_one(
+    ledger: Engine, runs: str, label: str
+) -> None:
+    world.add(ledger, "ada", 1_000_000, key="a")
+    waiting = open_page(SIMULATE, user="ada", prompt="free-form", model="gpt-4", runs=runs)
+    withdraw(ledger, "gpt-4")
+    before = scalar(ledger, "SELECT COUNT(*) FROM prompt_runs")
+    click(waiting, label)
+    assert said(waiting) == missing("gpt\\-4")
+    run(waiting)
+    assert scalar(ledger, "SELECT COUNT(*) FROM prompt_runs") == before
+    choose(waiting, model="gpt-4o")
+    assert said(waiting) == []
+    click(waiting, label)
+    assert rows(ledger, "SELECT COUNT(*) FROM prompt_runs WHERE model_id = 'gpt-4o' AND price_list_id = 2") == [
+        (int(runs),)
+    ]
+
+
 # --- demo prompts ---------------------------------------------------------------------------------------------------
 
 
@@ -122,7 +142,7 @@ def test_a_demo_prompt_whose_model_was_withdrawn_says_so(ledger: Engine, screen:
     assert (said(page), page.selectbox(key="model").value) == ([], "gpt-4")
     # Without a value to begin with, the link names what is chosen, also where it is the first model of the list.
     assert not page.selectbox(key="model").proto.HasField("default")
-    page_driver.click(page, "Run")
+    click(page, "Run")
     assert rows(ledger, "SELECT model_id FROM prompt_runs ORDER BY entry_id DESC LIMIT 1") == [("gpt-4",)]
     page = open_page(screen, user="dev", prompt="product-photo", model="gpt-4")
     assert (said(page), page.selectbox(key="model").value) == ([], "gpt-4")
