@@ -40,10 +40,7 @@ def prices_of(package_id: str, corrections: Path) -> tuple[ModelPrices, str]:
         DataFileInvalid: the file of corrections is wrong, or its correction of the model changes nothing any more, or
             the package has a price that we cannot express.
     """
-    try:
-        prices = package.prices_of(package_id)
-    except ValueError as error:
-        raise DataFileInvalid(package.PACKAGE_VERSION, [f"{package_id} {error}"]) from None
+    prices = package.prices_of(package_id)
     if prices is None:
         raise NoPrice(package_id)
     entry = package.found(package_id)
