@@ -77,15 +77,14 @@ def batch_button(name: str, batch: Batch, quote: Quote | None) -> None:
     """The button that charges a batch; the summary stays under `name` for the page to show."""
     stopped = action.performed(name)
     is_stopped = stopped is not None and stopped.request == batch and not stopped.is_whole
-    clicked = st.button(
+    if st.button(
         f"Run {batch.runs:,} times",
         type="primary",
         icon=":material/play_arrow:",
         disabled=quote is None or is_stopped,
         help="This batch stopped half way. Continue it below, or choose New run." if is_stopped else None,
         key=f"{name}:run",
-    )
-    if clicked:
+    ):
         _run_batch(name, batch)
     _refusal(name, batch)
 

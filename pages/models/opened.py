@@ -7,7 +7,7 @@ _KEY = "model"
 
 
 def opened() -> str | None:
-    """The id that the link names; without one, that of the model that was open when the page was left."""
+    """The id of the model to show: the one in the link or, without a link, the one that was open last; None is none."""
     model_id = st.query_params.get(_KEY) or st.session_state.get(KEPT)
     if model_id is not None and st.query_params.get(_KEY) != model_id:
         st.query_params[_KEY] = model_id
