@@ -22,21 +22,13 @@ from credits_core.pricing.refusals import AmbiguousModel, UnknownModel
 from credits_core.store import database
 from tests.support import racers, world
 from tests.support.plain_sql import every_row, refused, rows, scalar
+from tests.support.prices import per_run_list
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 LATER = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
-TOML = """[[models]]
-id = "{id}"
-name = "A model"
-provider = "us"
-type = "text"
-run_price_credits = {run_price_credits}
-source = "hand-written"
-checked_on = 2026-01-01
-"""
-HAIKU = TOML.format(id="claude-3-haiku", run_price_credits=250)
-DEARER = TOML.format(id="claude-3-haiku", run_price_credits=400)
+HAIKU = per_run_list(250, model_id="claude-3-haiku")
+DEARER = per_run_list(400, model_id="claude-3-haiku")
 
 
 def save(engine: Engine, toml: str = HAIKU, *, source: str = "a test", now: datetime = NOW, actor: str = "ben") -> int:
@@ -278,7 +270,7 @@ def test_a_newly_live_list_is_read_at_once_and_still_finds_other_models(engine: 
     books = PriceBooks(settings.load_models())
     assert "openai/gpt-4o" in books.models
     begin_with(engine, HAIKU)
-    save(engine, DEARER + TOML.format(id="new", run_price_credits=7))
+    save(engine, DEARER + per_run_list(7, model_id="new"))
 
     def seen() -> tuple[int | None, list[str], object]:
         with database.read(engine) as connection:

@@ -1,7 +1,6 @@
 """Batches on Simulate runs: charged run by run, refused, stopped and continued."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,21 +10,12 @@ from streamlit.testing.v1 import AppTest
 
 from credits_core.bulk import pieces
 from pages.parts import action
-from tests.support import page_driver, plain_sql, world
+from tests.support import plain_sql
 from tests.support.page_driver import captions, charts, choose, click, links, metrics, open_page, run
 
 RUNS = "SELECT COUNT(*), SUM(total_credits) FROM prompt_runs"
 HAIKU = {"model": "claude-3-haiku"}
 FEE = {**HAIKU, "creator": "ben", "fee": "1001"}
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Engine]:
-    with page_driver.small_dashboard(tmp_path) as engine:
-        world.add(engine, "ada", 1_000_000, key="a")
-        world.add(engine, "cleo", 1_000, key="c")
-        yield engine
-        assert plain_sql.contradictions(engine) == []
 
 
 def page_for(**query: str) -> AppTest:

@@ -12,30 +12,24 @@ from credits_core import settings
 from credits_core.audit import invariants
 from credits_core.pricing.plan_toml import load_price_plan
 from tests.support import page_driver, world
+from tests.support.models_screen import ids, page_for, select
 from tests.support.page_driver import (
     button_labels,
+    captions,
     charts,
     choose,
     click,
     metrics,
     open_page,
     run,
-    select_row,
     small_tables,
     table,
 )
 from tests.support.plain_sql import every_row, rows
+from tests.support.prices import per_run_list
 
 OFFERED, KNOWN = 53, 2_165
-TINY = """[[models]]
-id = "tiny"
-name = "Tiny"
-provider = "us"
-type = "text"
-run_price_credits = 5
-source = "hand-written"
-checked_on = 2026-01-01
-"""
+TINY = per_run_list()
 LISTS = "Every price list, newest first"
 PRICES = "Every price of the model"
 
@@ -46,30 +40,6 @@ def ledger(tmp_path: Path) -> Iterator[Engine]:
         yield engine
         plan = load_price_plan(settings.FIRST_PLAN_FILE)
         assert [one for one in invariants.check(engine, {plan.id: plan}) if not one.ok] == []
-
-
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """For tests that only look."""
-    with page_driver.dashboard(tmp_path_factory.mktemp("models"), demo=False) as engine:
-        yield engine
-
-
-def page_for(**query: str) -> AppTest:
-    return open_page("models/models.py", **query)
-
-
-def captions(page: AppTest) -> str:
-    return "\n".join(caption.value for caption in page.caption)
-
-
-def ids(page: AppTest) -> list[str]:
-    return [row["Model"] for row in table(page)]
-
-
-def select(page: AppTest, model_id: str) -> AppTest:
-    """The page after a click on the model's row."""
-    return select_row(page, ids(page).index(model_id), table="models:table")
 
 
 def confirm(page: AppTest, form: str, reason: str) -> AppTest:

@@ -10,45 +10,18 @@ from streamlit.testing.v1 import AppTest
 from credits_core import settings
 from credits_core.prices.list_toml import without_model
 from tests.support import page_driver, world
-from tests.support.page_driver import button_labels, choose, click, open_page, run, select_row, small_tables, table
+from tests.support.models_screen import TABLE, ids, page_for, select
+from tests.support.page_driver import button_labels, choose, click, run, select_row, small_tables
+from tests.support.prices import per_run_list
 
 SHIPPED = settings.MODELS_FILE.read_text(encoding="utf-8")
-TINY = """[[models]]
-id = "tiny"
-name = "Tiny"
-provider = "us"
-type = "text"
-run_price_credits = 5
-source = "hand-written"
-checked_on = 2026-01-01
-"""
-TABLE = "models:table"
+TINY = per_run_list()
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Engine]:
     with page_driver.dashboard(tmp_path, demo=False) as engine:
         yield engine
-
-
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """For tests that only look."""
-    with page_driver.dashboard(tmp_path_factory.mktemp("opened"), demo=False) as engine:
-        yield engine
-
-
-def page_for(**query: str) -> AppTest:
-    return open_page("models/models.py", **query)
-
-
-def ids(page: AppTest) -> list[str]:
-    return [row["Model"] for row in table(page)]
-
-
-def select(page: AppTest, model_id: str) -> AppTest:
-    """The page after a click on the model's row."""
-    return select_row(page, ids(page).index(model_id), table=TABLE)
 
 
 def shown(page: AppTest) -> tuple[list[str], list[int]]:
