@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
 
 from credits_core.audit import invariants
 from credits_core.pricing.quote import PriceBook
@@ -261,6 +263,13 @@ def test_migrating_again_changes_nothing(engine: Engine) -> None:
     assert every_row(engine) == before
     with engine.connect() as connection:
         assert _schema(connection) == schema
+
+
+def test_no_connection_that_has_changed_the_schema_of_sqlite_is_used_again(tmp_path: Path) -> None:
+    with database.opened(f"sqlite:///{tmp_path / 'credits.db'}") as engine:
+        database.migrate(engine)
+        assert isinstance(engine.pool, QueuePool)
+        assert engine.pool.checkedin() == 0
 
 
 def test_a_migration_that_breaks_off_leaves_nothing(empty_engine: Engine) -> None:
