@@ -30,8 +30,8 @@ from credits_core.values.time_zones import UTC_ZONE, Offset, TimeZone
 
 LAST_ENTRY_ID = 2**63 - 1
 """No entry has a larger number."""
-_ENTRIES_PER_UNIT_OF_WORK = 50_000
-_ROWS_DELETED_AT_ONCE = 50_000
+_ENTRIES_PER_UNIT_OF_WORK = 5_000
+_ROWS_DELETED_AT_ONCE = 5_000
 _BEING_EMPTIED = ""
 _KEY = (DailyTotal.day, DailyTotal.account_id, DailyTotal.entry_type, DailyTotal.type)
 
@@ -39,8 +39,8 @@ _KEY = (DailyTotal.day, DailyTotal.account_id, DailyTotal.entry_type, DailyTotal
 def catch_up(engine: Engine, zone: TimeZone = UTC_ZONE) -> int:
     """Add the entries after the watermark to the totals, and return how many entry numbers that covered.
 
-    Does nothing while the totals are those of another time zone. Works in units of work of 50,000 entries each, so that
-    charges never wait long.
+    Does nothing while the totals are those of another time zone. Works in units of work of 5,000 entries each, about
+    25 ms on SQLite, so that charges never wait long.
     """
     last_entry_id = database.write(engine, _last_settled_entry_id)
     covered = 0

@@ -332,7 +332,7 @@ def test_an_unknown_user_is_one_line(sqlite_url: str, trace: Path) -> None:
     [
         (
             ("replay", "trace.csv", "--model", "openai/gpt-0", "--user", "ada"),
-            "There is no model 'openai/gpt-0' in the registry.",
+            "There is no model 'openai/gpt-0'.",
         ),
         (
             ("replay", "missing.csv", "--model", "openai/gpt-4o", "--user", "ada"),
