@@ -59,9 +59,9 @@ from credits_core.ledger.refusals import (
     UnknownUser,
 )
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
-from credits_core.prices.refusals import AmbiguousModel, NoPrice
+from credits_core.prices.refusals import NoPrice
 from credits_core.pricing.quote import quote
-from credits_core.pricing.refusals import UnknownModel, UnpricedServiceTier, UnpricedUsage
+from credits_core.pricing.refusals import AmbiguousModel, UnknownModel, UnpricedServiceTier, UnpricedUsage
 from credits_core.store.kinds import Role, TransactionType
 from credits_core.store.refusals import DatabaseNotReady
 from credits_core.usage.refusals import UnreadableResponse

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from credits_core.audit.finding import Finding, Plans
+from credits_core.audit.journals import missing_at_the_end
 from credits_core.errors import CreditsError
 from credits_core.ledger import entries
 from credits_core.prices import lists
@@ -15,7 +16,8 @@ from credits_core.values.seal import seal
 
 
 def price_lists_are_sealed(connection: Connection, _: Plans) -> Finding:
-    """The activations are numbered from 1 without a gap; neither they nor the lists they name were changed since."""
+    """The activations are numbered from 1 without a gap; neither they nor the lists they name were changed since, and
+    none is missing at the end."""
     rows = connection.execute(
         select(
             PriceListActivation.__table__,
@@ -36,6 +38,9 @@ def price_lists_are_sealed(connection: Connection, _: Plans) -> Finding:
         if row.seal != seal(record, (row.toml, row.source, row.list_actor, row.saved_at_us), seal_before):
             violations.append(f"activation {row.id}, of price list {row.price_list_id}, or its list was changed since")
         seal_before = row.seal
+    kept = connection.execute(select(PriceList.id, PriceList.last_activation_id).order_by(PriceList.id)).all()
+    journal = {row.price_list_id: row.id for row in rows}
+    violations += missing_at_the_end("price list", {one.id: one.last_activation_id for one in kept}, journal)
     return Finding("every live price list is as it was made live", len(rows), tuple(violations))
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from credits_core.bulk import csv_rows
-from credits_core.bulk.pieces import in_pieces
+from credits_core.bulk.pieces import for_a_while, in_pieces
 from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
 from credits_core.ledger import accounts, actions, entries
 from credits_core.ledger.receipts import Receipt
@@ -162,7 +162,7 @@ def plan_replay(
         DataFileInvalid: as `read_trace`; the model cannot price a row; a row lies more than five minutes ahead, has an
             id that another request had, or, with `of_its_day`, is older than its price is known.
         InvalidRequest: the user's id looks like one that a spreadsheet has broken.
-        UnknownUser, UnknownModel: the user has no account, or the model is not in the registry.
+        UnknownUser, UnknownModel: the user has no account, or the model is not offered.
     """
     require_new_user_id("user", user_id)
     rows = read_trace(path, limit=limit)
@@ -212,23 +212,22 @@ def replay(
         InvalidRequest: another plan was made live meanwhile. What is charged so far stays; replaying again goes on.
     """
     counts = _Counts()
-    for piece in _pieces(plan.runs):
-        charge_piece = partial(_charge_piece, piece=piece, plan=plan, book_at=book_at, now=clock())
-        for outcome in database.write(engine, charge_piece):
-            counts.add(outcome)
-        on_progress(len(piece))
+
+    def charge(piece: Sequence[PlannedRun]) -> list[Receipt | CreditsError]:
+        return database.write(engine, partial(_charge, piece=piece, plan=plan, book_at=book_at, now=clock()))
+
+    for _, of_one_plan in groupby(plan.runs, key=lambda run: None if run.book is None else run.book.plan.id):
+        for outcomes in in_pieces(list(of_one_plan), charge, largest=_LARGEST_PIECE):
+            for outcome in outcomes:
+                counts.add(outcome)
+            on_progress(len(outcomes))
     unused = len(plan.unused_lines)
     return ReplaySummary(
         len(plan.runs) + unused, counts.now, counts.before, counts.refused, counts.total_credits, unused
     )
 
 
-def _pieces(runs: Sequence[PlannedRun]) -> Iterator[Sequence[PlannedRun]]:
-    for _, of_one_plan in groupby(runs, key=lambda run: None if run.book is None else run.book.plan.id):
-        yield from in_pieces(list(of_one_plan), largest=_LARGEST_PIECE)
-
-
-def _charge_piece(
+def _charge(
     connection: Connection,
     piece: Sequence[PlannedRun],
     plan: ReplayPlan,
@@ -241,7 +240,8 @@ def _charge_piece(
             "plan",
             f"{book.plan.id} was made live meanwhile. What is charged so far stays: replay again to go on with it",
         )
-    return actions.charge_prompts(connection, [run.charge(now) for run in piece], book=book, actor=_ACTOR)
+    charges = [run.charge(now) for run in piece]
+    return actions.charge_prompts(connection, charges, book=book, actor=_ACTOR, pace=for_a_while)
 
 
 def _used(rows: list[TraceRow], model: Model) -> tuple[list[TraceRow], list[int]]:

@@ -154,7 +154,11 @@ def price(
         str | None, typer.Option(metavar="ID-or-FILE.toml", help="A plan's id, or a file with one; else the live plan.")
     ] = None,
 ) -> None:
-    """Quote runs of any model: for each line with a model_id and a usage, one line of JSON. Charges nothing."""
+    """Quote runs of any model: for each line with a model_id and a usage, one line of JSON. Charges nothing.
+
+    Offered models have the prices of the live price list, which the answer then names as price_list. Where there is no
+    database yet, they have those of data/models.toml. All others have the prices of the genai-prices package.
+    """
     from credits_core.cli import price as pricing
 
     pricing.price_lines(jsonl, plan)
@@ -298,7 +302,7 @@ def import_plan(
 
 @plan_app.command("discard")
 def discard_plan(plan: PlanId, revision: Revision = None, as_json: Json = False) -> None:
-    """Delete a draft; name its revision. A plan that was ever live is kept for ever."""
+    """Discard a draft; name its revision. A plan that was ever live is kept for ever."""
     from credits_core.cli import plans
 
     plans.discard(plan, revision=revision, as_json=as_json)

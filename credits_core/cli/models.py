@@ -23,9 +23,9 @@ def list_models(search: str, *, every: bool, as_json: bool) -> None:
         offered = price_books().at(connection).models
     models = [model for model in offered.values() if search.lower() in model.id.lower()]
     if every:
-        others = (one for one in package.ids() if search.lower() in one.lower() and package.prices_of(one) is not None)
-        found = (offered.anywhere(one) for one in others)
-        models += [model for model in found if model.id not in offered]
+        known = {*offered, *offered.ids_by_package_id}
+        others = (one for one in package.ids() if search.lower() in one.lower() and one not in known)
+        models += [offered.anywhere(one) for one in others if package.prices_of(one) is not None]
     if as_json:
         print_json([_as_json(model, offered) for model in models])
         return

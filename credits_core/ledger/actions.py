@@ -6,7 +6,7 @@ then rolled back and nothing is kept, not even the key. The same key with the sa
 again, whatever the price and the balances are now.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from operator import attrgetter
@@ -60,7 +60,7 @@ def quote_prompt(request: ChargeRequest, book: PriceBook, *, now: datetime) -> Q
 
     Raises:
         InvalidRequest: a field cannot be accepted.
-        UnknownModel: the registry does not have the model.
+        UnknownModel: no model has the name, or the model is not offered.
         PriceChanged: the total is not the one that the request expects.
     """
     check_charge(request, now=now)
@@ -108,19 +108,25 @@ def charge_prompt(
 
 
 def charge_prompts(
-    connection: Connection, charges: Sequence[Charge], *, book: PriceBook, actor: str
+    connection: Connection,
+    charges: Sequence[Charge],
+    *,
+    book: PriceBook,
+    actor: str,
+    pace: Callable[[Iterable[Charge]], Iterable[Charge]] = iter,
 ) -> list[Receipt | CreditsError]:
     """Charge many runs in one unit of work, each with its own key and its own refusal, in the given order.
 
-    Returns one receipt or refusal per charge. A refused charge changes nothing, and the others still count. A hundred
-    charges are a good size: on PostgreSQL every user of the batch stays locked until the unit of work ends.
+    Returns one receipt or refusal for each charge that `pace` gives. It gets all charges and may stop before the last:
+    the others are then left for another unit of work. A refused charge changes nothing, and the others still count. On
+    PostgreSQL every user of the batch stays locked until the unit of work ends.
     """
     # All at once and before the first charge: batches that took their users one by one, each in the order of its own
     # charges, would wait for each other in a circle.
     named = (user_id for charge in charges for user_id in (charge.request.user_id, charge.request.creator_id))
     writer.lock_users(connection, {user_id for user_id in named if is_id(user_id)})
     outcomes: list[Receipt | CreditsError] = []
-    for charge in charges:
+    for charge in pace(charges):
         with Savepoint(connection) as savepoint:
             try:
                 outcomes.append(

@@ -3,6 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
+from credits_core.errors import DataFileInvalid
 from credits_core.prices import package
 from credits_core.prices.corrections import load_corrections
 from credits_core.prices.names import resolve
@@ -26,8 +27,7 @@ def find_model(name: str, corrections: Path) -> Model:
 
     Raises:
         UnknownModel, AmbiguousModel: as `resolve`.
-        NoPrice: the package knows the model and has no price for it.
-        DataFileInvalid: the file of corrections is wrong.
+        NoPrice, DataFileInvalid: as `prices_of`.
     """
     return _model(resolve(name), corrections)
 
@@ -37,7 +37,8 @@ def prices_of(package_id: str, corrections: Path) -> tuple[ModelPrices, str]:
 
     Raises:
         NoPrice: the package has no price for the model.
-        DataFileInvalid: the file of corrections is wrong.
+        DataFileInvalid: the file of corrections is wrong, or its correction of the model changes nothing any more, or
+            the package has a price that we cannot express.
     """
     prices = package.prices_of(package_id)
     if prices is None:
@@ -49,7 +50,11 @@ def prices_of(package_id: str, corrections: Path) -> tuple[ModelPrices, str]:
     correction = load_corrections(corrections).get(package_id)
     if correction is None:
         return prices, source
-    return correction.applied_to(prices), f"{source}; corrected {correction.checked_on} from {correction.source}"
+    corrected = correction.applied_to(prices)
+    if corrected == prices:
+        problem = f"the correction of {package_id} changes nothing; if the package is right now, take it out"
+        raise DataFileInvalid(str(corrections), [problem])
+    return corrected, f"{source}; corrected {correction.checked_on} from {correction.source}"
 
 
 @lru_cache(maxsize=4_000)

@@ -24,15 +24,8 @@ class Correction:
     checked_on: date
 
     def applied_to(self, prices: ModelPrices) -> ModelPrices:
-        """The corrected prices.
-
-        Raises:
-            ValueError: there is nothing to correct; the package may be right by now.
-        """
-        corrected = replace(prices, standard=tuple(map(self._on_weekdays, prices.standard)))
-        if corrected == prices:
-            raise ValueError(f"{self.model}: the correction changes nothing; if the package is right now, take it out")
-        return corrected
+        """The corrected prices; the same prices when there is nothing to correct."""
+        return replace(prices, standard=tuple(map(self._on_weekdays, prices.standard)))
 
     def _on_weekdays(self, dated: DatedPrices) -> DatedPrices:
         return replace(dated, is_on_weekdays=True) if self.weekdays_only and dated.hours is not None else dated

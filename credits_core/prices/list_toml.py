@@ -54,8 +54,8 @@ def refreshed(text: str, source: str, corrections: Path, today: date) -> tuple[s
             continue
         try:
             prices, origin = catalogue.prices_of(package_id, corrections)
-        except (CreditsError, ValueError) as error:
-            problems.append(f"model {table['id']!r}: {error}")
+        except CreditsError as refusal:
+            problems.append(f"model {table['id']!r}: {refusal}")
             continue
         old = registry[table["id"]].prices
         assert isinstance(old, ModelPrices), "a model with a genai_prices_id has prices"
@@ -107,7 +107,7 @@ def without_model(text: str, model_id: str) -> str:
     document: dict[str, Any] = tomlkit.parse(text)
     places = [place for place, table in enumerate(document["models"]) if table["id"] == model_id]
     if not places:
-        raise UnknownModel(model_id)
+        raise UnknownModel(model_id, is_known=True)
     if len(document["models"]) == 1:
         raise InvalidRequest("model", f"{model_id} is the last model that is offered")
     (place,) = places

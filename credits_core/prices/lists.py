@@ -7,7 +7,7 @@ a reason. Like the ledger's actions, these never commit and never ask for the ti
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from credits_core.prices.refusals import PriceListLive, UnknownPriceList
 from credits_core.pricing.models import ModelRegistry, parse_model_registry
@@ -89,7 +89,7 @@ def models_of(connection: Connection, number: int) -> ModelRegistry:
         UnknownPriceList: no version has this number.
         DataFileInvalid: the stored list was damaged and cannot be read.
     """
-    return parse_model_registry(text_of(connection, number), f"the stored price list {number}")
+    return parse_model_registry(text_of(connection, number), f"the stored price list {number}", is_kept=True)
 
 
 def save(connection: Connection, toml: str, *, source: str, now: datetime, actor: str) -> int:
@@ -131,10 +131,14 @@ def activate(connection: Connection, number: int, *, reason: str, now: datetime,
     ).one_or_none()
     if newest is not None and newest.price_list_id == number:
         raise PriceListLive(number)
-    record = (1 if newest is None else newest.id + 1, number, reason, actor, to_microseconds(now))
+    # Counted by the lists as well: a line that is missing at the end of the journal must leave a gap.
+    last = connection.execute(select(func.max(PriceList.last_activation_id))).scalar_one() or 0
+    line = 1 + max(last, 0 if newest is None else newest.id)
+    record = (line, number, reason, actor, to_microseconds(now))
     sealed = seal(record, tuple(kept), "" if newest is None else newest.seal)
     names = ("id", "price_list_id", "reason", "actor", "activated_at_us")
     connection.execute(insert(PriceListActivation).values(**dict(zip(names, record, strict=True)), seal=sealed))
+    connection.execute(update(PriceList).where(PriceList.id == number).values(last_activation_id=line))
 
 
 def begin_with(connection: Connection, toml: str) -> None:

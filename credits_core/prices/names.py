@@ -9,8 +9,7 @@ from functools import lru_cache
 from genai_prices.data_snapshot import find_provider_by_id
 
 from credits_core.prices import package
-from credits_core.prices.refusals import AmbiguousModel
-from credits_core.pricing.refusals import UnknownModel
+from credits_core.pricing.refusals import AmbiguousModel, UnknownModel
 
 _MOST_NAMED = 5
 _MAKERS = (

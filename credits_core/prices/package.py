@@ -13,6 +13,7 @@ from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, Provider, StartDateConstraint, TimeOfDateConstraint
 from genai_prices.types import TieredPrices as PackagePrices
 
+from credits_core.errors import DataFileInvalid
 from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
 from credits_core.pricing.units import UNITS
 from credits_core.pricing.usage_price import TieredPrices
@@ -58,9 +59,16 @@ def prices_of(package_id: str) -> ModelPrices | None:
 
     Raises:
         KeyError: the package has no model with this id.
-        ValueError: a price is one that we cannot express.
+        DataFileInvalid: a price is one that we cannot express.
     """
     provider, model = _by_id()[package_id]
+    try:
+        return _prices_of(provider, model)
+    except ValueError as error:
+        raise DataFileInvalid(PACKAGE_VERSION, [f"{package_id} {error}"]) from None
+
+
+def _prices_of(provider: Provider, model: ModelInfo) -> ModelPrices | None:
     minimum_seconds = _MINIMUM_SECONDS.get((provider.id, model.id), 0)
     standard = (
         (_dated(None, model.prices, minimum_seconds),)

@@ -1,18 +1,6 @@
-"""The refusals about model prices and names."""
+"""The refusals about model prices and price lists."""
 
 from credits_core.errors import CreditsError
-
-
-class AmbiguousModel(CreditsError):
-    """A name that models of several providers have. `model_ids` are some of them."""
-
-    code = "ambiguous_model"
-    http_status = 409
-
-    def __init__(self, name: str, model_ids: list[str]) -> None:
-        self.name = name
-        self.model_ids = model_ids
-        super().__init__(f"{name!r} could be {' or '.join(model_ids)}. Nothing was charged. Send the one you mean.")
 
 
 class NoPrice(CreditsError):

@@ -15,7 +15,7 @@ from typing import Any
 
 from credits_core.errors import DataFileInvalid, InvalidRequest
 from credits_core.pricing.dated_prices import STANDARD_TIERS, DatedPrices, ModelPrices
-from credits_core.pricing.refusals import UnknownModel
+from credits_core.pricing.refusals import AmbiguousModel, UnknownModel
 from credits_core.pricing.units import UNITS, Usage
 from credits_core.pricing.usage_price import TieredPrices, UsagePrice
 from credits_core.values.credits import require_credits
@@ -111,11 +111,12 @@ class ModelRegistry(Mapping[str, Model]):
     """The models that are offered for running, by id, in the order of the file.
 
     `[...]` takes any name of an offered model; what is unknown is refused and never guessed, by `get` as well.
-    `elsewhere` finds a model by name in a larger list than the offered ones.
+    `elsewhere` finds a model by name in a larger list than the offered ones; `ids_by_package_id` says which offered
+    models are the one that it found.
     """
 
     models: dict[str, Model]
-    ids_by_package_id: Mapping[str, str] = field(default_factory=dict)
+    ids_by_package_id: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     elsewhere: Callable[[str], Model] = field(default=_no_other, compare=False)
 
     def __getitem__(self, name: str) -> Model:
@@ -132,9 +133,9 @@ class ModelRegistry(Mapping[str, Model]):
         if type(name) is not str:
             raise UnknownModel(str(name))
         try:
-            return self.models[self._id_of(self.elsewhere(name))]
+            return self.models[self._id_of(name, self.elsewhere(name))]
         except KeyError:
-            raise UnknownModel(name) from None
+            raise UnknownModel(name, is_known=True) from None
 
     def anywhere(self, name: str) -> Model:
         """The model of this id or name, offered or not, to be quoted and compared.
@@ -145,7 +146,7 @@ class ModelRegistry(Mapping[str, Model]):
         if name in self.models:
             return self.models[name]
         found = self.elsewhere(name)
-        return self.models.get(self._id_of(found), found)
+        return self.models.get(self._id_of(name, found), found)
 
     def note_on(self, model_id: str) -> str:
         """What to say to a caller who gave a usage for a model with a fixed price, with the model priced by usage."""
@@ -153,8 +154,11 @@ class ModelRegistry(Mapping[str, Model]):
         twin = f"{self.models[model_id].provider}/{model_id}" if model_id in self.models else ""
         return f"{said} {twin} is priced by usage." if twin in self.models else said
 
-    def _id_of(self, found: Model) -> str:
-        return self.ids_by_package_id.get(found.id, found.id)
+    def _id_of(self, name: str, found: Model) -> str:
+        ids = self.ids_by_package_id.get(found.id, (found.id,))
+        if len(ids) > 1:
+            raise AmbiguousModel(name, [*ids])
+        return ids[0]
 
     def __contains__(self, model_id: object) -> bool:
         return model_id in self.models
@@ -166,13 +170,16 @@ class ModelRegistry(Mapping[str, Model]):
         return len(self.models)
 
 
-def parse_model_registry(text: str, source: str = "models.toml") -> ModelRegistry:
+def parse_model_registry(text: str, source: str = "models.toml", *, is_kept: bool = False) -> ModelRegistry:
     """The registry written as TOML `[[models]]` tables (the head of `data/models.toml` describes the keys).
 
+    A list that `is_kept` already may have two models under one `genai_prices_id`, as earlier versions let it: such a
+    list stays usable, and only a name that could mean either is refused.
+
     Raises:
-        DataFileInvalid: not TOML, a missing or unknown key, an id twice, a price that is no number of dollars from 0 to
-            1,000,000 with at most twelve decimals, or a condition that makes no sense. Every model with a
-            problem is listed, with its first one.
+        DataFileInvalid: not TOML, a missing or unknown key, an id twice, two models under one `genai_prices_id`, a
+            price that is no number of dollars from 0 to 1,000,000 with at most twelve decimals, or a condition that
+            makes no sense. Every model with a problem is listed, with its first one.
 
     >>> parse_model_registry('''[[models]]
     ... id = "claude-3-haiku"
@@ -193,7 +200,7 @@ def parse_model_registry(text: str, source: str = "models.toml") -> ModelRegistr
     if not isinstance(rows, list) or not rows:
         raise DataFileInvalid(source, [*problems, "lists no [[models]]"])
     models: dict[str, Model] = {}
-    ids_by_package_id: dict[str, str] = {}
+    ids_by_package_id: dict[str, tuple[str, ...]] = {}
     for number, row in enumerate(rows, 1):
         try:
             model = _parse_model(row)
@@ -203,12 +210,26 @@ def parse_model_registry(text: str, source: str = "models.toml") -> ModelRegistr
             continue
         if model.id in models:
             problems.append(f"model {model.id!r} is listed twice")
+            continue
         models[model.id] = model
         if "genai_prices_id" in row:
-            ids_by_package_id[row["genai_prices_id"]] = model.id
+            package_id = row["genai_prices_id"]
+            ids_by_package_id[package_id] = (*ids_by_package_id.get(package_id, ()), model.id)
+    for package_id, ids in ids_by_package_id.items():
+        if package_id in models and package_id not in ids:
+            ids_by_package_id[package_id] = (*ids, package_id)
+    if not is_kept:
+        problems += _shared(ids_by_package_id)
     if problems:
         raise DataFileInvalid(source, problems)
     return ModelRegistry(models, ids_by_package_id)
+
+
+def _shared(ids_by_package_id: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    for package_id, ids in ids_by_package_id.items():
+        if len(ids) > 1:
+            named = " and ".join(map(repr, ids))
+            yield f"models {named} are both {package_id}, so its names could mean either; keep one"
 
 
 def load_model_registry(path: Path) -> ModelRegistry:

@@ -330,7 +330,10 @@ class AuditRun(Base):
 class StoredPlan(Base):
     """A price plan as TOML. A draft until it is made live; from then on it is never changed or deleted.
 
-    `revision` counts the times the draft was saved, from 1, so that one person does not save over another.
+    `revision` counts the times a draft with this id was saved, from 1, so that one person does not save over another. A
+    discarded draft stays, with `discarded_at_us`, so that a new draft with its id goes on counting.
+    `last_activation_id` is the plan's last line in the journal: without it nobody could see that the journal's last
+    lines are missing.
     """
 
     __tablename__ = "price_plans"
@@ -341,6 +344,8 @@ class StoredPlan(Base):
     revision: Mapped[int] = mapped_column(Integer)
     actor: Mapped[str] = mapped_column(_ID)
     saved_at_us: Mapped[int] = mapped_column(BigInteger)
+    discarded_at_us: Mapped[int | None] = mapped_column(BigInteger)
+    last_activation_id: Mapped[int | None] = mapped_column(_KEY)
 
 
 class PlanActivation(Base):
@@ -363,7 +368,8 @@ class PlanActivation(Base):
 class PriceList(Base):
     """A version of the model prices, as TOML of the form of `data/models.toml`. Never changed or deleted.
 
-    Numbered from 1; `source` says where it is from.
+    Numbered from 1; `source` says where it is from. `last_activation_id`, the list's last line in the journal, is the
+    one thing that may rise.
     """
 
     __tablename__ = "price_lists"
@@ -374,6 +380,7 @@ class PriceList(Base):
     source: Mapped[str] = mapped_column(Text)
     actor: Mapped[str] = mapped_column(_ID)
     saved_at_us: Mapped[int] = mapped_column(BigInteger)
+    last_activation_id: Mapped[int | None] = mapped_column(_KEY)
 
 
 class PriceListActivation(Base):

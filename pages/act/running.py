@@ -7,13 +7,12 @@ from typing import Literal
 import plotly.graph_objects as go
 import streamlit as st
 
-from credits_core.bulk.batch import Batch, Summary, batch_total, charge_part
+from credits_core.bulk.batch import Batch, Summary, batch_total, charge_piece
 from credits_core.errors import CreditsError
 from credits_core.ledger import actions
 from credits_core.ledger.refusals import InsufficientCredits
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.pricing.quote import PriceBook, Quote
-from credits_core.pricing.refusals import UnknownModel
 from credits_core.values.text import format_usd
 from pages.parts import action, charts, resources, show, words
 
@@ -54,9 +53,6 @@ def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> Non
     clicked = st.button("Run", type="primary", icon=":material/play_arrow:", disabled=quote is None, key=f"{name}:run")
     if request is None:
         return
-    if (withdrawn := _withdrawn(name, request.model_id)) is not None and clicked:
-        show.refusal(UnknownModel(withdrawn))
-        return
     if clicked:
         # Another plan may have been made live since the price was drawn.
         at_that_price = replace(request, expected_total_credits=seen_credits) if seen_request == request else request
@@ -80,51 +76,38 @@ def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> Non
 def batch_button(name: str, batch: Batch, quote: Quote | None) -> None:
     """The button that charges a batch; the summary stays under `name` for the page to show."""
     stopped = action.performed(name)
-    is_stopped = stopped is not None and stopped.request == batch and stopped.parts_left > 0
-    withdrawn = _withdrawn(name, batch.request.model_id)
-    clicked = st.button(
+    is_stopped = stopped is not None and stopped.request == batch and not stopped.is_whole
+    if st.button(
         f"Run {batch.runs:,} times",
         type="primary",
         icon=":material/play_arrow:",
         disabled=quote is None or is_stopped,
         help="This batch stopped half way. Continue it below, or choose New run." if is_stopped else None,
         key=f"{name}:run",
-    )
-    if clicked and withdrawn is not None:
-        show.refusal(UnknownModel(withdrawn))
-        return
-    if clicked:
+    ):
         _run_batch(name, batch)
     _refusal(name, batch)
-
-
-def _withdrawn(name: str, model_id: str) -> str | None:
-    """The model that was on the page before, when it is offered no more: the input has fallen back to another one."""
-    shown: str | None = st.session_state.get(f"{name}:model")
-    st.session_state[f"{name}:model"] = model_id
-    return None if shown is None or shown in resources.models() else shown
 
 
 def _run_batch(name: str, batch: Batch) -> None:
     """Charge a batch, or the rest of it, with a progress bar; the outcome stays under `name`."""
     progress = st.progress(0.0, "Running…")
-    for outcome in action.perform_in_parts(
+    for outcome in action.perform_in_pieces(
         name,
         batch,
-        batch.parts,
-        lambda connection, key, now, part, before: charge_part(
+        lambda connection, key, now, before: charge_piece(
             connection,
             batch,
-            part=part,
             before=before or Summary(),
             book=resources.book_at(connection),
             key=key,
             now=now,
             actor=action.ACTOR,
         ),
+        is_whole=lambda summary: summary.runs == batch.runs,
     ):
         if outcome.result is not None:
-            done = outcome.result.charged + outcome.result.refused_count
+            done = outcome.result.runs
             progress.progress(done / batch.runs, f"{done:,} of {batch.runs:,} runs")
     progress.empty()
     st.toast("The batch is done: see the summary below.", icon=":material/check_circle:")
@@ -148,7 +131,7 @@ def outcome(name: str) -> None:
         return
     with st.container(border=True):
         show.start_over(name, "Summary", again="New run")
-        if performed.parts_left and st.button("Continue the batch", type="primary", icon=":material/resume:"):
+        if not performed.is_whole and st.button("Continue the batch", type="primary", icon=":material/resume:"):
             _run_batch(name, performed.request)
             st.rerun()
         _summary(performed)
@@ -157,7 +140,7 @@ def outcome(name: str) -> None:
 def _summary(performed: action.Performed[Summary]) -> None:
     batch, summary = performed.request, performed.result or Summary()
     charged = f"Charged {summary.charged:,} of {batch.runs:,} runs to {words.plain(batch.request.user_id)}"
-    if performed.parts_left:
+    if not performed.is_whole:
         st.warning(f"{charged} so far.", title="Stopped half way", icon=":material/pause_circle:")
     elif performed.repeated:
         show.not_again("charged", f"{charged} once.", again="New run")

@@ -9,7 +9,7 @@ from credits_core.ledger import accounts
 from credits_core.ledger.requests import ChargeRequest
 from pages.act import running
 from pages.build import examples, keys
-from pages.parts import balance, choose, csv_files, resources, show, words
+from pages.parts import balance, choose, csv_files, model_choice, resources, show, words
 
 PROMPT = "api-example"
 INPUT_TOKENS, OUTPUT_TOKENS = 1_000, 200
@@ -63,7 +63,7 @@ def live_calls() -> None:
     )
 
 
-address, models = examples.address(st.context.url), resources.models()
+address = examples.address(st.context.url)
 with st.container(horizontal=True, vertical_alignment="center"):
     st.caption("Make a key, try the API, and watch the calls come in.", width="stretch")
     st.link_button("Read the documentation", f"{address}/api/docs", icon=":material/menu_book:")
@@ -81,9 +81,10 @@ with st.container(border=True):
     else:
         with st.grid(2, min_column_width=200):
             user_id = choose.user(known)
-            model_id = st.selectbox("Model", list(models), filter_mode="contains", key="model", bind="query-params")
-        tokens = (INPUT_TOKENS, OUTPUT_TOKENS) if models[model_id].is_usage_priced else (None, None)
-        run = ChargeRequest(user_id, PROMPT, model_id, input_tokens=tokens[0], output_tokens=tokens[1])
+            model = model_choice.choose()
+    if known and model:
+        tokens = (INPUT_TOKENS, OUTPUT_TOKENS) if model.is_usage_priced else (None, None)
+        run = ChargeRequest(user_id, PROMPT, model.id, input_tokens=tokens[0], output_tokens=tokens[1])
         quote = running.price(run)
         calls = examples.examples(run)
         title = st.segmented_control(

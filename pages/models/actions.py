@@ -12,6 +12,7 @@ from credits_core.prices import lists, package
 from credits_core.prices.list_toml import differences, refreshed, with_model, without_model
 from credits_core.pricing.models import Model, parse_model_registry
 from credits_core.pricing.quote import PriceBook
+from credits_core.values.text import counted
 from pages.parts import action, resources, show, words
 
 _OFFER, _ACTIVATE, _SAVE = "models:offer", "models:activate", "models:save"
@@ -173,7 +174,7 @@ def _differences(lines: list[str]) -> None:
     if not lines:
         st.caption("No price differs from the live list.")
         return
-    st.caption(f"{len(lines):,} {'change' if len(lines) == 1 else 'changes'} from the live list")
+    st.caption(f"{counted(len(lines), 'change')} from the live list")
     st.code("\n".join(lines), language=None, wrap_lines=True, height=200 if len(lines) > 6 else "content")
 
 

@@ -2,31 +2,38 @@
 
 import streamlit as st
 
-from pages.models import actions, tables, view
-from pages.parts import links, resources
+from pages.models import actions, opened, tables, view
+from pages.parts import links, resources, words
 
 st.caption("What each model costs. Choose which ones can run.")
-links.follow_link("search", "scope", "type", "model_id")
-book = resources.book()
+links.follow_link("search", "scope", "type", opened.KEPT)
+book, shown = resources.book(), opened.opened()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     search = st.text_input("Search", type="search", placeholder="Part of a name", key="search", bind="query-params")
     kind = tables.type_filter()
     is_every = tables.scope_filter()
 listed = view.listed(book, search=search or "", kind=kind, is_every=is_every)
-if not listed:
+if listed:
+    st.caption(f"{len(listed):,} of {view.known(book):,} models. Select a row to see all of its prices.")
+    tables.models(listed, book, shown)
+else:
     advice = "No model fits. Search for less." if is_every else "No offered model fits. Show all, or search for less."
     st.info(advice, title="Nothing found", icon=":material/search_off:")
-    st.stop()
-st.caption(f"{len(listed):,} of {view.known(book):,} models. Select a row to see all of its prices.")
-chosen = tables.models(listed, book)
-if chosen is None:
-    actions.price_lists(book)
-    st.stop()
-
-with st.container(border=True):
-    st.subheader(chosen.name)
-    view.facts(chosen, book)
-    actions.offering(chosen, book)
-    view.prices(chosen)
-    view.history(chosen)
+if shown is not None:
+    with st.container(border=True):
+        model = view.find(book, shown)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.subheader(words.plain(model.name if model else shown))
+            st.button("Close", type="tertiary", icon=":material/close:", on_click=opened.open_model, args=(None,))
+        if model is None:
+            st.info(
+                "It is not offered, and the genai-prices package has no price for it. To offer it, make a price list "
+                "live that has it.",
+                icon=":material/block:",
+            )
+        else:
+            view.facts(model, book)
+            actions.offering(model, book)
+            view.prices(model)
+            view.history(model)
 actions.price_lists(book)

@@ -42,6 +42,11 @@ def listed(book: PriceBook, *, search: str, kind: str | None, is_every: bool) ->
     ]
 
 
+def find(book: PriceBook, model_id: str) -> Model | None:
+    """The model with exactly this id, offered or not; None when it has no price."""
+    return book.models.models.get(model_id) or _others(book).get(model_id)
+
+
 def _others(book: PriceBook) -> dict[str, Model]:
     offered = {*book.models, *book.models.ids_by_package_id}
     return {model_id: model for model_id, model in _catalogue().items() if model_id not in offered}

@@ -83,12 +83,12 @@ def _activation(record: PlanRecord) -> None:
 
 @st.dialog("Discard this draft?", icon=":material/delete:", on_dismiss=_stop_asking)
 def _discarding(record: PlanRecord) -> None:
-    st.markdown(f"This deletes the draft **{words.plain(record.plan.id)}**. No run was ever priced with it.")
+    st.markdown(f"This discards the draft **{words.plain(record.plan.id)}**. No run was ever priced with it.")
     if st.button("Discard draft", type="primary", icon=":material/delete:", key="discard:confirm"):
         outcome = action.perform(
             _DISCARD,
             record,
-            lambda connection, _key, _now: plan_actions.discard_draft(connection, record),
+            lambda connection, _key, now: plan_actions.discard_draft(connection, record, now=now),
         )
         if outcome.refusal is None:
             _stop_asking()

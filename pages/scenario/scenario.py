@@ -15,8 +15,9 @@ with st.container(border=True):
         sized = inputs.size()
         plan = plan_choice.choose("Price plan", key="plan")
         other = inputs.other_plan(plan)
+    notes = st.container()
     with st.expander("Assumptions", icon=":material/tune:", expanded=inputs.is_any_assumed()):
-        scenario = inputs.assumptions(sized) if sized else None
+        scenario = inputs.assumptions(sized, notes) if sized else None
 if scenario is None:
     st.warning("Correct the number marked in red, above or under Assumptions.", icon=":material/edit:")
     st.stop()

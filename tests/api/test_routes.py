@@ -40,14 +40,6 @@ def shared_api(shared_engine: Engine) -> Iterator[Api]:
         yield api
 
 
-@pytest.fixture
-def unchanged(shared_api: Api) -> Iterator[Api]:
-    """The API over a database with the same credits, in which the test may not change a row."""
-    before = every_row(shared_api.engine)
-    yield shared_api
-    assert every_row(shared_api.engine) == before
-
-
 # --- who may do what --------------------------------------------------------------------------------------------------
 
 CALLERS = (None, "forged", "expired", "revoked", "ada", "cleo", "service", "admin")

@@ -182,7 +182,13 @@ DAMAGE: dict[str, tuple[list[str], dict[str, list[str]]]] = {
     ),
     "an activation is said to be of another list": (
         [_ACTIVATION.format("price_list_id = 3", 3)],
-        {JOURNAL: ["activation 3, of price list 3, or its list was changed since"]},
+        {
+            JOURNAL: [
+                "activation 3, of price list 3, or its list was changed since",
+                "the last activation of price list 1 is 3, but the journal has 1",
+                "the last activation of price list 3 is none, but the journal has 3",
+            ]
+        },
     ),
     "an activation is said to be earlier": (
         [_ACTIVATION.format("activated_at_us = activated_at_us - 1", 1)],
@@ -204,16 +210,35 @@ DAMAGE: dict[str, tuple[list[str], dict[str, list[str]]]] = {
     "an activation in the middle is removed": (
         ["DELETE FROM price_list_activations WHERE id = 2"],
         {
-            JOURNAL: ["activation 2 is missing before activation 3"],
+            JOURNAL: [
+                "activation 2 is missing before activation 3",
+                "the last activation of price list 2 is 2, but the journal has none",
+            ],
             LIST: NEVER_LIVE,
         },
     ),
     "an activation in the middle is removed and the later one renumbered": (
         ["DELETE FROM price_list_activations WHERE id = 2", _ACTIVATION.format("id = 2", 3)],
         {
-            JOURNAL: ["activation 2, of price list 1, or its list was changed since"],
+            JOURNAL: [
+                "activation 2, of price list 1, or its list was changed since",
+                "the last activation of price list 1 is 3, but the journal has 2",
+                "the last activation of price list 2 is 2, but the journal has none",
+            ],
             LIST: NEVER_LIVE,
         },
+    ),
+    "the newest activation is removed": (  # no run shows it: list 1 was live before
+        ["DELETE FROM price_list_activations WHERE id = 3"],
+        {JOURNAL: ["the last activation of price list 1 is 3, but the journal has 1"]},
+    ),
+    "a list is said never to have been live": (
+        ["UPDATE price_lists SET last_activation_id = NULL WHERE id = 2"],
+        {JOURNAL: ["the last activation of price list 2 is none, but the journal has 2"]},
+    ),
+    "a list that was never live is said to have been": (
+        ["UPDATE price_lists SET last_activation_id = 4 WHERE id = 3"],
+        {JOURNAL: ["the last activation of price list 3 is 4, but the journal has none"]},
     ),
     "a list that was live is removed": (
         ["DELETE FROM price_lists WHERE id = 2"],
@@ -263,6 +288,30 @@ def test_only_its_list_tells_that_a_run_was_charged_at_a_price_of_its_own(ledger
     )
     assert {name: finding.violations for name, finding in found.items()} == {
         LIST: (ledger.sql("run <cached run> has another price than price list 1"),)
+    }
+
+
+def test_the_place_of_an_activation_that_is_missing_at_the_end_stays_empty(ledger: Ledger) -> None:
+    with ledger.unguarded() as connection:
+        connection.execute(text("DELETE FROM price_list_activations WHERE id = 3"))
+        lists.activate(connection, 1, reason="Nobody saw that it was live", now=MUCH_LATER, actor="tester")
+        found = dict(ledger.findings(connection))
+    assert {name: finding.violations for name, finding in found.items()} == {
+        JOURNAL: ("activation 3 is missing before activation 4",)
+    }
+
+
+def test_an_activation_that_somebody_added_with_a_right_seal_is_found(ledger: Ledger) -> None:
+    with ledger.unguarded() as connection:
+        ((before,),) = connection.execute(text("SELECT seal FROM price_list_activations WHERE id = 3"))
+        (kept,) = connection.execute(text("SELECT toml, source, actor, saved_at_us FROM price_lists WHERE id = 3"))
+        sealed = seal((4, 3, "Cheaper", "tester", 0), tuple(kept), before)
+        connection.execute(
+            text("INSERT INTO price_list_activations VALUES (4, 3, 'Cheaper', 'tester', 0, :seal)"), {"seal": sealed}
+        )
+        found = dict(ledger.findings(connection))
+    assert {name: finding.violations for name, finding in found.items()} == {
+        JOURNAL: ("the last activation of price list 3 is none, but the journal has 4",)
     }
 
 

@@ -166,7 +166,7 @@ def test_each_row_is_charged_as_one_run_now_and_keeps_its_time_of_use(
     done: list[int] = []
     assert _replay(engine, path, book, on_progress=done.append) == ReplaySummary(3, 3, 0, 0, 4_200 + 3 + 11_055)
 
-    assert done == [3]
+    assert sum(done) == 3
     assert balance(engine, "ada") == 100_000 - 15_258
     at_six = 1_700_157_600_000_000
     assert rows(

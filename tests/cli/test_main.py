@@ -228,7 +228,7 @@ COMMANDS = [
 def test_a_database_that_is_not_migrated_is_refused_with_what_to_run(new_url: str) -> None:
     assert _fail(new_url, "seed") == (
         "",
-        "The database is not up to date: it is at migration none, this version needs 0007. "
+        "The database is not up to date: it is at migration none, this version needs 0008. "
         "Run: python -m credits_core migrate",
     )
 
@@ -332,7 +332,7 @@ def test_an_unknown_user_is_one_line(sqlite_url: str, trace: Path) -> None:
     [
         (
             ("replay", "trace.csv", "--model", "openai/gpt-0", "--user", "ada"),
-            "There is no model 'openai/gpt-0' in the registry.",
+            "There is no model 'openai/gpt-0'.",
         ),
         (
             ("replay", "missing.csv", "--model", "openai/gpt-4o", "--user", "ada"),

@@ -306,6 +306,7 @@ def test_a_correction_of_ours_is_written_and_named_as_a_source(
     with pytest.raises(DataFileInvalid) as caught:
         refresh(path, TODAY)
     assert caught.value.problems == [
-        "model 'maker/a': maker/a: the correction changes nothing; if the package is right now, take it out"
+        f"model 'maker/a': {corrections}: the correction of maker/a changes nothing; if the package is right now, take "
+        "it out"
     ]
     assert path.read_bytes() == before

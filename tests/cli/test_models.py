@@ -16,18 +16,10 @@ from credits_core.cli import main as cli
 from credits_core.prices import lists
 from credits_core.store import database
 from tests.support.plain_sql import every_row, rows
+from tests.support.prices import per_run_list
 
 PACKAGE = f"genai-prices {version('genai-prices')}"
 SHIPPED = settings.MODELS_FILE.read_text(encoding="utf-8")
-OWN = """[[models]]
-id = "tiny"
-name = "Tiny"
-provider = "us"
-type = "text"
-run_price_credits = {credits}
-source = "hand-written"
-checked_on = 2026-01-01
-"""
 CHAT_PRICE = (
     "$0.135 input, $0.55 output, $0.035 cache_read; 00:30 to 16:30 UTC: $0.27 input, $1.1 output, $0.07 cache_read"
 )
@@ -44,7 +36,7 @@ def ledger(monkeypatch: pytest.MonkeyPatch, sqlite_url: str, sqlite_engine: Engi
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.toml"
-    path.write_text(OWN.format(credits=5), encoding="utf-8")
+    path.write_text(per_run_list(5), encoding="utf-8")
     return path
 
 
@@ -76,7 +68,7 @@ def begin_with_tiny_alone(engine: Engine) -> None:
 
     def action(connection: Any) -> None:
         now = datetime(2026, 11, 27, tzinfo=UTC)
-        lists.save(connection, OWN.format(credits=5), source="a test", now=now, actor="tester")
+        lists.save(connection, per_run_list(5), source="a test", now=now, actor="tester")
         lists.activate(connection, 2, reason="A test", now=now, actor="tester")
 
     database.write(engine, action)
@@ -134,7 +126,7 @@ def test_listed_models_as_json() -> None:
 def test_a_model_that_is_offered_under_an_id_of_our_own_is_not_listed_twice(ledger: Engine, tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(
-        OWN.format(credits=5).replace(
+        per_run_list(5).replace(
             "run_price_credits = 5", 'genai_prices_id = "deepseek/deepseek-chat"\nprices = [{input_tokens = 1}]'
         ),
         encoding="utf-8",
@@ -193,12 +185,12 @@ def test_an_imported_list_shows_what_would_change_and_is_live_when_asked_for(led
     assert lines[-1] == "Price list 2 is saved and not live. Make it live: models activate 2 --reason …"
     assert run("diff", 2).splitlines() == lines[:-1]
     assert run("show") == SHIPPED
-    assert run("show", 2) == OWN.format(credits=5)
+    assert run("show", 2) == per_run_list(5)
     assert run("activate", 2, "--reason", "Small") == "Price list 2 is live from the next charge on\n"
-    assert run("show") == OWN.format(credits=5)
+    assert run("show") == per_run_list(5)
     assert run("list") == "tiny  offered  5 credits per run\n"
     assert run("diff", 2) == "No price changes\n"
-    file.write_text(OWN.format(credits=6), encoding="utf-8")
+    file.write_text(per_run_list(6), encoding="utf-8")
     assert run("import", file).splitlines()[0] == "~ tiny: 5 credits per run -> 6 credits per run"
     assert rows(ledger, "SELECT id, source, actor FROM price_lists ORDER BY id")[1:] == [
         (2, "tiny.toml", "cli"),
@@ -292,10 +284,12 @@ REFUSALS = {
         "error: There is no price for 'github-copilot/gpt-4.1', so it cannot be charged. Choose another model."
     ),
     ("offer", "no-such-model", "--reason", "x"): (
-        "error: There is no model 'no-such-model' in the registry. GET /api/models and data/models.toml list them."
+        "error: There is no model 'no-such-model'. Nothing was charged. See which models are offered: on the screen "
+        "Models, with 'python -m credits_core models list', or at GET /api/models."
     ),
     ("withdraw", "no-such-model", "--reason", "x"): (
-        "error: There is no model 'no-such-model' in the registry. GET /api/models and data/models.toml list them."
+        "error: The model 'no-such-model' is not offered. Nothing was charged. See which models are offered: on the "
+        "screen Models, with 'python -m credits_core models list', or at GET /api/models."
     ),
     ("offer", "xiaomi/mimo-v2.5", "--reason", "x"): (
         "error: 'xiaomi/mimo-v2.5' could be avian/xiaomi/mimo-v2.5 or openrouter/xiaomi/mimo-v2.5. Nothing was charged."
@@ -338,7 +332,7 @@ def test_the_last_model_cannot_be_withdrawn(
     [
         (b"", "lists no [[models]]"),
         (b"models = 7", "lists no [[models]]"),
-        (OWN.format(credits=-1).encode(), "model 'tiny': run_price_credits"),
+        (per_run_list(-1).encode(), "model 'tiny': run_price_credits"),
         (b"\xff", "cannot be read: 'utf-8' codec"),
     ],
 )

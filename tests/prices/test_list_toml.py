@@ -9,9 +9,9 @@ import pytest
 from credits_core import settings
 from credits_core.errors import DataFileInvalid, InvalidRequest
 from credits_core.prices.list_toml import differences, refreshed, with_model, without_model
-from credits_core.prices.refusals import AmbiguousModel, NoPrice
+from credits_core.prices.refusals import NoPrice
 from credits_core.pricing.models import parse_model_registry
-from credits_core.pricing.refusals import UnknownModel
+from credits_core.pricing.refusals import AmbiguousModel, UnknownModel
 
 TODAY = date(2026, 11, 27)
 CORRECTIONS = settings.PRICE_CORRECTIONS_FILE

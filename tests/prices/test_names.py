@@ -4,8 +4,7 @@ import pytest
 
 from credits_core.prices import package
 from credits_core.prices.names import resolve
-from credits_core.prices.refusals import AmbiguousModel
-from credits_core.pricing.refusals import UnknownModel
+from credits_core.pricing.refusals import AmbiguousModel, UnknownModel
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -118,6 +120,21 @@ def test_catching_up_in_several_steps_covers_everything_once(engine: Engine, mon
     monkeypatch.setattr(daily_totals, "_ENTRIES_PER_UNIT_OF_WORK", 2)
     assert daily_totals.catch_up(engine) == 7
     assert _totals(engine) == _sums(engine)
+
+
+def test_a_unit_of_work_covers_five_thousand_entries_at_most(
+    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    covered: list[object] = []
+
+    def write(engine: Engine, action: Callable[[Connection], object]) -> object:
+        covered.append(database.write(engine, action))
+        return covered[-1]
+
+    monkeypatch.setattr(daily_totals, "_last_settled_entry_id", lambda _: 12_000)
+    monkeypatch.setattr(daily_totals, "database", SimpleNamespace(write=write))
+    assert daily_totals.catch_up(sqlite_engine) == 12_000
+    assert covered == [12_000, 5_000, 5_000, 2_000, 0]
 
 
 def test_reports_do_not_depend_on_how_far_the_totals_have_caught_up(engine: Engine) -> None:

@@ -48,7 +48,8 @@ RUN = (
 )
 NEW_IN_RUN = "usage, unit_prices, service_tier, asked_model, used_at_us, price_list_id"
 EARLIER = "Earlier rule: the inference cost was booked back as if the provider had given it back."
-LEDGER = ("journal_entries", "credit_transactions", "user_credits", "unlocked_flows", "plan_activations", "price_plans")
+PLAN = "id, toml, revision, actor, saved_at_us"
+LEDGER = ("journal_entries", "credit_transactions", "user_credits", "unlocked_flows", "plan_activations")
 
 
 @pytest.fixture
@@ -67,6 +68,7 @@ def ledger_rows(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
     return {
         **{table: rows(engine, f"SELECT * FROM {table} ORDER BY 1, 2") for table in LEDGER},
         "prompt_runs": rows(engine, f"SELECT {RUN} FROM prompt_runs ORDER BY 1"),
+        "price_plans": rows(engine, f"SELECT {PLAN} FROM price_plans ORDER BY 1"),
     }
 
 
@@ -82,6 +84,11 @@ def test_it_opens_verifies_clean_and_goes_on(older: Engine) -> None:
     database.require_migrated(older)
     assert ledger_rows(older) == before
     assert rows(older, f"SELECT DISTINCT {NEW_IN_RUN} FROM prompt_runs") == [(None,) * 6]
+    assert rows(older, "SELECT id, discarded_at_us, last_activation_id FROM price_plans ORDER BY 1") == [
+        ("draft-1", None, None),
+        ("graduated", None, 2),
+        ("promptflow-v1", None, 1),
+    ]
     assert broken(older) == []
     with database.read(older) as connection:
         assert list(records.plans(connection)) == ["graduated", "draft-1", "promptflow-v1"]

@@ -109,7 +109,7 @@ def test_an_activated_plan_cannot_be_replaced_from_a_plain_sqlite_connection(sql
         before = every_row(sqlite_engine)
         for change in (
             "UPDATE OR REPLACE price_plans SET id = 'promptflow-v1' WHERE id = 'plan-2'",
-            "INSERT OR REPLACE INTO price_plans VALUES ('promptflow-v1', '', 1, 'ada', 0)",
+            "INSERT OR REPLACE INTO price_plans VALUES ('promptflow-v1', '', 1, 'ada', 0, NULL, 1)",
         ):
             with pytest.raises(driver.IntegrityError, match="stays as it is"):
                 connection.execute(change)
@@ -347,6 +347,26 @@ REFUSED = {
         "UPDATE price_plans SET toml = '' WHERE id = 'promptflow-v1'",
         "was activated",
     ),
+    "a plan discarded that was activated": (
+        "UPDATE price_plans SET discarded_at_us = 0 WHERE id = 'promptflow-v1'",
+        "was activated",
+    ),
+    "an older last activation of a plan": (
+        "UPDATE price_plans SET last_activation_id = NULL WHERE id = 'promptflow-v1'",
+        "was activated",
+    ),
+    "a last activation of a plan that is not in the journal": (
+        "UPDATE price_plans SET last_activation_id = 2 WHERE id = 'promptflow-v1'",
+        "was activated",
+    ),
+    "a change of a plan with its last activation": (
+        f"{_activation()}; UPDATE price_plans SET last_activation_id = 2, revision = 2 WHERE id = 'promptflow-v1'",
+        "was activated",
+    ),
+    "a last activation of a plan that was never live": (
+        f"{_DRAFT}; UPDATE price_plans SET last_activation_id = 1 WHERE id = 'plan-2'",
+        "was activated",
+    ),
     "a plan deleted that was activated": ("DELETE FROM price_plans WHERE id = 'promptflow-v1'", "was activated"),
     "a change of an activation": ("UPDATE plan_activations SET reason = 'other'", "append-only"),
     "an activation deleted": ("DELETE FROM plan_activations", "append-only"),
@@ -388,7 +408,15 @@ ACCEPTED = {
     "a fee beside a markup": _run(platform_markup_credits="50", total_credits="1301"),
     "another activation": _activation(),
     "a draft that is changed": f"{_DRAFT}; UPDATE price_plans SET toml = 'other', revision = 2 WHERE id = 'plan-2'",
-    "a draft that is discarded": f"{_DRAFT}; DELETE FROM price_plans WHERE id = 'plan-2'",
+    "a draft that is discarded": f"{_DRAFT}; UPDATE price_plans SET discarded_at_us = 7 WHERE id = 'plan-2'",
+    "a draft that is deleted": f"{_DRAFT}; DELETE FROM price_plans WHERE id = 'plan-2'",
+    "the last activation of a plan": (
+        f"{_activation()}; UPDATE price_plans SET last_activation_id = 2 WHERE id = 'promptflow-v1'"
+    ),
+    "the first activation of a plan": (
+        f"{_DRAFT}; {_activation(plan_id=chr(39) + 'plan-2' + chr(39))}; "
+        "UPDATE price_plans SET last_activation_id = 2 WHERE id = 'plan-2'"
+    ),
 }
 
 

@@ -1,7 +1,6 @@
 """Batches on Simulate runs: charged run by run, refused, stopped and continued."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,22 +8,14 @@ import streamlit as st
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
+from credits_core.bulk import pieces
 from pages.parts import action
-from tests.support import page_driver, plain_sql, world
+from tests.support import plain_sql
 from tests.support.page_driver import captions, charts, choose, click, links, metrics, open_page, run
 
 RUNS = "SELECT COUNT(*), SUM(total_credits) FROM prompt_runs"
 HAIKU = {"model": "claude-3-haiku"}
 FEE = {**HAIKU, "creator": "ben", "fee": "1001"}
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Engine]:
-    with page_driver.small_dashboard(tmp_path) as engine:
-        world.add(engine, "ada", 1_000_000, key="a")
-        world.add(engine, "cleo", 1_000, key="c")
-        yield engine
-        assert plain_sql.contradictions(engine) == []
 
 
 def page_for(**query: str) -> AppTest:
@@ -94,15 +85,16 @@ def test_a_batch_with_drawn_tokens_costs_what_was_shown(ledger: Engine) -> None:
 
 
 def test_a_batch_that_was_stopped_half_way_is_continued(ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    in_parts = action.perform_in_parts
+    in_pieces = action.perform_in_pieces
 
-    def end_the_run_after_the_first_part(*arguments: Any) -> Iterator[Any]:
-        yield next(in_parts(*arguments))
+    def end_the_run_after_the_first_piece(*arguments: Any, **named: Any) -> Iterator[Any]:
+        yield next(in_pieces(*arguments, **named))
         st.stop()
 
     page = page_for(user="ada", runs="250", **HAIKU)
     with monkeypatch.context() as patch:
-        patch.setattr(action, "perform_in_parts", end_the_run_after_the_first_part)
+        patch.setattr(pieces, "HOLD_NANOSECONDS", 10**15)
+        patch.setattr(action, "perform_in_pieces", end_the_run_after_the_first_piece)
         click(page, "Run 250 times")
     assert plain_sql.rows(ledger, RUNS) == [(100, 30_000)]
     run(page)

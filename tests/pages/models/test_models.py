@@ -12,8 +12,10 @@ from credits_core import settings
 from credits_core.audit import invariants
 from credits_core.pricing.plan_toml import load_price_plan
 from tests.support import page_driver, world
+from tests.support.models_screen import ids, page_for, select
 from tests.support.page_driver import (
     button_labels,
+    captions,
     charts,
     choose,
     click,
@@ -24,17 +26,10 @@ from tests.support.page_driver import (
     table,
 )
 from tests.support.plain_sql import every_row, rows
+from tests.support.prices import per_run_list
 
 OFFERED, KNOWN = 53, 2_165
-TINY = """[[models]]
-id = "tiny"
-name = "Tiny"
-provider = "us"
-type = "text"
-run_price_credits = 5
-source = "hand-written"
-checked_on = 2026-01-01
-"""
+TINY = per_run_list()
 LISTS = "Every price list, newest first"
 PRICES = "Every price of the model"
 
@@ -45,32 +40,6 @@ def ledger(tmp_path: Path) -> Iterator[Engine]:
         yield engine
         plan = load_price_plan(settings.FIRST_PLAN_FILE)
         assert [one for one in invariants.check(engine, {plan.id: plan}) if not one.ok] == []
-
-
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """For tests that only look."""
-    with page_driver.dashboard(tmp_path_factory.mktemp("models"), demo=False) as engine:
-        yield engine
-
-
-def page_for(**query: str) -> AppTest:
-    return open_page("models/models.py", **query)
-
-
-def captions(page: AppTest) -> str:
-    return "\n".join(caption.value for caption in page.caption)
-
-
-def ids(page: AppTest) -> list[str]:
-    return [row["Model"] for row in table(page)]
-
-
-def select(page: AppTest, model_id: str) -> AppTest:
-    """The page after a click on the model's row."""
-    row = ids(page).index(model_id)
-    page.session_state["models:table"] = {"selection": {"rows": [row], "columns": [], "cells": []}}
-    return run(page)
 
 
 def confirm(page: AppTest, form: str, reason: str) -> AppTest:
@@ -158,6 +127,8 @@ def test_nothing_found_is_said_with_what_to_do_next(untouched: Engine) -> None:
         ("Nothing found", "No offered model fits. Show all, or search for less.")
     ]
     assert not page.dataframe
+    assert LISTS in small_tables(page)
+    assert {"Check for new prices", "Make live"} & {*button_labels(page)} == {"Check for new prices"}
     assert ids(choose(page, scope="all")) == ["deepseek/deepseek-chat", "openrouter/deepseek/deepseek-chat",
         "openrouter/deepseek/deepseek-chat-v3-0324", "openrouter/deepseek/deepseek-chat-v3.1"]  # fmt: skip
     page = choose(page, search="no such model")
@@ -176,7 +147,7 @@ def test_a_link_that_makes_no_sense_opens_the_page(untouched: Engine, query: dic
 
 def test_a_selected_model_shows_every_price_and_where_it_is_from(untouched: Engine) -> None:
     page = select(page_for(search="openai/gpt-4o"), "openai/gpt-4o")
-    assert [heading.value for heading in page.subheader] == ["GPT-4o (per token)"]
+    assert [heading.value for heading in page.subheader] == ["GPT\\-4o \\(per token\\)"]
     assert small_tables(page)[PRICES] == [
         ("Standard", "Input tokens", "\\$2.5 per 1M", "always"),
         ("Standard", "Output tokens", "\\$10 per 1M", "always"),
@@ -278,28 +249,16 @@ def test_a_model_is_withdrawn_with_a_reason_and_can_no_longer_be_run(ledger: Eng
     assert "**gpt\\-4** cannot be run any more. Past runs keep their price." in [line.value for line in page.markdown]
     page = confirm(page, "models:offer", "Retired by its maker")
     assert "gpt-4" not in ids(page)
+    assert [heading.value for heading in page.subheader] == ["gpt\\-4"]
+    assert [info.value for info in page.info] == [
+        "It is not offered, and the genai-prices package has no price for it. "
+        "To offer it, make a price list live that has it."
+    ]
     assert len(ids(page)) == OFFERED - 1
     assert rows(ledger, "SELECT id, source FROM price_lists WHERE id > 1") == [(2, "gpt-4 withdrawn")]
-    assert open_page("act/simulate_runs.py", user="ada", model="gpt-4").selectbox(key="model").value == "gpt-4o"
     assert rows(ledger, "SELECT model_id, price_list_id, inference_cost_credits FROM prompt_runs") == [
         ("gpt-4", 1, 30_000)
     ]
-
-
-@pytest.mark.parametrize(("runs", "label"), [("1", "Run"), ("3", "Run 3 times")])
-def test_a_run_of_a_model_that_was_withdrawn_meanwhile_is_not_charged_as_another_one(
-    ledger: Engine, runs: str, label: str
-) -> None:
-    world.add(ledger, "ada", 1_000_000, key="a")
-    waiting = open_page("act/simulate_runs.py", user="ada", model="gpt-4", runs=runs)
-    confirm(click(select(page_for(), "gpt-4"), "Withdraw model"), "models:offer", "Retired by its maker")
-    click(waiting, label)
-    assert [(error.proto.title.split("'")[1], error.value) for error in waiting.error] == [
-        ("gpt\\-4", "Nothing was charged.")
-    ]
-    assert rows(ledger, "SELECT COUNT(*) FROM prompt_runs") == [(0,)]
-    click(waiting, label)  # now as the page shows it
-    assert rows(ledger, "SELECT DISTINCT model_id, price_list_id FROM prompt_runs") == [("gpt-4o", 2)]
 
 
 @pytest.mark.parametrize("count", [1, 3])
