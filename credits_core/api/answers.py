@@ -11,7 +11,7 @@ from credits_core.ledger.accounts import ListedTransaction
 from credits_core.pricing.models import Model, ModelRegistry, RunPrice
 from credits_core.pricing.quote import Quote
 from credits_core.pricing.units import UNITS
-from credits_core.store.kinds import TransactionType
+from credits_core.store.kinds import RefundRule, TransactionType
 from credits_core.values.text import exact_text, usd_text
 
 
@@ -196,11 +196,25 @@ class AlreadyUnlockedAnswer(BaseModel):
 
 
 class RefundAnswer(BaseModel):
-    """A refund, and the balance just after of the user who had paid or received the credits."""
+    """A refund: the balance just after of the user who had paid or received the credits, and who bore what.
+
+    The platform bears its own income from the charge, what the creator no longer has of the share, and the inference
+    cost unless the provider gave it back. `rule` is the rule that the refund was made under: an earlier one booked the
+    inference cost back, and `provider_gives_back_credits` has it.
+    """
 
     entry_id: int
     refunded_entry_id: int
     user_balance_credits: int
+    rule: RefundRule
+    provider_refunded: bool
+    creator_gives_back_credits: int
+    platform_bears_credits: int
+    provider_gives_back_credits: int
+    summary: str = Field(
+        description="Who bore what, in one sentence.",
+        examples=["ada got back 1,251 credits ($0.001251): ben gave back 800, PromptFlow bore 451."],
+    )
     replayed: _Replayed
     refunded_by_entry_id: _RefundedBy
 

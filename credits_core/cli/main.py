@@ -166,10 +166,12 @@ def price(
 
 @app.command()
 def explain(
-    entry: Annotated[int, typer.Argument(metavar="ENTRY", help="Number of a prompt run or flow unlock.", min=1)],
+    entry: Annotated[
+        int, typer.Argument(metavar="ENTRY", help="Number of a prompt run, flow unlock or refund.", min=1)
+    ],
     as_json: Json = False,
 ) -> None:
-    """Explain a charge, recalculated from its stored inputs. Exit 0 when everything matches, else 1."""
+    """Explain a charge or refund, recalculated from its stored inputs. Exit 0 when everything matches, else 1."""
     from credits_core.cli import explain as explained
 
     explained.explain_entry(entry, as_json=as_json)

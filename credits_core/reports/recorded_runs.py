@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from credits_core.errors import InvalidRequest
@@ -16,8 +16,14 @@ from credits_core.lab.replay.balances import NOBODY, Flags
 from credits_core.lab.replay.record import UNLOCK, Additions, Charges, RecordedHistory, Refunds
 from credits_core.reports.sums import borne_by_platform
 from credits_core.store.day_columns import within
-from credits_core.store.kinds import PLATFORM_ADJUSTMENTS, PLATFORM_GRANTS, PLATFORM_PAYMENTS_IN
-from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow, UserCredits
+from credits_core.store.kinds import (
+    PLATFORM_ADJUSTMENTS,
+    PLATFORM_GRANTS,
+    PLATFORM_PAYMENTS_IN,
+    RefundRule,
+    TransactionType,
+)
+from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, Refund, UnlockedFlow, UserCredits
 from credits_core.values.arrays import Credits
 from credits_core.values.days import DayRange, number_of_day
 from credits_core.values.time_zones import MICROSECONDS_PER_DAY, TimeZone
@@ -141,22 +147,26 @@ def _charges(runs: list[Credits], unlocks: list[Credits], days: DayRange) -> Cha
 
 
 def _refunds(connection: Connection, charges: Charges, window: tuple[int, int], days: DayRange) -> Refunds:
-    borne = (CreditTransaction.entry_id == JournalEntry.id) & borne_by_platform(
-        CreditTransaction.account_id, CreditTransaction.type
-    )
+    share, cost = aliased(CreditTransaction), aliased(CreditTransaction)
+    is_borne_share = (share.entry_id == JournalEntry.id) & borne_by_platform(share.account_id, share.type)
+    is_cost = (cost.entry_id == JournalEntry.id) & (cost.type == TransactionType.INFERENCE_COST.value)
     # Not narrowed to the window: with the number of the refunded entry alone its index is used, and not every entry.
     statement = (
         select(
             JournalEntry.id,
             JournalEntry.created_at_us,
             JournalEntry.refunds_entry_id,
-            func.coalesce(-CreditTransaction.amount_credits, 0),
+            func.coalesce(-share.amount_credits, 0),
+            func.coalesce(-cost.amount_credits, 0),
+            case((Refund.rule == RefundRule.COST_BOOKED_BACK.value, 1), else_=0),
         )
-        .outerjoin(CreditTransaction, borne)
+        .outerjoin(share, is_borne_share)
+        .outerjoin(cost, is_cost)
+        .outerjoin(Refund, Refund.entry_id == JournalEntry.id)
         .where(JournalEntry.refunds_entry_id > 0)
         .order_by(JournalEntry.id)
     )
-    entry_id, created_at_us, refunded, borne_credits = _columns(connection, statement, ())
+    entry_id, created_at_us, refunded, borne_credits, cost_credits, is_earlier = _columns(connection, statement, ())
     by_entry = np.argsort(charges.entry_id)
     found = np.searchsorted(charges.entry_id, refunded, sorter=by_entry)
     charge = np.append(by_entry, -1)[found]
@@ -169,6 +179,8 @@ def _refunds(connection: Connection, charges: Charges, window: tuple[int, int], 
         day=day,
         charge=charge[is_here],
         borne_credits=borne_credits[is_here],
+        returned_cost_credits=cost_credits[is_here],
+        is_earlier_rule=is_earlier[is_here] == 1,
         is_compared=_is_within(day, days),
     )
 

@@ -4,8 +4,8 @@ The names are the specification's. Every constraint is named, because Alembic si
 All amounts are BIGINT credits, all times microseconds since 1970-01-01 UTC. Times tell when something happened; the
 order of things is the order of `journal_entries.id`.
 
-An entry, its transactions and its run are never updated or deleted, and neither is an activation or a plan that was
-live. A transaction's key is its entry and its position, like a line of an invoice; a run's key is its entry's.
+An entry, its transactions, its run and its refund are never updated or deleted, and neither is an activation or a plan
+that was live. A transaction's key is its entry and its position, like a line of an invoice; a run's key is its entry's.
 """
 
 from sqlalchemy import (
@@ -23,14 +23,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from credits_core.store.kinds import EntryType, Role, TransactionType
+from credits_core.store.kinds import EntryType, RefundRule, Role, TransactionType
 from credits_core.values.credits import MAX_CREDITS
 
 _ID = String(128)
 _KEY = BigInteger().with_variant(Integer, "sqlite")
 
 
-def _one_of(column: str, values: type[EntryType] | type[TransactionType] | type[Role]) -> str:
+def _one_of(column: str, values: type[EntryType] | type[TransactionType] | type[RefundRule] | type[Role]) -> str:
     # Not IN (...): SQLite builds a temporary index for each IN list, per statement, a fifth of a charge's time in all.
     return " OR ".join(f"{column} = '{value.value}'" for value in values)
 
@@ -191,6 +191,31 @@ class UnlockedFlow(Base):
     creator_share_credits: Mapped[int] = mapped_column(BigInteger)
     refunded_by_entry_id: Mapped[int | None] = mapped_column(_KEY, ForeignKey("journal_entries.id"))
     created_at_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class Refund(Base):
+    """The rule that a refund was made under, so that the audit holds each against its own. The key is its entry's.
+
+    `provider_refunded`: the refund says that the provider gave the inference cost back, which only the present rule
+    asks.
+    """
+
+    __tablename__ = "refunds"
+    __table_args__ = (
+        CheckConstraint(_one_of("rule", RefundRule), name="rule_known"),
+        CheckConstraint("rule = 'platform_bears_cost' OR NOT provider_refunded", name="asked_by_rule"),
+        # No refund is added to these any more, so what reports say of them costs the same for ever.
+        Index(
+            "ix_refunds_cost_booked_back",
+            "entry_id",
+            sqlite_where=text("rule = 'cost_booked_back'"),
+            postgresql_where=text("rule = 'cost_booked_back'"),
+        ),
+    )
+
+    entry_id: Mapped[int] = mapped_column(_KEY, ForeignKey("journal_entries.id"), primary_key=True, autoincrement=False)
+    rule: Mapped[str] = mapped_column(String(32))
+    provider_refunded: Mapped[bool] = mapped_column(Boolean)
 
 
 class UnlockAnswer(Base):

@@ -8,7 +8,7 @@ import streamlit as st
 
 from credits_core.ledger.accounts import BalancePoint
 from credits_core.reports.earnings import CreatorDay, FeeSplit
-from credits_core.reports.sums import Spending
+from credits_core.reports.sums import DayTotals, Spending
 from credits_core.values.text import format_usd
 from pages.parts import clock
 from pages.parts.charts import CREATOR, HOVER, INFERENCE, PLATFORM, USER, laid_out, sankey, stacked_days
@@ -16,6 +16,7 @@ from pages.parts.charts import CREATOR, HOVER, INFERENCE, PLATFORM, USER, laid_o
 CREATOR_SHADES = ("#065F46", "#059669", "#10B981", "#34D399", "#6EE7B7", "#A7F3D0")
 MOST_CREATORS = len(CREATOR_SHADES) - 1
 """One creator beside another, from dark to light; the last one is for all who have no shade of their own."""
+_REFUNDED_INFERENCE = "#C4B5FD"
 _A_DAY = timedelta(days=1)
 _FEW_POINTS = 10
 
@@ -93,6 +94,12 @@ def where_credits_went(spent: Spending, *, height: int = 340) -> go.Figure:
         if credits
     ]
     return sankey(nodes, flows, height=height)
+
+
+def refunded_inference(days: Sequence[DayTotals]) -> dict[str, tuple[str, list[int]]]:
+    """The inference of refunded runs, for `stacked_days`: below zero, because the platform bears it. {} without any."""
+    borne_credits = [-day.refunded_inference_credits for day in days]
+    return {"Inference of refunded runs": (_REFUNDED_INFERENCE, borne_credits)} if any(borne_credits) else {}
 
 
 def fee_split(splits: Sequence[FeeSplit]) -> go.Figure:

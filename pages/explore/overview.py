@@ -8,6 +8,7 @@ from credits_core.reports import sums
 from credits_core.values.periods import Preset
 from credits_core.values.text import format_credits, format_usd_rounded
 from pages.explore import charts as explore_charts
+from pages.explore import refunding
 from pages.parts import charts, links, periods, resources, show, tables, words
 
 LATEST = 8
@@ -54,7 +55,8 @@ with show.metric_grid(seen.circulation_credits, seen.platform_credits, seen.crea
         seen.platform_credits,
         chart=[day.platform_credits for day in seen.days],
         colour="violet",
-        help_text="Markups and the platform's share of fees, minus refunds. Inference cost is not included.",
+        help_text="Markups and the platform's share of fees, minus refunds. Inference cost is not included, "
+        "nor that of refunded runs.",
     )
     show.metric(
         "Creator earnings",
@@ -90,6 +92,8 @@ with st.container(border=True):
             explore_charts.where_credits_went(spent), alt="Users' payments for runs and unlocks, by who received them"
         )
     st.caption(f"Amounts before refunds. Refunded on these days: {words.both(spent.refunded_credits)}.")
+    for said in refunding.borne_in_all(spent):
+        st.caption(said)
 
 with st.container(border=True):
     st.subheader("Revenue split by day")
@@ -100,9 +104,10 @@ with st.container(border=True):
                 "Inference": (charts.INFERENCE, [day.inference_credits for day in seen.days]),
                 "Creators": (charts.CREATOR, [day.creators_credits for day in seen.days]),
                 "Platform": (charts.PLATFORM, [day.platform_credits for day in seen.days]),
+                **explore_charts.refunded_inference(seen.days),
             },
         ),
-        alt="What inference, creators and platform received on each day",
+        alt="What inference, creators and platform received on each day, and the inference of refunded runs",
     )
 
 st.subheader("Latest activity")

@@ -180,11 +180,11 @@ def receipt(posted: Receipt) -> None:
 
 
 def link_to_explanation(posted: Receipt) -> None:
-    """A link to the page that explains the charge, where the entry is one."""
-    if posted.type in (EntryType.PROMPT_RUN, EntryType.FLOW_UNLOCK):
+    """A link to the page that explains the charge or refund, where the entry is one."""
+    if posted.type in (EntryType.PROMPT_RUN, EntryType.FLOW_UNLOCK, EntryType.REFUND):
         st.page_link(
             "explain/explain_charge.py",
-            label="Explain this charge",
+            label=f"Explain this {'refund' if posted.type is EntryType.REFUND else 'charge'}",
             icon=":material/account_tree:",
             query_params=links.carry_to(entry=str(posted.entry_id)),
         )

@@ -15,6 +15,7 @@ from credits_core.values.text import format_credits, format_usd
 ACCOUNT_NAMES = {
     "platform:revenue": "Platform revenue",
     "platform:inference": "Inference costs",
+    "platform:refunded_inference": "Inference of refunded runs",
     "platform:payments_in": "Payments in",
     "platform:grants": "Grants",
     "platform:adjustments": "Adjustments",

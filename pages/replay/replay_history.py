@@ -106,5 +106,5 @@ for noun, of in (("Model", found.by_model), ("Creator", found.by_creator), ("Use
             filters.page_buttons(f"replay:{noun}", start + PAGE if len(of) > start + PAGE else None)
 
 with st.expander("Limits of a replay", icon=":material/help:"):
-    for text in replay_report.LIMITS:
+    for text in replay_report.limits(found):
         st.markdown(f"- {words.plain(text)}")

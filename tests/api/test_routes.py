@@ -265,21 +265,6 @@ def test_a_run_is_charged_as_the_dashboard_charges_it(api: Api) -> None:
     assert scalar(api.engine, "SELECT actor FROM journal_entries WHERE id = 3") == "api/service"
 
 
-def test_an_entry_is_refunded_once(api: Api) -> None:
-    charged = world.charge(api.engine, HAIKU, key="run")
-    body = {"entry_id": charged.entry_id, "reason": "The answer was empty"}
-    first = api.post("/api/credits/refund", body)
-    refunded = {
-        "entry_id": 4,
-        "refunded_entry_id": 3,
-        "user_balance_credits": 10_000,
-        "replayed": False,
-        "refunded_by_entry_id": None,
-    }
-    assert (first.status_code, first.json()) == (201, refunded)
-    assert problem(api.post("/api/credits/refund", body)) == (409, "already_refunded")
-
-
 def test_the_models_stand_with_their_prices_and_sources(unchanged: Api) -> None:
     models = {model["id"]: model for model in unchanged.get("/api/models", as_="service").json()["models"]}
     assert models["claude-3-haiku"] == {

@@ -135,7 +135,7 @@ def test_a_ledger_is_made_filled_replayed_and_proved(
     lines = _succeed(new_url, "verify").splitlines()
     assert lines[0] == "ok    the transactions of every entry sum to zero: 4 checked"
     assert [line for line in lines if not re.fullmatch(r"ok    [^:]+: [\d,]+ checked", line)] == []
-    assert len(lines) == 19
+    assert len(lines) == 20
 
 
 def test_the_demo_world_is_seeded_once(commands: Commands, sqlite_url: str) -> None:
@@ -228,7 +228,7 @@ COMMANDS = [
 def test_a_database_that_is_not_migrated_is_refused_with_what_to_run(new_url: str) -> None:
     assert _fail(new_url, "seed") == (
         "",
-        "The database is not up to date: it is at migration none, this version needs 0007. "
+        "The database is not up to date: it is at migration none, this version needs 0009. "
         "Run: python -m credits_core migrate",
     )
 

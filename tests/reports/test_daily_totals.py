@@ -50,7 +50,7 @@ TWO_DAYS = [
     (MARCH_2, "ben", "prompt_run", "creator_payment", 800, 1),
     (MARCH_2, "ben", "refund", "creator_payment", -800, 1),
     (MARCH_2, "platform:inference", "prompt_run", "inference_cost", 250, 1),
-    (MARCH_2, "platform:inference", "refund", "inference_cost", -250, 1),
+    (MARCH_2, "platform:refunded_inference", "refund", "refund", -250, 1),
     (MARCH_2, "platform:revenue", "flow_unlock", "platform_revenue", 201, 1),
     (MARCH_2, "platform:revenue", "prompt_run", "platform_revenue", 201, 1),
     (MARCH_2, "platform:revenue", "refund", "platform_revenue", -201, 1),
@@ -146,7 +146,7 @@ def test_reports_do_not_depend_on_how_far_the_totals_have_caught_up(engine: Engi
     before = by_day()
     assert [(totals.inference_credits, totals.platform_credits, totals.creators_credits) for totals in before] == [
         (500, 251, 800),
-        (0, 201, 800),
+        (250, 201, 800),
     ]
     daily_totals.catch_up(engine)
     assert by_day() == before

@@ -32,6 +32,7 @@ TABLES = {
     "price_list_activations",
     "price_lists",
     "prompt_runs",
+    "refunds",
     "rollup_watermark",
     "unlock_answers",
     "unlocked_flows",
@@ -55,6 +56,8 @@ CHECKS = {
     "ck_prompt_runs_one_usage",
     "ck_prompt_runs_share_within_fee",
     "ck_prompt_runs_total_is_sum",
+    "ck_refunds_asked_by_rule",
+    "ck_refunds_rule_known",
     "ck_rollup_watermark_one_row",
     "ck_unlock_answers_entry_or_own_flow",
     "ck_unlocked_flows_fee_positive",
@@ -71,6 +74,7 @@ FOREIGN_KEYS = {
     "fk_prompt_runs_entry_id",
     "fk_prompt_runs_price_list_id",
     "fk_prompt_runs_user_id",
+    "fk_refunds_entry_id",
     "fk_unlock_answers_unlocked_by_entry_id",
     "fk_unlock_answers_user_id",
     "fk_unlocked_flows_entry_id",
@@ -80,6 +84,7 @@ FOREIGN_KEYS = {
 INDEXES = {
     "ix_api_keys_numbered",
     "ix_credit_transactions_account_id",
+    "ix_refunds_cost_booked_back",
     "ix_unlock_answers_own_flow",
     "ix_unlocked_flows_flow_id",
     "ix_unlocked_flows_user_id",
@@ -112,6 +117,9 @@ TRIGGERS = {
         "prompt_runs_no_delete",
         "prompt_runs_no_replace",
         "prompt_runs_no_update",
+        "refunds_no_delete",
+        "refunds_no_replace",
+        "refunds_no_update",
         "unlock_answers_no_delete",
         "unlock_answers_no_replace",
         "unlock_answers_no_update",
@@ -131,6 +139,8 @@ TRIGGERS = {
         "price_plans_no_truncate",
         "prompt_runs_no_change",
         "prompt_runs_no_truncate",
+        "refunds_no_change",
+        "refunds_no_truncate",
         "unlock_answers_no_change",
         "unlock_answers_no_truncate",
     },
@@ -290,7 +300,7 @@ def test_a_database_that_was_never_migrated_is_refused_with_what_to_do(empty_eng
     with pytest.raises(DatabaseNotReady) as caught:
         database.require_migrated(empty_engine)
     assert str(caught.value) == (
-        "The database is not up to date: it is at migration none, this version needs 0007. "
+        "The database is not up to date: it is at migration none, this version needs 0009. "
         "Run: python -m credits_core migrate"
     )
 

@@ -30,13 +30,15 @@ _UNLOCK = (
 )
 _BARE_ENTRY = f"INSERT INTO journal_entries ({_ENTRY}) VALUES (99, 'prompt_run', 'k-99', '', 'x', NULL, 0); "
 
-APPEND_ONLY = ("journal_entries", "credit_transactions", "prompt_runs")
+APPEND_ONLY = ("journal_entries", "credit_transactions", "prompt_runs", "refunds")
 CHANGES = [
     "UPDATE journal_entries SET actor = 'someone'",
     "UPDATE journal_entries SET id = 999 WHERE id = 1",
     "UPDATE credit_transactions SET amount_credits = amount_credits + 1",
     "UPDATE credit_transactions SET created_at_us = 0 WHERE entry_id = 2 AND position = 0",
     "UPDATE prompt_runs SET total_credits = total_credits",
+    "UPDATE refunds SET rule = 'cost_booked_back'",
+    "DELETE FROM refunds",
     "DELETE FROM journal_entries WHERE id = 4",
     "DELETE FROM credit_transactions WHERE entry_id = 1 AND position = 1",
     "DELETE FROM prompt_runs",
@@ -49,6 +51,7 @@ REPLACES = [
     f"REPLACE INTO credit_transactions ({_TRANSACTION}) VALUES (1, 0, 'ada', 'grant', 1, 1, 0)",
     f"INSERT OR REPLACE INTO prompt_runs ({_RUN}) SELECT {_RUN.replace('prompt_id,', chr(39) + 'x' + chr(39) + ',')}"
     " FROM prompt_runs",
+    "INSERT OR REPLACE INTO refunds VALUES (5, 'platform_bears_cost', TRUE)",
     "UPDATE OR REPLACE journal_entries SET idempotency_key = 'fund' WHERE id = 2",
     "UPDATE OR REPLACE credit_transactions SET position = 0 WHERE entry_id = 1",
 ]
@@ -213,6 +216,13 @@ def _activation(**changed: str) -> str:
     return f"INSERT INTO plan_activations ({', '.join(columns)}) VALUES ({', '.join({**columns, **changed}.values())})"
 
 
+def _rule(**changed: str) -> str:
+    """A rule of the refund 99, which gives back entry 2."""
+    row = {"entry_id": "99", "rule": "'platform_bears_cost'", "provider_refunded": "FALSE"} | changed
+    refund = _entry("'refund'", refunds="2")
+    return f"{refund}; INSERT INTO refunds ({', '.join(row)}) VALUES ({', '.join(row.values())})"
+
+
 def _unlock(**changed: str) -> str:
     columns = {
         "entry_id": "99",
@@ -360,6 +370,13 @@ REFUSED = {
     "a plan deleted that was activated": ("DELETE FROM price_plans WHERE id = 'promptflow-v1'", "was activated"),
     "a change of an activation": ("UPDATE plan_activations SET reason = 'other'", "append-only"),
     "an activation deleted": ("DELETE FROM plan_activations", "append-only"),
+    "a refund under an unknown rule": (_rule(rule="'nobody_bears_cost'"), "ck_refunds_rule_known"),
+    "a provider that the earlier rule did not ask": (
+        _rule(rule="'cost_booked_back'", provider_refunded="TRUE"),
+        "ck_refunds_asked_by_rule",
+    ),
+    "a rule without a refund": (_rule(entry_id="77"), "fk_|FOREIGN KEY"),
+    "a second rule of a refund": (_rule(entry_id="5"), "pk_refunds|append-only"),
     "a second watermark": ("INSERT INTO rollup_watermark (id, entry_id) VALUES (2, 0)", "ck_rollup_watermark_one_row"),
 }
 
@@ -385,6 +402,9 @@ ACCEPTED = {
     "the largest balance": "UPDATE user_credits SET balance_credits = 9007199254740991",
     "an empty balance": "UPDATE user_credits SET balance_credits = 0",
     "a first refund of an entry": _entry("'refund'", refunds="2"),
+    "a refund under the present rule": _rule(),
+    "a refund under the present rule that the provider gave back": _rule(provider_refunded="TRUE"),
+    "a refund under the earlier rule": _rule(rule="'cost_booked_back'"),
     "a fee beside a markup": _run(platform_markup_credits="50", total_credits="1301"),
     "another activation": _activation(),
     "a draft that is changed": f"{_DRAFT}; UPDATE price_plans SET toml = 'other', revision = 2 WHERE id = 'plan-2'",

@@ -21,6 +21,7 @@ SOME_DAYS = ["2026-11-03", "2026-11-09"]
 PLATFORM = {
     "platform:revenue": "Platform revenue",
     "platform:inference": "Inference costs",
+    "platform:refunded_inference": "Inference of refunded runs",
     "platform:payments_in": "Payments in",
     "platform:grants": "Grants",
     "platform:adjustments": "Adjustments",
@@ -196,24 +197,56 @@ def test_a_refund_reverses_the_entry_and_then_the_button_is_gone(own_ledger: Eng
     assert [row[:3] for row in plain_sql.transactions(own_ledger, int(str(refund_id)))] == [
         ("chloe", "refund", 201),
         ("platform:revenue", "platform_revenue", -1),
-        ("platform:inference", "inference_cost", -200),
+        ("platform:refunded_inference", "refund", -200),
     ]
     assert isinstance(before, int)
     assert plain_sql.balance(own_ledger, "chloe") == before + 201
-    assert [success.value for success in page.success] == [
-        f"Refunded by entry {refund_id}. An entry can be refunded only once."
-    ]
+    borne = "chloe got back 201 credits (\\$0.000201): PromptFlow bore 201."
+    assert [success.value for success in page.success] == [f"Refunded by entry {refund_id}. {borne}"]
     assert button_labels(page) == ["Back to the list", "Open the refund"]
     opened = click(page, "Open the refund")
     assert button_labels(opened) == ["Back to the list", "Open the refunded entry"]
+    assert [success.value for success in opened.success] == [
+        f"{borne} The provider is paid whether or not a run is refunded, so PromptFlow bears the inference cost."
+    ]
+    assert links(opened)["Explain this refund"] == ("explain-charge", f"to_entry={refund_id}&anew=")
 
 
 def test_the_dialog_says_who_gets_what_and_does_nothing_before_it_is_confirmed(own_ledger: Engine) -> None:
     before = plain_sql.every_row(own_ledger)
     page = click(open_page("explore/history.py", entry="19"), "Refund this entry")
-    assert any(r"chloe gets back 201 credits (\$0.000201)" in text.value for text in page.markdown)
+    said = "A new entry does this; nothing is deleted. An entry can be refunded only once."
+    bears = r"chloe gets back 201 credits (\$0.000201): PromptFlow bears 201."
+    assert f"{bears} {said}" in [text.value for text in page.markdown]
+    page.checkbox(key="refund:provider").check()
+    asked = run(page)
+    bears = r"chloe gets back 201 credits (\$0.000201): PromptFlow bears 1, the provider gives back 200."
+    assert f"{bears} {said}" in [text.value for text in asked.markdown]
     assert [error.value for error in page.error] == []
     assert plain_sql.every_row(own_ledger) == before
+
+
+def test_a_refund_that_the_provider_gave_back_says_so(own_ledger: Engine) -> None:
+    page = ask_for_refund("19", "Empty answer")
+    page.checkbox(key="refund:provider").check()
+    page = click(page, "Refund")
+    refund_id = int(str(scalar(own_ledger, "SELECT MAX(id) FROM journal_entries")))
+    assert [row[:3] for row in plain_sql.transactions(own_ledger, refund_id)] == [
+        ("chloe", "refund", 201),
+        ("platform:revenue", "platform_revenue", -1),
+        ("platform:inference", "inference_cost", -200),
+    ]
+    assert [success.value for success in page.success] == [
+        f"Refunded by entry {refund_id}. chloe got back 201 credits (\\$0.000201): PromptFlow bore 1, the provider gave"
+        " back 200."
+    ]
+
+
+def test_without_an_inference_cost_nobody_is_asked_whether_the_provider_gave_it_back(own_ledger: Engine) -> None:
+    unlock = scalar(own_ledger, "SELECT MAX(entry_id) FROM unlocked_flows WHERE refunded_by_entry_id IS NULL")
+    page = click(open_page("explore/history.py", entry=str(unlock)), "Refund this entry")
+    assert [box.label for box in page.checkbox] == []
+    assert button_labels(page)[-1] == "Refund"
 
 
 def test_a_refund_without_a_reason_is_refused_beside_the_form(own_ledger: Engine) -> None:
@@ -230,7 +263,8 @@ def test_added_credits_that_were_spent_are_not_refunded(own_ledger: Engine) -> N
         " WHERE t.type = 'credit_purchase' AND t.amount_credits > u.balance_credits ORDER BY t.entry_id LIMIT 1",
     )
     before = plain_sql.every_row(own_ledger)
-    page = click(ask_for_refund(str(grant), "Paid by mistake"), "Refund")
+    page = click(open_page("explore/history.py", entry=str(grant)), "Refund this entry")
+    assert len(page.text_input) == 1  # the number of an entry: there is no form to fill in
     assert "this takes 10,000,000 credits" in page.error[0].proto.title
     assert "The added credits are spent\\: first refund what they were spent on" in page.error[0].value
     assert not any("Add credits" in link.label for link in page.get("page_link"))

@@ -4,12 +4,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from tests.support import page_driver
+from tests.support import page_driver, world
 from tests.support.page_driver import charts, links, metrics, open_page, table
 from tests.support.plain_sql import rows, scalar
 
 SUM = "SELECT COALESCE(SUM(amount_credits), 0) FROM credit_transactions"
 OF_DAYS = " AND date(created_at_us / 1000000, 'unixepoch') BETWEEN '2026-11-03' AND '2026-11-09'"
+OF_DAYS_OF_ENTRIES = OF_DAYS.replace("created_at_us", "t.created_at_us")
 SOME_DAYS = ["2026-11-03", "2026-11-09"]
 
 
@@ -91,6 +92,7 @@ def test_each_days_bar_is_what_the_parties_received_that_day(ledger: Engine) -> 
         "Inference": "account_id = 'platform:inference'",
         "Creators": "type = 'creator_payment'",
         "Platform": "account_id = 'platform:revenue'",
+        "Inference of refunded runs": "account_id = 'platform:refunded_inference'",
     }
     for bar in bars:
         of_days = rows(
@@ -104,7 +106,41 @@ def test_each_days_bar_is_what_the_parties_received_that_day(ledger: Engine) -> 
         ("Inference", "#94A3B8"),
         ("Creators", "#10B981"),
         ("Platform", "#8B5CF6"),
+        ("Inference of refunded runs", "#C4B5FD"),
     ]
+
+
+def test_bars_after_refunds_add_up_to_what_users_paid_and_did_not_get_back(ledger: Engine) -> None:
+    bars = charts(open_page("explore/overview.py", days=SOME_DAYS))[1]["data"]
+    assert sum(sum(bar["y"]) for bar in bars) == scalar(
+        ledger,
+        "SELECT -SUM(t.amount_credits) FROM credit_transactions t JOIN journal_entries e ON e.id = t.entry_id"
+        " LEFT JOIN journal_entries o ON o.id = e.refunds_entry_id"
+        f" WHERE t.position = 0 AND COALESCE(o.type, e.type) IN ('prompt_run', 'flow_unlock'){OF_DAYS_OF_ENTRIES}",
+    )
+
+
+def test_who_bore_the_refunds_is_told_with_the_rule(empty: Engine) -> None:
+    world.add(empty, "ada", 20_000, key="add")
+    runs = [world.charge(empty, world.HAIKU_WITH_FEE, key=f"run-{number}").entry_id for number in range(3)]
+    world.refund(empty, runs[0], key="borne")
+    world.refund(empty, runs[1], provider_refunded=True, key="by-provider")
+    told = [caption.value.replace("\\", "") for caption in open_page("explore/overview.py").caption]
+    assert told[-5:-1] == [
+        "Amounts before refunds. Refunded on these days: 2,502 credits ($0.002502).",
+        "Creators gave back 1,600 credits ($0.0016), PromptFlow bore 652 credits ($0.000652).",
+        "PromptFlow's part includes inference costs of 250 credits ($0.00025).",
+        "Providers gave back 250 credits ($0.00025).",
+    ]
+    world.refund(empty, runs[2], provider_refunded=True, key="earlier")
+    with empty.begin() as connection:  # as the migration marks a refund of an earlier version
+        connection.exec_driver_sql("DROP TRIGGER refunds_no_update")
+        connection.exec_driver_sql(
+            "UPDATE refunds SET rule = 'cost_booked_back', provider_refunded = FALSE"
+            " WHERE entry_id = (SELECT MAX(entry_id) FROM refunds)"
+        )
+    told = [caption.value.replace("\\", "") for caption in open_page("explore/overview.py").caption]
+    assert told[-2] == "Earlier rule: inference costs of 250 credits ($0.00025) were booked back."
 
 
 def test_days_far_apart_stand_side_by_side(empty: Engine) -> None:

@@ -48,7 +48,7 @@ def recorded(engine: Engine, days: tuple[str, str] = EVERY_DAY) -> dict[str, int
     wheres = {
         "Inference": "account_id = 'platform:inference'",
         "Creators receive": "type = 'creator_payment'",
-        "Platform receives": "account_id = 'platform:revenue'",
+        "Platform receives": "account_id IN ('platform:revenue', 'platform:refunded_inference')",
     }
     found = {label: int(str(scalar(engine, sql.format(where, within)))) for label, where in wheres.items()}
     return {"Users pay": sum(found.values()), **found}
@@ -151,9 +151,10 @@ def test_bars_are_what_is_recorded_and_what_plan_b_makes_of_it(ledger: Engine) -
     assert (before["name"], after["name"], after["marker"]["color"]) == ("Recorded", "Plan B", "#8B5CF6")
     assert list(zip(before["x"], before["y"], strict=True)) == rows(
         ledger,
-        "SELECT date(created_at_us / 1000000, 'unixepoch') AS day, SUM(CASE WHEN account_id = 'platform:revenue'"
-        " THEN amount_credits ELSE 0 END) FROM credit_transactions WHERE entry_id IN (SELECT id FROM journal_entries"
-        " WHERE type IN ('prompt_run', 'flow_unlock', 'refund')) GROUP BY day ORDER BY day",
+        "SELECT date(created_at_us / 1000000, 'unixepoch') AS day, SUM(CASE WHEN account_id IN ('platform:revenue',"
+        " 'platform:refunded_inference') THEN amount_credits ELSE 0 END) FROM credit_transactions WHERE entry_id IN"
+        " (SELECT id FROM journal_entries WHERE type IN ('prompt_run', 'flow_unlock', 'refund')) GROUP BY day"
+        " ORDER BY day",
     )
     assert sum(after["y"]) == shown(page)["Platform receives"]
     by_model = open_page("replay/replay_history.py", plan="dearer", what="Users paid", by="Model")
