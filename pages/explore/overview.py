@@ -88,12 +88,11 @@ if not seen.days:
 with st.container(border=True):
     st.subheader("Where users' credits went")
     if spent.runs_credits or spent.unlocks_credits:
-        charts.draw(
-            explore_charts.where_credits_went(spent), alt="Users' payments for runs and unlocks, by who received them"
-        )
+        shares = explore_charts.where_credits_went(spent)
+        charts.draw(shares, alt="Users' payments for runs and unlocks, by who received them")
     st.caption(f"Amounts before refunds. Refunded on these days: {words.both(spent.refunded_credits)}.")
-    for said in refunding.borne_in_all(spent):
-        st.caption(said)
+    for sentence in refunding.borne_in_all(spent):
+        st.caption(sentence)
 
 with st.container(border=True):
     st.subheader("Revenue split by day")
@@ -111,12 +110,8 @@ with st.container(border=True):
     )
 
 st.subheader("Latest activity")
-tables.activity(
-    latest,
-    key="latest",
-    on_select=open_selected,
-    alt="The latest entries, each with what its user paid or received",
-)
+said = "The latest entries, each with what its user paid or received"
+tables.activity(latest, key="latest", on_select=open_selected, alt=said)
 st.page_link(
     "explore/history.py",
     label="All history" if days.is_all else "History of these days",
