@@ -33,7 +33,7 @@ def resolve(name: str) -> str:
     >>> resolve("gpt-4o-2024-08-06"), resolve("anthropic/claude-haiku-4-5@20251001")
     ('openai/gpt-4o', 'anthropic/claude-haiku-4-5')
     """
-    if package.found(name) is not None:
+    if package.find(name) is not None:
         return name
     provider_name, slash, rest = name.partition("/")
     if slash and (provider := find_provider_by_id(package.providers(), provider_name)) is not None:

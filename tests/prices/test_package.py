@@ -124,7 +124,7 @@ def test_the_units_are_those_of_the_package() -> None:
     ],
 )
 def test_what_the_package_refuses_is_refused(model_id: str, given: dict[str, int]) -> None:
-    provider, model = package.found(model_id) or pytest.fail("the package has the model")
+    provider, model = package.find(model_id) or pytest.fail("the package has the model")
     prices = package.prices_of(model_id)
     assert prices is not None
     with pytest.raises(ValueError, match="usage"):
