@@ -12,6 +12,7 @@ from credits_core.pricing.models import Model, ModelRegistry, RunPrice
 from credits_core.pricing.quote import Quote
 from credits_core.pricing.units import UNITS
 from credits_core.store.kinds import RefundRule, TransactionType
+from credits_core.usage.asked import AskedUsage
 from credits_core.values.text import exact_text, usd_text
 
 
@@ -123,6 +124,10 @@ class PriceAnswer(BaseModel):
     usage: dict[str, int] | None
     units: list[ChargedUnitAnswer]
     service_tier: str | None
+    unread: list[str] = Field(
+        description="Counts above 0 of the response, by their path, that are not charged: their meaning is unknown.",
+        examples=[["server_tool_use.code_execution_requests"]],
+    )
     usage_note: str | None
 
 
@@ -137,8 +142,8 @@ class ChargeAnswer(PriceAnswer):
     refunded_by_entry_id: _RefundedBy
 
 
-def price_fields(quote: Quote, models: ModelRegistry) -> dict[str, Any]:
-    """The fields of `PriceAnswer` for a quote."""
+def price_fields(quote: Quote, models: ModelRegistry, asked: AskedUsage) -> dict[str, Any]:
+    """The fields of `PriceAnswer` for a quote of what was asked."""
     return {
         "model_id": quote.model_id,
         "inference_cost_credits": quote.inference_cost_credits,
@@ -164,6 +169,7 @@ def price_fields(quote: Quote, models: ModelRegistry) -> dict[str, Any]:
             for line in quote.lines
         ],
         "service_tier": quote.service_tier,
+        "unread": [*asked.unread],
         "usage_note": models.note_on(quote.model_id) if quote.is_usage_unused else None,
     }
 

@@ -145,7 +145,7 @@ async def calculate_cost(body: PriceBody, shared: Shared) -> PriceAnswer:
         service_tier=asked.service_tier,
         at=datetime.now(UTC),
     )
-    return PriceAnswer(**price_fields(priced, book.models))
+    return PriceAnswer(**price_fields(priced, book.models, asked))
 
 
 def _written(model: type[Any]) -> Responses:
@@ -233,7 +233,7 @@ async def charge_prompt(request: Request, response: Response, body: ChargeBody, 
     receipt = _note(request, response, await _perform(request, key, action))
     assert receipt.quote is not None, "a charge has a quote"
     return ChargeAnswer(
-        **price_fields(receipt.quote, books.models),
+        **price_fields(receipt.quote, books.models, used),
         prompt_run_id=receipt.entry_id,
         entry_id=receipt.entry_id,
         used_at=receipt.used_at,

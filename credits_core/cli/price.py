@@ -19,6 +19,7 @@ from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.pricing.quote import PriceBook, quote
 from credits_core.usage.asked import asked_usage
 from credits_core.values.days import EARLIEST, LATEST
+from credits_core.values.fields import cut_repr
 
 _USAGE = ("model_id", "usage", "provider", "response", "api_flavour", "service_tier")
 _RUN = ("creator_fee_credits", "input_tokens", "output_tokens", "at")
@@ -77,7 +78,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _quoted(given: dict[str, Any], book: PriceBook, now: datetime) -> dict[str, Any]:
     for field in ("model_id", "provider", "api_flavour", "service_tier"):
         if given.get(field) is not None and type(given[field]) is not str:
-            raise InvalidRequest(field, f"must be a text, not {given[field]!r}")
+            raise InvalidRequest(field, f"must be a text, not {cut_repr(given[field])}")
     if given.get("usage") is not None and type(given["usage"]) is not dict:
         raise InvalidRequest("usage", "must be an object of units and counts")
     asked = asked_usage(**{"model_id": None} | {field: given[field] for field in _USAGE if field in given})
@@ -104,6 +105,7 @@ def _quoted(given: dict[str, Any], book: PriceBook, now: datetime) -> dict[str, 
         "platform_share_credits": priced.platform_share_credits,
         **({} if priced.usage is None else {"usage": dict(priced.usage)}),
         **({} if priced.service_tier is None else {"service_tier": priced.service_tier}),
+        **({"unread": [*asked.unread]} if asked.unread else {}),
         **({"usage_note": book.models.note_on(priced.model_id)} if priced.is_usage_unused else {}),
     }
 
@@ -115,6 +117,6 @@ def _moment(text: object) -> datetime:
         at = None
     if at is None or at.tzinfo is None or not EARLIEST <= at < LATEST:
         raise InvalidRequest(
-            "at", f"must be a time with its zone, such as 2026-12-01T00:00:00Z, from 1970 to 9998, not {text!r}"
+            "at", f"must be a time with its zone, such as 2026-12-01T00:00:00Z, from 1970 to 9998, not {cut_repr(text)}"
         )
     return at

@@ -43,7 +43,7 @@ def prices_of(package_id: str, corrections: Path) -> tuple[ModelPrices, str]:
     prices = package.prices_of(package_id)
     if prices is None:
         raise NoPrice(package_id)
-    entry = package.found(package_id)
+    entry = package.find(package_id)
     assert entry is not None, "a model with prices is there"
     pages = entry[0].pricing_urls or []
     source = f"{package.PACKAGE_VERSION}, {entry[0].name}{f': {pages[0]}' if pages else ''}"
@@ -60,7 +60,7 @@ def prices_of(package_id: str, corrections: Path) -> tuple[ModelPrices, str]:
 @lru_cache(maxsize=4_000)
 def _model(package_id: str, corrections: Path) -> Model:
     prices, source = prices_of(package_id, corrections)
-    entry = package.found(package_id)
+    entry = package.find(package_id)
     assert entry is not None, "a model with prices is there"
     provider, model = entry
     priced = {key for dated in prices.standard for key in dated.prices.units}

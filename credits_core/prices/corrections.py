@@ -1,4 +1,4 @@
-"""Our corrections of the genai-prices package: a small dated file, each with its source, on top of its prices. Pure."""
+"""Our corrections of the genai-prices package: a small dated file, each with its source, on top of its prices."""
 
 import tomllib
 from collections.abc import Mapping
@@ -15,10 +15,9 @@ _KEYS = {"model", "weekdays_only", "why", "source", "checked_on"}
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """One model whose prices the package has wrong. `source` says who says so, `checked_on` when it was read."""
+    """A model whose peak prices hold on weekdays only. `source` says who says so, `checked_on` when it was read."""
 
     model: str
-    weekdays_only: bool
     why: str
     source: str
     checked_on: date
@@ -28,7 +27,7 @@ class Correction:
         return replace(prices, standard=tuple(map(self._on_weekdays, prices.standard)))
 
     def _on_weekdays(self, dated: DatedPrices) -> DatedPrices:
-        return replace(dated, is_on_weekdays=True) if self.weekdays_only and dated.hours is not None else dated
+        return replace(dated, is_on_weekdays=True) if dated.hours is not None else dated
 
 
 def load_corrections(path: Path) -> Mapping[str, Correction]:
@@ -49,7 +48,7 @@ def load_corrections(path: Path) -> Mapping[str, Correction]:
         if problem := _problem(row, corrections):
             problems.append(f"correction {number}: {problem}")
         else:
-            corrections[row["model"]] = Correction(**row)
+            corrections[row["model"]] = Correction(**{key: row[key] for key in _KEYS - {"weekdays_only"}})
     if problems:
         raise DataFileInvalid(str(path), problems)
     return corrections

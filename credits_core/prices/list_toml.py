@@ -49,7 +49,7 @@ def refreshed(text: str, source: str, corrections: Path, today: date) -> tuple[s
         if "genai_prices_id" not in table:
             continue
         package_id = table["genai_prices_id"]
-        if package.found(package_id) is None:
+        if package.find(package_id) is None:
             problems.append(f"model {table['id']!r}: {package.PACKAGE_VERSION} has no model {package_id!r}")
             continue
         try:

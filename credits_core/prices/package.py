@@ -1,6 +1,6 @@
 """Every model of the installed genai-prices package with its prices, as our own values.
 
-The only module that knows the package's price data. It reads what the package carries, never the network.
+The only module that turns the package's prices into ours. It reads what the package carries, never the network.
 """
 
 from collections.abc import Iterator, Mapping
@@ -48,7 +48,7 @@ def ids() -> Iterator[str]:
     yield from _by_id()
 
 
-def found(package_id: str) -> tuple[Provider, ModelInfo] | None:
+def find(package_id: str) -> tuple[Provider, ModelInfo] | None:
     """The model with this id, or None."""
     return _by_id().get(package_id)
 
@@ -93,7 +93,7 @@ def _dated(constraint: Any, prices: ModelPrice, minimum_seconds: int) -> DatedPr
         case StartDateConstraint(start_date=first_day):
             return DatedPrices(tiered, first_day=first_day)
         case TimeOfDateConstraint(start_time=begin, end_time=end):
-            if {begin.utcoffset(), end.utcoffset()} - {None} and (begin.utcoffset() or end.utcoffset()):
+            if begin.utcoffset() or end.utcoffset():
                 raise ValueError(f"has hours that are not UTC: {begin} to {end}")
             return DatedPrices(tiered, hours=(begin.replace(tzinfo=None), end.replace(tzinfo=None)))
     raise ValueError(f"has a price with an unknown condition: {constraint!r}")

@@ -14,6 +14,19 @@ MODEL_ID_FORM = "1 to 128 characters: a letter or digit, then letters, digits or
 _MODEL_ID = re.compile(MODEL_ID_PATTERN)
 
 
+_MOST_SHOWN = 40
+
+
+def cut_repr(given: object) -> str:
+    """What somebody sent, as a refusal repeats it: at most 40 characters of it.
+
+    >>> cut_repr("12"), cut_repr(10**60)
+    ("'12'", '1000000000000000000000000000000000000000…')
+    """
+    text = repr(given)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+
+
 def is_id(text: object) -> TypeGuard[str]:
     """Whether `require_id` accepts the text.
 

@@ -70,6 +70,19 @@ def test_a_line_gives_the_whole_quote() -> None:
     ]
 
 
+def test_counts_of_a_response_that_are_not_charged_are_named() -> None:
+    usage = {"prompt_tokens": 1_000, "completion_tokens": 100, "num_sources_used": 7}
+    line = {"model_id": "openai/gpt-4o", "provider": "xai", "response": {"usage": usage}}
+    (answer,) = priced(line)
+    assert (answer["usage"], answer["unread"]) == (
+        {"input_tokens": 1_000, "output_tokens": 100},
+        ["num_sources_used"],
+    )
+    del usage["num_sources_used"]
+    (answer,) = priced(line)
+    assert "unread" not in answer
+
+
 def test_two_token_counts_are_answered_as_a_usage() -> None:
     (answer,) = priced(TOKENS)
     assert (answer["inference_cost_credits"], answer["total_credits"]) == (3_843, 4_611)
