@@ -88,7 +88,7 @@ def test_a_replay_says_how_many_refunds_followed_the_earlier_rule(engine: Engine
         "1 refund of 2 followed the earlier rule, which booked the inference cost back as if the provider had given it"
         " back."
     )
-    assert as_json(found, None, None)["earlier_rule_refunds"] == 1
+    assert as_json(found, DayRange())["earlier_rule_refunds"] == 1
 
 
 def test_a_creator_who_runs_the_own_prompt_pays_first_and_is_paid_then(engine: Engine) -> None:
