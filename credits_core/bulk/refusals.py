@@ -1,4 +1,4 @@
-"""The refusals of imports."""
+"""The refusals of imports and batches."""
 
 from credits_core.errors import CreditsError
 
@@ -16,4 +16,16 @@ class ImportStopped(CreditsError):
         super().__init__(
             f"{path}: {'; '.join(problems)}. The ledger has changed since the rows were checked. {written:,} rows are "
             "imported and stay. Correct the file and run the import again: they are not imported twice"
+        )
+
+
+class ShownPriceChanged(CreditsError):
+    """Another plan or price list is live than when a person was shown the price of a batch."""
+
+    code = "shown_price_changed"
+    http_status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another price plan or price list was made live after the price was shown. See the new price and try again."
         )
