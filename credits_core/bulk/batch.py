@@ -12,12 +12,13 @@ from random import Random
 from sqlalchemy import Connection
 
 from credits_core.bulk.pieces import for_a_while
+from credits_core.bulk.refusals import ShownPriceChanged
 from credits_core.errors import CreditsError
 from credits_core.lab.scenario.workload import Workload
 from credits_core.ledger import actions
 from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.requests import Charge, ChargeRequest
-from credits_core.pricing.quote import PriceBook
+from credits_core.pricing.quote import PriceBook, Terms
 
 MAX_RUNS = 10_000
 _LARGEST_PIECE = 100
@@ -129,12 +130,19 @@ def charge_piece(
     key: str,
     now: datetime,
     actor: str,
+    shown: Terms | None = None,
 ) -> Summary:
     """Charge the next runs of a batch in the caller's unit of work, at most a hundred, as long as a piece may take.
 
     Returns the summary `before`, of all runs so far, with these added. Each run has its own key, `key:NUMBER`, so a run
-    that was charged before is replayed: the same receipt, and nothing is charged again.
+    that was charged before is replayed: the same receipt, and nothing is charged again. `shown` is the plan and the
+    price list under which somebody was shown what the batch costs.
+
+    Raises:
+        ShownPriceChanged: another plan or price list is live than `shown`. None of these runs is charged.
     """
+    if shown is not None and shown != book.terms:
+        raise ShownPriceChanged
     first = before.runs + 1
     numbers = range(first, min(first + _LARGEST_PIECE, batch.runs + 1))
     charges = [Charge(batch.request_of(number), f"{key}:{number}", now) for number in numbers]

@@ -61,7 +61,10 @@ def refreshed(text: str, source: str, corrections: Path, today: date) -> tuple[s
         assert isinstance(old, ModelPrices), "a model with a genai_prices_id has prices"
         if old != prices:
             _write(table, prices)
+            table.pop("known_since", None)
             changes.append(PriceChange(table["id"], in_words(old), in_words(prices)))
+        elif table["checked_on"] != today and "known_since" not in table:
+            _write_after(table, "checked_on", "known_since", date.fromisoformat(str(table["checked_on"])))
         table["source"] = origin
         table["checked_on"] = today
     if problems:
@@ -163,6 +166,11 @@ def _write(table: dict[str, Any], prices: ModelPrices) -> None:
         table["service_tiers"] = tomlkit.value(f"{{{tiers}}}")
     else:
         table.pop("service_tiers", None)
+
+
+def _write_after(table: dict[str, Any], key: str, new_key: str, day: date) -> None:
+    # At the end of the table it would stand below the comments that are the next model's heading.
+    table.value._insert_after(key, new_key, tomlkit.item(day))  # type: ignore[attr-defined]
 
 
 def _rows_toml(rows: tuple[DatedPrices, ...]) -> str:

@@ -53,7 +53,10 @@ Price = RunPrice | UsagePrice
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One AI model: id, name, provider, type and prices, with where they are from and when somebody checked them."""
+    """One AI model: id, name, provider, type and prices, with where they are from and when somebody checked them.
+
+    `known_since` is the first day on which somebody found the same prices.
+    """
 
     id: str
     name: str
@@ -63,6 +66,7 @@ class Model:
     source: str
     checked_on: date | None
     context_tokens: int | None = field(default=None, compare=False)
+    known_since: date | None = field(default=None, compare=False)
 
     @property
     def is_usage_priced(self) -> bool:
@@ -93,13 +97,14 @@ class Model:
     def price_known_from(self, at: datetime) -> date | None:
         """The first day for which the price list knows the standard price that applies at this moment.
 
-        That is the day from which the price applies. A price without such a day is known since somebody checked it, or
-        without a limit (None) where the list has a later one, whose first day ended it.
+        That is the day from which the price applies. A price without such a day is known since somebody first checked
+        it, or without a limit (None) where the list has a later one, whose first day ended it.
         """
+        first_checked = self.known_since or self.checked_on
         if isinstance(self.prices, RunPrice):
-            return self.checked_on
+            return first_checked
         first_day, was_replaced = self.prices.applied_from(at)
-        return first_day or (None if was_replaced else self.checked_on)
+        return first_day or (None if was_replaced else first_checked)
 
 
 def _no_other(name: str) -> Model:
@@ -250,7 +255,7 @@ def _parse_model(row: object) -> Model:
         "a model",
         row,
         required={"id", "name", "provider", "type", "source", "checked_on"},
-        optional={"run_price_credits", "prices", "service_tiers", "genai_prices_id", "context_tokens"},
+        optional={"run_price_credits", "prices", "service_tiers", "genai_prices_id", "context_tokens", "known_since"},
     )
     for key in ("name", "provider", "source", "genai_prices_id"):
         if key in table and (not isinstance(table[key], str) or not table[key].strip()):
@@ -259,6 +264,9 @@ def _parse_model(row: object) -> Model:
         raise ValueError(f"type must be one of {', '.join(MODEL_TYPES)}, not {table['type']!r}")
     if type(table["checked_on"]) is not date:
         raise ValueError(f"checked_on must be a date such as 2026-11-23, not {table['checked_on']!r}")
+    known_since = table.get("known_since", table["checked_on"])
+    if type(known_since) is not date or known_since > table["checked_on"]:
+        raise ValueError(f"known_since must be a date that is not after checked_on, not {known_since!r}")
     if ("run_price_credits" in table) == ("prices" in table):
         raise ValueError("needs exactly one of run_price_credits and prices")
     if "prices" not in table and table.keys() & {"genai_prices_id", "service_tiers"}:
@@ -282,6 +290,7 @@ def _parse_model(row: object) -> Model:
         source=table["source"],
         checked_on=table["checked_on"],
         context_tokens=context_tokens,
+        known_since=known_since,
     )
 
 

@@ -8,11 +8,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from credits_core.bulk.batch import Batch, Summary, batch_total, charge_piece
+from credits_core.bulk.refusals import ShownPriceChanged
 from credits_core.errors import CreditsError
 from credits_core.ledger import actions
 from credits_core.ledger.refusals import InsufficientCredits
 from credits_core.ledger.requests import ChargeRequest
-from credits_core.pricing.quote import PriceBook, Quote
+from credits_core.pricing.quote import PriceBook, Quote, Terms
 from credits_core.values.text import format_usd
 from pages.parts import action, charts, resources, show, words
 
@@ -27,6 +28,11 @@ def price(request: ChargeRequest) -> Quote | None:
     except CreditsError as error:
         st.warning(words.refusal_text(error), title="No price yet", icon=":material/edit:")
         return None
+
+
+def terms() -> Terms:
+    """The plan and the price list that are live. Ask before a price is drawn: then no later price passes for theirs."""
+    return resources.book().terms
 
 
 def total(batch: Batch) -> int:
@@ -73,10 +79,16 @@ def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> Non
     _refusal(name, request)
 
 
-def batch_button(name: str, batch: Batch, quote: Quote | None) -> None:
-    """The button that charges a batch; the summary stays under `name` for the page to show."""
+def batch_button(name: str, batch: Batch, quote: Quote | None, terms: Terms) -> None:
+    """The button that charges a batch under the plan and price list that were shown when it was clicked, or refuses to.
+
+    `terms` are those of the price that is drawn now. The summary stays under `name` for the page to show.
+    """
+    shown = _shown(f"{name}:terms", terms)
     stopped = action.performed(name)
-    is_stopped = stopped is not None and stopped.request == batch and not stopped.is_whole
+    is_stopped = (
+        stopped is not None and stopped.request == batch and stopped.result is not None and not stopped.is_whole
+    )
     if st.button(
         f"Run {batch.runs:,} times",
         type="primary",
@@ -85,11 +97,18 @@ def batch_button(name: str, batch: Batch, quote: Quote | None) -> None:
         help="This batch stopped half way. Continue it below, or choose New run." if is_stopped else None,
         key=f"{name}:run",
     ):
-        _run_batch(name, batch)
+        _run_batch(name, batch, shown)
     _refusal(name, batch)
 
 
-def _run_batch(name: str, batch: Batch) -> None:
+def _shown(slot: str, terms: Terms) -> Terms:
+    """The terms that the page had when it was drawn last, which is what a click now answers."""
+    shown: Terms = st.session_state.get(slot, terms)
+    st.session_state[slot] = terms
+    return shown
+
+
+def _run_batch(name: str, batch: Batch, shown: Terms) -> None:
     """Charge a batch, or the rest of it, with a progress bar; the outcome stays under `name`."""
     progress = st.progress(0.0, "Running…")
     for outcome in action.perform_in_pieces(
@@ -103,6 +122,7 @@ def _run_batch(name: str, batch: Batch) -> None:
             key=key,
             now=now,
             actor=action.ACTOR,
+            shown=shown,
         ),
         is_whole=lambda summary: summary.runs == batch.runs,
     ):
@@ -110,19 +130,27 @@ def _run_batch(name: str, batch: Batch) -> None:
             done = outcome.result.runs
             progress.progress(done / batch.runs, f"{done:,} of {batch.runs:,} runs")
     progress.empty()
-    st.toast("The batch is done: see the summary below.", icon=":material/check_circle:")
+    if isinstance(outcome.refusal, ShownPriceChanged):
+        st.rerun()  # the price that is drawn above may be the old one
+    if outcome.is_whole and not outcome.repeated:
+        st.toast("The batch is done: see the summary below.", icon=":material/check_circle:")
 
 
 def _refusal(name: str, request: ChargeRequest | Batch) -> None:
-    """Why the run was refused, as long as it is the one that is on the page."""
+    """Why nothing was charged, as long as what was asked for is on the page."""
     performed = action.performed(name)
-    if performed is not None and performed.refusal is not None and performed.request == request:
-        undone = "Nothing was charged." if performed.result is None else "The rest of the batch was not charged."
-        show.refusal(performed.refusal, undone=undone)
+    if performed is None or performed.refusal is None or performed.request != request:
+        return
+    if performed.result is None:  # else the summary says it
+        show.refusal(performed.refusal)
 
 
-def outcome(name: str) -> None:
-    """The receipt of one run, or the summary of a batch, and the button with which the next one begins."""
+def outcome(name: str, terms: Terms) -> None:
+    """The receipt of one run, or the summary of a batch, and the button with which the next one begins.
+
+    A batch that stopped half way is continued under the plan and price list of the page, `terms`.
+    """
+    shown = _shown(f"{name}:terms to continue", terms)
     performed = action.performed(name)
     if performed is None or performed.result is None:
         return
@@ -132,7 +160,7 @@ def outcome(name: str) -> None:
     with st.container(border=True):
         show.start_over(name, "Summary", again="New run")
         if not performed.is_whole and st.button("Continue the batch", type="primary", icon=":material/resume:"):
-            _run_batch(name, performed.request)
+            _run_batch(name, performed.request, shown)
             st.rerun()
         _summary(performed)
 
@@ -142,6 +170,8 @@ def _summary(performed: action.Performed[Summary]) -> None:
     charged = f"Charged {summary.charged:,} of {batch.runs:,} runs to {words.plain(batch.request.user_id)}"
     if not performed.is_whole:
         st.warning(f"{charged} so far.", title="Stopped half way", icon=":material/pause_circle:")
+        if performed.refusal is not None:
+            show.refusal(performed.refusal, undone="The rest of the batch was not charged.")
     elif performed.repeated:
         show.not_again("charged", f"{charged} once.", again="New run")
     elif summary.refused_count:

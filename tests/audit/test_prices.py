@@ -115,8 +115,8 @@ JOURNAL, LIST = "price_lists_are_sealed", "runs_have_the_price_of_their_list"
 _ACTIVATION = "UPDATE price_list_activations SET {} WHERE id = {}"
 
 NEVER_LIVE = [
-    "run <dear run> names price list 2, which was never live",
-    "run <dear token run> names price list 2, which was never live",
+    "run <dear run> names price list 2, which was not live then",
+    "run <dear token run> names price list 2, which was not live then",
 ]
 
 # What was done, the sentence about each thing that is wrong now, by the only invariants that report it.
@@ -289,6 +289,39 @@ def test_only_its_list_tells_that_a_run_was_charged_at_a_price_of_its_own(ledger
     assert {name: finding.violations for name, finding in found.items()} == {
         LIST: (ledger.sql("run <cached run> has another price than price list 1"),)
     }
+
+
+@pytest.mark.parametrize(
+    ("minutes_earlier", "is_found"),
+    [(5, False), (6, True)],  # a clock may be five minutes wrong
+)
+def test_a_run_of_a_list_that_was_live_only_at_another_time_is_found(
+    ledger: Ledger, minutes_earlier: int, *, is_found: bool
+) -> None:
+    earlier_us = minutes_earlier * 60 * 1_000_000
+    found = ledger.after(
+        f"UPDATE prompt_runs SET created_at_us = created_at_us - {earlier_us} WHERE entry_id = <dear run>"
+    )
+    expected = (ledger.sql("run <dear run> names price list 2, which was not live then"),)
+    assert found[LIST].violations == expected if is_found else LIST not in found
+
+
+def test_a_run_may_have_the_list_of_its_time_of_use(ledger: Ledger) -> None:
+    a_day_us = 24 * 60 * 60 * 1_000_000
+    later = f"UPDATE prompt_runs SET created_at_us = created_at_us + {a_day_us}"
+    assert LIST not in ledger.after(f"{later}, used_at_us = created_at_us WHERE entry_id = <dear run>")
+    assert LIST in ledger.after(f"{later} WHERE entry_id = <dear run>")
+
+
+def test_the_newest_line_of_the_journal_counts_even_where_a_wrong_clock_has_dated_it_before_an_older_one(
+    ledger: Ledger,
+) -> None:
+    a_day_us = 24 * 60 * 60 * 1_000_000
+    found = ledger.after(
+        f"UPDATE price_list_activations SET activated_at_us = activated_at_us - {a_day_us} WHERE id = 3",
+        f"UPDATE prompt_runs SET created_at_us = created_at_us + {a_day_us} WHERE entry_id = <dear run>",
+    )
+    assert found[LIST].violations == (ledger.sql("run <dear run> names price list 2, which was not live then"),)
 
 
 def test_the_place_of_an_activation_that_is_missing_at_the_end_stays_empty(ledger: Ledger) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from credits_core.bulk import batch as batch_module
 from credits_core.bulk import pieces
 from credits_core.bulk.batch import Batch, Summary, batch_total, charge_piece
+from credits_core.bulk.refusals import ShownPriceChanged
 from credits_core.errors import InvalidRequest
 from credits_core.lab.scenario.workload import TokenQuantiles, Workload
 from credits_core.pricing.quote import PriceBook
@@ -43,6 +44,20 @@ def charge_all(engine: Engine, batch: Batch) -> Summary:
 def charged_keys(engine: Engine) -> list[object]:
     found = plain_sql.rows(engine, "SELECT idempotency_key FROM journal_entries WHERE type = 'prompt_run' ORDER BY id")
     return [key for (key,) in found]
+
+
+def test_a_piece_is_charged_only_under_the_plan_and_the_list_that_were_shown(engine: Engine) -> None:
+    world.add(engine, "ada", 10_000, key="a")
+    charge_piece_now = partial(
+        charge_piece, batch=Batch(world.HAIKU, 2), before=Summary(), key="k", now=world.NOW, actor="tester"
+    )
+    before = plain_sql.every_row(engine)
+    for shown in (("plan-1", 1), ("plan-2", None)):
+        with pytest.raises(ShownPriceChanged):
+            database.write(engine, partial(charge_piece_now, book=world.price_book(), shown=shown))
+    assert plain_sql.every_row(engine) == before
+    summary = database.write(engine, partial(charge_piece_now, book=world.price_book(), shown=("plan-1", None)))
+    assert (summary.charged, summary.total_credits) == (2, 600)
 
 
 def test_a_piece_of_a_batch_has_what_fits_its_time(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

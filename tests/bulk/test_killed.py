@@ -13,10 +13,11 @@ from sqlalchemy import Engine
 
 from credits_core.audit import invariants
 from credits_core.bulk import batch as batch_module
-from credits_core.bulk import opening_balances, trace
+from credits_core.bulk import opening_balances
+from credits_core.bulk import replay as replay_module
 from credits_core.bulk.batch import Batch, Summary, charge_piece
 from credits_core.bulk.opening_balances import ImportSummary, import_legacy
-from credits_core.bulk.trace import ReplaySummary, plan_replay, replay
+from credits_core.bulk.replay import ReplaySummary, plan_replay, replay
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from tests.support import racers, world
@@ -65,7 +66,7 @@ def _in_tens(answers: Pipe) -> Callable[[Iterable[Item]], Iterator[Item]]:
 def do_until_killed(answers: Pipe, url: str, work: Callable[[Engine, Path], object], path: Path) -> None:
     """Do the work, until the process is killed in the middle of its third piece. Never returns."""
     pace: Callable[[Iterable[object]], Iterator[object]] = _in_tens(answers)
-    for module in (opening_balances, trace, batch_module):
+    for module in (opening_balances, replay_module, batch_module):
         module.for_a_while = pace  # type: ignore[attr-defined]
     work(database.create_engine_for(url), path)
 

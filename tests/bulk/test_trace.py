@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from credits_core.audit import invariants
-from credits_core.bulk.trace import ReplaySummary, TraceRow, plan_replay, read_trace, replay
+from credits_core.bulk.replay import ReplaySummary, plan_replay, replay
+from credits_core.bulk.trace import TraceRow, read_trace
 from credits_core.errors import DataFileInvalid
 from credits_core.ledger.refusals import UnknownUser
 from credits_core.pricing.quote import PriceBook
@@ -150,6 +151,49 @@ def test_a_file_that_is_no_trace_is_refused(tmp_path: Path, content: bytes, prob
     assert found.startswith(problem)
 
 
+WITH_ID = f"RequestId,{HEADER}\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "own_id"),
+    [
+        ("abc", "abc"),
+        ("  abc\t", "abc"),
+        ("abc\u00a0", "abc"),
+        ("re\u0301sume\u0301", "r\u00e9sum\u00e9"),
+        ("ABC", "ABC"),  # another id than abc
+        ("1234567890123", "1234567890123"),
+        ("   ", ""),
+        ("x" * 500 + " ", "x" * 500),
+    ],
+)
+def test_a_requests_own_id_is_the_same_however_it_was_written(tmp_path: Path, written: str, own_id: str) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text(f"{WITH_ID}{written},2023-11-16,1,2\n", encoding="utf-8")
+    assert [row.own_id for row in read_trace(path)] == [own_id]
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        *[
+            (
+                broken,
+                f"must not be {broken!r}: a spreadsheet or program has probably changed the id. Format the column as "
+                "text and write the id again",
+            )
+            for broken in ("1.23E+12", "1,23E+12", "NaN", "null", "1-Mar", "45787.0")
+        ],
+        ("a\u200bb", "must be at most 500 printable characters"),
+        ("x" * 501, "must be at most 500 printable characters"),
+    ],
+)
+def test_an_own_id_that_a_spreadsheet_has_broken_is_refused_by_line(tmp_path: Path, written: str, problem: str) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text(f'{WITH_ID}r-1,2023-11-16,1,2\n"{written}",2023-11-16,1,2\n', encoding="utf-8")
+    assert _problems(path) == [f"line 3: RequestId {problem}"]
+
+
 # --- replaying ------------------------------------------------------------------------------------------------------
 
 
@@ -207,7 +251,9 @@ def test_a_replay_that_broke_off_goes_on_where_it_stopped(engine: Engine, book: 
     assert every_row(engine) == rows_before
 
 
-def test_a_replay_goes_on_at_the_prices_it_began_with(engine: Engine, book: PriceBook, tmp_path: Path) -> None:
+def test_the_rest_of_a_log_has_the_price_of_the_day_it_is_charged(
+    engine: Engine, book: PriceBook, tmp_path: Path
+) -> None:
     world.add(engine, "ada", 1_000_000, key="fund")
     path = _long_trace(tmp_path, 150)
     _replay(engine, path, book, limit=100)
@@ -287,7 +333,7 @@ def test_requests_that_used_nothing_are_unused_where_the_model_is_priced_by_toke
 ) -> None:
     world.add(engine, "ada", 1_000_000, key="fund")
     path = _write(tmp_path, *["2023-11-16,40,0"] * 2, "2023-11-16,0,0")
-    assert _replay(engine, path, book) == ReplaySummary(3, 2, 0, 0, 2 * 120, 1)
+    assert _replay(engine, path, book) == ReplaySummary(3, 2, 0, 0, 2 * 120, (4,))
     assert _replay(engine, path, book, model_id="claude-3-haiku").charged_now == 3
 
 

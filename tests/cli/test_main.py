@@ -21,10 +21,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 TRACE = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.68,1000,100\n2023-11-16 18:15:50.99,35,10\n"
 
 
-_CHECKED_ON = settings.load_models()["openai/gpt-4o"].checked_on
+_KNOWN_SINCE = settings.load_models()["openai/gpt-4o"].known_since
 _UNDER = (
     "Entries are dated now and have the live plan promptflow-v1, live since 1970-01-01, and the price of "
-    f"openai/gpt-4o, known since {_CHECKED_ON}. 0 rows are older than the plan, {{older}} older than the price.\n"
+    f"openai/gpt-4o in price list 1, known since {_KNOWN_SINCE}. 0 rows are older than the plan, {{older}} older than "
+    "the price.\n"
 )
 
 

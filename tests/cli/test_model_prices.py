@@ -116,7 +116,9 @@ REFRESHED = {
         "output_tokens = {usd = 3, above = {100000 = 4.5}}, requests = 12}]"
     ),
     "genai-prices 0.0.1": f"genai-prices {version('genai-prices')}, Maker Inc: https://maker.example/prices",
+    # The only price that is unchanged is known since it was first checked.
     "2026-01-01": "2026-03-01",
+    '2026-03-01\nid = "maker/b"': '2026-03-01\nknown_since = 2026-01-01\nid = "maker/b"',
 }
 
 
@@ -149,7 +151,7 @@ def test_a_refresh_rewrites_prices_sources_and_days_and_leaves_the_rest_as_it_wa
     )
 
 
-def test_a_second_refresh_changes_nothing_on_the_same_day_and_the_next_day_the_day_alone(
+def test_a_second_refresh_changes_nothing_on_the_same_day_and_only_the_days_on_the_next(
     package: Callable[..., None], tmp_path: Path
 ) -> None:
     package(
@@ -165,7 +167,9 @@ def test_a_second_refresh_changes_nothing_on_the_same_day_and_the_next_day_the_d
     assert refresh(path, TODAY) == []
     assert path.read_bytes() == once
     assert refresh(path, date(2026, 3, 2)) == []
-    assert path.read_bytes() == once.replace(b"checked_on = 2026-03-01", b"checked_on = 2026-03-02")
+    assert path.read_bytes() == once.replace(
+        b"checked_on = 2026-03-01", b"checked_on = 2026-03-02\nknown_since = 2026-03-01"
+    )
 
 
 def written(path: Path) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Price lists as TOML: renewed, with a model more or less, and compared. What is not changed stays as written."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -55,15 +55,25 @@ def test_nothing_is_written_when_no_price_changed() -> None:
     assert refreshed(LIST, "a list", CORRECTIONS, TODAY) == (LIST, [])
 
 
-def test_another_day_without_a_new_price_changes_the_day_alone() -> None:
+def test_another_day_without_a_new_price_keeps_the_day_since_which_it_is_known() -> None:
     text, changes = refreshed(LIST, "a list", CORRECTIONS, date(2026, 12, 24))
     assert changes == []
-    assert text == LIST.replace("2026-11-27", "2026-12-24")
+    assert text == LIST.replace("2026-11-27", "2026-12-24\nknown_since = 2026-11-27")
+    model = parse_model_registry(text)["openai/text-embedding-3-small"]
+    assert model.price_known_from(datetime(2026, 12, 24, tzinfo=UTC)) == date(2026, 11, 27)
+    later, changes = refreshed(text, "a list", CORRECTIONS, date(2027, 1, 7))
+    assert changes == []
+    assert later == LIST.replace("2026-11-27", "2027-01-07\nknown_since = 2026-11-27")
+
+
+def test_the_heading_of_the_next_model_stays_below_the_day_since_which_a_price_is_known() -> None:
+    text, _ = refreshed(LIST + "\n# The next one.\n\n" + LAST, "a list", CORRECTIONS, date(2026, 12, 24))
+    assert text.endswith(f"checked_on = 2026-12-24\nknown_since = 2026-11-27\n\n# The next one.\n\n{LAST}")
 
 
 def test_a_changed_price_is_taken_and_told_and_comments_stay() -> None:
     old = LIST.replace("input_tokens = 0.02}", "input_tokens = 0.25}").replace(
-        "checked_on = 2026-11-27", "checked_on = 2026-02-01"
+        "checked_on = 2026-11-27", "checked_on = 2026-02-01\nknown_since = 2026-01-01"
     )
     text, changes = refreshed(old, "a list", CORRECTIONS, TODAY)
     assert text == LIST

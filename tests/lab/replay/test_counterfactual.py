@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from credits_core.bulk.trace import plan_replay, replay
+from credits_core.bulk.replay import plan_replay, replay
 from credits_core.errors import InvalidRequest
 from credits_core.lab.replay.balances import ADDED, CHARGED, REFUNDED, Events, follow, follow_quickly
 from credits_core.lab.replay.counterfactual import Difference

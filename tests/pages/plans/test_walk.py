@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
 from credits_core import settings
-from credits_core.bulk.trace import plan_replay, replay
+from credits_core.bulk.replay import plan_replay, replay
 from credits_core.lab.scenario.assumptions import load_scenarios, with_runs
 from credits_core.lab.scenario.workload import load_workloads
 from tests.support import page_driver, world
