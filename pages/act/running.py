@@ -38,12 +38,12 @@ def terms() -> Terms:
 def total(batch: Batch) -> int:
     """What a batch that has a price would cost now, in credits."""
     book = resources.book()
-    return _total(batch, book, book.plan.id, book.price_list, resources.this_hour())
+    return _total(batch, book, book.terms, resources.this_hour())
 
 
 @st.cache_data(max_entries=50, show_spinner="Pricing the batch…")
-def _total(batch: Batch, _book: PriceBook, plan_id: str, price_list: int | None, at: datetime) -> int:
-    assert (_book.plan.id, _book.price_list) == (plan_id, price_list), "the key under which the total is kept"
+def _total(batch: Batch, _book: PriceBook, terms: Terms, at: datetime) -> int:
+    assert _book.terms == terms, "the key under which the total is kept"
     return batch_total(batch, _book, now=at)
 
 

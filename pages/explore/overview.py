@@ -55,8 +55,7 @@ with show.metric_grid(seen.circulation_credits, seen.platform_credits, seen.crea
         seen.platform_credits,
         chart=[day.platform_credits for day in seen.days],
         colour="violet",
-        help_text="Markups and the platform's share of fees, minus refunds. Inference cost is not included, "
-        "nor that of refunded runs.",
+        help_text="Markups and the platform's share of fees, minus refunds. No inference cost is taken off.",
     )
     show.metric(
         "Creator earnings",
