@@ -18,18 +18,6 @@ def ledger(
         yield ledger
 
 
-def _set_transaction(entry: str, position: int, change: str) -> str:
-    return f"UPDATE credit_transactions SET {change} WHERE entry_id = <{entry}> AND position = {position}"
-
-
-def _add_transaction(entry: str, position: int, account: str, type_: str, amount: int) -> str:
-    return (
-        "INSERT INTO credit_transactions (entry_id, position, account_id, type, amount_credits, created_at_us)"
-        f" SELECT id, {position}, '{account}', '{type_}', {amount}, created_at_us FROM journal_entries"
-        f" WHERE id = <{entry}>"
-    )
-
-
 def _set_rule(entry: str, change: str) -> str:
     return f"UPDATE refunds SET {change} WHERE entry_id = <{entry}>"
 
@@ -39,7 +27,7 @@ def test_a_refund_as_earlier_versions_made_it_is_clean(ledger: Ledger) -> None:
     assert (
         ledger.after(
             _set_rule("refund of run with fee", "rule = 'cost_booked_back'"),
-            _set_transaction("refund of run with fee", 3, booked_back),
+            damage.set_transaction("refund of run with fee", 3, booked_back),
         )
         == {}
     )
@@ -49,9 +37,9 @@ def test_a_refund_as_earlier_versions_made_it_is_clean(ledger: Ledger) -> None:
 DAMAGE: dict[str, tuple[list[str], str, str]] = {
     "the platform bears more of an inference cost than there was": (
         [
-            _set_transaction("refund of run by ben", 2, "amount_credits = -310"),
-            _set_transaction("refund of run by ben", 1, "amount_credits = -1400, balance_after_credits = 20"),
-            _set_transaction("refund of run by ben", 4, "amount_credits = -260"),
+            damage.set_transaction("refund of run by ben", 2, "amount_credits = -310"),
+            damage.set_transaction("refund of run by ben", 1, "amount_credits = -1400, balance_after_credits = 20"),
+            damage.set_transaction("refund of run by ben", 4, "amount_credits = -260"),
             "UPDATE user_credits SET balance_credits = 20 WHERE user_id = 'cara'",
         ],
         "refunds_reverse_once",
@@ -59,7 +47,11 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
         " gives 250",
     ),
     "a refund under the present rule books the inference cost back": (
-        [_set_transaction("refund of run by ben", 4, "account_id = 'platform:inference', type = 'inference_cost'")],
+        [
+            damage.set_transaction(
+                "refund of run by ben", 4, "account_id = 'platform:inference', type = 'inference_cost'"
+            )
+        ],
         "refunds_reverse_once",
         "refund <refund of run by ben> leaves an inference cost of 0, of which the platform bears 0, but its rule"
         " gives 250",
@@ -87,8 +79,8 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
     ),
     "the platform bears an inference cost in a run": (
         [
-            _add_transaction("late run", 3, "platform:refunded_inference", "refund", -5),
-            _add_transaction("late run", 4, "platform:payments_in", "credit_purchase", 5),
+            damage.add_transaction("late run", 3, "platform:refunded_inference", "refund", -5),
+            damage.add_transaction("late run", 4, "platform:payments_in", "credit_purchase", 5),
         ],
         "entries_have_the_form_of_their_kind",
         "entry <late run>, a prompt_run, has a later transaction refund from platform:refunded_inference",

@@ -1,4 +1,4 @@
-"""The small dashboard with which runs are tried. A file that needs other users or prices has its own ledger."""
+"""The small dashboard with which runs are tried. Tests that need other users or prices have a ledger of their own."""
 
 from collections.abc import Iterator
 from pathlib import Path

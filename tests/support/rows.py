@@ -17,10 +17,6 @@ RUN = (
     " input_usd_per_mtok, output_usd_per_mtok, request_usd_per_thousand, inference_cost_credits, creator_fee_credits,"
     " platform_markup_credits, total_credits, creator_share_credits, created_at_us, usage, unit_prices"
 )
-UNLOCK = (
-    "entry_id, user_id, flow_id, creator_id, plan_id, unlock_fee_credits, creator_share_credits, refunded_by_entry_id,"
-    " created_at_us"
-)
 BARE_ENTRY = f"INSERT INTO journal_entries ({ENTRY}) VALUES (99, 'prompt_run', 'k-99', '', 'x', NULL, 0); "
 DRAFT = "INSERT INTO price_plans (id, toml, revision, actor, saved_at_us) VALUES ('plan-2', '', 1, 'ada', 0)"
 
@@ -82,8 +78,7 @@ def run(**changed: str) -> str:
         "usage": "NULL",
         "unit_prices": "NULL",
     }
-    assert changed.keys() <= columns.keys()
-    return f"{BARE_ENTRY}INSERT INTO prompt_runs ({RUN}) VALUES ({', '.join({**columns, **changed}.values())})"
+    return BARE_ENTRY + _insert("prompt_runs", columns, changed)
 
 
 def activation(**changed: str) -> str:
@@ -95,15 +90,14 @@ def activation(**changed: str) -> str:
         "activated_at_us": "0",
         "seal": "'seal'",
     }
-    assert changed.keys() <= columns.keys()
-    return f"INSERT INTO plan_activations ({', '.join(columns)}) VALUES ({', '.join({**columns, **changed}.values())})"
+    return _insert("plan_activations", columns, changed)
 
 
 def refund_rule(**changed: str) -> str:
     """A rule of the refund 99, which gives back entry 2."""
-    row = {"entry_id": "99", "rule": "'platform_bears_cost'", "provider_refunded": "FALSE"} | changed
+    columns = {"entry_id": "99", "rule": "'platform_bears_cost'", "provider_refunded": "FALSE"}
     refund = entry("'refund'", refunds="2")
-    return f"{refund}; INSERT INTO refunds ({', '.join(row)}) VALUES ({', '.join(row.values())})"
+    return f"{refund}; {_insert('refunds', columns, changed)}"
 
 
 def unlock(**changed: str) -> str:
@@ -118,5 +112,10 @@ def unlock(**changed: str) -> str:
         "refunded_by_entry_id": "NULL",
         "created_at_us": "0",
     }
+    return BARE_ENTRY + _insert("unlocked_flows", columns, changed)
+
+
+def _insert(table: str, columns: dict[str, str], changed: dict[str, str]) -> str:
     assert changed.keys() <= columns.keys()
-    return f"{BARE_ENTRY}INSERT INTO unlocked_flows ({UNLOCK}) VALUES ({', '.join({**columns, **changed}.values())})"
+    row = {**columns, **changed}
+    return f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(row.values())})"
