@@ -163,6 +163,7 @@ WITH_ID = f"RequestId,{HEADER}\n"
         ("re\u0301sume\u0301", "r\u00e9sum\u00e9"),
         ("ABC", "ABC"),  # another id than abc
         ("1234567890123", "1234567890123"),
+        ("12345e67", "12345e67"),  # digits of base sixteen
         ("   ", ""),
         ("x" * 500 + " ", "x" * 500),
     ],
@@ -182,7 +183,7 @@ def test_a_requests_own_id_is_the_same_however_it_was_written(tmp_path: Path, wr
                 f"must not be {broken!r}: a spreadsheet or program has probably changed the id. Format the column as "
                 "text and write the id again",
             )
-            for broken in ("1.23E+12", "1,23E+12", "NaN", "null", "1-Mar", "45787.0")
+            for broken in ("1.23E+12", "1.23E12", "1,23457E+15", "1e5", "1E+05", "NaN", "null", "1-Mar", "45787.0")
         ],
         ("a\u200bb", "must be at most 500 printable characters"),
         ("x" * 501, "must be at most 500 printable characters"),
