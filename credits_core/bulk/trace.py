@@ -64,8 +64,7 @@ def refuse_any(path: Path, problems: list[str]) -> None:
         DataFileInvalid: there are problems; the first ten are listed and the others counted.
     """
     if problems:
-        more = [f"and {len(problems) - _SHOWN:,} more lines"] if len(problems) > _SHOWN else []
-        raise DataFileInvalid(str(path), problems[:_SHOWN] + more)
+        raise DataFileInvalid(str(path), problems[:_SHOWN], unlisted=max(0, len(problems) - _SHOWN))
 
 
 def _parse(line: int, fields: list[str]) -> TraceRow:

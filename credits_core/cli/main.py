@@ -53,7 +53,7 @@ def main() -> None:
             _fail(f"{refusal}; nothing was changed")
         for problem in refusal.problems:
             typer.echo(f"{refusal.path}: {problem}")
-        _fail(f"{refusal.path}: {len(refusal.problems)} problem(s), listed above; nothing was changed")
+        _fail(f"{refusal.path}: {refusal.counted} above; nothing was changed")
     except CreditsError as refusal:
         _fail(str(refusal))
     except _database_errors() as error:
@@ -96,7 +96,7 @@ def import_legacy(
 
 @app.command()
 def replay(
-    trace: Annotated[Path, typer.Argument(help="CSV file with TIMESTAMP,ContextTokens,GeneratedTokens.")],
+    trace: Annotated[Path, typer.Argument(help="CSV file with TIMESTAMP,ContextTokens,GeneratedTokens(,RequestId).")],
     model: Annotated[str, typer.Option(help="Model of every run, e.g. openai/gpt-4o.")],
     user: Annotated[str, typer.Option(help="User who pays.")],
     limit: Annotated[int | None, typer.Option(help="Take at most this many rows.", min=1)] = None,

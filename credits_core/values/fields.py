@@ -61,6 +61,7 @@ _MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _BROKEN_ID = re.compile(
     r"nan|null|nil|none|undefined|true|false|n/a|[+-]?inf(inity)?"  # empty cells, and what is no text
     r"|[0-9]+([.,][0-9]+)?e[+-][0-9]+|[0-9]+\.0+"  # 1.23457E+12, in some countries 1,23457E+12; 45787.0
+    r"|[1-9]([.,][0-9]+)?e[0-9]{1,3}"  # 1.23E12, 1e5; one digit before it, so that 12345e67 stays an id
     rf"|[0-9]{{1,2}}-{_MONTH}(-[0-9]{{2,4}})?|{_MONTH}-[0-9]{{1,4}}"  # 1-Mar, Mar-26
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}/[0-9]{1,2}/[0-9]{2,4}",  # 2026-03-01, 3/1/2026
     re.IGNORECASE,
@@ -92,8 +93,8 @@ def require_new_user_id(field: str, text: object) -> str:
 def is_broken_by_spreadsheet(text: str) -> bool:
     """Whether an id looks like one that a spreadsheet or program has broken, as `require_new_user_id` explains.
 
-    >>> [is_broken_by_spreadsheet(text) for text in ("ada", "45787", "1.23457E+12", "1,23E+12", "1-Mar", "NaN")]
-    [False, False, True, True, True, True]
+    >>> [is_broken_by_spreadsheet(text) for text in ("ada", "45787", "12345e67", "1,23E+12", "1e5", "1-Mar", "NaN")]
+    [False, False, False, True, True, True, True]
     """
     return _BROKEN_ID.fullmatch(text) is not None
 

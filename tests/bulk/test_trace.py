@@ -131,7 +131,9 @@ def test_a_bad_row_is_named_by_its_line(tmp_path: Path, row: str, problem: str) 
 def test_the_first_ten_bad_rows_are_named_and_the_rest_counted(tmp_path: Path) -> None:
     ten = _write(tmp_path, *["bad"] * 10)
     assert [problem[:7] for problem in _problems(ten)] == [*(f"line {n}:" for n in range(2, 10)), "line 10", "line 11"]
-    assert _problems(_write(tmp_path, *["bad"] * 1_250))[10:] == ["and 1,240 more lines"]
+    with pytest.raises(DataFileInvalid, match=r"; and 1,240 more$") as caught:
+        read_trace(_write(tmp_path, *["bad"] * 1_250))
+    assert (len(caught.value.problems), caught.value.unlisted) == (10, 1_240)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +141,11 @@ def test_the_first_ten_bad_rows_are_named_and_the_rest_counted(tmp_path: Path) -
     [
         (b"", "line 1 must be TIMESTAMP,ContextTokens,GeneratedTokens, not ''"),
         (b"a,b\n", "line 1 must be TIMESTAMP,ContextTokens,GeneratedTokens, not 'a,b'"),
+        (
+            HEADER.encode() + b",RequestID,Cost\n",
+            "line 1 has unknown columns 'RequestID,Cost'. The columns are "
+            "TIMESTAMP,ContextTokens,GeneratedTokens and optionally RequestId",
+        ),
         (HEADER.encode(), "has no rows to charge"),
         (HEADER.encode() + b"\n\n\n", "has no rows to charge"),
         (HEADER.encode() + b"\n\xff\xff,1,2\n", "cannot be read: it is not text in UTF-8"),
@@ -163,6 +170,7 @@ WITH_ID = f"RequestId,{HEADER}\n"
         ("re\u0301sume\u0301", "r\u00e9sum\u00e9"),
         ("ABC", "ABC"),  # another id than abc
         ("1234567890123", "1234567890123"),
+        ("12345e67", "12345e67"),  # digits of base sixteen
         ("   ", ""),
         ("x" * 500 + " ", "x" * 500),
     ],
@@ -182,7 +190,7 @@ def test_a_requests_own_id_is_the_same_however_it_was_written(tmp_path: Path, wr
                 f"must not be {broken!r}: a spreadsheet or program has probably changed the id. Format the column as "
                 "text and write the id again",
             )
-            for broken in ("1.23E+12", "1,23E+12", "NaN", "null", "1-Mar", "45787.0")
+            for broken in ("1.23E+12", "1.23E12", "1,23457E+15", "1e5", "1E+05", "NaN", "null", "1-Mar", "45787.0")
         ],
         ("a\u200bb", "must be at most 500 printable characters"),
         ("x" * 501, "must be at most 500 printable characters"),

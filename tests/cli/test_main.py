@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import Engine
 
 from credits_core import settings
-from credits_core.cli import main as cli
 from tests.support import world
+from tests.support.commands import Commands
 from tests.support.plain_sql import balance, every_row, scalar
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -68,33 +68,6 @@ def trace(tmp_path: Path) -> Path:
     path = tmp_path / "trace.csv"
     path.write_text(TRACE, encoding="utf-8")
     return path
-
-
-class Commands:
-    """The commands in this process, for what a process of its own would not show better."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch = monkeypatch
-        self._capsys = capsys
-
-    def use(self, url: str) -> None:
-        self._monkeypatch.setenv("CREDITS_DATABASE_URL", url)
-
-    def __call__(self, *arguments: str | Path) -> tuple[object, str, str]:
-        """The exit code, stdout and stderr of a call with these arguments."""
-        self._monkeypatch.setattr(sys, "argv", ["credits_core", *map(str, arguments)])
-        self._capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        return left.value.code or 0, *self._capsys.readouterr()
-
-
-@pytest.fixture
-def commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], sqlite_url: str) -> Commands:
-    """The commands in this process, on a migrated SQLite file unless told otherwise."""
-    found = Commands(monkeypatch, capsys)
-    found.use(sqlite_url)
-    return found
 
 
 # --- commands that succeed ------------------------------------------------------------------------------------------
