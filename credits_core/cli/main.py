@@ -262,11 +262,14 @@ def diff_price_list(number: Annotated[int, typer.Argument(metavar="NUMBER", min=
 def activate_price_list(
     number: Annotated[int, typer.Argument(metavar="NUMBER", min=1)],
     reason: Annotated[str, typer.Option(help="The reason, which is kept in the journal.")],
+    live_list: Annotated[
+        int | None, typer.Option(help="The live list that you compared it with, from models lists.", min=1)
+    ] = None,
 ) -> None:
-    """Make a price list live, from the next charge on, in every process."""
+    """Make a price list live, from the next charge on, in every process. Name the live list that you saw."""
     from credits_core.cli import models
 
-    models.activate(number, reason)
+    models.activate(number, reason, live_list)
 
 
 @plan_app.command("list")

@@ -16,9 +16,9 @@ from tomlkit.items import Whitespace
 
 from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
 from credits_core.prices import catalogue, package
+from credits_core.prices.refusals import NotOffered
 from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
 from credits_core.pricing.models import PLAIN_PRICE_USD, Model, ModelRegistry, RunPrice, parse_model_registry
-from credits_core.pricing.refusals import UnknownModel
 from credits_core.pricing.units import UNITS
 
 
@@ -101,13 +101,13 @@ def without_model(text: str, model_id: str) -> str:
     """The text of a price list without one of its models. Comments after it stay: they are the next model's heading.
 
     Raises:
-        UnknownModel: the list does not have it.
+        NotOffered: the list does not have it.
         InvalidRequest: it is the last one.
     """
     document: dict[str, Any] = tomlkit.parse(text)
     places = [place for place, table in enumerate(document["models"]) if table["id"] == model_id]
     if not places:
-        raise UnknownModel(model_id, is_known=True)
+        raise NotOffered(model_id)
     if len(document["models"]) == 1:
         raise InvalidRequest("model", f"{model_id} is the last model that is offered")
     (place,) = places

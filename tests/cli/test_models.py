@@ -132,7 +132,7 @@ def test_a_model_that_is_offered_under_an_id_of_our_own_is_not_listed_twice(ledg
         encoding="utf-8",
     )
     run("import", path)
-    run("activate", 2, "--reason", "Our own")
+    run("activate", 2, "--live-list", 1, "--reason", "Our own")
     assert run("list") == "tiny  offered  $1 input\n"
     assert [one["id"] for one in run_json("list", "--all") if one["id"] in ("tiny", "deepseek/deepseek-chat")] == [
         "tiny"
@@ -182,11 +182,12 @@ def test_an_imported_list_shows_what_would_change_and_is_live_when_asked_for(led
     assert lines[0] == "+ tiny: 5 credits per run"
     assert lines[1] == "- gpt-4: 30,000 credits per run"
     assert len(lines) == 1 + 53 + 1
-    assert lines[-1] == "Price list 2 is saved and not live. Make it live: models activate 2 --reason …"
+    assert lines[-1] == "Price list 2 is saved and not live. Make it live: models activate 2 --live-list 1 --reason …"
     assert run("diff", 2).splitlines() == lines[:-1]
     assert run("show") == SHIPPED
     assert run("show", 2) == per_run_list(5)
-    assert run("activate", 2, "--reason", "Small") == "Price list 2 is live from the next charge on\n"
+    said = run("activate", 2, "--live-list", 1, "--reason", "Small").splitlines()
+    assert said == [*lines[:-1], "Price list 2 is live from the next charge on"]
     assert run("show") == per_run_list(5)
     assert run("list") == "tiny  offered  5 credits per run\n"
     assert run("diff", 2) == "No price changes\n"
@@ -246,12 +247,38 @@ def test_every_list_is_listed_newest_first(ledger: Engine) -> None:
     }
 
 
+def test_a_list_is_not_made_live_over_one_that_its_author_did_not_see(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "dearer.toml"
+    path.write_text(SHIPPED.replace("= 30_000", "= 40_000", 1), encoding="utf-8")
+    run("import", path)
+    run("offer", "deepseek-chat", "--reason", "Asked for")
+    before = every_row(ledger)
+    changes = f"~ gpt-4: 30,000 credits per run -> 40,000 credits per run\n- deepseek/deepseek-chat: {CHAT_PRICE}\n"
+    for named, said in (((), ""), (("--live-list", "1"), ", not 1")):
+        monkeypatch.setattr(sys, "argv", ["credits_core", "models", "activate", "2", "--reason", "Dearer", *named])
+        capsys.readouterr()
+        with pytest.raises(SystemExit):
+            cli.main()
+        out, error = capsys.readouterr()
+        assert out == changes
+        assert error.startswith(
+            f"error: Price list 3 is live{said}: 'deepseek/deepseek-chat offered', made live by cli on "
+        )
+        assert error.endswith("then name the list that is live: --live-list 3.\n")
+    assert every_row(ledger) == before
+    assert run("activate", 2, "--live-list", 3, "--reason", "Seen") == (
+        f"{changes}Price list 2 is live from the next charge on\n"
+    )
+
+
 # --- refresh --------------------------------------------------------------------------------------------------------
 
 
 def test_a_refresh_with_nothing_to_do_saves_nothing(ledger: Engine) -> None:
     before = every_row(ledger)
-    assert run("refresh") == f"No price changed since; nothing was saved ({PACKAGE})\n"
+    assert run("refresh") == f"All prices match {PACKAGE}. Nothing was saved.\n"
     assert every_row(ledger) == before
 
 
@@ -259,10 +286,10 @@ def test_a_refresh_saves_the_package_s_prices_as_a_list_that_is_not_live(ledger:
     path = tmp_path / "older.toml"
     path.write_text(SHIPPED.replace("prices = [{input_tokens = 0.02}]", "prices = [{input_tokens = 0.03}]"), "utf-8")
     run("import", path)
-    run("activate", 2, "--reason", "An older price")
+    run("activate", 2, "--live-list", 1, "--reason", "An older price")
     assert run("refresh") == (
-        "openai/text-embedding-3-small: $0.03 input -> $0.02 input\n"
-        "Price list 3 is saved and not live. Make it live: models activate 3 --reason …\n"
+        "~ openai/text-embedding-3-small: $0.03 input -> $0.02 input\n"
+        "Price list 3 is saved and not live. Make it live: models activate 3 --live-list 2 --reason …\n"
     )
     assert run("diff", 3) == "~ openai/text-embedding-3-small: $0.03 input -> $0.02 input\n"
     assert run("list", "--search", "embedding-3-small") == "openai/text-embedding-3-small  offered  $0.03 input\n"
@@ -288,8 +315,8 @@ REFUSALS = {
         "Models, with 'python -m credits_core models list', or at GET /api/models."
     ),
     ("withdraw", "no-such-model", "--reason", "x"): (
-        "error: The model 'no-such-model' is not offered. Nothing was charged. See which models are offered: on the "
-        "screen Models, with 'python -m credits_core models list', or at GET /api/models."
+        "error: The model 'no-such-model' is not offered. Nothing was changed. See which models are offered: on the "
+        "screen Models, or with 'python -m credits_core models list'."
     ),
     ("offer", "xiaomi/mimo-v2.5", "--reason", "x"): (
         "error: 'xiaomi/mimo-v2.5' could be avian/xiaomi/mimo-v2.5 or openrouter/xiaomi/mimo-v2.5. Nothing was charged."

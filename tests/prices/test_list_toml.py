@@ -9,7 +9,7 @@ import pytest
 from credits_core import settings
 from credits_core.errors import DataFileInvalid, InvalidRequest
 from credits_core.prices.list_toml import differences, refreshed, with_model, without_model
-from credits_core.prices.refusals import NoPrice
+from credits_core.prices.refusals import NoPrice, NotOffered
 from credits_core.pricing.models import parse_model_registry
 from credits_core.pricing.refusals import AmbiguousModel, UnknownModel
 
@@ -192,7 +192,7 @@ def test_a_withdrawn_model_goes_and_every_other_line_stays(withdrawn: str, rest:
 
 
 def test_a_model_that_is_not_in_the_list_cannot_be_withdrawn() -> None:
-    with pytest.raises(UnknownModel):
+    with pytest.raises(NotOffered):
         without_model(LIST, "gpt-4")
 
 

@@ -286,7 +286,14 @@ def test_a_click_on_another_model_asks_anew(ledger: Engine) -> None:
 def test_the_first_list_is_what_this_version_brings(untouched: Engine) -> None:
     page = page_for()
     assert small_tables(page)[LISTS] == [
-        ("1", "Live", "with this version", "migration", "data/models\\.toml", "The prices that this version brings")
+        (
+            "1",
+            "Live",
+            "came with the software",
+            "migration",
+            "data/models\\.toml",
+            "The prices that this version brings",
+        )
     ]
     assert "Make live" not in button_labels(page)
 
@@ -294,9 +301,7 @@ def test_the_first_list_is_what_this_version_brings(untouched: Engine) -> None:
 def test_prices_that_are_those_of_the_package_are_not_saved_again(ledger: Engine) -> None:
     before = every_row(ledger)
     page = click(page_for(), "Check for new prices")
-    assert [success.value for success in page.success] == [
-        f"All prices are those of genai-prices {version('genai-prices')}."
-    ]
+    assert [success.value for success in page.success] == [f"All prices match genai-prices {version('genai-prices')}."]
     assert every_row(ledger) == before
 
 
@@ -330,6 +335,29 @@ def test_an_imported_list_shows_its_differences_before_it_is_saved_and_made_live
     simulated = open_page("act/simulate_runs.py", user="ada")
     assert simulated.selectbox(key="model").options == ["tiny"]
     assert metrics(simulated)["Total"][0] == "6"  # 5, and 1 markup of 20 %
+
+
+def test_a_list_is_not_made_live_over_one_that_the_person_did_not_see(ledger: Engine) -> None:
+    shipped = settings.MODELS_FILE.read_text(encoding="utf-8")
+    page = click(bring_in(page_for(), shipped.replace("= 30_000", "= 40_000", 1).encode()), "Save as new price list")
+    page = click(page, "Make live")
+    dearer = "~ gpt-4: 30,000 credits per run -> 40,000 credits per run"
+    assert [code.value for code in page.code[-2:]] == [dearer] * 2  # beside the choice, and in the dialog
+    world.make_prices_live(ledger, shipped + TINY)
+    page = confirm(page, "models:activate", "Dearer")
+    assert [(one.proto.title, one.value) for one in page.warning] == [
+        (
+            "Somebody changed the live list meanwhile",
+            "tester made price list 3 live: hand\\-written. Nothing was changed. Close this window to see what would "
+            "change now.",
+        )
+    ]
+    assert rows(ledger, "SELECT price_list_id FROM price_list_activations ORDER BY id") == [(1,), (3,)]
+    page.get_by_key("models:activate:ask").click()
+    page = run(page)
+    assert page.code[-1].value == f"{dearer}\n- tiny: 5 credits per run"
+    confirm(page, "models:activate", "Dearer all the same")
+    assert rows(ledger, "SELECT price_list_id FROM price_list_activations ORDER BY id") == [(1,), (3,), (2,)]
 
 
 def test_a_list_with_one_change_and_one_with_none_say_so(ledger: Engine) -> None:
