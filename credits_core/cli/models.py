@@ -10,9 +10,9 @@ import typer
 from credits_core import settings
 from credits_core.cli.opened import ACTOR, opened_ledger, price_books, print_json
 from credits_core.errors import DataFileInvalid
-from credits_core.prices import lists, offers, package
-from credits_core.prices.list_toml import price_words
+from credits_core.prices import catalogue, lists, offers, package
 from credits_core.pricing.models import Model, ModelRegistry, parse_model_registry
+from credits_core.pricing.price_words import price_words
 from credits_core.store import database
 
 
@@ -23,8 +23,10 @@ def list_models(search: str, *, every: bool, as_json: bool) -> None:
     models = [model for model in offered.values() if search.lower() in model.id.lower()]
     if every:
         known = {*offered, *offered.ids_by_package_id}
-        others = (one for one in package.ids() if search.lower() in one.lower() and one not in known)
-        models += [offered.anywhere(one) for one in others if package.prices_of(one) is not None]
+        others, problems = catalogue.every_model(settings.PRICE_CORRECTIONS_FILE)
+        models += [others[one] for one in others if search.lower() in one.lower() and one not in known]
+        for problem in problems:
+            typer.echo(f"left out: {problem}", err=True)
     if as_json:
         print_json([_as_json(model, offered) for model in models])
         return

@@ -18,7 +18,8 @@ from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
 from credits_core.prices import catalogue, package
 from credits_core.prices.refusals import NotOffered
 from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
-from credits_core.pricing.models import PLAIN_PRICE_USD, Model, ModelRegistry, RunPrice, parse_model_registry
+from credits_core.pricing.models import PLAIN_PRICE_USD, ModelRegistry, parse_model_registry
+from credits_core.pricing.price_words import price_words, prices_words
 from credits_core.pricing.units import UNITS
 
 
@@ -61,7 +62,7 @@ def refreshed(text: str, source: str, corrections: Path, today: date) -> tuple[s
         assert isinstance(old, ModelPrices), "a model with a genai_prices_id has prices"
         if old != prices:
             _write(table, prices)
-            changes.append(PriceChange(table["id"], in_words(old), in_words(prices)))
+            changes.append(PriceChange(table["id"], prices_words(old), prices_words(prices)))
         table["source"] = origin
         table["checked_on"] = today
     if problems:
@@ -132,30 +133,6 @@ def _is_unnamed(part: tuple[object, object]) -> bool:
     return part[0] is None
 
 
-def in_words(prices: ModelPrices) -> str:
-    """Every price of a model in one line: what holds now and later, and the service tiers."""
-    said = [_dated_words(dated) for dated in prices.standard]
-    for name, rows in prices.service_tiers.items():
-        said += [f"{name} {_dated_words(dated)}" for dated in rows]
-    return "; ".join(said)
-
-
-def _dated_words(dated: DatedPrices) -> str:
-    when = [f"from {dated.first_day}"] if dated.first_day else []
-    if dated.hours:
-        begin, end = dated.hours
-        when.append(f"{begin:%H:%M} to {end:%H:%M} UTC")
-    if dated.is_on_weekdays:
-        when.append("on weekdays")
-    parts = []
-    for key in UNITS:
-        if key in dated.prices.units:
-            usd, tiers = dated.prices.units[key]
-            above = "".join(f", ${_plain(higher)} above {bound:,} input tokens" for bound, higher in tiers)
-            parts.append(f"${_plain(usd)}{above} {key.removesuffix('_tokens')}")
-    return f"{' '.join(when)}{': ' if when else ''}{', '.join(parts)}"
-
-
 def _write(table: dict[str, Any], prices: ModelPrices) -> None:
     table["prices"] = tomlkit.value(_rows_toml(prices.standard))
     if prices.service_tiers:
@@ -205,10 +182,3 @@ def differences(live: ModelRegistry, other: ModelRegistry) -> Iterator[str]:
     for model_id, model in live.models.items():
         if model_id not in other.models:
             yield f"- {model_id}: {price_words(model)}"
-
-
-def price_words(model: Model) -> str:
-    """The price of a model in one line."""
-    if isinstance(model.prices, RunPrice):
-        return f"{model.prices.run_price_credits:,} credits per run"
-    return in_words(model.prices)

@@ -67,7 +67,9 @@ def test_a_changed_price_is_taken_and_told_and_comments_stay() -> None:
     )
     text, changes = refreshed(old, "a list", CORRECTIONS, TODAY)
     assert text == LIST
-    assert [str(change) for change in changes] == ["openai/text-embedding-3-small: $0.25 input -> $0.02 input"]
+    assert [str(change) for change in changes] == [
+        "openai/text-embedding-3-small: $0.25 per million input tokens -> $0.02 per million input tokens"
+    ]
 
 
 def test_a_model_without_an_id_in_the_package_is_left_alone() -> None:
@@ -81,7 +83,9 @@ def test_service_tiers_that_the_package_does_not_have_go() -> None:
     )
     text, changes = refreshed(old, "a list", CORRECTIONS, TODAY)
     assert text == LIST
-    assert [change.old for change in changes] == ["$0.02 input; batch $9 input"]
+    assert [change.old for change in changes] == [
+        "$0.02 per million input tokens; batch $9.00 per million input tokens"
+    ]
 
 
 def test_every_model_that_the_package_has_no_price_for_is_named() -> None:
@@ -211,10 +215,19 @@ def test_differences_say_what_comes_changes_and_goes() -> None:
         + TINY.replace("run_price_credits = 5", "run_price_credits = 1_005")
     )
     assert list(differences(live, other)) == [
-        "~ kept: $1 input -> $1.5 input",
-        "+ new: $3 audio_seconds",
+        "~ kept: $1.00 per million input tokens -> $1.50 per million input tokens",
+        "+ new: $3.00 per hour of audio",
         "~ tiny: 5 credits per run -> 1,005 credits per run",
-        "- gone: $2 output",
+        "- gone: $2.00 per million output tokens",
+    ]
+
+
+def test_a_change_of_the_minimum_alone_can_be_seen() -> None:
+    live, other = (
+        parse_model_registry(own("m", f"[{{audio_seconds = 0.1, minimum_seconds = {least}}}]")) for least in (10, 20)
+    )
+    assert list(differences(live, other)) == [
+        "~ m: $0.10 per hour of audio, at least 10 seconds -> $0.10 per hour of audio, at least 20 seconds"
     ]
 
 
@@ -226,22 +239,33 @@ def test_lists_with_the_same_prices_do_not_differ() -> None:
 @pytest.mark.parametrize(
     ("prices", "words"),
     [
-        ("[{input_tokens = 10, output_tokens = 0.500}]", "$10 input, $0.5 output"),
+        (
+            "[{input_tokens = 10, output_tokens = 0.500}]",
+            "$10.00 per million input tokens, $0.50 per million output tokens",
+        ),
         (
             "[{input_tokens = {usd = 2, above = {200000 = 4, 400000 = 6}}}]",
-            "$2, $4 above 200,000 input tokens, $6 above 400,000 input tokens input",
+            "$2.00 per million input tokens ($4.00 above 200,000 input tokens, $6.00 above 400,000 input tokens)",
         ),
         (
             "[{input_tokens = 2}, {from = 2026-12-01, input_tokens = 1}]",
-            "$2 input; from 2026-12-01: $1 input",
+            "$2.00 per million input tokens; from 2026-12-01: $1.00 per million input tokens",
         ),
         (
             '[{input_tokens = 2}, {utc_hours = ["01:00", "04:00"], weekdays_only = true, input_tokens = 1}]',
-            "$2 input; 01:00 to 04:00 UTC on weekdays: $1 input",
+            "$2.00 per million input tokens; 01:00 to 04:00 UTC on weekdays: $1.00 per million input tokens",
+        ),
+        (
+            "[{audio_seconds = 0.111, minimum_seconds = 10}]",
+            "$0.111 per hour of audio, at least 10 seconds",
+        ),
+        (
+            "[{input_tokens = 1, minimum_seconds = 10, requests = 12, input_document_pages = 1.125}]",
+            "$1.00 per million input tokens, $1.125 per thousand input document pages, $12.00 per thousand requests",
         ),
         (
             "[{input_tokens = 2}]\nservice_tiers = {batch = [{input_tokens = 1}]}",
-            "$2 input; batch $1 input",
+            "$2.00 per million input tokens; batch $1.00 per million input tokens",
         ),
     ],
 )

@@ -119,7 +119,7 @@ def test_a_list_that_would_undo_what_somebody_offered_is_not_made_live_unseen(le
     )
     # The person sees the difference and confirms it.
     seen = compared(ledger, number)
-    assert seen.differences[-1] == "- openai/text-embedding-3-small: $0.02 input"
+    assert seen.differences[-1] == "- openai/text-embedding-3-small: $0.02 per million input tokens"
     make_live(ledger, number, seen.live)
     assert offered(ledger) == ["tiny", "small"]
 

@@ -10,8 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from credits_core import settings
 from credits_core.audit import invariants
+from credits_core.prices.list_toml import without_model
 from credits_core.pricing.plan_toml import load_price_plan
-from tests.support import page_driver, world
+from tests.support import page_driver, price_package, world
 from tests.support.models_screen import ids, page_for, select
 from tests.support.page_driver import (
     button_labels,
@@ -32,6 +33,7 @@ OFFERED, KNOWN = 53, 2_165
 TINY = per_run_list()
 LISTS = "Every price list, newest first"
 PRICES = "Every price of the model"
+EMBEDDING = "openai/text-embedding-3-small"
 
 
 @pytest.fixture
@@ -124,7 +126,7 @@ def test_all_shows_the_models_that_are_not_offered_after_the_others(untouched: E
 def test_nothing_found_is_said_with_what_to_do_next(untouched: Engine) -> None:
     page = page_for(search="deepseek/deepseek-chat")
     assert [(info.proto.title, info.value) for info in page.info] == [
-        ("Nothing found", "No offered model fits. Show all, or search for less.")
+        ("Nothing found", "No offered model matches. Show all models.")
     ]
     assert not page.dataframe
     assert LISTS in small_tables(page)
@@ -132,7 +134,7 @@ def test_nothing_found_is_said_with_what_to_do_next(untouched: Engine) -> None:
     assert ids(choose(page, scope="all")) == ["deepseek/deepseek-chat", "openrouter/deepseek/deepseek-chat",
         "openrouter/deepseek/deepseek-chat-v3-0324", "openrouter/deepseek/deepseek-chat-v3.1"]  # fmt: skip
     page = choose(page, search="no such model")
-    assert [info.value for info in page.info] == ["No model fits. Search for less."]
+    assert [info.value for info in page.info] == ["No model matches. Shorten the search."]
 
 
 @pytest.mark.parametrize(
@@ -149,35 +151,36 @@ def test_a_selected_model_shows_every_price_and_where_it_is_from(untouched: Engi
     page = select(page_for(search="openai/gpt-4o"), "openai/gpt-4o")
     assert [heading.value for heading in page.subheader] == ["GPT\\-4o \\(per token\\)"]
     assert small_tables(page)[PRICES] == [
-        ("Standard", "Input tokens", "\\$2.5 per 1M", "always"),
-        ("Standard", "Output tokens", "\\$10 per 1M", "always"),
-        ("Standard", "Cache read tokens", "\\$1.25 per 1M", "always"),
-        ("Standard", "Web searches", "\\$10 per 1,000", "always"),
-        ("Standard", "Storage searches", "\\$2.5 per 1,000", "always"),
-        ("Priority", "Input tokens", "\\$4.25 per 1M", "from 2026-10-12"),
-        ("Priority", "Output tokens", "\\$17 per 1M", "from 2026-10-12"),
-        ("Priority", "Cache read tokens", "\\$2.125 per 1M", "from 2026-10-12"),
-        ("Fast", "Input tokens", "\\$4.25 per 1M", "from 2026-10-12"),
-        ("Fast", "Output tokens", "\\$17 per 1M", "from 2026-10-12"),
-        ("Fast", "Cache read tokens", "\\$2.125 per 1M", "from 2026-10-12"),
-        ("Batch", "Input tokens", "\\$1.25 per 1M", "from 2026-10-14"),
-        ("Batch", "Output tokens", "\\$5 per 1M", "from 2026-10-14"),
+        ("Standard", "Input tokens", "\\$2.50 per million", "always"),
+        ("Standard", "Output tokens", "\\$10.00 per million", "always"),
+        ("Standard", "Cache read tokens", "\\$1.25 per million", "always"),
+        ("Standard", "Web searches", "\\$10.00 per thousand", "always"),
+        ("Standard", "Storage searches", "\\$2.50 per thousand", "always"),
+        ("Priority", "Input tokens", "\\$4.25 per million", "from 2026-10-12"),
+        ("Priority", "Output tokens", "\\$17.00 per million", "from 2026-10-12"),
+        ("Priority", "Cache read tokens", "\\$2.125 per million", "from 2026-10-12"),
+        ("Fast", "Input tokens", "\\$4.25 per million", "from 2026-10-12"),
+        ("Fast", "Output tokens", "\\$17.00 per million", "from 2026-10-12"),
+        ("Fast", "Cache read tokens", "\\$2.125 per million", "from 2026-10-12"),
+        ("Batch", "Input tokens", "\\$1.25 per million", "from 2026-10-14"),
+        ("Batch", "Output tokens", "\\$5.00 per million", "from 2026-10-14"),
     ]
     said = captions(page)
     assert "](https://developers.openai.com/api/docs/pricing), checked 2026-11-26" in said
     assert (
-        "A typical run costs a user 4,608 credits (\\$0.004608) under promptflow\\-v1: 1,020 tokens in, 129 out."
-        in said
+        "A typical run costs a user 4,608 credits (\\$0.004608) under promptflow\\-v1: 1,020 input tokens "
+        "and 129 output "
+        "tokens." in said
     )
-    assert "The prices of this model have not changed since they are known." in said
+    assert "No day and no live price list has changed its standard prices." in said
     assert charts(page) == []
 
 
 def test_hours_and_the_context_of_a_model_are_shown(untouched: Engine) -> None:
     page = select(page_for(search="deepseek/deepseek-chat", scope="All"), "deepseek/deepseek-chat")
     assert small_tables(page)[PRICES][::3] == [
-        ("Standard", "Input tokens", "\\$0.135 per 1M", "always"),
-        ("Standard", "Input tokens", "\\$0.27 per 1M", "00:30–16:30 UTC"),
+        ("Standard", "Input tokens", "\\$0.135 per million", "always"),
+        ("Standard", "Input tokens", "\\$0.27 per million", "00:30 to 16:30 UTC"),
     ]
     assert "64,000 tokens of context" in captions(page)
     assert "Offer model" in button_labels(page)
@@ -186,7 +189,7 @@ def test_hours_and_the_context_of_a_model_are_shown(untouched: Engine) -> None:
 def test_a_higher_price_for_long_prompts_is_shown(untouched: Engine) -> None:
     page = select(page_for(search="anthropic/claude-opus-4-6", scope="All"), "anthropic/claude-opus-4-6")
     assert small_tables(page)[PRICES][0] == (
-        "Standard", "Input tokens", "\\$5 per 1M; \\$10 above 200,000 input tokens", "always"
+        "Standard", "Input tokens", "\\$5.00 per million (\\$10.00 above 200,000 input tokens)", "always"
     )  # fmt: skip
 
 
@@ -200,6 +203,77 @@ def test_a_price_that_changes_is_drawn_as_steps(untouched: Engine) -> None:
         "Cache read tokens": ([0.075, 0.15, 0.15], "hv"),
     }
     assert {line["x"][1] for line in figure["data"]} == {"2027-01-01"}
+
+
+def test_the_prices_of_all_lists_that_were_live_are_drawn(ledger: Engine) -> None:
+    shipped = settings.MODELS_FILE.read_text(encoding="utf-8")
+    for toml in (shipped.replace("input_tokens = 0.02}", "input_tokens = 0.05}"), without_model(shipped, EMBEDDING)):
+        world.make_prices_live(ledger, toml)
+    world.make_prices_live(ledger, shipped)
+    (figure,) = charts(select(page_for(search=EMBEDDING), EMBEDDING))
+    ((name, y, connected),) = ((line["name"], line["y"], line.get("connectgaps", False)) for line in figure["data"])
+    # Not offered is a gap, up to which the price goes on.
+    assert (name, y, connected) == ("Input tokens", [0.02, 0.05, 0.05, None, 0.02, 0.02], False)
+    assert figure["layout"]["yaxis"]["title"]["text"] == "dollars per million tokens"
+
+
+def test_prices_by_page_and_per_run_have_axes_of_their_own(ledger: Engine) -> None:
+    shipped = settings.MODELS_FILE.read_text(encoding="utf-8")
+    ocr = "mistral/mistral-ocr-latest"
+    dearer = shipped.replace("= 30_000", "= 40_000", 1).replace("input_document_pages = ", "input_document_pages = 9")
+    world.make_prices_live(ledger, dearer)
+    (figure,) = charts(select(page_for(search=ocr), ocr))
+    assert figure["layout"]["yaxis"]["title"]["text"] == "dollars per thousand input document pages"
+    (figure,) = charts(select(page_for(search="gpt-4"), "gpt-4"))
+    assert figure["layout"]["yaxis"]["title"]["text"] == "credits per run"
+    assert [line["y"] for line in figure["data"]] == [[30_000, 40_000, 40_000]]
+
+
+def test_a_model_that_is_not_offered_has_the_prices_of_the_package_alone(untouched: Engine) -> None:
+    page = select(page_for(search="openai/gpt-4.1-nano", scope="All"), "openai/gpt-4.1-nano")
+    assert "The price package has one standard price for all days." in captions(page)
+    assert charts(page) == []
+
+
+def test_a_unit_that_is_priced_only_at_some_hours_is_shown(ledger: Engine) -> None:
+    toml = TINY.replace(
+        "run_price_credits = 5",
+        'prices = [{input_tokens = 1}, {from = 2026-03-01, input_tokens = 2}, {utc_hours = ["01:00", "04:00"], '
+        "input_tokens = 2, output_tokens = 3}]",
+    )
+    world.make_prices_live(ledger, toml)
+    page = select(page_for(), "tiny")
+    assert ("Standard", "Output tokens", "\\$3.00 per million", "01:00 to 04:00 UTC") in small_tables(page)[PRICES]
+
+
+def test_the_least_that_is_billed_of_audio_is_shown(untouched: Engine) -> None:
+    page = select(page_for(search="groq/whisper-large-v3"), "groq/whisper-large-v3")
+    assert small_tables(page)[PRICES][0] == (
+        "Standard", "Audio seconds", "\\$0.111 per hour, at least 10 seconds", "always"
+    )  # fmt: skip
+
+
+def test_the_typical_run_of_an_embedding_has_no_output(untouched: Engine) -> None:
+    said = captions(select(page_for(search=EMBEDDING), EMBEDDING))
+    assert "under promptflow\\-v1: 1,020 input tokens." in said
+
+
+def test_a_model_that_cannot_be_priced_is_left_out_and_named(ledger: Engine) -> None:
+    with price_package.carried() as carry:
+        carry(a=price_package.usd(moons="1"), b=price_package.usd(input_mtok="9"))
+        page = page_for(search="maker/", scope="All")
+    assert ids(page) == ["maker/b"]
+    assert [(one.proto.title, one.value) for one in page.warning] == [
+        ("These models are left out", "- maker/a has a price for the unknown unit moons")
+    ]
+
+
+def test_prices_that_cannot_be_renewed_are_named(ledger: Engine) -> None:
+    with price_package.carried() as carry:
+        carry(a=price_package.usd(input_mtok="9"))
+        page = click(page_for(), "Check for new prices")
+    assert [one.proto.title for one in page.error] == ["The prices cannot be renewed"]
+    assert "has no model 'openai/gpt\\-4o'" in page.error[0].value
 
 
 def test_a_model_with_a_fixed_price_says_it(untouched: Engine) -> None:
@@ -251,8 +325,7 @@ def test_a_model_is_withdrawn_with_a_reason_and_can_no_longer_be_run(ledger: Eng
     assert "gpt-4" not in ids(page)
     assert [heading.value for heading in page.subheader] == ["gpt\\-4"]
     assert [info.value for info in page.info] == [
-        "It is not offered, and the genai-prices package has no price for it. "
-        "To offer it, make a price list live that has it."
+        "This model is not offered and has no known price. To offer it, import a price list that includes it."
     ]
     assert len(ids(page)) == OFFERED - 1
     assert rows(ledger, "SELECT id, source FROM price_lists WHERE id > 1") == [(2, "gpt-4 withdrawn")]
@@ -403,5 +476,8 @@ def test_new_prices_of_the_package_are_saved_and_not_live(ledger: Engine) -> Non
     assert table(page)[0]["In"] == 0.03
     page = click(page, "Check for new prices")
     assert small_tables(page)[LISTS][0][4].replace("\\", "") == f"genai-prices {version('genai-prices')}"
-    assert page.code[-1].value == "~ openai/text-embedding-3-small: $0.03 input -> $0.02 input"
+    assert (
+        page.code[-1].value
+        == "~ openai/text-embedding-3-small: $0.03 per million input tokens -> $0.02 per million input tokens"
+    )
     assert table(page)[0]["In"] == 0.03
