@@ -44,6 +44,7 @@ def refreshed(text: str, source: str, corrections: Path, today: date) -> tuple[s
     """
     registry = parse_model_registry(text, source)
     document: dict[str, Any] = tomlkit.parse(text)
+    headings = [_cut_heading(table) for table in document["models"]]
     changes: list[PriceChange] = []
     problems: list[str] = []
     for table in document["models"]:
@@ -67,6 +68,8 @@ def refreshed(text: str, source: str, corrections: Path, today: date) -> tuple[s
         table["checked_on"] = today
     if problems:
         raise DataFileInvalid(source, problems)
+    for table, heading in zip(document["models"], headings, strict=True):
+        table.value.body.extend(heading)
     new_text = tomlkit.dumps(document)
     parse_model_registry(new_text, source)
     return new_text, changes
@@ -122,6 +125,14 @@ def without_model(text: str, model_id: str) -> str:
     head = "".join(item.as_string() for _, item in takewhile(_is_unnamed, document.body))  # type: ignore[attr-defined]
     below = tomlkit.dumps(document).removeprefix(head)
     return f"{head}{''.join(item.as_string() for item in heading)}{below}"
+
+
+def _cut_heading(table: Any) -> list[Any]:
+    # To tomlkit the heading of the next model is the end of this one, and a new key would come below it.
+    body = table.value.body
+    heading = [*takewhile(_is_unnamed, reversed(body))][::-1]
+    del body[len(body) - len(heading) :]
+    return heading
 
 
 def _comments_after(table: Any) -> list[Any]:

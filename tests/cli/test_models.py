@@ -341,16 +341,16 @@ REFUSALS = {
         "error: There is no price for 'github-copilot/gpt-4.1', so it cannot be charged. Choose another model."
     ),
     ("offer", "no-such-model", "--reason", "x"): (
-        "error: There is no model 'no-such-model'. Nothing was charged. See which models are offered: on the screen "
-        "Models, with 'python -m credits_core models list', or at GET /api/models."
+        "error: There is no model 'no-such-model'. Nothing was charged or changed. See which models are offered: on "
+        "the screen Models, with 'python -m credits_core models list', or at GET /api/models."
     ),
     ("withdraw", "no-such-model", "--reason", "x"): (
         "error: The model 'no-such-model' is not offered. Nothing was changed. See which models are offered: on the "
         "screen Models, or with 'python -m credits_core models list'."
     ),
     ("offer", "xiaomi/mimo-v2.5", "--reason", "x"): (
-        "error: 'xiaomi/mimo-v2.5' could be avian/xiaomi/mimo-v2.5 or openrouter/xiaomi/mimo-v2.5. Nothing was charged."
-        " Send the one you mean."
+        "error: 'xiaomi/mimo-v2.5' could be avian/xiaomi/mimo-v2.5 or openrouter/xiaomi/mimo-v2.5. Nothing was charged "
+        "or changed. Send the one you mean."
     ),
     ("offer", "deepseek-chat"): ("error: Missing option '--reason'. See: python -m credits_core models offer --help"),
     ("activate", 0, "--reason", "x"): (

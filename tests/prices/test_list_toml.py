@@ -1,7 +1,9 @@
 """Price lists as TOML: renewed, with a model more or less, and compared. What is not changed stays as written."""
 
+import re
 from datetime import date
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,29 @@ def test_a_changed_price_is_taken_and_told_and_comments_stay() -> None:
 def test_a_model_without_an_id_in_the_package_is_left_alone() -> None:
     ours = f"{TINY}\n{own('gpt-4o', '[{input_tokens = 77}]')}"
     assert refreshed(ours, "a list", CORRECTIONS, TODAY) == (ours, [])
+
+
+def test_new_service_tiers_stand_with_their_model_above_the_heading_of_the_next_one() -> None:
+    model = """[[models]]
+id = "openai/gpt-4o"
+name = "GPT-4o"
+provider = "openai"
+type = "text"
+genai_prices_id = "openai/gpt-4o"
+prices = [{input_tokens = 1, output_tokens = 1}]
+source = "hand-written"
+checked_on = 2026-01-01
+"""
+    text, _ = refreshed(f"{model}\n# The next one.\n\n{TINY}", "a list", CORRECTIONS, TODAY)
+    before, heading, after = text.partition("\n# The next one.\n\n")
+    assert (heading, after) == ("\n# The next one.\n\n", TINY)
+    assert before.splitlines()[-1].startswith("service_tiers = {priority = [{from = 2026-10-12, ")
+
+
+def test_every_heading_of_the_shipped_list_stands_right_above_a_model() -> None:
+    shipped = settings.MODELS_FILE.read_text(encoding="utf-8")
+    below = [line for before, line in pairwise(re.sub(r"\n+", "\n", shipped).splitlines()) if before.startswith("#")]
+    assert [line for line in below if not line.startswith(("#", "[[models]]"))] == []
 
 
 def test_service_tiers_that_the_package_does_not_have_go() -> None:
