@@ -191,11 +191,14 @@ def list_models(
 def offer_model(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="A model of the price package, such as openai/gpt-5.")],
     reason: Annotated[str, typer.Option(help="The reason, which is kept in the journal.")],
+    confirm_price: Annotated[
+        bool, typer.Option("--confirm-price", help="A price above $1,000 is right, and no mistake of the package.")
+    ] = False,
 ) -> None:
     """Offer a model for running, from the next charge on."""
     from credits_core.cli import models
 
-    models.offer(name, reason)
+    models.offer(name, reason, is_price_confirmed=confirm_price)
 
 
 @models_app.command("withdraw")

@@ -120,14 +120,20 @@ def activate(number: int, reason: str, live_list: int | None) -> None:
     typer.echo(f"Price list {number} is live from the next charge on")
 
 
-def offer(name: str, reason: str) -> None:
+def offer(name: str, reason: str, *, is_price_confirmed: bool) -> None:
     """Offer a model of the price package for running: a new price list, live at once."""
     now = datetime.now(UTC)
     with opened_ledger() as engine:
         number, model_id = database.write(
             engine,
             lambda connection: offers.offer(
-                connection, name, corrections=settings.PRICE_CORRECTIONS_FILE, reason=reason, now=now, actor=ACTOR
+                connection,
+                name,
+                is_price_confirmed=is_price_confirmed,
+                corrections=settings.PRICE_CORRECTIONS_FILE,
+                reason=reason,
+                now=now,
+                actor=ACTOR,
             ),
         )
     typer.echo(f"{model_id} is offered from now on, by price list {number}")

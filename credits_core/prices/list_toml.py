@@ -16,7 +16,7 @@ from tomlkit.items import Whitespace
 
 from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
 from credits_core.prices import catalogue, package
-from credits_core.prices.refusals import NotOffered
+from credits_core.prices.refusals import NotOffered, PriceNotConfirmed
 from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
 from credits_core.pricing.models import PLAIN_PRICE_USD, ModelRegistry, parse_model_registry
 from credits_core.pricing.price_words import price_words, prices_words
@@ -75,18 +75,23 @@ def refreshed(text: str, source: str, corrections: Path, today: date) -> tuple[s
     return new_text, changes
 
 
-def with_model(text: str, name: str, corrections: Path, today: date) -> tuple[str, str]:
+def with_model(
+    text: str, name: str, corrections: Path, today: date, *, is_price_confirmed: bool = False
+) -> tuple[str, str]:
     """The text of a price list with one more model, which the package has a price for, and the model's id.
 
     Raises:
         UnknownModel, AmbiguousModel, NoPrice: no model has the name, several have it, or it has no price.
         InvalidRequest: the list has the model already.
+        PriceNotConfirmed: a price is above 1,000 dollars, and nobody has confirmed it.
     """
     found = catalogue.find_model(name, corrections)
     registry = parse_model_registry(text)
     if found.id in registry.models or found.id in registry.ids_by_package_id:
         raise InvalidRequest("model", f"{found.id} is offered already")
     assert isinstance(found.prices, ModelPrices), "the package prices by usage"
+    if needs_confirming(found.prices) and not is_price_confirmed:
+        raise PriceNotConfirmed(found.id, prices_words(found.prices))
     document: dict[str, Any] = tomlkit.parse(text)
     table: dict[str, Any] = tomlkit.table()
     table["id"], table["name"], table["provider"] = found.id, found.name, found.provider
@@ -154,8 +159,7 @@ def _write(table: dict[str, Any], prices: ModelPrices) -> None:
 
 
 def _rows_toml(rows: tuple[DatedPrices, ...]) -> str:
-    written = [_row_toml(dated) for dated in rows]
-    return f"[{written[0]}]" if len(written) == 1 else f"[{', '.join(written)}]"
+    return f"[{', '.join(map(_row_toml, rows))}]"
 
 
 def _row_toml(dated: DatedPrices) -> str:
@@ -166,8 +170,7 @@ def _row_toml(dated: DatedPrices) -> str:
         fields.append("weekdays_only = true")
     if dated.prices.minimum_seconds:
         fields.append(f"minimum_seconds = {dated.prices.minimum_seconds}")
-    every = [usd for base, tiers in dated.prices.units.values() for usd in (base, *(usd for _, usd in tiers))]
-    if max(every) > PLAIN_PRICE_USD:
+    if _highest(dated) > PLAIN_PRICE_USD:
         fields.append("confirmed = true")
     for key in UNITS:
         if key in dated.prices.units:
@@ -176,6 +179,15 @@ def _row_toml(dated: DatedPrices) -> str:
             price = f"{{usd = {_plain(usd)}, above = {{{above}}}}}" if tiers else _plain(usd)
             fields.append(f"{key} = {price}")
     return f"{{{', '.join(fields)}}}"
+
+
+def _highest(dated: DatedPrices) -> Decimal:
+    return max(usd for base, tiers in dated.prices.units.values() for usd in (base, *(usd for _, usd in tiers)))
+
+
+def needs_confirming(prices: ModelPrices) -> bool:
+    """Whether a price is so high that it may be meant for another size, so that a person has to confirm it."""
+    return any(_highest(dated) > PLAIN_PRICE_USD for dated in sum(prices.service_tiers.values(), prices.standard))
 
 
 def _plain(usd: Decimal) -> str:

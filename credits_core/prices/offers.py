@@ -42,15 +42,26 @@ def live_list(connection: Connection) -> int:
 
 
 def offer(
-    connection: Connection, name: str, *, corrections: Path, reason: str, now: datetime, actor: str
+    connection: Connection,
+    name: str,
+    *,
+    is_price_confirmed: bool = False,
+    corrections: Path,
+    reason: str,
+    now: datetime,
+    actor: str,
 ) -> tuple[int, str]:
     """Offer a model of the price package from the next charge on, and return the new live list and the model's id.
 
     Raises:
         UnknownModel, AmbiguousModel, NoPrice: no model has the name, several have it, or it has no price.
         InvalidRequest: the model is offered already, or the reason is not 1 to 500 characters.
+        PriceNotConfirmed: a price is above 1,000 dollars, and nobody has confirmed it.
     """
-    text, model_id = _of_the_live_list(connection, lambda live: with_model(live, name, corrections, now.date()))
+    text, model_id = _of_the_live_list(
+        connection,
+        lambda live: with_model(live, name, corrections, now.date(), is_price_confirmed=is_price_confirmed),
+    )
     return _save_live(connection, text, f"{model_id} offered", reason, now, actor), model_id
 
 

@@ -86,3 +86,18 @@ class LiveListChanged(CreditsError):
             f"{activated_at:%Y-%m-%d at %H:%M:%S} UTC. Nothing was changed. See what would change with 'models diff "
             f"{number}', then name the list that is live: --live-list {live}."
         )
+
+
+class PriceNotConfirmed(CreditsError):
+    """The package has so high a price for a model that it may be a mistake, and a person has to confirm it."""
+
+    code = "price_not_confirmed"
+    http_status = 409
+
+    def __init__(self, model_id: str, price: str) -> None:
+        self.model_id = model_id
+        self.price = price
+        super().__init__(
+            f"{model_id} would cost {price}. Nothing was changed. If that is right, offer it with the price confirmed "
+            "(--confirm-price)."
+        )

@@ -82,11 +82,11 @@ def when(dated: DatedPrices) -> str:
 def dollars(usd: Decimal) -> str:
     """An exact price, in cents where it is whole cents.
 
-    >>> dollars(Decimal("2.5")), dollars(Decimal("0.1110")), dollars(Decimal(0))
-    ('$2.50', '$0.111', '$0.00')
+    >>> dollars(Decimal("2.5")), dollars(Decimal("0.1110")), dollars(Decimal("1000.01"))
+    ('$2.50', '$0.111', '$1,000.01')
     """
     cents = usd.quantize(Decimal("0.01"))
-    return f"${cents:f}" if cents == usd else f"${usd:f}".rstrip("0")
+    return f"${cents:,f}" if cents == usd else f"${usd:,f}".rstrip("0")
 
 
 def _dated_words(dated: DatedPrices) -> str:

@@ -9,10 +9,12 @@ from sqlalchemy import Connection
 from credits_core import settings
 from credits_core.errors import CreditsError, DataFileInvalid
 from credits_core.prices import lists, offers, package
-from credits_core.prices.list_toml import differences
+from credits_core.prices.list_toml import differences, needs_confirming
 from credits_core.prices.offers import Compared
 from credits_core.prices.refusals import LiveListChanged
+from credits_core.pricing.dated_prices import ModelPrices
 from credits_core.pricing.models import Model, parse_model_registry
+from credits_core.pricing.price_words import prices_words
 from credits_core.pricing.quote import PriceBook
 from credits_core.values.text import counted
 from pages.parts import action, resources, show, words
@@ -27,7 +29,7 @@ def offering(model: Model, book: PriceBook) -> None:
     label, icon = ("Withdraw model", ":material/block:") if is_offered else ("Offer model", ":material/add_circle:")
     st.button(label, icon=icon, on_click=_ask, args=(model.id,), key="models:offer:ask")
     if st.session_state.get(_ASKED) == model.id:
-        _offer(model.id, is_offered)
+        _offer(model, is_offered)
 
 
 def _ask(what: object) -> None:
@@ -41,22 +43,32 @@ def _stop_asking() -> None:
 
 
 @st.dialog("Change which models can run", on_dismiss=_stop_asking)
-def _offer(model_id: str, is_offered: bool) -> None:
+def _offer(model: Model, is_offered: bool) -> None:
+    model_id, is_price_confirmed = model.id, False
     if is_offered:
         st.markdown(f"**{words.plain(model_id)}** cannot be run any more. Past runs keep their price.")
     else:
         st.markdown(f"**{words.plain(model_id)}** can be run from the next charge on.")
+        if isinstance(model.prices, ModelPrices) and needs_confirming(model.prices):
+            st.markdown(words.plain(prices_words(model.prices)))
+            is_price_confirmed = st.checkbox("This high price is right", key="models:offer:price")
 
     def change(connection: Connection, now: datetime, reason: str) -> int:
         if is_offered:
             return offers.withdraw(connection, model_id, reason=reason, now=now, actor=action.ACTOR)
         corrections = settings.PRICE_CORRECTIONS_FILE
         number, _ = offers.offer(
-            connection, model_id, corrections=corrections, reason=reason, now=now, actor=action.ACTOR
+            connection,
+            model_id,
+            is_price_confirmed=is_price_confirmed,
+            corrections=corrections,
+            reason=reason,
+            now=now,
+            actor=action.ACTOR,
         )
         return number
 
-    _confirm("Withdraw" if is_offered else "Offer", _OFFER, (model_id, is_offered), change)
+    _confirm("Withdraw" if is_offered else "Offer", _OFFER, (model_id, is_offered, is_price_confirmed), change)
 
 
 def _confirm(label: str, name: str, request: object, change: Callable[[Connection, datetime, str], int]) -> None:

@@ -171,6 +171,22 @@ def test_a_model_is_offered_from_the_next_charge_on(ledger: Engine) -> None:
     ]
 
 
+def test_a_price_that_may_be_a_mistake_is_confirmed_before_the_model_is_offered(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with price_package.carried() as carry:
+        carry(a=price_package.usd(input_mtok="1000"), b=price_package.usd(input_mtok=("1", {200_000: "1000.01"})))
+        run("offer", "maker/a", "--reason", "At the bound")
+        before = every_row(ledger)
+        assert refusal(monkeypatch, capsys, "offer", "maker/b", "--reason", "x") == (
+            "error: maker/b would cost $1.00 per million input tokens ($1,000.01 above 200,000 input tokens). Nothing "
+            "was changed. If that is right, offer it with the price confirmed (--confirm-price)."
+        )
+        assert every_row(ledger) == before
+        run("offer", "maker/b", "--confirm-price", "--reason", "It is right")
+    assert "confirmed = true" in run("show")
+
+
 def test_a_model_is_withdrawn_and_offered_again(ledger: Engine) -> None:
     said = run("withdraw", "gpt-4", "--reason", "Retired by its maker")
     assert said == "gpt-4 is not offered any more, by price list 2\n"

@@ -346,6 +346,18 @@ def test_a_total_on_an_open_page_follows_the_live_list(ledger: Engine, count: in
     assert metrics(run(waiting))[label][0] == f"{44_000 * count:,}"  # 40,000 and 10 % markup
 
 
+def test_a_price_that_may_be_a_mistake_is_confirmed_before_the_model_is_offered(ledger: Engine) -> None:
+    with price_package.carried() as carry:
+        carry(b=price_package.usd(input_mtok="1000.01"))
+        page = click(select(page_for(search="maker/", scope="All"), "maker/b"), "Offer model")
+        page = confirm(page, "models:offer", "Asked for")
+        assert page.error
+        assert rows(ledger, "SELECT COUNT(*) FROM price_lists") == [(1,)]
+        page.get_by_key("models:offer:price").check()
+        confirm(page, "models:offer", "Asked for")
+    assert rows(ledger, "SELECT source FROM price_lists WHERE id = 2") == [("maker/b offered",)]
+
+
 def test_a_click_on_another_model_asks_anew(ledger: Engine) -> None:
     page = click(select(page_for(search="gpt-4"), "gpt-4"), "Withdraw model")
     assert [button.label for button in page.button if button.form_id == "models:offer:form"] == ["Withdraw"]
