@@ -1,27 +1,18 @@
 """The screen Models: which model is open follows its id, not the number of a row, whatever happens to the table."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
 from credits_core import settings
 from credits_core.prices.list_toml import without_model
-from tests.support import page_driver, world
+from tests.support import world
 from tests.support.models_screen import TABLE, ids, page_for, select
 from tests.support.page_driver import button_labels, choose, click, run, select_row, small_tables
 from tests.support.prices import per_run_list
 
 SHIPPED = settings.MODELS_FILE.read_text(encoding="utf-8")
 TINY = per_run_list()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Engine]:
-    with page_driver.dashboard(tmp_path, demo=False) as engine:
-        yield engine
 
 
 def shown(page: AppTest) -> tuple[list[str], list[int]]:
