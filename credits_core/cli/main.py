@@ -193,11 +193,12 @@ def list_models(
 def offer_model(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="A model of the price package, such as openai/gpt-5.")],
     reason: Annotated[str, typer.Option(help="The reason, which is kept in the journal.")],
+    confirm_price: Annotated[bool, typer.Option("--confirm-price", help="A price above $1,000 is right.")] = False,
 ) -> None:
     """Offer a model for running, from the next charge on."""
     from credits_core.cli import models
 
-    models.offer(name, reason)
+    models.offer(name, reason, is_price_confirmed=confirm_price)
 
 
 @models_app.command("withdraw")
@@ -264,11 +265,12 @@ def diff_price_list(number: Annotated[int, typer.Argument(metavar="NUMBER", min=
 def activate_price_list(
     number: Annotated[int, typer.Argument(metavar="NUMBER", min=1)],
     reason: Annotated[str, typer.Option(help="The reason, which is kept in the journal.")],
+    live_list: Annotated[int | None, typer.Option(help="The live list that you compared it with.", min=1)] = None,
 ) -> None:
-    """Make a price list live, from the next charge on, in every process."""
+    """Make a price list live, from the next charge on, in every process. Name the live list that you saw."""
     from credits_core.cli import models
 
-    models.activate(number, reason)
+    models.activate(number, reason, live_list)
 
 
 @plan_app.command("list")

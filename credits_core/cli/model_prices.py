@@ -1,7 +1,7 @@
-"""Takes model prices from the genai-prices package into `data/models.toml`: `python -m credits_core models refresh`.
+"""Takes prices of the genai-prices package into `data/models.toml`: `python -m credits_core models refresh --file`.
 
-It uses the price data that the package carries, never the network, and runs on demand: what a run costs is read from
-the file alone.
+It uses the price data that the package carries, never the network. The file is for new databases: what a run costs is
+read from the database's live price list.
 """
 
 import os

@@ -32,6 +32,25 @@ def find_model(name: str, corrections: Path) -> Model:
     return _model(resolve(name), corrections)
 
 
+def every_model(corrections: Path) -> tuple[dict[str, Model], list[str]]:
+    """Every model that the package has a price for, by id, and what is wrong with those that are left out.
+
+    Raises:
+        DataFileInvalid: the file of corrections is wrong.
+    """
+    load_corrections(corrections)
+    models: dict[str, Model] = {}
+    problems: list[str] = []
+    for package_id in package.ids():
+        try:
+            models[package_id] = _model(package_id, corrections)
+        except NoPrice:
+            continue
+        except DataFileInvalid as refusal:
+            problems += refusal.problems
+    return models, problems
+
+
 def prices_of(package_id: str, corrections: Path) -> tuple[ModelPrices, str]:
     """A model's prices with our correction of them, and where they are from.
 

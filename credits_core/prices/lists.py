@@ -97,12 +97,12 @@ def save(connection: Connection, toml: str, *, source: str, now: datetime, actor
 
     Raises:
         DataFileInvalid: it is no price list; every problem is listed.
-        InvalidRequest: the source is not 1 to 500 characters.
+        InvalidRequest: the actor is no id, or the source is not 1 to 500 characters.
     """
     require_id("actor", actor)
     source = require_text("source", source)
     parse_model_registry(toml, source)
-    _lock(connection)
+    lock(connection)
     number = 1 + int(connection.execute(select(func.coalesce(func.max(PriceList.id), 0))).scalar_one())
     kept = {"id": number, "toml": toml, "source": source, "actor": actor, "saved_at_us": to_microseconds(now)}
     connection.execute(insert(PriceList).values(kept))
@@ -113,13 +113,13 @@ def activate(connection: Connection, number: int, *, reason: str, now: datetime,
     """Make a version live from the next charge on, in every process, and write that into the journal.
 
     Raises:
-        InvalidRequest: the reason is not 1 to 500 characters.
+        InvalidRequest: the actor is no id, or the reason is not 1 to 500 characters.
         UnknownPriceList: no version has this number.
         PriceListLive: it is live already.
     """
     require_id("actor", actor)
     reason = require_text("reason", reason)
-    _lock(connection)
+    lock(connection)
     columns = (PriceList.toml, PriceList.source, PriceList.actor, PriceList.saved_at_us)
     kept = connection.execute(select(*columns).where(PriceList.id == number)).one_or_none()
     if kept is None:
@@ -146,14 +146,16 @@ def begin_with(connection: Connection, toml: str) -> None:
 
     It is dated 1970: a new database has had these prices from the start.
     """
-    _lock(connection)
+    lock(connection)
     if live_list(connection) is None:
         number = save(connection, toml, source="data/models.toml", now=_FIRST, actor="migration")
         activate(connection, number, reason="The prices that this version brings", now=_FIRST, actor="migration")
 
 
-def _lock(connection: Connection) -> None:
-    # Until the unit of work ends nobody else saves or activates a list, and no charge is under way. On SQLite it is the
-    # only writer anyway.
+def lock(connection: Connection) -> None:
+    """Until the unit of work ends nobody else saves or activates a list, and no charge is under way.
+
+    On SQLite it is the only writer anyway.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({ACTIVATION_LOCK})"))

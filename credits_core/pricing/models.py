@@ -1,7 +1,7 @@
 """The AI models and what they cost: a fixed number of credits per run, or dollars for each unit of usage.
 
-Read from `data/models.toml`; `cli.model_prices` writes prices of the genai-prices package into that file. A model that
-is priced by usage may have prices from a day on, at hours of the day, above a number of input tokens, and in service
+Read from price lists: those of the database, and `data/models.toml`, which a new database begins with. A model that is
+priced by usage may have prices from a day on, at hours of the day, above a number of input tokens, and in service
 tiers.
 """
 

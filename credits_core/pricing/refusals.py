@@ -13,7 +13,7 @@ class UnknownModel(CreditsError):
         self.model_id = model_id
         problem = f"The model {model_id!r} is not offered." if is_known else f"There is no model {model_id!r}."
         super().__init__(
-            f"{problem} Nothing was charged. See which models are offered: on the screen Models, with "
+            f"{problem} Nothing was charged or changed. See which models are offered: on the screen Models, with "
             "'python -m credits_core models list', or at GET /api/models."
         )
 
@@ -27,7 +27,9 @@ class AmbiguousModel(CreditsError):
     def __init__(self, name: str, model_ids: list[str]) -> None:
         self.name = name
         self.model_ids = model_ids
-        super().__init__(f"{name!r} could be {' or '.join(model_ids)}. Nothing was charged. Send the one you mean.")
+        super().__init__(
+            f"{name!r} could be {' or '.join(model_ids)}. Nothing was charged or changed. Send the one you mean."
+        )
 
 
 class UnpricedUsage(CreditsError):

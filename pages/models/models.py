@@ -12,12 +12,15 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     search = st.text_input("Search", type="search", placeholder="Part of a name", key="search", bind="query-params")
     kind = tables.type_filter()
     is_every = tables.scope_filter()
+if problems := view.left_out():
+    lines = "\n".join(f"- {words.plain(problem)}" for problem in problems)
+    st.warning(lines, title="These models are left out", icon=":material/warning:")
 listed = view.listed(book, search=search or "", kind=kind, is_every=is_every)
 if listed:
     st.caption(f"{len(listed):,} of {view.known(book):,} models. Select a row to see all of its prices.")
     tables.models(listed, book, shown)
 else:
-    advice = "No model fits. Search for less." if is_every else "No offered model fits. Show all, or search for less."
+    advice = "No model matches. Shorten the search." if is_every else "No offered model matches. Show all models."
     st.info(advice, title="Nothing found", icon=":material/search_off:")
 if shown is not None:
     with st.container(border=True):
@@ -27,13 +30,12 @@ if shown is not None:
             st.button("Close", type="tertiary", icon=":material/close:", on_click=opened.open_model, args=(None,))
         if model is None:
             st.info(
-                "It is not offered, and the genai-prices package has no price for it. To offer it, make a price list "
-                "live that has it.",
+                "This model is not offered and has no known price. To offer it, import a price list that includes it.",
                 icon=":material/block:",
             )
         else:
             view.facts(model, book)
             actions.offering(model, book)
             view.prices(model)
-            view.history(model)
+            view.prices_over_time(model, book)
 actions.price_lists(book)

@@ -1,4 +1,4 @@
-"""Which model is open: the one that `?model=…` names, wherever its row is in the table, and also when it has none."""
+"""The open model: from `?model=…`, whether or not the table lists it."""
 
 import streamlit as st
 

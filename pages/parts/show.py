@@ -10,7 +10,7 @@ from pandas.io.formats.style import Styler
 
 from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.ledger.receipts import PostedTransaction, Receipt
-from credits_core.ledger.refusals import AddedCreditsSpent, InsufficientCredits
+from credits_core.ledger.refusals import AccountLooksAlike, AddedCreditsSpent, InsufficientCredits
 from credits_core.pricing.models import Model, RunPrice
 from credits_core.pricing.quote import Quote
 from credits_core.pricing.units import UNITS, unit_name
@@ -74,6 +74,10 @@ def refusal(error: CreditsError, *, undone: str = "Nothing was charged.") -> Non
     """
     if isinstance(error, InvalidRequest) and error.field == "reason":
         st.warning("Enter a reason, at most 500 printable characters.", icon=":material/edit:")
+        return
+    if isinstance(error, AccountLooksAlike):  # in a title an id with an @ would be a link to write to
+        said = f"There is no user {plain(error.user_id)}, but there is {plain(error.known_user_id)}. {undone}"
+        st.error(said, title="Almost the same id is in use", icon=":material/block:")
         return
     reason, says_it, rest = refusal_text(error).partition(" Nothing was ")
     st.error(f"Nothing was {rest}" if says_it else undone, title=reason, icon=":material/block:")

@@ -48,7 +48,8 @@ def test_a_model_that_is_not_offered_can_be_quoted_and_not_run() -> None:
         registry["b"]
     assert caught.value.model_id == "b"
     assert str(caught.value) == (
-        "The model 'b' is not offered. Nothing was charged. See which models are offered: on the screen Models, with "
+        "The model 'b' is not offered. Nothing was charged or changed. See which models are offered: on the screen "
+        "Models, with "
         "'python -m credits_core models list', or at GET /api/models."
     )
     assert "b" not in registry
@@ -56,7 +57,7 @@ def test_a_model_that_is_not_offered_can_be_quoted_and_not_run() -> None:
 
 def test_a_name_that_nobody_has_is_refused_everywhere() -> None:
     with pytest.raises(
-        UnknownModel, match=r"^There is no model 'c'\. Nothing was charged\. See which models are offered"
+        UnknownModel, match=r"^There is no model 'c'\. Nothing was charged or changed\. See which models are offered"
     ):
         with_names()["c"]
     with pytest.raises(UnknownModel):

@@ -1,27 +1,18 @@
 """The screen Models: which model is open follows its id, not the number of a row, whatever happens to the table."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
 from credits_core import settings
 from credits_core.prices.list_toml import without_model
-from tests.support import page_driver, world
+from tests.support import world
 from tests.support.models_screen import TABLE, ids, page_for, select
 from tests.support.page_driver import button_labels, choose, click, run, select_row, small_tables
 from tests.support.prices import per_run_list
 
 SHIPPED = settings.MODELS_FILE.read_text(encoding="utf-8")
 TINY = per_run_list()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Engine]:
-    with page_driver.dashboard(tmp_path, demo=False) as engine:
-        yield engine
 
 
 def shown(page: AppTest) -> tuple[list[str], list[int]]:
@@ -74,12 +65,19 @@ def test_a_model_stays_open_until_it_is_closed(untouched: Engine) -> None:
     assert shown(run(page)) == ([], [])
 
 
+def test_a_link_with_the_package_s_id_opens_the_model_that_is_offered_under_another(ledger: Engine) -> None:
+    own = SHIPPED.replace('\nid = "openai/gpt-4o-mini"', '\nid = "our-mini"')
+    world.make_prices_live(ledger, own)
+    page = page_for(model="openai/gpt-4o-mini")
+    assert shown(page)[0] == ["GPT-4o mini"]
+    assert "Withdraw model" in button_labels(page)
+
+
 @pytest.mark.parametrize("name", ["gpt-4o-2024-08-06", "*x* <b> $1$"])
 def test_a_link_to_a_model_that_has_no_price_says_so(untouched: Engine, name: str) -> None:
     page = page_for(model=name)
     assert shown(page) == ([name], [])
     assert [info.value for info in page.info] == [
-        "It is not offered, and the genai-prices package has no price for it. "
-        "To offer it, make a price list live that has it."
+        "This model is not offered and has no known price. To offer it, import a price list that includes it."
     ]
     assert {"Offer model", "Withdraw model"} & {*button_labels(page)} == set()
