@@ -1,9 +1,15 @@
-"""Prepares the database once when a process starts: migrates SQLite, and fills an empty database with the demo."""
+"""Prepares the database once when a process starts: migrates SQLite, and fills an empty database with the demo.
+
+Also decides when the demo's month ends.
+"""
+
+from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy import Engine
 
 from credits_core import settings
-from credits_core.bulk.demo import build_if_empty, load_demo_world
+from credits_core.bulk.demo import build_if_empty
+from credits_core.bulk.demo_world import load_demo_world
 from credits_core.plans.book import PriceBooks
 from credits_core.prices import lists
 from credits_core.reports import daily_totals
@@ -21,15 +27,30 @@ def migrate(engine: Engine) -> None:
     database.write(engine, lambda connection: lists.begin_with(connection, prices))
 
 
-def prepare(engine: Engine, books: PriceBooks, *, demo: bool) -> None:
+def prepare(engine: Engine, books: PriceBooks, *, demo: bool, now: datetime) -> None:
     """Make the database ready: migrate SQLite, fill an empty database if `demo`, and bring the daily totals up to date.
 
     Raises:
+        InvalidRequest: `CREDITS_DEMO_END` is no day.
         DatabaseNotReady: PostgreSQL is not at the newest migration; its operators migrate it.
     """
     if engine.dialect.name == "sqlite":
         migrate(engine)
     database.require_migrated(engine)
     if demo:
-        database.write(engine, lambda connection: build_if_empty(connection, load_demo_world(), books))
+        world, ends_at = load_demo_world(), demo_ends_at(now)
+        database.write(engine, lambda connection: build_if_empty(connection, world, books, ends_at=ends_at))
     daily_totals.catch_up(engine)
+
+
+def demo_ends_at(now: datetime) -> datetime:
+    """When the demo's month ends: with the last whole hour, or with the day `CREDITS_DEMO_END` where that is earlier.
+
+    Raises:
+        InvalidRequest: `CREDITS_DEMO_END` is no day.
+    """
+    this_hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    day = settings.demo_end()
+    if day is None or day >= this_hour.date():
+        return this_hour
+    return datetime.combine(day + timedelta(days=1), time(), UTC)

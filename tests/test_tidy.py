@@ -27,10 +27,7 @@ DIVIDING_MODULES = {
 DIVISIONS_OF_SOMETHING_ELSE = {
     "api/gate": {"round(seconds * 1000, 3)"},
     "audit/balances": {"CreditTransaction.created_at_us // MICROSECONDS_PER_DAY"},
-    "bulk/demo": {
-        "runs_per_day * (60 if is_weekend else 110) * (world.days + day) // (150 * world.days)",
-        "days_since % person.every_days",
-    },
+    "bulk/demo_events": {"world.runs_per_day * (60 if is_weekend else 110) * (world.days + day) // (150 * world.days)"},
     "bulk/demo_usage": {"counts[draw.of] * drawn // 100"},  # a percentage of a count
     "bulk/pieces": {"0.005"},  # seconds
     "pricing/models": {"per // 1000"},  # units, in a refusal

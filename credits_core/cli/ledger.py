@@ -12,6 +12,7 @@ from credits_core import settings, startup
 from credits_core.audit import invariants
 from credits_core.audit import log as audit_log
 from credits_core.bulk import demo, opening_balances, trace
+from credits_core.bulk.demo_world import load_demo_world
 from credits_core.cli.opened import ACTOR, both, opened_ledger, price_books
 from credits_core.reports import daily_totals
 from credits_core.store import database
@@ -28,9 +29,13 @@ def migrate() -> None:
 
 def seed() -> None:
     """Build the demo world in an empty, migrated database."""
-    books, world = price_books(), demo.load_demo_world()
+    books, world, ends_at = price_books(), load_demo_world(), startup.demo_ends_at(_now())
     with opened_ledger() as engine:
-        typer.echo(database.write(engine, lambda connection: demo.build_once(connection, world, books.at(connection))))
+        typer.echo(
+            database.write(
+                engine, lambda connection: demo.build_once(connection, world, books.at(connection), ends_at=ends_at)
+            )
+        )
         daily_totals.catch_up(engine)
 
 

@@ -75,7 +75,7 @@ def migrate() -> None:
 
 @app.command()
 def seed() -> None:
-    """Build the demo world in an empty, migrated database. Repeating it changes nothing."""
+    """Build the demo world, a month that ends now, in an empty, migrated database. Repeating it changes nothing."""
     from credits_core.cli import ledger
 
     ledger.seed()

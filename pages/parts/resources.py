@@ -7,7 +7,7 @@ import streamlit as st
 from sqlalchemy import Connection, Engine
 
 from credits_core import settings, startup
-from credits_core.bulk.demo import DemoWorld, load_demo_world
+from credits_core.bulk.demo_world import DemoWorld, load_demo_world
 from credits_core.lab.scenario.assumptions import Scenario, load_scenarios
 from credits_core.lab.scenario.workload import Workload, load_workloads
 from credits_core.plans import records as plan_records
@@ -24,7 +24,7 @@ from credits_core.usage.responses import known_providers
 def engine() -> Engine:
     """The engine of the configured database, made ready on first use (SQLite is migrated and seeded)."""
     opened = database.create_engine_for(settings.database_url())
-    startup.prepare(opened, _books(), demo=settings.demo_enabled())
+    startup.prepare(opened, _books(), demo=settings.demo_enabled(), now=datetime.now(UTC))
     return opened
 
 
