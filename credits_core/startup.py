@@ -1,15 +1,18 @@
 """Prepares the database once when a process starts: migrates SQLite, and fills an empty database with the demo.
 
-Also decides when the demo's month ends.
+Also decides when the demo's month ends, and starts the demo over.
 """
 
 from datetime import UTC, datetime, time, timedelta
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from credits_core import settings
+from credits_core.bulk import starting_over
 from credits_core.bulk.demo import build_if_empty
 from credits_core.bulk.demo_world import load_demo_world
+from credits_core.bulk.starting_over import Holdings
+from credits_core.errors import InvalidRequest
 from credits_core.plans.book import PriceBooks
 from credits_core.prices import lists
 from credits_core.reports import daily_totals
@@ -54,3 +57,24 @@ def demo_ends_at(now: datetime) -> datetime:
     if day is None or day >= this_hour.date():
         return this_hour
     return datetime.combine(day + timedelta(days=1), time(), UTC)
+
+
+def start_demo_over(connection: Connection, books: PriceBooks, *, now: datetime) -> Holdings:
+    """Empty the database and build the demo world as in a new one, and return what was deleted.
+
+    The daily totals are empty then; `daily_totals.catch_up` fills them.
+
+    Raises:
+        InvalidRequest: `CREDITS_DEMO` is 0, `CREDITS_DEMO_END` is no day, or, on PostgreSQL, the tables belong to
+            another role.
+        NotADemo: the database holds anything but a demo.
+    """
+    if not settings.demo_enabled():
+        raise InvalidRequest("CREDITS_DEMO", "is 0, so nothing was deleted")
+    return starting_over.start_over(
+        connection,
+        load_demo_world(),
+        prices=settings.MODELS_FILE.read_text(encoding="utf-8"),
+        models=books.shipped,
+        ends_at=demo_ends_at(now),
+    )

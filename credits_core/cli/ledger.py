@@ -27,15 +27,22 @@ def migrate() -> None:
         typer.echo(f"{engine.url.render_as_string(hide_password=True)} is at the newest migration")
 
 
-def seed() -> None:
-    """Build the demo world in an empty, migrated database."""
-    books, world, ends_at = price_books(), load_demo_world(), startup.demo_ends_at(_now())
+def seed(*, fresh: bool) -> None:
+    """Build the demo world in an empty, migrated database, or start it over."""
+    books, now = price_books(), _now()
     with opened_ledger() as engine:
-        typer.echo(
-            database.write(
-                engine, lambda connection: demo.build_once(connection, world, books.at(connection), ends_at=ends_at)
+        if fresh:
+            deleted = database.write(engine, lambda connection: startup.start_demo_over(connection, books, now=now))
+            typer.echo(f"Deleted: {deleted}.")
+            typer.echo(f"The demo world is built: {demo.summary(load_demo_world())}.")
+        else:
+            world, ends_at = load_demo_world(), startup.demo_ends_at(now)
+            typer.echo(
+                database.write(
+                    engine,
+                    lambda connection: demo.build_once(connection, world, books.at(connection), ends_at=ends_at),
+                )
             )
-        )
         daily_totals.catch_up(engine)
 
 

@@ -21,10 +21,12 @@ def catch_up(engine: Engine) -> int:
 
     Works in units of work of 5,000 entries each, about 25 ms on SQLite, so that charges never wait long.
     """
-    last_entry_id = database.write(engine, _last_settled_entry_id)
+    last = database.write(engine, _last_settled_entry)
+    if last is None:
+        return 0
     covered = 0
     while True:
-        step = database.write(engine, lambda connection: _roll_up(connection, last_entry_id))
+        step = database.write(engine, lambda connection: _roll_up(connection, *last))
         if step == 0:
             return covered
         covered += step
@@ -48,16 +50,21 @@ def totals_after(entry_id: int) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _last_settled_entry_id(connection: Connection) -> int:
+def _last_settled_entry(connection: Connection) -> tuple[int, str] | None:
     # On PostgreSQL an entry can become visible after a later one. The lock waits until no writer is under way, so no
     # entry up to the one found here can still appear.
     if connection.dialect.name == "postgresql":
         connection.execute(text("LOCK TABLE journal_entries IN SHARE MODE"))
-    return int(connection.execute(select(func.coalesce(func.max(JournalEntry.id), 0))).scalar_one())
+    newest = select(JournalEntry.id, JournalEntry.idempotency_key).order_by(JournalEntry.id.desc()).limit(1)
+    found = connection.execute(newest).one_or_none()
+    return None if found is None else (found.id, found.idempotency_key)
 
 
-def _roll_up(connection: Connection, last_entry_id: int) -> int:
+def _roll_up(connection: Connection, last_entry_id: int, last_key: str) -> int:
     watermark = connection.execute(select(RollupWatermark.entry_id).with_for_update()).scalar_one()
+    last = select(JournalEntry.id).where(JournalEntry.id == last_entry_id, JournalEntry.idempotency_key == last_key)
+    if connection.execute(last).first() is None:
+        return 0  # a demo was started over meanwhile, and who did that catches up with it
     new_watermark = min(watermark + _ENTRIES_PER_UNIT_OF_WORK, last_entry_id)
     if new_watermark <= watermark:
         return 0

@@ -7,7 +7,7 @@ from credits_core.ledger.accounts import TransactionFilter
 from credits_core.reports import sums
 from credits_core.values.text import format_credits, format_usd_rounded
 from pages.explore import charts as explore_charts
-from pages.parts import charts, filters, links, resources, show, tables, words
+from pages.parts import charts, filters, links, resources, show, start_over, tables, words
 
 LATEST = 8
 
@@ -111,3 +111,4 @@ tables.activity(
     alt="The latest entries, each with what its user paid or received",
 )
 st.page_link("explore/history.py", label="All history", icon=":material/receipt_long:", query_params=links.link_to())
+start_over.button()

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine
 
 from credits_core import settings, startup
 from credits_core.bulk.demo_world import DemoWorld, load_demo_world
+from credits_core.bulk.starting_over import Holdings
 from credits_core.lab.scenario.assumptions import Scenario, load_scenarios
 from credits_core.lab.scenario.workload import Workload, load_workloads
 from credits_core.plans import records as plan_records
@@ -59,6 +60,11 @@ def plans() -> dict[str, PlanRecord]:
 def demo() -> DemoWorld | None:
     """The demo world's prompts and flows to choose from, or None when the demo is off."""
     return load_demo_world() if settings.demo_enabled() else None
+
+
+def start_demo_over(connection: Connection, now: datetime) -> Holdings:
+    """Empty the database and build the demo world as in a new one; refused where there is anything but a demo."""
+    return startup.start_demo_over(connection, _books(), now=now)
 
 
 @st.cache_resource
