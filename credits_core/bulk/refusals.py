@@ -1,4 +1,4 @@
-"""The refusals of imports."""
+"""The refusals of imports, and of starting the demo over."""
 
 from credits_core.errors import CreditsError
 
@@ -16,4 +16,18 @@ class ImportStopped(CreditsError):
         super().__init__(
             f"{path}: {'; '.join(problems)}. The ledger has changed since the rows were checked. {written:,} rows are "
             "imported and stay. Correct the file and run the import again: they are not imported twice"
+        )
+
+
+class NotADemo(CreditsError):
+    """The demo cannot be started over, because the database holds anything but a demo."""
+
+    code = "not_a_demo"
+    http_status = 409
+
+    def __init__(self, found: str) -> None:
+        self.found = found
+        super().__init__(
+            f"This database is not only a demo: {found}. Nothing was deleted. For a demo, use another database "
+            "(CREDITS_DATABASE_URL)"
         )

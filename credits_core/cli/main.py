@@ -74,11 +74,15 @@ def migrate() -> None:
 
 
 @app.command()
-def seed() -> None:
-    """Build the demo world in an empty, migrated database. Repeating it changes nothing."""
+def seed(
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start the demo over: delete all, unless it is more than a demo.")
+    ] = False,
+) -> None:
+    """Build the demo world, a month that ends now, in an empty, migrated database. Repeating it changes nothing."""
     from credits_core.cli import ledger
 
-    ledger.seed()
+    ledger.seed(fresh=fresh)
 
 
 @app.command("import-legacy")

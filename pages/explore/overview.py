@@ -9,7 +9,7 @@ from credits_core.values.periods import Preset
 from credits_core.values.text import format_credits, format_usd_rounded
 from pages.explore import charts as explore_charts
 from pages.explore import refunding
-from pages.parts import charts, links, periods, resources, show, tables, words
+from pages.parts import charts, links, periods, resources, show, start_over, tables, words
 
 LATEST = 8
 
@@ -55,8 +55,7 @@ with show.metric_grid(seen.circulation_credits, seen.platform_credits, seen.crea
         seen.platform_credits,
         chart=[day.platform_credits for day in seen.days],
         colour="violet",
-        help_text="Markups and the platform's share of fees, minus refunds. Inference cost is not included, "
-        "nor that of refunded runs.",
+        help_text="Markups and the platform's share of fees, minus refunds. No inference cost is taken off.",
     )
     show.metric(
         "Creator earnings",
@@ -118,3 +117,4 @@ st.page_link(
     icon=":material/receipt_long:",
     query_params=links.link_to(**periods.in_link(period)),
 )
+start_over.button()

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from credits_core.audit import invariants
 from credits_core.audit.explanation import explain
-from credits_core.bulk import demo, pieces
+from credits_core.bulk import pieces
 from credits_core.bulk.trace import ReplayPlan, ReplaySummary, plan_replay, replay
 from credits_core.errors import DataFileInvalid, InvalidRequest
 from credits_core.ledger import accounts
@@ -21,7 +21,7 @@ from credits_core.ledger.requests import ChargeRequest
 from credits_core.pricing.models import parse_model_registry
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
-from tests.support import world
+from tests.support import demo, world
 from tests.support.plain_sql import balance, every_row, rows, scalar
 from tests.support.world import HAIKU, NOW, NOW_US
 
@@ -334,4 +334,4 @@ def test_of_its_day_refuses_by_line_where_the_price_of_the_day_is_not_known(
 
 def test_a_past_is_built_only_into_an_empty_ledger(engine: Engine, book: PriceBook) -> None:
     with pytest.raises(InvalidRequest, match="needs an empty database"):
-        database.write(engine, lambda connection: demo.build_once(connection, demo.load_demo_world(), book))
+        demo.build(engine, book)
