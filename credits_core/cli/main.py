@@ -246,14 +246,12 @@ def refresh_models(
     is_file: Annotated[bool, typer.Option("--file", help="Rewrite data/models.toml, for the next release.")] = False,
 ) -> None:
     """Save the live prices, renewed from the genai-prices package, as a new price list. It is not live yet."""
+    from credits_core.cli import model_prices, models
+
     if is_file:
-        from credits_core.cli import model_prices
-
         model_prices.refresh_and_print()
-        return
-    from credits_core.cli import models
-
-    models.refresh()
+    else:
+        models.refresh()
 
 
 @models_app.command("diff")
