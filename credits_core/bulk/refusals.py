@@ -1,4 +1,4 @@
-"""The refusals of imports, logs and batches."""
+"""The refusals of imports, logs and batches, and of starting the demo over."""
 
 from credits_core.errors import CreditsError
 from credits_core.values.text import counted
@@ -44,4 +44,18 @@ class ShownPriceChanged(CreditsError):
     def __init__(self) -> None:
         super().__init__(
             "Another price plan or price list was made live after the price was shown. See the new price and try again."
+        )
+
+
+class NotADemo(CreditsError):
+    """The demo cannot be started over, because the database holds anything but a demo."""
+
+    code = "not_a_demo"
+    http_status = 409
+
+    def __init__(self, found: str) -> None:
+        self.found = found
+        super().__init__(
+            f"This database is not only a demo: {found}. Nothing was deleted. For a demo, use another database "
+            "(CREDITS_DATABASE_URL)"
         )

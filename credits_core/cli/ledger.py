@@ -13,6 +13,7 @@ from credits_core.audit import invariants
 from credits_core.audit import log as audit_log
 from credits_core.bulk import demo, opening_balances
 from credits_core.bulk import replay as trace_replay
+from credits_core.bulk.demo_world import load_demo_world
 from credits_core.cli.opened import ACTOR, both, opened_ledger, price_books
 from credits_core.reports import daily_totals
 from credits_core.store import database
@@ -27,11 +28,22 @@ def migrate() -> None:
         typer.echo(f"{engine.url.render_as_string(hide_password=True)} is at the newest migration")
 
 
-def seed() -> None:
-    """Build the demo world in an empty, migrated database."""
-    books, world = price_books(), demo.load_demo_world()
+def seed(*, fresh: bool) -> None:
+    """Build the demo world in an empty, migrated database, or start it over."""
+    books, now = price_books(), _now()
     with opened_ledger() as engine:
-        typer.echo(database.write(engine, lambda connection: demo.build_once(connection, world, books.at(connection))))
+        if fresh:
+            deleted = database.write(engine, lambda connection: startup.start_demo_over(connection, books, now=now))
+            typer.echo(f"Deleted: {deleted}.")
+            typer.echo(f"The demo world is built: {demo.summary(load_demo_world())}.")
+        else:
+            world, ends_at = load_demo_world(), startup.demo_ends_at(now)
+            typer.echo(
+                database.write(
+                    engine,
+                    lambda connection: demo.build_once(connection, world, books.at(connection), ends_at=ends_at),
+                )
+            )
         daily_totals.catch_up(engine, settings.time_zone())
 
 

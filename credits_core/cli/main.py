@@ -74,11 +74,15 @@ def migrate() -> None:
 
 
 @app.command()
-def seed() -> None:
-    """Build the demo world in an empty, migrated database. Repeating it changes nothing."""
+def seed(
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start the demo over: delete all, unless it is more than a demo.")
+    ] = False,
+) -> None:
+    """Build the demo world, a month that ends now, in an empty, migrated database. Repeating it changes nothing."""
     from credits_core.cli import ledger
 
-    ledger.seed()
+    ledger.seed(fresh=fresh)
 
 
 @app.command("import-legacy")
@@ -243,14 +247,12 @@ def refresh_models(
     is_file: Annotated[bool, typer.Option("--file", help="Rewrite data/models.toml, for the next release.")] = False,
 ) -> None:
     """Save the live prices, renewed from the genai-prices package, as a new price list. It is not live yet."""
+    from credits_core.cli import model_prices, models
+
     if is_file:
-        from credits_core.cli import model_prices
-
         model_prices.refresh_and_print()
-        return
-    from credits_core.cli import models
-
-    models.refresh()
+    else:
+        models.refresh()
 
 
 @models_app.command("diff")

@@ -74,9 +74,7 @@ def activate(connection: Connection, seen: PlanRecord, *, reason: str, now: date
     reason = require_text("reason", reason)
     require_id("actor", actor)
     plan_id = seen.plan.id
-    _lock(connection)
-    if connection.dialect.name == "postgresql":  # no charge is under way then: each was priced with what was live
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({ACTIVATION_LOCK})"))
+    lock_all(connection)  # no charge is under way then: each was priced with what was live
     _require_as_seen(connection, plan_id, seen)
     newest = connection.execute(
         select(PlanActivation.id, PlanActivation.plan_id, PlanActivation.seal)
@@ -102,6 +100,13 @@ def activate(connection: Connection, seen: PlanRecord, *, reason: str, now: date
         )
     )
     connection.execute(update(StoredPlan).where(StoredPlan.id == plan_id).values(last_activation_id=line))
+
+
+def lock_all(connection: Connection) -> None:
+    """Make everyone wait who saves a plan, makes a plan or prices live, or charges, until this unit of work ends."""
+    _lock(connection)
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({ACTIVATION_LOCK})"))
 
 
 def _lock(connection: Connection) -> None:

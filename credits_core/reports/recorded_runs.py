@@ -67,9 +67,14 @@ class _Numbers(dict[str | None, int]):
         return tuple(text for text in self if text is not None)
 
 
-def last_entry_id(connection: Connection) -> int:
-    """The newest entry's id, 0 in an empty ledger. While it stays the same, so does every recorded history."""
-    return int(connection.execute(select(func.coalesce(func.max(JournalEntry.id), 0))).scalar_one())
+def newest_entry(connection: Connection) -> tuple[int, str, int] | None:
+    """The newest entry's id, key and time, or None in an empty ledger. While it is the same, so is every history.
+
+    Not the id alone: a demo that was started over numbers its entries from 1 again.
+    """
+    newest = select(JournalEntry.id, JournalEntry.idempotency_key, JournalEntry.created_at_us)
+    found = connection.execute(newest.order_by(JournalEntry.id.desc()).limit(1)).one_or_none()
+    return None if found is None else (found.id, found.idempotency_key, found.created_at_us)
 
 
 def recorded_history(connection: Connection, days: DayRange) -> RecordedHistory:

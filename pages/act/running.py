@@ -13,6 +13,7 @@ from credits_core.errors import CreditsError
 from credits_core.ledger import actions
 from credits_core.ledger.refusals import InsufficientCredits
 from credits_core.ledger.requests import ChargeRequest
+from credits_core.pricing.plan_toml import price_plan_toml
 from credits_core.pricing.quote import PriceBook, Quote, Terms
 from credits_core.values.text import format_usd
 from pages.parts import action, charts, resources, show, words
@@ -38,12 +39,14 @@ def terms() -> Terms:
 def total(batch: Batch) -> int:
     """What a batch that has a price would cost now, in credits."""
     book = resources.book()
-    return _total(batch, book, book.terms, resources.this_hour())
+    # By what they say and not by their names: a demo that was started over can have others of the same names.
+    kept_under = price_plan_toml(book.plan), repr(book.models[batch.request.model_id])
+    return _total(batch, book, kept_under, resources.this_hour())
 
 
 @st.cache_data(max_entries=50, show_spinner="Pricing the batch…")
-def _total(batch: Batch, _book: PriceBook, terms: Terms, at: datetime) -> int:
-    assert _book.terms == terms, "the key under which the total is kept"
+def _total(batch: Batch, _book: PriceBook, plan_and_model: tuple[str, str], at: datetime) -> int:
+    assert all(plan_and_model), "the key under which the total is kept"
     return batch_total(batch, _book, now=at)
 
 

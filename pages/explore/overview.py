@@ -9,7 +9,7 @@ from credits_core.values.periods import Preset
 from credits_core.values.text import format_credits, format_usd_rounded
 from pages.explore import charts as explore_charts
 from pages.explore import refunding
-from pages.parts import charts, links, periods, resources, show, tables, words
+from pages.parts import charts, links, periods, resources, show, start_over, tables, words
 
 LATEST = 8
 
@@ -117,3 +117,4 @@ st.page_link(
     icon=":material/receipt_long:",
     query_params=links.link_to(**periods.in_link(period)),
 )
+start_over.button()

@@ -11,7 +11,7 @@ from functools import partial
 import streamlit as st
 
 from credits_core.bulk.batch import Batch
-from credits_core.bulk.demo import DemoPrompt
+from credits_core.bulk.demo_world import DemoPrompt
 from credits_core.lab.scenario.workload import Workload
 from credits_core.ledger.accounts import UserBalance
 from credits_core.ledger.requests import ChargeRequest

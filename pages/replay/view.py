@@ -29,8 +29,8 @@ def compared(plan: PricePlan, days: DayRange) -> Counterfactual | None:
         InvalidRequest: an amount under the plan is too large.
     """
     with resources.reading() as connection:
-        last_entry_id = recorded_runs.last_entry_id(connection)
-        return _compared(connection, plan, price_plan_toml(plan), days.first, days.last, last_entry_id)
+        newest_entry = recorded_runs.newest_entry(connection)
+        return _compared(connection, plan, price_plan_toml(plan), days.first, days.last, newest_entry)
 
 
 def downloads(found: Counterfactual, plan: PricePlan, days: DayRange) -> None:
@@ -57,7 +57,7 @@ def downloads(found: Counterfactual, plan: PricePlan, days: DayRange) -> None:
 
 def _runs_csv(plan: PricePlan, days: DayRange) -> bytes:
     with resources.reading() as connection:
-        history = _history(connection, days.first, days.last, recorded_runs.last_entry_id(connection))
+        history = _history(connection, days.first, days.last, recorded_runs.newest_entry(connection))
     return csv_files.replayed_runs_csv(
         counterfactual.replayed_runs(history, counterfactual.replay(history, plan)), plan.id, days.zone
     )
@@ -104,15 +104,15 @@ def _both(credits: int) -> str:
 
 @st.cache_data(max_entries=16, show_spinner="Replaying history…")
 def _compared(
-    _connection: Connection, _plan: PricePlan, plan_content: str, first: Any, last: Any, last_entry_id: int
+    _connection: Connection, _plan: PricePlan, plan_content: str, first: Any, last: Any, newest_entry: Any
 ) -> Counterfactual | None:
     assert plan_content, "the key under which the result is kept"
-    history = _history(_connection, first, last, last_entry_id)
+    history = _history(_connection, first, last, newest_entry)
     return None if history.is_empty else compare(history, _plan, resources.book().plans)
 
 
 # As a resource, because a copy of a million runs for every plan would cost more than the replay. Nobody changes it.
 @st.cache_resource(max_entries=2, show_spinner="Reading the ledger…")
-def _history(_connection: Connection, first: Any, last: Any, last_entry_id: int) -> RecordedHistory:
-    assert last_entry_id >= 0, "the key under which the history is kept"
+def _history(_connection: Connection, first: Any, last: Any, newest_entry: Any) -> RecordedHistory:
+    assert newest_entry is None or len(newest_entry) > 1, "the key under which the history is kept"
     return recorded_runs.recorded_history(_connection, DayRange(first, last, resources.zone()))

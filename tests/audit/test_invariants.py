@@ -22,7 +22,6 @@ from sqlalchemy.exc import IntegrityError
 from credits_core import settings
 from credits_core.audit import invariants as audit_invariants
 from credits_core.audit.finding import Finding
-from credits_core.bulk import demo
 from credits_core.ledger import opening
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
 from credits_core.pricing.quote import PriceBook
@@ -30,7 +29,7 @@ from credits_core.reports import daily_totals
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource
 from credits_core.store.tables import Base
-from tests.support import busy_ledger, damage, world
+from tests.support import busy_ledger, damage, demo, world
 from tests.support.damage import TOKENS, Ledger
 from tests.support.world import HAIKU, NOW
 
@@ -57,7 +56,7 @@ def test_an_empty_ledger_is_clean(engine: Engine, book: PriceBook) -> None:
 
 def test_the_demo_world_is_clean(engine: Engine) -> None:
     real_book = settings.load_price_book()
-    database.write(engine, lambda connection: demo.build_once(connection, demo.load_demo_world(), real_book))
+    demo.build(engine, real_book)
     assert _wrong(engine, real_book) == []
     daily_totals.catch_up(engine)
     assert _wrong(engine, real_book) == []

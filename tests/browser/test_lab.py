@@ -56,13 +56,16 @@ def test_a_plan_is_cured_compared_replayed_and_put_in_force(tmp_path: Path) -> N
 
         go(page, "Replay history")
         plan_b = page.get_by_role("combobox", name="Plan B")
-        plan_b.fill(CAPPED)
+        plan_b.fill("promptflow-v1")
         plan_b.press("Enter")
-        same = "Check passed: all 1,286 runs and 17 unlocks come out exactly as charged."
+        same = "Check passed: all 3,564 runs and 129 unlocks come out exactly as charged."
         shown(page, same)
         with tab(browser, live) as other:
             other.goto(page.url)
             shown(other, same)
+        plan_b.fill(CAPPED)
+        plan_b.press("Enter")
+        shown(page, "users would have paid 3,195,812 credits ($3.195812) less")
 
         go(page, "Scenario")
         runs = page.get_by_role("textbox", name="Runs")

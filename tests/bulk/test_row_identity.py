@@ -12,7 +12,6 @@ from sqlalchemy import Engine
 
 from credits_core.audit import invariants
 from credits_core.audit.explanation import explain
-from credits_core.bulk import demo
 from credits_core.bulk.replay import ReplayPlan, ReplaySummary, plan_replay, replay
 from credits_core.errors import DataFileInvalid, InvalidRequest
 from credits_core.ledger import accounts, actions
@@ -21,7 +20,7 @@ from credits_core.ledger.refusals import IdempotencyKeyReused
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
-from tests.support import world
+from tests.support import demo, world
 from tests.support.plain_sql import balance, every_row, rows, scalar
 from tests.support.world import HAIKU, NOW, NOW_US
 
@@ -324,4 +323,4 @@ def test_a_time_of_use_more_than_five_minutes_ahead_is_refused_by_line(
 
 def test_a_past_is_built_only_into_an_empty_ledger(engine: Engine, book: PriceBook) -> None:
     with pytest.raises(InvalidRequest, match="needs an empty database"):
-        database.write(engine, lambda connection: demo.build_once(connection, demo.load_demo_world(), book))
+        demo.build(engine, book)

@@ -131,10 +131,14 @@ def test_a_unit_of_work_covers_five_thousand_entries_at_most(
         covered.append(database.write(engine, action))
         return covered[-1]
 
-    monkeypatch.setattr(daily_totals, "_last_settled_entry_id", lambda _: 12_000)
+    columns = "id, type, idempotency_key, request_hash, actor, created_at_us"
+    with sqlite_engine.begin() as connection:
+        connection.execute(
+            text(f"INSERT INTO journal_entries ({columns}) VALUES (12000, 'grant', 'the last', '', 'tester', 0)")
+        )
     monkeypatch.setattr(daily_totals, "database", SimpleNamespace(write=write))
     assert daily_totals.catch_up(sqlite_engine) == 12_000
-    assert covered == [12_000, 5_000, 5_000, 2_000, 0]
+    assert covered == [(12_000, "the last"), 5_000, 5_000, 2_000, 0]
 
 
 def test_reports_do_not_depend_on_how_far_the_totals_have_caught_up(engine: Engine) -> None:

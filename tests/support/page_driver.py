@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -68,7 +68,7 @@ def _as_opened(*, demo: bool) -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "credits.db"
         with database.opened(f"sqlite:///{path}") as engine:
-            startup.prepare(engine, PriceBooks(settings.load_models()), demo=demo)
+            startup.prepare(engine, PriceBooks(settings.load_models()), demo=demo, now=datetime.now(UTC))
         return path.read_bytes()
 
 
