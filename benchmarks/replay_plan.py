@@ -51,6 +51,7 @@ _INSERTS = {
         " inference_cost_credits, creator_fee_credits, platform_markup_credits, total_credits, creator_share_credits,"
         " created_at_us) VALUES (?, ?, 'summarise', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     ),
+    "refunds": "INSERT INTO refunds VALUES (?, 'platform_bears_cost', FALSE)",
 }
 _RECORD = (
     "SELECT entry_id, user_id, creator_id, model_id, plan_id, created_at_us / 86400000000, inference_cost_credits,"
@@ -77,6 +78,8 @@ class _Ledger:
                 self._balances[account] += credits
                 after = self._balances[account]
             self._rows["credit_transactions"].append((number, position, account, kind, credits, after, at_us))
+        if refunds is not None:
+            self._rows["refunds"].append((number,))
         if len(self._rows["journal_entries"]) >= 20_000:
             self.write()
         return number
@@ -133,6 +136,7 @@ def _make(path: Path, runs: int, plan: PricePlan) -> None:
         ledger.add_run(entry, f"user-{user:05}", f"model-{model:02}", earner if fee else None, plan.id, *priced)
         if number % 200 == 199:  # one run in two hundred is refunded at once
             back = [(account, "refund" if kind == "prompt_run" else kind, -credits) for account, kind, credits in paid]
+            back[-1] = ("platform:refunded_inference", "refund", -cost)
             ledger.add("refund", at_us, *back, refunds=entry)
     ledger.finish()
     connection.execute("COMMIT")

@@ -28,12 +28,29 @@ class InvalidRequest(CreditsError):
 
 
 class DataFileInvalid(CreditsError):
-    """A file under `data/`, or one that the caller named, cannot be used. `problems` has one sentence per problem."""
+    """A file under `data/`, or one that the caller named, cannot be used.
+
+    `problems` has one sentence per problem; `unlisted` counts those that are left out because there are too many.
+    """
 
     code = "data_file_invalid"
     http_status = 422
 
-    def __init__(self, path: str, problems: list[str]) -> None:
+    def __init__(self, path: str, problems: list[str], *, unlisted: int = 0) -> None:
         self.path = path
         self.problems = problems
-        super().__init__(f"{path}: " + "; ".join(problems))
+        self.unlisted = unlisted
+        more = [f"and {unlisted:,} more"] if unlisted else []
+        super().__init__(f"{path}: " + "; ".join(problems + more))
+
+    @property
+    def counted(self) -> str:
+        """How many problems there are and how many of them are listed.
+
+        >>> DataFileInvalid("log.csv", ["line 2: …", "line 3: …"]).counted
+        '2 problem(s), listed'
+        >>> DataFileInvalid("log.csv", ["line 2: …", "line 3: …"], unlisted=1_000).counted
+        '1,002 problem(s), the first 2 listed'
+        """
+        first = f"the first {len(self.problems)} " if self.unlisted else ""
+        return f"{len(self.problems) + self.unlisted:,} problem(s), {first}listed"

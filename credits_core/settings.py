@@ -3,6 +3,7 @@
 import os
 import re
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 from credits_core.errors import InvalidRequest
@@ -20,6 +21,7 @@ WORKLOADS_FILE = DATA_FOLDER / "workloads.toml"
 FIRST_PLAN_FILE = DATA_FOLDER / "price_plans" / "promptflow-v1.toml"
 SCENARIOS_FILE = DATA_FOLDER / "scenarios.toml"
 PRICE_CORRECTIONS_FILE = DATA_FOLDER / "price_corrections.toml"
+_EARLIEST_DEMO_END = date(2000, 1, 1)
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 
@@ -45,6 +47,24 @@ def time_zone() -> TimeZone:
     raise InvalidRequest(
         "CREDITS_TIME_ZONE", f"must be the name of a time zone, such as {time_zones.most_like(name)}, not {name!r}"
     )
+
+
+def demo_end() -> date | None:
+    """`CREDITS_DEMO_END`: the last day of the demo world, such as 2026-11-22; None, the default, for today.
+
+    Raises:
+        InvalidRequest: it is no day.
+    """
+    given = os.environ.get("CREDITS_DEMO_END")
+    if not given:
+        return None
+    try:
+        day = date.fromisoformat(given)
+    except ValueError:
+        day = date.min
+    if day < _EARLIEST_DEMO_END:
+        raise InvalidRequest("CREDITS_DEMO_END", f"must be a day such as 2026-11-22, from 2000 on, not {given!r}")
+    return day
 
 
 def load_models() -> ModelRegistry:

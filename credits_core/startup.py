@@ -1,9 +1,18 @@
-"""Prepares the database once when a process starts: migrates SQLite, and fills an empty database with the demo."""
+"""Prepares the database once when a process starts: migrates SQLite, and fills an empty database with the demo.
 
-from sqlalchemy import Engine
+Also decides when the demo's month ends, and starts the demo over.
+"""
+
+from datetime import UTC, datetime, time, timedelta
+
+from sqlalchemy import Connection, Engine
 
 from credits_core import settings
-from credits_core.bulk.demo import build_if_empty, load_demo_world
+from credits_core.bulk import starting_over
+from credits_core.bulk.demo import build_if_empty
+from credits_core.bulk.demo_world import load_demo_world
+from credits_core.bulk.starting_over import Holdings
+from credits_core.errors import InvalidRequest
 from credits_core.plans.book import PriceBooks
 from credits_core.prices import lists
 from credits_core.reports import daily_totals
@@ -21,12 +30,13 @@ def migrate(engine: Engine) -> None:
     database.write(engine, lambda connection: lists.begin_with(connection, prices))
 
 
-def prepare(engine: Engine, books: PriceBooks, *, demo: bool) -> None:
+def prepare(engine: Engine, books: PriceBooks, *, demo: bool, now: datetime) -> None:
     """Make the database ready: migrate SQLite, fill an empty database if `demo`, and bring the daily totals up to date.
 
     The totals are by the days of `CREDITS_TIME_ZONE`; if that was another time zone, they are built anew.
 
     Raises:
+        InvalidRequest: `CREDITS_DEMO_END` is no day.
         DatabaseNotReady: PostgreSQL is not at the newest migration; its operators migrate it.
         InvalidRequest: `CREDITS_TIME_ZONE` is not a time zone.
     """
@@ -35,5 +45,40 @@ def prepare(engine: Engine, books: PriceBooks, *, demo: bool) -> None:
         migrate(engine)
     database.require_migrated(engine)
     if demo:
-        database.write(engine, lambda connection: build_if_empty(connection, load_demo_world(), books))
+        world, ends_at = load_demo_world(), demo_ends_at(now)
+        database.write(engine, lambda connection: build_if_empty(connection, world, books, ends_at=ends_at))
     daily_totals.build_for(engine, zone)
+
+
+def demo_ends_at(now: datetime) -> datetime:
+    """When the demo's month ends: with the last whole hour, or with the day `CREDITS_DEMO_END` where that is earlier.
+
+    Raises:
+        InvalidRequest: `CREDITS_DEMO_END` is no day.
+    """
+    this_hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    day = settings.demo_end()
+    if day is None or day >= this_hour.date():
+        return this_hour
+    return datetime.combine(day + timedelta(days=1), time(), UTC)
+
+
+def start_demo_over(connection: Connection, books: PriceBooks, *, now: datetime) -> Holdings:
+    """Empty the database and build the demo world as in a new one, and return what was deleted.
+
+    The daily totals are empty then; `daily_totals.catch_up` fills them.
+
+    Raises:
+        InvalidRequest: `CREDITS_DEMO` is 0, `CREDITS_DEMO_END` is no day, or, on PostgreSQL, the tables belong to
+            another role.
+        NotADemo: the database holds anything but a demo.
+    """
+    if not settings.demo_enabled():
+        raise InvalidRequest("CREDITS_DEMO", "is 0, so nothing was deleted")
+    return starting_over.start_over(
+        connection,
+        load_demo_world(),
+        prices=settings.MODELS_FILE.read_text(encoding="utf-8"),
+        models=books.shipped,
+        ends_at=demo_ends_at(now),
+    )

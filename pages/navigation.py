@@ -141,4 +141,5 @@ with st.sidebar:
     if settings.demo_enabled():
         st.badge("Test environment", icon=":material/science:", color="orange")
 
+links.arrive(page.url_path)
 page.run()

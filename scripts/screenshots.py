@@ -1,6 +1,7 @@
 """Takes the screenshots of the documents: `python -m scripts.screenshots`. Needs Debian's Chromium.
 
-Starts the dashboard as a newcomer would, on a free port with a database of its own, and writes `docs/images/`.
+Starts the dashboard as a newcomer would, on a free port with a database of its own, and writes `docs/images/`. The demo
+ends on a day that never changes, so that a picture changes only with its screen.
 """
 
 import os
@@ -20,6 +21,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 CAPPED = "promptflow-v1-capped"
+LAST_DAY = "2026-11-22"
 SHOTS = {
     "overview": "/",
     "pricing-lab": "/pricing-lab",
@@ -27,7 +29,7 @@ SHOTS = {
     "replay-history": f"/replay-history?plan={CAPPED}",
     "scenario": f"/scenario?plan={CAPPED}&scenario_runs=1000000",
     "fee-designer": "/fee-designer?fee=5000",
-    "explain-charge": "/explain-charge?entry=69",
+    "explain-charge": "/explain-charge?entry=140",
 }
 CHART = ".js-plotly-plot .main-svg"
 CHROMIUM = "/usr/bin/chromium"
@@ -44,7 +46,7 @@ def dashboard(database_url: str) -> Iterator[str]:
     server = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
         cwd=ROOT,
-        env=os.environ | {"CREDITS_DATABASE_URL": database_url},
+        env=os.environ | {"CREDITS_DATABASE_URL": database_url, "CREDITS_DEMO_END": LAST_DAY},
     )
     address = f"http://127.0.0.1:{port}"
     try:

@@ -48,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("tests")
+    os.environ.setdefault("CREDITS_DEMO_END", "2026-11-22")
     if folder := memory.folder():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
 

@@ -1,3 +1,4 @@
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,21 @@ def test_the_demo_is_on_unless_it_is_set_to_0(
     else:
         monkeypatch.setenv("CREDITS_DEMO", given)
     assert settings.demo_enabled() is enabled
+
+
+def test_the_demo_ends_today_or_on_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CREDITS_DEMO_END")
+    assert settings.demo_end() is None
+    monkeypatch.setenv("CREDITS_DEMO_END", "2026-11-22")
+    assert settings.demo_end() == date(2026, 11, 22)
+
+
+@pytest.mark.parametrize("given", ["soon", "22.11.2026", "2026-11-31", "2026-11-22T10:00", "1999-12-31", "0001-01-01"])
+def test_an_end_that_is_no_day_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("CREDITS_DEMO_END", given)
+    with pytest.raises(InvalidRequest) as caught:
+        settings.demo_end()
+    assert str(caught.value) == f"CREDITS_DEMO_END: must be a day such as 2026-11-22, from 2000 on, not {given!r}"
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,7 @@ DIVIDING_MODULES = {
 # Elsewhere these alone, none of which is about credits.
 DIVISIONS_OF_SOMETHING_ELSE = {
     "api/gate": {"round(seconds * 1000, 3)"},
-    "bulk/demo": {
-        "runs_per_day * (60 if is_weekend else 110) * (world.days + day) // (150 * world.days)",
-        "days_since % person.every_days",
-    },
+    "bulk/demo_events": {"world.runs_per_day * (60 if is_weekend else 110) * (world.days + day) // (150 * world.days)"},
     "bulk/demo_usage": {"counts[draw.of] * drawn // 100"},  # a percentage of a count
     "bulk/pieces": {"0.005"},  # seconds
     "pricing/models": {"per // 1000"},  # units, in a refusal

@@ -11,7 +11,8 @@ from credits_core.ledger.accounts import ListedTransaction
 from credits_core.pricing.models import Model, ModelRegistry, RunPrice
 from credits_core.pricing.quote import Quote
 from credits_core.pricing.units import UNITS
-from credits_core.store.kinds import TransactionType
+from credits_core.store.kinds import RefundRule, TransactionType
+from credits_core.usage.asked import AskedUsage
 from credits_core.values.text import exact_text, usd_text
 
 
@@ -123,6 +124,10 @@ class PriceAnswer(BaseModel):
     usage: dict[str, int] | None
     units: list[ChargedUnitAnswer]
     service_tier: str | None
+    unread: list[str] = Field(
+        description="Counts above 0 of the response, by their path, that are not charged: their meaning is unknown.",
+        examples=[["server_tool_use.code_execution_requests"]],
+    )
     usage_note: str | None
 
 
@@ -137,8 +142,8 @@ class ChargeAnswer(PriceAnswer):
     refunded_by_entry_id: _RefundedBy
 
 
-def price_fields(quote: Quote, models: ModelRegistry) -> dict[str, Any]:
-    """The fields of `PriceAnswer` for a quote."""
+def price_fields(quote: Quote, models: ModelRegistry, asked: AskedUsage) -> dict[str, Any]:
+    """The fields of `PriceAnswer` for a quote of what was asked."""
     return {
         "model_id": quote.model_id,
         "inference_cost_credits": quote.inference_cost_credits,
@@ -164,6 +169,7 @@ def price_fields(quote: Quote, models: ModelRegistry) -> dict[str, Any]:
             for line in quote.lines
         ],
         "service_tier": quote.service_tier,
+        "unread": [*asked.unread],
         "usage_note": models.note_on(quote.model_id) if quote.is_usage_unused else None,
     }
 
@@ -196,11 +202,25 @@ class AlreadyUnlockedAnswer(BaseModel):
 
 
 class RefundAnswer(BaseModel):
-    """A refund, and the balance just after of the user who had paid or received the credits."""
+    """A refund: the balance just after of the user who had paid or received the credits, and who bore what.
+
+    The platform bears its own income from the charge, what the creator no longer has of the share, and the inference
+    cost unless the provider gave it back. `rule` is the rule that the refund was made under: an earlier one booked the
+    inference cost back, and `provider_gives_back_credits` has it.
+    """
 
     entry_id: int
     refunded_entry_id: int
     user_balance_credits: int
+    rule: RefundRule
+    provider_refunded: bool
+    creator_gives_back_credits: int
+    platform_bears_credits: int
+    provider_gives_back_credits: int
+    summary: str = Field(
+        description="Who bore what, in one sentence.",
+        examples=["ada got back 1,251 credits ($0.001251): ben gave back 800, PromptFlow bore 451."],
+    )
     replayed: _Replayed
     refunded_by_entry_id: _RefundedBy
 

@@ -76,6 +76,13 @@ ServiceTier = Annotated[
 ]
 
 
+ProviderRefunded = Annotated[
+    bool,
+    Field(
+        strict=True,
+        description="The provider gave the inference cost of the run back, so the platform need not bear it.",
+    ),
+]
 CreateDistinct = Annotated[
     bool,
     Field(
@@ -195,5 +202,6 @@ class RefundBody(_Body):
 
     entry_id: EntryId
     reason: Words
+    provider_refunded: ProviderRefunded = False
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"entry_id": 1, "reason": "The answer was empty"}]})

@@ -10,7 +10,7 @@ from credits_core.ledger.accounts import ListedTransaction
 from credits_core.ledger.entries import usage_of_run
 from credits_core.ledger.flows import AccessNow, AccessReason
 from credits_core.ledger.receipts import Receipt
-from credits_core.store.kinds import EntryType, TransactionType
+from credits_core.store.kinds import EntryType, RefundRule, TransactionType
 
 
 class EntryTransactionAnswer(BaseModel):
@@ -78,11 +78,18 @@ class EntryUnlockAnswer(BaseModel):
         )
 
 
+class EntryRefundAnswer(BaseModel):
+    """The rule that a refund was made under, and whether the provider gave the inference cost back."""
+
+    rule: RefundRule
+    provider_refunded: bool
+
+
 class EntryAnswer(BaseModel):
     """An entry of the ledger, and its refund as of now.
 
     `idempotency_key` is as the caller sent it, and null when somebody else wrote the entry. `run` is there for a prompt
-    run, `unlock` for a flow unlock.
+    run, `unlock` for a flow unlock, `refund` for a refund.
     """
 
     id: int
@@ -97,6 +104,7 @@ class EntryAnswer(BaseModel):
     refunded_by_entry_id: int | None
     run: EntryRunAnswer | None
     unlock: EntryUnlockAnswer | None
+    refund: EntryRefundAnswer | None
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -140,6 +148,7 @@ class EntryAnswer(BaseModel):
                         "unlock_fee_credits": 250_000,
                         "creator_share_credits": 200_000,
                     },
+                    "refund": None,
                 }
             ]
         }
@@ -161,6 +170,7 @@ class EntryAnswer(BaseModel):
         def is_payer_hidden(row: Any) -> bool:
             return for_user_id not in (None, row.user_id)
 
+        terms = receipt.terms
         return cls(
             id=receipt.entry_id,
             type=receipt.type,
@@ -182,6 +192,9 @@ class EntryAnswer(BaseModel):
             refunded_by_entry_id=receipt.refunded_by_entry_id,
             run=None if run is None else EntryRunAnswer.of(run, is_payer_hidden=is_payer_hidden(run)),
             unlock=None if unlock is None else EntryUnlockAnswer.of(unlock, is_payer_hidden=is_payer_hidden(unlock)),
+            refund=None
+            if terms is None
+            else EntryRefundAnswer(rule=terms.rule, provider_refunded=terms.provider_refunded),
         )
 
 

@@ -1,7 +1,8 @@
 """The metrics that Prometheus reads at /metrics.
 
 Requests, refusals, entries and moved credits are what this process did over HTTP since it started. The credits in
-circulation, the platform's revenue and the last audit are read from the database at each request.
+circulation, the platform's revenue, the inference cost it bore for refunds and the last audit are read from the
+database at each request.
 """
 
 from datetime import datetime
@@ -50,6 +51,11 @@ class Metrics:
         self._revenue = Gauge(
             "promptflow_platform_revenue_credits", "The platform's revenue so far, net of refunds.", registry=registry
         )
+        self._refunded_inference = Gauge(
+            "promptflow_refunded_inference_credits",
+            "The inference cost of refunded runs that the platform has borne so far.",
+            registry=registry,
+        )
         self._audit_ok = Gauge(
             "promptflow_last_audit_ok", "1 when every invariant held in the last audit, else 0.", registry=registry
         )
@@ -73,7 +79,13 @@ class Metrics:
 
     def render_without_database(self) -> bytes:
         """The metrics in Prometheus' text format when the database cannot be read: what only it knows is NaN."""
-        for gauge in (self._circulation, self._revenue, self._audit_ok, self._audit_age):
+        for gauge in (
+            self._circulation,
+            self._revenue,
+            self._refunded_inference,
+            self._audit_ok,
+            self._audit_age,
+        ):
             gauge.set(float("nan"))
         return generate_latest(self._registry)
 
@@ -85,6 +97,7 @@ class Metrics:
         totals = sums.overview(connection, DayRange(zone=zone))
         self._circulation.set(totals.circulation_credits)
         self._revenue.set(totals.platform_credits)
+        self._refunded_inference.set(totals.refunded_inference_credits)
         last = audit_log.last_run(connection)
         self._audit_ok.set(float("nan") if last is None else last.ok)
         self._audit_age.set(float("nan") if last is None else (now - last.finished_at).total_seconds())

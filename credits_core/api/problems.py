@@ -32,8 +32,8 @@ from credits_core.ledger.refusals import (
     UnknownEntry,
     UnknownUser,
 )
-from credits_core.prices.refusals import AmbiguousModel, NoPrice
-from credits_core.pricing.refusals import UnknownModel, UnpricedServiceTier, UnpricedUsage
+from credits_core.prices.refusals import NoPrice
+from credits_core.pricing.refusals import AmbiguousModel, UnknownModel, UnpricedServiceTier, UnpricedUsage
 from credits_core.store.refusals import DatabaseNotReady
 from credits_core.usage.refusals import UnreadableResponse
 

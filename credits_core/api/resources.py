@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from threading import Lock
 from typing import TypeVar
 
@@ -78,14 +79,17 @@ class Resources:
         with self._lock:
             if self._engine is None:
                 try:
-                    engine = database.create_engine_for(self._database_url or settings.database_url())
+                    self._engine = self._prepared()
                 except InvalidRequest as error:  # a setting of ours, which no caller can correct
                     _log.error("the database cannot be opened", exc_info=error)
                     raise Unavailable from error
-                try:
-                    startup.prepare(engine, self.books, demo=settings.demo_enabled())
-                    self._engine = engine
-                finally:
-                    if self._engine is None:
-                        engine.dispose()
             return self._engine
+
+    def _prepared(self) -> Engine:
+        engine = database.create_engine_for(self._database_url or settings.database_url())
+        try:
+            startup.prepare(engine, self.books, demo=settings.demo_enabled(), now=datetime.now(UTC))
+        except BaseException:
+            engine.dispose()
+            raise
+        return engine

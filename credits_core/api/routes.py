@@ -41,8 +41,9 @@ from credits_core.api.fields import CursorText, Day, PageSize
 from credits_core.api.problems import READING, documented
 from credits_core.api.refusals import BodyTooLarge, Forbidden, IdempotencyKeyRequired
 from credits_core.errors import InvalidRequest
-from credits_core.ledger import accounts, actions
+from credits_core.ledger import accounts, actions, refunds
 from credits_core.ledger.accounts import Cursor, TransactionFilter
+from credits_core.ledger.bearing import Bearing, sentence
 from credits_core.ledger.receipts import Receipt, Unlock
 from credits_core.ledger.refusals import (
     AccountLooksAlike,
@@ -58,9 +59,9 @@ from credits_core.ledger.refusals import (
     UnknownUser,
 )
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
-from credits_core.prices.refusals import AmbiguousModel, NoPrice
+from credits_core.prices.refusals import NoPrice
 from credits_core.pricing.quote import quote
-from credits_core.pricing.refusals import UnknownModel, UnpricedServiceTier, UnpricedUsage
+from credits_core.pricing.refusals import AmbiguousModel, UnknownModel, UnpricedServiceTier, UnpricedUsage
 from credits_core.store.kinds import Role, TransactionType
 from credits_core.store.refusals import DatabaseNotReady
 from credits_core.usage.refusals import UnreadableResponse
@@ -144,7 +145,7 @@ async def calculate_cost(body: PriceBody, shared: Shared) -> PriceAnswer:
         service_tier=asked.service_tier,
         at=datetime.now(UTC),
     )
-    return PriceAnswer(**price_fields(priced, book.models))
+    return PriceAnswer(**price_fields(priced, book.models, asked))
 
 
 def _written(model: type[Any]) -> Responses:
@@ -232,7 +233,7 @@ async def charge_prompt(request: Request, response: Response, body: ChargeBody, 
     receipt = _note(request, response, await _perform(request, key, action))
     assert receipt.quote is not None, "a charge has a quote"
     return ChargeAnswer(
-        **price_fields(receipt.quote, books.models),
+        **price_fields(receipt.quote, books.models, used),
         prompt_run_id=receipt.entry_id,
         entry_id=receipt.entry_id,
         used_at=receipt.used_at,
@@ -302,25 +303,37 @@ async def unlock_flow(request: Request, response: Response, body: UnlockBody, ke
     | documented(*_WRITING, UnknownEntry, AlreadyRefunded, NotRefundable, InsufficientCredits, BalanceTooLarge),
 )
 async def refund(request: Request, response: Response, body: RefundBody, key: IdempotencyKey) -> RefundAnswer:
-    """Refund an entry, once: a new entry reverses its transactions."""
+    """Refund an entry, once: a new entry reverses its transactions.
+
+    The provider of a run is paid all the same, so the platform bears the inference cost, unless `provider_refunded`.
+    """
     books = resources_of(request).books
 
-    def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Receipt:
-        return actions.refund(
+    def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> tuple[Receipt, Bearing]:
+        receipt = actions.refund(
             connection,
             body.entry_id,
             reason=body.reason,
+            provider_refunded=body.provider_refunded,
             book=books.at(connection),
             key=scoped_key,
             now=now,
             actor=actor,
         )
+        return receipt, refunds.borne(connection, receipt)
 
-    receipt = _note(request, response, await _perform(request, key, action))
+    receipt, borne = await _perform(request, key, action)
+    _note(request, response, receipt)
     return RefundAnswer(
         entry_id=receipt.entry_id,
         refunded_entry_id=body.entry_id,
         user_balance_credits=_payer_balance(receipt),
+        rule=borne.terms.rule,
+        provider_refunded=borne.terms.provider_refunded,
+        creator_gives_back_credits=borne.creator_credits,
+        platform_bears_credits=borne.platform_credits,
+        provider_gives_back_credits=borne.returned_cost_credits,
+        summary=sentence(borne, done=True),
         **_holds_now(receipt),
     )
 

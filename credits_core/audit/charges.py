@@ -1,15 +1,14 @@
-"""Invariants of runs, unlocks and refunds: each cost what it should, and moved the credits it should."""
+"""Invariants of runs and unlocks: each cost what it should, and moved the credits it should."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Subquery, case, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, case, func, select
 
 from credits_core.audit import recompute
 from credits_core.audit.finding import Finding, Plans
 from credits_core.audit.recompute import NotRecomputable, run_amounts
 from credits_core.ledger import entries
-from credits_core.reports import sums
 from credits_core.store.kinds import PLATFORM_INFERENCE, PLATFORM_REVENUE, EntryType, TransactionType
 from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow
 
@@ -93,69 +92,6 @@ def unlocks_match_their_transactions(connection: Connection, _: Plans) -> Findin
     violations = [f"entry {entry_id} does not match its unlock" for entry_id in bad]
     violations += [f"entry {id_} has an unlock but is a {type_}" for id_, type_ in _misplaced(connection, UnlockedFlow)]
     return Finding("every unlock matches its transactions", _count(connection, UnlockedFlow), tuple(violations))
-
-
-def refunds_reverse_once(connection: Connection, _: Plans) -> Finding:
-    """Every refund reverses its entry account by account, except what the platform paid for a creator.
-
-    The refunded entry came before, is not a refund itself and is refunded only once. The platform pays only what a
-    creator no longer has. That it pays exactly that much follows because both entries sum to zero.
-    """
-    original = select(JournalEntry.id, JournalEntry.type).subquery()
-    refunds = connection.execute(
-        select(JournalEntry.id, JournalEntry.refunds_entry_id, original.c.type)
-        .outerjoin(original, original.c.id == JournalEntry.refunds_entry_id)
-        .where(JournalEntry.type == EntryType.REFUND.value)
-        .order_by(JournalEntry.id)
-    ).all()
-    kept_by = _kept_by_refund(connection)
-    violations, seen = [], set()
-    for refund_id, original_id, original_type in refunds:
-        if original_type in (None, EntryType.REFUND.value) or original_id >= refund_id or original_id in seen:
-            violations.append(
-                f"refund {refund_id} is of entry {original_id}, which cannot be refunded or was refunded before"
-            )
-        seen.add(original_id)
-        kept = kept_by.get(refund_id, {})
-        creators = _creators(connection, original_id) if kept else set()
-        for account_id, kept_credits in sorted(kept.items()):
-            if kept_credits < 0 or account_id not in creators:
-                violations.append(f"refund {refund_id} leaves {kept_credits} with {account_id}")
-            elif (held_credits := entries.balance_at(connection, account_id, entry_id=refund_id)) != 0:
-                violations.append(
-                    f"refund {refund_id} leaves {kept_credits} with {account_id}, who held {held_credits}"
-                )
-    return Finding("every refund reverses its entry, once", len(refunds), tuple(violations))
-
-
-def _kept_by_refund(connection: Connection) -> dict[int, dict[str, int]]:
-    """The credits that each refund left with accounts of its entry, without what the platform paid; no zeros."""
-    is_borne = sums.borne_by_platform(CreditTransaction.account_id, CreditTransaction.type)
-    moved = union_all(
-        select(JournalEntry.id, CreditTransaction.account_id, CreditTransaction.amount_credits).join(
-            CreditTransaction, CreditTransaction.entry_id == JournalEntry.refunds_entry_id
-        ),
-        select(JournalEntry.id, CreditTransaction.account_id, CreditTransaction.amount_credits)
-        .join(CreditTransaction, CreditTransaction.entry_id == JournalEntry.id)
-        .where(JournalEntry.type == EntryType.REFUND.value, ~is_borne),
-    ).subquery()
-    sum_credits = func.sum(moved.c.amount_credits)
-    rows = connection.execute(
-        select(moved.c.id, moved.c.account_id, sum_credits)
-        .group_by(moved.c.id, moved.c.account_id)
-        .having(sum_credits != 0)
-    )
-    kept: dict[int, dict[str, int]] = {}
-    for refund_id, account_id, kept_credits in rows:
-        kept.setdefault(refund_id, {})[account_id] = int(kept_credits)
-    return kept
-
-
-def _creators(connection: Connection, entry_id: int) -> set[str]:
-    statement = select(CreditTransaction.account_id).where(
-        CreditTransaction.entry_id == entry_id, CreditTransaction.type == TransactionType.CREATOR_PAYMENT.value
-    )
-    return set(connection.execute(statement).scalars())
 
 
 def _amounts_by_entry(type_: EntryType) -> Subquery:

@@ -18,12 +18,13 @@ from credits_core.store.kinds import (
     PLATFORM_INFERENCE,
     PLATFORM_PAYMENTS_IN,
     PLATFORM_PREFIX,
+    PLATFORM_REFUNDED_INFERENCE,
     PLATFORM_REVENUE,
     CreditSource,
     EntryType,
     TransactionType,
 )
-from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow
+from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, Refund, UnlockedFlow
 
 Form = tuple[str, str, int]
 """The form of a transaction: its type, its account ("user" for any user's) and its sign."""
@@ -58,6 +59,7 @@ _FORMS: dict[tuple[str, bool], set[Form]] = {
     (EntryType.REFUND, False): {
         *((type_, account, -sign) for forms in _RECEIVERS.values() for type_, account, sign in forms),
         (TransactionType.REFUND, PLATFORM_REVENUE, -1),
+        (TransactionType.REFUND, PLATFORM_REFUNDED_INFERENCE, -1),
     },
 }
 
@@ -81,7 +83,8 @@ def entries_sum_to_zero(connection: Connection, _: Plans) -> Finding:
 def entries_have_the_form_of_their_kind(connection: Connection, _: Plans) -> Finding:
     """Every entry moves credits only between the accounts, in the directions and with the types that its type allows.
 
-    Positions count from 0 without a gap; after the first transaction, no type occurs twice in an entry.
+    Positions count from 0 without a gap; after the first transaction, no type occurs twice in an entry, except that
+    the platform can pay for two reasons in a refund, from two accounts.
     """
     is_user = func.substr(CreditTransaction.account_id, 1, len(PLATFORM_PREFIX)) != PLATFORM_PREFIX
     is_first = CreditTransaction.position == 0
@@ -93,6 +96,8 @@ def entries_have_the_form_of_their_kind(connection: Connection, _: Plans) -> Fin
         case((CreditTransaction.amount_credits > 0, 1), else_=-1),
     )
     joined = select(*form).join(CreditTransaction, CreditTransaction.entry_id == JournalEntry.id)
+    is_inference = CreditTransaction.account_id == PLATFORM_REFUNDED_INFERENCE
+    kind = case((is_inference, CreditTransaction.account_id), else_=CreditTransaction.type)
     violations = []
     for found in connection.execute(joined.distinct().order_by(*form)).all():
         entry_type, first, type_, account, sign = found
@@ -111,7 +116,7 @@ def entries_have_the_form_of_their_kind(connection: Connection, _: Plans) -> Fin
         .having(
             (func.min(CreditTransaction.position) != 0)
             | (func.max(CreditTransaction.position) != func.count() - 1)
-            | (func.count(case((is_first, ""), else_=CreditTransaction.type).distinct()) != func.count())
+            | (func.count(case((is_first, ""), else_=kind).distinct()) != func.count())
         )
         .order_by(CreditTransaction.entry_id)
     ).scalars()
@@ -143,12 +148,14 @@ def entries_say_what_was_asked(connection: Connection, _: Plans) -> Finding:
             PromptRun.total_credits,
             UnlockedFlow.flow_id,
             UnlockedFlow.unlock_fee_credits,
+            Refund.provider_refunded,
         )
         .outerjoin(
             CreditTransaction, (CreditTransaction.entry_id == JournalEntry.id) & (CreditTransaction.position == 0)
         )
         .outerjoin(PromptRun, PromptRun.entry_id == JournalEntry.id)
         .outerjoin(UnlockedFlow, UnlockedFlow.entry_id == JournalEntry.id)
+        .outerjoin(Refund, Refund.entry_id == JournalEntry.id)
         .order_by(JournalEntry.id)
     )
     checked, violations = 0, []
@@ -204,7 +211,8 @@ def _possible_requests(entry: Any) -> Iterator[tuple[object, ...]]:
     elif entry.type == EntryType.FLOW_UNLOCK:
         yield entry.type, entry.user_id, entry.flow_id, entry.creator_id, entry.unlock_fee_credits
     elif entry.type == EntryType.REFUND:
-        yield entry.type, entry.refunds_entry_id, entry.description
+        provider = (True,) if entry.provider_refunded else ()
+        yield (entry.type, entry.refunds_entry_id, entry.description, *provider)
     elif entry.type in _ADDED:
         source = _ADDED[EntryType(entry.type)][0].value
         yield entry.type, entry.account_id, entry.amount_credits, source, entry.description or ""

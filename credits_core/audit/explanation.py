@@ -1,11 +1,11 @@
-"""Explains a charge: recalculates every step from the stored inputs and compares it with the recorded amount.
+"""Explains a charge or a refund: recalculates every step from the stored inputs and compares it with the record.
 
-Covers prompt runs and flow unlocks. Recorded amounts are never corrected or hidden: where one differs from what its
-inputs give, both numbers are shown.
+Covers prompt runs, flow unlocks and refunds. Recorded amounts are never corrected or hidden: where one differs from
+what its inputs give, both numbers are shown.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -15,12 +15,14 @@ from sqlalchemy import Connection
 from credits_core.audit import recompute
 from credits_core.audit.finding import Plans
 from credits_core.audit.recompute import NotRecomputable
+from credits_core.audit.refund_steps import refund_steps
 from credits_core.audit.refusals import NotExplainable
 from credits_core.errors import CreditsError
-from credits_core.ledger import accounts, entries, movements
-from credits_core.ledger.accounts import TransactionFilter
+from credits_core.ledger import bearing, entries, movements, refunds
+from credits_core.ledger.bearing import Bearing
 from credits_core.ledger.movements import Movement
 from credits_core.ledger.receipts import Receipt
+from credits_core.ledger.refusals import UnknownEntry
 from credits_core.pricing.models import RunPrice
 from credits_core.pricing.steps import ExplainedStep, run_steps, unlock_steps
 from credits_core.pricing.units import UNITS, unit_name
@@ -66,10 +68,11 @@ class ChargedParts:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One charge, explained. `inputs` are what is stored of it, as pairs of a label and a text.
+    """One charge or refund, explained. `inputs` are what is stored of it, as pairs of a label and a text.
 
     `differences` has a sentence for everything that is not as the inputs say; `parts` is None when the entry's run or
-    unlock is missing.
+    unlock is missing, and for a refund. A refund has `borne`, who bore what by the record, unless something it needs is
+    missing.
     """
 
     entry_id: int
@@ -81,8 +84,10 @@ class Explanation:
     steps: tuple[ExplainedStep, ...]
     parts: ChargedParts | None
     transactions: tuple[ExplainedTransaction, ...]
+    refunds_entry_id: int | None
     refunded_by_entry_id: int | None
     differences: tuple[str, ...]
+    borne: Bearing | None = None
 
     @property
     def is_proved(self) -> bool:
@@ -91,21 +96,22 @@ class Explanation:
 
     @property
     def verdict(self) -> str:
-        """Whether the recalculation matches the charge, in one sentence."""
+        """Whether the recalculation matches the charge or refund, in one sentence."""
+        what = "refund" if self.type is EntryType.REFUND else "charge"
         if self.is_proved:
-            return "Recalculated from the stored inputs: matches the charge exactly."
+            return f"Recalculated from the stored inputs: matches the {what} exactly."
         count = counted(len(self.differences), "difference")
-        return f"The charge does not match the stored inputs: {count}."
+        return f"The {what} does not match the stored inputs: {count}."
 
 
 def explain(connection: Connection, entry_id: int, *, plans: Plans) -> Explanation:
-    """The explanation of a prompt run or flow unlock, computed again from what is stored with it.
+    """The explanation of a prompt run, flow unlock or refund, computed again from what is stored with it.
 
     `plans` are all that history may name. A recorded amount that differs is no refusal but one of the `differences`.
 
     Raises:
         UnknownEntry: no entry has this id.
-        NotExplainable: the entry is of another kind, so it has no price.
+        NotExplainable: the entry is of another kind, so there is nothing to calculate.
     """
     # Without plans no quote is computed on the way, which fails for a damaged run.
     posted = entries.receipt(connection, entry_id, plans={})
@@ -113,8 +119,9 @@ def explain(connection: Connection, entry_id: int, *, plans: Plans) -> Explanati
         return _of_run(connection, posted, plans)
     if posted.type is EntryType.FLOW_UNLOCK:
         return _of_unlock(connection, posted, plans)
-    (headline,) = accounts.transactions(connection, TransactionFilter(entry_id=entry_id), limit=1)
-    raise NotExplainable(entry_id, posted.type.value, headline.refunds_entry_id)
+    if posted.type is EntryType.REFUND:
+        return _of_refund(connection, posted)
+    raise NotExplainable(entry_id, posted.type.value)
 
 
 def _of_run(connection: Connection, posted: Receipt, plans: Plans) -> Explanation:
@@ -175,6 +182,40 @@ def _of_unlock(connection: Connection, posted: Receipt, plans: Plans) -> Explana
     )
 
 
+def _of_refund(connection: Connection, posted: Receipt) -> Explanation:
+    if posted.terms is None:
+        return _missing(connection, posted, "rule")
+    assert posted.refunds_entry_id is not None, "a constraint of the database"
+    try:
+        original = entries.receipt(connection, posted.refunds_entry_id, plans={})
+    except UnknownEntry:
+        return _missing(connection, posted, "refunded entry")
+    paid = refunds.movements_of(original)
+    if not paid or not posted.transactions:
+        return _missing(connection, posted, "transactions")
+    balances = {
+        user_id: entries.balance_at(connection, user_id, entry_id=posted.entry_id - 1)
+        for user_id in refunds.users_of(paid)
+    }
+    due = movements.for_refund(paid, balances, posted.terms)
+    borne = bearing.bearing(paid, posted.transactions, posted.terms)
+    explained = _explained(
+        connection,
+        posted,
+        f"Refund of entry {original.entry_id}",
+        user_id=paid[0].account_id,
+        inputs=(
+            ("Refunded entry", f"{original.entry_id} ({original.type.value.replace('_', ' ')})"),
+            ("Reason", posted.description or "none"),
+            ("Rule", bearing.rule_sentence(borne)),
+        ),
+        steps=refund_steps(bearing.bearing(paid, due, posted.terms), borne),
+        parts=None,
+        due=due,
+    )
+    return replace(explained, borne=borne)
+
+
 def _missing(connection: Connection, posted: Receipt, what: str) -> Explanation:
     return _explained(
         connection,
@@ -221,7 +262,8 @@ def _explained(
         steps=steps,
         parts=parts,
         transactions=transactions,
-        refunded_by_entry_id=entries.refund_of(connection, posted.entry_id),
+        refunds_entry_id=posted.refunds_entry_id,
+        refunded_by_entry_id=posted.refunded_by_entry_id,
         differences=tuple(differences),
     )
 

@@ -11,7 +11,6 @@ from sqlalchemy import Connection, Engine
 from credits_core.audit.answers import answers_match_their_unlocks
 from credits_core.audit.balances import balances_are_sums, balances_follow_each_other, daily_totals_are_sums
 from credits_core.audit.charges import (
-    refunds_reverse_once,
     runs_cost_what_they_should,
     runs_match_their_transactions,
     unlocks_are_split_as_planned,
@@ -26,6 +25,7 @@ from credits_core.audit.entries import (
 from credits_core.audit.finding import Finding, Plans
 from credits_core.audit.plans import activations_are_sealed
 from credits_core.audit.prices import price_lists_are_sealed, runs_have_the_price_of_their_list
+from credits_core.audit.refunds import refunds_have_a_rule, refunds_reverse_once
 from credits_core.audit.schema import constraints_hold, ledger_is_append_only, references_exist
 from credits_core.store import database
 
@@ -49,6 +49,7 @@ INVARIANTS: tuple[Callable[[Connection, Plans], Finding], ...] = (
     unlocks_match_their_transactions,
     answers_match_their_unlocks,
     refunds_reverse_once,
+    refunds_have_a_rule,
     activations_are_sealed,
     price_lists_are_sealed,
     runs_have_the_price_of_their_list,

@@ -6,12 +6,14 @@ The journal is the only record of which plan was live when, by whom and why; a b
 from sqlalchemy import Connection, select
 
 from credits_core.audit.finding import Finding, Plans
+from credits_core.audit.journals import missing_at_the_end
 from credits_core.store.tables import PlanActivation, StoredPlan
 from credits_core.values.seal import seal
 
 
 def activations_are_sealed(connection: Connection, _: Plans) -> Finding:
-    """The activations are numbered from 1 without a gap, and neither they nor their plans were changed since."""
+    """The activations are numbered from 1 without a gap; neither they nor their plans were changed since, and none is
+    missing at the end."""
     rows = connection.execute(
         select(
             PlanActivation.id,
@@ -38,4 +40,11 @@ def activations_are_sealed(connection: Connection, _: Plans) -> Finding:
         if row.seal != seal(activation, plan, seal_before):
             violations.append(f"activation {row.id}, of {row.plan_id}, or its plan was changed since")
         seal_before = row.seal
+    plans = connection.execute(
+        select(StoredPlan.id, StoredPlan.last_activation_id, StoredPlan.discarded_at_us).order_by(StoredPlan.id)
+    ).all()
+    journal = {row.plan_id: row.id for row in rows}
+    violations += missing_at_the_end("plan", {plan.id: plan.last_activation_id for plan in plans}, journal)
+    discarded = [plan.id for plan in plans if plan.discarded_at_us is not None]
+    violations += [f"plan {plan_id} was made live and is discarded" for plan_id in discarded if plan_id in journal]
     return Finding("every activated plan is as it was activated", len(rows), tuple(violations))

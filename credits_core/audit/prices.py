@@ -1,21 +1,29 @@
 """Invariants of the price lists: the journal is sealed, and every run has the price of its list."""
 
+from bisect import bisect_right
+from itertools import accumulate
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from credits_core.audit.finding import Finding, Plans
+from credits_core.audit.journals import missing_at_the_end
 from credits_core.errors import CreditsError
 from credits_core.ledger import entries
+from credits_core.ledger.requests import MAX_AHEAD
 from credits_core.prices import lists
 from credits_core.pricing.models import ModelRegistry
 from credits_core.store.tables import PriceList, PriceListActivation, PromptRun
-from credits_core.values.days import from_microseconds
+from credits_core.values.days import EARLIEST, from_microseconds, to_microseconds
 from credits_core.values.seal import seal
+
+_AROUND_US = to_microseconds(EARLIEST + MAX_AHEAD)
 
 
 def price_lists_are_sealed(connection: Connection, _: Plans) -> Finding:
-    """The activations are numbered from 1 without a gap; neither they nor the lists they name were changed since."""
+    """The activations are numbered from 1 without a gap; neither they nor the lists they name were changed since, and
+    none is missing at the end."""
     rows = connection.execute(
         select(
             PriceListActivation.__table__,
@@ -36,40 +44,74 @@ def price_lists_are_sealed(connection: Connection, _: Plans) -> Finding:
         if row.seal != seal(record, (row.toml, row.source, row.list_actor, row.saved_at_us), seal_before):
             violations.append(f"activation {row.id}, of price list {row.price_list_id}, or its list was changed since")
         seal_before = row.seal
+    kept = connection.execute(select(PriceList.id, PriceList.last_activation_id).order_by(PriceList.id)).all()
+    journal = {row.price_list_id: row.id for row in rows}
+    violations += missing_at_the_end("price list", {one.id: one.last_activation_id for one in kept}, journal)
     return Finding("every live price list is as it was made live", len(rows), tuple(violations))
 
 
 def runs_have_the_price_of_their_list(connection: Connection, _: Plans) -> Finding:
-    """Every run that names a price list was charged at the price that the list, once live, has for its model and usage
-    when the entry was posted, or when the run took place."""
+    """Every run that names a price list was charged at the price that the list has for its model and usage when the
+    entry was posted, or when the run took place; and the list was live at that time."""
     checked, violations = 0, []
     models: dict[int, ModelRegistry | None] = {}
-    were_live = set(connection.execute(select(PriceListActivation.price_list_id)).scalars())
+    journal = _Journal(connection)
     runs = entries.run_columns().where(PromptRun.price_list_id.is_not(None)).order_by(PromptRun.entry_id)
     for run in connection.execute(runs.execution_options(yield_per=10_000)):
         checked += 1
         if run.price_list_id not in models:
             models[run.price_list_id] = _models_of(connection, run.price_list_id)
         registry = models[run.price_list_id]
-        if registry is not None and run.price_list_id not in were_live:
-            violations.append(f"run {run.entry_id} names price list {run.price_list_id}, which was never live")
+        times_us = [at_us for at_us in (run.created_at_us, run.used_at_us) if at_us is not None]
+        live_us = [at_us for at_us in times_us if journal.was_live(run.price_list_id, at_us)]
+        if registry is not None and not live_us:
+            violations.append(f"run {run.entry_id} names price list {run.price_list_id}, which was not live then")
             continue
         try:
-            if not _is_due(registry, run):
+            if not _is_due(registry, run, live_us):
                 violations.append(f"run {run.entry_id} has another price than price list {run.price_list_id}")
         except (CreditsError, ArithmeticError, ValueError, TypeError, AttributeError):
             violations.append(f"run {run.entry_id} cannot be priced by price list {run.price_list_id}")
     return Finding("every run has the price of its list", checked, tuple(violations))
 
 
-def _is_due(registry: ModelRegistry | None, run: Any) -> bool:
+class _Journal:
+    """Which price lists were live around a moment: a charge is dated a little before it waits for an activation, and
+    the clocks of two machines differ a little."""
+
+    def __init__(self, connection: Connection) -> None:
+        activation = PriceListActivation
+        rows = connection.execute(
+            select(activation.activated_at_us, activation.id, activation.price_list_id).order_by(
+                activation.activated_at_us, activation.id
+            )
+        ).all()
+        self._times_us = [row.activated_at_us for row in rows]
+        self._lists = [row.price_list_id for row in rows]
+        # The newest line counts, even where a clock that was wrong has dated it before an older one.
+        self._live_since = [row.price_list_id for row in accumulate(rows, _newer)]
+
+    def was_live(self, price_list: int, at_us: int) -> bool:
+        """Whether this list was live at some time from five minutes before the moment to five minutes after it."""
+        before = bisect_right(self._times_us, at_us - _AROUND_US)
+        until = bisect_right(self._times_us, at_us + _AROUND_US)
+        began_with = [self._live_since[before - 1]] if before else []
+        return price_list in (*began_with, *self._lists[before:until])
+
+
+def _newer(one: Any, other: Any) -> Any:
+    return max(one, other, key=attrgetter("id"))
+
+
+def _is_due(registry: ModelRegistry | None, run: Any, times_us: list[int]) -> bool:
     if registry is None:
         return False
     usage = entries.usage_of_run(run)
-    times = [from_microseconds(at_us) for at_us in (run.created_at_us, run.used_at_us) if at_us is not None]
     price = entries.price_of_run(run)
     model = registry[run.model_id]
-    return any(model.price_for(usage, at, service_tier=run.service_tier) == price for at in times)
+    return any(
+        model.price_for(usage, from_microseconds(at_us), service_tier=run.service_tier) == price for at_us in times_us
+    )
 
 
 def _models_of(connection: Connection, number: int) -> ModelRegistry | None:

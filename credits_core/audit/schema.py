@@ -20,6 +20,7 @@ _APPEND_ONLY = (
     "price_plans",
     "price_lists",
     "price_list_activations",
+    "refunds",
     "unlock_answers",
 )
 _SQLITE_TRIGGERS = (

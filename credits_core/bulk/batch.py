@@ -1,6 +1,6 @@
 """Charges one run many times over: the requests, what they would cost, and what became of each.
 
-Pure, except `charge_part`, which charges through `ledger.actions` like everything else. Nothing is left to chance: the
+Pure, except `charge_piece`, which charges through `ledger.actions` like everything else. Nothing is left to chance: the
 same batch always draws the same token counts, so its price is known before it is charged.
 """
 
@@ -11,16 +11,18 @@ from random import Random
 
 from sqlalchemy import Connection
 
+from credits_core.bulk.pieces import for_a_while
+from credits_core.bulk.refusals import ShownPriceChanged
 from credits_core.errors import CreditsError
 from credits_core.lab.scenario.workload import Workload
 from credits_core.ledger import actions
 from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.requests import Charge, ChargeRequest
-from credits_core.pricing.quote import PriceBook
+from credits_core.pricing.quote import PriceBook, Terms
 
 MAX_RUNS = 10_000
-RUNS_PER_PART = 100
-"""How many runs are charged in one unit of work."""
+_LARGEST_PIECE = 100
+"""How many requests are drawn for a piece. What does not fit its time is drawn again for the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +32,6 @@ class Batch:
     request: ChargeRequest
     runs: int
     workload: Workload | None = None
-
-    @property
-    def parts(self) -> int:
-        """How many units of work the batch takes: one per hundred runs, rounded up."""
-        return len(range(0, self.runs, RUNS_PER_PART))
-
-    def numbers_of(self, part: int) -> range:
-        """The numbers of the runs in a part; parts count from 0.
-
-        >>> Batch(ChargeRequest("ada", "summarise", "gpt-4"), 250).numbers_of(2)
-        range(201, 251)
-        """
-        first = part * RUNS_PER_PART + 1
-        return range(first, min(first + RUNS_PER_PART, self.runs + 1))
 
     def request_of(self, number: int) -> ChargeRequest:
         """The request of one of the runs."""
@@ -97,6 +85,11 @@ class Summary:
         """How many runs were refused, for whatever reason."""
         return sum(refusals.count for refusals in self.refused.values())
 
+    @property
+    def runs(self) -> int:
+        """How many runs were charged or refused."""
+        return self.charged + self.refused_count
+
     def plus(self, outcomes: Iterable[Receipt | CreditsError]) -> "Summary":
         """The summary after these further runs, in their order."""
         summary = self
@@ -128,21 +121,29 @@ class Summary:
         )
 
 
-def charge_part(
+def charge_piece(
     connection: Connection,
     batch: Batch,
     *,
-    part: int,
     before: Summary,
     book: PriceBook,
     key: str,
     now: datetime,
     actor: str,
+    shown: Terms | None = None,
 ) -> Summary:
-    """Charge one part of a batch in the caller's unit of work, each run with its own key, `key:NUMBER`.
+    """Charge the next runs of a batch in the caller's unit of work, at most a hundred, as long as a piece may take.
 
-    Returns the summary `before` with this part added. A part that was charged before is replayed: the same receipts,
-    and nothing is charged again.
+    Returns the summary `before`, of all runs so far, with these added. Each run has its own key, `key:NUMBER`, so a run
+    that was charged before is replayed: the same receipt, and nothing is charged again. `shown` is the plan and the
+    price list under which somebody was shown what the batch costs.
+
+    Raises:
+        ShownPriceChanged: another plan or price list is live than `shown`. None of these runs is charged.
     """
-    charges = [Charge(batch.request_of(number), f"{key}:{number}", now) for number in batch.numbers_of(part)]
-    return before.plus(actions.charge_prompts(connection, charges, book=book, actor=actor))
+    if shown is not None and shown != book.terms:
+        raise ShownPriceChanged
+    first = before.runs + 1
+    numbers = range(first, min(first + _LARGEST_PIECE, batch.runs + 1))
+    charges = [Charge(batch.request_of(number), f"{key}:{number}", now) for number in numbers]
+    return before.plus(actions.charge_prompts(connection, charges, book=book, actor=actor, pace=for_a_while))

@@ -29,8 +29,7 @@ def read_rows(path: Path, columns: list[str], *, optional: Sequence[str] = ()) -
             first = file.readline()
             found = _header(first, columns, optional)
             if found is None:
-                header = next(csv.reader([first]), [])
-                raise DataFileInvalid(str(path), [f"line 1 {mismatch(columns, header)}"])
+                raise DataFileInvalid(str(path), [f"line 1 {_wrong_header(first, columns, optional)}"])
             separator, places = found
             reader = csv.reader(file, delimiter=separator)
             for fields in reader:
@@ -51,6 +50,17 @@ def _header(line: str, columns: list[str], optional: Sequence[str]) -> tuple[str
         if len({*header}) == len(header) and {*columns} <= {*header} <= {*columns, *optional}:
             return separator, [header.index(name) if name in header else None for name in (*columns, *optional)]
     return None
+
+
+def _wrong_header(line: str, columns: list[str], optional: Sequence[str]) -> str:
+    """The end of a sentence: which columns the header has that no such file has, or what it should be."""
+    for separator in _SEPARATORS:
+        header = next(csv.reader([line], delimiter=separator), [])
+        unknown = ",".join(name for name in header if name not in {*columns, *optional})
+        if unknown and {*columns} & {*header}:
+            others = f" and optionally {','.join(optional)}" if optional else ""
+            return f"has unknown columns {unknown[:_SHOWN_CHARACTERS]!r}. The columns are {','.join(columns)}{others}"
+    return mismatch(columns, next(csv.reader([line]), []))
 
 
 def _in_order(fields: list[str], places: list[int | None]) -> list[str]:

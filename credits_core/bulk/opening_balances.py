@@ -6,7 +6,7 @@ stopped is finished by running it again.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from credits_core.bulk import csv_rows
-from credits_core.bulk.pieces import in_pieces
+from credits_core.bulk.pieces import for_a_while, in_pieces
 from credits_core.bulk.refusals import ImportStopped
 from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
 from credits_core.ledger import opening
@@ -91,21 +91,25 @@ def import_legacy(engine: Engine, path: Path, *, now: datetime, actor: str, dist
         refused, leaves_room = opening.refusals(connection, opening_credits, distinct=distinct)
     _refuse(path, rows, refused, written=0)
     summary = ImportSummary(0, 0, 0, 0)
-    for piece in in_pieces(list(opening_credits.items()), largest=_LARGEST_PIECE):
-        give = partial(
+
+    def give(piece: Sequence[tuple[str, int]]) -> dict[str, Receipt | None]:
+        give_some = partial(
             opening.import_opening_balances,
             opening_credits=dict(piece),
             now=now,
             actor=actor,
             distinct=distinct,
             leaves_room=leaves_room,
+            pace=for_a_while,
         )
-        outcomes = database.write(engine, partial(_give_all, give=give, path=path, rows=rows, written=summary.imported))
+        return database.write(engine, partial(_give, give=give_some, path=path, rows=rows, written=summary.imported))
+
+    for outcomes in in_pieces(list(opening_credits.items()), give, largest=_LARGEST_PIECE):
         summary = summary.plus(outcomes)
     return summary
 
 
-def _give_all(
+def _give(
     connection: Connection,
     give: Callable[[Connection], dict[str, Receipt | CreditsError | None]],
     path: Path,

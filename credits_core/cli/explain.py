@@ -6,12 +6,15 @@ import typer
 
 from credits_core.audit.explanation import ExplainedTransaction, Explanation, explain
 from credits_core.cli.opened import opened_ledger, price_books, print_json
+from credits_core.ledger import bearing
+from credits_core.ledger.bearing import Bearing
 from credits_core.store import database
+from credits_core.store.kinds import EntryType
 from credits_core.values.text import format_usd
 
 
 def explain_entry(entry_id: int, *, as_json: bool) -> None:
-    """Print why an entry charged what it charged; exit 1 when the stored inputs give another amount."""
+    """Print why an entry charged or refunded what it did; exit 1 when the stored inputs give another amount."""
     books = price_books()
     with opened_ledger() as engine, database.read(engine) as connection:
         explained = explain(connection, entry_id, plans=books.at(connection).plans)
@@ -25,8 +28,11 @@ def explain_entry(entry_id: int, *, as_json: bool) -> None:
 
 
 def _lines(explained: Explanation) -> list[str]:
-    lines = [f"Entry {explained.entry_id}: {explained.about}, charged to {explained.user_id}", explained.verdict]
+    verb = "refunded" if explained.type is EntryType.REFUND else "charged"
+    lines = [f"Entry {explained.entry_id}: {explained.about}, {verb} to {explained.user_id}", explained.verdict]
     lines += [f"  {difference}" for difference in explained.differences]
+    if explained.borne is not None:
+        lines.append(bearing.sentence(explained.borne, done=True))
     if explained.refunded_by_entry_id is not None:
         lines.append(f"Refunded by entry {explained.refunded_by_entry_id}.")
     lines += ["", *(f"{label}: {text}" for label, text in explained.inputs), ""]
@@ -43,6 +49,17 @@ def _transaction_line(one: ExplainedTransaction) -> str:
     return f"{line}  balance {one.balance_before_credits:,} → {one.balance_after_credits:,}"
 
 
+def _borne_as_json(borne: Bearing) -> dict[str, Any]:
+    return {
+        "sentence": bearing.sentence(borne, done=True),
+        "rule": borne.terms.rule.value,
+        "provider_refunded": borne.terms.provider_refunded,
+        "creator_credits": borne.creator_credits,
+        "platform_credits": borne.platform_credits,
+        "provider_credits": borne.returned_cost_credits,
+    }
+
+
 def _as_json(explained: Explanation) -> dict[str, Any]:
     return {
         "entry_id": explained.entry_id,
@@ -51,7 +68,9 @@ def _as_json(explained: Explanation) -> dict[str, Any]:
         "user_id": explained.user_id,
         "is_proved": explained.is_proved,
         "differences": list(explained.differences),
+        "refunds_entry_id": explained.refunds_entry_id,
         "refunded_by_entry_id": explained.refunded_by_entry_id,
+        "borne": None if explained.borne is None else _borne_as_json(explained.borne),
         "inputs": dict(explained.inputs),
         "steps": [
             {

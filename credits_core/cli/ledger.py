@@ -1,6 +1,6 @@
 """What the commands about the ledger do: migrate, seed, import, replay, verify."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from credits_core import settings, startup
 from credits_core.audit import invariants
 from credits_core.audit import log as audit_log
-from credits_core.bulk import demo, opening_balances, trace
+from credits_core.bulk import demo, opening_balances
+from credits_core.bulk import replay as trace_replay
+from credits_core.bulk.demo_world import load_demo_world
 from credits_core.cli.opened import ACTOR, both, opened_ledger, price_books
 from credits_core.reports import daily_totals
 from credits_core.store import database
@@ -26,11 +28,22 @@ def migrate() -> None:
         typer.echo(f"{engine.url.render_as_string(hide_password=True)} is at the newest migration")
 
 
-def seed() -> None:
-    """Build the demo world in an empty, migrated database."""
-    books, world = price_books(), demo.load_demo_world()
+def seed(*, fresh: bool) -> None:
+    """Build the demo world in an empty, migrated database, or start it over."""
+    books, now = price_books(), _now()
     with opened_ledger() as engine:
-        typer.echo(database.write(engine, lambda connection: demo.build_once(connection, world, books.at(connection))))
+        if fresh:
+            deleted = database.write(engine, lambda connection: startup.start_demo_over(connection, books, now=now))
+            typer.echo(f"Deleted: {deleted}.")
+            typer.echo(f"The demo world is built: {demo.summary(load_demo_world())}.")
+        else:
+            world, ends_at = load_demo_world(), startup.demo_ends_at(now)
+            typer.echo(
+                database.write(
+                    engine,
+                    lambda connection: demo.build_once(connection, world, books.at(connection), ends_at=ends_at),
+                )
+            )
         daily_totals.catch_up(engine, settings.time_zone())
 
 
@@ -52,7 +65,7 @@ def replay(file: Path, model: str, user: str, limit: int | None, *, of_its_day: 
         with database.read(engine) as connection:
             book = books.at(connection)
         # What can be refused is refused here, so that an error's one line does not stand below a progress bar.
-        plan = trace.plan_replay(
+        plan = trace_replay.plan_replay(
             engine,
             file,
             user_id=user,
@@ -64,32 +77,33 @@ def replay(file: Path, model: str, user: str, limit: int | None, *, of_its_day: 
         )
         with Progress(*columns, console=Console(stderr=True)) as progress:
             task = progress.add_task("Replaying", total=len(plan.runs))
-            summary = trace.replay(
+            summary = trace_replay.replay(
                 engine, plan, book_at=books.at, clock=_now, on_progress=lambda rows: progress.advance(task, rows)
             )
         daily_totals.catch_up(engine, settings.time_zone())
     typer.echo(
         f"{summary.rows:,} rows: {summary.charged_now:,} charged now, {summary.charged_before:,} charged before, "
-        f"{summary.refused:,} refused for lack of credits, {summary.unused:,} unused; "
+        f"{summary.refused:,} refused for lack of credits, {len(summary.unused_lines):,} unused; "
         f"total {both(summary.total_credits)}"
     )
-    for line in _replayed_under(plan, model):
+    for line in _replayed_under(plan, summary.unused_lines, model):
         typer.echo(line)
 
 
-def _replayed_under(plan: trace.ReplayPlan, model: str) -> Iterator[str]:
-    if plan.unused_lines:
-        shown = ", ".join(map(str, plan.unused_lines[:_SHOWN]))
-        more = f" and {len(plan.unused_lines) - _SHOWN:,} more" if len(plan.unused_lines) > _SHOWN else ""
-        yield f"Unused, because nothing was used: line {shown}{more}."
+def _replayed_under(plan: trace_replay.ReplayPlan, unused_lines: Sequence[int], model: str) -> Iterator[str]:
+    if unused_lines:
+        shown = ", ".join(map(str, unused_lines[:_SHOWN]))
+        more = f" and {len(unused_lines) - _SHOWN:,} more" if len(unused_lines) > _SHOWN else ""
+        yield f"Unused, because nothing was used or it is free: line {shown}{more}."
     if plan.is_of_its_day:
-        yield f"Entries are dated now. Each has the plan and the price of {model} of its row's day."
+        yield "Entries are dated now. Each has the price plan and the price list that were live on its row's day."
         return
-    known = "" if plan.price_since is None else f", known since {plan.price_since}"
+    plan_id, price_list = plan.terms
+    known = "" if plan.price_since is None else f", known since {plan.price_since.date()}"
     yield (
-        f"Entries are dated now and have the live plan {plan.plan_id}, live since {plan.plan_since.date()}, and the "
-        f"price of {model}{known}. {plan.older_than_plan:,} rows are older than the plan, {plan.older_than_price:,} "
-        "older than the price."
+        f"Entries are dated now and have the live plan {plan_id}, live since {plan.plan_since.date()}, and the price "
+        f"of {model} in price list {price_list}{known}. {plan.older_than_plan:,} rows are older than the plan, "
+        f"{plan.older_than_price:,} older than the price."
     )
 
 

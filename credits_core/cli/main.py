@@ -53,7 +53,7 @@ def main() -> None:
             _fail(f"{refusal}; nothing was changed")
         for problem in refusal.problems:
             typer.echo(f"{refusal.path}: {problem}")
-        _fail(f"{refusal.path}: {len(refusal.problems)} problem(s), listed above; nothing was changed")
+        _fail(f"{refusal.path}: {refusal.counted} above; nothing was changed")
     except CreditsError as refusal:
         _fail(str(refusal))
     except _database_errors() as error:
@@ -74,11 +74,15 @@ def migrate() -> None:
 
 
 @app.command()
-def seed() -> None:
-    """Build the demo world in an empty, migrated database. Repeating it changes nothing."""
+def seed(
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start the demo over: delete all, unless it is more than a demo.")
+    ] = False,
+) -> None:
+    """Build the demo world, a month that ends now, in an empty, migrated database. Repeating it changes nothing."""
     from credits_core.cli import ledger
 
-    ledger.seed()
+    ledger.seed(fresh=fresh)
 
 
 @app.command("import-legacy")
@@ -96,7 +100,7 @@ def import_legacy(
 
 @app.command()
 def replay(
-    trace: Annotated[Path, typer.Argument(help="CSV file with TIMESTAMP,ContextTokens,GeneratedTokens.")],
+    trace: Annotated[Path, typer.Argument(help="CSV file with TIMESTAMP,ContextTokens,GeneratedTokens(,RequestId).")],
     model: Annotated[str, typer.Option(help="Model of every run, e.g. openai/gpt-4o.")],
     user: Annotated[str, typer.Option(help="User who pays.")],
     limit: Annotated[int | None, typer.Option(help="Take at most this many rows.", min=1)] = None,
@@ -154,7 +158,11 @@ def price(
         str | None, typer.Option(metavar="ID-or-FILE.toml", help="A plan's id, or a file with one; else the live plan.")
     ] = None,
 ) -> None:
-    """Quote runs of any model: for each line with a model_id and a usage, one line of JSON. Charges nothing."""
+    """Quote runs of any model: for each line with a model_id and a usage, one line of JSON. Charges nothing.
+
+    Offered models have the prices of the live price list, which the answer then names as price_list. Where there is no
+    database yet, they have those of data/models.toml. All others have the prices of the genai-prices package.
+    """
     from credits_core.cli import price as pricing
 
     pricing.price_lines(jsonl, plan)
@@ -162,10 +170,12 @@ def price(
 
 @app.command()
 def explain(
-    entry: Annotated[int, typer.Argument(metavar="ENTRY", help="Number of a prompt run or flow unlock.", min=1)],
+    entry: Annotated[
+        int, typer.Argument(metavar="ENTRY", help="Number of a prompt run, flow unlock or refund.", min=1)
+    ],
     as_json: Json = False,
 ) -> None:
-    """Explain a charge, recalculated from its stored inputs. Exit 0 when everything matches, else 1."""
+    """Explain a charge or refund, recalculated from its stored inputs. Exit 0 when everything matches, else 1."""
     from credits_core.cli import explain as explained
 
     explained.explain_entry(entry, as_json=as_json)
@@ -187,11 +197,12 @@ def list_models(
 def offer_model(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="A model of the price package, such as openai/gpt-5.")],
     reason: Annotated[str, typer.Option(help="The reason, which is kept in the journal.")],
+    confirm_price: Annotated[bool, typer.Option("--confirm-price", help="A price above $1,000 is right.")] = False,
 ) -> None:
     """Offer a model for running, from the next charge on."""
     from credits_core.cli import models
 
-    models.offer(name, reason)
+    models.offer(name, reason, is_price_confirmed=confirm_price)
 
 
 @models_app.command("withdraw")
@@ -236,14 +247,12 @@ def refresh_models(
     is_file: Annotated[bool, typer.Option("--file", help="Rewrite data/models.toml, for the next release.")] = False,
 ) -> None:
     """Save the live prices, renewed from the genai-prices package, as a new price list. It is not live yet."""
+    from credits_core.cli import model_prices, models
+
     if is_file:
-        from credits_core.cli import model_prices
-
         model_prices.refresh_and_print()
-        return
-    from credits_core.cli import models
-
-    models.refresh()
+    else:
+        models.refresh()
 
 
 @models_app.command("diff")
@@ -258,11 +267,12 @@ def diff_price_list(number: Annotated[int, typer.Argument(metavar="NUMBER", min=
 def activate_price_list(
     number: Annotated[int, typer.Argument(metavar="NUMBER", min=1)],
     reason: Annotated[str, typer.Option(help="The reason, which is kept in the journal.")],
+    live_list: Annotated[int | None, typer.Option(help="The live list that you compared it with.", min=1)] = None,
 ) -> None:
-    """Make a price list live, from the next charge on, in every process."""
+    """Make a price list live, from the next charge on, in every process. Name the live list that you saw."""
     from credits_core.cli import models
 
-    models.activate(number, reason)
+    models.activate(number, reason, live_list)
 
 
 @plan_app.command("list")
@@ -296,7 +306,7 @@ def import_plan(
 
 @plan_app.command("discard")
 def discard_plan(plan: PlanId, revision: Revision = None, as_json: Json = False) -> None:
-    """Delete a draft; name its revision. A plan that was ever live is kept for ever."""
+    """Discard a draft; name its revision. A plan that was ever live is kept for ever."""
     from credits_core.cli import plans
 
     plans.discard(plan, revision=revision, as_json=as_json)

@@ -1,7 +1,7 @@
-"""Takes model prices from the genai-prices package into `data/models.toml`: `python -m credits_core models refresh`.
+"""Takes prices of the genai-prices package into `data/models.toml`: `python -m credits_core models refresh --file`.
 
-It uses the price data that the package carries, never the network, and runs on demand: what a run costs is read from
-the file alone.
+It uses the price data that the package carries, never the network. The file is for new databases: what a run costs is
+read from the database's live price list.
 """
 
 import os
@@ -28,8 +28,8 @@ def refresh_and_print() -> None:
 def refresh(path: Path, today: date) -> list[PriceChange]:
     """The prices that changed when every model with a `genai_prices_id` was given the package's, in the file's order.
 
-    Rewrites `prices`, `service_tiers`, `source` and `checked_on` of those models and keeps everything else, comments
-    included. Done again on the same day, it writes the identical file. Our corrections are applied.
+    Rewrites `prices`, `service_tiers`, `source`, `checked_on` and `known_since` of those models and keeps everything
+    else, comments included. Done again on the same day, it writes the identical file. Our corrections are applied.
 
     Raises:
         DataFileInvalid: the file cannot be read, used or written, somebody changed it meanwhile, or the package has no

@@ -1,19 +1,18 @@
 """What the commands about offered models and price lists do."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import typer
-from sqlalchemy import Connection
 
 from credits_core import settings
 from credits_core.cli.opened import ACTOR, opened_ledger, price_books, print_json
 from credits_core.errors import DataFileInvalid
-from credits_core.prices import lists, package
-from credits_core.prices.list_toml import differences, price_words, refreshed, with_model, without_model
-from credits_core.prices.refusals import NoLivePriceList
+from credits_core.prices import catalogue, lists, offers, package
 from credits_core.pricing.models import Model, ModelRegistry, parse_model_registry
+from credits_core.pricing.price_words import price_words
 from credits_core.store import database
 
 
@@ -23,9 +22,11 @@ def list_models(search: str, *, every: bool, as_json: bool) -> None:
         offered = price_books().at(connection).models
     models = [model for model in offered.values() if search.lower() in model.id.lower()]
     if every:
-        others = (one for one in package.ids() if search.lower() in one.lower() and package.prices_of(one) is not None)
-        found = (offered.anywhere(one) for one in others)
-        models += [model for model in found if model.id not in offered]
+        known = {*offered, *offered.ids_by_package_id}
+        others, problems = catalogue.every_model(settings.PRICE_CORRECTIONS_FILE)
+        models += [others[one] for one in others if search.lower() in one.lower() and one not in known]
+        for problem in problems:
+            typer.echo(f"left out: {problem}", err=True)
     if as_json:
         print_json([_as_json(model, offered) for model in models])
         return
@@ -71,26 +72,23 @@ def list_lists(*, as_json: bool) -> None:
 def show(number: int | None) -> None:
     """Print a price list as TOML; without a number the live one."""
     with opened_ledger() as engine, database.read(engine) as connection:
-        typer.echo(lists.text_of(connection, number or _live(connection)), nl=False)
+        typer.echo(lists.text_of(connection, number or offers.live_list(connection)), nl=False)
 
 
 def diff(number: int) -> None:
     """Print what would change if a price list were made live."""
     with opened_ledger() as engine, database.read(engine) as connection:
-        live, other = lists.models_of(connection, _live(connection)), lists.models_of(connection, number)
-    _print_differences(live, other)
+        compared = offers.compare(connection, number)
+    _print_lines(compared.differences)
 
 
 def refresh() -> None:
     """Save the live list with the package's prices of today as a new list, and print what would change."""
     now = datetime.now(UTC)
     with opened_ledger() as engine, database.read(engine) as connection:
-        live = lists.text_of(connection, _live(connection))
-    text, changes = refreshed(live, "the live price list", settings.PRICE_CORRECTIONS_FILE, now.date())
-    for change in changes:
-        typer.echo(change)
-    if not changes:
-        typer.echo(f"No price changed since; nothing was saved ({package.PACKAGE_VERSION})")
+        text = offers.refreshed_text(connection, corrections=settings.PRICE_CORRECTIONS_FILE, today=now.date())
+    if text is None:
+        typer.echo(f"All prices match {package.PACKAGE_VERSION}. Nothing was saved.")
         return
     _save(text, package.PACKAGE_VERSION, now)
 
@@ -101,54 +99,58 @@ def import_file(path: Path) -> None:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DataFileInvalid(str(path), [f"cannot be read: {error}"]) from None
-    new = parse_model_registry(text, str(path))
-    with opened_ledger() as engine, database.read(engine) as connection:
-        live = lists.models_of(connection, _live(connection))
-    _print_differences(live, new)
+    parse_model_registry(text, str(path))
     _save(text, path.name, datetime.now(UTC))
 
 
-def activate(number: int, reason: str) -> None:
-    """Make a price list live, from the next charge on."""
+def activate(number: int, reason: str, live_list: int | None) -> None:
+    """Print what changes and make a price list live, from the next charge on, if `live_list` is live until then."""
     now = datetime.now(UTC)
     with opened_ledger() as engine:
+        with database.read(engine) as connection:
+            compared = offers.compare(connection, number)
+        if compared.live != number:
+            _print_lines(compared.differences)
         database.write(
-            engine, lambda connection: lists.activate(connection, number, reason=reason, now=now, actor=ACTOR)
+            engine,
+            lambda connection: offers.make_live(
+                connection, number, expected_live=live_list, reason=reason, now=now, actor=ACTOR
+            ),
         )
     typer.echo(f"Price list {number} is live from the next charge on")
 
 
-def offer(name: str, reason: str) -> None:
+def offer(name: str, reason: str, *, is_price_confirmed: bool) -> None:
     """Offer a model of the price package for running: a new price list, live at once."""
     now = datetime.now(UTC)
-
-    def change(connection: Connection) -> tuple[int, str]:
-        text, model_id = with_model(
-            lists.text_of(connection, _live(connection)), name, settings.PRICE_CORRECTIONS_FILE, now.date()
-        )
-        return _make_live(connection, text, f"{model_id} offered", reason, now), model_id
-
     with opened_ledger() as engine:
-        number, model_id = database.write(engine, change)
+        number, model_id = database.write(
+            engine,
+            lambda connection: offers.offer(
+                connection,
+                name,
+                is_price_confirmed=is_price_confirmed,
+                corrections=settings.PRICE_CORRECTIONS_FILE,
+                reason=reason,
+                now=now,
+                actor=ACTOR,
+            ),
+        )
     typer.echo(f"{model_id} is offered from now on, by price list {number}")
 
 
 def withdraw(model_id: str, reason: str) -> None:
     """Offer a model no more: a new price list, live at once. Past runs keep their price."""
     now = datetime.now(UTC)
-
-    def change(connection: Connection) -> int:
-        text = without_model(lists.text_of(connection, _live(connection)), model_id)
-        return _make_live(connection, text, f"{model_id} withdrawn", reason, now)
-
     with opened_ledger() as engine:
-        number = database.write(engine, change)
+        number = database.write(
+            engine, lambda connection: offers.withdraw(connection, model_id, reason=reason, now=now, actor=ACTOR)
+        )
     typer.echo(f"{model_id} is not offered any more, by price list {number}")
 
 
-def _print_differences(live: ModelRegistry, other: ModelRegistry) -> None:
-    found = list(differences(live, other))
-    for line in found or ["No price changes"]:
+def _print_lines(differences: Iterable[str]) -> None:
+    for line in [*differences] or ["No price changes"]:
         typer.echo(line)
 
 
@@ -157,20 +159,11 @@ def _save(text: str, source: str, now: datetime) -> None:
         number = database.write(
             engine, lambda connection: lists.save(connection, text, source=source, now=now, actor=ACTOR)
         )
-    typer.echo(f"Price list {number} is saved and not live. Make it live: models activate {number} --reason …")
-
-
-def _make_live(connection: Connection, text: str, source: str, reason: str, now: datetime) -> int:
-    number = lists.save(connection, text, source=source, now=now, actor=ACTOR)
-    lists.activate(connection, number, reason=reason, now=now, actor=ACTOR)
-    return number
-
-
-def _live(connection: Connection) -> int:
-    live = lists.live_list(connection)
-    if live is None:
-        raise NoLivePriceList
-    return live
+        with database.read(engine) as connection:
+            compared = offers.compare(connection, number)
+    _print_lines(compared.differences)
+    command = f"models activate {number} --live-list {compared.live} --reason …"
+    typer.echo(f"Price list {number} is saved and not live. Make it live: {command}")
 
 
 def _as_json(model: Model, offered: ModelRegistry) -> dict[str, Any]:

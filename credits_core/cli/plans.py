@@ -1,9 +1,9 @@
 """What the commands about price plans do.
 
-Commands that only read plans work without a database too, with the plan that a new database begins with.
+Commands that only read plans and prices work without a database too, with what a new database begins with.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from credits_core.plans.refusals import DraftChanged, DraftNotSeen, UnknownPlan
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_difference import plan_difference
 from credits_core.pricing.plan_toml import load_price_plan, price_plan_toml
+from credits_core.pricing.quote import PriceBook
 from credits_core.reports.recorded_runs import recorded_history
 from credits_core.store import database
 from credits_core.store.refusals import DatabaseNotReady
@@ -47,7 +48,7 @@ def list_plans(*, as_json: bool) -> None:
 
 def show(plan: str, *, as_json: bool) -> None:
     """A plan as TOML, as it can be edited and read again; a draft with its revision in the first line."""
-    record = None if plan.endswith(".toml") else _known(plan, stored_plans())
+    record = None if _is_file(plan) else _known(plan, stored_plans())
     found = record.plan if record else load_price_plan(Path(plan))
     if as_json:
         rules = {name: rule for name, rule in asdict(found).items() if name not in {"pieces", "_starts"}}
@@ -107,12 +108,13 @@ def _require_revision(record: PlanRecord, revision: int | None) -> None:
 
 
 def discard(plan: str, *, revision: int | None, as_json: bool) -> None:
-    """Delete a draft. What was activated once is kept for ever."""
+    """Discard a draft. What was activated once is kept for ever."""
+    now = datetime.now(UTC)
     with opened_ledger() as engine:
         with database.read(engine) as connection:
             found = _known(plan, plan_records.plans(connection))
         _require_revision(found, revision)
-        database.write(engine, lambda connection: plan_actions.discard_draft(connection, found))
+        database.write(engine, lambda connection: plan_actions.discard_draft(connection, found, now=now))
     if as_json:
         print_json({"id": plan, "discarded": True})
         return
@@ -210,23 +212,55 @@ def find_plan(plan: str | None) -> PricePlan:
     Raises:
         UnknownPlan: no plan has the id.
         DataFileInvalid: the file cannot be read or parsed.
+        DatabaseNotReady: as `stored_plans`.
     """
-    if plan is not None and plan.endswith(".toml"):
-        return load_price_plan(Path(plan))
-    records = stored_plans()
-    if plan is None:
-        return next(record.plan for record in records.values() if record.status is PlanStatus.IN_FORCE)
-    return _known(plan, records).plan
+    return _chosen(plan, {} if _is_file(plan) else stored_plans())
 
 
 def stored_plans() -> dict[str, PlanRecord]:
-    """Every stored plan by its id; without a ready database, only the plan that a new database begins with."""
+    """Every stored plan by its id; where there is no database yet, the plan that a new one begins with.
+
+    Raises:
+        DatabaseNotReady: there is a database, but it is not at the newest migration.
+    """
     try:
         with opened_ledger() as engine, database.read(engine) as connection:
             return plan_records.plans(connection)
-    except DatabaseNotReady:
-        first = settings.load_price_book().plan
-        return {first.id: PlanRecord(first, PlanStatus.IN_FORCE, 1, "migration", EARLIEST)}
+    except DatabaseNotReady as refusal:
+        return _first_plan(settings.load_price_book(), refusal)
+
+
+def current_book(plan: str | None) -> PriceBook:
+    """The live prices of this moment, with the plan that `find_plan` finds.
+
+    Where there is no database yet: the prices of `data/models.toml`, with which a new one begins.
+
+    Raises:
+        UnknownPlan, DataFileInvalid, DatabaseNotReady: as `find_plan`.
+    """
+    try:
+        with opened_ledger() as engine, database.read(engine) as connection:
+            book, records = price_books().at(connection), plan_records.plans(connection)
+    except DatabaseNotReady as refusal:
+        book = settings.load_price_book()
+        records = _first_plan(book, refusal)
+    return replace(book, plan=_chosen(plan, records))
+
+
+def _first_plan(book: PriceBook, refusal: DatabaseNotReady) -> dict[str, PlanRecord]:
+    if refusal.found is not None:  # its prices and plans may be others
+        raise refusal
+    return {book.plan.id: PlanRecord(book.plan, PlanStatus.IN_FORCE, 1, "migration", EARLIEST)}
+
+
+def _chosen(plan: str | None, records: dict[str, PlanRecord]) -> PricePlan:
+    if plan is None:
+        return next(record.plan for record in records.values() if record.status is PlanStatus.IN_FORCE)
+    return load_price_plan(Path(plan)) if _is_file(plan) else _known(plan, records).plan
+
+
+def _is_file(plan: str | None) -> bool:
+    return plan is not None and plan.endswith(".toml")
 
 
 def _known(plan: str, records: dict[str, PlanRecord]) -> PlanRecord:

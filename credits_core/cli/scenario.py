@@ -1,4 +1,4 @@
-"""What `simulate` does: made-up runs under a plan. It needs no database."""
+"""What `simulate` does: made-up runs under a plan, at the prices of this moment. It needs no database."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -7,9 +7,9 @@ import typer
 
 from credits_core import settings
 from credits_core.cli.opened import both
-from credits_core.cli.plans import find_plan
+from credits_core.cli.plans import current_book
 from credits_core.errors import InvalidRequest
-from credits_core.lab.scenario.assumptions import load_scenarios, with_runs
+from credits_core.lab.scenario.assumptions import load_scenarios, with_offered, with_runs
 from credits_core.lab.scenario.result import ScenarioResult, share_bps
 from credits_core.lab.scenario.simulation import simulate
 from credits_core.lab.scenario.workload import load_workloads
@@ -17,13 +17,20 @@ from credits_core.values.text import format_bps, format_credits
 
 
 def simulate_runs(workload: str, plan: str | None, runs: int, given: dict[str, int | None], *, as_json: bool) -> None:
-    """Print what a scenario comes to; `given` are the assumptions to change, None keeps one as the file has it."""
+    """Print what a scenario comes to; `given` are the assumptions to change, None keeps one as the file has it.
+
+    A model of the file that is not offered any more is named on stderr and left out.
+    """
     scenarios = load_scenarios(settings.SCENARIOS_FILE, load_workloads(settings.WORKLOADS_FILE))
     if workload not in scenarios:
         raise InvalidRequest("workload", f"must be one of {', '.join(scenarios)}, not {workload!r}")
     changed: dict[str, int] = {name: number for name, number in given.items() if number is not None}
-    scenario = replace(with_runs(scenarios[workload], runs), **changed)  # type: ignore[arg-type]
-    result = simulate(scenario, find_plan(plan), settings.load_models(), at=datetime.now(UTC))
+    book = current_book(plan)
+    scenario, replaced = with_offered(scenarios[workload], list(book.models))
+    if replaced:
+        typer.echo(replaced, err=True)
+    scenario = replace(with_runs(scenario, runs), **changed)  # type: ignore[arg-type]
+    result = simulate(scenario, book.plan, book.models, at=datetime.now(UTC))
     if as_json:
         typer.echo(result.to_json(), nl=False)
         return

@@ -6,17 +6,18 @@ then rolled back and nothing is kept, not even the key. The same key with the sa
 again, whatever the price and the balances are now.
 """
 
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
 from datetime import datetime
 from operator import attrgetter
 
 from sqlalchemy import Connection, insert, update
 
 from credits_core.errors import CreditsError
-from credits_core.ledger import entries, flows, writer
-from credits_core.ledger.movements import Movement, for_added_credits, for_flow_unlock, for_prompt_run, for_refund
+from credits_core.ledger import entries, flows, refunds, writer
+from credits_core.ledger.movements import for_added_credits, for_flow_unlock, for_prompt_run, for_refund
 from credits_core.ledger.receipts import FlowAccess, PostedTransaction, Receipt, Unlock
+from credits_core.ledger.refund_terms import RefundTerms
 from credits_core.ledger.refusals import (
     AddedCreditsSpent,
     AlreadyRefunded,
@@ -24,7 +25,6 @@ from credits_core.ledger.refusals import (
     IdempotencyKeyReused,
     InsufficientCredits,
     NothingToCharge,
-    NotRefundable,
     PriceChanged,
     UnknownUser,
 )
@@ -35,10 +35,11 @@ from credits_core.ledger.requests import (
     UnlockRequest,
     check_charge,
     new_entry,
+    refund_request,
     require_entry_id,
 )
 from credits_core.pricing.quote import PriceBook, Quote, quote
-from credits_core.store.kinds import CreditSource, EntryType, is_platform
+from credits_core.store.kinds import CreditSource, EntryType
 from credits_core.store.statements import Savepoint
 from credits_core.store.tables import UnlockedFlow
 from credits_core.values.credits import require_credits
@@ -59,7 +60,7 @@ def quote_prompt(request: ChargeRequest, book: PriceBook, *, now: datetime) -> Q
 
     Raises:
         InvalidRequest: a field cannot be accepted.
-        UnknownModel: the registry does not have the model.
+        UnknownModel: no model has the name, or the model is not offered.
         PriceChanged: the total is not the one that the request expects.
     """
     check_charge(request, now=now)
@@ -107,19 +108,25 @@ def charge_prompt(
 
 
 def charge_prompts(
-    connection: Connection, charges: Sequence[Charge], *, book: PriceBook, actor: str
+    connection: Connection,
+    charges: Sequence[Charge],
+    *,
+    book: PriceBook,
+    actor: str,
+    pace: Callable[[Iterable[Charge]], Iterable[Charge]] = iter,
 ) -> list[Receipt | CreditsError]:
     """Charge many runs in one unit of work, each with its own key and its own refusal, in the given order.
 
-    Returns one receipt or refusal per charge. A refused charge changes nothing, and the others still count. A hundred
-    charges are a good size: on PostgreSQL every user of the batch stays locked until the unit of work ends.
+    Returns one receipt or refusal for each charge that `pace` gives. It gets all charges and may stop before the last:
+    the others are then left for another unit of work. A refused charge changes nothing, and the others still count. On
+    PostgreSQL every user of the batch stays locked until the unit of work ends.
     """
     # All at once and before the first charge: batches that took their users one by one, each in the order of its own
     # charges, would wait for each other in a circle.
     named = (user_id for charge in charges for user_id in (charge.request.user_id, charge.request.creator_id))
     writer.lock_users(connection, {user_id for user_id in named if is_id(user_id)})
     outcomes: list[Receipt | CreditsError] = []
-    for charge in charges:
+    for charge in pace(charges):
         with Savepoint(connection) as savepoint:
             try:
                 outcomes.append(
@@ -248,15 +255,25 @@ def unlock_flow(
 
 
 def refund(
-    connection: Connection, entry_id: int, *, reason: str, book: PriceBook, key: str, now: datetime, actor: str
+    connection: Connection,
+    entry_id: int,
+    *,
+    reason: str,
+    provider_refunded: bool = False,
+    book: PriceBook,
+    key: str,
+    now: datetime,
+    actor: str,
 ) -> Receipt:
     """Refund an entry, once: a new entry reverses its movements. A refunded unlock locks the flow again.
 
-    If the creator has already spent some of the share, the platform pays that part, as a separate transaction. Added
-    credits can be refunded only while the user still has them.
+    If the creator has already spent some of the share, the platform pays that part, as a separate transaction. It also
+    bears the inference cost of a run, unless `provider_refunded` says that the provider gave the cost back. Added
+    credits can be refunded only while the user still has them. `refunds.preview` says who would bear what.
 
     Raises:
-        InvalidRequest: the entry's id is not a positive whole number, or the reason does not have 1 to 500 characters.
+        InvalidRequest: the entry's id is not a positive whole number, the reason does not have 1 to 500 characters, or
+            the provider is said to have given an inference cost back, and the entry has none.
         UnknownEntry: no entry has this id.
         NotRefundable: the entry is itself a refund.
         AlreadyRefunded: the entry was refunded before.
@@ -264,18 +281,14 @@ def refund(
         BalanceTooLarge: the user would hold more than 2^53-1 credits.
         IdempotencyKeyReused: the key belongs to another request.
     """
-    require_entry_id(entry_id)
-    reason = require_text("reason", reason)
-    entry = new_entry(
-        EntryType.REFUND, (entry_id, reason), key=key, now=now, actor=actor, description=reason, refunds=entry_id
-    )
+    asked = refund_request(require_entry_id(entry_id), require_text("reason", reason), provider_refunded)
+    entry = new_entry(EntryType.REFUND, asked, key=key, now=now, actor=actor, description=asked[1], refunds=entry_id)
     if entries.entry_by_key(connection, key) is not None:
         return _replay(connection, entry, book)
-    original = entries.receipt(connection, entry_id, plans=book.plans)
-    if original.type is EntryType.REFUND:
-        raise NotRefundable(entry_id)
-    recorded = [Movement(posted.account_id, posted.type, posted.amount_credits) for posted in original.transactions]
-    users = {movement.account_id for movement in recorded if not is_platform(movement.account_id)}
+    terms = RefundTerms(provider_refunded=provider_refunded)
+    original = refunds.refundable(connection, entry_id, terms)
+    paid = refunds.movements_of(original)
+    users = refunds.users_of(paid)
     # Two refunds of one entry wait for each other here, so that the second one sees the first.
     balances = writer.lock_balances(connection, users)
     refunded_by = entries.refund_of(connection, entry_id)
@@ -287,14 +300,15 @@ def refund(
     if refund_id is None:
         return _replay(connection, entry, book)
     try:
-        posted = writer.post(connection, refund_id, created_at=now, movements=for_refund(recorded, balances))
+        posted = writer.post(connection, refund_id, created_at=now, movements=for_refund(paid, balances, terms))
     except InsufficientCredits as short:
         raise AddedCreditsSpent(short.user_id, short.balance_credits, short.required_credits) from None
+    refunds.keep_terms(connection, refund_id, terms)
     if original.type is EntryType.FLOW_UNLOCK:
         connection.execute(
             update(UnlockedFlow).where(UnlockedFlow.entry_id == entry_id).values(refunded_by_entry_id=refund_id)
         )
-    return _receipt(refund_id, entry, posted, None)
+    return replace(_receipt(refund_id, entry, posted, None), terms=terms)
 
 
 def _price(request: ChargeRequest, book: PriceBook, now: datetime) -> Quote:

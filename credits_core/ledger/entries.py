@@ -8,14 +8,15 @@ from sqlalchemy import Connection, Select, bindparam, select
 from sqlalchemy.orm import aliased
 
 from credits_core.ledger.receipts import PostedTransaction, Receipt
+from credits_core.ledger.refund_terms import RefundTerms
 from credits_core.ledger.refusals import UnknownEntry
 from credits_core.pricing.models import Price, RunPrice
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.quote import Quote, quote_at
 from credits_core.pricing.units import Usage, parse_usage, read_usage_text
 from credits_core.pricing.usage_price import UsagePrice
-from credits_core.store.kinds import EntryType, TransactionType
-from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow
+from credits_core.store.kinds import EntryType, RefundRule, TransactionType
+from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, Refund, UnlockedFlow
 from credits_core.values.days import from_microseconds
 
 
@@ -105,6 +106,7 @@ def receipt(
         refunds_entry_id=entry.refunds_entry_id,
         refunded_by_entry_id=entry.refunded_by_entry_id,
         used_at=None if run is None or run.used_at_us is None else from_microseconds(run.used_at_us),
+        terms=None if entry.rule is None else RefundTerms(RefundRule(entry.rule), bool(entry.provider_refunded)),
     )
 
 
@@ -158,8 +160,9 @@ _ENTRIES_BY_KEYS = select(JournalEntry.idempotency_key, JournalEntry.id, Journal
 )
 _REFUND = aliased(JournalEntry)
 _ENTRY = (
-    select(JournalEntry.__table__, _REFUND.id.label("refunded_by_entry_id"))
+    select(JournalEntry.__table__, _REFUND.id.label("refunded_by_entry_id"), Refund.rule, Refund.provider_refunded)
     .outerjoin(_REFUND, _REFUND.refunds_entry_id == JournalEntry.id)
+    .outerjoin(Refund, Refund.entry_id == JournalEntry.id)
     .where(JournalEntry.id == bindparam("entry_id"))
 )
 _TRANSACTIONS_OF_ENTRY = (

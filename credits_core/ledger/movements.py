@@ -4,14 +4,17 @@ Pure. A movement is a credit transaction that has not been posted yet; the movem
 construction, and none is zero. `ledger.writer` writes them; nothing else decides where credits go.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from credits_core.ledger.refund_terms import RefundTerms
 from credits_core.pricing.quote import Quote
 from credits_core.store.kinds import (
     PLATFORM_ADJUSTMENTS,
     PLATFORM_GRANTS,
     PLATFORM_INFERENCE,
     PLATFORM_PAYMENTS_IN,
+    PLATFORM_REFUNDED_INFERENCE,
     PLATFORM_REVENUE,
     CreditSource,
     EntryType,
@@ -69,21 +72,27 @@ def for_flow_unlock(
     return movements
 
 
-def for_refund(recorded: list[Movement], balances_credits: dict[str, int]) -> list[Movement]:
-    """The recorded movements reversed, in the same order. The platform pays what a creator has already spent.
+def for_refund(recorded: list[Movement], balances_credits: Mapping[str, int], terms: RefundTerms) -> list[Movement]:
+    """The recorded movements reversed, in the same order. The platform pays what nobody gives back.
 
     The first movement belongs to the user who paid or received the credits, and becomes a `refund`. The others keep
-    their type with the opposite sign, so that sums by type are net of refunds. `balances_credits` holds the balance of
-    every user among the accounts. A creator gives back the share, but at most the balance, which includes what this
-    refund pays to the same user; the rest is a separate `refund` movement on platform revenue.
+    their type with the opposite sign, so that sums by type are net of refunds. What is not reversed is a `refund`
+    movement of the platform's instead:
+
+    - A creator gives back the share, but at most the balance, which includes what this refund pays to the same user.
+      The rest comes from platform revenue.
+    - The provider is paid for a refunded run all the same, so the inference cost stays with the account that owes it,
+      and comes from the account for the inference of refunded runs. It is reversed where `terms` say so.
+
+    `balances_credits` holds the balance of every user among the accounts.
 
     >>> paid = [Movement("ada", TransactionType.PROMPT_RUN, -250), Movement("ben", TransactionType.CREATOR_PAYMENT, 80),
     ...     Movement(PLATFORM_REVENUE, TransactionType.PLATFORM_REVENUE, 20),
     ...     Movement(PLATFORM_INFERENCE, TransactionType.INFERENCE_COST, 150)]
-    >>> [(m.account_id, str(m.type), m.amount_credits) for m in for_refund(paid, {"ada": 0, "ben": 30})]
+    >>> [(m.account_id, str(m.type), m.amount_credits) for m in for_refund(paid, {"ada": 0, "ben": 30}, RefundTerms())]
     ... # doctest: +NORMALIZE_WHITESPACE
     [('ada', 'refund', 250), ('ben', 'creator_payment', -30), ('platform:revenue', 'refund', -50),
-     ('platform:revenue', 'platform_revenue', -20), ('platform:inference', 'inference_cost', -150)]
+     ('platform:revenue', 'platform_revenue', -20), ('platform:refunded_inference', 'refund', -150)]
     """
     payer, *receivers = recorded
     available_credits = dict(balances_credits)
@@ -91,11 +100,13 @@ def for_refund(recorded: list[Movement], balances_credits: dict[str, int]) -> li
         available_credits[payer.account_id] -= payer.amount_credits
     movements = [Movement(payer.account_id, TransactionType.REFUND, -payer.amount_credits)]
     for movement in receivers:
-        back_credits = movement.amount_credits
+        back_credits, bearer = movement.amount_credits, PLATFORM_REVENUE
         if movement.type is TransactionType.CREATOR_PAYMENT:
             back_credits = min(back_credits, available_credits[movement.account_id])
+        elif movement.type is TransactionType.INFERENCE_COST and not terms.returns_cost:
+            back_credits, bearer = 0, PLATFORM_REFUNDED_INFERENCE
         if back_credits:
             movements.append(Movement(movement.account_id, movement.type, -back_credits))
-        if shortfall_credits := movement.amount_credits - back_credits:
-            movements.append(Movement(PLATFORM_REVENUE, TransactionType.REFUND, -shortfall_credits))
+        if borne_credits := movement.amount_credits - back_credits:
+            movements.append(Movement(bearer, TransactionType.REFUND, -borne_credits))
     return movements

@@ -1,6 +1,6 @@
 """Opening balances of users of the former system: what an import would refuse, and one piece of the import."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection, select
@@ -72,16 +72,18 @@ def import_opening_balances(
     actor: str,
     distinct: bool = False,
     leaves_room: bool = False,
+    pace: Callable[[Iterable[tuple[str, int]]], Iterable[tuple[str, int]]] = iter,
 ) -> dict[str, Receipt | CreditsError | None]:
     """Give users of the former system their credits from there, once. 0 opens an empty account, without a receipt.
 
     All other writers wait meanwhile, so a large import gives them here in pieces (`bulk.opening_balances`).
 
-    Returns, for each user, a receipt, a refusal or None. Each opening balance is an adjustment with the key
-    `legacy:USER`, so importing again replays the receipts and changes nothing. A user who was imported before with
-    another amount, or whose row cannot be accepted, gets a refusal; the caller decides whether to keep the rest. With
-    `leaves_room`, the caller knows that the whole import leaves half of the largest circulation free, so that it need
-    not be added up for each piece.
+    Returns, for each user whom `pace` gives, a receipt, a refusal or None. It gets the users with their credits and may
+    stop before the last: the others are then left for another unit of work. Each opening balance is an adjustment with
+    the key `legacy:USER`, so importing again replays the receipts and changes nothing. A user who was imported before
+    with another amount, or whose row cannot be accepted, gets a refusal; the caller decides whether to keep the rest.
+    With `leaves_room`, the caller knows that the whole import leaves half of the largest circulation free, so that it
+    need not be added up for each piece.
 
     Raises:
         CirculationTooLarge: all users together would hold more than 2^62 credits.
@@ -89,7 +91,7 @@ def import_opening_balances(
     writer.lock_everyone(connection)
     circulating_credits = 0 if leaves_room else writer.circulating_credits(connection)
     outcomes: dict[str, Receipt | CreditsError | None] = {}
-    for user_id, amount_credits in opening_credits.items():
+    for user_id, amount_credits in pace(opening_credits.items()):
         with Savepoint(connection) as savepoint:
             try:
                 outcome = _open_balance(connection, user_id, amount_credits, now=now, actor=actor, distinct=distinct)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from credits_core.ledger.refund_terms import RefundTerms
 from credits_core.pricing.quote import Quote
 from credits_core.store.kinds import EntryType, TransactionType
 
@@ -29,7 +30,8 @@ class Receipt:
 
     `replayed` is true when the same request with the same key was carried out before. Then nothing was written now.
     `refunded_by_entry_id` is what holds when the receipt is given: the entry that refunded this one, or None.
-    `created_at` is when the entry was posted, `used_at` when its run took place, where the caller said so.
+    `created_at` is when the entry was posted, `used_at` when its run took place, where the caller said so. A refund has
+    the terms that it was made on.
     """
 
     entry_id: int
@@ -44,6 +46,7 @@ class Receipt:
     refunds_entry_id: int | None = None
     refunded_by_entry_id: int | None = None
     used_at: datetime | None = None
+    terms: RefundTerms | None = None
 
     @property
     def is_balanced(self) -> bool:

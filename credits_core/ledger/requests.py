@@ -153,6 +153,17 @@ def require_entry_id(entry_id: object) -> int:
     return entry_id
 
 
+def refund_request(entry_id: int, reason: str, provider_refunded: object) -> tuple[int, str] | tuple[int, str, bool]:
+    """What the hash of a request for a refund is taken of. Without a provider's refund it is as in earlier versions.
+
+    Raises:
+        InvalidRequest: `provider_refunded` is neither True nor False.
+    """
+    if type(provider_refunded) is not bool:
+        raise InvalidRequest("provider_refunded", f"must be true or false, not {provider_refunded!r}")
+    return (entry_id, reason, True) if provider_refunded else (entry_id, reason)
+
+
 def new_entry(
     entry_type: EntryType,
     asked: tuple[object, ...],

@@ -43,7 +43,7 @@ from credits_core.store.statements import InsertClass, Statement
 from credits_core.store.tables import Base, CreditTransaction, JournalEntry, PromptRun, UnlockAnswer, UserCredits
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.days import to_microseconds
-from credits_core.values.fields import folded_id, is_new_user_id, require_new_user_id
+from credits_core.values.fields import folded_id, is_broken_by_spreadsheet, require_new_user_id
 
 
 def _table(of: type[Base]) -> Table:
@@ -206,7 +206,7 @@ def _give(
     connection: Connection, user_id: str, amount_credits: int, created_at_us: int, *, field: str, distinct: bool
 ) -> int:
     opening = _Opening.LIKE_ANOTHER if distinct else _Opening.UNLIKE_OTHERS
-    if not is_new_user_id(user_id):
+    if is_broken_by_spreadsheet(user_id):
         opening = _Opening.NEVER
     row = _GIVE.run(connection, (user_id, amount_credits, created_at_us, int(opening))).fetchone()
     if row is not None:

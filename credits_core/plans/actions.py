@@ -7,7 +7,7 @@ never commit and never ask for the time. `plans.records` reads plans, `plans.boo
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from credits_core.plans.records import PlanRecord, PlanStatus
 from credits_core.plans.refusals import DraftChanged, LivePlanChanged, PlanActivated, PlanInForce
@@ -34,23 +34,24 @@ def save_draft(
     """
     require_id("actor", actor)
     _lock_drafts(connection, plan.id)
-    _require_as_seen(connection, plan.id, seen)
-    kept = PlanRecord(plan, PlanStatus.DRAFT, seen.revision + 1 if seen else 1, actor, now)
+    last_revision = _require_as_seen(connection, plan.id, seen)
+    kept = PlanRecord(plan, PlanStatus.DRAFT, last_revision + 1, actor, now)
     saved = {
         "toml": price_plan_toml(checked(plan)),
         "revision": kept.revision,
         "actor": actor,
         "saved_at_us": to_microseconds(now),
+        "discarded_at_us": None,
     }
-    if seen:
+    if last_revision:
         connection.execute(update(StoredPlan).where(StoredPlan.id == plan.id).values(saved))
     else:
         connection.execute(insert(StoredPlan).values(id=plan.id, **saved))
     return kept
 
 
-def discard_draft(connection: Connection, seen: PlanRecord) -> None:
-    """Delete a draft.
+def discard_draft(connection: Connection, seen: PlanRecord, *, now: datetime) -> None:
+    """Discard a draft. A new one may have its id, but never one of its revisions.
 
     Raises:
         PlanActivated: the plan is or was live.
@@ -58,7 +59,8 @@ def discard_draft(connection: Connection, seen: PlanRecord) -> None:
     """
     _lock_drafts(connection, seen.plan.id)
     _require_as_seen(connection, seen.plan.id, seen)
-    connection.execute(delete(StoredPlan).where(StoredPlan.id == seen.plan.id))
+    discarded = update(StoredPlan).where(StoredPlan.id == seen.plan.id)
+    connection.execute(discarded.values(discarded_at_us=to_microseconds(now)))
 
 
 def activate(
@@ -83,9 +85,7 @@ def activate(
     reason = require_text("reason", reason)
     require_id("actor", actor)
     plan_id = seen.plan.id
-    _lock(connection)
-    if connection.dialect.name == "postgresql":  # no charge is under way then: each was priced with what was live
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({ACTIVATION_LOCK})"))
+    lock_all(connection)  # no charge is under way then: each was priced with what was live
     _require_as_seen(connection, plan_id, seen)
     newest = connection.execute(
         select(PlanActivation.id, PlanActivation.plan_id, PlanActivation.seal)
@@ -102,13 +102,24 @@ def activate(
         )
     ).one()
     sealed = (plan.toml, plan.revision, plan.actor, plan.saved_at_us)
-    activation = (newest.id + 1, plan_id, reason, actor, to_microseconds(now))
+    # Counted by the plans as well: a line that is missing at the end of the journal must leave a gap.
+    last = connection.execute(select(func.max(StoredPlan.last_activation_id))).scalar_one() or 0
+    line = 1 + max(last, newest.id)
+    activation = (line, plan_id, reason, actor, to_microseconds(now))
     columns = ("id", "plan_id", "reason", "actor", "activated_at_us")
     connection.execute(
         insert(PlanActivation).values(
             **dict(zip(columns, activation, strict=True)), seal=seal(activation, sealed, newest.seal)
         )
     )
+    connection.execute(update(StoredPlan).where(StoredPlan.id == plan_id).values(last_activation_id=line))
+
+
+def lock_all(connection: Connection) -> None:
+    """Make everyone wait who saves a plan, makes a plan or prices live, or charges, until this unit of work ends."""
+    _lock(connection)
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({ACTIVATION_LOCK})"))
 
 
 def _lock(connection: Connection) -> None:
@@ -124,10 +135,12 @@ def _lock_drafts(connection: Connection, plan_id: str) -> None:
         raise PlanActivated(plan_id)
 
 
-def _require_as_seen(connection: Connection, plan_id: str, seen: PlanRecord | None) -> None:
-    # The time beside the revision, because a draft that is discarded and made anew begins with revision 1 again.
-    state = select(StoredPlan.revision, StoredPlan.saved_at_us).where(StoredPlan.id == plan_id)
+def _require_as_seen(connection: Connection, plan_id: str, seen: PlanRecord | None) -> int:
+    """The last revision that a plan with this id had, 0 when there never was one."""
+    state = select(StoredPlan.revision, StoredPlan.discarded_at_us).where(StoredPlan.id == plan_id)
     found = connection.execute(state).one_or_none()
-    expected = None if seen is None else (seen.revision, to_microseconds(seen.saved_at))
-    if (None if found is None else tuple(found)) != expected:
-        raise DraftChanged(plan_id, seen.revision if seen else 0, found.revision if found else 0)
+    revision = 0 if found is None or found.discarded_at_us is not None else found.revision
+    expected = seen.revision if seen else 0
+    if revision != expected:
+        raise DraftChanged(plan_id, expected, revision)
+    return found.revision if found else 0

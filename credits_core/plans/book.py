@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, outerjoin, select
 
 from credits_core.plans.records import parse_stored
 from credits_core.prices import lists
@@ -12,11 +12,14 @@ from credits_core.pricing.quote import PriceBook
 from credits_core.store.statements import Statement
 from credits_core.store.tables import PlanActivation, PriceListActivation, StoredPlan
 
+_last_plan = select(func.max(PlanActivation.id)).scalar_subquery()
+_last_prices = select(func.max(PriceListActivation.id)).scalar_subquery()
 _newest = Statement(
     [],
-    lambda _: select(
-        select(func.max(PlanActivation.id)).scalar_subquery(),
-        select(func.max(PriceListActivation.id)).scalar_subquery(),
+    lambda _: (
+        select(PlanActivation.id, PlanActivation.seal, PriceListActivation.id, PriceListActivation.seal)
+        .select_from(outerjoin(PlanActivation, PriceListActivation, PriceListActivation.id == _last_prices))
+        .where(PlanActivation.id == _last_plan)
     ),
 )
 _LOCK = f"SELECT pg_advisory_xact_lock_shared({lists.ACTIVATION_LOCK}); "
@@ -34,7 +37,8 @@ class PriceBooks:
     def __init__(self, models: ModelRegistry) -> None:
         """Use these models as long as the database has no price list; they also find models that are not offered."""
         self.shipped = models
-        self._newest: tuple[tuple[int, int | None], PriceBook] | None = None
+        # By the seals and not the numbers of the activations: a demo that was started over numbers from 1 again.
+        self._newest: tuple[tuple[str, str | None], PriceBook] | None = None
 
     def at(self, connection: Connection) -> PriceBook:
         """The book with the live prices, the live plan and every plan that was ever live.
@@ -42,10 +46,10 @@ class PriceBooks:
         Raises:
             DataFileInvalid: a stored plan or price list was damaged and cannot be read.
         """
-        plan, prices = _read_newest(connection)
+        plan, plan_seal, prices, prices_seal = _read_newest(connection)
         newest = self._newest
-        if newest is None or newest[0] != (plan, prices):
-            newest = ((plan, prices), self._book(connection, plan, prices))
+        if newest is None or newest[0] != (plan_seal, prices_seal):
+            newest = ((plan_seal, prices_seal), self._book(connection, plan, prices))
             self._newest = newest
         return newest[1]
 
@@ -70,7 +74,7 @@ class PriceBooks:
         return PriceBook(models, activated[rows[-1].plan_id], activated, price_list)
 
 
-def _read_newest(connection: Connection) -> tuple[int, int | None]:
+def _read_newest(connection: Connection) -> tuple[int, str, int | None, str | None]:
     if connection.dialect.name == "postgresql" and connection.get_execution_options().get("credits_writer", False):
         # Two statements in one trip: the second one sees what was committed while the first one waited.
         driver: Any = connection.connection.driver_connection
@@ -78,5 +82,5 @@ def _read_newest(connection: Connection) -> tuple[int, int | None]:
         cursor.nextset()
     else:
         cursor = _newest.run(connection, ())
-    plan, prices = cursor.fetchone()
-    return plan, prices
+    plan, plan_seal, prices, prices_seal = cursor.fetchone()
+    return plan, plan_seal, prices, prices_seal

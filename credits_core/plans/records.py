@@ -23,7 +23,10 @@ class PlanStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlanRecord:
-    """A stored plan. `revision` counts how often it was saved, from 1; `actor` is who saved it last."""
+    """A stored plan. `actor` is who saved it last.
+
+    `revision` counts how often a draft with this id was saved, from 1. It goes on counting after a draft was discarded.
+    """
 
     plan: PricePlan
     status: PlanStatus
@@ -55,7 +58,8 @@ def plans(connection: Connection) -> dict[str, PlanRecord]:
     journal = activations(connection)
     activated = {activation.plan_id for activation in journal}
     records = []
-    for row in connection.execute(select(*StoredPlan.__table__.columns).order_by(StoredPlan.id)):
+    kept = select(StoredPlan.__table__).where(StoredPlan.discarded_at_us.is_(None)).order_by(StoredPlan.id)
+    for row in connection.execute(kept):
         status = PlanStatus.RETIRED if row.id in activated else PlanStatus.DRAFT
         if row.id == journal[0].plan_id:
             status = PlanStatus.IN_FORCE

@@ -103,3 +103,10 @@ class DraftNotSeen(CreditsError):
             f"{saved_at:%Y-%m-%d at %H:%M:%S} UTC. Nothing was changed. Look at it with 'plan show {plan_id}', then "
             f"name the revision that you saw: --revision {revision}."
         )
+
+
+class PriceNotKnown(CreditsError):
+    """What a run would have cost at a time in the past is not known. The message is the reason alone."""
+
+    code = "price_not_known"
+    http_status = 422

@@ -3,6 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
+from credits_core.errors import DataFileInvalid
 from credits_core.prices import package
 from credits_core.prices.corrections import load_corrections
 from credits_core.prices.names import resolve
@@ -26,10 +27,28 @@ def find_model(name: str, corrections: Path) -> Model:
 
     Raises:
         UnknownModel, AmbiguousModel: as `resolve`.
-        NoPrice: the package knows the model and has no price for it.
-        DataFileInvalid: the file of corrections is wrong.
+        NoPrice, DataFileInvalid: as `prices_of`.
     """
     return _model(resolve(name), corrections)
+
+
+def every_model(corrections: Path) -> tuple[dict[str, Model], list[str]]:
+    """Every model that the package has a price for, by id, and what is wrong with those that are left out.
+
+    Raises:
+        DataFileInvalid: the file of corrections is wrong.
+    """
+    load_corrections(corrections)
+    models: dict[str, Model] = {}
+    problems: list[str] = []
+    for package_id in package.ids():
+        try:
+            models[package_id] = _model(package_id, corrections)
+        except NoPrice:
+            continue
+        except DataFileInvalid as refusal:
+            problems += refusal.problems
+    return models, problems
 
 
 def prices_of(package_id: str, corrections: Path) -> tuple[ModelPrices, str]:
@@ -37,25 +56,30 @@ def prices_of(package_id: str, corrections: Path) -> tuple[ModelPrices, str]:
 
     Raises:
         NoPrice: the package has no price for the model.
-        DataFileInvalid: the file of corrections is wrong.
+        DataFileInvalid: the file of corrections is wrong, or its correction of the model changes nothing any more, or
+            the package has a price that we cannot express.
     """
     prices = package.prices_of(package_id)
     if prices is None:
         raise NoPrice(package_id)
-    entry = package.found(package_id)
+    entry = package.find(package_id)
     assert entry is not None, "a model with prices is there"
     pages = entry[0].pricing_urls or []
     source = f"{package.PACKAGE_VERSION}, {entry[0].name}{f': {pages[0]}' if pages else ''}"
     correction = load_corrections(corrections).get(package_id)
     if correction is None:
         return prices, source
-    return correction.applied_to(prices), f"{source}; corrected {correction.checked_on} from {correction.source}"
+    corrected = correction.applied_to(prices)
+    if corrected == prices:
+        problem = f"the correction of {package_id} changes nothing; if the package is right now, take it out"
+        raise DataFileInvalid(str(corrections), [problem])
+    return corrected, f"{source}; corrected {correction.checked_on} from {correction.source}"
 
 
 @lru_cache(maxsize=4_000)
 def _model(package_id: str, corrections: Path) -> Model:
     prices, source = prices_of(package_id, corrections)
-    entry = package.found(package_id)
+    entry = package.find(package_id)
     assert entry is not None, "a model with prices is there"
     provider, model = entry
     priced = {key for dated in prices.standard for key in dated.prices.units}

@@ -1,4 +1,4 @@
-"""Our corrections of the genai-prices package: a small dated file, each with its source, on top of its prices. Pure."""
+"""Our corrections of the genai-prices package: a small dated file, each with its source, on top of its prices."""
 
 import tomllib
 from collections.abc import Mapping
@@ -15,27 +15,19 @@ _KEYS = {"model", "weekdays_only", "why", "source", "checked_on"}
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """One model whose prices the package has wrong. `source` says who says so, `checked_on` when it was read."""
+    """A model whose peak prices hold on weekdays only. `source` says who says so, `checked_on` when it was read."""
 
     model: str
-    weekdays_only: bool
     why: str
     source: str
     checked_on: date
 
     def applied_to(self, prices: ModelPrices) -> ModelPrices:
-        """The corrected prices.
-
-        Raises:
-            ValueError: there is nothing to correct; the package may be right by now.
-        """
-        corrected = replace(prices, standard=tuple(map(self._on_weekdays, prices.standard)))
-        if corrected == prices:
-            raise ValueError(f"{self.model}: the correction changes nothing; if the package is right now, take it out")
-        return corrected
+        """The corrected prices; the same prices when there is nothing to correct."""
+        return replace(prices, standard=tuple(map(self._on_weekdays, prices.standard)))
 
     def _on_weekdays(self, dated: DatedPrices) -> DatedPrices:
-        return replace(dated, is_on_weekdays=True) if self.weekdays_only and dated.hours is not None else dated
+        return replace(dated, is_on_weekdays=True) if dated.hours is not None else dated
 
 
 def load_corrections(path: Path) -> Mapping[str, Correction]:
@@ -56,7 +48,7 @@ def load_corrections(path: Path) -> Mapping[str, Correction]:
         if problem := _problem(row, corrections):
             problems.append(f"correction {number}: {problem}")
         else:
-            corrections[row["model"]] = Correction(**row)
+            corrections[row["model"]] = Correction(**{key: row[key] for key in _KEYS - {"weekdays_only"}})
     if problems:
         raise DataFileInvalid(str(path), problems)
     return corrections

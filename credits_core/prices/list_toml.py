@@ -16,9 +16,10 @@ from tomlkit.items import Whitespace
 
 from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
 from credits_core.prices import catalogue, package
+from credits_core.prices.refusals import NotOffered, PriceNotConfirmed
 from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
-from credits_core.pricing.models import PLAIN_PRICE_USD, Model, ModelRegistry, RunPrice, parse_model_registry
-from credits_core.pricing.refusals import UnknownModel
+from credits_core.pricing.models import PLAIN_PRICE_USD, ModelRegistry, parse_model_registry
+from credits_core.pricing.price_words import price_words, prices_words
 from credits_core.pricing.units import UNITS
 
 
@@ -43,46 +44,57 @@ def refreshed(text: str, source: str, corrections: Path, today: date) -> tuple[s
     """
     registry = parse_model_registry(text, source)
     document: dict[str, Any] = tomlkit.parse(text)
+    headings = [_cut_heading(table) for table in document["models"]]
     changes: list[PriceChange] = []
     problems: list[str] = []
     for table in document["models"]:
         if "genai_prices_id" not in table:
             continue
         package_id = table["genai_prices_id"]
-        if package.found(package_id) is None:
+        if package.find(package_id) is None:
             problems.append(f"model {table['id']!r}: {package.PACKAGE_VERSION} has no model {package_id!r}")
             continue
         try:
             prices, origin = catalogue.prices_of(package_id, corrections)
-        except (CreditsError, ValueError) as error:
-            problems.append(f"model {table['id']!r}: {error}")
+        except CreditsError as refusal:
+            problems.append(f"model {table['id']!r}: {refusal}")
             continue
         old = registry[table["id"]].prices
         assert isinstance(old, ModelPrices), "a model with a genai_prices_id has prices"
         if old != prices:
             _write(table, prices)
-            changes.append(PriceChange(table["id"], in_words(old), in_words(prices)))
+            table.pop("known_since", None)
+            changes.append(PriceChange(table["id"], prices_words(old), prices_words(prices)))
+        elif table["checked_on"] != today and "known_since" not in table:
+            _write_after(table, "checked_on", "known_since", date.fromisoformat(str(table["checked_on"])))
         table["source"] = origin
         table["checked_on"] = today
     if problems:
         raise DataFileInvalid(source, problems)
+    for table, heading in zip(document["models"], headings, strict=True):
+        table.value.body.extend(heading)
     new_text = tomlkit.dumps(document)
     parse_model_registry(new_text, source)
     return new_text, changes
 
 
-def with_model(text: str, name: str, corrections: Path, today: date) -> tuple[str, str]:
+def with_model(
+    text: str, name: str, corrections: Path, today: date, *, is_price_confirmed: bool = False
+) -> tuple[str, str]:
     """The text of a price list with one more model, which the package has a price for, and the model's id.
 
     Raises:
         UnknownModel, AmbiguousModel, NoPrice: no model has the name, several have it, or it has no price.
         InvalidRequest: the list has the model already.
+        PriceNotConfirmed: a price is above 1,000 dollars, and nobody has confirmed it.
     """
     found = catalogue.find_model(name, corrections)
     registry = parse_model_registry(text)
     if found.id in registry.models or found.id in registry.ids_by_package_id:
         raise InvalidRequest("model", f"{found.id} is offered already")
     assert isinstance(found.prices, ModelPrices), "the package prices by usage"
+    if needs_confirming(found.prices) and not is_price_confirmed:
+        raise PriceNotConfirmed(found.id, prices_words(found.prices))
     document: dict[str, Any] = tomlkit.parse(text)
     table: dict[str, Any] = tomlkit.table()
     table["id"], table["name"], table["provider"] = found.id, found.name, found.provider
@@ -101,13 +113,13 @@ def without_model(text: str, model_id: str) -> str:
     """The text of a price list without one of its models. Comments after it stay: they are the next model's heading.
 
     Raises:
-        UnknownModel: the list does not have it.
+        NotOffered: the list does not have it.
         InvalidRequest: it is the last one.
     """
     document: dict[str, Any] = tomlkit.parse(text)
     places = [place for place, table in enumerate(document["models"]) if table["id"] == model_id]
     if not places:
-        raise UnknownModel(model_id)
+        raise NotOffered(model_id)
     if len(document["models"]) == 1:
         raise InvalidRequest("model", f"{model_id} is the last model that is offered")
     (place,) = places
@@ -123,6 +135,14 @@ def without_model(text: str, model_id: str) -> str:
     return f"{head}{''.join(item.as_string() for item in heading)}{below}"
 
 
+def _cut_heading(table: Any) -> list[Any]:
+    # To tomlkit the heading of the next model is the end of this one, and a new key would come below it.
+    body = table.value.body
+    heading = [*takewhile(_is_unnamed, reversed(body))][::-1]
+    del body[len(body) - len(heading) :]
+    return heading
+
+
 def _comments_after(table: Any) -> list[Any]:
     after = [item for _, item in takewhile(_is_unnamed, reversed(table.value.body))]
     return list(dropwhile(lambda item: isinstance(item, Whitespace), reversed(after)))
@@ -130,30 +150,6 @@ def _comments_after(table: Any) -> list[Any]:
 
 def _is_unnamed(part: tuple[object, object]) -> bool:
     return part[0] is None
-
-
-def in_words(prices: ModelPrices) -> str:
-    """Every price of a model in one line: what holds now and later, and the service tiers."""
-    said = [_dated_words(dated) for dated in prices.standard]
-    for name, rows in prices.service_tiers.items():
-        said += [f"{name} {_dated_words(dated)}" for dated in rows]
-    return "; ".join(said)
-
-
-def _dated_words(dated: DatedPrices) -> str:
-    when = [f"from {dated.first_day}"] if dated.first_day else []
-    if dated.hours:
-        begin, end = dated.hours
-        when.append(f"{begin:%H:%M} to {end:%H:%M} UTC")
-    if dated.is_on_weekdays:
-        when.append("on weekdays")
-    parts = []
-    for key in UNITS:
-        if key in dated.prices.units:
-            usd, tiers = dated.prices.units[key]
-            above = "".join(f", ${_plain(higher)} above {bound:,} input tokens" for bound, higher in tiers)
-            parts.append(f"${_plain(usd)}{above} {key.removesuffix('_tokens')}")
-    return f"{' '.join(when)}{': ' if when else ''}{', '.join(parts)}"
 
 
 def _write(table: dict[str, Any], prices: ModelPrices) -> None:
@@ -165,9 +161,13 @@ def _write(table: dict[str, Any], prices: ModelPrices) -> None:
         table.pop("service_tiers", None)
 
 
+def _write_after(table: dict[str, Any], key: str, new_key: str, day: date) -> None:
+    # At the end of the table it would stand below the comments that are the next model's heading.
+    table.value._insert_after(key, new_key, tomlkit.item(day))  # type: ignore[attr-defined]
+
+
 def _rows_toml(rows: tuple[DatedPrices, ...]) -> str:
-    written = [_row_toml(dated) for dated in rows]
-    return f"[{written[0]}]" if len(written) == 1 else f"[{', '.join(written)}]"
+    return f"[{', '.join(map(_row_toml, rows))}]"
 
 
 def _row_toml(dated: DatedPrices) -> str:
@@ -178,8 +178,7 @@ def _row_toml(dated: DatedPrices) -> str:
         fields.append("weekdays_only = true")
     if dated.prices.minimum_seconds:
         fields.append(f"minimum_seconds = {dated.prices.minimum_seconds}")
-    every = [usd for base, tiers in dated.prices.units.values() for usd in (base, *(usd for _, usd in tiers))]
-    if max(every) > PLAIN_PRICE_USD:
+    if _highest(dated) > PLAIN_PRICE_USD:
         fields.append("confirmed = true")
     for key in UNITS:
         if key in dated.prices.units:
@@ -188,6 +187,15 @@ def _row_toml(dated: DatedPrices) -> str:
             price = f"{{usd = {_plain(usd)}, above = {{{above}}}}}" if tiers else _plain(usd)
             fields.append(f"{key} = {price}")
     return f"{{{', '.join(fields)}}}"
+
+
+def _highest(dated: DatedPrices) -> Decimal:
+    return max(usd for base, tiers in dated.prices.units.values() for usd in (base, *(usd for _, usd in tiers)))
+
+
+def needs_confirming(prices: ModelPrices) -> bool:
+    """Whether a price is so high that it may be meant for another size, so that a person has to confirm it."""
+    return any(_highest(dated) > PLAIN_PRICE_USD for dated in sum(prices.service_tiers.values(), prices.standard))
 
 
 def _plain(usd: Decimal) -> str:
@@ -205,10 +213,3 @@ def differences(live: ModelRegistry, other: ModelRegistry) -> Iterator[str]:
     for model_id, model in live.models.items():
         if model_id not in other.models:
             yield f"- {model_id}: {price_words(model)}"
-
-
-def price_words(model: Model) -> str:
-    """The price of a model in one line."""
-    if isinstance(model.prices, RunPrice):
-        return f"{model.prices.run_price_credits:,} credits per run"
-    return in_words(model.prices)

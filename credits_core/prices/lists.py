@@ -7,7 +7,7 @@ a reason. Like the ledger's actions, these never commit and never ask for the ti
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from credits_core.prices.refusals import PriceListLive, UnknownPriceList
 from credits_core.pricing.models import ModelRegistry, parse_model_registry
@@ -89,7 +89,7 @@ def models_of(connection: Connection, number: int) -> ModelRegistry:
         UnknownPriceList: no version has this number.
         DataFileInvalid: the stored list was damaged and cannot be read.
     """
-    return parse_model_registry(text_of(connection, number), f"the stored price list {number}")
+    return parse_model_registry(text_of(connection, number), f"the stored price list {number}", is_kept=True)
 
 
 def save(connection: Connection, toml: str, *, source: str, now: datetime, actor: str) -> int:
@@ -97,12 +97,12 @@ def save(connection: Connection, toml: str, *, source: str, now: datetime, actor
 
     Raises:
         DataFileInvalid: it is no price list; every problem is listed.
-        InvalidRequest: the source is not 1 to 500 characters.
+        InvalidRequest: the actor is no id, or the source is not 1 to 500 characters.
     """
     require_id("actor", actor)
     source = require_text("source", source)
     parse_model_registry(toml, source)
-    _lock(connection)
+    lock(connection)
     number = 1 + int(connection.execute(select(func.coalesce(func.max(PriceList.id), 0))).scalar_one())
     kept = {"id": number, "toml": toml, "source": source, "actor": actor, "saved_at_us": to_microseconds(now)}
     connection.execute(insert(PriceList).values(kept))
@@ -113,13 +113,13 @@ def activate(connection: Connection, number: int, *, reason: str, now: datetime,
     """Make a version live from the next charge on, in every process, and write that into the journal.
 
     Raises:
-        InvalidRequest: the reason is not 1 to 500 characters.
+        InvalidRequest: the actor is no id, or the reason is not 1 to 500 characters.
         UnknownPriceList: no version has this number.
         PriceListLive: it is live already.
     """
     require_id("actor", actor)
     reason = require_text("reason", reason)
-    _lock(connection)
+    lock(connection)
     columns = (PriceList.toml, PriceList.source, PriceList.actor, PriceList.saved_at_us)
     kept = connection.execute(select(*columns).where(PriceList.id == number)).one_or_none()
     if kept is None:
@@ -131,10 +131,14 @@ def activate(connection: Connection, number: int, *, reason: str, now: datetime,
     ).one_or_none()
     if newest is not None and newest.price_list_id == number:
         raise PriceListLive(number)
-    record = (1 if newest is None else newest.id + 1, number, reason, actor, to_microseconds(now))
+    # Counted by the lists as well: a line that is missing at the end of the journal must leave a gap.
+    last = connection.execute(select(func.max(PriceList.last_activation_id))).scalar_one() or 0
+    line = 1 + max(last, 0 if newest is None else newest.id)
+    record = (line, number, reason, actor, to_microseconds(now))
     sealed = seal(record, tuple(kept), "" if newest is None else newest.seal)
     names = ("id", "price_list_id", "reason", "actor", "activated_at_us")
     connection.execute(insert(PriceListActivation).values(**dict(zip(names, record, strict=True)), seal=sealed))
+    connection.execute(update(PriceList).where(PriceList.id == number).values(last_activation_id=line))
 
 
 def begin_with(connection: Connection, toml: str) -> None:
@@ -142,14 +146,16 @@ def begin_with(connection: Connection, toml: str) -> None:
 
     It is dated 1970: a new database has had these prices from the start.
     """
-    _lock(connection)
+    lock(connection)
     if live_list(connection) is None:
         number = save(connection, toml, source="data/models.toml", now=_FIRST, actor="migration")
         activate(connection, number, reason="The prices that this version brings", now=_FIRST, actor="migration")
 
 
-def _lock(connection: Connection) -> None:
-    # Until the unit of work ends nobody else saves or activates a list, and no charge is under way. On SQLite it is the
-    # only writer anyway.
+def lock(connection: Connection) -> None:
+    """Until the unit of work ends nobody else saves or activates a list, and no charge is under way.
+
+    On SQLite it is the only writer anyway.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({ACTIVATION_LOCK})"))

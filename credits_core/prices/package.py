@@ -1,6 +1,6 @@
 """Every model of the installed genai-prices package with its prices, as our own values.
 
-The only module that knows the package's price data. It reads what the package carries, never the network.
+The only module that turns the package's prices into ours. It reads what the package carries, never the network.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,6 +13,7 @@ from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, Provider, StartDateConstraint, TimeOfDateConstraint
 from genai_prices.types import TieredPrices as PackagePrices
 
+from credits_core.errors import DataFileInvalid
 from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
 from credits_core.pricing.units import UNITS
 from credits_core.pricing.usage_price import TieredPrices
@@ -47,7 +48,7 @@ def ids() -> Iterator[str]:
     yield from _by_id()
 
 
-def found(package_id: str) -> tuple[Provider, ModelInfo] | None:
+def find(package_id: str) -> tuple[Provider, ModelInfo] | None:
     """The model with this id, or None."""
     return _by_id().get(package_id)
 
@@ -58,9 +59,16 @@ def prices_of(package_id: str) -> ModelPrices | None:
 
     Raises:
         KeyError: the package has no model with this id.
-        ValueError: a price is one that we cannot express.
+        DataFileInvalid: a price is one that we cannot express.
     """
     provider, model = _by_id()[package_id]
+    try:
+        return _prices_of(provider, model)
+    except ValueError as error:
+        raise DataFileInvalid(PACKAGE_VERSION, [f"{package_id} {error}"]) from None
+
+
+def _prices_of(provider: Provider, model: ModelInfo) -> ModelPrices | None:
     minimum_seconds = _MINIMUM_SECONDS.get((provider.id, model.id), 0)
     standard = (
         (_dated(None, model.prices, minimum_seconds),)
@@ -85,7 +93,7 @@ def _dated(constraint: Any, prices: ModelPrice, minimum_seconds: int) -> DatedPr
         case StartDateConstraint(start_date=first_day):
             return DatedPrices(tiered, first_day=first_day)
         case TimeOfDateConstraint(start_time=begin, end_time=end):
-            if {begin.utcoffset(), end.utcoffset()} - {None} and (begin.utcoffset() or end.utcoffset()):
+            if begin.utcoffset() or end.utcoffset():
                 raise ValueError(f"has hours that are not UTC: {begin} to {end}")
             return DatedPrices(tiered, hours=(begin.replace(tzinfo=None), end.replace(tzinfo=None)))
     raise ValueError(f"has a price with an unknown condition: {constraint!r}")

@@ -1,7 +1,7 @@
 """The AI models and what they cost: a fixed number of credits per run, or dollars for each unit of usage.
 
-Read from `data/models.toml`; `cli.model_prices` writes prices of the genai-prices package into that file. A model that
-is priced by usage may have prices from a day on, at hours of the day, above a number of input tokens, and in service
+Read from price lists: those of the database, and `data/models.toml`, which a new database begins with. A model that is
+priced by usage may have prices from a day on, at hours of the day, above a number of input tokens, and in service
 tiers.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from credits_core.errors import DataFileInvalid, InvalidRequest
 from credits_core.pricing.dated_prices import STANDARD_TIERS, DatedPrices, ModelPrices
-from credits_core.pricing.refusals import UnknownModel
+from credits_core.pricing.refusals import AmbiguousModel, UnknownModel
 from credits_core.pricing.units import UNITS, Usage
 from credits_core.pricing.usage_price import TieredPrices, UsagePrice
 from credits_core.values.credits import require_credits
@@ -53,7 +53,10 @@ Price = RunPrice | UsagePrice
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One AI model: id, name, provider, type and prices, with where they are from and when somebody checked them."""
+    """One AI model: id, name, provider, type and prices, with where they are from and when somebody checked them.
+
+    `known_since` is the first day on which somebody found the same prices.
+    """
 
     id: str
     name: str
@@ -63,6 +66,7 @@ class Model:
     source: str
     checked_on: date | None
     context_tokens: int | None = field(default=None, compare=False)
+    known_since: date | None = field(default=None, compare=False)
 
     @property
     def is_usage_priced(self) -> bool:
@@ -93,13 +97,14 @@ class Model:
     def price_known_from(self, at: datetime) -> date | None:
         """The first day for which the price list knows the standard price that applies at this moment.
 
-        That is the day from which the price applies. A price without such a day is known since somebody checked it, or
-        without a limit (None) where the list has a later one, whose first day ended it.
+        That is the day from which the price applies. A price without such a day is known since somebody first checked
+        it, or without a limit (None) where the list has a later one, whose first day ended it.
         """
+        first_checked = self.known_since or self.checked_on
         if isinstance(self.prices, RunPrice):
-            return self.checked_on
+            return first_checked
         first_day, was_replaced = self.prices.applied_from(at)
-        return first_day or (None if was_replaced else self.checked_on)
+        return first_day or (None if was_replaced else first_checked)
 
 
 def _no_other(name: str) -> Model:
@@ -111,11 +116,12 @@ class ModelRegistry(Mapping[str, Model]):
     """The models that are offered for running, by id, in the order of the file.
 
     `[...]` takes any name of an offered model; what is unknown is refused and never guessed, by `get` as well.
-    `elsewhere` finds a model by name in a larger list than the offered ones.
+    `elsewhere` finds a model by name in a larger list than the offered ones; `ids_by_package_id` says which offered
+    models are the one that it found.
     """
 
     models: dict[str, Model]
-    ids_by_package_id: Mapping[str, str] = field(default_factory=dict)
+    ids_by_package_id: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     elsewhere: Callable[[str], Model] = field(default=_no_other, compare=False)
 
     def __getitem__(self, name: str) -> Model:
@@ -132,9 +138,9 @@ class ModelRegistry(Mapping[str, Model]):
         if type(name) is not str:
             raise UnknownModel(str(name))
         try:
-            return self.models[self._id_of(self.elsewhere(name))]
+            return self.models[self._id_of(name, self.elsewhere(name))]
         except KeyError:
-            raise UnknownModel(name) from None
+            raise UnknownModel(name, is_known=True) from None
 
     def anywhere(self, name: str) -> Model:
         """The model of this id or name, offered or not, to be quoted and compared.
@@ -145,7 +151,7 @@ class ModelRegistry(Mapping[str, Model]):
         if name in self.models:
             return self.models[name]
         found = self.elsewhere(name)
-        return self.models.get(self._id_of(found), found)
+        return self.models.get(self._id_of(name, found), found)
 
     def note_on(self, model_id: str) -> str:
         """What to say to a caller who gave a usage for a model with a fixed price, with the model priced by usage."""
@@ -153,8 +159,11 @@ class ModelRegistry(Mapping[str, Model]):
         twin = f"{self.models[model_id].provider}/{model_id}" if model_id in self.models else ""
         return f"{said} {twin} is priced by usage." if twin in self.models else said
 
-    def _id_of(self, found: Model) -> str:
-        return self.ids_by_package_id.get(found.id, found.id)
+    def _id_of(self, name: str, found: Model) -> str:
+        ids = self.ids_by_package_id.get(found.id, (found.id,))
+        if len(ids) > 1:
+            raise AmbiguousModel(name, [*ids])
+        return ids[0]
 
     def __contains__(self, model_id: object) -> bool:
         return model_id in self.models
@@ -166,13 +175,16 @@ class ModelRegistry(Mapping[str, Model]):
         return len(self.models)
 
 
-def parse_model_registry(text: str, source: str = "models.toml") -> ModelRegistry:
+def parse_model_registry(text: str, source: str = "models.toml", *, is_kept: bool = False) -> ModelRegistry:
     """The registry written as TOML `[[models]]` tables (the head of `data/models.toml` describes the keys).
 
+    A list that `is_kept` already may have two models under one `genai_prices_id`, as earlier versions let it: such a
+    list stays usable, and only a name that could mean either is refused.
+
     Raises:
-        DataFileInvalid: not TOML, a missing or unknown key, an id twice, a price that is no number of dollars from 0 to
-            1,000,000 with at most twelve decimals, or a condition that makes no sense. Every model with a
-            problem is listed, with its first one.
+        DataFileInvalid: not TOML, a missing or unknown key, an id twice, two models under one `genai_prices_id`, a
+            price that is no number of dollars from 0 to 1,000,000 with at most twelve decimals, or a condition that
+            makes no sense. Every model with a problem is listed, with its first one.
 
     >>> parse_model_registry('''[[models]]
     ... id = "claude-3-haiku"
@@ -193,7 +205,7 @@ def parse_model_registry(text: str, source: str = "models.toml") -> ModelRegistr
     if not isinstance(rows, list) or not rows:
         raise DataFileInvalid(source, [*problems, "lists no [[models]]"])
     models: dict[str, Model] = {}
-    ids_by_package_id: dict[str, str] = {}
+    ids_by_package_id: dict[str, tuple[str, ...]] = {}
     for number, row in enumerate(rows, 1):
         try:
             model = _parse_model(row)
@@ -203,12 +215,26 @@ def parse_model_registry(text: str, source: str = "models.toml") -> ModelRegistr
             continue
         if model.id in models:
             problems.append(f"model {model.id!r} is listed twice")
+            continue
         models[model.id] = model
         if "genai_prices_id" in row:
-            ids_by_package_id[row["genai_prices_id"]] = model.id
+            package_id = row["genai_prices_id"]
+            ids_by_package_id[package_id] = (*ids_by_package_id.get(package_id, ()), model.id)
+    for package_id, ids in ids_by_package_id.items():
+        if package_id in models and package_id not in ids:
+            ids_by_package_id[package_id] = (*ids, package_id)
+    if not is_kept:
+        problems += _shared(ids_by_package_id)
     if problems:
         raise DataFileInvalid(source, problems)
     return ModelRegistry(models, ids_by_package_id)
+
+
+def _shared(ids_by_package_id: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    for package_id, ids in ids_by_package_id.items():
+        if len(ids) > 1:
+            named = " and ".join(map(repr, ids))
+            yield f"models {named} are both {package_id}, so its names could mean either; keep one"
 
 
 def load_model_registry(path: Path) -> ModelRegistry:
@@ -229,7 +255,7 @@ def _parse_model(row: object) -> Model:
         "a model",
         row,
         required={"id", "name", "provider", "type", "source", "checked_on"},
-        optional={"run_price_credits", "prices", "service_tiers", "genai_prices_id", "context_tokens"},
+        optional={"run_price_credits", "prices", "service_tiers", "genai_prices_id", "context_tokens", "known_since"},
     )
     for key in ("name", "provider", "source", "genai_prices_id"):
         if key in table and (not isinstance(table[key], str) or not table[key].strip()):
@@ -238,6 +264,9 @@ def _parse_model(row: object) -> Model:
         raise ValueError(f"type must be one of {', '.join(MODEL_TYPES)}, not {table['type']!r}")
     if type(table["checked_on"]) is not date:
         raise ValueError(f"checked_on must be a date such as 2026-11-23, not {table['checked_on']!r}")
+    known_since = table.get("known_since", table["checked_on"])
+    if type(known_since) is not date or known_since > table["checked_on"]:
+        raise ValueError(f"known_since must be a date that is not after checked_on, not {known_since!r}")
     if ("run_price_credits" in table) == ("prices" in table):
         raise ValueError("needs exactly one of run_price_credits and prices")
     if "prices" not in table and table.keys() & {"genai_prices_id", "service_tiers"}:
@@ -261,6 +290,7 @@ def _parse_model(row: object) -> Model:
         source=table["source"],
         checked_on=table["checked_on"],
         context_tokens=context_tokens,
+        known_since=known_since,
     )
 
 

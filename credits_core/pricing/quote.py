@@ -15,6 +15,9 @@ from credits_core.pricing.usage_price import ChargedUnit
 from credits_core.values.credits import MAX_CREDITS, require_credits
 from credits_core.values.text import format_bps
 
+Terms = tuple[str, int | None]
+"""The id of a price plan and the number of a price list. Neither ever changes: the same terms are the same prices."""
+
 
 @dataclass(frozen=True, slots=True)
 class PriceBook:
@@ -25,6 +28,11 @@ class PriceBook:
     plans: dict[str, PricePlan]
     price_list: int | None = None
     """The number of the stored price list that the models are from; None for prices that no database has."""
+
+    @property
+    def terms(self) -> Terms:
+        """The live plan and the price list by their names."""
+        return self.plan.id, self.price_list
 
 
 @dataclass(frozen=True, slots=True)

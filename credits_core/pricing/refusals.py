@@ -4,15 +4,31 @@ from credits_core.errors import CreditsError
 
 
 class UnknownModel(CreditsError):
-    """The model is not in the registry, so it has no price."""
+    """No model has the name or, with `is_known`, the model that has it is not offered."""
 
     code = "unknown_model"
     http_status = 404
 
-    def __init__(self, model_id: str) -> None:
+    def __init__(self, model_id: str, *, is_known: bool = False) -> None:
         self.model_id = model_id
+        problem = f"The model {model_id!r} is not offered." if is_known else f"There is no model {model_id!r}."
         super().__init__(
-            f"There is no model {model_id!r} in the registry. GET /api/models and data/models.toml list them."
+            f"{problem} Nothing was charged or changed. See which models are offered: on the screen Models, with "
+            "'python -m credits_core models list', or at GET /api/models."
+        )
+
+
+class AmbiguousModel(CreditsError):
+    """A name that models of several providers have. `model_ids` are some of them."""
+
+    code = "ambiguous_model"
+    http_status = 409
+
+    def __init__(self, name: str, model_ids: list[str]) -> None:
+        self.name = name
+        self.model_ids = model_ids
+        super().__init__(
+            f"{name!r} could be {' or '.join(model_ids)}. Nothing was charged or changed. Send the one you mean."
         )
 
 

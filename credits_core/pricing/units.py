@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from credits_core.errors import InvalidRequest
+from credits_core.values.fields import cut_repr
 
 MAX_COUNT = 1_000_000_000
 """Largest count of one unit in one run; no context window comes near it."""
@@ -144,9 +145,11 @@ def parse_usage(given: Mapping[str, object], *, prefix: str = "usage.") -> Usage
         if key not in UNITS:
             near = get_close_matches(str(key), UNITS, n=1)
             hint = f"; the nearest is {near[0]}" if near else ""
-            raise InvalidRequest("usage", f"{str(key)[:80]!r} is not a unit that models are priced by{hint}")
+            raise InvalidRequest("usage", f"{cut_repr(str(key))} is not a unit that models are priced by{hint}")
         if type(count) is not int or not 0 <= count <= MAX_COUNT:
-            raise InvalidRequest(f"{prefix}{key}", f"must be a whole number from 0 to {MAX_COUNT:,}, not {count!r}")
+            raise InvalidRequest(
+                f"{prefix}{key}", f"must be a whole number from 0 to {MAX_COUNT:,}, not {cut_repr(count)}"
+            )
         if key == REQUESTS and count != 1:
             raise InvalidRequest(
                 f"{prefix}requests", f"must be 1 or left out, because a run is one request, not {count}"

@@ -30,8 +30,8 @@ from credits_core.values.time_zones import UTC_ZONE, Offset, TimeZone
 
 LAST_ENTRY_ID = 2**63 - 1
 """No entry has a larger number."""
-_ENTRIES_PER_UNIT_OF_WORK = 50_000
-_ROWS_DELETED_AT_ONCE = 50_000
+_ENTRIES_PER_UNIT_OF_WORK = 5_000
+_ROWS_DELETED_AT_ONCE = 5_000
 _BEING_EMPTIED = ""
 _KEY = (DailyTotal.day, DailyTotal.account_id, DailyTotal.entry_type, DailyTotal.type)
 
@@ -39,13 +39,15 @@ _KEY = (DailyTotal.day, DailyTotal.account_id, DailyTotal.entry_type, DailyTotal
 def catch_up(engine: Engine, zone: TimeZone = UTC_ZONE) -> int:
     """Add the entries after the watermark to the totals, and return how many entry numbers that covered.
 
-    Does nothing while the totals are those of another time zone. Works in units of work of 50,000 entries each, so that
-    charges never wait long.
+    Does nothing while the totals are those of another time zone. Works in units of work of 5,000 entries each, about
+    25 ms on SQLite, so that charges never wait long.
     """
-    last_entry_id = database.write(engine, _last_settled_entry_id)
+    last = database.write(engine, _last_settled_entry)
+    if last is None:
+        return 0
     covered = 0
     while True:
-        step = database.write(engine, lambda connection: _roll_up(connection, last_entry_id, zone))
+        step = database.write(engine, lambda connection: _roll_up(connection, *last, zone))
         if step == 0:
             return covered
         covered += step
@@ -86,12 +88,14 @@ def totals_after(
     )
 
 
-def _last_settled_entry_id(connection: Connection) -> int:
+def _last_settled_entry(connection: Connection) -> tuple[int, str] | None:
     # On PostgreSQL an entry can become visible after a later one. The lock waits until no writer is under way, so no
     # entry up to the one found here can still appear.
     if connection.dialect.name == "postgresql":
         connection.execute(text("LOCK TABLE journal_entries IN SHARE MODE"))
-    return int(connection.execute(select(func.coalesce(func.max(JournalEntry.id), 0))).scalar_one())
+    newest = select(JournalEntry.id, JournalEntry.idempotency_key).order_by(JournalEntry.id.desc()).limit(1)
+    found = connection.execute(newest).one_or_none()
+    return None if found is None else (found.id, found.idempotency_key)
 
 
 def _offsets(connection: Connection, zone: TimeZone, *which: ColumnElement[bool]) -> tuple[Offset, ...]:
@@ -120,10 +124,13 @@ def _empty(connection: Connection, zone: TimeZone) -> bool:
     return not is_empty
 
 
-def _roll_up(connection: Connection, last_entry_id: int, zone: TimeZone) -> int:
+def _roll_up(connection: Connection, last_entry_id: int, last_key: str, zone: TimeZone) -> int:
     watermark, stamp = connection.execute(
         select(RollupWatermark.entry_id, RollupWatermark.time_zone).with_for_update()
     ).one()
+    last = select(JournalEntry.id).where(JournalEntry.id == last_entry_id, JournalEntry.idempotency_key == last_key)
+    if connection.execute(last).first() is None:
+        return 0  # a demo was started over meanwhile, and who did that catches up with it
     new_watermark = min(watermark + _ENTRIES_PER_UNIT_OF_WORK, last_entry_id)
     if stamp != zone.stamp or new_watermark <= watermark:
         return 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from credits_core.errors import InvalidRequest
@@ -18,8 +18,14 @@ from credits_core.lab.replay.balances import NOBODY, Flags
 from credits_core.lab.replay.record import UNLOCK, Additions, Charges, RecordedHistory, Refunds
 from credits_core.reports.sums import borne_by_platform
 from credits_core.store.day_columns import within
-from credits_core.store.kinds import PLATFORM_ADJUSTMENTS, PLATFORM_GRANTS, PLATFORM_PAYMENTS_IN
-from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow, UserCredits
+from credits_core.store.kinds import (
+    PLATFORM_ADJUSTMENTS,
+    PLATFORM_GRANTS,
+    PLATFORM_PAYMENTS_IN,
+    RefundRule,
+    TransactionType,
+)
+from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, Refund, UnlockedFlow, UserCredits
 from credits_core.values.arrays import Credits
 from credits_core.values.days import DayRange, number_of_day
 from credits_core.values.progress import Progress, Work, finish
@@ -72,9 +78,14 @@ class _Read:
     entries: int = 0
 
 
-def last_entry_id(connection: Connection) -> int:
-    """The newest entry's id, 0 in an empty ledger. While it stays the same, so does every recorded history."""
-    return int(connection.execute(select(func.coalesce(func.max(JournalEntry.id), 0))).scalar_one())
+def newest_entry(connection: Connection) -> tuple[int, str, int] | None:
+    """The newest entry's id, key and time, or None in an empty ledger. While it is the same, so is every history.
+
+    Not the id alone: a demo that was started over numbers its entries from 1 again.
+    """
+    newest = select(JournalEntry.id, JournalEntry.idempotency_key, JournalEntry.created_at_us)
+    found = connection.execute(newest.order_by(JournalEntry.id.desc()).limit(1)).one_or_none()
+    return None if found is None else (found.id, found.idempotency_key, found.created_at_us)
 
 
 def recorded_history(connection: Connection, days: DayRange) -> RecordedHistory:
@@ -160,22 +171,28 @@ def _charges(runs: list[Credits], unlocks: list[Credits], days: DayRange) -> Cha
 def _refunds(
     connection: Connection, charges: Charges, window: tuple[int, int], days: DayRange, read: _Read
 ) -> Work[Refunds]:
-    borne = (CreditTransaction.entry_id == JournalEntry.id) & borne_by_platform(
-        CreditTransaction.account_id, CreditTransaction.type
-    )
+    share, cost = aliased(CreditTransaction), aliased(CreditTransaction)
+    is_borne_share = (share.entry_id == JournalEntry.id) & borne_by_platform(share.account_id, share.type)
+    is_cost = (cost.entry_id == JournalEntry.id) & (cost.type == TransactionType.INFERENCE_COST.value)
     # Not narrowed to the window: with the number of the refunded entry alone its index is used, and not every entry.
     statement = (
         select(
             JournalEntry.id,
             JournalEntry.created_at_us,
             JournalEntry.refunds_entry_id,
-            func.coalesce(-CreditTransaction.amount_credits, 0),
+            func.coalesce(-share.amount_credits, 0),
+            func.coalesce(-cost.amount_credits, 0),
+            case((Refund.rule == RefundRule.COST_BOOKED_BACK.value, 1), else_=0),
         )
-        .outerjoin(CreditTransaction, borne)
+        .outerjoin(share, is_borne_share)
+        .outerjoin(cost, is_cost)
+        .outerjoin(Refund, Refund.entry_id == JournalEntry.id)
         .where(JournalEntry.refunds_entry_id > 0)
         .order_by(JournalEntry.id)
     )
-    entry_id, created_at_us, refunded, borne_credits = yield from _columns(connection, statement, (), read)
+    entry_id, created_at_us, refunded, borne_credits, cost_credits, is_earlier = yield from _columns(
+        connection, statement, (), read
+    )
     by_entry = np.argsort(charges.entry_id)
     found = np.searchsorted(charges.entry_id, refunded, sorter=by_entry)
     charge = np.append(by_entry, -1)[found]
@@ -188,6 +205,8 @@ def _refunds(
         day=day,
         charge=charge[is_here],
         borne_credits=borne_credits[is_here],
+        returned_cost_credits=cost_credits[is_here],
+        is_earlier_rule=is_earlier[is_here] == 1,
         is_compared=_is_within(day, days),
     )
 

@@ -11,24 +11,49 @@ from datetime import date
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, SQLColumnExpression, Subquery, case, func, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    SQLColumnExpression,
+    Subquery,
+    case,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
 
 from credits_core.reports import daily_totals
 from credits_core.store.day_columns import within
-from credits_core.store.kinds import PLATFORM_INFERENCE, PLATFORM_PREFIX, PLATFORM_REVENUE, EntryType, TransactionType
-from credits_core.store.tables import CreditTransaction, DailyTotal, RollupWatermark
+from credits_core.store.kinds import (
+    PLATFORM_INFERENCE,
+    PLATFORM_PREFIX,
+    PLATFORM_REFUNDED_INFERENCE,
+    PLATFORM_REVENUE,
+    EntryType,
+    RefundRule,
+    TransactionType,
+)
+from credits_core.store.tables import CreditTransaction, DailyTotal, Refund, RollupWatermark
 from credits_core.values.days import DayRange, day_of, number_of_day
 from credits_core.values.time_zones import UTC_ZONE, TimeZone
 
 
 @dataclass(frozen=True, slots=True)
 class DayTotals:
-    """What happened on one day, in credits, net of refunds posted that day; `runs` counts the runs charged."""
+    """What happened on one day, in credits, net of refunds posted that day; `runs` counts the runs charged.
+
+    `inference_credits` is what providers are owed: the cost of a refunded run stays in it. What the platform bears of
+    that is `refunded_inference_credits`. So what users paid, less what they got back, is inference + creators +
+    platform - refunded inference.
+    """
 
     day: date
     inference_credits: int
     creators_credits: int
     platform_credits: int
+    refunded_inference_credits: int
     circulation_change_credits: int
     runs: int
 
@@ -36,7 +61,8 @@ class DayTotals:
 def totals_by_day(connection: Connection, days: DayRange) -> list[DayTotals]:
     """One row for every day that has entries, in order.
 
-    `platform_credits` is the platform's revenue: markups and its shares of fees, less what it paid towards refunds.
+    `platform_credits` is the platform's revenue: markups and its shares of fees, less what it gave back of them and
+    what it paid for creators in refunds.
     """
     totals = totals_of(connection, days)
     is_user = func.substr(totals.c.account_id, 1, len(PLATFORM_PREFIX)) != PLATFORM_PREFIX
@@ -48,6 +74,7 @@ def totals_by_day(connection: Connection, days: DayRange) -> list[DayTotals]:
                 "creators_credits"
             ),
             sum_where(totals, totals.c.account_id == PLATFORM_REVENUE).label("platform_credits"),
+            sum_where(totals, totals.c.account_id == PLATFORM_REFUNDED_INFERENCE).label("refunded_inference_credits"),
             sum_where(totals, is_user).label("circulation_change_credits"),
             func.sum(
                 case((totals.c.type == TransactionType.PROMPT_RUN.value, totals.c.transaction_count), else_=0)
@@ -62,6 +89,7 @@ def totals_by_day(connection: Connection, days: DayRange) -> list[DayTotals]:
             int(row.inference_credits),
             int(row.creators_credits),
             int(row.platform_credits),
+            -int(row.refunded_inference_credits),
             int(row.circulation_change_credits),
             int(row.runs),
         )
@@ -81,6 +109,7 @@ class Overview:
     circulation_by_day_credits: tuple[int, ...]
     circulation_credits: int
     platform_credits: int
+    refunded_inference_credits: int
     creators_credits: int
     runs: int
 
@@ -99,6 +128,7 @@ def overview(connection: Connection, days: DayRange) -> Overview:
         circulation_by_day_credits=tuple(credits for _, credits in shown),
         circulation_credits=sum(day.circulation_change_credits for day in up_to_last),
         platform_credits=sum(day.platform_credits for day, _ in shown),
+        refunded_inference_credits=sum(day.refunded_inference_credits for day, _ in shown),
         creators_credits=sum(day.creators_credits for day, _ in shown),
         runs=sum(day.runs for day, _ in shown),
     )
@@ -130,7 +160,9 @@ def account_flow(connection: Connection, account_id: str) -> AccountFlow:
 class Spending:
     """Who received what users paid, in credits, before refunds. The parts add up to what was paid.
 
-    `refunded_credits` is what refunds paid back to users in the same days.
+    The refunds of runs and unlocks in the same days come after them, by who bore them: creators gave back of their
+    shares, the platform bore its own income, spent shares and inference costs (`refunded_inference_credits` of it), and
+    inference costs were returned by providers, or booked back under the earlier rule.
     """
 
     runs_inference_credits: int
@@ -138,7 +170,17 @@ class Spending:
     runs_platform_credits: int
     unlocks_creators_credits: int
     unlocks_platform_credits: int
-    refunded_credits: int
+    refunds_creators_credits: int
+    refunds_platform_credits: int
+    refunded_inference_credits: int
+    provider_refunds_credits: int
+    booked_back_credits: int
+
+    @property
+    def refunded_credits(self) -> int:
+        """What refunds paid back to users for runs and unlocks."""
+        returned_credits = self.provider_refunds_credits + self.booked_back_credits
+        return self.refunds_creators_credits + self.refunds_platform_credits + returned_credits
 
     @property
     def runs_credits(self) -> int:
@@ -176,17 +218,35 @@ def spending(connection: Connection, days: DayRange) -> Spending:
         TransactionType.CREATOR_PAYMENT,
         TransactionType.PLATFORM_REVENUE,
     )
-    taken_back_credits = -sum(moved_credits[refund, type_] for type_ in (inference, creator, platform))
-    is_borne = borne_by_platform(totals.c.account_id, totals.c.type)
-    borne_credits = -int(connection.execute(select(sum_where(totals, is_borne))).scalar_one())
+    is_shares = borne_by_platform(totals.c.account_id, totals.c.type)
+    is_inference = totals.c.account_id == PLATFORM_REFUNDED_INFERENCE
+    borne = connection.execute(select(sum_where(totals, is_shares), sum_where(totals, is_inference))).one()
+    booked_back_credits = _booked_back(connection, days)
     return Spending(
         runs_inference_credits=moved_credits[run, inference],
         runs_creators_credits=moved_credits[run, creator],
         runs_platform_credits=moved_credits[run, platform],
         unlocks_creators_credits=moved_credits[unlock, creator],
         unlocks_platform_credits=moved_credits[unlock, platform],
-        refunded_credits=taken_back_credits + borne_credits,
+        refunds_creators_credits=-moved_credits[refund, creator],
+        refunds_platform_credits=-moved_credits[refund, platform] - int(sum(borne)),
+        refunded_inference_credits=-int(borne[1]),
+        provider_refunds_credits=-moved_credits[refund, inference] - booked_back_credits,
+        booked_back_credits=booked_back_credits,
     )
+
+
+def _booked_back(connection: Connection, days: DayRange) -> int:
+    """The inference cost that refunds under the earlier rule booked back in these days. There are no new ones."""
+    # Written out, because SQLite uses the partial index only for the very text of its condition.
+    earlier: ColumnElement[str] = literal_column(f"'{RefundRule.COST_BOOKED_BACK.value}'")
+    statement = (
+        select(func.coalesce(-func.sum(CreditTransaction.amount_credits), 0))
+        .join(Refund, Refund.entry_id == CreditTransaction.entry_id)
+        .where(Refund.rule == earlier, CreditTransaction.type == TransactionType.INFERENCE_COST.value)
+        .where(*within(CreditTransaction.created_at_us, days))
+    )
+    return int(connection.execute(statement).scalar_one())
 
 
 def entry_days(connection: Connection, zone: TimeZone = UTC_ZONE) -> DayRange:

@@ -1,9 +1,10 @@
-"""The kinds of entry, transaction, source and role, and the platform's own accounts. Pure."""
+"""The kinds of entry, transaction, source, role and rule, and the platform's own accounts. Pure."""
 
 from enum import StrEnum
 
 PLATFORM_REVENUE = "platform:revenue"
 PLATFORM_INFERENCE = "platform:inference"
+PLATFORM_REFUNDED_INFERENCE = "platform:refunded_inference"
 PLATFORM_PAYMENTS_IN = "platform:payments_in"
 PLATFORM_GRANTS = "platform:grants"
 PLATFORM_ADJUSTMENTS = "platform:adjustments"
@@ -34,6 +35,17 @@ class TransactionType(StrEnum):
     GRANT = "grant"
     ADJUSTMENT = "adjustment"
     REFUND = "refund"
+
+
+class RefundRule(StrEnum):
+    """Who bears the inference cost of a refunded run, the present rule first.
+
+    `PLATFORM_BEARS_COST`: the platform, because the provider is paid all the same, unless the refund says that the
+    provider gave the cost back. `COST_BOOKED_BACK`, the rule of earlier versions: booked back as if the provider had.
+    """
+
+    PLATFORM_BEARS_COST = "platform_bears_cost"
+    COST_BOOKED_BACK = "cost_booked_back"
 
 
 class CreditSource(StrEnum):

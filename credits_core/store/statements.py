@@ -1,6 +1,7 @@
 """Statements that are compiled once and run on the driver's connection, and savepoints."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from operator import itemgetter
 from typing import Any, Self
 
@@ -49,6 +50,15 @@ class Statement:
 
 def _as_given(parameters: Sequence[object]) -> Sequence[object]:
     return parameters
+
+
+def pipelined(connection: Connection) -> AbstractContextManager[object]:
+    """On PostgreSQL, send the statements of the block without waiting for each, until a result is read.
+
+    For `Statement`s alone: SQLAlchemy's own statements read their results at once, and must not stand in the block.
+    """
+    driver: Any = connection.connection.driver_connection
+    return driver.pipeline() if connection.dialect.name == "postgresql" else nullcontext()
 
 
 class Savepoint:

@@ -4,8 +4,8 @@ The names are the specification's. Every constraint is named, because Alembic si
 All amounts are BIGINT credits, all times microseconds since 1970-01-01 UTC. Times tell when something happened; the
 order of things is the order of `journal_entries.id`.
 
-An entry, its transactions and its run are never updated or deleted, and neither is an activation or a plan that was
-live. A transaction's key is its entry and its position, like a line of an invoice; a run's key is its entry's.
+An entry, its transactions, its run and its refund are never updated or deleted, and neither is an activation or a plan
+that was live. A transaction's key is its entry and its position, like a line of an invoice; a run's key is its entry's.
 """
 
 from sqlalchemy import (
@@ -23,14 +23,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from credits_core.store.kinds import EntryType, Role, TransactionType
+from credits_core.store.kinds import EntryType, RefundRule, Role, TransactionType
 from credits_core.values.credits import MAX_CREDITS
 
 _ID = String(128)
 _KEY = BigInteger().with_variant(Integer, "sqlite")
 
 
-def _one_of(column: str, values: type[EntryType] | type[TransactionType] | type[Role]) -> str:
+def _one_of(column: str, values: type[EntryType] | type[TransactionType] | type[RefundRule] | type[Role]) -> str:
     # Not IN (...): SQLite builds a temporary index for each IN list, per statement, a fifth of a charge's time in all.
     return " OR ".join(f"{column} = '{value.value}'" for value in values)
 
@@ -193,6 +193,31 @@ class UnlockedFlow(Base):
     created_at_us: Mapped[int] = mapped_column(BigInteger)
 
 
+class Refund(Base):
+    """The rule that a refund was made under, so that the audit holds each against its own. The key is its entry's.
+
+    `provider_refunded`: the refund says that the provider gave the inference cost back, which only the present rule
+    asks.
+    """
+
+    __tablename__ = "refunds"
+    __table_args__ = (
+        CheckConstraint(_one_of("rule", RefundRule), name="rule_known"),
+        CheckConstraint("rule = 'platform_bears_cost' OR NOT provider_refunded", name="asked_by_rule"),
+        # No refund is added to these any more, so what reports say of them costs the same for ever.
+        Index(
+            "ix_refunds_cost_booked_back",
+            "entry_id",
+            sqlite_where=text("rule = 'cost_booked_back'"),
+            postgresql_where=text("rule = 'cost_booked_back'"),
+        ),
+    )
+
+    entry_id: Mapped[int] = mapped_column(_KEY, ForeignKey("journal_entries.id"), primary_key=True, autoincrement=False)
+    rule: Mapped[str] = mapped_column(String(32))
+    provider_refunded: Mapped[bool] = mapped_column(Boolean)
+
+
 class UnlockAnswer(Base):
     """A request to unlock a flow that the user already had: answered without a payment, and so without an entry.
 
@@ -309,7 +334,10 @@ class AuditRun(Base):
 class StoredPlan(Base):
     """A price plan as TOML. A draft until it is made live; from then on it is never changed or deleted.
 
-    `revision` counts the times the draft was saved, from 1, so that one person does not save over another.
+    `revision` counts the times a draft with this id was saved, from 1, so that one person does not save over another. A
+    discarded draft stays, with `discarded_at_us`, so that a new draft with its id goes on counting.
+    `last_activation_id` is the plan's last line in the journal: without it nobody could see that the journal's last
+    lines are missing.
     """
 
     __tablename__ = "price_plans"
@@ -320,6 +348,8 @@ class StoredPlan(Base):
     revision: Mapped[int] = mapped_column(Integer)
     actor: Mapped[str] = mapped_column(_ID)
     saved_at_us: Mapped[int] = mapped_column(BigInteger)
+    discarded_at_us: Mapped[int | None] = mapped_column(BigInteger)
+    last_activation_id: Mapped[int | None] = mapped_column(_KEY)
 
 
 class PlanActivation(Base):
@@ -342,7 +372,8 @@ class PlanActivation(Base):
 class PriceList(Base):
     """A version of the model prices, as TOML of the form of `data/models.toml`. Never changed or deleted.
 
-    Numbered from 1; `source` says where it is from.
+    Numbered from 1; `source` says where it is from. `last_activation_id`, the list's last line in the journal, is the
+    one thing that may rise.
     """
 
     __tablename__ = "price_lists"
@@ -353,6 +384,7 @@ class PriceList(Base):
     source: Mapped[str] = mapped_column(Text)
     actor: Mapped[str] = mapped_column(_ID)
     saved_at_us: Mapped[int] = mapped_column(BigInteger)
+    last_activation_id: Mapped[int | None] = mapped_column(_KEY)
 
 
 class PriceListActivation(Base):

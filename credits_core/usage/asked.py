@@ -8,6 +8,7 @@ from credits_core.errors import InvalidRequest
 from credits_core.pricing.dated_prices import STANDARD_TIERS
 from credits_core.pricing.units import Usage, parse_usage
 from credits_core.usage.responses import ReadResponse, read_response
+from credits_core.values.fields import cut_repr
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,11 @@ class AskedUsage:
     usage: Usage | None
     service_tier: str | None
     response: ReadResponse | None
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The counts of the response that nobody knows the meaning of, so that they are not charged."""
+        return () if self.response is None else self.response.unread
 
 
 def asked_usage(
@@ -37,6 +43,7 @@ def asked_usage(
     Raises:
         InvalidRequest: the fields contradict each other, the model is named nowhere, or the usage cannot be accepted.
         UnreadableResponse: the response does not say what was used.
+        AmbiguousResponse: it could be from two of the provider's APIs, and no `api_flavour` says which.
 
     >>> asked = asked_usage(model_id=None, provider="openai", response={"model": "gpt-4o", "usage": {
     ...     "prompt_tokens": 10, "completion_tokens": 2}})
@@ -56,7 +63,9 @@ def asked_usage(
         raise InvalidRequest("provider", "must be given with a response, such as openai or anthropic")
     read = read_response(provider, response, flavour=api_flavour)
     if _are_two_tiers(service_tier, read.service_tier):
-        raise InvalidRequest("service_tier", f"is {service_tier!r}, and the response says {read.service_tier!r}")
+        raise InvalidRequest(
+            "service_tier", f"is {cut_repr(service_tier)}, and the response says {cut_repr(read.service_tier)}"
+        )
     if model_id is None:
         if read.model_name is None:
             raise InvalidRequest("model_id", "must be given, because the response does not name its model")

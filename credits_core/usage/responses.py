@@ -5,15 +5,18 @@ is no whole number is refused by its path, but for seconds, which are billed as 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, isfinite
 from typing import Any
 
-from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
+from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ArrayMatch, Provider, UsageExtractor
 
+from credits_core.pricing.providers import find_provider
 from credits_core.pricing.units import Usage, parse_usage
-from credits_core.usage.refusals import UnreadableResponse
+from credits_core.usage.refusals import AmbiguousResponse, UnreadableResponse
+from credits_core.usage.streams import whole_response
+from credits_core.values.fields import cut_repr
 
 _NO_COUNTS = (
     "has no counts yet. Wait for the end of the stream, and ask for them where a provider sends none by itself "
@@ -21,6 +24,9 @@ _NO_COUNTS = (
 )
 _TOTALS = ("total_tokens", "totalTokenCount")
 """Counts that only add up others."""
+_OUTPUT = {"output_tokens", "completion_tokens"}
+_EMBEDDINGS = "embeddings"
+"""The flavour that reads the input alone, so that it fits answers of other APIs whose output it would leave out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,8 @@ def read_response(provider: str, response: object, *, flavour: str | None = None
 
     Raises:
         UnreadableResponse: the provider is unknown, the response has no usage or no final counts, a count is no whole
-            number, or it could be meant in two ways.
+            number, or it is two responses.
+        AmbiguousResponse: it could be from two of the provider's APIs, and they count differently.
         InvalidRequest: a part is larger than the unit it is part of.
 
     >>> chat = {"model": "gpt-4o", "usage": {"prompt_tokens": 2006, "completion_tokens": 300,
@@ -60,31 +67,36 @@ def read_response(provider: str, response: object, *, flavour: str | None = None
     >>> read_response("openai", chat).usage
     (('input_tokens', 2006), ('output_tokens', 300), ('cache_read_tokens', 1920))
     """
-    known = find_provider_by_id(get_snapshot().providers, provider)
+    known = find_provider(provider)
     if known is None:
-        raise UnreadableResponse(f"comes from the provider {provider[:80]!r}, which is not known")
+        raise UnreadableResponse(f"comes from the provider {cut_repr(provider)}, which is not known")
     extractors = [one for one in known.extractors or () if flavour in (None, one.api_flavor)]
     if not extractors:
         flavours = ", ".join(one.api_flavor for one in known.extractors or ())
         raise UnreadableResponse(
-            f"has no flavour {flavour!r}; {known.id} has: {flavours}"
+            f"has no flavour {cut_repr(flavour)}; {known.id} has: {flavours}"
             if flavour and flavours
             else f"cannot be read, because no response of {known.id} is described. Send the usage instead"
         )
-    whole = _merged(response)
+    whole = whole_response(response)
+    if flavour is None and ("choices" in whole or str(whole.get("object")).startswith("chat.completion")):
+        extractors = [one for one in extractors if one.api_flavor != _EMBEDDINGS]
     if any(_at(whole, _path(one.root)) is None and _has(whole, _path(one.root)) for one in extractors):
         raise UnreadableResponse(_NO_COUNTS)
     reading = _best(known, extractors, whole)
-    usage_part = _at(whole, _path(_of(extractors, reading.flavour).root)) or whole
+    usage_part = _at(whole, _path(_extractor_of(extractors, reading.flavour).root)) or whole
+    unread = tuple(path for path, count in _leaves(usage_part) if count > 0 and path not in {*reading.paths, *_TOTALS})
+    if "output_tokens" not in reading.counts and (left_out := _OUTPUT.intersection(unread)):
+        raise UnreadableResponse(
+            f"has {min(left_out)}, which the API {reading.flavour} of {known.id} does not have. Send the usage instead"
+        )
     return ReadResponse(
         provider_id=known.id,
         model_name=reading.model_name,
         service_tier=_service_tier(whole, usage_part),
         usage=parse_usage(reading.counts),
         flavour=reading.flavour,
-        unread=tuple(
-            path for path, count in _leaves(usage_part) if count > 0 and path not in {*reading.paths, *_TOTALS}
-        ),
+        unread=unread,
     )
 
 
@@ -107,9 +119,8 @@ def _best(provider: Provider, extractors: Sequence[UsageExtractor], whole: Mappi
     most = max(len(reading.paths) for reading in readings)
     best = [reading for reading in readings if len(reading.paths) == most]
     if any(reading.counts != best[0].counts for reading in best):
-        flavours = " or ".join(reading.flavour for reading in best)
-        raise UnreadableResponse(f"could be read in two ways; say which API of {provider.id} it is from: {flavours}")
-    return best[0]
+        raise AmbiguousResponse(provider.id, [reading.flavour for reading in best])
+    return replace(best[0], paths=frozenset().union(*(reading.paths for reading in best)))
 
 
 def _read(extractor: UsageExtractor, whole: Mapping[str, Any]) -> _Reading:
@@ -119,15 +130,22 @@ def _read(extractor: UsageExtractor, whole: Mapping[str, Any]) -> _Reading:
         part = whole  # the usage part alone
     counts: dict[str, int] = {}
     paths: set[str] = set()
+    missing: list[str] = []
+    is_null = False
     for mapping in extractor.mappings:
         path = _path(mapping.path)
         found = _at(part, path)
         if found is None:
             if mapping.required:
-                raise UnreadableResponse(f"has no {_dotted(path)}, which every response of this API has")
+                missing.append(_dotted(path))
+                is_null = is_null or _has(part, path)
             continue
         counts[mapping.dest] = counts.get(mapping.dest, 0) + _whole(found, path, mapping.dest)
         paths.add(_dotted(path))
+    if missing:
+        # Null beside other counts is a count that is not there yet. Without them the response is of another API.
+        kind = _BadCount if is_null and paths else UnreadableResponse
+        raise kind(f"has no {missing[0]}, which every response of this API has")
     if not paths:
         raise UnreadableResponse("has no counts that this provider is known to report")
     name = _at(whole, _path(extractor.model_path))
@@ -142,7 +160,7 @@ def _whole(found: object, path: Sequence[str | ArrayMatch], unit: str) -> int:
             return int(found)
         if unit.endswith("_seconds"):
             return ceil(found)
-    raise _BadCount(f"{_dotted(path)} must be a whole number, 0 or more, not {found!r}")
+    raise _BadCount(f"{_dotted(path)} must be a whole number, 0 or more, not {cut_repr(found)}")
 
 
 def _service_tier(whole: Mapping[str, Any], usage_part: Mapping[str, Any]) -> str | None:
@@ -153,27 +171,7 @@ def _service_tier(whole: Mapping[str, Any], usage_part: Mapping[str, Any]) -> st
     return None
 
 
-def _merged(response: object) -> Mapping[str, Any]:
-    """The response; of a stream's events what they say together, the later ones over the earlier ones."""
-    if isinstance(response, Mapping):
-        return response
-    if not isinstance(response, list) or not all(isinstance(event, Mapping) for event in response):
-        raise UnreadableResponse("must be the provider's JSON object, or the list of a stream's events")
-    merged: dict[str, Any] = {}
-    for event in response:
-        inner: Mapping[str, Any] = next(
-            (event[key] for key in ("message", "response") if isinstance(event.get(key), Mapping)), {}
-        )
-        for source in (event, inner):
-            for key, found in source.items():
-                if isinstance(found, Mapping) and isinstance(merged.get(key), Mapping):
-                    merged[key] = {**merged[key], **{name: one for name, one in found.items() if one is not None}}
-                elif found is not None or key not in merged:
-                    merged[key] = found
-    return merged
-
-
-def _of(extractors: Sequence[UsageExtractor], flavour: str) -> UsageExtractor:
+def _extractor_of(extractors: Sequence[UsageExtractor], flavour: str) -> UsageExtractor:
     return next(one for one in extractors if one.api_flavor == flavour)
 
 

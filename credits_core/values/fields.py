@@ -14,6 +14,19 @@ MODEL_ID_FORM = "1 to 128 characters: a letter or digit, then letters, digits or
 _MODEL_ID = re.compile(MODEL_ID_PATTERN)
 
 
+_MOST_SHOWN = 40
+
+
+def cut_repr(given: object) -> str:
+    """What somebody sent, as a refusal repeats it: at most 40 characters of it.
+
+    >>> cut_repr("12"), cut_repr(10**60)
+    ("'12'", '1000000000000000000000000000000000000000…')
+    """
+    text = repr(given)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+
+
 def is_id(text: object) -> TypeGuard[str]:
     """Whether `require_id` accepts the text.
 
@@ -47,7 +60,8 @@ def require_id(field: str, text: object) -> str:
 _MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _BROKEN_ID = re.compile(
     r"nan|null|nil|none|undefined|true|false|n/a|[+-]?inf(inity)?"  # empty cells, and what is no text
-    r"|[0-9]+(\.[0-9]+)?e[+-][0-9]+|[0-9]+\.0+"  # 1.23457E+12, 45787.0
+    r"|[0-9]+([.,][0-9]+)?e[+-][0-9]+|[0-9]+\.0+"  # 1.23457E+12, in some countries 1,23457E+12; 45787.0
+    r"|[1-9]([.,][0-9]+)?e[0-9]{1,3}"  # 1.23E12, 1e5; one digit before it, so that 12345e67 stays an id
     rf"|[0-9]{{1,2}}-{_MONTH}(-[0-9]{{2,4}})?|{_MONTH}-[0-9]{{1,4}}"  # 1-Mar, Mar-26
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}/[0-9]{1,2}/[0-9]{2,4}",  # 2026-03-01, 3/1/2026
     re.IGNORECASE,
@@ -67,7 +81,7 @@ def require_new_user_id(field: str, text: object) -> str:
     '45787'
     """
     user_id = require_id(field, text)
-    if _BROKEN_ID.fullmatch(user_id):
+    if is_broken_by_spreadsheet(user_id):
         raise InvalidRequest(
             field,
             f"must not be {user_id!r}: a spreadsheet or program has probably changed the id. Format the column as text "
@@ -76,13 +90,13 @@ def require_new_user_id(field: str, text: object) -> str:
     return user_id
 
 
-def is_new_user_id(text: str) -> bool:
-    """Whether `require_new_user_id` accepts a valid id.
+def is_broken_by_spreadsheet(text: str) -> bool:
+    """Whether an id looks like one that a spreadsheet or program has broken, as `require_new_user_id` explains.
 
-    >>> is_new_user_id("ada"), is_new_user_id("1.23457E+12"), is_new_user_id("1-Mar"), is_new_user_id("NaN")
-    (True, False, False, False)
+    >>> [is_broken_by_spreadsheet(text) for text in ("ada", "45787", "12345e67", "1,23E+12", "1e5", "1-Mar", "NaN")]
+    [False, False, False, True, True, True, True]
     """
-    return _BROKEN_ID.fullmatch(text) is None
+    return _BROKEN_ID.fullmatch(text) is not None
 
 
 def folded_id(text: str) -> str:

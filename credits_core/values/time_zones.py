@@ -6,6 +6,7 @@ as long as its clocks make it, 23 or 25 hours too, and no moment is in two days 
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from difflib import get_close_matches
@@ -37,6 +38,10 @@ class TimeZone:
     def stamp(self) -> str:
         """The name and the rules as one text: what was summed up by these days has to be summed up anew by others."""
         return f"{self.name} {self.rules}".strip()
+
+    def __reduce__(self) -> tuple[Callable[[str], "TimeZone"], tuple[str]]:
+        """A copy is the same time zone; the rules from a file cannot be copied."""
+        return zone_named, (self.name,)
 
     def day_number(self, moment_us: int) -> int:
         """The number of the moment's day, counted from 1970-01-01 as number 0.

@@ -4,6 +4,7 @@ import streamlit as st
 
 from credits_core.errors import InvalidRequest
 from credits_core.ledger import actions
+from credits_core.ledger.refusals import AccountLooksAlike
 from credits_core.store.kinds import CreditSource
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.text import credits_from_usd, format_bps, format_credits
@@ -68,11 +69,20 @@ def form(name: str, user_id: str, amount_credits: int | None) -> bool:
     elif submitted and amount_credits is None:
         st.warning("Choose or type an amount first.", icon=":material/edit:")
     elif submitted and amount_credits is not None:
+        is_somebody_else = bool(st.session_state.get(f"{name}:somebody-else:{user_id}"))
         performed = action.perform(
             name,
-            (user_id, amount_credits, source, reason.strip()),
+            (user_id, amount_credits, source, reason.strip(), is_somebody_else),
             lambda connection, key, now: actions.add_credits(
-                connection, user_id, amount_credits, source=source, reason=reason, key=key, now=now, actor=action.ACTOR
+                connection,
+                user_id,
+                amount_credits,
+                source=source,
+                reason=reason,
+                key=key,
+                now=now,
+                actor=action.ACTOR,
+                distinct=is_somebody_else,
             ),
         )
         added = performed.refusal is None and not performed.repeated
@@ -81,6 +91,12 @@ def form(name: str, user_id: str, amount_credits: int | None) -> bool:
     outcome = action.performed(name)
     if outcome is not None and outcome.refusal is not None and outcome.request[:2] == (user_id, amount_credits):
         show.refusal(outcome.refusal, undone="Nothing was added.")
+        if isinstance(outcome.refusal, AccountLooksAlike):
+            st.checkbox(
+                "This is somebody else",
+                help="Then choose Add credits again. The two ids stay two users.",
+                key=f"{name}:somebody-else:{user_id}",
+            )
     return added
 
 

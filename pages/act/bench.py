@@ -114,7 +114,7 @@ def list_last(run: str) -> None:
             )
             if isinstance(one.asked, ChargeRequest):
                 st.button("Again", icon=":material/replay:", key=f"again:{entry_id}", on_click=_again, args=(run, one))
-            refunding.button(entry_id, payer.account_id, payer.amount_credits, label="Refund", key=f"refund:{entry_id}")
+            refunding.button(entry_id, label="Refund", key=f"refund:{entry_id}")
 
 
 def _again(name: str, one: Happened) -> None:

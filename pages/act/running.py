@@ -7,13 +7,14 @@ from typing import Literal
 import plotly.graph_objects as go
 import streamlit as st
 
-from credits_core.bulk.batch import Batch, Summary, batch_total, charge_part
+from credits_core.bulk.batch import Batch, Summary, batch_total, charge_piece
+from credits_core.bulk.refusals import ShownPriceChanged
 from credits_core.errors import CreditsError
 from credits_core.ledger import actions
 from credits_core.ledger.refusals import InsufficientCredits
 from credits_core.ledger.requests import ChargeRequest
-from credits_core.pricing.quote import PriceBook, Quote
-from credits_core.pricing.refusals import UnknownModel
+from credits_core.pricing.plan_toml import price_plan_toml
+from credits_core.pricing.quote import PriceBook, Quote, Terms
 from credits_core.values.text import format_usd
 from pages.parts import action, charts, resources, show, undoing, words
 
@@ -30,15 +31,22 @@ def price(request: ChargeRequest) -> Quote | None:
         return None
 
 
+def terms() -> Terms:
+    """The plan and the price list that are live. Ask before a price is drawn: then no later price passes for theirs."""
+    return resources.book().terms
+
+
 def total(batch: Batch) -> int:
     """What a batch that has a price would cost now, in credits."""
     book = resources.book()
-    return _total(batch, book, book.plan.id, book.price_list, resources.this_hour())
+    # By what they say and not by their names: a demo that was started over can have others of the same names.
+    kept_under = price_plan_toml(book.plan), repr(book.models[batch.request.model_id])
+    return _total(batch, book, kept_under, resources.this_hour())
 
 
 @st.cache_data(max_entries=50, show_spinner="Pricing the batch…")
-def _total(batch: Batch, _book: PriceBook, plan_id: str, price_list: int | None, at: datetime) -> int:
-    assert (_book.plan.id, _book.price_list) == (plan_id, price_list), "the key under which the total is kept"
+def _total(batch: Batch, _book: PriceBook, plan_and_model: tuple[str, str], at: datetime) -> int:
+    assert all(plan_and_model), "the key under which the total is kept"
     return batch_total(batch, _book, now=at)
 
 
@@ -52,9 +60,6 @@ def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> Non
     st.session_state[f"{name}:seen"] = (request, quote.total_credits if quote else None)
     clicked = st.button("Run", type="primary", icon=":material/play_arrow:", disabled=quote is None, key=f"{name}:run")
     if request is None:
-        return
-    if (withdrawn := _withdrawn(name, request.model_id)) is not None and clicked:
-        show.refusal(UnknownModel(withdrawn))
         return
     if clicked:
         # Another plan may have been made live since the price was drawn.
@@ -71,68 +76,76 @@ def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> Non
     _refusal(name, request)
 
 
-def batch_button(name: str, batch: Batch, quote: Quote | None) -> None:
-    """The button that charges a batch; the summary stays under `name` for the page to show."""
+def batch_button(name: str, batch: Batch, quote: Quote | None, terms: Terms) -> None:
+    """The button that charges a batch under the plan and price list that were shown when it was clicked, or refuses to.
+
+    `terms` are those of the price that is drawn now. The summary stays under `name` for the page to show.
+    """
+    shown = _shown(f"{name}:terms", terms)
     stopped = action.performed(name)
-    is_stopped = stopped is not None and stopped.request == batch and stopped.parts_left > 0
-    withdrawn = _withdrawn(name, batch.request.model_id)
-    clicked = st.button(
+    is_stopped = (
+        stopped is not None and stopped.request == batch and stopped.result is not None and not stopped.is_whole
+    )
+    if st.button(
         f"Run {batch.runs:,} times",
         type="primary",
         icon=":material/play_arrow:",
         disabled=quote is None or is_stopped,
         help="This batch stopped half way. Continue it below, or choose New run." if is_stopped else None,
         key=f"{name}:run",
-    )
-    if clicked and withdrawn is not None:
-        show.refusal(UnknownModel(withdrawn))
-        return
-    if clicked:
-        _run_batch(name, batch)
+    ):
+        _run_batch(name, batch, shown)
     _refusal(name, batch)
 
 
-def _withdrawn(name: str, model_id: str) -> str | None:
-    """The model that was on the page before, when it is offered no more: the input has fallen back to another one."""
-    shown: str | None = st.session_state.get(f"{name}:model")
-    st.session_state[f"{name}:model"] = model_id
-    return None if shown is None or shown in resources.models() else shown
+def _shown(slot: str, terms: Terms) -> Terms:
+    """The terms that the page had when it was drawn last, which is what a click now answers."""
+    shown: Terms = st.session_state.get(slot, terms)
+    st.session_state[slot] = terms
+    return shown
 
 
-def _run_batch(name: str, batch: Batch) -> None:
+def _run_batch(name: str, batch: Batch, shown: Terms) -> None:
     """Charge a batch, or the rest of it, with a progress bar; the outcome stays under `name`."""
     progress = st.progress(0.0, "Running…")
-    for outcome in action.perform_in_parts(
+    for outcome in action.perform_in_pieces(
         name,
         batch,
-        batch.parts,
-        lambda connection, key, now, part, before: charge_part(
+        lambda connection, key, now, before: charge_piece(
             connection,
             batch,
-            part=part,
             before=before or Summary(),
             book=resources.book_at(connection),
             key=key,
             now=now,
             actor=action.ACTOR,
+            shown=shown,
         ),
+        is_whole=lambda summary: summary.runs == batch.runs,
     ):
         if outcome.result is not None:
-            done = outcome.result.charged + outcome.result.refused_count
+            done = outcome.result.runs
             progress.progress(done / batch.runs, f"{done:,} of {batch.runs:,} runs")
     progress.empty()
+    if isinstance(outcome.refusal, ShownPriceChanged):
+        st.rerun()  # the price that is drawn above may be the old one
 
 
 def _refusal(name: str, request: ChargeRequest | Batch) -> None:
-    """Why the run was refused, as long as it is the one that is on the page."""
+    """Why nothing was charged, as long as what was asked for is on the page."""
     performed = action.performed(name)
-    if performed is not None and performed.refusal is not None and performed.request == request:
-        undone = "Nothing was charged." if performed.result is None else "The rest of the batch was not charged."
-        show.refusal(performed.refusal, undone=undone)
+    if performed is None or performed.refusal is None or performed.request != request:
+        return
+    if performed.result is None:  # else the summary says it
+        show.refusal(performed.refusal)
 
 
-def outcome(name: str) -> None:
-    """The receipt of one run, or the summary of a batch, and the button with which the next one begins."""
+def outcome(name: str, terms: Terms) -> None:
+    """The receipt of one run, or the summary of a batch, and the button with which the next one begins.
+
+    A batch that stopped half way is continued under the plan and price list of the page, `terms`.
+    """
+    shown = _shown(f"{name}:terms to continue", terms)
     performed = action.performed(name)
     if performed is None or performed.result is None:
         return
@@ -141,8 +154,8 @@ def outcome(name: str) -> None:
         return
     with st.container(border=True):
         show.start_over(name, "Summary", again="New run")
-        if performed.parts_left and st.button("Continue the batch", type="primary", icon=":material/resume:"):
-            _run_batch(name, performed.request)
+        if not performed.is_whole and st.button("Continue the batch", type="primary", icon=":material/resume:"):
+            _run_batch(name, performed.request, shown)
             st.rerun()
         _summary(performed)
 
@@ -150,8 +163,10 @@ def outcome(name: str) -> None:
 def _summary(performed: action.Performed[Summary]) -> None:
     batch, summary = performed.request, performed.result or Summary()
     charged = f"Charged {summary.charged:,} of {batch.runs:,} runs to {words.plain(batch.request.user_id)}"
-    if performed.parts_left:
+    if not performed.is_whole:
         st.warning(f"{charged} so far.", title="Stopped half way", icon=":material/pause_circle:")
+        if performed.refusal is not None:
+            show.refusal(performed.refusal, undone="The rest of the batch was not charged.")
     elif performed.repeated:
         show.not_again("charged", f"{charged} once.", again="New run")
     elif summary.refused_count:

@@ -31,13 +31,14 @@ with grid.cell(), st.container(border=True):
 
 with grid.cell(), st.container(border=True):
     st.header("Price")
+    terms = running.terms()
     quote = running.price(batch.request_of(1)) if batch and runs else None
     if batch and quote:
         total_credits = running.total(batch)
         show.metric("Total" if batch.runs == 1 else f"Total of {batch.runs:,} runs", total_credits)
     balance_place = st.container()
     if batch and batch.runs > 1:
-        running.batch_button(ACTION, batch, quote)
+        running.batch_button(ACTION, batch, quote, terms)
     else:
         running.button(ACTION, batch.request if batch else None, quote)
     if batch and quote:
@@ -46,7 +47,7 @@ with grid.cell(), st.container(border=True):
         show.price_steps(quote)
         show.price_units(quote)
 
-running.outcome(ACTION)
+running.outcome(ACTION, terms)
 if batch and quote:
     with balance_place:
         balance.enough(user_id, total_credits, batch.runs)

@@ -9,7 +9,7 @@ from credits_core.ledger import accounts
 from credits_core.ledger.requests import ChargeRequest
 from pages.act import running
 from pages.build import examples, keys
-from pages.parts import balance, choose, csv_files, head, pick, resources, show, words
+from pages.parts import balance, choose, csv_files, head, model_choice, pick, resources, show, words
 
 PROMPT = "api-example"
 ABOUT = """
@@ -67,7 +67,7 @@ def live_calls() -> None:
     )
 
 
-address, models = examples.address(st.context.url), resources.models()
+address = examples.address(st.context.url)
 with head.line("API", "Make a key, try the API, watch the calls.", about=ABOUT):
     st.link_button("Read the documentation", f"{address}/api/docs", icon=":material/menu_book:")
 with resources.reading() as connection:
@@ -84,9 +84,10 @@ with st.container(border=True):
     else:
         with st.grid(2, min_column_width=200):
             user_id = choose.user(known)
-            model_id = st.selectbox("Model", list(models), filter_mode="contains", key="model", bind="query-params")
-        tokens = (INPUT_TOKENS, OUTPUT_TOKENS) if models[model_id].is_usage_priced else (None, None)
-        run = ChargeRequest(user_id, PROMPT, model_id, input_tokens=tokens[0], output_tokens=tokens[1])
+            model = model_choice.choose()
+    if known and model:
+        tokens = (INPUT_TOKENS, OUTPUT_TOKENS) if model.is_usage_priced else (None, None)
+        run = ChargeRequest(user_id, PROMPT, model.id, input_tokens=tokens[0], output_tokens=tokens[1])
         quote = running.price(run)
         calls = examples.examples(run)
         title = pick.one("Call", list(calls), key="call", usual="Balance")

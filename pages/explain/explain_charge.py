@@ -1,4 +1,4 @@
-"""Explain a charge: recalculate it step by step from the stored inputs and compare it with the record."""
+"""Explain a charge or refund: recalculate it step by step from the stored inputs and compare it with the record."""
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ from credits_core.ledger.refusals import UnknownEntry
 from credits_core.store.kinds import TransactionType
 from pages.explain import charts as charge_charts
 from pages.explain import view as charge_view
-from pages.parts import charts, filters, head, links, resources, tables, words
+from pages.parts import charts, clock, filters, head, links, resources, tables, words
 
 LATEST = 6
 CHARGES = TransactionFilter(types=[TransactionType.PROMPT_RUN, TransactionType.FLOW_UNLOCK])
@@ -54,9 +54,7 @@ except UnknownEntry as refusal:
     st.info(str(refusal), title="No such entry", icon=":material/search_off:")
     st.stop()
 except NotExplainable as refusal:
-    st.info(str(refusal), title="This entry has no price", icon=":material/info:")
-    if refusal.refunds_entry_id is not None:
-        st.button("Explain the refunded entry", on_click=open_entry, args=(refusal.refunds_entry_id,))
+    st.info(str(refusal), title="There is nothing to explain", icon=":material/info:")
     charge_view.link_to_history(refusal.entry_id)
     st.stop()
 
@@ -64,10 +62,13 @@ st.header(f"Entry {explained.entry_id}: {words.plain(explained.about)}")
 charge_view.verdict(explained)
 if explained.refunded_by_entry_id is not None:
     refund_id = explained.refunded_by_entry_id
-    st.info(f"Refunded by entry {refund_id}. The amounts below were given back.", icon=":material/undo:")
-    charge_view.link_to_history(refund_id)
+    st.info(f"Refunded by entry {refund_id}. Below is the charge, as it was before.", icon=":material/undo:")
+    st.button("Explain the refund", icon=":material/undo:", on_click=open_entry, args=(refund_id,))
+if explained.borne is not None:
+    charge_view.borne(explained.borne)
+    st.button("Explain the refunded entry", on_click=open_entry, args=(explained.refunds_entry_id,))
 with st.container(border=True):
-    st.header("How the price was calculated")
+    st.header(f"How the {'price' if explained.borne is None else 'refund'} was calculated")
     charge_view.inputs(explained)
     charge_view.steps(explained)
 if explained.parts is not None:
@@ -81,9 +82,10 @@ if explained.parts is not None:
         charge_view.who_got_what(explained.parts)
 with st.container(border=True):
     st.header("Transactions")
+    verb = "Charged" if explained.borne is None else "Refunded"
     charge_view.transactions(explained)
     st.caption(
-        f"Charged to {words.plain(explained.user_id)}, posted {explained.created_at:%Y-%m-%d %H:%M:%S} UTC. "
+        f"{verb} to {words.plain(explained.user_id)}, posted {clock.text(explained.created_at)}. "
         '"Before" is calculated from "after".'
     )
 charge_view.link_to_history(explained.entry_id)

@@ -1,8 +1,10 @@
-"""Shows an explained charge: verdict, stored inputs, steps, who got what, and transactions."""
+"""Shows an explained charge or refund: verdict, stored inputs, steps, who got what, and transactions."""
 
 import streamlit as st
 
 from credits_core.audit.explanation import ChargedParts, ExplainedTransaction, Explanation
+from credits_core.ledger import bearing
+from credits_core.ledger.bearing import Bearing
 from credits_core.pricing.steps import ExplainedStep
 from credits_core.values.text import format_credits
 from pages.parts import links, show, words
@@ -17,18 +19,24 @@ def verdict(explained: Explanation) -> None:
         st.error(f"{explained.verdict}\n\n{listed}", title="Not proved", icon=":material/error:")
 
 
+def borne(found: Bearing) -> None:
+    """Who bore what of a refund, in one sentence."""
+    st.markdown(bearing.sentence(found, done=True, name=words.plain, amount=words.both))
+
+
 def inputs(explained: Explanation) -> None:
     """The inputs stored with the charge; everything else is calculated from them."""
     st.caption(" · ".join(f"{label}: **{words.plain(text)}**" for label, text in explained.inputs))
 
 
 def steps(explained: Explanation) -> None:
-    """The steps of the price, each recalculated beside what was charged."""
+    """The steps of the price or refund, each recalculated beside what was recorded."""
+    what, recorded = ("price", "Charged") if explained.borne is None else ("refund", "Refunded")
     rows: list[show.Row] = [
         {
             "Step": f"**{words.plain(f'{step.number}. {step.label}')}:** {_how(step)}",
             "Recalculated": step.recomputed_credits,
-            "Charged": step.recorded_credits,
+            recorded: step.recorded_credits,
             "Dollars": step.recorded_credits,
             "Check": _equal(step.recomputed_credits, step.recorded_credits),
         }
@@ -37,10 +45,10 @@ def steps(explained: Explanation) -> None:
     if rows:
         formats: show.Formats = {
             "Recalculated": format_credits,
-            "Charged": format_credits,
+            recorded: format_credits,
             "Dollars": words.aligned_dollars,
         }
-        st.table(show.small_table(rows, formats), border="horizontal", hide_index=True, alt="Every step of the price")
+        st.table(show.small_table(rows, formats), border="horizontal", hide_index=True, alt=f"Every step of the {what}")
 
 
 def who_got_what(parts: ChargedParts) -> None:

@@ -7,13 +7,15 @@ import plotly.graph_objects as go
 
 from credits_core.ledger.accounts import BalancePoint
 from credits_core.reports.earnings import CreatorDay
-from credits_core.reports.sums import Spending
+from credits_core.reports.sums import DayTotals, Spending
 from credits_core.values.text import format_usd
+from pages.parts import clock
 from pages.parts.charts import CREATOR, HOVER, INFERENCE, PLATFORM, USER, laid_out, sankey, stacked_days
 
 CREATOR_COLOURS = ("#10B981", "#F59E0B", "#0EA5E9", "#EC4899", "#84CC16")
 """One creator beside another. None is the colour of another party."""
 _OTHERS = "#A8A29E"
+_REFUNDED_INFERENCE = "#C4B5FD"
 _A_DAY = timedelta(days=1)
 _FEW_POINTS = 10
 
@@ -37,11 +39,11 @@ def balance_line(points: Sequence[BalancePoint], now: datetime, *, height: int =
     When the ledger's order is not that of the clock, as after a replay of old runs, the axis counts entries instead.
     """
     moments = [point.created_at for point in points]
-    by_clock = moments == sorted(moments)
+    by_clock = moments == sorted(moments)  # in UTC: by the clocks an hour may come twice
     balances_credits = [point.balance_credits for point in points]
     positions: list[datetime] | list[int] = [point.entry_id for point in points]
     if by_clock:
-        positions = [moments[0], *moments, max(moments[-1], now)]
+        positions = list(map(clock.shown, [moments[0], *moments, max(moments[-1], now)]))
         balances_credits = [0, *balances_credits, balances_credits[-1]]
     figure = go.Figure(
         go.Scatter(
@@ -57,9 +59,10 @@ def balance_line(points: Sequence[BalancePoint], now: datetime, *, height: int =
         )
     )
     figure.update_layout(hovermode="x unified")
-    figure.update_xaxes(title="posted (UTC)" if by_clock else "entry number, because the times are not in order")
+    order = clock.label("posted") if by_clock else "entry number, because the times are not in order"
+    figure.update_xaxes(title=order)
     if by_clock and now - moments[0] < _A_DAY:
-        figure.update_xaxes(range=[now - _A_DAY, now])
+        figure.update_xaxes(range=[clock.shown(now - _A_DAY), clock.shown(now)])
     figure.update_yaxes(title="credits", separatethousands=True, rangemode="tozero")
     return laid_out(figure, height=height)
 
@@ -86,3 +89,9 @@ def where_credits_went(spent: Spending, *, height: int = 340) -> go.Figure:
         if credits
     ]
     return sankey(nodes, flows, height=height)
+
+
+def refunded_inference(days: Sequence[DayTotals]) -> dict[str, tuple[str, list[int]]]:
+    """The inference of refunded runs, for `stacked_days`: below zero, because the platform bears it. {} without any."""
+    borne_credits = [-day.refunded_inference_credits for day in days]
+    return {"Inference of refunded runs": (_REFUNDED_INFERENCE, borne_credits)} if any(borne_credits) else {}

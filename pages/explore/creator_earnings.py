@@ -12,7 +12,7 @@ from credits_core.store.kinds import TransactionType
 from credits_core.values.days import DayRange
 from pages.explore import charts as explore_charts
 from pages.explore import statement_files
-from pages.parts import charts, filters, head, links, resources, show, tables
+from pages.parts import charts, filters, head, links, periods, resources, show, tables
 
 ABOUT = """
 What creators earned from fees for runs and from unlocks of their flows. Gross fees are what users paid; the creators'
@@ -27,26 +27,26 @@ def choose(one: CreatorStatement) -> None:
 
 def statement_csv() -> bytes:
     if creator_id is None:
-        return statement_files.as_csv(listed, period=period, plans=plans)
+        return statement_files.as_csv(listed, days=days, plans=plans)
     paid = TransactionFilter(account_id=creator_id, types=[TransactionType.CREATOR_PAYMENT], days=days)
     with resources.reading() as connection:
         payments = accounts.all_transactions(connection, paid)
-        return statement_files.payments_csv(payments, total, creator_id=creator_id, period=period, plans=plans)
+        return statement_files.payments_csv(payments, total, creator_id=creator_id, days=days, plans=plans)
 
 
 def statement_pdf() -> bytes:
     return statement_files.as_pdf(
-        listed, by_day, creator_id=creator_id, period=period, plans=plans, made_at=datetime.now(UTC)
+        listed, by_day, creator_id=creator_id, days=days, plans=plans, made_at=datetime.now(UTC)
     )
 
 
-links.follow_link("creator", "days")
+links.follow_link("creator")
 resources.keep_totals_quick()
 with resources.reading() as connection:
     known = [creator for creator, _ in earnings.creator_totals(connection, DayRange(zone=resources.zone()), limit=200)]
 with head.line("Creators", "What creators earned, after refunds.", about=ABOUT):
     creator_id = filters.one_of("Creator", known, key="creator", anyone="All creators")
-    days = filters.days()
+    days = periods.choose().days
 
 if not known:
     st.info(
@@ -68,9 +68,7 @@ with st.skeleton(height=500), resources.reading() as connection:
     unlocks = earnings.unlocks(connection, days, creator_id=creator_id)
 
 if not listed:
-    st.info(
-        "Choose other days, or clear the filters.", title="Nobody earned on these days", icon=":material/event_busy:"
-    )
+    st.info("Choose other days, or All.", title="Nobody earned on these days", icon=":material/event_busy:")
     st.stop()
 
 total = in_all(listed)
@@ -80,13 +78,12 @@ with show.metric_grid(total.net_credits, total.gross_fees_credits, total.share_c
     show.metric("Creator share", total.share_credits, help_text="The creators' part of the fees.", colour="green")
     show.metric("Refunds", total.refunds_credits, help_text="What refunds on these days took back.")
 
-period = filters.named(days)
 with st.container(horizontal=True, vertical_alignment="center"):
     st.header("Statement", anchor=False, width="stretch")
     st.download_button(
         "CSV",
         statement_csv,
-        statement_files.file_name(creator_id, period, "csv"),
+        statement_files.file_name(creator_id, days, "csv"),
         "text/csv",
         icon=":material/download:",
         on_click="ignore",
@@ -95,7 +92,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     st.download_button(
         "PDF",
         statement_pdf,
-        statement_files.file_name(creator_id, period, "pdf"),
+        statement_files.file_name(creator_id, days, "pdf"),
         "application/pdf",
         icon=":material/picture_as_pdf:",
         on_click="ignore",

@@ -9,10 +9,10 @@ from credits_core.store.kinds import TransactionType
 from credits_core.values.days import DayRange
 from credits_core.values.text import counted
 from pages.explore import entry
-from pages.parts import csv_files, filters, head, links, resources, tables, words
+from pages.parts import csv_files, filters, head, links, periods, resources, tables, words
 
 PAGE = 25
-FILTERS = ("user", "types", "days")
+FILTERS = ("user", "types")
 ABOUT = """
 Every movement of credits. One event, such as a run, is an entry; it moves credits between several accounts and sums to
 zero. Open an entry to see its receipt, to have its price explained, or to refund it.
@@ -37,7 +37,7 @@ with resources.reading() as connection:
     creators = [creator for creator, _ in earnings.creator_totals(connection, DayRange(zone=resources.zone()))]
     people = dict.fromkeys([*creators, *(user.user_id for user in accounts.users(connection, limit=200))])
 with head.line("History", "Everything that happened, newest first.", about=ABOUT):
-    days = filters.days(on_change=open_entry)
+    days = periods.choose(on_change=open_entry).days
 with st.container(horizontal=True, vertical_alignment="bottom"):
     user_id = filters.one_of("User or creator", sorted(people), key="user", anyone="Everybody", on_change=open_entry)
     types = st.multiselect(
@@ -108,4 +108,4 @@ else:
         icon=":material/filter_alt_off:",
     )
     if st.button("Clear the filters", icon=":material/filter_alt_off:"):
-        st.switch_page("explore/history.py", query_params=links.link_to())
+        st.switch_page("explore/history.py", query_params=links.link_to(period="all"))

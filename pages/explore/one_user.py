@@ -59,7 +59,7 @@ def show_in_full(user_id: str, days: DayRange, median_credits: int | None, show_
         "explore/history.py",
         label=f"All {format_credits(flow.transactions)} transactions of {words.plain(user_id)}",
         icon=":material/receipt_long:",
-        query_params=links.link_to(user=user_id),
+        query_params=links.link_to(user=user_id, period="all"),
     )
 
 

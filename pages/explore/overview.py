@@ -5,9 +5,10 @@ import streamlit as st
 from credits_core.ledger import accounts
 from credits_core.ledger.accounts import ListedTransaction, TransactionFilter
 from credits_core.reports import sums
+from credits_core.values.periods import Preset
 from credits_core.values.text import format_credits
 from pages.explore import charts as explore_charts
-from pages.parts import charts, filters, head, links, resources, show, tables, words
+from pages.parts import charts, head, links, periods, refunding, resources, show, start_over, tables, words
 
 LATEST = 8
 ABOUT = """
@@ -18,17 +19,18 @@ Click a day or a band to see its entries.
 
 
 def open_entry(one: ListedTransaction) -> None:
-    st.switch_page("explore/history.py", query_params=links.link_to(entry=str(one.entry_id)))
+    st.switch_page("explore/history.py", query_params=links.link_to(entry=str(one.entry_id), **periods.in_link(period)))
 
 
 def open_day() -> None:
     point = charts.selected("split-by-day")
     if point is not None:
-        st.switch_page("explore/history.py", query_params=links.link_to(days=str(point["x"])[:10]))
+        st.switch_page("explore/history.py", query_params=links.link_to(days=[str(point["x"])[:10]]))
 
 
 with head.line("Overview", "What users spent, and who received it.", about=ABOUT):
-    days = filters.days()
+    period = periods.choose(default=Preset.THIRTY_DAYS)
+days = period.days
 resources.keep_totals_quick()
 
 with st.skeleton(height=600), resources.reading() as connection:
@@ -59,7 +61,7 @@ with show.metric_grid(seen.circulation_credits, seen.platform_credits, seen.crea
         seen.platform_credits,
         chart=[day.platform_credits for day in seen.days],
         colour="violet",
-        help_text="Markups and the platform's share of fees, minus refunds. Inference cost is not included.",
+        help_text="Markups and the platform's share of fees, minus refunds. No inference cost is taken off.",
     )
     show.metric(
         "Creator earnings",
@@ -80,7 +82,7 @@ with show.metric_grid(seen.circulation_credits, seen.platform_credits, seen.crea
 
 if not seen.days:
     st.info(
-        f"The ledger has entries from {of_ledger.first} to {of_ledger.last}. Choose other days, or clear them.",
+        f"The ledger has entries from {of_ledger.first} to {of_ledger.last}. Choose other days, or All.",
         title="Nothing happened on these days",
         icon=":material/event_busy:",
     )
@@ -94,6 +96,8 @@ if spent.runs_credits or spent.unlocks_credits:
         alt="Users' payments for runs and unlocks, by who received them",
     )
 st.caption(f"Amounts before refunds. Refunded on these days: {words.both(spent.refunded_credits)}.")
+for sentence in refunding.borne_in_all(spent):
+    st.caption(sentence)
 
 charts.card(
     "Revenue split by day",
@@ -103,10 +107,11 @@ charts.card(
             "Inference": (charts.INFERENCE, [day.inference_credits for day in seen.days]),
             "Creators": (charts.CREATOR, [day.creators_credits for day in seen.days]),
             "Platform": (charts.PLATFORM, [day.platform_credits for day in seen.days]),
+            **explore_charts.refunded_inference(seen.days),
         },
     ),
     key="split-by-day",
-    alt="What inference, creators and platform received on each day",
+    alt="What inference, creators and platform received on each day, and the inference of refunded runs",
     on_select=open_day,
 )
 
@@ -117,4 +122,10 @@ tables.activity(
     opens=open_entry,
     alt="The latest entries, each with what its user paid or received",
 )
-st.page_link("explore/history.py", label="All history", icon=":material/receipt_long:", query_params=links.link_to())
+st.page_link(
+    "explore/history.py",
+    label="All history" if days.is_all else "History of these days",
+    icon=":material/receipt_long:",
+    query_params=links.link_to(**periods.in_link(period)),
+)
+start_over.button()

@@ -9,6 +9,7 @@ from fpdf.enums import XPos, YPos
 from credits_core.ledger.accounts import ListedTransaction
 from credits_core.reports.earnings import Earned
 from credits_core.reports.statements import CreatorStatement, in_all
+from credits_core.values.days import DayRange, date_at
 from credits_core.values.text import format_credits, format_usd
 from pages.parts.csv_files import Cell, csv_file, dollars, time_text
 
@@ -17,19 +18,31 @@ _WIDTHS = (52, 18, 20, 36, 36, 34, 36, 36)
 _ROW = 7
 
 
-def file_name(creator_id: str | None, period: str, ending: str) -> str:
+def named(days: DayRange) -> str:
+    """The days in words: from the first to the last.
+
+    >>> named(DayRange(date(2026, 11, 1), date(2026, 11, 30))), named(DayRange())
+    ('2026-11-01 to 2026-11-30', 'all days')
+    """
+    if days.first is None or days.last is None:
+        return "all days"
+    return f"{days.first}" if days.first == days.last else f"{days.first} to {days.last}"
+
+
+def file_name(creator_id: str | None, days: DayRange, ending: str) -> str:
     """The name of the file: what it is, whose and of when.
 
-    >>> file_name("noor", "2026-11-01 to 2026-11-30", "pdf")
+    >>> file_name("noor", DayRange(date(2026, 11, 1), date(2026, 11, 30)), "pdf")
     'statement-noor-2026-11-01-to-2026-11-30.pdf'
     """
-    return f"statement-{creator_id or 'all-creators'}-{period.replace(' ', '-')}.{ending}"
+    return f"statement-{creator_id or 'all-creators'}-{named(days).replace(' ', '-')}.{ending}"
 
 
-def as_csv(listed: Sequence[CreatorStatement], *, period: str, plans: str) -> bytes:
+def as_csv(listed: Sequence[CreatorStatement], *, days: DayRange, plans: str) -> bytes:
     """One line for each creator, and the sum as the last one."""
     header = [
         "period",
+        "time_zone",
         "plans",
         "creator",
         "runs",
@@ -42,7 +55,8 @@ def as_csv(listed: Sequence[CreatorStatement], *, period: str, plans: str) -> by
     ]
     lines: list[Sequence[Cell]] = [
         (
-            period,
+            named(days),
+            days.zone.name,
             plans,
             one.creator_id or "All creators",
             one.runs,
@@ -59,16 +73,35 @@ def as_csv(listed: Sequence[CreatorStatement], *, period: str, plans: str) -> by
 
 
 def payments_csv(
-    newest_first: Iterable[ListedTransaction], total: CreatorStatement, *, creator_id: str, period: str, plans: str
+    newest_first: Iterable[ListedTransaction], total: CreatorStatement, *, creator_id: str, days: DayRange, plans: str
 ) -> bytes:
-    """One creator's payments, a line each, the oldest first; what refunds took back is below 0. The sum is last."""
-    header = ["period", "plans", "creator", "time_utc", "entry", "about", "earned_credits", "earned_usd"]
+    """One creator's payments, a line each, the oldest first; what refunds took back is below 0. The sum is last.
+
+    Times are in UTC, days are those of the time zone.
+    """
+    header = [
+        "period",
+        "time_zone",
+        "plans",
+        "creator",
+        "time_utc",
+        "day",
+        "entry",
+        "about",
+        "earned_credits",
+        "earned_usd",
+    ]
+    of = (named(days), days.zone.name, plans, creator_id)
     lines: list[Sequence[Cell]] = [
-        (period, plans, creator_id, time_text(one.created_at), one.entry_id, one.description, one.amount_credits)
+        (*of, time_text(one.created_at), _day(one, days), one.entry_id, one.description, one.amount_credits)
         for one in reversed(list(newest_first))
     ]
-    lines.append((period, plans, creator_id, None, None, "Sum", total.net_credits))
+    lines.append((*of, None, None, None, "Sum", total.net_credits))
     return csv_file(header, ((*line, dollars(int(line[-1] or 0))) for line in lines))
+
+
+def _day(one: ListedTransaction, days: DayRange) -> str:
+    return date_at(one.created_at, days.zone).isoformat()
 
 
 def as_pdf(
@@ -76,7 +109,7 @@ def as_pdf(
     by_day: Sequence[tuple[date, Earned]],
     *,
     creator_id: str | None,
-    period: str,
+    days: DayRange,
     plans: str,
     made_at: datetime,
 ) -> bytes:
@@ -85,14 +118,14 @@ def as_pdf(
     The statement of one creator has a line for each day instead.
     """
     pdf = FPDF(orientation="landscape", unit="mm", format="A4")
-    pdf.set_title(f"Statement of {creator_id or 'all creators'}, {period}")
+    pdf.set_title(f"Statement of {creator_id or 'all creators'}, {named(days)}")
     pdf.set_creation_date(made_at)
     pdf.set_auto_page_break(auto=True, margin=16)
     pdf.add_page()
     pdf.set_font("helvetica", style="B", size=18)
     _line(pdf, f"Statement of {creator_id or 'all creators'}", 10)
     pdf.set_font("helvetica", size=11)
-    _line(pdf, f"PromptFlow credits · {period} · price plan {plans}", 8)
+    _line(pdf, f"PromptFlow credits · {named(days)}, {days.zone.name} · price plan {plans}", 8)
     _line(pdf, "1 credit = $0.000001. Refunds count on the day on which they were made.", 8)
     pdf.ln(3)
     pdf.set_font("helvetica", style="B", size=10)

@@ -1,6 +1,6 @@
 """What changes which models can run and what they cost: offer, withdraw, and make a price list live."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import streamlit as st
@@ -8,11 +8,16 @@ from sqlalchemy import Connection
 
 from credits_core import settings
 from credits_core.errors import CreditsError, DataFileInvalid
-from credits_core.prices import lists, package
-from credits_core.prices.list_toml import differences, refreshed, with_model, without_model
+from credits_core.prices import lists, offers, package
+from credits_core.prices.list_toml import differences, needs_confirming
+from credits_core.prices.offers import Compared
+from credits_core.prices.refusals import LiveListChanged
+from credits_core.pricing.dated_prices import ModelPrices
 from credits_core.pricing.models import Model, parse_model_registry
+from credits_core.pricing.price_words import prices_words
 from credits_core.pricing.quote import PriceBook
-from pages.parts import action, resources, show, words
+from credits_core.values.text import counted
+from pages.parts import action, clock, resources, show, words
 
 _OFFER, _ACTIVATE, _SAVE = "models:offer", "models:activate", "models:save"
 _ASKED = "models:asked"
@@ -24,7 +29,7 @@ def offering(model: Model, book: PriceBook) -> None:
     label, icon = ("Withdraw model", ":material/block:") if is_offered else ("Offer model", ":material/add_circle:")
     st.button(label, icon=icon, on_click=_ask, args=(model.id,), key="models:offer:ask")
     if st.session_state.get(_ASKED) == model.id:
-        _offer(model.id, is_offered)
+        _offer(model, is_offered)
 
 
 def _ask(what: object) -> None:
@@ -38,26 +43,32 @@ def _stop_asking() -> None:
 
 
 @st.dialog("Change which models can run", on_dismiss=_stop_asking)
-def _offer(model_id: str, is_offered: bool) -> None:
+def _offer(model: Model, is_offered: bool) -> None:
+    model_id, is_price_confirmed = model.id, False
     if is_offered:
         st.markdown(f"**{words.plain(model_id)}** cannot be run any more. Past runs keep their price.")
     else:
         st.markdown(f"**{words.plain(model_id)}** can be run from the next charge on.")
+        if isinstance(model.prices, ModelPrices) and needs_confirming(model.prices):
+            st.markdown(words.plain(prices_words(model.prices)))
+            is_price_confirmed = st.checkbox("This high price is right", key="models:offer:price")
 
     def change(connection: Connection, now: datetime, reason: str) -> int:
-        live = lists.live_list(connection)
-        assert live is not None, "the database began with a price list"
-        before = lists.text_of(connection, live)
         if is_offered:
-            text, said = without_model(before, model_id), f"{model_id} withdrawn"
-        else:
-            text, _ = with_model(before, model_id, settings.PRICE_CORRECTIONS_FILE, now.date())
-            said = f"{model_id} offered"
-        number = lists.save(connection, text, source=said, now=now, actor=action.ACTOR)
-        lists.activate(connection, number, reason=reason, now=now, actor=action.ACTOR)
+            return offers.withdraw(connection, model_id, reason=reason, now=now, actor=action.ACTOR)
+        corrections = settings.PRICE_CORRECTIONS_FILE
+        number, _ = offers.offer(
+            connection,
+            model_id,
+            is_price_confirmed=is_price_confirmed,
+            corrections=corrections,
+            reason=reason,
+            now=now,
+            actor=action.ACTOR,
+        )
         return number
 
-    _confirm("Withdraw" if is_offered else "Offer", _OFFER, (model_id, is_offered), change)
+    _confirm("Withdraw" if is_offered else "Offer", _OFFER, (model_id, is_offered, is_price_confirmed), change)
 
 
 def _confirm(label: str, name: str, request: object, change: Callable[[Connection, datetime, str], int]) -> None:
@@ -70,7 +81,19 @@ def _confirm(label: str, name: str, request: object, change: Callable[[Connectio
             _stop_asking()
             st.toast(f"Price list {outcome.result} is live.", icon=":material/bolt:")
             st.rerun()
+        if isinstance(outcome.refusal, LiveListChanged):
+            _changed_meanwhile(outcome.refusal)
+            return
         show.refusal(outcome.refusal, undone="Nothing was changed.")
+
+
+def _changed_meanwhile(refusal: LiveListChanged) -> None:
+    st.warning(
+        f"{words.plain(refusal.actor)} made price list {refusal.live} live: {words.plain(refusal.source)}. "
+        "Nothing was changed. Close this window to see what would change now.",
+        title="Somebody changed the live list meanwhile",
+        icon=":material/sync_problem:",
+    )
 
 
 def price_lists(book: PriceBook) -> None:
@@ -83,7 +106,7 @@ def price_lists(book: PriceBook) -> None:
             {
                 "No": one.number,
                 "State": "Live" if one.is_live else "",
-                "Saved": f"{one.saved_at:%Y-%m-%d %H:%M} UTC" if one.number > 1 else "with this version",
+                "Saved": clock.text(one.saved_at, "%Y-%m-%d %H:%M") if one.number > 1 else "came with the software",
                 "By": words.plain(one.actor),
                 "From": words.plain(one.source),
                 "Reason": words.plain(next((line.reason for line in journal if line.price_list == one.number), "–")),
@@ -93,22 +116,24 @@ def price_lists(book: PriceBook) -> None:
         st.table(show.small_table(rows, {}), border="horizontal", hide_index=True, alt="Every price list, newest first")
         with st.container(horizontal=True):
             if st.button("Check for new prices", icon=":material/refresh:"):
-                _refresh(book)
+                _refresh()
             _download(book)
         _bring_in(book)
         others = [one.number for one in known if not one.is_live]
         if others:
-            _compare(others, book)
+            _compare(others)
 
 
-def _refresh(book: PriceBook) -> None:
-    assert book.price_list is not None, "the database began with a price list"
-    now = resources.this_hour()
-    with resources.reading() as connection:
-        before = lists.text_of(connection, book.price_list)
-    text, changes = refreshed(before, "the live price list", settings.PRICE_CORRECTIONS_FILE, now.date())
-    if not changes:
-        st.success(f"All prices are those of {package.PACKAGE_VERSION}.", icon=":material/check_circle:")
+def _refresh() -> None:
+    today, corrections = resources.this_hour().date(), settings.PRICE_CORRECTIONS_FILE
+    try:
+        with resources.reading() as connection:
+            text = offers.refreshed_text(connection, corrections=corrections, today=today)
+    except DataFileInvalid as error:
+        st.error("\n".join(f"- {words.plain(one)}" for one in error.problems), title="The prices cannot be renewed")
+        return
+    if text is None:
+        st.success(f"All prices match {package.PACKAGE_VERSION}.", icon=":material/check_circle:")
         return
     _save(text, package.PACKAGE_VERSION)
 
@@ -155,34 +180,38 @@ def _save(text: str, source: str) -> None:
     st.rerun()
 
 
-def _compare(others: list[int], book: PriceBook) -> None:
+def _compare(others: list[int]) -> None:
     number = st.selectbox("Price list", others, key="models:other", format_func="No {}".format)
     with resources.reading() as connection:
         try:
-            other = lists.models_of(connection, number)
+            compared = offers.compare(connection, number)
         except CreditsError as refusal:
             show.refusal(refusal, undone="It cannot be made live.")
             return
-    _differences(list(differences(book.models, other)))
-    st.button("Make live", icon=":material/bolt:", on_click=_ask, args=(number,), key="models:activate:ask")
-    if st.session_state.get(_ASKED) == number:
-        _activation(number)
+    _differences(compared.differences)
+    st.button("Make live", icon=":material/bolt:", on_click=_ask, args=(compared,), key="models:activate:ask")
+    asked = st.session_state.get(_ASKED)
+    if isinstance(asked, Compared) and asked.number == number:
+        _activation(asked)
 
 
-def _differences(lines: list[str]) -> None:
+def _differences(lines: Sequence[str]) -> None:
     if not lines:
         st.caption("No price differs from the live list.")
         return
-    st.caption(f"{len(lines):,} {'change' if len(lines) == 1 else 'changes'} from the live list")
+    st.caption(f"{counted(len(lines), 'change')} from the live list")
     st.code("\n".join(lines), language=None, wrap_lines=True, height=200 if len(lines) > 6 else "content")
 
 
 @st.dialog("Make this price list live?", icon=":material/bolt:", on_dismiss=_stop_asking)
-def _activation(number: int) -> None:
+def _activation(compared: Compared) -> None:
+    number, live = compared.number, compared.live
     st.markdown(f"Price list **{number}** will price all new runs, in every process. Past runs keep their price.")
+    _differences(compared.differences)
 
     def change(connection: Connection, now: datetime, reason: str) -> int:
-        lists.activate(connection, number, reason=reason, now=now, actor=action.ACTOR)
+        # The live list is the one that the person saw the differences from, not the one of this moment.
+        offers.make_live(connection, number, expected_live=live, reason=reason, now=now, actor=action.ACTOR)
         return number
 
-    _confirm("Make live", _ACTIVATE, number, change)
+    _confirm("Make live", _ACTIVATE, (number, live), change)

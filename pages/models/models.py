@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages.models import actions, tables, view
-from pages.parts import head, links, resources
+from pages.models import actions, opened, tables, view
+from pages.parts import head, links, resources, words
 
 ABOUT = """
 Every AI model whose price is known, with all of its prices. Only offered models can be run. New prices are imported as
@@ -12,27 +12,36 @@ a list, shown as a difference, and made live by a person with a reason.
 
 with head.line("Models", "What each model costs, and which can run.", about=ABOUT):
     pass
-links.follow_link("search", "scope", "type", "model_id")
-book = resources.book()
+links.follow_link("search", "scope", "type", opened.KEPT)
+book, shown = resources.book(), opened.opened()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     search = st.text_input("Search", type="search", placeholder="Part of a name", key="search", bind="query-params")
     kind = tables.type_filter()
     is_every = tables.scope_filter()
+if problems := view.left_out():
+    lines = "\n".join(f"- {words.plain(problem)}" for problem in problems)
+    st.warning(lines, title="These models are left out", icon=":material/warning:")
 listed = view.listed(book, search=search or "", kind=kind, is_every=is_every)
-if not listed:
-    advice = "No model fits. Search for less." if is_every else "No offered model fits. Show all, or search for less."
+if listed:
+    st.caption(f"{len(listed):,} of {view.known(book):,} models. Select a row to see all of its prices.")
+    tables.models(listed, book, shown)
+else:
+    advice = "No model matches. Shorten the search." if is_every else "No offered model matches. Show all models."
     st.info(advice, title="Nothing found", icon=":material/search_off:")
-    st.stop()
-st.caption(f"{len(listed):,} of {view.known(book):,} models. Select a row to see all of its prices.")
-chosen = tables.models(listed, book)
-if chosen is None:
-    actions.price_lists(book)
-    st.stop()
-
-with st.container(border=True):
-    st.header(chosen.name)
-    view.facts(chosen, book)
-    actions.offering(chosen, book)
-    view.prices(chosen)
-    view.history(chosen)
+if shown is not None:
+    with st.container(border=True):
+        model = view.find(book, shown)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.header(words.plain(model.name if model else shown))
+            st.button("Close", type="tertiary", icon=":material/close:", on_click=opened.open_model, args=(None,))
+        if model is None:
+            st.info(
+                "This model is not offered and has no known price. To offer it, import a price list that includes it.",
+                icon=":material/block:",
+            )
+        else:
+            view.facts(model, book)
+            actions.offering(model, book)
+            view.prices(model)
+            view.prices_over_time(model, book)
 actions.price_lists(book)

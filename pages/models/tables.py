@@ -1,14 +1,17 @@
 """The table of models, and what narrows it."""
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
 from credits_core.pricing.models import MODEL_TYPES, Model, RunPrice
 from credits_core.pricing.quote import PriceBook
-from pages.models import view
+from pages.models import opened, view
 from pages.parts import pick, resources, show
 
 _MOST_ROWS, _ROW_PIXELS = 10, 35
+_TABLE = "models:table"
 
 
 def type_filter() -> str | None:
@@ -21,8 +24,8 @@ def scope_filter() -> bool:
     return pick.one("Show", ["offered", "all"], key="scope", says=str.capitalize) == "all"
 
 
-def models(listed: list[Model], book: PriceBook) -> Model | None:
-    """The table, and the model that is selected in it."""
+def models(listed: list[Model], book: PriceBook, shown: str | None) -> None:
+    """The table. A click on a row opens its model; the row of the model that is open is marked."""
     now = resources.this_hour()
     rows = []
     for model in listed:
@@ -49,7 +52,10 @@ def models(listed: list[Model], book: PriceBook) -> Model | None:
         for name, what in (("In", "input tokens"), ("Out", "output tokens"), ("Cached", "tokens read from a cache"))
     }
     frame = pd.DataFrame(rows).astype({"Typical run, credits": "Int64", "Context": "Int64"})
-    event = st.dataframe(
+    ids = [model.id for model in listed]
+    # By the id, because the browser knows only the number of the row, and another model may stand there now.
+    st.session_state[_TABLE] = {"selection": {"rows": [ids.index(shown)] if shown in ids else []}}
+    st.dataframe(
         frame,
         hide_index=True,
         column_config={
@@ -57,12 +63,16 @@ def models(listed: list[Model], book: PriceBook) -> Model | None:
             "Typical run, credits": show.credits_column("Typical run, credits", help_text="A median conversation."),
             "Context": st.column_config.NumberColumn(format="%,d"),
         },
-        on_select="rerun",
+        on_select=partial(_open_selected, ids),
         selection_mode="single-row",
-        key="models:table",
+        key=_TABLE,
         height=min(_MOST_ROWS, len(rows)) * _ROW_PIXELS + _ROW_PIXELS + 2,
         placeholder="–",
         alt="Models with their prices",
     )
-    selected = event.selection.rows
-    return listed[selected[0]] if selected and selected[0] < len(listed) else None
+
+
+def _open_selected(drawn_ids: list[str]) -> None:
+    rows = st.session_state[_TABLE].selection.rows
+    if rows:  # the browser also takes the mark away by itself, when other rows are drawn
+        opened.open_model(drawn_ids[rows[0]])

@@ -1,29 +1,34 @@
 """One model: its facts, its prices unit by unit, and how they change over time."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from credits_core import settings
-from credits_core.errors import CreditsError
-from credits_core.prices import package
+from credits_core.errors import CreditsError, DataFileInvalid
+from credits_core.prices import catalogue, history
+from credits_core.pricing import price_words
 from credits_core.pricing.dated_prices import DatedPrices
 from credits_core.pricing.models import Model, RunPrice
 from credits_core.pricing.quote import PriceBook, quote
-from credits_core.pricing.units import UNITS, unit_name
+from credits_core.pricing.units import UNITS, Usage, unit_name
+from credits_core.pricing.usage_price import AUDIO_SECONDS
 from pages.parts import charts, resources, show, words
 
-_TYPICAL = {"input_tokens": 1_020, "output_tokens": 129}
-_SHOWN_DAYS = timedelta(days=60)
+_SHOWN = timedelta(days=60)
+_START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @st.cache_resource(show_spinner="Reading every model's prices…")
-def _catalogue() -> dict[str, Model]:
-    registry = settings.load_models()
-    priced = (one for one in package.ids() if package.prices_of(one) is not None)
-    return {one: registry.elsewhere(one) for one in priced}
+def _catalogue() -> tuple[dict[str, Model], list[str]]:
+    return catalogue.every_model(settings.PRICE_CORRECTIONS_FILE)
+
+
+def left_out() -> list[str]:
+    """What is wrong with the models of the price package that cannot be listed, a sentence for each."""
+    return _catalogue()[1]
 
 
 def known(book: PriceBook) -> int:
@@ -42,21 +47,33 @@ def listed(book: PriceBook, *, search: str, kind: str | None, is_every: bool) ->
     ]
 
 
+def find(book: PriceBook, model_id: str) -> Model | None:
+    """The model with this id, here or in the price package, offered or not; None when it has no price."""
+    own_id = next(iter(book.models.ids_by_package_id.get(model_id, ())), model_id)
+    return book.models.models.get(model_id) or book.models.models.get(own_id) or _others(book).get(model_id)
+
+
 def _others(book: PriceBook) -> dict[str, Model]:
     offered = {*book.models, *book.models.ids_by_package_id}
-    return {model_id: model for model_id, model in _catalogue().items() if model_id not in offered}
+    return {model_id: model for model_id, model in _catalogue()[0].items() if model_id not in offered}
 
 
 def typical_run(model: Model, book: PriceBook) -> int | None:
     """What a median conversation costs a user under the live plan, in credits; None where it has no meaning."""
-    tokens = {key: count for key, count in _TYPICAL.items() if key in model.priced_units}
-    if model.is_usage_priced and not tokens:
+    usage = _typical_usage(model)
+    if model.is_usage_priced and not usage:
         return None
     try:
-        priced = quote(model, book.plan, usage=tuple(tokens.items()) or None, at=resources.this_hour())
+        priced = quote(model, book.plan, usage=usage or None, at=resources.this_hour())
     except CreditsError:
         return None
     return priced.total_credits
+
+
+def _typical_usage(model: Model) -> Usage:
+    conversation = resources.workloads()["conversation"]
+    tokens = {"input_tokens": conversation.input_tokens.p50, "output_tokens": conversation.output_tokens.p50}
+    return tuple((key, count) for key, count in tokens.items() if key in model.priced_units)
 
 
 def facts(model: Model, book: PriceBook) -> None:
@@ -69,7 +86,8 @@ def facts(model: Model, book: PriceBook) -> None:
     total_credits = typical_run(model, book)
     if total_credits is not None:
         said = f"A typical run costs a user {words.both(total_credits)} under {words.plain(book.plan.id)}"
-        st.caption(f"{said}: 1,020 tokens in, 129 out." if model.is_usage_priced else f"{said}.")
+        used = " and ".join(f"{count:,} {unit_name(key).lower()}" for key, count in _typical_usage(model))
+        st.caption(f"{said}: {used}." if used else f"{said}.")
 
 
 def prices(model: Model) -> None:
@@ -89,48 +107,70 @@ def prices(model: Model) -> None:
 
 def _rows(tier: str, dated: DatedPrices) -> Iterator[show.Row]:
     for key in UNITS:
-        if key not in dated.prices.units:
-            continue
-        usd, above = dated.prices.units[key]
-        per = {1_000_000: "1M", 1_000: "1,000", 3_600: "hour", 1_000_000_000: "1G"}[UNITS[key].per]
-        price = rf"\${usd:f} per {per}"
-        for bound, higher in above:
-            price += rf"; \${higher:f} above {bound:,} input tokens"
-        yield {"Tier": tier, "Unit": unit_name(key), "Price": price, "When": _when(dated)}
+        if key in dated.prices.units:
+            usd, above = dated.prices.units[key]
+            price = f"{price_words.dollars(usd)} per {price_words.size(key)}{price_words.above_words(above)}"
+            if key in AUDIO_SECONDS:
+                price += price_words.minimum_words(dated)
+            when = price_words.when(dated) or "always"
+            yield {"Tier": tier, "Unit": unit_name(key), "Price": price.replace("$", r"\$"), "When": when}
 
 
-def _when(dated: DatedPrices) -> str:
-    parts = [f"from {dated.first_day}"] if dated.first_day else []
-    if dated.hours:
-        parts.append(f"{dated.hours[0]:%H:%M}–{dated.hours[1]:%H:%M} UTC")
-    if dated.is_on_weekdays:
-        parts.append("on weekdays")
-    return " ".join(parts) or "always"
+def prices_over_time(model: Model, book: PriceBook) -> None:
+    """The standard prices as steps, past and to come: those of every list that was live, with their days.
 
-
-def history(model: Model) -> None:
-    """The standard prices over time as steps, past and to come; hours of the day are left out."""
-    if isinstance(model.prices, RunPrice):
+    A model that is not offered has the prices of the package alone.
+    """
+    is_offered = model.id in book.models
+    if is_offered:
+        try:
+            with resources.reading() as connection:
+                periods = history.of_model(connection, model.id)
+        except DataFileInvalid as refusal:
+            show.refusal(refusal, undone="The earlier prices are not drawn.")
+            return
+    else:
+        periods = [history.Period(_START, model.prices)]
+    keys = [None] if isinstance(model.prices, RunPrice) else model.priced_units
+    changing = {key: found for key in keys if len(found := history.steps(periods, key)) > 1}
+    if not changing:
+        st.caption(
+            "No day and no live price list has changed its standard prices."
+            if is_offered
+            else "The price package has one standard price for all days."
+        )
         return
-    dated = [one for one in model.prices.standard if one.hours is None]
-    days = [one.first_day for one in dated if one.first_day is not None]
-    if not days:
-        st.caption("The prices of this model have not changed since they are known.")
-        return
-    first, last = min(days) - _SHOWN_DAYS, max(*days, resources.this_hour().date()) + _SHOWN_DAYS
+    _draw(changing)
+
+
+def _draw(changing: dict[str | None, list[history.Step]]) -> None:
+    """Up to four units, all of the same size, because they share one axis."""
+    first = next(iter(changing))
+    alike = [key for key in changing if _axis(key) == _axis(first)][:4]
+    moments = [moment for key in alike for moment, _ in changing[key][1:]]
+    begin, end = min(moments) - _SHOWN, max(*moments, resources.this_hour()) + _SHOWN
     figure = go.Figure()
     colours = (charts.USER, charts.CREATOR, charts.PLATFORM, charts.INFERENCE)
-    plain = [key for key in ("input_tokens", "output_tokens", "cache_read_tokens") if key in model.priced_units]
-    for key, colour in zip(plain or model.priced_units[:3], colours, strict=False):
-        steps = [(one.first_day or first, one.prices.units[key][0]) for one in dated if key in one.prices.units]
-        steps.append((last, steps[-1][1]))
+    for key, colour in zip(alike, colours, strict=False):
+        points: list[history.Step] = []
+        for moment, price in changing[key]:
+            if price is None and points:  # or the line would end where the last price begins
+                points.append((moment, points[-1][1]))
+            points.append((max(moment, begin), price))
+        points.append((end, points[-1][1]))
         figure.add_scatter(
-            x=[day for day, _ in steps],
-            y=[float(usd) for _, usd in steps],
-            name=unit_name(key),
+            x=[moment.date() if moment.time() == time() else moment for moment, _ in points],
+            y=[None if price is None else float(price) for _, price in points],
+            name="Fixed price" if key is None else unit_name(key),
             mode="lines",
             line={"shape": "hv", "color": colour},
-            hovertemplate="$%{y}<extra>%{fullData.name}</extra>",
+            hovertemplate="%{y:,} credits<extra></extra>" if key is None else "$%{y}<extra>%{fullData.name}</extra>",
         )
-    figure.update_yaxes(title="dollars per million", rangemode="tozero")
+    figure.update_yaxes(title=_axis(first), rangemode="tozero")
     charts.draw(charts.laid_out(figure, height=260), alt="The model's prices over time")
+
+
+def _axis(key: str | None) -> str:
+    if key is None:
+        return "credits per run"
+    return f"dollars per {'million tokens' if key.endswith('_tokens') else price_words.size_words(key)}"

@@ -24,6 +24,7 @@ from typing import Any, Generic, TypeVar
 import streamlit as st
 from sqlalchemy import Connection, Engine
 
+from credits_core.bulk import pieces
 from credits_core.errors import CreditsError
 from credits_core.store import database
 from pages.parts.resources import engine
@@ -35,7 +36,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Performed(Generic[Result]):
-    """What became of an action: a result or a refusal, and how many of its parts are still to be carried out.
+    """What became of an action: a result or a refusal, and whether all of it has been carried out.
 
     `repeated` is true when the very same action was asked for again after it had been carried out.
     """
@@ -43,8 +44,8 @@ class Performed(Generic[Result]):
     request: Any
     result: Result | None
     refusal: CreditsError | None
+    is_whole: bool
     repeated: bool = False
-    parts_left: int = 0
 
 
 def _new_key() -> str:
@@ -66,51 +67,54 @@ def perform(name: str, request: object, action: Callable[[Connection, str, datet
     unless it was refused. Another request is a new action with a key of its own. `action` receives the connection of
     its unit of work, the key and the time.
     """
-    (outcome,) = perform_in_parts(
-        name, request, 1, lambda connection, key, now, _part, _before: action(connection, key, now)
+    (outcome,) = perform_in_pieces(
+        name, request, lambda connection, key, now, _before: action(connection, key, now), is_whole=lambda _: True
     )
     return outcome
 
 
-def perform_in_parts(
+def perform_in_pieces(
     name: str,
     request: object,
-    parts: int,
-    action: Callable[[Connection, str, datetime, int, Result | None], Result],
+    action: Callable[[Connection, str, datetime, Result | None], Result],
+    *,
+    is_whole: Callable[[Result], bool],
 ) -> Iterator[Performed[Result]]:
-    """Carry out an action that is too long for one unit of work, and give its outcome after each of its parts.
+    """Carry out an action that is too long for one unit of work, and give its outcome after each of its pieces.
 
-    `action` also receives the number of the part, from 0, and the result of the parts before it (None at first), and
-    returns the result with this part in it. A run that is ended between two parts leaves the outcome so far; asking for
-    the same request again goes on after the last part that was carried out.
+    `action` also receives the result of the pieces before (None at first), and returns the result with this piece in
+    it; `is_whole` tells whether that was the last one. A run that is ended between two pieces leaves the outcome so
+    far; asking for the same request again goes on after the last piece that was carried out.
     """
     opened, current = engine(), _action(name)
-    while True:
-        with current.lock:
-            outcome = _carry_on(opened, current, request, parts, action)
-        yield outcome
-        if outcome.parts_left == 0 or outcome.refusal is not None:
-            return
+    with pieces.undisturbed():
+        while True:
+            with current.lock:
+                outcome = _carry_on(opened, current, request, action, is_whole)
+            yield outcome
+            if outcome.is_whole or outcome.refusal is not None:
+                return
+            pieces.pause()
 
 
 def _carry_on(
     opened: Engine,
     current: _Action,
     request: object,
-    parts: int,
-    action: Callable[[Connection, str, datetime, int, Result | None], Result],
+    action: Callable[[Connection, str, datetime, Result | None], Result],
+    is_whole: Callable[[Result], bool],
 ) -> Performed[Result]:
     if current.asked is not None and current.asked != request:
         current.key, current.outcome = _new_key(), None
     current.asked = request
-    before = current.outcome or Performed(request, None, None, parts_left=parts)
-    if before.parts_left == 0:
+    before = current.outcome or Performed(request, None, None, is_whole=False)
+    if before.is_whole:
         current.outcome = replace(before, repeated=True)
         return current.outcome
-    now, part = datetime.now(UTC), parts - before.parts_left
+    now = datetime.now(UTC)
     try:
-        result = database.write(opened, lambda connection: action(connection, current.key, now, part, before.result))
-        current.outcome = Performed(request, result, None, parts_left=before.parts_left - 1)
+        result = database.write(opened, lambda connection: action(connection, current.key, now, before.result))
+        current.outcome = Performed(request, result, None, is_whole=is_whole(result))
     except CreditsError as refusal:
         _log.info("refused: %s", refusal)
         current.outcome = replace(before, refusal=refusal)

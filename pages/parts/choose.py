@@ -11,14 +11,14 @@ from functools import partial
 import streamlit as st
 
 from credits_core.bulk.batch import Batch
-from credits_core.bulk.demo import DemoPrompt
+from credits_core.bulk.demo_world import DemoPrompt
 from credits_core.lab.scenario.workload import Workload
 from credits_core.ledger.accounts import UserBalance
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.pricing.models import Model
 from credits_core.pricing.units import MAX_COUNT
 from credits_core.values.credits import MAX_CREDITS
-from pages.parts import numbers, pick, resources, usage_inputs, words
+from pages.parts import model_choice, numbers, pick, resources, usage_inputs, words
 
 FREE_FORM = "free-form"
 _FIXED = "fixed"
@@ -44,7 +44,7 @@ def user(listed: Sequence[UserBalance], *, first: bool = True, help_text: str | 
 def request(user_id: str) -> ChargeRequest | None:
     """One run to be charged: a demo prompt with its creator and fee, or a free-form one; its model, and tokens.
 
-    None as long as something is typed that cannot be accepted, which is shown.
+    None as long as something is typed that cannot be accepted, or the model is not offered; the reason is shown.
     """
     chosen = batch(user_id, 1)
     return chosen.request if chosen else None
@@ -74,6 +74,8 @@ def batch(user_id: str, runs: int) -> Batch | None:
         fee = f"fee {words.both(prompt.creator_fee_credits)}" if prompt.creator_fee_credits else "no creator fee"
         st.caption(f"{words.plain(prompt.title)} by {words.plain(creator_id)} · {fee}")
     model = _model(prompt)
+    if model is None:
+        return None
     run = ChargeRequest(
         user_id=user_id,
         prompt_id=prompt_id,
@@ -107,9 +109,11 @@ def _used(model: Model, prompt: DemoPrompt | None, run: ChargeRequest, runs: int
 def model_and_tokens() -> tuple[Model, int | None, int | None] | None:
     """A model, and the input and output tokens of one run where the model is priced by them.
 
-    None as long as something is typed that cannot be accepted, which is shown.
+    None as long as something is typed that cannot be accepted, or the model is not offered; the reason is shown.
     """
     model = _model(None)
+    if model is None:
+        return None
     if not model.is_usage_priced:
         return model, None, None
     input_tokens, output_tokens = _tokens(None)
@@ -139,22 +143,13 @@ def _fee(fee_credits: int | None) -> str:
     return f"Fee {words.both(fee_credits)}" if fee_credits else "No fee: our markup applies."
 
 
-def _model(prompt: DemoPrompt | None) -> Model:
-    models = resources.models()
-    ids = list(models)
-    if prompt is not None and prompt.model_id in models:
-        # The first option is the one that a link without a model opens with.
-        ids.sort(key=lambda model_id: model_id != prompt.model_id)
-    chosen = st.selectbox(
-        "Model",
-        ids,
-        filter_mode="contains",
-        key="model",
-        bind="query-params",
-        help="Type to search. Models named provider/model are priced by what a run uses, all others per run.",
+def _model(prompt: DemoPrompt | None) -> Model | None:
+    model = model_choice.choose(
+        prompt.model_id if prompt else None,
+        help_text="Type to search. Models named provider/model are priced by what a run uses, all others per run.",
     )
-    model = models[chosen]
-    st.caption(words.model_price(model, most=2), help=words.model_price(model))
+    if model is not None:
+        st.caption(words.model_price(model, most=2), help=words.model_price(model))
     return model
 
 

@@ -16,6 +16,7 @@ from credits_core.lab.replay.counterfactual import ReplayedRun
 from credits_core.ledger.accounts import ListedTransaction
 from credits_core.values.days import day_of
 from credits_core.values.text import usd_text
+from credits_core.values.time_zones import TimeZone
 
 Cell = str | int | Decimal | None
 # The second line is full-width, which spreadsheets in East Asian languages read as the first.
@@ -77,11 +78,12 @@ def transactions_csv(listed: Iterable[ListedTransaction]) -> bytes:
     return csv_file(header, map(_transaction, listed))
 
 
-def replayed_runs_csv(runs: Iterable[ReplayedRun], plan_id: str) -> bytes:
+def replayed_runs_csv(runs: Iterable[ReplayedRun], plan_id: str, zone: TimeZone) -> bytes:
     """One line per run: what was recorded and what the plan makes of it. A refused run has the total it would take."""
     header = [
         "entry",
-        "day_utc",
+        "day",
+        "time_zone",
         "user",
         "creator",
         "model",
@@ -98,14 +100,15 @@ def replayed_runs_csv(runs: Iterable[ReplayedRun], plan_id: str) -> bytes:
         "plan_b_outcome",
         "refunded",
     ]
-    return csv_file(header, (_replayed(run, plan_id) for run in runs))
+    return csv_file(header, (_replayed(run, plan_id, zone) for run in runs))
 
 
-def _replayed(run: ReplayedRun, plan_id: str) -> Sequence[Cell]:
+def _replayed(run: ReplayedRun, plan_id: str, zone: TimeZone) -> Sequence[Cell]:
     change_credits = run.plan_total_credits - run.recorded_total_credits
     return (
         run.entry_id,
         day_of(run.day_number).isoformat(),
+        zone.name,
         run.user_id,
         run.creator_id,
         run.model_id,

@@ -12,7 +12,7 @@ from uuid import uuid4
 import streamlit as st
 
 from credits_core.errors import CreditsError
-from pages.parts import words
+from pages.parts import clock, words
 
 _KEY, _SHOWN = "done", "done:shown"
 _MOST = 50
@@ -24,7 +24,7 @@ class Link:
 
     page: str
     label: str
-    query: Mapping[str, str]
+    query: Mapping[str, str | list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def activity() -> None:
             with st.container(gap="xxsmall"):
                 st.markdown(f"~~{one.said}~~ {one.undone}" if one.undone else one.said)
                 with st.container(horizontal=True, vertical_alignment="center"):
-                    st.caption(f"{one.at:%H:%M} UTC · {one.screen}", width="content")
+                    st.caption(f"{clock.text(one.at, '%H:%M')} · {one.screen}", width="content")
                     _link(one)
                     _undo_button(one, place="list")
 

@@ -1,56 +1,20 @@
 """Filters that are kept in the URL, and the current page of a long list, which is kept for the session.
 
 A link opens as it was sent, and a value in it that makes no sense counts as no filter. The names in the URL are the
-same wherever they mean the same: `days`, `user`, `creator`, `entry`. A page that is opened again from the sidebar is as
-it was left; a link from another page (`link_to`, `follow_link`) shows what the link says and nothing else.
-
-Days and months are those on which entries were posted. The labels here say so for every screen.
+same wherever they mean the same: `user`, `creator`, `entry`. A page that is opened again from the sidebar is as it was
+left; a link from another page (`link_to`, `follow_link`) shows what the link says and nothing else. The period is in
+`pages.parts.periods`.
 """
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
 from typing import TypeVar
 
 import streamlit as st
 
-from credits_core.values.days import DayRange
-from pages.parts import resources
-
-_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 _ENTRY = re.compile("[1-9][0-9]{0,14}")
 _NOT_A_NUMBER = "Enter a whole number, such as 17."
 Cursor = TypeVar("Cursor")
-
-
-def days(*, on_change: Callable[[], None] | None = None) -> DayRange:
-    """One UTC day of posting from `?days=…`, or a range of them from `?days=…&days=…`; none is all days."""
-    nothing: list[date | datetime | str | None] = []
-    chosen = st.date_input(
-        "Days of posting (UTC)",
-        value=nothing,
-        min_value=_FIRST_DAY,
-        max_value=_LAST_DAY,
-        format="YYYY-MM-DD",
-        key="days",
-        bind="query-params",
-        on_change=on_change or "rerun",
-        help="Entries count on the day they were posted. Choose one day, or a first and a last day. Leave it empty to "
-        "see all days.",
-        width=270,
-    )
-    return DayRange(chosen[0], chosen[-1], resources.zone()) if chosen else DayRange(zone=resources.zone())
-
-
-def named(days: DayRange) -> str:
-    """The days in words, for a file: from the first to the last.
-
-    >>> named(DayRange(date(2026, 11, 1), date(2026, 11, 30))), named(DayRange())
-    ('2026-11-01 to 2026-11-30', 'all days')
-    """
-    if days.first is None or days.last is None:
-        return "all days"
-    return f"{days.first}" if days.first == days.last else f"{days.first} to {days.last}"
 
 
 def one_of(

@@ -34,7 +34,7 @@ def box(screens: Sequence[StreamlitPage]) -> None:
         st.caption("Nothing has this in its name or id.")
 
 
-_Link = tuple[str | StreamlitPage, str, str, Mapping[str, str]]
+_Link = tuple[str | StreamlitPage, str, str, Mapping[str, str | list[str]]]
 
 
 def _screens(screens: Sequence[StreamlitPage], text: str) -> list[_Link]:

@@ -40,7 +40,7 @@ def follow_link(*names: str) -> None:
     links.follow_link(_PLAN, _EDIT, _REVISION, *names)
 
 
-def carry_to(stored: PricePlan, plan: PricePlan) -> dict[str, str]:
+def carry_to(stored: PricePlan, plan: PricePlan) -> dict[str, str | list[str]]:
     """The query of a link to a what-if screen about this plan, which may be an unsaved edit of the stored one."""
     edit = {} if same_rules(plan, stored) else {_EDIT: to_line(plan)}
     return links.carry_to(**{_PLAN: stored.id, **edit})

@@ -5,8 +5,22 @@ from urllib.parse import urlencode
 import streamlit as st
 
 
-def link_to(**chosen: str) -> dict[str, str]:
+def arrive(screen: str) -> None:
+    """Count the visits of screens; for the navigation, before it runs a screen."""
+    if st.session_state.get("screen") != screen:
+        st.session_state["screen"], st.session_state["visit"] = screen, visit() + 1
+
+
+def visit() -> int:
+    """The number of this visit, which is another one whenever somebody comes from another screen."""
+    number: int = st.session_state.get("visit", 0)
+    return number
+
+
+def link_to(**chosen: str | list[str]) -> dict[str, str | list[str]]:
     """The query of a link to another page with these filters set and no others, whatever was left there.
+
+    A period that is not named stays as it is: `**periods.in_link(…)` names it.
 
     >>> link_to(user="ada")
     {'user': 'ada', 'anew': ''}
@@ -14,7 +28,7 @@ def link_to(**chosen: str) -> dict[str, str]:
     return {**chosen, "anew": ""}
 
 
-def carry_to(**chosen: str) -> dict[str, str]:
+def carry_to(**chosen: str) -> dict[str, str | list[str]]:
     """As `link_to`, for a link between two pages that have these filters, typed ones, in common.
 
     Streamlit drops what is bound to an input of the page that a link stands on, so they travel under other names.

@@ -1,25 +1,56 @@
-"""Refunds one entry: a button, and a dialog that says what will happen, asks for the reason and does it."""
+"""Refunds one entry: a button, and a dialog that says who would bear what, asks for the reason and does it.
+
+Also says who bore the refunds of some days.
+"""
+
+from collections.abc import Iterator
 
 import streamlit as st
+from sqlalchemy import Connection
 
-from credits_core.ledger import actions
+from credits_core.errors import CreditsError
+from credits_core.ledger import actions, bearing, entries, refunds
+from credits_core.ledger.refusals import AlreadyRefunded
+from credits_core.reports.sums import Spending
+from credits_core.store.kinds import TransactionType
 from pages.parts import action, resources, show, words
 
 _ACTION = "refund"
 _ASKED = "refund:asked"
 
 
-def button(
-    entry_id: int, account_id: str, amount_credits: int, *, label: str = "Refund this entry", key: str | None = None
-) -> None:
-    """A button that asks before it refunds. `amount_credits` is the entry's first movement, that of `account_id`.
+def outcome(connection: Connection, refund_id: int) -> tuple[str, str]:
+    """Who bore what of a refund, and the rule that it was made under, each as a sentence for Markdown."""
+    borne = refunds.borne(connection, entries.receipt(connection, refund_id, plans={}))
+    return _said(borne, done=True), bearing.rule_sentence(borne)
+
+
+def borne_in_all(spent: Spending) -> Iterator[str]:
+    """Who bore the refunds of some days, one short sentence each, for Markdown."""
+    if spent.refunded_credits:
+        creators, platform = spent.refunds_creators_credits, spent.refunds_platform_credits
+        yield f"Creators gave back {words.both(creators)}, PromptFlow bore {words.both(platform)}."
+    if spent.refunded_inference_credits:
+        yield f"PromptFlow's part includes inference costs of {words.both(spent.refunded_inference_credits)}."
+    if spent.provider_refunds_credits:
+        yield f"Providers gave back {words.both(spent.provider_refunds_credits)}."
+    if spent.booked_back_credits:
+        yield f"Earlier rule: inference costs of {words.both(spent.booked_back_credits)} were booked back."
+
+
+def button(entry_id: int, *, label: str = "Refund this entry", key: str | None = None) -> None:
+    """A button that asks before it refunds the entry.
 
     The dialog is shown as long as the session says so, so that it outlives reruns; the key of the refund is made when
     the dialog is asked for, so that two clicks on its button refund once.
     """
     st.button(label, icon=":material/undo:", key=key, on_click=_ask, args=(entry_id,))
     if st.session_state.get(_ASKED) == entry_id:
-        _dialog(entry_id, account_id, amount_credits)
+        _dialog(entry_id)
+
+
+def _said(borne: bearing.Bearing, *, done: bool) -> str:
+    return bearing.sentence(borne, done=done, name=words.plain, amount=words.both)
 
 
 def _ask(entry_id: int) -> None:
@@ -32,30 +63,43 @@ def _stop_asking() -> None:
 
 
 @st.dialog("Refund this entry?", icon=":material/undo:", on_dismiss=_stop_asking)
-def _dialog(entry_id: int, account_id: str, amount_credits: int) -> None:
-    st.markdown(
-        f"{words.plain(account_id)} {'gets' if amount_credits < 0 else 'gives'} back "
-        f"{words.both(abs(amount_credits))}. A new entry reverses every movement of entry {entry_id}; nothing is "
-        "deleted. An entry can be refunded only once."
+def _dialog(entry_id: int) -> None:
+    who_bears_what = st.container()
+    with resources.reading() as connection:
+        posted = entries.receipt(connection, entry_id, plans={})
+    has_cost = any(moved.type is TransactionType.INFERENCE_COST for moved in posted.transactions)
+    provider_refunded = has_cost and st.checkbox("The provider gave the cost back", key="refund:provider")
+    try:
+        with resources.reading() as connection:
+            asked = refunds.preview(connection, entry_id, provider_refunded=provider_refunded)
+    except AlreadyRefunded:  # just now, by this button or by somebody else: the page says by which entry
+        _stop_asking()
+        st.rerun()
+    except CreditsError as refusal:
+        show.refusal(refusal, undone="Nothing was refunded.")
+        return
+    who_bears_what.markdown(
+        f"{_said(asked, done=False)} A new entry does this; nothing is deleted. An entry can be refunded only once."
     )
     with st.form("refund", border=False):
         reason = st.text_input("Reason", max_chars=500, placeholder="Kept in the history", key="refund:reason")
         confirmed = st.form_submit_button("Refund", type="primary", icon=":material/undo:")
     if confirmed:
-        outcome = action.perform(
+        performed = action.perform(
             _ACTION,
-            (entry_id, reason),
+            (entry_id, reason, provider_refunded),
             lambda connection, key, now: actions.refund(
                 connection,
                 entry_id,
                 reason=reason,
+                provider_refunded=provider_refunded,
                 book=resources.book_at(connection),
                 key=key,
                 now=now,
                 actor=action.ACTOR,
             ),
         )
-        if outcome.refusal is None:
+        if performed.refusal is None:
             _stop_asking()
             st.rerun()
-        show.refusal(outcome.refusal, undone="Nothing was refunded.")
+        show.refusal(performed.refusal, undone="Nothing was refunded.")

@@ -7,7 +7,8 @@ import streamlit as st
 from sqlalchemy import Connection, Engine
 
 from credits_core import settings, startup
-from credits_core.bulk.demo import DemoWorld, load_demo_world
+from credits_core.bulk.demo_world import DemoWorld, load_demo_world
+from credits_core.bulk.starting_over import Holdings
 from credits_core.lab.scenario.assumptions import Scenario, load_scenarios
 from credits_core.lab.scenario.presets import Preset, load_presets
 from credits_core.lab.scenario.workload import Workload, load_workloads
@@ -26,7 +27,7 @@ from credits_core.values.time_zones import TimeZone
 def engine() -> Engine:
     """The engine of the configured database, made ready on first use (SQLite is migrated and seeded)."""
     opened = database.create_engine_for(settings.database_url())
-    startup.prepare(opened, _books(), demo=settings.demo_enabled())
+    startup.prepare(opened, _books(), demo=settings.demo_enabled(), now=datetime.now(UTC))
     return opened
 
 
@@ -67,6 +68,11 @@ def zone() -> TimeZone:
 def demo() -> DemoWorld | None:
     """The demo world's prompts and flows to choose from, or None when the demo is off."""
     return load_demo_world() if settings.demo_enabled() else None
+
+
+def start_demo_over(connection: Connection, now: datetime) -> Holdings:
+    """Empty the database and build the demo world as in a new one; refused where there is anything but a demo."""
+    return startup.start_demo_over(connection, _books(), now=now)
 
 
 @st.cache_resource

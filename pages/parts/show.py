@@ -10,13 +10,13 @@ from pandas.io.formats.style import Styler
 
 from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.ledger.receipts import PostedTransaction, Receipt
-from credits_core.ledger.refusals import AddedCreditsSpent, InsufficientCredits
+from credits_core.ledger.refusals import AccountLooksAlike, AddedCreditsSpent, InsufficientCredits
 from credits_core.pricing.models import Model, RunPrice
 from credits_core.pricing.quote import Quote
 from credits_core.pricing.units import UNITS, unit_name
 from credits_core.store.kinds import EntryType
 from credits_core.values.text import format_change, format_credits, format_fraction, format_usd
-from pages.parts import action, amounts, links
+from pages.parts import action, amounts, clock, links
 from pages.parts.words import (
     account_name,
     aligned_dollars,
@@ -81,6 +81,10 @@ def refusal(error: CreditsError, *, undone: str = "Nothing was charged.") -> Non
     """
     if isinstance(error, InvalidRequest) and error.field == "reason":
         st.warning("Enter a reason, at most 500 printable characters.", icon=":material/edit:")
+        return
+    if isinstance(error, AccountLooksAlike):  # in a title an id with an @ would be a link to write to
+        said = f"There is no user {plain(error.user_id)}, but there is {plain(error.known_user_id)}. {undone}"
+        st.error(said, title="Almost the same id is in use", icon=":material/block:")
         return
     reason, says_it, rest = refusal_text(error).partition(" Nothing was ")
     st.error(f"Nothing was {rest}" if says_it else undone, title=reason, icon=":material/block:")
@@ -179,19 +183,19 @@ def receipt(posted: Receipt) -> None:
     if posted.quote is not None:
         price_steps(posted.quote)
     movements(posted.transactions)
-    used = "" if posted.used_at is None else f" · used {posted.used_at:%Y-%m-%d %H:%M:%S} UTC"
+    used = "" if posted.used_at is None else f" · used {clock.text(posted.used_at)}"
     st.caption(
-        f"Entry {posted.entry_id} · posted {posted.created_at:%Y-%m-%d %H:%M:%S} UTC{used} · by {plain(posted.actor)}"
+        f"Entry {posted.entry_id} · posted {clock.text(posted.created_at)}{used} · by {plain(posted.actor)}"
         f" · {'sums to zero' if posted.is_balanced else 'does not sum to zero: run the audit'}"
     )
 
 
 def link_to_explanation(posted: Receipt) -> None:
-    """A link to the page that explains the charge, where the entry is one."""
-    if posted.type in (EntryType.PROMPT_RUN, EntryType.FLOW_UNLOCK):
+    """A link to the page that explains the charge or refund, where the entry is one."""
+    if posted.type in (EntryType.PROMPT_RUN, EntryType.FLOW_UNLOCK, EntryType.REFUND):
         st.page_link(
             "explain/explain_charge.py",
-            label="Explain this charge",
+            label=f"Explain this {'refund' if posted.type is EntryType.REFUND else 'charge'}",
             icon=":material/account_tree:",
             query_params=links.carry_to(entry=str(posted.entry_id)),
         )

@@ -1,4 +1,4 @@
-"""Long tables, which look the same everywhere: what a row is about first, amounts by one rule, times in UTC.
+"""Long tables, which look the same everywhere: what a row is about first, amounts by one rule, times with their zone.
 
 An amount is shown in credits with its dollars beside it, or in dollars alone, as `amounts.switch` says. The cell that
 names a thing is a button that opens it.
@@ -20,7 +20,7 @@ from credits_core.reports.statements import CreatorStatement
 from credits_core.reports.users import Role, is_low, runs_left
 from credits_core.values.days import day_of
 from credits_core.values.text import format_credits, format_usd, format_usd_rounded
-from pages.parts import amounts, csv_files, show, words
+from pages.parts import amounts, clock, csv_files, resources, show, words
 
 Item = TypeVar("Item")
 _WHOLE_CREDITS = {
@@ -28,7 +28,7 @@ _WHOLE_CREDITS = {
     *("Inference", "Creator gets", "Platform gets"),
 }
 _MARKS = {"Low": "orange"}
-_POSTED, _USED = "Posted (UTC)", "Used (UTC)"
+_POSTED, _USED = "Posted", "Used"
 _TIMES = {
     _POSTED: "When the entry was posted. Days count by this time.",
     _USED: "When the run took place, where its caller said so.",
@@ -127,7 +127,7 @@ def users(
             for row, one in zip(rows, listed, strict=True)
         ]
     if with_since:
-        rows = [{**row, "Since (UTC)": one.created_at} for row, one in zip(rows, listed, strict=True)]
+        rows = [{**row, clock.label("Since"): one.created_at} for row, one in zip(rows, listed, strict=True)]
     _draw(rows, {"Balance": "Dollars"}, alt=alt, key=key, opens={"User": _of(listed, opens)})
 
 
@@ -170,7 +170,7 @@ def unlocks(listed: Sequence[ListedUnlock], *, alt: str) -> None:
     rows = [
         {
             "Entry": one.entry_id,
-            _POSTED: one.created_at,
+            clock.label(_POSTED): one.created_at,
             "Flow": one.flow_id,
             "User": one.user_id,
             "Creator": one.creator_id,
@@ -266,8 +266,8 @@ def draw(
 def _times(listed: Sequence[ListedTransaction]) -> list[dict[str, datetime | None]]:
     """For each transaction its columns of time: when it was posted, and when its run took place if any differs."""
     if any(one.used_at is not None and abs(one.created_at - one.used_at) >= _SAME_TIME for one in listed):
-        return [{_POSTED: one.created_at, _USED: one.used_at} for one in listed]
-    return [{_POSTED: one.created_at} for one in listed]
+        return [{clock.label(_POSTED): one.created_at, clock.label(_USED): one.used_at} for one in listed]
+    return [{clock.label(_POSTED): one.created_at} for one in listed]
 
 
 def _draw(
@@ -304,7 +304,11 @@ def _draw(
         columns[name] = pd.Series(safe_values, dtype="Int64" if whole_numbers else None)
         if any(isinstance(value, datetime) for value in values):
             config[name] = st.column_config.DatetimeColumn(
-                name, format="YYYY-MM-DD HH:mm", timezone="UTC", help=_TIMES.get(name), width=_MINUTE_PIXELS
+                name,
+                format="YYYY-MM-DD HH:mm",
+                timezone=resources.zone().name,
+                help=_TIMES.get(name.partition(" ")[0]),
+                width=max(_MINUTE_PIXELS, _PIXELS_PER_DIGIT * len(name)),
             )
         elif all(isinstance(value, list) for value in values):
             config[name] = st.column_config.MultiselectColumn(name, options=list(_MARKS), color=list(_MARKS.values()))

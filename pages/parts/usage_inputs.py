@@ -7,8 +7,10 @@ import streamlit as st
 
 from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.pricing.models import Model
+from credits_core.pricing.refusals import AmbiguousModel, UnknownModel
 from credits_core.pricing.units import Usage, parse_usage, unit_name, usage_text
 from credits_core.usage.asked import AskedUsage, asked_usage
+from credits_core.usage.refusals import AmbiguousResponse
 from credits_core.usage.responses import ReadResponse
 from pages.parts import pick, resources, show, words
 
@@ -67,14 +69,31 @@ def response(model: Model) -> AskedUsage | None:
     if not text:
         st.caption("Paste what the provider answered.")
         return None
-    try:
-        asked = asked_usage(model_id=model.id, provider=provider, response=_json(text))
-    except CreditsError as refusal:
-        st.caption(f":red[{words.refusal_text(refusal)}]")
+    asked = _asked(model, provider, text, flavour=None)
+    if asked is None:
         return None
     assert asked.response is not None, "a response was read"
     _understood(asked.response, model)
     return asked
+
+
+def _asked(model: Model, provider: str, text: str, *, flavour: str | None) -> AskedUsage | None:
+    """What the response says. None, with the reason, when it cannot be read, or until one of two APIs is chosen."""
+    try:
+        return asked_usage(model_id=model.id, provider=provider, response=_json(text), api_flavour=flavour)
+    except AmbiguousResponse as refusal:
+        chosen = st.selectbox(
+            f"API of {provider}",
+            refusal.flavours,
+            index=None,
+            key=f"response:api:{provider}:{'|'.join(refusal.flavours)}",
+            placeholder="Choose the API",
+            help="The response could be from several APIs, which count differently.",
+        )
+        return None if chosen is None else _asked(model, provider, text, flavour=chosen)
+    except CreditsError as refusal:
+        st.caption(f":red[{words.refusal_text(refusal)}]")
+        return None
 
 
 def _understood(read: ReadResponse, model: Model) -> None:
@@ -88,7 +107,8 @@ def _understood(read: ReadResponse, model: Model) -> None:
     tier = f" · service tier {words.plain(read.service_tier)}" if read.service_tier else ""
     st.caption(f"Read as {words.plain(read.provider_id)} {words.plain(read.flavour)}{tier}")
     if read.unread:
-        st.caption(f":orange[Not read, because no price is known for it: {words.plain(', '.join(read.unread))}]")
+        counts = words.plain(", ".join(read.unread))
+        st.caption(f":orange[Not charged: we do not know what these counts mean: {counts}]")
     if read.model_name is not None:
         _say_model(f"{read.provider_id}/{read.model_name}", model)
 
@@ -96,14 +116,22 @@ def _understood(read: ReadResponse, model: Model) -> None:
 def _say_model(name: str, model: Model) -> None:
     try:
         found = resources.models()[name]
-    except CreditsError:
-        st.caption(f"The response names {words.plain(name)}, which is not offered. Priced as {words.plain(model.id)}.")
+    except AmbiguousModel as refusal:
+        could_be = words.plain(" or ".join(refusal.model_ids))
+        st.caption(f"The response names {words.plain(name)}, which could be {could_be}. {_priced_as(model)}")
+        return
+    except UnknownModel:
+        st.caption(f"The response names {words.plain(name)}, which is not offered. {_priced_as(model)}")
         return
     if found.id == model.id:
         st.caption(f"The response names {words.plain(name)}.")
     else:
         st.caption(f":orange[The response is from {words.plain(found.id)}.]")
         st.button(f"Use {found.id}", key="response:model", on_click=_use, args=(found.id,))
+
+
+def _priced_as(model: Model) -> str:
+    return f"Priced as {words.plain(model.id)}."
 
 
 def _use(model_id: str) -> None:

@@ -2,19 +2,19 @@
 
 import re
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.ledger.refusals import AddedCreditsSpent, InsufficientCredits
 from credits_core.plans.records import PlanStatus
 from credits_core.pricing.models import Model, RunPrice
-from credits_core.pricing.units import UNITS, unit_name
+from credits_core.pricing.price_words import unit_price
 from credits_core.store.kinds import TransactionType
 from credits_core.values.text import format_credits, format_usd
 
 ACCOUNT_NAMES = {
     "platform:revenue": "Platform revenue",
     "platform:inference": "Inference costs",
+    "platform:refunded_inference": "Inference of refunded runs",
     "platform:payments_in": "Payments in",
     "platform:grants": "Grants",
     "platform:adjustments": "Adjustments",
@@ -81,15 +81,10 @@ def model_price(model: Model, *, most: int | None = None) -> str:
     said = []
     for above_input_tokens, price in model.prices.at(datetime.now(UTC)).levels():
         above = f"above {above_input_tokens:,} input tokens " if above_input_tokens else ""
-        units = [_unit_price(key, usd) for key, usd in price.usd]
+        units = [unit_price(key, usd).replace("$", r"\$") for key, usd in price.usd]
         more = f", and {len(units[most:])} more" if most is not None and units[most:] else ""
         said.append(above + ", ".join(units[:most]) + more)
     return "; ".join(said[:1] if most is not None else said)
-
-
-def _unit_price(key: str, usd: Decimal) -> str:
-    per = {1_000_000: "million", 1_000: "thousand", 3_600: "hour of", 1_000_000_000: "billion"}[UNITS[key].per]
-    return f"{_usd(usd)} per {per} {unit_name(key).lower().removesuffix(' seconds')}"
 
 
 def refusal_text(error: CreditsError) -> str:
@@ -123,8 +118,3 @@ def aligned_dollars(credits: int) -> str:
 def credits_and_dollars(credits: int) -> str:
     """Credits with their exact dollar value, without the unit, for a cell of `small_table`."""
     return f"{format_credits(credits)} ({exact_dollars(credits)})"
-
-
-def _usd(price: Decimal) -> str:
-    cents = price.quantize(Decimal("0.01"))
-    return rf"\${cents if cents == price else price:f}"

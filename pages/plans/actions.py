@@ -12,7 +12,7 @@ from credits_core.plans.refusals import PlanActivated
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_difference import plan_difference
 from credits_core.pricing.plan_toml import parse_price_plan, price_plan_toml
-from pages.parts import action, done, links, plan_choice, resources, show, tables, words
+from pages.parts import action, clock, done, links, plan_choice, resources, show, tables, words
 from pages.plans import effects, undo
 from pages.plans import month as plan_month
 from pages.plans.month import Month
@@ -162,12 +162,12 @@ def _effect(record: PlanRecord, live: PlanRecord, month: Month | None) -> None:
 
 @st.dialog("Discard this draft?", icon=":material/delete:", on_dismiss=_stop_asking)
 def _discarding(record: PlanRecord) -> None:
-    st.markdown(f"This deletes the draft **{words.plain(record.plan.id)}**. No run was ever priced with it.")
+    st.markdown(f"This discards the draft **{words.plain(record.plan.id)}**. No run was ever priced with it.")
     if st.button("Discard draft", type="primary", icon=":material/delete:", key="discard:confirm"):
         outcome = action.perform(
             _DISCARD,
             record,
-            lambda connection, _key, _now: plan_actions.discard_draft(connection, record),
+            lambda connection, _key, now: plan_actions.discard_draft(connection, record, now=now),
         )
         if outcome.refusal is None:
             _stop_asking()
@@ -234,7 +234,7 @@ def _bring(plan: PricePlan, seen: PlanRecord | None) -> None:
 def _what_changes(before: PlanRecord, plan: PricePlan) -> None:
     st.caption(
         f"Replaces revision {before.revision}, saved by {words.plain(before.actor)} "
-        f"on {before.saved_at:%Y-%m-%d at %H:%M} UTC."
+        f"on {clock.text(before.saved_at, '%Y-%m-%d at %H:%M')}."
     )
     changes = plan_difference(before.plan, plan)
     st.markdown("\n".join(f"- {words.plain(change)}" for change in changes or ["no difference"]))
@@ -259,7 +259,9 @@ def journal(activations: list[Activation]) -> None:
         {
             "Plan": activation.plan_id,
             "No": activation.number,
-            "Live since (UTC)": f"{activation.activated_at:%Y-%m-%d %H:%M}" if activation.number > 1 else "the start",
+            clock.label("Live since"): f"{clock.shown(activation.activated_at):%Y-%m-%d %H:%M}"
+            if activation.number > 1
+            else "the start",
             "By": activation.actor,
             "Reason": activation.reason,
         }

@@ -23,6 +23,8 @@ from pages.parts import resources
 DAYS = 30
 MOST_RUNS = 200_000
 """As many runs are priced again in a moment while one types; of a month with more, the newest days are taken."""
+Newest = tuple[int, str, int] | None
+"""The newest entry that was read, as `recorded_runs.newest_entry` names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Month:
     """The record of the days that are replayed, and up to which entry it was read."""
 
     recent: RecentDays
-    last_entry_id: int
+    newest_entry: Newest
     history: RecordedHistory
 
     @property
@@ -46,7 +48,7 @@ def read() -> Month | None:
     """The 30 days that end with the newest run or unlock; None before there is one."""
     resources.keep_totals_quick()
     with resources.reading() as connection:
-        return _month(connection, recorded_runs.last_entry_id(connection))
+        return _month(connection, recorded_runs.newest_entry(connection))
 
 
 def between(month: Month, a: PricePlan, b: PricePlan) -> Between:
@@ -55,14 +57,14 @@ def between(month: Month, a: PricePlan, b: PricePlan) -> Between:
     Raises:
         InvalidRequest: an amount under one of the plans is too large.
     """
-    return _between(month, a, b, (month.last_entry_id, to_line(a), to_line(b)))
+    return _between(month, a, b, (month.newest_entry, to_line(a), to_line(b)))
 
 
 def charges(
     month: Month, a: PricePlan, b: PricePlan, role: Role, name: str, *, limit: int
 ) -> tuple[int, list[PairedCharge]]:
     """How many charges a user, creator or model has, and those that change most from plan A to plan B."""
-    of_a, of_b = (_outcome(month, plan, (month.last_entry_id, to_line(plan))) for plan in (a, b))
+    of_a, of_b = (_outcome(month, plan, (month.newest_entry, to_line(plan))) for plan in (a, b))
     return lab_between.paired_charges(month.history, of_a, of_b, role, name, limit=limit)
 
 
@@ -72,7 +74,7 @@ def hits_of(month: Month, plan: PricePlan, found: tuple[PlanFinding, ...], card_
     Raises:
         InvalidRequest: an amount under the plan is too large.
     """
-    key = (month.last_entry_id, to_line(plan), card_fee.share_bps, card_fee.fixed_credits)
+    key = (month.newest_entry, to_line(plan), card_fee.share_bps, card_fee.fixed_credits)
     return _hits(month, plan, found, card_fee, key)
 
 
@@ -81,28 +83,32 @@ def hits_of(month: Month, plan: PricePlan, found: tuple[PlanFinding, ...], card_
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _month(_connection: Connection, last_entry_id: int) -> Month | None:
+def _month(_connection: Connection, newest_entry: Newest) -> Month | None:
     recent = recent_days.recent_days(_connection, days=DAYS, most_runs=MOST_RUNS, zone=resources.zone())
     if recent is None:
         return None
-    return Month(recent, last_entry_id, recorded_runs.recorded_history(_connection, recent.days))
+    return Month(recent, newest_entry, recorded_runs.recorded_history(_connection, recent.days))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _outcome(_read: Month, _plan: PricePlan, key: tuple[int, str]) -> Outcome:
+def _outcome(_read: Month, _plan: PricePlan, key: tuple[Newest, str]) -> Outcome:
     assert key, "under which the outcome is kept"
     return counterfactual.replay(_read.history, _plan)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _between(_read: Month, _a: PricePlan, _b: PricePlan, key: tuple[int, str, str]) -> Between:
-    entry_id, a, b = key
-    return lab_between.between(_read.history, _outcome(_read, _a, (entry_id, a)), _outcome(_read, _b, (entry_id, b)))
+def _between(_read: Month, _a: PricePlan, _b: PricePlan, key: tuple[Newest, str, str]) -> Between:
+    newest, a, b = key
+    return lab_between.between(_read.history, _outcome(_read, _a, (newest, a)), _outcome(_read, _b, (newest, b)))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _hits(
-    _read: Month, _plan: PricePlan, _found: tuple[PlanFinding, ...], _card_fee: CardFee, key: tuple[int, str, int, int]
+    _read: Month,
+    _plan: PricePlan,
+    _found: tuple[PlanFinding, ...],
+    _card_fee: CardFee,
+    key: tuple[Newest, str, int, int],
 ) -> tuple[Hits, ...]:
     assert key, "under which the hits are kept"
     return hits.hits(_read.history, _plan, _found, _card_fee)

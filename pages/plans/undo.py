@@ -33,7 +33,8 @@ def made_live(plan_id: str, *, before_id: str) -> Callable[[], str]:
 
 
 def _discard(kept: PlanRecord) -> str:
-    database.write(resources.engine(), lambda connection: plan_actions.discard_draft(connection, kept))
+    now = datetime.now(UTC)
+    database.write(resources.engine(), lambda connection: plan_actions.discard_draft(connection, kept, now=now))
     return "Discarded again."
 
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from credits_core.errors import InvalidRequest
 from credits_core.lab.replay import report as replay_report
-from pages.parts import charts, filters, head, linked_plan, links, pick, words
+from pages.parts import charts, head, linked_plan, links, periods, pick, words
 from pages.replay import charts as replay_charts
 from pages.replay import rows, standings
 from pages.replay import view as replay_view
@@ -16,10 +16,10 @@ a bar or a name to see the charges behind it.
 """
 PAGE = 25
 
-linked_plan.follow_link("days", "show", "what", "by")
+linked_plan.follow_link("show", "what", "by")
 with head.line("Replay", "The past under plan B.", about=ABOUT):
     chosen = linked_plan.choose("Plan B", width=210)
-    days = filters.days()
+    days = periods.choose().days
     link_place = st.container(width="content")
 linked_plan.say(chosen)
 plan = chosen.plan
@@ -79,5 +79,5 @@ if changes.open:
 rows.show_opened(plan, days)
 
 with st.expander("Limits of a replay", icon=":material/help:"):
-    for text in replay_report.LIMITS:
+    for text in replay_report.limits(found):
         st.markdown(f"- {words.plain(text)}")

@@ -41,7 +41,7 @@ def page(found: Counterfactual, plan: PricePlan, days: str) -> bytes:
         *_groups("Creators", found.by_creator.page(0, _ROWS), len(found.by_creator), "creators"),
         *_groups("Users", found.by_user.page(0, _ROWS), len(found.by_user), "users"),
         "<h2>Limits of a replay</h2>",
-        *_paragraphs(replay_report.LIMITS),
+        *_paragraphs(replay_report.limits(found)),
         "<h2>The plan</h2>",
         f"<pre>{escape(price_plan_toml(plan))}</pre>",
     ]

@@ -28,11 +28,11 @@ def compared(plan: PricePlan, days: DayRange) -> Counterfactual | None:
         InvalidRequest: an amount under the plan is too large.
     """
     with resources.reading() as connection:
-        last_entry_id = recorded_runs.last_entry_id(connection)
-        history = _history(connection, days, last_entry_id)
+        newest_entry = recorded_runs.newest_entry(connection)
+        history = _history(connection, days, newest_entry)
     if history.is_empty:
         return None
-    kept = _kept_comparison(f"{price_plan_toml(plan)} {days} {last_entry_id}")
+    kept = _kept_comparison(f"{price_plan_toml(plan)} {days} {newest_entry}")
     if kept.result is None:
         kept.result = compare(history, plan, resources.book().plans)
     return kept.result
@@ -41,14 +41,14 @@ def compared(plan: PricePlan, days: DayRange) -> Counterfactual | None:
 def charges(plan: PricePlan, days: DayRange, wanted: Wanted, *, limit: int) -> Listing:
     """The wanted charges of these days, recorded and under the plan."""
     with resources.reading() as connection:
-        history = _history(connection, days, recorded_runs.last_entry_id(connection))
+        history = _history(connection, days, recorded_runs.newest_entry(connection))
     return replay_rows.listing(history, counterfactual.replay(history, plan), wanted, limit=limit)
 
 
 def nothing(is_all_days: bool) -> None:
     """What a page without anything to replay says, and what to do next."""
     if not is_all_days:
-        st.info("Choose other days, or clear them.", title="Nothing ran on these days", icon=":material/event_busy:")
+        st.info("Choose other days, or All.", title="Nothing ran on these days", icon=":material/event_busy:")
         return
     st.info(
         "Run a prompt or unlock a flow first. Then you can replay it under any plan.",
@@ -110,7 +110,7 @@ def _runs_csv(plan: PricePlan, days: DayRange) -> bytes:
     with resources.reading() as connection:
         history = recorded_runs.recorded_history(connection, days)
     return csv_files.replayed_runs_csv(
-        counterfactual.replayed_runs(history, counterfactual.replay(history, plan)), plan.id
+        counterfactual.replayed_runs(history, counterfactual.replay(history, plan)), plan.id, days.zone
     )
 
 
@@ -140,15 +140,15 @@ def _kept_history(key: str) -> long_work.Kept[RecordedHistory]:
     return long_work.Kept(key)
 
 
-def _history(connection: Connection, days: DayRange, last_entry_id: int) -> RecordedHistory:
-    kept = _kept_history(f"{days} {last_entry_id}")
+def _history(connection: Connection, days: DayRange, newest_entry: tuple[int, str, int] | None) -> RecordedHistory:
+    kept = _kept_history(f"{days} {newest_entry}")
     if kept.result is None:
         kept.result = long_work.carried_out(
             "replay:history",
             kept.key,
             lambda: recorded_runs.reading_history(connection, days),
             what="Reading the ledger",
-            of=f"{last_entry_id:,} entries",
+            of=f"{newest_entry[0] if newest_entry else 0:,} entries",
             undone="Nothing was replayed.",
         )
     if kept.result is None:

@@ -4,15 +4,17 @@ from dataclasses import replace
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from credits_core.errors import InvalidRequest
-from credits_core.lab.scenario.assumptions import BOUNDS, MAX_RUNS, Scenario, with_models, with_runs
+from credits_core.lab.scenario.assumptions import BOUNDS, MAX_RUNS, Scenario, with_models, with_offered, with_runs
 from credits_core.lab.scenario.presets import Preset
 from credits_core.pricing.plan import PricePlan
 from credits_core.values.text import format_bps
 from pages.parts import numbers, pick, resources, words
 
 _NARROW = 165
+_MISSED = "models:missed"
 _ASSUMED = (
     *("users", "horizon", "starting", "top_up", "refill", "regular", "with_fee", "creator_count"),
     *("card_share", "card_fixed", "models"),
@@ -86,8 +88,11 @@ def is_any_assumed() -> bool:
     return any(st.session_state.get(key) or key in st.query_params for key in _ASSUMED)
 
 
-def assumptions(scenario: Scenario) -> Scenario | None:
-    """The scenario with what a person assumes instead; None as long as something is typed that cannot be accepted."""
+def assumptions(scenario: Scenario, notes: DeltaGenerator) -> Scenario | None:
+    """The scenario with what a person assumes instead; None as long as something is typed that cannot be accepted.
+
+    A model that the workload or a link asks for and that is not offered is left out, and named in the notes.
+    """
     workload = scenario.workload
     st.caption(
         f"Token counts come from {workload.requests:,} real requests. Everything else is an assumption you can change. "
@@ -110,15 +115,7 @@ def assumptions(scenario: Scenario) -> Scenario | None:
         creators = _whole("Creators", "creator_count", scenario, "creators", "some more popular")
         card_bps = _percent("Card fee", "card_share", scenario, "card_fee_bps", "of every purchase")
         card_credits = _credits("Card fee per purchase", "card_fixed", scenario, "card_fee_credits")
-    models = st.multiselect(
-        "Models",
-        list(resources.book().models),
-        placeholder="The mix of the workload",
-        key="models",
-        bind="query-params",
-        help="The chosen models are used equally often. Choose none to use the mix of the workload.",
-    )
-    st.caption(f"Mix: {_mix(with_models(scenario, models))}")
+    scenario = _with_chosen_models(scenario, notes)
     given = {
         "users": users,
         "days": days,
@@ -135,10 +132,44 @@ def assumptions(scenario: Scenario) -> Scenario | None:
     if len(numbers_given) < len(given):
         return None
     try:
-        return replace(with_models(scenario, models), **numbers_given)
+        return replace(scenario, **numbers_given)
     except InvalidRequest as error:
         st.caption(f":red[{words.refusal_text(error)}]")
         return None
+
+
+def _with_chosen_models(scenario: Scenario, notes: DeltaGenerator) -> Scenario:
+    offered = list(resources.book().models)
+    # The box forgets what it has no option for, so that is kept here until somebody chooses.
+    missed = st.session_state.get(_MISSED, []) if "models" in st.session_state else []
+    asked = st.session_state.get("models", st.query_params.get_all("models"))
+    missed = list(dict.fromkeys([*missed, *(one for one in asked if one not in offered)]))
+    st.session_state[_MISSED] = missed
+    chosen = st.multiselect(
+        "Models",
+        offered,
+        placeholder="The mix of the workload",
+        key="models",
+        bind="query-params",
+        on_change=_forget_missed,
+        help="The chosen models are used equally often. Choose none to use the mix of the workload.",
+    )
+    if missed:
+        instead = "The other chosen models take all runs." if chosen else "The mix of the workload runs instead."
+        _say(notes, f"{' and '.join(missed)} {'is' if len(missed) == 1 else 'are'} not offered. {instead}")
+    scenario, left_out = with_offered(with_models(scenario, chosen), offered)
+    if left_out:
+        _say(notes, left_out)
+    st.caption(f"Mix: {_mix(scenario)}")
+    return scenario
+
+
+def _say(notes: DeltaGenerator, sentence: str) -> None:
+    notes.warning(f"{words.plain(sentence)} Choose models under Assumptions.", icon=":material/block:")
+
+
+def _forget_missed() -> None:
+    st.session_state[_MISSED] = []
 
 
 def _whole(label: str, key: str, scenario: Scenario, field: str, says: str) -> int | None:

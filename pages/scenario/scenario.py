@@ -25,8 +25,9 @@ if missing:
     st.warning(missing, icon=":material/link_off:")
 preset = inputs.preset()
 sized = inputs.size(preset)
+notes = st.container()
 with st.expander("Assumptions", icon=":material/tune:", expanded=inputs.is_any_assumed()):
-    scenario = inputs.assumptions(sized) if sized else None
+    scenario = inputs.assumptions(sized, notes) if sized else None
 with link_place:
     links.copy_box()
 if scenario is None:

@@ -10,10 +10,8 @@ from sqlalchemy import Engine
 
 from credits_core import settings
 from credits_core.audit import invariants
-from credits_core.bulk import demo
-from credits_core.store import database
 from credits_core.store.kinds import Role
-from tests.support import live_api
+from tests.support import demo, live_api
 
 _EXAMPLES, _EXAMPLES_IN_FULL = 10, 60
 
@@ -22,7 +20,7 @@ _EXAMPLES, _EXAMPLES_IN_FULL = 10, 60
 def test_no_request_makes_the_api_break_its_document(sqlite_engine: Engine, tmp_path: Path, full: bool) -> None:
     examples = _EXAMPLES_IN_FULL if full else _EXAMPLES
     book = settings.load_price_book()
-    database.write(sqlite_engine, lambda connection: demo.build(connection, demo.load_demo_world(), book))
+    demo.build(sqlite_engine, book)
     with live_api.serving(sqlite_engine, tmp_path / "api.log") as url:
         key = live_api.make_key(sqlite_engine, Role.ADMIN)
         ran = subprocess.run(

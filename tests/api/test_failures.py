@@ -55,6 +55,17 @@ def test_a_database_that_cannot_be_opened_is_a_503_and_the_log_says_why(
     assert "missing" in str(api_log.records[0].exc_info[1])  # type: ignore[index]
 
 
+def test_a_wrong_setting_of_the_demo_is_a_503_too_and_the_log_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, api_log: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CREDITS_DEMO_END", "soon")
+    with client_of(f"sqlite:///{tmp_path}/credits.db") as client:
+        answer = client.get("/api/ready")
+
+    assert problem(answer) == (503, "database_unavailable")
+    assert "CREDITS_DEMO_END" in str(api_log.records[0].exc_info[1])  # type: ignore[index]
+
+
 def test_a_failure_of_ours_tells_the_caller_a_number_and_the_log_the_rest(
     api: Api, monkeypatch: pytest.MonkeyPatch, api_log: pytest.LogCaptureFixture
 ) -> None:

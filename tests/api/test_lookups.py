@@ -79,6 +79,7 @@ def test_an_entry_of_a_run_is_shown_whole_to_a_service(api: Api) -> None:
             "total_credits": 1_251,
         },
         "unlock": None,
+        "refund": None,
     }
 
 
@@ -96,7 +97,8 @@ def test_an_entry_and_its_refund_name_each_other(api: Api) -> None:
     assert (unlock["refunded_by_entry_id"], unlock["refunds_entry_id"]) == (refund_id, None)
     assert (refund["refunded_by_entry_id"], refund["refunds_entry_id"]) == (None, entry_id)
     assert (refund["type"], refund["description"]) == ("refund", f"Refund of entry {entry_id}: r")
-    assert (refund["run"], refund["unlock"], unlock["run"]) == (None, None, None)
+    assert (refund["run"], refund["unlock"], unlock["run"], unlock["refund"]) == (None, None, None, None)
+    assert refund["refund"] == {"rule": "platform_bears_cost", "provider_refunded": False}
     assert unlock["unlock"] == {
         "user_id": "ada",
         "flow_id": "report",

@@ -1,14 +1,12 @@
 """What the API refuses and how, and that a retry is answered from the ledger."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 
 from tests.support import world
-from tests.support.api_world import ADD, CHARGE, Api, api_over, problem
+from tests.support.api_world import ADD, CHARGE, Api, problem
 from tests.support.plain_sql import balance, every_row, scalar
 from tests.support.world import HAIKU, LARGEST_CREDITS
 
@@ -19,29 +17,6 @@ WRITES = {
     "/api/credits/unlock-flow": UNLOCK,
     "/api/credits/refund": {"entry_id": 1, "reason": "A mistake"},
 }
-
-
-@pytest.fixture
-def api(engine: Engine) -> Iterator[Api]:
-    """The API over a database in which ada holds 10,000 credits."""
-    world.add(engine, "ada", 10_000, key="fund-ada")
-    with api_over(engine) as api:
-        yield api
-
-
-@pytest.fixture(scope="module")
-def shared_api(shared_engine: Engine) -> Iterator[Api]:
-    world.add(shared_engine, "ada", 10_000, key="fund-ada")
-    with api_over(shared_engine) as api:
-        yield api
-
-
-@pytest.fixture
-def unchanged(shared_api: Api) -> Iterator[Api]:
-    """The API over a database in which ada holds 10,000 credits and in which the test may not change a row."""
-    before = every_row(shared_api.engine)
-    yield shared_api
-    assert every_row(shared_api.engine) == before
 
 
 # --- once, and only once ----------------------------------------------------------------------------------------------

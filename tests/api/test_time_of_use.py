@@ -1,44 +1,18 @@
 """`used_at` over HTTP: when a run took place, beside the time at which its entry was posted."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 
 from credits_core.store.kinds import Role
-from tests.support import world
-from tests.support.api_world import CHARGE, Api, api_over, problem
+from tests.support.api_world import CHARGE, Api, problem
 from tests.support.plain_sql import every_row, rows, scalar
 
 CHARGES = "/api/credits/charge-prompt"
 FEE = {"creator_id": "ben", "creator_fee_credits": 1_001}
 USED_AT = "2026-02-28T23:59:59.25Z"
 ANSWERED = "2026-02-28T23:59:59.250000Z"
-
-
-@pytest.fixture
-def api(engine: Engine) -> Iterator[Api]:
-    """The API over a database in which ada holds 10,000 credits."""
-    world.add(engine, "ada", 10_000, key="fund-ada")
-    with api_over(engine) as api:
-        yield api
-
-
-@pytest.fixture(scope="module")
-def shared_api(shared_engine: Engine) -> Iterator[Api]:
-    world.add(shared_engine, "ada", 10_000, key="fund-ada")
-    with api_over(shared_engine) as api:
-        yield api
-
-
-@pytest.fixture
-def unchanged(shared_api: Api) -> Iterator[Api]:
-    """The API over a database with the same credits, in which the test may not change a row."""
-    before = every_row(shared_api.engine)
-    yield shared_api
-    assert every_row(shared_api.engine) == before
 
 
 def _moment(text: str) -> datetime:

@@ -19,10 +19,6 @@ def ledger(
         yield ledger
 
 
-def _set_transaction(entry: str, position: int, change: str) -> str:
-    return f"UPDATE credit_transactions SET {change} WHERE entry_id = <{entry}> AND position = {position}"
-
-
 def _set_run(entry: str, change: str) -> str:
     return f"UPDATE prompt_runs SET {change} WHERE entry_id = <{entry}>"
 
@@ -37,14 +33,6 @@ def _set_entry(entry: str, change: str) -> str:
 
 def _set_balance(user: str, change: str) -> str:
     return f"UPDATE user_credits SET balance_credits = {change} WHERE user_id = '{user}'"
-
-
-def _add_transaction(entry: str, position: int, account: str, type_: str, amount: int) -> str:
-    return (
-        "INSERT INTO credit_transactions (entry_id, position, account_id, type, amount_credits, created_at_us)"
-        f" SELECT id, {position}, '{account}', '{type_}', {amount}, created_at_us FROM journal_entries"
-        f" WHERE id = <{entry}>"
-    )
 
 
 def test_the_ledger_to_be_damaged_is_clean(ledger: Ledger) -> None:
@@ -73,7 +61,7 @@ def test_a_run_may_have_taken_place_before_it_was_charged_and_a_little_after_by_
 # What was done, the only invariant that reports it, and what its sentence names.
 DAMAGE: dict[str, tuple[list[str], str, str]] = {
     "a platform account's amount is changed": (
-        [_set_transaction("late purchase", 1, "amount_credits = -499")],
+        [damage.set_transaction("late purchase", 1, "amount_credits = -499")],
         "entries_sum_to_zero",
         "entry <late purchase> has 2 transactions with the sum 1",
     ),
@@ -83,7 +71,7 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
         "entry <late purchase> has 1 transactions with the sum 500",
     ),
     "bought credits come from the account for grants": (
-        [_set_transaction("late purchase", 1, "account_id = 'platform:grants'")],
+        [damage.set_transaction("late purchase", 1, "account_id = 'platform:grants'")],
         "entries_have_the_form_of_their_kind",
         "entry <late purchase>, a credit_purchase, has a later transaction credit_purchase from platform:grants",
     ),
@@ -94,27 +82,27 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
     ),
     "two platform accounts move credits in somebody's run": (
         [
-            _add_transaction("late run", 3, "platform:payments_in", "credit_purchase", 5),
-            _add_transaction("late run", 4, "platform:grants", "grant", -5),
+            damage.add_transaction("late run", 3, "platform:payments_in", "credit_purchase", 5),
+            damage.add_transaction("late run", 4, "platform:grants", "grant", -5),
         ],
         "entries_have_the_form_of_their_kind",
         "entry <late run>, a prompt_run, has a later transaction grant from platform:grants",
     ),
     "a transaction is cut in two": (
         [
-            _set_transaction("late purchase", 1, "amount_credits = -200"),
-            _add_transaction("late purchase", 2, "platform:payments_in", "credit_purchase", -300),
+            damage.set_transaction("late purchase", 1, "amount_credits = -200"),
+            damage.add_transaction("late purchase", 2, "platform:payments_in", "credit_purchase", -300),
         ],
         "entries_have_the_form_of_their_kind",
         "entry <late purchase> has transactions that repeat",
     ),
     "a position is left out": (
-        [_set_transaction("late purchase", 1, "position = 2")],
+        [damage.set_transaction("late purchase", 1, "position = 2")],
         "entries_have_the_form_of_their_kind",
         "entry <late purchase> has transactions that repeat or are numbered with gaps",
     ),
     "a position is before the first": (
-        [_set_transaction("late run", 1, "position = -1")],
+        [damage.set_transaction("late run", 1, "position = -1")],
         "entries_have_the_form_of_their_kind",
         "entry <late run> has transactions that repeat or are numbered with gaps",
     ),
@@ -140,10 +128,10 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
     ),
     "a purchase, its balances and its account are all made larger": (
         [
-            _set_transaction(
+            damage.set_transaction(
                 "late purchase", 0, "amount_credits = 900, balance_after_credits = balance_after_credits + 400"
             ),
-            _set_transaction("late purchase", 1, "amount_credits = -900"),
+            damage.set_transaction("late purchase", 1, "amount_credits = -900"),
             _set_balance("ada", "balance_credits + 400"),
         ],
         "entries_say_what_was_asked",
@@ -155,7 +143,7 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
         "entry <late purchase> has parts of another time",
     ),
     "a transaction is dated back": (
-        [_set_transaction("late run", 2, "created_at_us = created_at_us - 86400000000")],
+        [damage.set_transaction("late run", 2, "created_at_us = created_at_us - 86400000000")],
         "times_agree",
         "entry <late run> has",
     ),
@@ -180,7 +168,7 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
         "dev has transactions but no account",
     ),
     "a balance after a transaction is raised": (
-        [_set_transaction("late grant", 0, "balance_after_credits = 901")],
+        [damage.set_transaction("late grant", 0, "balance_after_credits = 901")],
         "balances_follow_each_other",
         "fay has 901 after entry <late grant>, where 900 follow from the balance before",
     ),
@@ -279,8 +267,8 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
     "a run's total is lowered together with its transactions and balances": (
         [
             _set_run("late run", "platform_markup_credits = 40, total_credits = 290"),
-            _set_transaction("late run", 0, "amount_credits = -290, balance_after_credits = 610"),
-            _set_transaction("late run", 1, "amount_credits = 40"),
+            damage.set_transaction("late run", 0, "amount_credits = -290, balance_after_credits = 610"),
+            damage.set_transaction("late run", 1, "amount_credits = 40"),
             _set_balance("fay", "610"),
         ],
         "runs_cost_what_they_should",
@@ -288,8 +276,8 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
     ),
     "inference cost is booked as revenue": (
         [
-            _set_transaction("late run", 1, "amount_credits = 60"),
-            _set_transaction("late run", 2, "amount_credits = 240"),
+            damage.set_transaction("late run", 1, "amount_credits = 60"),
+            damage.set_transaction("late run", 2, "amount_credits = 240"),
         ],
         "runs_match_their_transactions",
         "entry <late run> does not match its run",
@@ -309,8 +297,8 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
     "a creator's share of an unlock is lowered together with its transactions and balances": (
         [
             _set_unlock("late unlock", "creator_share_credits = 1500"),
-            _set_transaction("late unlock", 1, "amount_credits = 1500, balance_after_credits = 1500"),
-            _set_transaction("late unlock", 2, "amount_credits = 500"),
+            damage.set_transaction("late unlock", 1, "amount_credits = 1500, balance_after_credits = 1500"),
+            damage.set_transaction("late unlock", 2, "amount_credits = 500"),
             _set_balance("eve", "1500"),
         ],
         "unlocks_are_split_as_planned",
@@ -333,16 +321,16 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
     ),
     "a refund takes its parts from other accounts than they went to": (
         [
-            _set_transaction("refund of run by ben", 3, "amount_credits = amount_credits - 10"),
-            _set_transaction("refund of run by ben", 4, "amount_credits = amount_credits + 10"),
+            damage.set_transaction("refund of run by ben", 3, "amount_credits = amount_credits - 10"),
+            damage.set_transaction("refund of run by ben", 4, "amount_credits = amount_credits + 10"),
         ],
         "refunds_reverse_once",
         "refund <refund of run by ben> leaves -10 with platform:revenue",
     ),
     "the platform bears what the creator still held": (
         [
-            _set_transaction("refund of run by ben", 1, "amount_credits = -1000, balance_after_credits = 420"),
-            _set_transaction("refund of run by ben", 2, "amount_credits = -720"),
+            damage.set_transaction("refund of run by ben", 1, "amount_credits = -1000, balance_after_credits = 420"),
+            damage.set_transaction("refund of run by ben", 2, "amount_credits = -720"),
             _set_balance("cara", "420"),
         ],
         "refunds_reverse_once",

@@ -4,13 +4,24 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
-from sqlalchemy import BigInteger, Connection, Engine, Executable, Integer, SmallInteger, Table, delete, text, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Connection,
+    Engine,
+    Executable,
+    Integer,
+    SmallInteger,
+    Table,
+    delete,
+    text,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from credits_core import settings
 from credits_core.audit import invariants as audit_invariants
 from credits_core.audit.finding import Finding
-from credits_core.bulk import demo
 from credits_core.ledger import opening
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
 from credits_core.pricing.quote import PriceBook
@@ -18,7 +29,7 @@ from credits_core.reports import daily_totals
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource
 from credits_core.store.tables import Base
-from tests.support import busy_ledger, damage, world
+from tests.support import busy_ledger, damage, demo, world
 from tests.support.damage import TOKENS, Ledger
 from tests.support.world import HAIKU, NOW
 
@@ -45,7 +56,7 @@ def test_an_empty_ledger_is_clean(engine: Engine, book: PriceBook) -> None:
 
 def test_the_demo_world_is_clean(engine: Engine) -> None:
     real_book = settings.load_price_book()
-    database.write(engine, lambda connection: demo.build_once(connection, demo.load_demo_world(), real_book))
+    demo.build(engine, real_book)
     assert _wrong(engine, real_book) == []
     daily_totals.catch_up(engine)
     assert _wrong(engine, real_book) == []
@@ -65,6 +76,7 @@ def test_the_ledger_is_clean_after_every_kind_of_action(engine: Engine, book: Pr
         lambda: world.unlock(engine, UnlockRequest("ada", "flow", "cara", 1), key="unlock-no-share"),
         lambda: daily_totals.catch_up(engine),
         lambda: world.refund(engine, 8, key="refund-no-share"),
+        lambda: world.refund(engine, 5, provider_refunded=True, key="refund-by-provider"),
         lambda: world.refund(engine, 7, key="refund-own"),
         lambda: world.refund(engine, 10, key="refund-unlock"),
         lambda: world.refund(engine, 3, key="refund-adjustment"),
@@ -151,6 +163,10 @@ def _rows(ledger: Ledger, connection: Connection, table: Table) -> list[dict[str
 
 
 def _other_values(table: Table, column: str, value: object) -> list[object]:
+    if isinstance(table.c[column].type, Boolean):
+        return [not value, None]
+    if column == "rule":
+        return ["cost_booked_back", None]
     if isinstance(table.c[column].type, BigInteger | Integer | SmallInteger):
         return [1 if value is None else int(str(value)) + 1, None]
     return ["7" if str(value)[:1].isdigit() else "refund" if column.endswith("type") else "ben", None]
@@ -235,6 +251,14 @@ SEVERAL: dict[str, tuple[list[str], set[str]]] = {
         ["UPDATE journal_entries SET refunds_entry_id = <refund of grant> WHERE id = <refund of run by ben>"],
         {"entries_say_what_was_asked", "refunds_reverse_once"},
     ),
+    "a refund is said to be of the earlier rule, after one of the present rule": (
+        ["UPDATE refunds SET rule = 'cost_booked_back' WHERE entry_id = <refund of run by ben>"],
+        {"refunds_reverse_once", "refunds_have_a_rule"},
+    ),
+    "a provider is said to have given a cost back": (
+        ["UPDATE refunds SET provider_refunded = TRUE WHERE entry_id = <refund of run by ben>"],
+        {"entries_say_what_was_asked", "refunds_reverse_once"},
+    ),
     "a user of runs is deleted": (
         ["DELETE FROM user_credits WHERE user_id = 'cara'"],
         {"balances_are_sums", "references_exist"},
@@ -280,7 +304,7 @@ def _guards_missed(engine: Engine, book: PriceBook, *statements: str) -> list[st
 def test_a_trigger_that_refuses_nothing_is_as_good_as_missing(sqlite_engine: Engine, book: PriceBook) -> None:
     hollow = "CREATE TRIGGER prompt_runs_no_update BEFORE UPDATE ON prompt_runs BEGIN SELECT 1; END"
     assert _guards_missed(sqlite_engine, book, "DROP TRIGGER prompt_runs_no_update", hollow) == [
-        "WRONG history cannot be changed: 26 checked, 1 wrong: the trigger prompt_runs_no_update is missing"
+        "WRONG history cannot be changed: 29 checked, 1 wrong: the trigger prompt_runs_no_update is missing"
     ]
 
 
@@ -289,14 +313,14 @@ def test_a_trigger_on_another_table_is_as_good_as_missing(sqlite_engine: Engine,
         "CREATE TRIGGER prompt_runs_no_update BEFORE UPDATE ON unlocked_flows BEGIN SELECT RAISE(ABORT, 'no'); END"
     )
     assert _guards_missed(sqlite_engine, book, "DROP TRIGGER prompt_runs_no_update", elsewhere) == [
-        "WRONG history cannot be changed: 26 checked, 1 wrong: the trigger prompt_runs_no_update is missing"
+        "WRONG history cannot be changed: 29 checked, 1 wrong: the trigger prompt_runs_no_update is missing"
     ]
 
 
 def test_a_disabled_trigger_is_as_good_as_missing(postgres_engine: Engine, book: PriceBook) -> None:
     disable = "ALTER TABLE journal_entries DISABLE TRIGGER journal_entries_no_change"
     assert _guards_missed(postgres_engine, book, disable) == [
-        "WRONG history cannot be changed: 16 checked, 1 wrong: the trigger journal_entries_no_change is missing"
+        "WRONG history cannot be changed: 18 checked, 1 wrong: the trigger journal_entries_no_change is missing"
     ]
 
 
@@ -305,7 +329,7 @@ def test_a_trigger_function_that_refuses_nothing_is_missed(postgres_engine: Engi
         "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$"
     )
     (wrong,) = _guards_missed(postgres_engine, book, hollow)
-    assert wrong.startswith("WRONG history cannot be changed: 16 checked, 15 wrong: ")
+    assert wrong.startswith("WRONG history cannot be changed: 18 checked, 16 wrong: ")
 
 
 @pytest.mark.parametrize(
@@ -321,7 +345,7 @@ def test_a_constraint_that_is_gone_is_missed(
     postgres_engine: Engine, book: PriceBook, table: str, constraint: str
 ) -> None:
     assert _guards_missed(postgres_engine, book, f"ALTER TABLE {table} DROP CONSTRAINT {constraint}") == [
-        f"WRONG every constraint is in place and holds: 60 checked, 1 wrong: {constraint} is missing"
+        f"WRONG every constraint is in place and holds: 65 checked, 1 wrong: {constraint} is missing"
     ]
 
 
@@ -344,7 +368,7 @@ def test_a_row_that_got_past_its_check_is_found(sqlite_engine: Engine, book: Pri
         "INSERT INTO rollup_watermark (id, entry_id) VALUES (2, 0)",
         "PRAGMA ignore_check_constraints = OFF",
     )
-    assert wrong.startswith("WRONG every constraint is in place and holds: 60 checked, 1 wrong: ")
+    assert wrong.startswith("WRONG every constraint is in place and holds: 65 checked, 1 wrong: ")
     assert "rollup_watermark" in wrong
 
 

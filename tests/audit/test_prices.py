@@ -115,8 +115,8 @@ JOURNAL, LIST = "price_lists_are_sealed", "runs_have_the_price_of_their_list"
 _ACTIVATION = "UPDATE price_list_activations SET {} WHERE id = {}"
 
 NEVER_LIVE = [
-    "run <dear run> names price list 2, which was never live",
-    "run <dear token run> names price list 2, which was never live",
+    "run <dear run> names price list 2, which was not live then",
+    "run <dear token run> names price list 2, which was not live then",
 ]
 
 # What was done, the sentence about each thing that is wrong now, by the only invariants that report it.
@@ -182,7 +182,13 @@ DAMAGE: dict[str, tuple[list[str], dict[str, list[str]]]] = {
     ),
     "an activation is said to be of another list": (
         [_ACTIVATION.format("price_list_id = 3", 3)],
-        {JOURNAL: ["activation 3, of price list 3, or its list was changed since"]},
+        {
+            JOURNAL: [
+                "activation 3, of price list 3, or its list was changed since",
+                "the last activation of price list 1 is 3, but the journal has 1",
+                "the last activation of price list 3 is none, but the journal has 3",
+            ]
+        },
     ),
     "an activation is said to be earlier": (
         [_ACTIVATION.format("activated_at_us = activated_at_us - 1", 1)],
@@ -204,16 +210,35 @@ DAMAGE: dict[str, tuple[list[str], dict[str, list[str]]]] = {
     "an activation in the middle is removed": (
         ["DELETE FROM price_list_activations WHERE id = 2"],
         {
-            JOURNAL: ["activation 2 is missing before activation 3"],
+            JOURNAL: [
+                "activation 2 is missing before activation 3",
+                "the last activation of price list 2 is 2, but the journal has none",
+            ],
             LIST: NEVER_LIVE,
         },
     ),
     "an activation in the middle is removed and the later one renumbered": (
         ["DELETE FROM price_list_activations WHERE id = 2", _ACTIVATION.format("id = 2", 3)],
         {
-            JOURNAL: ["activation 2, of price list 1, or its list was changed since"],
+            JOURNAL: [
+                "activation 2, of price list 1, or its list was changed since",
+                "the last activation of price list 1 is 3, but the journal has 2",
+                "the last activation of price list 2 is 2, but the journal has none",
+            ],
             LIST: NEVER_LIVE,
         },
+    ),
+    "the newest activation is removed": (  # no run shows it: list 1 was live before
+        ["DELETE FROM price_list_activations WHERE id = 3"],
+        {JOURNAL: ["the last activation of price list 1 is 3, but the journal has 1"]},
+    ),
+    "a list is said never to have been live": (
+        ["UPDATE price_lists SET last_activation_id = NULL WHERE id = 2"],
+        {JOURNAL: ["the last activation of price list 2 is none, but the journal has 2"]},
+    ),
+    "a list that was never live is said to have been": (
+        ["UPDATE price_lists SET last_activation_id = 4 WHERE id = 3"],
+        {JOURNAL: ["the last activation of price list 3 is 4, but the journal has none"]},
     ),
     "a list that was live is removed": (
         ["DELETE FROM price_lists WHERE id = 2"],
@@ -263,6 +288,63 @@ def test_only_its_list_tells_that_a_run_was_charged_at_a_price_of_its_own(ledger
     )
     assert {name: finding.violations for name, finding in found.items()} == {
         LIST: (ledger.sql("run <cached run> has another price than price list 1"),)
+    }
+
+
+@pytest.mark.parametrize(
+    ("minutes_earlier", "is_found"),
+    [(5, False), (6, True)],  # a clock may be five minutes wrong
+)
+def test_a_run_of_a_list_that_was_live_only_at_another_time_is_found(
+    ledger: Ledger, minutes_earlier: int, *, is_found: bool
+) -> None:
+    earlier_us = minutes_earlier * 60 * 1_000_000
+    found = ledger.after(
+        f"UPDATE prompt_runs SET created_at_us = created_at_us - {earlier_us} WHERE entry_id = <dear run>"
+    )
+    expected = (ledger.sql("run <dear run> names price list 2, which was not live then"),)
+    assert found[LIST].violations == expected if is_found else LIST not in found
+
+
+def test_a_run_may_have_the_list_of_its_time_of_use(ledger: Ledger) -> None:
+    a_day_us = 24 * 60 * 60 * 1_000_000
+    later = f"UPDATE prompt_runs SET created_at_us = created_at_us + {a_day_us}"
+    assert LIST not in ledger.after(f"{later}, used_at_us = created_at_us WHERE entry_id = <dear run>")
+    assert LIST in ledger.after(f"{later} WHERE entry_id = <dear run>")
+
+
+def test_the_newest_line_of_the_journal_counts_even_where_a_wrong_clock_has_dated_it_before_an_older_one(
+    ledger: Ledger,
+) -> None:
+    a_day_us = 24 * 60 * 60 * 1_000_000
+    found = ledger.after(
+        f"UPDATE price_list_activations SET activated_at_us = activated_at_us - {a_day_us} WHERE id = 3",
+        f"UPDATE prompt_runs SET created_at_us = created_at_us + {a_day_us} WHERE entry_id = <dear run>",
+    )
+    assert found[LIST].violations == (ledger.sql("run <dear run> names price list 2, which was not live then"),)
+
+
+def test_the_place_of_an_activation_that_is_missing_at_the_end_stays_empty(ledger: Ledger) -> None:
+    with ledger.unguarded() as connection:
+        connection.execute(text("DELETE FROM price_list_activations WHERE id = 3"))
+        lists.activate(connection, 1, reason="Nobody saw that it was live", now=MUCH_LATER, actor="tester")
+        found = dict(ledger.findings(connection))
+    assert {name: finding.violations for name, finding in found.items()} == {
+        JOURNAL: ("activation 3 is missing before activation 4",)
+    }
+
+
+def test_an_activation_that_somebody_added_with_a_right_seal_is_found(ledger: Ledger) -> None:
+    with ledger.unguarded() as connection:
+        ((before,),) = connection.execute(text("SELECT seal FROM price_list_activations WHERE id = 3"))
+        (kept,) = connection.execute(text("SELECT toml, source, actor, saved_at_us FROM price_lists WHERE id = 3"))
+        sealed = seal((4, 3, "Cheaper", "tester", 0), tuple(kept), before)
+        connection.execute(
+            text("INSERT INTO price_list_activations VALUES (4, 3, 'Cheaper', 'tester', 0, :seal)"), {"seal": sealed}
+        )
+        found = dict(ledger.findings(connection))
+    assert {name: finding.violations for name, finding in found.items()} == {
+        JOURNAL: ("the last activation of price list 3 is none, but the journal has 4",)
     }
 
 

@@ -1,9 +1,14 @@
 from dataclasses import replace
+from functools import partial
+from itertools import count
 
 import pytest
 from sqlalchemy import Engine
 
-from credits_core.bulk.batch import Batch, Summary, batch_total, charge_part
+from credits_core.bulk import batch as batch_module
+from credits_core.bulk import pieces
+from credits_core.bulk.batch import Batch, Summary, batch_total, charge_piece
+from credits_core.bulk.refusals import ShownPriceChanged
 from credits_core.errors import InvalidRequest
 from credits_core.lab.scenario.workload import TokenQuantiles, Workload
 from credits_core.pricing.quote import PriceBook
@@ -14,13 +19,12 @@ TRACE = Workload("trace", 100, TokenQuantiles(p50=10, p95=20, max=30), TokenQuan
 DRAWN = replace(world.TOKENS, input_tokens=None, output_tokens=None)
 
 
-def charge(engine: Engine, batch: Batch, part: int, before: Summary | None = None, *, key: str = "k") -> Summary:
+def charge(engine: Engine, batch: Batch, before: Summary | None = None, *, key: str = "k") -> Summary:
     return database.write(
         engine,
-        lambda connection: charge_part(
+        lambda connection: charge_piece(
             connection,
             batch,
-            part=part,
             before=before or Summary(),
             book=world.price_book(),
             key=key,
@@ -32,19 +36,56 @@ def charge(engine: Engine, batch: Batch, part: int, before: Summary | None = Non
 
 def charge_all(engine: Engine, batch: Batch) -> Summary:
     summary = Summary()
-    for part in range(batch.parts):
-        summary = charge(engine, batch, part, summary)
+    while summary.runs < batch.runs:
+        summary = charge(engine, batch, summary)
     return summary
 
 
-@pytest.mark.parametrize(
-    ("runs", "parts", "last_numbers"),
-    [(1, 1, range(1, 2)), (100, 1, range(1, 101)), (101, 2, range(101, 102)), (10_000, 100, range(9_901, 10_001))],
-)
-def test_a_batch_is_charged_a_hundred_runs_at_a_time(runs: int, parts: int, last_numbers: range) -> None:
-    batch = Batch(world.HAIKU, runs)
-    assert batch.parts == parts
-    assert batch.numbers_of(parts - 1) == last_numbers
+def charged_keys(engine: Engine) -> list[object]:
+    found = plain_sql.rows(engine, "SELECT idempotency_key FROM journal_entries WHERE type = 'prompt_run' ORDER BY id")
+    return [key for (key,) in found]
+
+
+def test_a_piece_is_charged_only_under_the_plan_and_the_list_that_were_shown(engine: Engine) -> None:
+    world.add(engine, "ada", 10_000, key="a")
+    charge_piece_now = partial(
+        charge_piece, batch=Batch(world.HAIKU, 2), before=Summary(), key="k", now=world.NOW, actor="tester"
+    )
+    before = plain_sql.every_row(engine)
+    for shown in (("plan-1", 1), ("plan-2", None)):
+        with pytest.raises(ShownPriceChanged):
+            database.write(engine, partial(charge_piece_now, book=world.price_book(), shown=shown))
+    assert plain_sql.every_row(engine) == before
+    summary = database.write(engine, partial(charge_piece_now, book=world.price_book(), shown=("plan-1", None)))
+    assert (summary.charged, summary.total_credits) == (2, 600)
+
+
+def test_a_piece_of_a_batch_has_what_fits_its_time(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.add(engine, "ada", 900, key="a")
+    clock = count(0, 10_000_000).__next__  # each run takes 10 ms
+    monkeypatch.setattr(batch_module, "for_a_while", partial(pieces.for_a_while, clock=clock))
+    batch, summaries = Batch(world.HAIKU, 7), [Summary()]
+    for _ in range(4):
+        summaries.append(charge(engine, batch, summaries[-1]))
+    # Three runs can be paid for; a refused one takes its time as well.
+    assert [(summary.charged, summary.refused_count, summary.runs) for summary in summaries] == [
+        (0, 0, 0),
+        (2, 0, 2),
+        (3, 1, 4),
+        (3, 3, 6),
+        (3, 4, 7),
+    ]
+    assert charge(engine, batch, summaries[-1]) == summaries[-1]
+    assert charged_keys(engine) == ["k:1", "k:2", "k:3"]
+
+
+def test_a_piece_of_a_batch_has_a_hundred_runs_at_most(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.add(engine, "ada", 1_000_000, key="a")
+    monkeypatch.setattr(pieces, "HOLD_NANOSECONDS", 10**15)
+    first = charge(engine, Batch(world.HAIKU, 101))
+    assert (first.charged, first.total_credits, first.balance_after_credits) == (100, 30_000, 970_000)
+    second = charge(engine, Batch(world.HAIKU, 101), first)
+    assert (second.charged, second.balance_before_credits, second.balance_after_credits) == (101, 1_000_000, 969_700)
 
 
 def test_the_total_of_equal_runs_is_known_beforehand(book: PriceBook) -> None:
@@ -115,21 +156,24 @@ def test_creators_who_run_their_own_prompts_get_their_share_back_at_once(engine:
     assert (summary.balance_before_credits, summary.balance_after_credits) == (10_000, 10_000 - 2 * (1_251 - 800))
 
 
-def test_a_part_that_is_charged_again_charges_nothing_and_gives_the_same_summary(engine: Engine) -> None:
+def test_a_batch_that_is_charged_again_in_other_pieces_charges_nothing_and_gives_the_same_summary(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.add(engine, "ada", 1_000_000, key="a")
-    batch = Batch(world.HAIKU, 100)
-    first = charge(engine, batch, 0)
+    batch = Batch(world.HAIKU_WITH_FEE, 12)
+    first = charge_all(engine, batch)
     before = plain_sql.every_row(engine)
-    assert charge(engine, batch, 0) == first
+    monkeypatch.setattr(pieces, "HOLD_NANOSECONDS", 0)  # one run in each piece
+    assert charge(engine, batch).charged == 1
+    assert charge_all(engine, batch) == first
     assert plain_sql.every_row(engine) == before
-    assert plain_sql.scalar(engine, "SELECT COUNT(*) FROM prompt_runs") == 100
+    assert plain_sql.scalar(engine, "SELECT COUNT(*) FROM prompt_runs") == 12
 
 
 def test_every_run_of_a_batch_has_a_key_of_its_own(engine: Engine) -> None:
     world.add(engine, "ada", 1_000_000, key="a")
     charge_all(engine, Batch(world.HAIKU, 3))
-    keys = plain_sql.rows(engine, "SELECT idempotency_key FROM journal_entries WHERE type = 'prompt_run' ORDER BY id")
-    assert keys == [("k:1",), ("k:2",), ("k:3",)]
+    assert charged_keys(engine) == ["k:1", "k:2", "k:3"]
 
 
 def test_a_batch_without_a_price_has_no_total(book: PriceBook) -> None:

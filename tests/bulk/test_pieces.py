@@ -1,9 +1,10 @@
 """Imports commit in pieces: others go on meanwhile, and a stopped import is finished by running it again."""
 
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import count, pairwise
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, Engine
 from credits_core.audit import invariants
 from credits_core.bulk import opening_balances, pieces
 from credits_core.bulk.opening_balances import ImportSummary, import_legacy
-from credits_core.bulk.pieces import in_pieces
+from credits_core.bulk.pieces import for_a_while, in_pieces
 from credits_core.bulk.refusals import ImportStopped
 from credits_core.errors import DataFileInvalid
 from credits_core.pricing.quote import PriceBook
@@ -44,20 +45,91 @@ def _problems(engine: Engine, path: Path) -> list[str]:
 # --- how long a piece is --------------------------------------------------------------------------------------------
 
 
-def test_pieces_grow_while_they_are_short_and_halve_when_they_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = 0
-    monkeypatch.setattr(pieces.time, "perf_counter_ns", lambda: clock)
-    monkeypatch.setattr(pieces.time, "sleep", lambda _: None)
-    sizes, each = [], 600_000
-    for piece in in_pieces(range(400), largest=100):
-        sizes.append(len(piece))
-        clock += len(piece) * each
-        each = 2_400_000 if sum(sizes) >= 100 else each  # somebody else needs the machine as well
-    # 6 ms and 12 ms are short, 24 ms is right, then 96 ms and 48 ms are long, and 24 ms is right
-    assert sizes[:8] == [10, 20, 40, 40, 40, 20, 10, 10]
-    assert sum(sizes) == 400
-    assert [len(piece) for piece in in_pieces(range(5), largest=2)] == [2, 2, 1]
-    assert list(in_pieces([], largest=2)) == []
+class Clock:
+    """A clock that stands still, except that each item takes 10 ms, or the time that is set."""
+
+    def __init__(self) -> None:
+        self.now = 5_000_000_000
+        self.each = 10_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+    def work(self, items: Iterable[int]) -> list[int]:
+        done = []
+        for item in items:
+            self.now += self.each
+            done.append(item)
+        return done
+
+
+def test_a_piece_ends_with_the_item_that_fills_its_time() -> None:
+    clock = Clock()
+    assert clock.work(for_a_while(range(9), clock=clock)) == [0, 1]  # 10 and 20 ms
+    clock.each = 10_000_001
+    assert clock.work(for_a_while(range(9), clock=clock)) == [0, 1]
+    clock.each = 9_999_999
+    assert clock.work(for_a_while(range(9), clock=clock)) == [0, 1, 2]
+    assert clock.work(for_a_while(range(2), clock=clock)) == [0, 1]
+    assert clock.work(for_a_while([], clock=clock)) == []
+
+
+def test_a_piece_has_one_item_however_long_that_takes() -> None:
+    clock = Clock()
+    clock.each = 5_000_000_000
+    assert clock.work(for_a_while(range(9), clock=clock)) == [0]
+
+
+def test_what_a_piece_waited_for_before_its_first_item_does_not_make_it_shorter() -> None:
+    clock = Clock()
+    items = for_a_while(range(9), clock=clock)
+    clock.now += 60_000_000  # somebody else has the lock
+    assert clock.work(items) == [0, 1]
+
+
+def test_pieces_follow_each_other_with_a_pause_between_two_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[object] = []
+    monkeypatch.setattr(pieces, "pause", lambda: steps.append("pause"))
+    clock = Clock()
+
+    def carry_out(offered: Sequence[int]) -> list[int]:
+        steps.append(list(offered))
+        return clock.work(for_a_while(offered, clock=clock))
+
+    assert list(in_pieces(range(5), carry_out, largest=3)) == [[0, 1], [2, 3], [4]]
+    assert steps == [[0, 1, 2], "pause", [2, 3, 4], "pause", [4]]
+    clock.each = 0
+    assert list(in_pieces(range(4), carry_out, largest=2)) == [[0, 1], [2, 3]]
+    assert list(in_pieces([], carry_out, largest=2)) == []
+
+
+def test_no_piece_waits_for_a_look_through_all_objects() -> None:
+    def frozen(_: Sequence[int]) -> list[int]:
+        return [gc.get_freeze_count()]
+
+    before = gc.get_freeze_count()
+    assert all(count > before for (count,) in in_pieces(range(2), frozen, largest=1))
+    assert gc.get_freeze_count() == before
+    stopped = in_pieces(range(2), frozen, largest=1)
+    next(stopped)
+    stopped.close()  # type: ignore[attr-defined]
+    assert gc.get_freeze_count() == before
+
+
+def test_an_import_writes_what_fits_the_time_of_a_piece(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    clock = count(0, 10_000_000).__next__  # each row takes 10 ms
+    monkeypatch.setattr(opening_balances, "for_a_while", partial(for_a_while, clock=clock))
+
+    class Counted(_Stopping):
+        def __init__(self) -> None:
+            self.write = lambda engine, action: (done := database.write(engine, action), sizes.append(len(done)))[0]
+
+    monkeypatch.setattr(opening_balances, "database", Counted())
+    assert _import(engine, _write(tmp_path, *(f"user{number},5" for number in range(5)))).imported == 5
+    assert sizes == [2, 2, 1]
 
 
 # --- others go on ---------------------------------------------------------------------------------------------------
@@ -78,7 +150,10 @@ def charge_until_told(answers: Pipe, url: str, stop: Path) -> None:
     answers.close()
 
 
-def test_charges_go_on_while_a_large_import_runs(engine: Engine, tmp_path: Path, book: PriceBook) -> None:
+def test_charges_go_on_while_a_large_import_runs(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, book: PriceBook
+) -> None:
+    monkeypatch.setattr(opening_balances, "_LARGEST_PIECE", 100)  # 40 pieces and more, however fast the machine is
     world.add(engine, "ada", 10**9, key="fund")
     path = _write(tmp_path, *(f"user{number},{number + 1}" for number in range(USERS)))
     url, stop = engine.url.render_as_string(hide_password=False), tmp_path / "stop"
@@ -89,7 +164,7 @@ def test_charges_go_on_while_a_large_import_runs(engine: Engine, tmp_path: Path,
     _, longest = answers.recv()
     process.join()
 
-    # Between the first and the last opening balance there are charges at many places: one for most of the pieces.
+    # Between the first and the last opening balance there are charges at many places.
     types = [str(type_) for (type_,) in rows(engine, "SELECT type FROM journal_entries ORDER BY id")]
     first, last = types.index("adjustment"), len(types) - types[::-1].index("adjustment")
     turns = sum(before != after for before, after in pairwise(types[first:last]))
@@ -117,17 +192,20 @@ def _stop_after(units: int) -> Callable[[Engine, Callable[[Connection], object]]
 def test_a_stopped_import_is_finished_by_running_it_again(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, book: PriceBook
 ) -> None:
-    path = _write(tmp_path, *(f"user{number},{number}" for number in range(300)))
+    path = _write(tmp_path, *(f"user{number},{number}" for number in range(20)))
     with monkeypatch.context() as patched:
-        patched.setattr(opening_balances, "database", _Stopping(2))
+        patched.setattr(pieces, "HOLD_NANOSECONDS", 0)  # one row in each piece
+        patched.setattr(opening_balances, "database", _Stopping(3))
         with pytest.raises(KeyboardInterrupt):
             _import(engine, path)
-    imported = int(str(scalar(engine, "SELECT COUNT(*) FROM journal_entries")))
-    assert 0 < imported < 299
+    assert rows(engine, "SELECT user_id, balance_credits FROM user_credits ORDER BY user_id") == [
+        ("user0", 0),
+        ("user1", 1),
+        ("user2", 2),
+    ]
     assert [finding for finding in invariants.check(engine, book.plans) if not finding.ok] == []
-    again = _import(engine, path)
-    assert (again.imported, again.imported_before, again.empty) == (299 - imported, imported, 1)
-    assert scalar(engine, "SELECT SUM(balance_credits) FROM user_credits") == 299 * 300 / 2
+    assert _import(engine, path) == ImportSummary(17, 2, 1, 19 * 20 // 2 - 3)
+    assert scalar(engine, "SELECT SUM(balance_credits) FROM user_credits") == 19 * 20 // 2
 
 
 class _Stopping:
@@ -142,7 +220,8 @@ class _Stopping:
 def test_a_row_that_became_impossible_meanwhile_stops_the_import_and_says_what_stays(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = _write(tmp_path, *(f"user{number},5" for number in range(50)), "ben,7")
+    monkeypatch.setattr(pieces, "HOLD_NANOSECONDS", 0)  # one row in each piece
+    path = _write(tmp_path, *(f"user{number},5" for number in range(5)), "ben,7")
     add = partial(world.add, engine, "Ben", 1, key="k")
 
     class Meanwhile(_Stopping):
@@ -150,15 +229,11 @@ def test_a_row_that_became_impossible_meanwhile_stops_the_import_and_says_what_s
             self.write = lambda engine, action: (database.write(engine, action), add())[0]
 
     monkeypatch.setattr(opening_balances, "database", Meanwhile())
-    with pytest.raises(ImportStopped, match=r"line 52: ben differs from Ben.* rows are\s+imported and stay"):
+    with pytest.raises(ImportStopped, match=r"line 7: ben differs from Ben.* 5 rows are\s+imported and stay"):
         _import(engine, path)
     monkeypatch.undo()
-    assert _problems(engine, path) == [
-        "line 52: ben differs from Ben, who has an account, only in upper and lower case"
-    ]
-    finished = _import(engine, path, distinct=True)
-    assert finished.imported + finished.imported_before == 51
-    assert finished.imported_before >= 10
+    assert _problems(engine, path) == ["line 7: ben differs from Ben, who has an account, only in upper and lower case"]
+    assert _import(engine, path, distinct=True) == ImportSummary(1, 5, 0, 7)
 
 
 # --- every row is checked before any is written ---------------------------------------------------------------------

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,17 +12,15 @@ from sqlalchemy import Engine
 
 from credits_core.audit import invariants
 from credits_core.audit.explanation import explain
-from credits_core.bulk import demo
-from credits_core.bulk.trace import ReplayPlan, ReplaySummary, plan_replay, replay
+from credits_core.bulk.replay import ReplayPlan, ReplaySummary, plan_replay, replay
 from credits_core.errors import DataFileInvalid, InvalidRequest
-from credits_core.ledger import accounts
+from credits_core.ledger import accounts, actions
 from credits_core.ledger.accounts import TransactionFilter
 from credits_core.ledger.refusals import IdempotencyKeyReused
 from credits_core.ledger.requests import ChargeRequest
-from credits_core.pricing.models import parse_model_registry
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
-from tests.support import world
+from tests.support import demo, world
 from tests.support.plain_sql import balance, every_row, rows, scalar
 from tests.support.world import HAIKU, NOW, NOW_US
 
@@ -158,6 +157,12 @@ def test_a_request_with_an_id_of_its_own_is_known_by_it(engine: Engine, book: Pr
     assert _replay(engine, later, book) == ReplaySummary(2, 1, 1, 0, 2 * 120)
 
 
+def test_blanks_around_an_id_do_not_make_it_another_request(engine: Engine, book: PriceBook, tmp_path: Path) -> None:
+    (line,) = _lines(1)
+    path = _write(tmp_path, f"r-1,{line}", f"r-1 ,{line}", header=WITH_ID)
+    assert _replay(engine, path, book) == ReplaySummary(2, 1, 1, 0, 2 * 120)
+
+
 def test_an_id_that_belongs_to_another_request_is_refused_by_line(
     engine: Engine, book: PriceBook, tmp_path: Path
 ) -> None:
@@ -170,19 +175,80 @@ def test_an_id_that_belongs_to_another_request_is_refused_by_line(
     ]
 
 
-def test_what_an_earlier_version_charged_from_the_same_file_is_not_charged_again(
+def _charge_as_an_earlier_version(engine: Engine, path: Path, lines: Sequence[int]) -> None:
+    """Charge these lines of a log as the version did that knew a row by its file and line, and dated it as the row."""
+    file_hash = hashlib.sha256(path.read_bytes()).hexdigest()
+    key = hashlib.sha256(f"{file_hash}:ada:{GPT_4O}".encode()).hexdigest()[:32]
+    written = path.read_text(encoding="utf-8").splitlines()
+    for line in lines:
+        at, input_tokens, output_tokens = written[line - 1].split(",")
+        request = ChargeRequest(
+            "ada", f"trace-{file_hash[:8]}", GPT_4O, input_tokens=int(input_tokens), output_tokens=int(output_tokens)
+        )
+        _charge_at(engine, request, f"replay:{key}:{line}", datetime.fromisoformat(f"{at}+00:00"), actor="replay")
+
+
+def _charge_at(engine: Engine, request: ChargeRequest, key: str, at: datetime, *, actor: str) -> None:
+    charge = partial(actions.charge_prompt, request=request, book=world.price_book(), key=key, now=at, actor=actor)
+    database.write(engine, charge)
+
+
+def test_what_an_earlier_version_charged_is_not_charged_again_whichever_file_brings_it(
     engine: Engine, book: PriceBook, tmp_path: Path
 ) -> None:
     path = _write(tmp_path, *_lines(3))
-    content = path.read_bytes()
-    file_hash = hashlib.sha256(content).hexdigest()
-    key = hashlib.sha256(f"{file_hash}:ada:{GPT_4O}".encode()).hexdigest()[:32]
-    for line in (2, 3):  # as that version did, which stopped before line 4
-        request = ChargeRequest("ada", f"trace-{file_hash[:8]}", GPT_4O, input_tokens=40, output_tokens=0)
-        world.charge(engine, request, key=f"replay:{key}:{line}", now=NOW - timedelta(days=1))
-    assert _replay(engine, path, book) == ReplaySummary(3, 1, 2, 0, 3 * 120)
+    _charge_as_an_earlier_version(engine, path, [2, 3])  # it stopped before line 4
+    grown = _write(tmp_path, *reversed(_lines(5)), name="grown.csv")
+    assert _replay(engine, grown, book) == ReplaySummary(5, 3, 2, 0, 5 * 120)
     assert _replay(engine, path, book) == ReplaySummary(3, 0, 3, 0, 3 * 120)
+    one, two = _lines(2)
+    with_ids = _write(tmp_path, f"r-1,{one}", f"r-1,{one}", f"r-2,{two}", header=WITH_ID, name="ids.csv")
+    assert _replay(engine, with_ids, book) == ReplaySummary(3, 0, 3, 0, 3 * 120)
+    assert balance(engine, "ada") == 1_000_000 - 5 * 120
     assert _audit(engine, book) == []
+
+
+def test_equal_rows_that_an_earlier_version_charged_are_as_many_as_it_charged(
+    engine: Engine, book: PriceBook, tmp_path: Path
+) -> None:
+    (line,) = _lines(1)
+    _charge_as_an_earlier_version(engine, _write(tmp_path, line, line), [2, 3])
+    three = _write(tmp_path, line, line, line, name="three.csv")
+    assert _replay(engine, three, book) == ReplaySummary(3, 1, 2, 0, 3 * 120)
+    assert _replay(engine, three, book) == ReplaySummary(3, 0, 3, 0, 3 * 120)
+    assert _replay(engine, _write(tmp_path, line, name="one.csv"), book) == ReplaySummary(1, 0, 1, 0, 120)
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["2026-02-28 12:00:00.000001,40,0", "2026-02-28 12:00:00,41,0", "2026-02-28 12:00:00,40,1"],
+)
+def test_what_an_earlier_version_charged_is_not_taken_for_another_request(
+    sqlite_engine: Engine, book: PriceBook, tmp_path: Path, other: str
+) -> None:
+    for user_id in ("ada", "ben"):
+        world.add(sqlite_engine, user_id, 1_000_000, key=f"fund-{user_id}")
+    path = _write(tmp_path, *_lines(1))
+    _charge_as_an_earlier_version(sqlite_engine, path, [2])
+    assert _replay(sqlite_engine, _write(tmp_path, other, name="other.csv"), book).charged_now == 1
+    for user_id, model_id in (("ben", GPT_4O), ("ada", "claude-3-haiku")):
+        plan = plan_replay(sqlite_engine, path, user_id=user_id, model_id=model_id, book=book, now=NOW)
+        assert replay(sqlite_engine, plan, book_at=lambda _: book, clock=lambda: NOW).charged_now == 1
+
+
+def test_a_charge_of_somebody_else_at_the_time_of_a_row_is_not_taken_for_the_row(
+    sqlite_engine: Engine, book: PriceBook, tmp_path: Path
+) -> None:
+    world.add(sqlite_engine, "ada", 1_000_000, key="fund")
+    at = datetime(2026, 2, 28, 12, tzinfo=UTC)
+    for prompt_id, key, actor in (
+        ("summarise", "replay:run-1", "replay"),
+        ("trace-me", "run-2", "replay"),
+        ("trace-me", "replay:run-3", "tester"),
+    ):
+        request = ChargeRequest("ada", prompt_id, GPT_4O, input_tokens=40, output_tokens=0)
+        _charge_at(sqlite_engine, request, key, at, actor=actor)
+    assert _replay(sqlite_engine, _write(tmp_path, *_lines(1)), book).charged_now == 1
 
 
 # --- requests that used nothing -------------------------------------------------------------------------------------
@@ -192,7 +258,7 @@ def test_a_failed_request_does_not_stop_a_month(engine: Engine, book: PriceBook,
     path = _write(tmp_path, "2026-02-01,1000,100", "2026-02-02,0,0", "2026-02-03,1000,0")
     plan = _plan(engine, path, book)
     assert plan.unused_lines == (3,)
-    assert _replay(engine, path, book) == ReplaySummary(3, 2, 0, 0, 3_500 + 700 + 2_500 + 500, unused=1)
+    assert _replay(engine, path, book) == ReplaySummary(3, 2, 0, 0, 3_500 + 700 + 2_500 + 500, unused_lines=(3,))
     assert rows(engine, "SELECT inference_cost_credits, platform_markup_credits FROM prompt_runs ORDER BY 1") == [
         (2_500, 500),
         (3_500, 700),
@@ -202,7 +268,7 @@ def test_a_failed_request_does_not_stop_a_month(engine: Engine, book: PriceBook,
 def test_every_row_is_charged_refused_or_unused(engine: Engine, book: PriceBook, tmp_path: Path) -> None:
     path = _write(tmp_path, "2026-02-01,1000,100", "2026-02-02,0,0", "2026-02-03,999999,0", "2026-02-04,0,0")
     found = _replay(engine, path, book)
-    assert (found.charged_now, found.charged_before, found.refused, found.unused) == (1, 0, 1, 2)
+    assert (found.charged_now, found.charged_before, found.refused, found.unused_lines) == (1, 0, 1, (3, 5))
     assert found.rows == 4
 
 
@@ -255,80 +321,6 @@ def test_a_time_of_use_more_than_five_minutes_ahead_is_refused_by_line(
         world.charge(engine, replace(HAIKU, used_at=NOW.replace(tzinfo=None)), key="run")
 
 
-def test_a_replay_stops_when_another_plan_is_made_live(engine: Engine, book: PriceBook, tmp_path: Path) -> None:
-    plan = _plan(engine, _write(tmp_path, *_lines(30)), book)
-    asked = iter([book, world.dearer_book()])
-    with pytest.raises(InvalidRequest, match="plan-2 was made live meanwhile"):
-        replay(engine, plan, book_at=lambda _: next(asked), clock=lambda: NOW)
-    assert rows(engine, "SELECT DISTINCT plan_id FROM prompt_runs") == [("plan-1",)]
-
-
-# --- prices of the row's day ----------------------------------------------------------------------------------------
-
-_DATED = """
-[[models]]
-id = "openai/gpt-4o"
-name = "GPT-4o"
-provider = "openai"
-type = "text"
-prices = [{prices}]
-source = "hand-written"
-checked_on = 2026-01-01
-"""
-_TWO_PRICES = "{input_tokens = 5, output_tokens = 10}, {from = 2026-02-28, input_tokens = 2.5, output_tokens = 10}"
-_ONE_PRICE = "{input_tokens = 2.5, output_tokens = 10}"
-
-
-def _dated_book(prices: str, plans: PriceBook) -> PriceBook:
-    return replace(plans, models=parse_model_registry(_DATED.replace("{prices}", prices)))
-
-
-def _live_since(engine: Engine, plan_id: str, day: datetime) -> None:
-    plan = world.dearer_book().plans[plan_id]
-    world.put_in_force(engine, plan, now=day)
-
-
-def test_a_past_log_is_charged_under_the_live_plan_and_todays_price(
-    engine: Engine, book: PriceBook, tmp_path: Path
-) -> None:
-    _live_since(engine, "plan-1", datetime(2026, 2, 27, 12, tzinfo=UTC))
-    priced = _dated_book(_TWO_PRICES, book)
-    path = _write(tmp_path, "2026-02-27 11:59:59,40,0", "2026-02-27 12:00:00,40,0", "2026-02-28 00:00:00,40,0")
-    plan = _plan(engine, path, priced)
-    assert (plan.plan_id, plan.older_than_plan) == ("plan-1", 1)
-    assert (str(plan.price_since), plan.older_than_price) == ("2026-02-28", 2)
-    assert replay(engine, plan, book_at=lambda _: priced, clock=lambda: NOW).total_credits == 3 * 120
-
-
-def test_of_its_day_takes_the_plan_and_the_price_of_each_rows_day(
-    engine: Engine, book: PriceBook, tmp_path: Path
-) -> None:
-    _live_since(engine, "plan-1", datetime(1970, 1, 1, 1, tzinfo=UTC))
-    _live_since(engine, "plan-2", datetime(2026, 2, 27, 12, tzinfo=UTC))
-    priced = _dated_book(_TWO_PRICES, world.dearer_book())
-    path = _write(tmp_path, "2026-02-27 11:59:59,40,0", "2026-02-27 12:00:00,40,0", "2026-02-28 00:00:00,40,0")
-    # 40 × 5 and 20 %; 40 × 5 and 50 %; 40 × 2.5 and 50 %
-    assert _replay(engine, path, priced, of_its_day=True) == ReplaySummary(3, 3, 0, 0, 240 + 300 + 150)
-    assert rows(engine, "SELECT plan_id, total_credits, created_at_us FROM prompt_runs ORDER BY entry_id") == [
-        ("plan-1", 240, NOW_US),
-        ("plan-2", 300, NOW_US),
-        ("plan-2", 150, NOW_US),
-    ]
-    assert _replay(engine, path, priced).charged_before == 3  # whichever way it is priced, a request is charged once
-    assert _audit(engine, priced) == []
-
-
-def test_of_its_day_refuses_by_line_where_the_price_of_the_day_is_not_known(
-    engine: Engine, book: PriceBook, tmp_path: Path
-) -> None:
-    _live_since(engine, "plan-1", datetime(1970, 1, 1, 1, tzinfo=UTC))
-    path = _write(tmp_path, "2026-01-01,40,0", "2025-12-31 23:59:59,40,0")
-    assert _problems(engine, path, _dated_book(_ONE_PRICE, book), of_its_day=True) == [
-        "line 3: the price of openai/gpt-4o is not known before 2026-01-01, so not on 2025-12-31"
-    ]
-    assert _replay(engine, path, _dated_book(_ONE_PRICE, book)).charged_now == 2
-
-
 def test_a_past_is_built_only_into_an_empty_ledger(engine: Engine, book: PriceBook) -> None:
     with pytest.raises(InvalidRequest, match="needs an empty database"):
-        database.write(engine, lambda connection: demo.build_once(connection, demo.load_demo_world(), book))
+        demo.build(engine, book)

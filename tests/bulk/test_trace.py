@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from credits_core.audit import invariants
-from credits_core.bulk.trace import ReplaySummary, TraceRow, plan_replay, read_trace, replay
+from credits_core.bulk.replay import ReplaySummary, plan_replay, replay
+from credits_core.bulk.trace import TraceRow, read_trace
 from credits_core.errors import DataFileInvalid
 from credits_core.ledger.refusals import UnknownUser
 from credits_core.pricing.quote import PriceBook
@@ -130,7 +131,9 @@ def test_a_bad_row_is_named_by_its_line(tmp_path: Path, row: str, problem: str) 
 def test_the_first_ten_bad_rows_are_named_and_the_rest_counted(tmp_path: Path) -> None:
     ten = _write(tmp_path, *["bad"] * 10)
     assert [problem[:7] for problem in _problems(ten)] == [*(f"line {n}:" for n in range(2, 10)), "line 10", "line 11"]
-    assert _problems(_write(tmp_path, *["bad"] * 1_250))[10:] == ["and 1,240 more lines"]
+    with pytest.raises(DataFileInvalid, match=r"; and 1,240 more$") as caught:
+        read_trace(_write(tmp_path, *["bad"] * 1_250))
+    assert (len(caught.value.problems), caught.value.unlisted) == (10, 1_240)
 
 
 @pytest.mark.parametrize(
@@ -138,6 +141,11 @@ def test_the_first_ten_bad_rows_are_named_and_the_rest_counted(tmp_path: Path) -
     [
         (b"", "line 1 must be TIMESTAMP,ContextTokens,GeneratedTokens, not ''"),
         (b"a,b\n", "line 1 must be TIMESTAMP,ContextTokens,GeneratedTokens, not 'a,b'"),
+        (
+            HEADER.encode() + b",RequestID,Cost\n",
+            "line 1 has unknown columns 'RequestID,Cost'. The columns are "
+            "TIMESTAMP,ContextTokens,GeneratedTokens and optionally RequestId",
+        ),
         (HEADER.encode(), "has no rows to charge"),
         (HEADER.encode() + b"\n\n\n", "has no rows to charge"),
         (HEADER.encode() + b"\n\xff\xff,1,2\n", "cannot be read: it is not text in UTF-8"),
@@ -148,6 +156,50 @@ def test_a_file_that_is_no_trace_is_refused(tmp_path: Path, content: bytes, prob
     path.write_bytes(content)
     (found,) = _problems(path)
     assert found.startswith(problem)
+
+
+WITH_ID = f"RequestId,{HEADER}\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "own_id"),
+    [
+        ("abc", "abc"),
+        ("  abc\t", "abc"),
+        ("abc\u00a0", "abc"),
+        ("re\u0301sume\u0301", "r\u00e9sum\u00e9"),
+        ("ABC", "ABC"),  # another id than abc
+        ("1234567890123", "1234567890123"),
+        ("12345e67", "12345e67"),  # digits of base sixteen
+        ("   ", ""),
+        ("x" * 500 + " ", "x" * 500),
+    ],
+)
+def test_a_requests_own_id_is_the_same_however_it_was_written(tmp_path: Path, written: str, own_id: str) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text(f"{WITH_ID}{written},2023-11-16,1,2\n", encoding="utf-8")
+    assert [row.own_id for row in read_trace(path)] == [own_id]
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        *[
+            (
+                broken,
+                f"must not be {broken!r}: a spreadsheet or program has probably changed the id. Format the column as "
+                "text and write the id again",
+            )
+            for broken in ("1.23E+12", "1.23E12", "1,23457E+15", "1e5", "1E+05", "NaN", "null", "1-Mar", "45787.0")
+        ],
+        ("a\u200bb", "must be at most 500 printable characters"),
+        ("x" * 501, "must be at most 500 printable characters"),
+    ],
+)
+def test_an_own_id_that_a_spreadsheet_has_broken_is_refused_by_line(tmp_path: Path, written: str, problem: str) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text(f'{WITH_ID}r-1,2023-11-16,1,2\n"{written}",2023-11-16,1,2\n', encoding="utf-8")
+    assert _problems(path) == [f"line 3: RequestId {problem}"]
 
 
 # --- replaying ------------------------------------------------------------------------------------------------------
@@ -166,7 +218,7 @@ def test_each_row_is_charged_as_one_run_now_and_keeps_its_time_of_use(
     done: list[int] = []
     assert _replay(engine, path, book, on_progress=done.append) == ReplaySummary(3, 3, 0, 0, 4_200 + 3 + 11_055)
 
-    assert done == [3]
+    assert sum(done) == 3
     assert balance(engine, "ada") == 100_000 - 15_258
     at_six = 1_700_157_600_000_000
     assert rows(
@@ -207,7 +259,9 @@ def test_a_replay_that_broke_off_goes_on_where_it_stopped(engine: Engine, book: 
     assert every_row(engine) == rows_before
 
 
-def test_a_replay_goes_on_at_the_prices_it_began_with(engine: Engine, book: PriceBook, tmp_path: Path) -> None:
+def test_the_rest_of_a_log_has_the_price_of_the_day_it_is_charged(
+    engine: Engine, book: PriceBook, tmp_path: Path
+) -> None:
     world.add(engine, "ada", 1_000_000, key="fund")
     path = _long_trace(tmp_path, 150)
     _replay(engine, path, book, limit=100)
@@ -287,7 +341,7 @@ def test_requests_that_used_nothing_are_unused_where_the_model_is_priced_by_toke
 ) -> None:
     world.add(engine, "ada", 1_000_000, key="fund")
     path = _write(tmp_path, *["2023-11-16,40,0"] * 2, "2023-11-16,0,0")
-    assert _replay(engine, path, book) == ReplaySummary(3, 2, 0, 0, 2 * 120, 1)
+    assert _replay(engine, path, book) == ReplaySummary(3, 2, 0, 0, 2 * 120, (4,))
     assert _replay(engine, path, book, model_id="claude-3-haiku").charged_now == 3
 
 

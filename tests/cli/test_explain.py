@@ -41,9 +41,41 @@ def test_the_command_tells_it_in_lines_and_in_json(
         "platform:revenue  platform_revenue  +201 credits ($0.000201)",
         "platform:inference  inference_cost  +250 credits ($0.00025)",
     ]
+    code, out, err = run_command(monkeypatch, capsys, sqlite_url, "3")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "Entry 3: Refund of entry 2, refunded to ada",
+        "Recalculated from the stored inputs: matches the refund exactly.",
+        "ada got back 1,251 credits ($0.001251): ben gave back 800, PromptFlow bore 451.",
+        "",
+        "Refunded entry: 2 (prompt run)",
+        "Reason: The answer was empty",
+        "Rule: The provider is paid whether or not a run is refunded, so PromptFlow bears the inference cost.",
+        "",
+        "1. Creator's share: ben gives back the share of 800 → 800",
+        "2. Platform revenue: the platform gives back its own part of the charge → 201",
+        "3. Inference cost: the provider is paid all the same, so the platform bears it → 250",
+        "4. Total: what ada gets back: 800 + 201 + 250 → 1,251",
+        "",
+        "ada  refund  +1,251 credits ($0.001251)  balance 749 → 2,000",
+        "ben  creator_payment  -800 credits (-$0.0008)  balance 800 → 0",
+        "platform:revenue  platform_revenue  -201 credits (-$0.000201)",
+        "platform:refunded_inference  refund  -250 credits (-$0.00025)",
+    ]
+    code, out, _ = run_command(monkeypatch, capsys, sqlite_url, "3", "--json")
+    found = json.loads(out)
+    assert (code, found["is_proved"], found["refunds_entry_id"]) == (0, True, 2)
+    assert found["borne"] == {
+        "sentence": "ada got back 1,251 credits ($0.001251): ben gave back 800, PromptFlow bore 451.",
+        "rule": "platform_bears_cost",
+        "provider_refunded": False,
+        "creator_credits": 800,
+        "platform_credits": 451,
+        "provider_credits": 0,
+    }
     code, out, _ = run_command(monkeypatch, capsys, sqlite_url, "2", "--json")
     found = json.loads(out)
-    assert (code, found["is_proved"], found["refunded_by_entry_id"]) == (0, True, 3)
+    assert (code, found["is_proved"], found["refunded_by_entry_id"], found["borne"]) == (0, True, 3, None)
     assert found["steps"][2] == {
         "label": "Creator's share",
         "arithmetic": "80 % of 1,001 = 800.8 = 4,004/5, rounded down",
@@ -80,4 +112,4 @@ def test_the_command_fails_for_a_damaged_run_and_for_an_entry_without_a_price(
     ]
     code, out, err = run_command(monkeypatch, capsys, sqlite_url, "1")
     assert (code, out) == (1, "")
-    assert err.startswith("error: Entry 1 is a credit purchase; only prompt runs and flow unlocks have a price")
+    assert err.startswith("error: Entry 1 is a credit purchase; only prompt runs, flow unlocks and refunds can be")

@@ -116,7 +116,9 @@ REFRESHED = {
         "output_tokens = {usd = 3, above = {100000 = 4.5}}, requests = 12}]"
     ),
     "genai-prices 0.0.1": f"genai-prices {version('genai-prices')}, Maker Inc: https://maker.example/prices",
+    # The only price that is unchanged is known since it was first checked.
     "2026-01-01": "2026-03-01",
+    '2026-03-01\nid = "maker/b"': '2026-03-01\nknown_since = 2026-01-01\nid = "maker/b"',
 }
 
 
@@ -140,16 +142,19 @@ def test_a_refresh_rewrites_prices_sources_and_days_and_leaves_the_rest_as_it_wa
         expected = expected.replace(before, after)
     assert path.read_text(encoding="utf-8") == expected
     assert [str(change) for change in changes] == [
-        "maker/a: $1 input, $10 output -> $2.5 input, $10 output, $1.25 cache_read",
-        "maker/c: $1 input, $3 output, $5 requests -> $1, $2 above 100,000 input tokens, $2.5 above 200,000 input "
-        "tokens input, $3, $4.5 above 100,000 input tokens output, $12 requests",
+        "maker/a: $1.00 per million input tokens, $10.00 per million output tokens -> $2.50 per million "
+        "input tokens, $10.00 per million output tokens, $1.25 per million cache read tokens",
+        "maker/c: $1.00 per million input tokens, $3.00 per million output tokens, $5.00 per thousand "
+        "requests -> $1.00 per million input tokens ($2.00 above 100,000 input tokens, $2.50 above 200,000 "
+        "input tokens), $3.00 per million output tokens ($4.50 above 100,000 input tokens), $12.00 per "
+        "thousand requests",
     ]
     assert load_model_registry(path)["maker/c"].prices == by_usage(
         input_tokens=("1", {100_000: "2", 200_000: "2.5"}), output_tokens=("3", {100_000: "4.5"}), requests="12"
     )
 
 
-def test_a_second_refresh_changes_nothing_on_the_same_day_and_the_next_day_the_day_alone(
+def test_a_second_refresh_changes_nothing_on_the_same_day_and_only_the_days_on_the_next(
     package: Callable[..., None], tmp_path: Path
 ) -> None:
     package(
@@ -165,7 +170,9 @@ def test_a_second_refresh_changes_nothing_on_the_same_day_and_the_next_day_the_d
     assert refresh(path, TODAY) == []
     assert path.read_bytes() == once
     assert refresh(path, date(2026, 3, 2)) == []
-    assert path.read_bytes() == once.replace(b"checked_on = 2026-03-01", b"checked_on = 2026-03-02")
+    assert path.read_bytes() == once.replace(
+        b"checked_on = 2026-03-01", b"checked_on = 2026-03-02\nknown_since = 2026-03-01"
+    )
 
 
 def written(path: Path) -> dict[str, str]:
@@ -193,8 +200,10 @@ def test_prices_from_a_day_on_and_at_hours_are_all_written_whatever_the_day_of_t
         '{utc_hours = ["16:30", "00:30"], input_tokens = 1}]'
     }
     assert str(change) == (
-        "maker/a: $1 input, $2 output -> $1.5 input, $2 output; from 2026-03-01: $7 input, $2 output; "
-        "16:30 to 00:30 UTC: $1 input"
+        "maker/a: $1.00 per million input tokens, $2.00 per million output tokens -> $1.50 per million input "
+        "tokens, $2.00 per million output tokens; from 2026-03-01: $7.00 per million input tokens, $2.00 per "
+        "million output tokens; "
+        "16:30 to 00:30 UTC: $1.00 per million input tokens"
     )
     model = load_model_registry(path)["maker/a"]
     assert [
@@ -231,8 +240,10 @@ def test_service_tiers_are_written_beside_the_prices_and_go_when_the_package_dro
         "batch = [{from = 2026-10-14, input_tokens = 0.4}], fast = [{input_tokens = 6}]}",
     }
     assert str(change) == (
-        "maker/a: $1 input, $2 output -> $1 input, $2 output; flex $0.5 input, $1 output; "
-        "batch from 2026-10-14: $0.4 input; fast $6 input"
+        "maker/a: $1.00 per million input tokens, $2.00 per million output tokens -> $1.00 per million input "
+        "tokens, $2.00 per million output tokens; flex $0.50 per million input tokens, $1.00 per million "
+        "output tokens; "
+        "batch from 2026-10-14: $0.40 per million input tokens; fast $6.00 per million input tokens"
     )
 
     package(a=usd(input_mtok="1", output_mtok="2"))
@@ -295,7 +306,10 @@ def test_a_correction_of_ours_is_written_and_named_as_a_source(
         "prices": "[{input_tokens = 1, output_tokens = 2}, "
         '{utc_hours = ["01:00", "04:00"], weekdays_only = true, input_tokens = 2, output_tokens = 4}]'
     }
-    assert change.new == "$1 input, $2 output; 01:00 to 04:00 UTC on weekdays: $2 input, $4 output"
+    assert change.new == (
+        "$1.00 per million input tokens, $2.00 per million output tokens; 01:00 to 04:00 UTC on weekdays: "
+        "$2.00 per million input tokens, $4.00 per million output tokens"
+    )
     assert load_model_registry(path)["maker/a"].source == (
         f"genai-prices {version('genai-prices')}, Maker Inc: https://maker.example/prices; "
         "corrected 2026-02-02 from Maker docs"
@@ -306,6 +320,7 @@ def test_a_correction_of_ours_is_written_and_named_as_a_source(
     with pytest.raises(DataFileInvalid) as caught:
         refresh(path, TODAY)
     assert caught.value.problems == [
-        "model 'maker/a': maker/a: the correction changes nothing; if the package is right now, take it out"
+        f"model 'maker/a': {corrections}: the correction of maker/a changes nothing; if the package is right now, take "
+        "it out"
     ]
     assert path.read_bytes() == before

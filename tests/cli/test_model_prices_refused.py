@@ -69,9 +69,20 @@ def test_a_price_that_the_file_cannot_hold_is_refused_and_nothing_is_written(
     path = one_model(tmp_path)
     with pytest.raises(DataFileInvalid) as caught:
         refresh(path, TODAY)
-    assert caught.value.problems == [f"model 'maker/a': {problem}"]
+    (said,) = caught.value.problems
+    assert said.startswith("model 'maker/a': ")
+    assert said.endswith(problem)
     assert path.read_text(encoding="utf-8") == ONE_MODEL
     assert [*tmp_path.iterdir()] == [path]
+
+
+def test_whoever_asks_the_package_for_a_price_that_we_cannot_express_is_refused_by_name(
+    package: Callable[..., None],
+) -> None:
+    package(a=usd(phases_of_the_moon="3"))
+    with pytest.raises(DataFileInvalid) as caught:
+        price_package.prices_of("maker/a")
+    assert caught.value.problems == ["maker/a has a price for the unknown unit phases_of_the_moon"]
 
 
 def test_every_model_with_a_problem_is_listed_and_not_even_the_good_ones_are_written(

@@ -15,21 +15,16 @@ from credits_core import settings, startup
 from credits_core.cli import main as cli
 from credits_core.prices import lists
 from credits_core.store import database
+from tests.support import price_package
 from tests.support.plain_sql import every_row, rows
+from tests.support.prices import per_run_list
 
 PACKAGE = f"genai-prices {version('genai-prices')}"
 SHIPPED = settings.MODELS_FILE.read_text(encoding="utf-8")
-OWN = """[[models]]
-id = "tiny"
-name = "Tiny"
-provider = "us"
-type = "text"
-run_price_credits = {credits}
-source = "hand-written"
-checked_on = 2026-01-01
-"""
 CHAT_PRICE = (
-    "$0.135 input, $0.55 output, $0.035 cache_read; 00:30 to 16:30 UTC: $0.27 input, $1.1 output, $0.07 cache_read"
+    "$0.135 per million input tokens, $0.55 per million output tokens, $0.035 per million cache read tokens; "
+    "00:30 to 16:30 UTC: $0.27 per million input tokens, $1.10 per million output tokens, $0.07 per million cache read "
+    "tokens"
 )
 
 
@@ -44,7 +39,7 @@ def ledger(monkeypatch: pytest.MonkeyPatch, sqlite_url: str, sqlite_engine: Engi
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.toml"
-    path.write_text(OWN.format(credits=5), encoding="utf-8")
+    path.write_text(per_run_list(5), encoding="utf-8")
     return path
 
 
@@ -76,7 +71,7 @@ def begin_with_tiny_alone(engine: Engine) -> None:
 
     def action(connection: Any) -> None:
         now = datetime(2026, 11, 27, tzinfo=UTC)
-        lists.save(connection, OWN.format(credits=5), source="a test", now=now, actor="tester")
+        lists.save(connection, per_run_list(5), source="a test", now=now, actor="tester")
         lists.activate(connection, 2, reason="A test", now=now, actor="tester")
 
     database.write(engine, action)
@@ -91,7 +86,10 @@ def test_the_offered_models_are_listed_with_their_prices() -> None:
     assert len(lines) == 53
     assert lines[0] == "gpt-4  offered  30,000 credits per run"
     assert all("  offered  " in line for line in lines)
-    assert run("list", "--search", "EMBEDDING-3-small") == "openai/text-embedding-3-small  offered  $0.02 input\n"
+    assert (
+        run("list", "--search", "EMBEDDING-3-small")
+        == "openai/text-embedding-3-small  offered  $0.02 per million input tokens\n"
+    )
     assert run("list", "--search", "no such model") == ""
 
 
@@ -108,6 +106,16 @@ def test_every_priced_model_of_the_package_is_listed_once_when_asked_for() -> No
 
 
 @pytest.mark.usefixtures("ledger")
+def test_a_model_with_a_price_that_we_cannot_express_is_left_out_and_named() -> None:
+    with price_package.carried() as carry:
+        carry(a=price_package.usd(moons="1"), b=price_package.usd(input_mtok="9"), c=price_package.usd())
+        result = CliRunner().invoke(cli.app, ["models", "list", "--all", "--search", "maker/"])
+    assert result.exit_code == 0
+    assert result.stdout == "maker/b  not offered  $9.00 per million input tokens\n"
+    assert result.stderr == "left out: maker/a has a price for the unknown unit moons\n"
+
+
+@pytest.mark.usefixtures("ledger")
 def test_listed_models_as_json() -> None:
     assert run_json("list", "--search", "openai/text-embedding-3-small") == [
         {
@@ -116,7 +124,7 @@ def test_listed_models_as_json() -> None:
             "provider": "openai",
             "type": "embedding",
             "offered": True,
-            "price": "$0.02 input",
+            "price": "$0.02 per million input tokens",
             "context_tokens": None,
             "source": f"{PACKAGE}, OpenAI: https://developers.openai.com/api/docs/pricing",
             "checked_on": "2026-11-26",
@@ -134,14 +142,14 @@ def test_listed_models_as_json() -> None:
 def test_a_model_that_is_offered_under_an_id_of_our_own_is_not_listed_twice(ledger: Engine, tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(
-        OWN.format(credits=5).replace(
+        per_run_list(5).replace(
             "run_price_credits = 5", 'genai_prices_id = "deepseek/deepseek-chat"\nprices = [{input_tokens = 1}]'
         ),
         encoding="utf-8",
     )
     run("import", path)
-    run("activate", 2, "--reason", "Our own")
-    assert run("list") == "tiny  offered  $1 input\n"
+    run("activate", 2, "--live-list", 1, "--reason", "Our own")
+    assert run("list") == "tiny  offered  $1.00 per million input tokens\n"
     assert [one["id"] for one in run_json("list", "--all") if one["id"] in ("tiny", "deepseek/deepseek-chat")] == [
         "tiny"
     ]
@@ -163,17 +171,41 @@ def test_a_model_is_offered_from_the_next_charge_on(ledger: Engine) -> None:
     ]
 
 
+def test_a_price_that_may_be_a_mistake_is_confirmed_before_the_model_is_offered(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with price_package.carried() as carry:
+        carry(a=price_package.usd(input_mtok="1000"), b=price_package.usd(input_mtok=("1", {200_000: "1000.01"})))
+        run("offer", "maker/a", "--reason", "At the bound")
+        before = every_row(ledger)
+        assert refusal(monkeypatch, capsys, "offer", "maker/b", "--reason", "x") == (
+            "error: maker/b would cost $1.00 per million input tokens ($1,000.01 above 200,000 input tokens). Nothing "
+            "was changed. If that is right, offer it with the price confirmed (--confirm-price)."
+        )
+        assert every_row(ledger) == before
+        run("offer", "maker/b", "--confirm-price", "--reason", "It is right")
+    assert "confirmed = true" in run("show")
+
+
 def test_a_model_is_withdrawn_and_offered_again(ledger: Engine) -> None:
     said = run("withdraw", "gpt-4", "--reason", "Retired by its maker")
     assert said == "gpt-4 is not offered any more, by price list 2\n"
     assert len(run("list").splitlines()) == 52
     assert run("diff", 1) == "+ gpt-4: 30,000 credits per run\n"
     run("withdraw", "openai/gpt-4o", "--reason", "Too dear")
-    assert run("list", "--search", "openai/gpt-4o-mini").startswith("openai/gpt-4o-mini  offered  $0.15 input")
+    assert run("list", "--search", "openai/gpt-4o-mini").startswith(
+        "openai/gpt-4o-mini  offered  $0.15 per million input tokens"
+    )
     (again,) = (line for line in run("list", "--all").splitlines() if line.startswith("openai/gpt-4o  "))
-    assert again.startswith("openai/gpt-4o  not offered  $2.5 input, $10 output, $1.25 cache_read")
+    assert again.startswith(
+        "openai/gpt-4o  not offered  $2.50 per million input tokens, $10.00 per million output tokens, $1.25 per "
+    )
     run("offer", "openai/gpt-4o", "--reason", "Missed")
-    assert run("list", "--search", "openai/gpt-4o").splitlines()[-1].startswith("openai/gpt-4o  offered  $2.5 input")
+    assert (
+        run("list", "--search", "openai/gpt-4o")
+        .splitlines()[-1]
+        .startswith("openai/gpt-4o  offered  $2.50 per million input tokens")
+    )
     assert rows(ledger, "SELECT price_list_id FROM price_list_activations ORDER BY id") == [(1,), (2,), (3,), (4,)]
     assert rows(ledger, "SELECT source FROM price_lists WHERE id > 1 ORDER BY id") == [
         ("gpt-4 withdrawn",),
@@ -190,15 +222,16 @@ def test_an_imported_list_shows_what_would_change_and_is_live_when_asked_for(led
     assert lines[0] == "+ tiny: 5 credits per run"
     assert lines[1] == "- gpt-4: 30,000 credits per run"
     assert len(lines) == 1 + 53 + 1
-    assert lines[-1] == "Price list 2 is saved and not live. Make it live: models activate 2 --reason …"
+    assert lines[-1] == "Price list 2 is saved and not live. Make it live: models activate 2 --live-list 1 --reason …"
     assert run("diff", 2).splitlines() == lines[:-1]
     assert run("show") == SHIPPED
-    assert run("show", 2) == OWN.format(credits=5)
-    assert run("activate", 2, "--reason", "Small") == "Price list 2 is live from the next charge on\n"
-    assert run("show") == OWN.format(credits=5)
+    assert run("show", 2) == per_run_list(5)
+    said = run("activate", 2, "--live-list", 1, "--reason", "Small").splitlines()
+    assert said == [*lines[:-1], "Price list 2 is live from the next charge on"]
+    assert run("show") == per_run_list(5)
     assert run("list") == "tiny  offered  5 credits per run\n"
     assert run("diff", 2) == "No price changes\n"
-    file.write_text(OWN.format(credits=6), encoding="utf-8")
+    file.write_text(per_run_list(6), encoding="utf-8")
     assert run("import", file).splitlines()[0] == "~ tiny: 5 credits per run -> 6 credits per run"
     assert rows(ledger, "SELECT id, source, actor FROM price_lists ORDER BY id")[1:] == [
         (2, "tiny.toml", "cli"),
@@ -259,7 +292,7 @@ def test_every_list_is_listed_newest_first(ledger: Engine) -> None:
 
 def test_a_refresh_with_nothing_to_do_saves_nothing(ledger: Engine) -> None:
     before = every_row(ledger)
-    assert run("refresh") == f"No price changed since; nothing was saved ({PACKAGE})\n"
+    assert run("refresh") == f"All prices match {PACKAGE}. Nothing was saved.\n"
     assert every_row(ledger) == before
 
 
@@ -267,13 +300,19 @@ def test_a_refresh_saves_the_package_s_prices_as_a_list_that_is_not_live(ledger:
     path = tmp_path / "older.toml"
     path.write_text(SHIPPED.replace("prices = [{input_tokens = 0.02}]", "prices = [{input_tokens = 0.03}]"), "utf-8")
     run("import", path)
-    run("activate", 2, "--reason", "An older price")
+    run("activate", 2, "--live-list", 1, "--reason", "An older price")
     assert run("refresh") == (
-        "openai/text-embedding-3-small: $0.03 input -> $0.02 input\n"
-        "Price list 3 is saved and not live. Make it live: models activate 3 --reason …\n"
+        "~ openai/text-embedding-3-small: $0.03 per million input tokens -> $0.02 per million input tokens\n"
+        "Price list 3 is saved and not live. Make it live: models activate 3 --live-list 2 --reason …\n"
     )
-    assert run("diff", 3) == "~ openai/text-embedding-3-small: $0.03 input -> $0.02 input\n"
-    assert run("list", "--search", "embedding-3-small") == "openai/text-embedding-3-small  offered  $0.03 input\n"
+    assert (
+        run("diff", 3)
+        == "~ openai/text-embedding-3-small: $0.03 per million input tokens -> $0.02 per million input tokens\n"
+    )
+    assert (
+        run("list", "--search", "embedding-3-small")
+        == "openai/text-embedding-3-small  offered  $0.03 per million input tokens\n"
+    )
     assert rows(ledger, "SELECT source, actor FROM price_lists WHERE id = 3") == [(PACKAGE, "cli")]
 
 
@@ -292,14 +331,16 @@ REFUSALS = {
         "error: There is no price for 'github-copilot/gpt-4.1', so it cannot be charged. Choose another model."
     ),
     ("offer", "no-such-model", "--reason", "x"): (
-        "error: There is no model 'no-such-model' in the registry. GET /api/models and data/models.toml list them."
+        "error: There is no model 'no-such-model'. Nothing was charged or changed. See which models are offered: on "
+        "the screen Models, with 'python -m credits_core models list', or at GET /api/models."
     ),
     ("withdraw", "no-such-model", "--reason", "x"): (
-        "error: There is no model 'no-such-model' in the registry. GET /api/models and data/models.toml list them."
+        "error: The model 'no-such-model' is not offered. Nothing was changed. See which models are offered: on the "
+        "screen Models, or with 'python -m credits_core models list'."
     ),
     ("offer", "xiaomi/mimo-v2.5", "--reason", "x"): (
-        "error: 'xiaomi/mimo-v2.5' could be avian/xiaomi/mimo-v2.5 or openrouter/xiaomi/mimo-v2.5. Nothing was charged."
-        " Send the one you mean."
+        "error: 'xiaomi/mimo-v2.5' could be avian/xiaomi/mimo-v2.5 or openrouter/xiaomi/mimo-v2.5. Nothing was charged "
+        "or changed. Send the one you mean."
     ),
     ("offer", "deepseek-chat"): ("error: Missing option '--reason'. See: python -m credits_core models offer --help"),
     ("activate", 0, "--reason", "x"): (
@@ -338,7 +379,7 @@ def test_the_last_model_cannot_be_withdrawn(
     [
         (b"", "lists no [[models]]"),
         (b"models = 7", "lists no [[models]]"),
-        (OWN.format(credits=-1).encode(), "model 'tiny': run_price_credits"),
+        (per_run_list(-1).encode(), "model 'tiny': run_price_credits"),
         (b"\xff", "cannot be read: 'utf-8' codec"),
     ],
 )

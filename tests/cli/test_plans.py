@@ -95,7 +95,7 @@ def test_a_draft_is_discarded(ledger: Engine, file: Path) -> None:
     run("import", file)
     assert run("discard", "promptflow-v2", "--revision", "1") == "promptflow-v2 is discarded\n"
     run("import", file)
-    assert run_json("discard", "promptflow-v2", "--revision", "1") == {"id": "promptflow-v2", "discarded": True}
+    assert run_json("discard", "promptflow-v2", "--revision", "2") == {"id": "promptflow-v2", "discarded": True}
     assert run("list") == "promptflow-v1  live\n"
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ RESPONSE = {
 
 def priced(*lines: str | dict[str, Any], models: ModelRegistry = BOOK.models) -> list[dict[str, Any]]:
     texts = (line if isinstance(line, str) else json.dumps(line) for line in lines)
-    return list(priced_lines(texts, models, BOOK.plan, NOW))
+    return list(priced_lines(texts, replace(BOOK, models=models), NOW))
 
 
 def refusal(line: str | dict[str, Any]) -> tuple[str, str]:
@@ -67,6 +68,19 @@ def test_a_line_gives_the_whole_quote() -> None:
             "platform_share_credits": 201,
         }
     ]
+
+
+def test_counts_of_a_response_that_are_not_charged_are_named() -> None:
+    usage = {"prompt_tokens": 1_000, "completion_tokens": 100, "num_sources_used": 7}
+    line = {"model_id": "openai/gpt-4o", "provider": "xai", "response": {"usage": usage}}
+    (answer,) = priced(line)
+    assert (answer["usage"], answer["unread"]) == (
+        {"input_tokens": 1_000, "output_tokens": 100},
+        ["num_sources_used"],
+    )
+    del usage["num_sources_used"]
+    (answer,) = priced(line)
+    assert "unread" not in answer
 
 
 def test_two_token_counts_are_answered_as_a_usage() -> None:
@@ -237,7 +251,7 @@ def test_lines_are_read_one_at_a_time_and_never_collected() -> None:
         for taken in range(1, 2_001):
             yield json.dumps({**TOKENS, "output_tokens": taken})
 
-    answers = priced_lines(lines(), BOOK.models, BOOK.plan, NOW)
+    answers = priced_lines(lines(), BOOK, NOW)
     for number in range(1, 2_001):
         answer = next(answers)
         assert (answer["line"], answer["usage"]["output_tokens"], taken) == (number, number, number)
@@ -284,7 +298,7 @@ def test_a_file_and_standard_input_are_quoted_alike(run: Call, tmp_path: Path, m
         (3, None),
         (4, 33_000),
     ]
-    assert answers[1]["error"]["message"].startswith("There is no model 'nöbödy' in the registry.")
+    assert answers[1]["error"]["message"].startswith("There is no model 'nöbödy'.")
 
 
 def test_an_empty_file_has_no_quotes(run: Call, tmp_path: Path) -> None:

@@ -149,6 +149,26 @@ def test_a_draft_saved_while_the_command_looks_at_it_is_not_replaced(
     assert stored(ledger)[1] == (replace(DRAFT, creator_share_bps=1), 2)
 
 
+def test_a_revision_of_a_discarded_draft_is_never_that_of_another_draft(
+    ledger: Engine, mine: Path, tmp_path: Path
+) -> None:
+    run("import", mine, "--revision", "1")
+    assert run("show", "autumn").startswith("# Draft, revision 2, saved by cli on ")  # and goes to lunch
+    run("discard", "autumn", "--revision", "2")
+    theirs = tmp_path / "theirs.toml"
+    for bps in (8_000, 9_000):  # somebody else's draft, saved twice as well
+        theirs.write_text(FILE.format(bps=bps), encoding="utf-8")
+        run("import", theirs, "--replace")
+    assert "autumn         draft  revision 4 by cli" in run("list")
+    before = plain_sql.every_row(ledger)
+    for command in (("activate", "autumn", "--reason", "Seen it"), ("discard", "autumn"), ("import", mine)):
+        refusal, _ = refused(*command, "--revision", "2")
+        assert isinstance(refusal, DraftNotSeen)
+        assert "The draft 'autumn' is at revision 4, not at revision 2" in str(refusal)
+    assert plain_sql.every_row(ledger) == before
+    run("activate", "autumn", "--reason", "Seen it", "--revision", "4")
+
+
 def test_of_two_drafts_with_one_id_only_the_one_that_was_seen_goes_live(ledger: Engine, tmp_path: Path) -> None:
     mine, theirs = tmp_path / "mine.toml", tmp_path / "theirs.toml"
     mine.write_text(FILE.format(bps=1500).replace("autumn", "winter"), encoding="utf-8")

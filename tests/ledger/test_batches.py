@@ -1,7 +1,9 @@
 """Charging many runs in one unit of work: each stands or is refused on its own."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 import pytest
 from sqlalchemy import Engine
@@ -24,10 +26,12 @@ from tests.support.plain_sql import balance, every_row, rows
 from tests.support.world import HAIKU, HAIKU_WITH_FEE, LARGEST_CREDITS, LATER, NOW, NOW_US
 
 
-def _charge_all(engine: Engine, charges: list[Charge]) -> list[Receipt | CreditsError]:
+def _charge_all(
+    engine: Engine, charges: list[Charge], *, pace: Callable[[Iterable[Charge]], Iterable[Charge]] = iter
+) -> list[Receipt | CreditsError]:
     book = world.price_book()
     return database.write(
-        engine, lambda connection: actions.charge_prompts(connection, charges, book=book, actor="tester")
+        engine, lambda connection: actions.charge_prompts(connection, charges, book=book, actor="tester", pace=pace)
     )
 
 
@@ -116,6 +120,18 @@ def test_an_empty_batch_does_nothing(engine: Engine) -> None:
     before = every_row(engine)
     assert _charge_all(engine, []) == []
     assert every_row(engine) == before
+
+
+def test_charges_that_the_pace_leaves_are_left_for_another_unit_of_work(engine: Engine) -> None:
+    world.add(engine, "ada", 10_000, key="k-1")
+    charges = [Charge(HAIKU, f"b-{number}", NOW) for number in range(3)]
+
+    def two(offered: Iterable[Charge]) -> Iterable[Charge]:
+        return islice(offered, 2)
+
+    assert _outcomes(_charge_all(engine, charges, pace=two)) == [("b-0", False), ("b-1", False)]
+    assert balance(engine, "ada") == 9_400
+    assert _outcomes(_charge_all(engine, charges)) == [("b-0", True), ("b-1", True), ("b-2", False)]
 
 
 def test_a_batch_that_breaks_down_leaves_nothing(engine: Engine) -> None:

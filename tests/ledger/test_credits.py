@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import islice
 
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -184,6 +185,20 @@ def test_opening_balances_are_imported_once(engine: Engine) -> None:
     ]
     assert second["ada"] == replace(ada, replayed=True)
     assert every_row(engine) == after_first
+
+
+def test_opening_balances_that_the_pace_leaves_are_left_for_another_unit_of_work(engine: Engine) -> None:
+    outcomes = database.write(
+        engine,
+        lambda connection: opening.import_opening_balances(
+            connection, {"ada": 1, "ben": 2, "cleo": 3}, now=NOW, actor="tester", pace=lambda users: islice(users, 2)
+        ),
+    )
+    assert list(outcomes) == ["ada", "ben"]
+    assert rows(engine, "SELECT user_id, balance_credits FROM user_credits ORDER BY user_id") == [
+        ("ada", 1),
+        ("ben", 2),
+    ]
 
 
 def test_an_import_again_leaves_what_users_have_spent_alone(engine: Engine) -> None:

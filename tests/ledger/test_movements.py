@@ -7,11 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credits_core.ledger.movements import Movement, for_added_credits, for_flow_unlock, for_prompt_run, for_refund
+from credits_core.ledger.movements import (
+    Movement,
+    for_added_credits,
+    for_flow_unlock,
+    for_prompt_run,
+    for_refund,
+)
+from credits_core.ledger.refund_terms import RefundTerms
 from credits_core.pricing.models import Model, RunPrice
 from credits_core.pricing.plan import MarkupTier, PricePlan
 from credits_core.pricing.quote import Quote, quote
-from credits_core.store.kinds import CreditSource, EntryType, TransactionType, is_platform
+from credits_core.store.kinds import CreditSource, EntryType, RefundRule, TransactionType, is_platform
 from tests.support import plans
 
 fees = st.integers(min_value=0, max_value=10**12)
@@ -170,57 +177,90 @@ PAID_RUN = [
 def test_the_platform_bears_what_the_creator_has_already_spent(
     creator_balance_credits: int, from_creator: list[tuple[str, str, int]]
 ) -> None:
-    movements = for_refund(PAID_RUN, {"ada": 0, "ben": creator_balance_credits})
+    movements = for_refund(PAID_RUN, {"ada": 0, "ben": creator_balance_credits}, RefundTerms())
     assert shown(movements) == [
         ("ada", "refund", 1_251),
         *from_creator,
         ("platform:revenue", "platform_revenue", -201),
-        ("platform:inference", "inference_cost", -250),
+        ("platform:refunded_inference", "refund", -250),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("terms", "cost"),
+    [
+        (RefundTerms(), ("platform:refunded_inference", "refund", -250)),
+        (RefundTerms(provider_refunded=True), ("platform:inference", "inference_cost", -250)),
+        (RefundTerms(RefundRule.COST_BOOKED_BACK), ("platform:inference", "inference_cost", -250)),
+    ],
+)
+def test_the_provider_keeps_the_inference_cost_unless_the_terms_say_otherwise(
+    terms: RefundTerms, cost: tuple[str, str, int]
+) -> None:
+    assert shown(for_refund(PAID_RUN, {"ada": 0, "ben": 800}, terms)) == [
+        ("ada", "refund", 1_251),
+        ("ben", "creator_payment", -800),
+        ("platform:revenue", "platform_revenue", -201),
+        cost,
     ]
 
 
 def test_a_creator_refunded_for_an_own_run_returns_the_share_out_of_the_refund() -> None:
     paid = [Movement("ben", TransactionType.PROMPT_RUN, -1_251), *PAID_RUN[1:]]
-    assert shown(for_refund(paid, {"ben": 0})) == [
+    assert shown(for_refund(paid, {"ben": 0}, RefundTerms())) == [
         ("ben", "refund", 1_251),
         ("ben", "creator_payment", -800),
         ("platform:revenue", "platform_revenue", -201),
-        ("platform:inference", "inference_cost", -250),
+        ("platform:refunded_inference", "refund", -250),
     ]
 
 
 def test_refunding_added_credits_takes_them_back_whatever_is_left_of_them() -> None:
     _, added = for_added_credits(CreditSource.PURCHASE, "ada", 500)
-    assert shown(for_refund(added, {"ada": 20})) == [
+    assert shown(for_refund(added, {"ada": 20}, RefundTerms())) == [
         ("ada", "refund", -500),
         ("platform:payments_in", "credit_purchase", 500),
     ]
 
 
-def assert_undone(paid: list[Movement], balance_credits: int) -> None:
-    """The refund of a paid event balances, repays the payer, and takes from ben what it gave or all he has."""
-    movements = for_refund(paid, {"ada": 0, "ben": balance_credits})
+terms = st.sampled_from([RefundTerms(), RefundTerms(provider_refunded=True), RefundTerms(RefundRule.COST_BOOKED_BACK)])
+
+
+def assert_undone(paid: list[Movement], balance_credits: int, on: RefundTerms) -> None:
+    """The refund of a paid event balances, repays the payer exactly, and takes from ben what it gave or all he has.
+
+    What nobody gives back the platform bears: what ben has spent from its revenue, and an inference cost that stays
+    with the provider from the account for that.
+    """
+    movements = for_refund(paid, {"ada": 0, "ben": balance_credits}, on)
     assert_balanced(movements)
     assert movements[0] == Movement(paid[0].account_id, TransactionType.REFUND, -paid[0].amount_credits)
     left_credits = balance_credits + received(movements).get("ben", 0)
     assert left_credits >= 0
-    borne_credits = -sum(m.amount_credits for m in movements[1:] if m.type is TransactionType.REFUND)
-    assert borne_credits >= 0
-    assert borne_credits == 0 or left_credits == 0
+    borne = {m.account_id: -m.amount_credits for m in movements[1:] if m.type is TransactionType.REFUND}
+    spent_credits = borne.pop("platform:revenue", 0)
+    assert spent_credits >= 0
+    assert spent_credits == 0 or left_credits == 0
+    cost_credits = sum(m.amount_credits for m in paid if m.account_id == "platform:inference")
+    stays = on == RefundTerms() and cost_credits > 0
+    assert borne == ({"platform:refunded_inference": cost_credits} if stays else {})
     remains = {account: amount for account, amount in received([*paid, *movements]).items() if amount}
-    assert remains == ({"ben": borne_credits, "platform:revenue": -borne_credits} if borne_credits else {})
+    assert remains == (
+        ({"ben": spent_credits, "platform:revenue": -spent_credits} if spent_credits else {})
+        | ({"platform:inference": cost_credits, "platform:refunded_inference": -cost_credits} if stays else {})
+    )
 
 
-@given(costs, fees, shares, balances, st.sampled_from(["ada", "ben"]))
-def test_a_refund_undoes_a_run_and_takes_no_more_than_the_creator_has(
-    cost: int, fee: int, share_bps: int, balance_credits: int, payer: str
+@given(costs, fees, shares, balances, st.sampled_from(["ada", "ben"]), terms)
+def test_a_refund_undoes_a_run_but_for_its_inference_cost_and_takes_no_more_than_the_creator_has(
+    cost: int, fee: int, share_bps: int, balance_credits: int, payer: str, on: RefundTerms
 ) -> None:
     paid = for_prompt_run(priced_run(cost, fee, share_bps=share_bps), payer, "ben" if fee else None)
-    assert_undone(paid, balance_credits)
+    assert_undone(paid, balance_credits, on)
 
 
-@given(st.integers(min_value=1, max_value=10**12), shares, balances)
+@given(st.integers(min_value=1, max_value=10**12), shares, balances, terms)
 def test_a_refund_undoes_an_unlock_and_takes_no_more_than_the_creator_has(
-    fee: int, share_bps: int, balance_credits: int
+    fee: int, share_bps: int, balance_credits: int, on: RefundTerms
 ) -> None:
-    assert_undone(_unlock(*_split(fee, share_bps)), balance_credits)
+    assert_undone(_unlock(*_split(fee, share_bps)), balance_credits, on)

@@ -1,11 +1,16 @@
-"""Refunds: every recorded movement is reversed once, and the platform pays what a creator has already spent."""
+"""Refunds: recorded movements are reversed once, and the platform pays what creator and provider do not give back."""
 
+import hashlib
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine
 
 from credits_core.errors import InvalidRequest
+from credits_core.ledger import refunds
+from credits_core.ledger.bearing import sentence
+from credits_core.ledger.receipts import Receipt
+from credits_core.ledger.refund_terms import RefundTerms
 from credits_core.ledger.refusals import (
     AddedCreditsSpent,
     AlreadyRefunded,
@@ -14,8 +19,10 @@ from credits_core.ledger.refusals import (
     NotRefundable,
     UnknownEntry,
 )
-from credits_core.ledger.requests import UnlockRequest
-from credits_core.store.kinds import CreditSource
+from credits_core.ledger.requests import ChargeRequest, UnlockRequest
+from credits_core.pricing.models import parse_model_registry
+from credits_core.store import database
+from credits_core.store.kinds import CreditSource, RefundRule
 from tests.support import world
 from tests.support.plain_sql import balance, every_row, refused, rows, transactions
 from tests.support.world import HAIKU, HAIKU_WITH_FEE, LARGEST_CREDITS, LATER, UNLOCK
@@ -46,7 +53,7 @@ def test_a_refund_of_added_credits_takes_them_back(
     ) == [("refund", added.entry_id, "The answer was empty")]
 
 
-def test_a_refund_of_a_run_without_a_fee_reverses_every_movement(engine: Engine) -> None:
+def test_a_refund_of_a_run_without_a_fee_leaves_its_inference_cost_with_the_provider(engine: Engine) -> None:
     world.add(engine, "ada", 300, key="k-1")
     charged = world.charge(engine, HAIKU, key="k-2")
     refund = world.refund(engine, charged.entry_id, key="k-3")
@@ -54,7 +61,7 @@ def test_a_refund_of_a_run_without_a_fee_reverses_every_movement(engine: Engine)
     assert transactions(engine, refund.entry_id) == [
         ("ada", "refund", 300, 300),
         ("platform:revenue", "platform_revenue", -50, None),
-        ("platform:inference", "inference_cost", -250, None),
+        ("platform:refunded_inference", "refund", -250, None),
     ]
     assert refund.quote is None
 
@@ -68,8 +75,68 @@ def test_a_refund_of_a_run_takes_the_share_back_from_its_creator(engine: Engine)
         ("ada", "refund", 1_251, 1_251),
         ("ben", "creator_payment", -800, 0),
         ("platform:revenue", "platform_revenue", -201, None),
+        ("platform:refunded_inference", "refund", -250, None),
+    ]
+
+
+def test_a_refund_that_the_provider_gave_back_books_the_inference_cost_back(engine: Engine) -> None:
+    world.add(engine, "ada", 1_251, key="k-1")
+    charged = world.charge(engine, HAIKU_WITH_FEE, key="k-2")
+    refund = world.refund(engine, charged.entry_id, provider_refunded=True, key="k-3", now=LATER)
+
+    assert transactions(engine, refund.entry_id) == [
+        ("ada", "refund", 1_251, 1_251),
+        ("ben", "creator_payment", -800, 0),
+        ("platform:revenue", "platform_revenue", -201, None),
         ("platform:inference", "inference_cost", -250, None),
     ]
+    assert refund.terms == RefundTerms(RefundRule.PLATFORM_BEARS_COST, provider_refunded=True)
+
+
+def test_every_refund_keeps_the_rule_that_it_was_made_under(engine: Engine) -> None:
+    added = world.add(engine, "ada", 5_000, key="k-1")
+    run, second = (world.charge(engine, HAIKU, key=key) for key in ("k-2", "k-3"))
+    unlocked = world.unlock(engine, UNLOCK, key="k-4").receipt
+    assert unlocked is not None
+    made = [
+        world.refund(engine, run.entry_id, key="k-5"),
+        world.refund(engine, second.entry_id, provider_refunded=True, key="k-6"),
+        world.refund(engine, unlocked.entry_id, key="k-7"),
+        world.refund(engine, added.entry_id, key="k-8"),
+    ]
+    assert rows(engine, "SELECT entry_id, rule, provider_refunded FROM refunds ORDER BY entry_id") == [
+        (made[0].entry_id, "platform_bears_cost", False),
+        (made[1].entry_id, "platform_bears_cost", True),
+        (made[2].entry_id, "platform_bears_cost", False),
+        (made[3].entry_id, "platform_bears_cost", False),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["purchase", "unlock", "free run"])
+def test_a_provider_cannot_have_given_back_a_cost_that_there_was_not(engine: Engine, kind: str) -> None:
+    entry_id = world.add(engine, "ada", 5_000, key="k-1").entry_id
+    if kind == "unlock":
+        unlocked = world.unlock(engine, UNLOCK, key="k-2").receipt
+        assert unlocked is not None
+        entry_id = unlocked.entry_id
+    elif kind == "free run":
+        asked = ChargeRequest("ada", "summarise", "openai/gpt-4o", "ben", 1_001, 1_020, 129)
+        book = world.price_book()
+        free = parse_model_registry(world.PRICES.replace("2.5", "0").replace("10}", "0}"))
+        entry_id = world.charge(engine, asked, key="k-2", book=replace(book, models=free)).entry_id
+    with refused(engine, InvalidRequest) as caught:
+        world.refund(engine, entry_id, provider_refunded=True, key="k-3")
+    assert str(caught.value) == (
+        f"provider_refunded: must be false: entry {entry_id} has no inference cost that a provider could give back"
+    )
+
+
+@pytest.mark.parametrize("said", [None, 1, "yes"])
+def test_whether_the_provider_gave_the_cost_back_is_true_or_false(engine: Engine, said: object) -> None:
+    world.add(engine, "ada", 1_000, key="k-1")
+    charged = world.charge(engine, HAIKU, key="k-2")
+    with refused(engine, InvalidRequest):
+        world.refund(engine, charged.entry_id, provider_refunded=said, key="k-3")  # type: ignore[arg-type]
 
 
 def test_a_refund_uses_the_recorded_amounts_and_not_todays_price(engine: Engine) -> None:
@@ -91,7 +158,7 @@ def test_the_platform_bears_what_a_creator_has_partly_spent(engine: Engine) -> N
         ("ben", "creator_payment", -500, 0),
         ("platform:revenue", "refund", -300, None),
         ("platform:revenue", "platform_revenue", -201, None),
-        ("platform:inference", "inference_cost", -250, None),
+        ("platform:refunded_inference", "refund", -250, None),
     ]
 
 
@@ -123,7 +190,7 @@ def test_a_refund_of_a_creators_own_run_restores_the_balance(engine: Engine) -> 
         ("ben", "refund", 1_251, 1_451),
         ("ben", "creator_payment", -800, 651),
         ("platform:revenue", "platform_revenue", -201, None),
-        ("platform:inference", "inference_cost", -250, None),
+        ("platform:refunded_inference", "refund", -250, None),
     ]
 
 
@@ -215,3 +282,82 @@ def test_a_refunds_key_cannot_be_used_for_another_refund(engine: Engine) -> None
         world.refund(engine, added.entry_id, reason="Another reason", key="k-2")
     with refused(engine, IdempotencyKeyReused):
         world.refund(engine, added.entry_id + 10, key="k-2")
+    with refused(engine, IdempotencyKeyReused):
+        world.refund(engine, added.entry_id, provider_refunded=True, key="k-2")
+
+
+def test_a_request_has_the_hash_of_earlier_versions_unless_the_provider_gave_the_cost_back(engine: Engine) -> None:
+    world.add(engine, "ada", 1_000, key="k-1")
+    runs = [world.charge(engine, HAIKU, key=key).entry_id for key in ("k-2", "k-3")]
+    world.refund(engine, runs[0], key="k-4")
+    world.refund(engine, runs[1], provider_refunded=True, key="k-5")
+    asked = [b"('refund', 2, 'The answer was empty')", b"('refund', 3, 'The answer was empty', True)"]
+    assert rows(engine, "SELECT request_hash FROM journal_entries WHERE type = 'refund' ORDER BY id") == [
+        (hashlib.sha256(request).hexdigest(),) for request in asked
+    ]
+
+
+# --- who would bear it, and who did ---------------------------------------------------------------------------------
+
+
+def said(engine: Engine, entry_id: int, *, provider_refunded: bool = False) -> str:
+    before = every_row(engine)
+    with database.read(engine) as connection:
+        asked = refunds.preview(connection, entry_id, provider_refunded=provider_refunded)
+    assert every_row(engine) == before
+    return sentence(asked, done=False)
+
+
+def said_after(engine: Engine, refund: Receipt) -> str:
+    with database.read(engine) as connection:
+        return sentence(refunds.borne(connection, refund), done=True)
+
+
+def test_who_bears_what_is_said_before_and_after(engine: Engine) -> None:
+    world.add(engine, "ada", 20_000, key="k-1")
+    # 1,020 × 2.5 + 129 × 10 = 3,840 and a fee of 1,500, of which 1,200 are noor's: 3,840 + 300 = 4,140 are not hers.
+    run = ChargeRequest("ada", "summarise", "openai/gpt-4o", "noor", 1_500, 1_020, 129)
+    first, second, third = (world.charge(engine, run, key=key).entry_id for key in ("k-2", "k-3", "k-4"))
+    assert said(engine, first) == (
+        "ada gets back 5,340 credits ($0.00534): noor gives back 1,200, PromptFlow bears 4,140."
+    )
+    assert said_after(engine, world.refund(engine, first, key="k-5")) == (
+        "ada got back 5,340 credits ($0.00534): noor gave back 1,200, PromptFlow bore 4,140."
+    )
+    assert said(engine, second, provider_refunded=True) == (
+        "ada gets back 5,340 credits ($0.00534): noor gives back 1,200, PromptFlow bears 300, the provider gives back"
+        " 3,840."
+    )
+    refund = world.refund(engine, second, provider_refunded=True, key="k-6")
+    assert said_after(engine, refund) == (
+        "ada got back 5,340 credits ($0.00534): noor gave back 1,200, PromptFlow bore 300, the provider gave back"
+        " 3,840."
+    )
+    world.charge(engine, world.run_by("noor"), key="k-7")
+    world.charge(engine, world.run_by("noor"), key="k-8")  # noor spends 600 of her 1,200
+    assert said(engine, third) == (
+        "ada gets back 5,340 credits ($0.00534): noor gives back 600 of 1,200 (the rest is spent), PromptFlow bears"
+        " 4,740."
+    )
+    assert said_after(engine, world.refund(engine, third, key="k-9")) == (
+        "ada got back 5,340 credits ($0.00534): noor gave back 600 of 1,200 (the rest was spent), PromptFlow bore"
+        " 4,740."
+    )
+
+
+def test_a_preview_refuses_what_the_refund_would(engine: Engine) -> None:
+    added = world.add(engine, "ada", 1_000, key="k-1")
+    charged = world.charge(engine, HAIKU, key="k-2")
+    with refused(engine, AddedCreditsSpent) as spent:
+        said(engine, added.entry_id)
+    assert str(spent.value).startswith("ada has 700 credits, but this takes 1,000. Nothing was refunded.")
+    with refused(engine, InvalidRequest):
+        said(engine, added.entry_id, provider_refunded=True)
+    with refused(engine, UnknownEntry):
+        said(engine, 99)
+    refund = world.refund(engine, charged.entry_id, key="k-3")
+    with refused(engine, AlreadyRefunded):
+        said(engine, charged.entry_id)
+    with refused(engine, NotRefundable):
+        said(engine, refund.entry_id)
+    assert said(engine, added.entry_id) == "ada gives back 1,000 credits ($0.001)."

@@ -91,7 +91,14 @@ def test_a_month_on_promptflow(engine: Engine, book: PriceBook) -> None:
         ("platform:revenue", -600),
     ]
     # So is her run, whose share of 800 Ben does not have either, and then the welcome grant cannot be taken back.
-    world.refund(engine, ben_run.entry_id, key="refund-run", now=LATER)
+    # What the run cost stays a cost: the provider is paid for it. PromptFlow bears 3,840 + 201 + the 800 of Ben.
+    run_back = world.refund(engine, ben_run.entry_id, key="refund-run", now=LATER)
+    assert [(moved.account_id, moved.type, moved.amount_credits) for moved in run_back.transactions] == [
+        ("ada", "refund", 4_841),
+        ("platform:revenue", "refund", -800),
+        ("platform:revenue", "platform_revenue", -201),
+        ("platform:refunded_inference", "refund", -3_840),
+    ]
     with refused(engine, AddedCreditsSpent):
         world.refund(engine, 2, key="refund-grant")
     assert _balances(engine) == {"ada": 9_160 + 2_999 + 4_841, "ben": 0, "dora": 1_600}
@@ -99,14 +106,21 @@ def test_a_month_on_promptflow(engine: Engine, book: PriceBook) -> None:
     # Prices change; Ada unlocks the flow again. What was charged before stays what it was.
     again = world.unlock(engine, flow, key="ada-unlocks-later")
     assert again.access is FlowAccess.PAID_NOW
-    world.charge(engine, world.HAIKU, key="ada-later", book=world.dearer_book())
+    later = world.charge(engine, world.HAIKU, key="ada-later", book=world.dearer_book())
+
+    # For one more run at the same prices the provider gives its 400 back, so nobody bears them.
+    more = world.charge(engine, world.HAIKU, key="ada-once-more", book=world.dearer_book())
+    assert later.received_by("platform:inference") == more.received_by("platform:inference") == 400
+    book_now = world.dearer_book()
+    world.refund(engine, more.entry_id, provider_refunded=True, key="refund-more", book=book_now, now=LATER)
 
     assert _balances(engine) == {"ada": 17_000 - 2_999 - 600, "ben": 2_399, "dora": 1_600}
     assert _platform(engine) == {
         "platform:payments_in": -50_000,
         "platform:grants": -500,
-        # GPT-4, Ben's own run, his batch and the dearer run; the run by the token was refunded
-        "platform:inference": 30_000 + 250 + 3 * 250 + 400,
+        # GPT-4, the run by the token although it was refunded, Ben's own run, his batch and the dearer run
+        "platform:inference": 30_000 + 3_840 + 250 + 3 * 250 + 400,
+        "platform:refunded_inference": -3_840,
         # Markups 3,000, 3 × 50 and 200; fees 201 + 400 + 600 (the first unlock's 600 and the run's 201 went back),
         # less what the platform bore for Ben: 2,051 and 800
         "platform:revenue": 3_000 + 3 * 50 + 200 + 201 + 400 + 600 - 2_051 - 800,

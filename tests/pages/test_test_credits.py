@@ -6,20 +6,11 @@ from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
 from credits_core.store.kinds import CreditSource
-from tests.support import page_driver, plain_sql, world
+from tests.support import page_driver, plain_sql
 from tests.support.page_driver import captions, charts, choose, click, links, metrics, open_page, run, small_tables
 
 RUNS = "SELECT COUNT(*), SUM(total_credits) FROM prompt_runs"
 FEE = {"user": "ada", "model": "claude-3-haiku", "creator": "ben", "fee": "1001"}
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Engine]:
-    with page_driver.small_dashboard(tmp_path) as engine:
-        world.add(engine, "ada", 1_000_000, key="a")
-        world.add(engine, "cleo", 1_000, key="c")
-        yield engine
-        assert plain_sql.contradictions(engine) == []
 
 
 @pytest.fixture(scope="module")

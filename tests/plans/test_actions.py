@@ -48,7 +48,8 @@ def activate(
 
 def discard(engine: Engine, plan_id: str, *, revision: int = 1) -> None:
     def action(connection: Connection) -> None:
-        plan_actions.discard_draft(connection, world.plan_as_seen(connection, replace(CAPPED, id=plan_id), revision))
+        seen = world.plan_as_seen(connection, replace(CAPPED, id=plan_id), revision)
+        plan_actions.discard_draft(connection, seen, now=LATER)
 
     database.write(engine, action)
 
@@ -103,6 +104,30 @@ def test_a_draft_is_saved_edited_and_discarded(engine: Engine) -> None:
     assert statuses(engine) == {"promptflow-v1": ("in force", 1), "promptflow-v2": ("draft", 2)}
     discard(engine, "promptflow-v2", revision=2)
     assert statuses(engine) == {"promptflow-v1": ("in force", 1)}
+    assert wrong(engine) == []
+
+
+def test_a_revision_that_somebody_saw_never_comes_again(engine: Engine) -> None:
+    world.save_draft(engine, CAPPED)
+    seen = world.save_draft(engine, replace(CAPPED, creator_share_bps=7_500), revision=1)
+    discard(engine, "promptflow-v2", revision=2)
+    # Somebody else begins anew with the same id, and saves as often, at the same time.
+    revisions = [world.save_draft(engine, replace(CAPPED, creator_share_bps=1)).revision]
+    revisions.append(world.save_draft(engine, replace(CAPPED, creator_share_bps=2), revision=3).revision)
+    assert (seen.revision, revisions) == (2, [3, 4])
+    before = plain_sql.every_row(engine)
+    with pytest.raises(DraftChanged, match="saved by somebody else meanwhile"):
+        activate(engine, "promptflow-v2", revision=2)
+    assert plain_sql.every_row(engine) == before
+    discard(engine, "promptflow-v2", revision=4)
+    with pytest.raises(DraftChanged, match="was discarded meanwhile"):
+        activate(engine, "promptflow-v2", revision=4)
+    with pytest.raises(DraftChanged, match="was discarded meanwhile"):
+        discard(engine, "promptflow-v2", revision=4)
+    assert world.save_draft(engine, CAPPED).revision == 5
+    activate(engine, "promptflow-v2", revision=5)
+    assert statuses(engine)["promptflow-v2"] == ("in force", 5)
+    assert wrong(engine) == []
 
 
 @pytest.mark.parametrize(
@@ -156,7 +181,7 @@ def test_a_draft_that_was_made_anew_under_its_id_is_not_the_one_that_was_seen(en
     attempts: list[Callable[[Connection], object]] = [
         lambda connection: plan_actions.activate(connection, seen, reason="Cure", now=LATER, actor="tester"),
         lambda connection: plan_actions.save_draft(connection, CAPPED, seen=seen, now=LATER, actor="tester"),
-        lambda connection: plan_actions.discard_draft(connection, seen),
+        lambda connection: plan_actions.discard_draft(connection, seen, now=LATER),
     ]
     for attempt in attempts:
         with pytest.raises(DraftChanged, match="saved by somebody else meanwhile"):
@@ -348,8 +373,8 @@ def _damaged(engine: Engine, *statements: str) -> list[str]:
     """What the audit finds after the statements, with the triggers out of force meanwhile; undone again."""
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("DROP TRIGGER price_plans_no_update")
-            connection.exec_driver_sql("DROP TRIGGER plan_activations_no_update")
+            for trigger in ("price_plans_no_update", "plan_activations_no_update", "plan_activations_no_delete"):
+                connection.exec_driver_sql(f"DROP TRIGGER {trigger}")
         else:
             connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
         for statement in statements:
@@ -373,12 +398,46 @@ def test_a_change_of_the_journal_or_of_an_activated_plan_is_found(engine: Engine
         changed(2, "promptflow-v2"),
     ]
     assert _damaged(engine, "UPDATE plan_activations SET id = 3 WHERE id = 2") == [
-        "activation 2 is missing before activation 3"
+        "activation 2 is missing before activation 3",
+        "the last activation of plan promptflow-v2 is 2, but the journal has 3",
     ]
     activate(engine, "promptflow-v1")
     assert _damaged(engine, "UPDATE plan_activations SET id = 9 WHERE id = 2") == [
-        "activation 2 is missing before activation 3"  # and what comes after it is not judged
+        "activation 2 is missing before activation 3",  # and the seal of what comes after it is not judged
+        "the last activation of plan promptflow-v2 is 2, but the journal has 9",
     ]
+
+
+def test_an_activation_that_is_missing_at_the_end_of_the_journal_is_found(engine: Engine) -> None:
+    world.save_draft(engine, CAPPED)
+    activate(engine, "promptflow-v2")
+    assert _damaged(engine, "DELETE FROM plan_activations WHERE id = 2") == [
+        "the last activation of plan promptflow-v2 is 2, but the journal has none"
+    ]
+    activate(engine, "promptflow-v1")  # which was live before, too
+    assert _damaged(engine, "DELETE FROM plan_activations WHERE id = 3") == [
+        "the last activation of plan promptflow-v1 is 3, but the journal has 1"
+    ]
+    assert _damaged(engine, "UPDATE price_plans SET last_activation_id = NULL WHERE id = 'promptflow-v2'") == [
+        "the last activation of plan promptflow-v2 is none, but the journal has 2"
+    ]
+    assert _damaged(engine, "UPDATE price_plans SET discarded_at_us = 0 WHERE id = 'promptflow-v2'") == [
+        "plan promptflow-v2 was made live and is discarded"
+    ]
+
+
+def test_the_place_of_an_activation_that_is_missing_at_the_end_stays_empty(engine: Engine) -> None:
+    world.save_draft(engine, CAPPED)
+    activate(engine, "promptflow-v2")
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("DROP TRIGGER plan_activations_no_delete")
+        else:
+            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        connection.exec_driver_sql("DELETE FROM plan_activations WHERE id = 2")
+    activate(engine, "promptflow-v2")  # by people who do not know that it was live
+    with database.read(engine) as connection:
+        assert activations_are_sealed(connection, {}).violations == ("activation 2 is missing before activation 3",)
 
 
 @pytest.mark.parametrize(
@@ -386,7 +445,8 @@ def test_a_change_of_the_journal_or_of_an_activated_plan_is_found(engine: Engine
 )
 def test_a_stored_plan_that_cannot_be_read_is_refused_by_name(engine: Engine, toml: str, said: str) -> None:
     with engine.begin() as connection:
-        connection.execute(text("INSERT INTO price_plans VALUES ('broken', :toml, 1, 'ada', 0)"), {"toml": toml})
+        insert = "INSERT INTO price_plans VALUES ('broken', :toml, 1, 'ada', 0, NULL, NULL)"
+        connection.execute(text(insert), {"toml": toml})
     with database.read(engine) as connection, pytest.raises(DataFileInvalid, match="stored price plan broken") as e:
         plan_records.plans(connection)
     assert said in str(e.value)

@@ -7,7 +7,7 @@ import pytest
 
 from credits_core import settings
 from credits_core.errors import DataFileInvalid
-from credits_core.prices import package
+from credits_core.prices import catalogue, package
 from credits_core.prices.corrections import load_corrections
 from credits_core.pricing.dated_prices import ModelPrices
 from credits_core.pricing.refusals import UnpricedServiceTier
@@ -20,10 +20,7 @@ MILLION = {"input_tokens": 1_000_000, "output_tokens": 1_000_000}
 
 
 def prices_of(model_id: str) -> ModelPrices:
-    prices = package.prices_of(model_id)
-    assert prices is not None
-    correction = load_corrections(settings.PRICE_CORRECTIONS_FILE).get(model_id)
-    return prices if correction is None else correction.applied_to(prices)
+    return catalogue.prices_of(model_id, settings.PRICE_CORRECTIONS_FILE)[0]
 
 
 def cost(model_id: str, given: dict[str, object], at: datetime = THURSDAY_NOON, tier: str | None = None) -> int:
@@ -122,9 +119,19 @@ def test_a_wrong_file_of_corrections_is_refused(tmp_path: Path, text: str, probl
 def test_every_correction_still_corrects_something() -> None:
     corrections = load_corrections(settings.PRICE_CORRECTIONS_FILE)
     assert corrections.keys() == {"deepseek/deepseek-v4-pro", "deepseek/deepseek-v4-flash", "deepseek/deepseek-flash"}
-    for model_id, correction in corrections.items():
-        prices = package.prices_of(model_id)
-        assert prices is not None
-        corrected = correction.applied_to(prices)
-        with pytest.raises(ValueError, match="changes nothing"):
-            correction.applied_to(corrected)
+    for model_id in corrections:
+        assert prices_of(model_id) != package.prices_of(model_id)
+
+
+def test_a_correction_that_changes_nothing_any_more_is_refused_by_its_file_and_model(tmp_path: Path) -> None:
+    file = tmp_path / "corrections.toml"
+    file.write_text(  # gpt-4o has no prices with hours
+        "[[corrections]]\nmodel = 'openai/gpt-4o'\nweekdays_only = true\nwhy = 'x'\nsource = 'x'\n"
+        "checked_on = 2026-11-26\n",
+        encoding="utf-8",
+    )
+    said = f"{file}: the correction of openai/gpt-4o changes nothing; if the package is right now, take it out"
+    for asked in (lambda: catalogue.prices_of("openai/gpt-4o", file), lambda: catalogue.find_model("gpt-4o", file)):
+        with pytest.raises(DataFileInvalid) as refused:
+            asked()
+        assert str(refused.value) == said

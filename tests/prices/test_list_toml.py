@@ -1,7 +1,9 @@
 """Price lists as TOML: renewed, with a model more or less, and compared. What is not changed stays as written."""
 
-from datetime import date
+import re
+from datetime import UTC, date, datetime
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,9 @@ import pytest
 from credits_core import settings
 from credits_core.errors import DataFileInvalid, InvalidRequest
 from credits_core.prices.list_toml import differences, refreshed, with_model, without_model
-from credits_core.prices.refusals import AmbiguousModel, NoPrice
+from credits_core.prices.refusals import NoPrice, NotOffered
 from credits_core.pricing.models import parse_model_registry
-from credits_core.pricing.refusals import UnknownModel
+from credits_core.pricing.refusals import AmbiguousModel, UnknownModel
 
 TODAY = date(2026, 11, 27)
 CORRECTIONS = settings.PRICE_CORRECTIONS_FILE
@@ -55,24 +57,59 @@ def test_nothing_is_written_when_no_price_changed() -> None:
     assert refreshed(LIST, "a list", CORRECTIONS, TODAY) == (LIST, [])
 
 
-def test_another_day_without_a_new_price_changes_the_day_alone() -> None:
+def test_another_day_without_a_new_price_keeps_the_day_since_which_it_is_known() -> None:
     text, changes = refreshed(LIST, "a list", CORRECTIONS, date(2026, 12, 24))
     assert changes == []
-    assert text == LIST.replace("2026-11-27", "2026-12-24")
+    assert text == LIST.replace("2026-11-27", "2026-12-24\nknown_since = 2026-11-27")
+    model = parse_model_registry(text)["openai/text-embedding-3-small"]
+    assert model.price_known_from(datetime(2026, 12, 24, tzinfo=UTC)) == date(2026, 11, 27)
+    later, changes = refreshed(text, "a list", CORRECTIONS, date(2027, 1, 7))
+    assert changes == []
+    assert later == LIST.replace("2026-11-27", "2027-01-07\nknown_since = 2026-11-27")
+
+
+def test_the_heading_of_the_next_model_stays_below_the_day_since_which_a_price_is_known() -> None:
+    text, _ = refreshed(LIST + "\n# The next one.\n\n" + LAST, "a list", CORRECTIONS, date(2026, 12, 24))
+    assert text.endswith(f"checked_on = 2026-12-24\nknown_since = 2026-11-27\n\n# The next one.\n\n{LAST}")
 
 
 def test_a_changed_price_is_taken_and_told_and_comments_stay() -> None:
     old = LIST.replace("input_tokens = 0.02}", "input_tokens = 0.25}").replace(
-        "checked_on = 2026-11-27", "checked_on = 2026-02-01"
+        "checked_on = 2026-11-27", "checked_on = 2026-02-01\nknown_since = 2026-01-01"
     )
     text, changes = refreshed(old, "a list", CORRECTIONS, TODAY)
     assert text == LIST
-    assert [str(change) for change in changes] == ["openai/text-embedding-3-small: $0.25 input -> $0.02 input"]
+    assert [str(change) for change in changes] == [
+        "openai/text-embedding-3-small: $0.25 per million input tokens -> $0.02 per million input tokens"
+    ]
 
 
 def test_a_model_without_an_id_in_the_package_is_left_alone() -> None:
     ours = f"{TINY}\n{own('gpt-4o', '[{input_tokens = 77}]')}"
     assert refreshed(ours, "a list", CORRECTIONS, TODAY) == (ours, [])
+
+
+def test_new_service_tiers_stand_with_their_model_above_the_heading_of_the_next_one() -> None:
+    model = """[[models]]
+id = "openai/gpt-4o"
+name = "GPT-4o"
+provider = "openai"
+type = "text"
+genai_prices_id = "openai/gpt-4o"
+prices = [{input_tokens = 1, output_tokens = 1}]
+source = "hand-written"
+checked_on = 2026-01-01
+"""
+    text, _ = refreshed(f"{model}\n# The next one.\n\n{TINY}", "a list", CORRECTIONS, TODAY)
+    before, heading, after = text.partition("\n# The next one.\n\n")
+    assert (heading, after) == ("\n# The next one.\n\n", TINY)
+    assert before.splitlines()[-1].startswith("service_tiers = {priority = [{from = 2026-10-12, ")
+
+
+def test_every_heading_of_the_shipped_list_stands_right_above_a_model() -> None:
+    shipped = settings.MODELS_FILE.read_text(encoding="utf-8")
+    below = [line for before, line in pairwise(re.sub(r"\n+", "\n", shipped).splitlines()) if before.startswith("#")]
+    assert [line for line in below if not line.startswith(("#", "[[models]]"))] == []
 
 
 def test_service_tiers_that_the_package_does_not_have_go() -> None:
@@ -81,7 +118,9 @@ def test_service_tiers_that_the_package_does_not_have_go() -> None:
     )
     text, changes = refreshed(old, "a list", CORRECTIONS, TODAY)
     assert text == LIST
-    assert [change.old for change in changes] == ["$0.02 input; batch $9 input"]
+    assert [change.old for change in changes] == [
+        "$0.02 per million input tokens; batch $9.00 per million input tokens"
+    ]
 
 
 def test_every_model_that_the_package_has_no_price_for_is_named() -> None:
@@ -192,7 +231,7 @@ def test_a_withdrawn_model_goes_and_every_other_line_stays(withdrawn: str, rest:
 
 
 def test_a_model_that_is_not_in_the_list_cannot_be_withdrawn() -> None:
-    with pytest.raises(UnknownModel):
+    with pytest.raises(NotOffered):
         without_model(LIST, "gpt-4")
 
 
@@ -211,10 +250,19 @@ def test_differences_say_what_comes_changes_and_goes() -> None:
         + TINY.replace("run_price_credits = 5", "run_price_credits = 1_005")
     )
     assert list(differences(live, other)) == [
-        "~ kept: $1 input -> $1.5 input",
-        "+ new: $3 audio_seconds",
+        "~ kept: $1.00 per million input tokens -> $1.50 per million input tokens",
+        "+ new: $3.00 per hour of audio",
         "~ tiny: 5 credits per run -> 1,005 credits per run",
-        "- gone: $2 output",
+        "- gone: $2.00 per million output tokens",
+    ]
+
+
+def test_a_change_of_the_minimum_alone_can_be_seen() -> None:
+    live, other = (
+        parse_model_registry(own("m", f"[{{audio_seconds = 0.1, minimum_seconds = {least}}}]")) for least in (10, 20)
+    )
+    assert list(differences(live, other)) == [
+        "~ m: $0.10 per hour of audio, at least 10 seconds -> $0.10 per hour of audio, at least 20 seconds"
     ]
 
 
@@ -226,22 +274,33 @@ def test_lists_with_the_same_prices_do_not_differ() -> None:
 @pytest.mark.parametrize(
     ("prices", "words"),
     [
-        ("[{input_tokens = 10, output_tokens = 0.500}]", "$10 input, $0.5 output"),
+        (
+            "[{input_tokens = 10, output_tokens = 0.500}]",
+            "$10.00 per million input tokens, $0.50 per million output tokens",
+        ),
         (
             "[{input_tokens = {usd = 2, above = {200000 = 4, 400000 = 6}}}]",
-            "$2, $4 above 200,000 input tokens, $6 above 400,000 input tokens input",
+            "$2.00 per million input tokens ($4.00 above 200,000 input tokens, $6.00 above 400,000 input tokens)",
         ),
         (
             "[{input_tokens = 2}, {from = 2026-12-01, input_tokens = 1}]",
-            "$2 input; from 2026-12-01: $1 input",
+            "$2.00 per million input tokens; from 2026-12-01: $1.00 per million input tokens",
         ),
         (
             '[{input_tokens = 2}, {utc_hours = ["01:00", "04:00"], weekdays_only = true, input_tokens = 1}]',
-            "$2 input; 01:00 to 04:00 UTC on weekdays: $1 input",
+            "$2.00 per million input tokens; 01:00 to 04:00 UTC on weekdays: $1.00 per million input tokens",
+        ),
+        (
+            "[{audio_seconds = 0.111, minimum_seconds = 10}]",
+            "$0.111 per hour of audio, at least 10 seconds",
+        ),
+        (
+            "[{input_tokens = 1, minimum_seconds = 10, requests = 12, input_document_pages = 1.125}]",
+            "$1.00 per million input tokens, $1.125 per thousand input document pages, $12.00 per thousand requests",
         ),
         (
             "[{input_tokens = 2}]\nservice_tiers = {batch = [{input_tokens = 1}]}",
-            "$2 input; batch $1 input",
+            "$2.00 per million input tokens; batch $1.00 per million input tokens",
         ),
     ],
 )

@@ -1,7 +1,6 @@
 """Price lists in the database: versions that never change, the journal of the live ones, and what runs cost by them."""
 
 import threading
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,25 +18,17 @@ from credits_core.prices import lists
 from credits_core.prices.lists import PriceListActivated, PriceListRecord
 from credits_core.prices.refusals import PriceListLive, UnknownPriceList
 from credits_core.pricing.models import RunPrice, parse_model_registry
-from credits_core.pricing.refusals import UnknownModel
+from credits_core.pricing.refusals import AmbiguousModel, UnknownModel
 from credits_core.store import database
 from tests.support import racers, world
 from tests.support.plain_sql import every_row, refused, rows, scalar
+from tests.support.prices import per_run_list
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 LATER = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
-TOML = """[[models]]
-id = "{id}"
-name = "A model"
-provider = "us"
-type = "text"
-run_price_credits = {run_price_credits}
-source = "hand-written"
-checked_on = 2026-01-01
-"""
-HAIKU = TOML.format(id="claude-3-haiku", run_price_credits=250)
-DEARER = TOML.format(id="claude-3-haiku", run_price_credits=400)
+HAIKU = per_run_list(250, model_id="claude-3-haiku")
+DEARER = per_run_list(400, model_id="claude-3-haiku")
 
 
 def save(engine: Engine, toml: str = HAIKU, *, source: str = "a test", now: datetime = NOW, actor: str = "ben") -> int:
@@ -112,7 +103,7 @@ def test_a_database_begins_with_one_list_however_often_it_is_begun(engine: Engin
 
 def test_what_the_models_of_a_damaged_list_would_be_is_refused(engine: Engine) -> None:
     with engine.connect() as connection:
-        connection.execute(text("INSERT INTO price_lists VALUES (1, 'models = 7', 'x', 'x', 0)"))
+        connection.execute(text("INSERT INTO price_lists VALUES (1, 'models = 7', 'x', 'x', 0, NULL)"))
         with pytest.raises(DataFileInvalid, match=r"^the stored price list 1: lists no"):
             lists.models_of(connection, 1)
         connection.rollback()
@@ -168,6 +159,38 @@ def test_what_is_no_price_list_is_refused_and_leaves_nothing(engine: Engine, tom
         begin_with(engine, toml)
 
 
+TWINS = """[[models]]
+id = "ours/{}"
+name = "A model"
+provider = "us"
+type = "text"
+genai_prices_id = "openai/gpt-4o"
+prices = [{{input_tokens = 1, output_tokens = 2}}]
+source = "hand-written"
+checked_on = 2026-01-01
+"""
+
+
+def test_two_models_with_one_name_are_not_saved_and_those_saved_before_stay_usable(engine: Engine) -> None:
+    toml = TWINS.format("a") + TWINS.format("b")
+    with refused(engine, DataFileInvalid) as caught:
+        save(engine, toml)
+    assert caught.value.problems == [
+        "models 'ours/a' and 'ours/b' are both openai/gpt-4o, so its names could mean either; keep one"
+    ]
+    with engine.begin() as connection:  # as earlier versions saved it
+        connection.execute(
+            text("INSERT INTO price_lists (id, toml, source, actor, saved_at_us) VALUES (1, :toml, 'x', 'x', 0)"),
+            {"toml": toml},
+        )
+    activate(engine, 1)
+    with database.read(engine) as connection:
+        models = PriceBooks(settings.load_models()).at(connection).models
+    assert models["ours/b"].id == "ours/b"
+    with pytest.raises(AmbiguousModel, match="'gpt-4o-2024-08-06' could be ours/a or ours/b"):
+        models["gpt-4o-2024-08-06"]
+
+
 @pytest.mark.parametrize("wrong", [{"source": ""}, {"source": "x" * 501}, {"actor": ""}, {"actor": "platform:x"}])
 def test_who_saved_a_list_and_where_it_is_from_must_be_said(engine: Engine, wrong: dict[str, str]) -> None:
     with refused(engine, InvalidRequest):
@@ -183,68 +206,6 @@ def test_what_was_saved_with_a_refused_activation_is_not_kept(engine: Engine) ->
 
     with refused(engine, InvalidRequest):
         database.write(engine, offer)
-
-
-# --- what the database refuses --------------------------------------------------------------------------------------
-
-CHANGES = [
-    "UPDATE price_lists SET toml = toml || ' '",
-    "UPDATE price_lists SET source = 'elsewhere' WHERE id = 2",
-    "UPDATE price_lists SET saved_at_us = saved_at_us",
-    "DELETE FROM price_lists WHERE id = 2",
-    "UPDATE price_list_activations SET price_list_id = 2",
-    "UPDATE price_list_activations SET reason = 'Another'",
-    "DELETE FROM price_list_activations",
-    "INSERT INTO price_lists VALUES (2, 'x', 'x', 'x', 0) ON CONFLICT (id) DO UPDATE SET toml = 'x'",
-]
-REPLACES = [
-    "INSERT OR REPLACE INTO price_lists VALUES (2, 'x', 'x', 'x', 0)",
-    "REPLACE INTO price_list_activations VALUES (1, 2, 'x', 'x', 0, '')",
-]
-WRONG = {
-    "INSERT INTO price_lists VALUES (9, '', 'x', 'x', 0)": "toml_given",
-    "INSERT INTO price_list_activations VALUES (9, 1, '', 'x', 0, '')": "reason_given",
-    "INSERT INTO price_list_activations VALUES (9, 3, 'x', 'x', 0, '')": "(?i)foreign key",
-}
-
-
-def _fails(engine: Engine, sql: str, *, because: str) -> None:
-    begin_with(engine, HAIKU)
-    save(engine, DEARER)
-    before = every_row(engine)
-    with engine.connect() as connection:
-        with pytest.raises(DBAPIError, match=because):
-            connection.execute(text(sql))
-        connection.rollback()
-    assert every_row(engine) == before
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_lists_and_their_journal_cannot_be_changed_or_deleted(engine: Engine, change: str) -> None:
-    _fails(engine, change, because="append-only")
-
-
-@pytest.mark.parametrize("change", REPLACES)
-def test_lists_and_their_journal_cannot_be_replaced_from_a_plain_connection(sqlite_engine: Engine, change: str) -> None:
-    begin_with(sqlite_engine, HAIKU)
-    save(sqlite_engine, DEARER)
-    before = every_row(sqlite_engine)
-    driver = database.sqlite_driver()
-    with closing(driver.connect(sqlite_engine.url.database, isolation_level=None)) as connection:
-        assert connection.execute("PRAGMA recursive_triggers").fetchone() == (0,)
-        with pytest.raises(driver.IntegrityError, match="append-only"):
-            connection.execute(change)
-    assert every_row(sqlite_engine) == before
-
-
-@pytest.mark.parametrize("table", ["price_lists", "price_list_activations"])
-def test_lists_and_their_journal_cannot_be_emptied(postgres_engine: Engine, table: str) -> None:
-    _fails(postgres_engine, f"TRUNCATE {table} CASCADE", because="append-only")
-
-
-@pytest.mark.parametrize("statement", WRONG)
-def test_a_row_that_makes_no_sense_is_refused(engine: Engine, statement: str) -> None:
-    _fails(engine, statement, because=WRONG[statement])
 
 
 # --- races ----------------------------------------------------------------------------------------------------------
@@ -309,7 +270,7 @@ def test_a_newly_live_list_is_read_at_once_and_still_finds_other_models(engine: 
     books = PriceBooks(settings.load_models())
     assert "openai/gpt-4o" in books.models
     begin_with(engine, HAIKU)
-    save(engine, DEARER + TOML.format(id="new", run_price_credits=7))
+    save(engine, DEARER + per_run_list(7, model_id="new"))
 
     def seen() -> tuple[int | None, list[str], object]:
         with database.read(engine) as connection:

@@ -1,5 +1,6 @@
 """Our cost of a usage is the genai-prices package's own, times a million, rounded up: for every model it can price."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 from random import Random
@@ -13,6 +14,7 @@ from genai_prices.types import Usage as PackageUsage
 from credits_core.errors import InvalidRequest
 from credits_core.prices import package
 from credits_core.pricing.dated_prices import ModelPrices
+from credits_core.pricing.refusals import UnpricedServiceTier
 from credits_core.pricing.units import GENERAL, PARTS, REQUESTS, UNITS, Usage, parse_usage
 from credits_core.pricing.usage_price import TieredPrices
 
@@ -24,10 +26,12 @@ MOMENTS = [
     datetime(2027, 1, 1, tzinfo=UTC),
 ]
 CONTEXTS = {
-    "flex": ("service_tier", "flex"),
-    "priority": ("service_tier", "priority"),
-    "batch": ("processing", "batch"),
+    "flex": [{"service_tier": "flex"}],
+    "priority": [{"service_tier": "priority"}],
+    "batch": [{"processing": "batch"}],
+    "fast": [{"service_tier": "fast"}, {"speed": "fast"}],
 }
+"""What the package calls our service tiers. A model has `fast` by one of its two names."""
 
 
 def package_credits(provider: Provider, model: ModelInfo, usage: Usage, at: datetime, context: Any = None) -> int:
@@ -76,6 +80,7 @@ BY_PROVIDER = {provider.id: provider for provider in package.providers()}
 def test_every_model_costs_what_the_package_says(provider_id: str) -> None:
     provider = BY_PROVIDER[provider_id]
     random, compared = Random(provider_id), 0
+    compared_tiers: set[tuple[str, str]] = set()
     for model in provider.models:
         prices = package.prices_of(f"{provider_id}/{model.id}")
         if prices is None:
@@ -86,12 +91,27 @@ def test_every_model_costs_what_the_package_says(provider_id: str) -> None:
                 ours = prices.for_usage(usage, at).inference_cost(usage)
                 assert ours == package_credits(provider, model, usage, at), (model.id, usage, at)
                 compared += 1
-        for tier in prices.service_tiers.keys() & CONTEXTS.keys():
-            key, value = CONTEXTS[tier]
-            for usage in usages(prices.at(MOMENTS[1], service_tier=tier), random, at_least=24)[-6:]:
-                ours = prices.for_usage(usage, MOMENTS[1], service_tier=tier).inference_cost(usage)
-                assert ours == package_credits(provider, model, usage, MOMENTS[1], {key: value}), (model.id, tier)
-    assert compared >= 24 * sum(package.prices_of(f"{provider_id}/{model.id}") is not None for model in provider.models)
+        for tier in prices.service_tiers:
+            context = next(one for one in CONTEXTS[tier] if any(one == row.when for row in model.price_variants or ()))
+            for at in moments:
+                try:
+                    tiered = prices.at(at, service_tier=tier)
+                except UnpricedServiceTier:  # not yet, or at other hours
+                    continue
+                for usage in usages(tiered, random, at_least=24):
+                    ours = prices.for_usage(usage, at, service_tier=tier).inference_cost(usage)
+                    assert ours == package_credits(provider, model, usage, at, context), (model.id, tier, usage, at)
+                    compared_tiers.add((model.id, tier))
+    priced = {model.id: package.prices_of(f"{provider_id}/{model.id}") for model in provider.models}
+    assert compared >= 24 * sum(prices is not None for prices in priced.values())
+    assert compared_tiers == {(one, tier) for one, prices in priced.items() if prices for tier in prices.service_tiers}
+
+
+def test_the_package_prices_four_service_tiers() -> None:
+    tiers = Counter(
+        tier for one in package.ids() if (prices := package.prices_of(one)) for tier in prices.service_tiers
+    )
+    assert tiers == {"batch": 108, "fast": 29, "priority": 26, "flex": 23}
 
 
 def test_models_that_the_package_cannot_price_are_those_without_any_price() -> None:
@@ -124,7 +144,7 @@ def test_the_units_are_those_of_the_package() -> None:
     ],
 )
 def test_what_the_package_refuses_is_refused(model_id: str, given: dict[str, int]) -> None:
-    provider, model = package.found(model_id) or pytest.fail("the package has the model")
+    provider, model = package.find(model_id) or pytest.fail("the package has the model")
     prices = package.prices_of(model_id)
     assert prices is not None
     with pytest.raises(ValueError, match="usage"):

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from credits_core.errors import DataFileInvalid
 from credits_core.pricing.models import Model, ModelRegistry, parse_model_registry
-from credits_core.pricing.refusals import UnknownModel
+from credits_core.pricing.refusals import AmbiguousModel, UnknownModel
 from tests.support.prices import by_usage, model
 
 OFFERED = """
@@ -46,11 +47,51 @@ def test_a_model_that_is_not_offered_can_be_quoted_and_not_run() -> None:
     with pytest.raises(UnknownModel) as caught:
         registry["b"]
     assert caught.value.model_id == "b"
+    assert str(caught.value) == (
+        "The model 'b' is not offered. Nothing was charged or changed. See which models are offered: on the screen "
+        "Models, with "
+        "'python -m credits_core models list', or at GET /api/models."
+    )
     assert "b" not in registry
 
 
 def test_a_name_that_nobody_has_is_refused_everywhere() -> None:
-    with pytest.raises(UnknownModel):
+    with pytest.raises(
+        UnknownModel, match=r"^There is no model 'c'\. Nothing was charged or changed\. See which models are offered"
+    ):
         with_names()["c"]
     with pytest.raises(UnknownModel):
         with_names().anywhere("c")
+
+
+# --- two models that are one in the larger list ---------------------------------------------------------------------
+
+TWIN = OFFERED.replace('id = "maker/a"', 'id = "ours/a"').replace("input_tokens = 1,", "input_tokens = 3,")
+NAMESAKE = TWIN.replace("ours/a", "list/a").replace('genai_prices_id = "list/a"\n', "")
+BOTH = "mine.toml: models 'maker/a' and '{}' are both list/a, so its names could mean either; keep one"
+
+
+@pytest.mark.parametrize(("other", "other_id"), [(TWIN, "ours/a"), (NAMESAKE, "list/a")])
+def test_a_new_list_may_not_have_two_models_under_one_name(other: str, other_id: str) -> None:
+    with pytest.raises(DataFileInvalid) as caught:
+        parse_model_registry(OFFERED + other, "mine.toml")
+    assert str(caught.value) == BOTH.format(other_id)
+
+
+def test_of_a_list_that_was_kept_with_two_a_name_that_could_mean_either_is_refused_with_both() -> None:
+    kept = parse_model_registry(OFFERED + TWIN, is_kept=True)
+    registry = replace(kept, elsewhere=with_names().elsewhere)
+    assert [registry[name].id for name in ("maker/a", "ours/a")] == ["maker/a", "ours/a"]
+    assert registry["ours/a"].prices == by_usage(input_tokens="3", output_tokens="2")
+    for name in ("a-2026-01-01", "list/a"):
+        for ask in (registry.__getitem__, registry.anywhere):
+            with pytest.raises(AmbiguousModel) as caught:
+                ask(name)
+            assert (caught.value.name, caught.value.model_ids) == (name, ["maker/a", "ours/a"])
+
+
+def test_of_a_list_that_was_kept_with_a_namesake_the_id_means_itself_and_other_names_are_refused() -> None:
+    registry = replace(parse_model_registry(OFFERED + NAMESAKE, is_kept=True), elsewhere=with_names().elsewhere)
+    assert registry["list/a"].id == "list/a"
+    with pytest.raises(AmbiguousModel):
+        registry["a-2026-01-01"]

@@ -81,8 +81,8 @@ def test_the_head_of_the_file_describes_every_key_and_no_other() -> None:
     dated = [price for row in rows for price in row.get("prices", [])]
     dated += [price for row in rows for tier in row.get("service_tiers", {}).values() for price in tier]
     used = {key for row in rows for key in row} | {key for price in dated for key in price if key not in UNITS}
-    # A key whose only use is a price above $1,000 is described before the file has such a price.
-    assert set(re.findall(r"^# {3,7}(\w+) {2,}", head, re.MULTILINE)) == used | {"confirmed"}
+    # Described before the file has such a price: one above $1,000, and one that a refresh found unchanged.
+    assert set(re.findall(r"^# {3,7}(\w+) {2,}", head, re.MULTILINE)) == used | {"confirmed", "known_since"}
 
 
 # --- what a run costs -----------------------------------------------------------------------------------------------
@@ -158,6 +158,14 @@ def above(table_: str) -> dict[str, str]:
         (
             {"type": '"smell"'},
             "model 'a': type must be one of text, image, audio, video, embedding, rerank, document, not 'smell'",
+        ),
+        (
+            {"known_since": "2026-01-02"},
+            "model 'a': known_since must be a date that is not after checked_on, not datetime.date(2026, 1, 2)",
+        ),
+        (
+            {"known_since": '"2025-01-01"'},
+            "model 'a': known_since must be a date that is not after checked_on, not '2025-01-01'",
         ),
         ({"checked_on": '"2026-01-01"'}, "model 'a': checked_on must be a date such as 2026-11-23, not '2026-01-01'"),
         (

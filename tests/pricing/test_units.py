@@ -98,7 +98,7 @@ def test_a_count_that_is_no_whole_number_within_the_bounds_is_refused(count: obj
         ("INPUT_TOKENS", "'INPUT_TOKENS' is not a unit that models are priced by"),
         ("prompt_tokens", "'prompt_tokens' is not a unit that models are priced by; the nearest is output_tokens"),
         ("", "'' is not a unit that models are priced by"),
-        ("x" * 200, f"'{'x' * 80}' is not a unit that models are priced by"),
+        ("x" * 200, f"'{'x' * 39}… is not a unit that models are priced by"),
     ],
 )
 def test_a_key_that_is_no_unit_is_refused_with_the_nearest_one(key: str, problem: str) -> None:

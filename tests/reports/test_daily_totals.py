@@ -2,8 +2,10 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -48,7 +50,7 @@ TWO_DAYS = [
     (MARCH_2, "ben", "prompt_run", "creator_payment", 800, 1),
     (MARCH_2, "ben", "refund", "creator_payment", -800, 1),
     (MARCH_2, "platform:inference", "prompt_run", "inference_cost", 250, 1),
-    (MARCH_2, "platform:inference", "refund", "inference_cost", -250, 1),
+    (MARCH_2, "platform:refunded_inference", "refund", "refund", -250, 1),
     (MARCH_2, "platform:revenue", "flow_unlock", "platform_revenue", 201, 1),
     (MARCH_2, "platform:revenue", "prompt_run", "platform_revenue", 201, 1),
     (MARCH_2, "platform:revenue", "refund", "platform_revenue", -201, 1),
@@ -120,6 +122,25 @@ def test_catching_up_in_several_steps_covers_everything_once(engine: Engine, mon
     assert _totals(engine) == _sums(engine)
 
 
+def test_a_unit_of_work_covers_five_thousand_entries_at_most(
+    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    covered: list[object] = []
+
+    def write(engine: Engine, action: Callable[[Connection], object]) -> object:
+        covered.append(database.write(engine, action))
+        return covered[-1]
+
+    columns = "id, type, idempotency_key, request_hash, actor, created_at_us"
+    with sqlite_engine.begin() as connection:
+        connection.execute(
+            text(f"INSERT INTO journal_entries ({columns}) VALUES (12000, 'grant', 'the last', '', 'tester', 0)")
+        )
+    monkeypatch.setattr(daily_totals, "database", SimpleNamespace(write=write))
+    assert daily_totals.catch_up(sqlite_engine) == 12_000
+    assert covered == [(12_000, "the last"), 5_000, 5_000, 2_000, 0]
+
+
 def test_reports_do_not_depend_on_how_far_the_totals_have_caught_up(engine: Engine) -> None:
     def by_day() -> list[sums.DayTotals]:
         with database.read(engine) as connection:
@@ -129,7 +150,7 @@ def test_reports_do_not_depend_on_how_far_the_totals_have_caught_up(engine: Engi
     before = by_day()
     assert [(totals.inference_credits, totals.platform_credits, totals.creators_credits) for totals in before] == [
         (500, 251, 800),
-        (0, 201, 800),
+        (250, 201, 800),
     ]
     daily_totals.catch_up(engine)
     assert by_day() == before

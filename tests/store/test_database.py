@@ -298,6 +298,37 @@ def test_writers_queue_at_a_lock_file_that_a_killed_one_cannot_leave_locked(sqli
         fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
+def test_a_writer_that_comes_again_at_once_comes_after_the_one_that_waits(sqlite_engine: Engine) -> None:
+    steps: list[str] = []
+    waiting = threading.Thread(target=database.write, args=(sqlite_engine, lambda _: steps.append("who waited")))
+
+    def first(_: Connection) -> None:
+        waiting.start()
+        _wait_for_a_queue(sqlite_engine)
+        steps.append("first")
+
+    database.write(sqlite_engine, first)
+    database.write(sqlite_engine, lambda _: steps.append("again"))
+    waiting.join()
+    assert steps == ["first", "who waited", "again"]
+
+
+def _wait_for_a_queue(engine: Engine) -> None:
+    """Until a unit of work waits for the lock."""
+    import fcntl  # not on Windows
+
+    until = time.monotonic() + 120
+    while True:
+        with Path(f"{engine.url.database}.queue").open("w") as queue:
+            try:
+                fcntl.flock(queue, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+        assert time.monotonic() < until, "nobody waits"
+        time.sleep(0.005)
+
+
 # --- a snapshot -----------------------------------------------------------------------------------------------------
 
 

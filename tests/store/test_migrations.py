@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
 
 from credits_core.audit import invariants
 from credits_core.pricing.quote import PriceBook
@@ -30,6 +32,7 @@ TABLES = {
     "price_list_activations",
     "price_lists",
     "prompt_runs",
+    "refunds",
     "rollup_watermark",
     "unlock_answers",
     "unlocked_flows",
@@ -53,6 +56,8 @@ CHECKS = {
     "ck_prompt_runs_one_usage",
     "ck_prompt_runs_share_within_fee",
     "ck_prompt_runs_total_is_sum",
+    "ck_refunds_asked_by_rule",
+    "ck_refunds_rule_known",
     "ck_rollup_watermark_one_row",
     "ck_unlock_answers_entry_or_own_flow",
     "ck_unlocked_flows_fee_positive",
@@ -69,6 +74,7 @@ FOREIGN_KEYS = {
     "fk_prompt_runs_entry_id",
     "fk_prompt_runs_price_list_id",
     "fk_prompt_runs_user_id",
+    "fk_refunds_entry_id",
     "fk_unlock_answers_unlocked_by_entry_id",
     "fk_unlock_answers_user_id",
     "fk_unlocked_flows_entry_id",
@@ -78,6 +84,7 @@ FOREIGN_KEYS = {
 INDEXES = {
     "ix_api_keys_numbered",
     "ix_credit_transactions_account_id",
+    "ix_refunds_cost_booked_back",
     "ix_unlock_answers_own_flow",
     "ix_unlocked_flows_flow_id",
     "ix_unlocked_flows_user_id",
@@ -110,6 +117,9 @@ TRIGGERS = {
         "prompt_runs_no_delete",
         "prompt_runs_no_replace",
         "prompt_runs_no_update",
+        "refunds_no_delete",
+        "refunds_no_replace",
+        "refunds_no_update",
         "unlock_answers_no_delete",
         "unlock_answers_no_replace",
         "unlock_answers_no_update",
@@ -129,6 +139,8 @@ TRIGGERS = {
         "price_plans_no_truncate",
         "prompt_runs_no_change",
         "prompt_runs_no_truncate",
+        "refunds_no_change",
+        "refunds_no_truncate",
         "unlock_answers_no_change",
         "unlock_answers_no_truncate",
     },
@@ -240,9 +252,9 @@ def test_the_rules_in_a_migrated_database_are_word_for_word_those_of_tables(empt
 
 
 def _normalised(row: tuple[object, ...]) -> tuple[object, ...]:
-    # The order of a table's constraints is the one thing that may differ.
+    # The order of a table's constraints may differ, and SQLite adds a column in the line of the one before.
     return tuple(
-        "\n".join(sorted(line.strip().rstrip(",") for line in part.splitlines()))
+        "\n".join(sorted(line.strip() for line in re.split(r",?\s*\n|, ", part)))
         if isinstance(part, str) and part.startswith("CREATE TABLE")
         else part
         for part in row
@@ -263,6 +275,13 @@ def test_migrating_again_changes_nothing(engine: Engine) -> None:
         assert _schema(connection) == schema
 
 
+def test_no_connection_that_has_changed_the_schema_of_sqlite_is_used_again(tmp_path: Path) -> None:
+    with database.opened(f"sqlite:///{tmp_path / 'credits.db'}") as engine:
+        database.migrate(engine)
+        assert isinstance(engine.pool, QueuePool)
+        assert engine.pool.checkedin() == 0
+
+
 def test_a_migration_that_breaks_off_leaves_nothing(empty_engine: Engine) -> None:
     # The first migration makes this table after others of its own.
     with empty_engine.begin() as connection:
@@ -281,7 +300,7 @@ def test_a_database_that_was_never_migrated_is_refused_with_what_to_do(empty_eng
     with pytest.raises(DatabaseNotReady) as caught:
         database.require_migrated(empty_engine)
     assert str(caught.value) == (
-        "The database is not up to date: it is at migration none, this version needs 0007. "
+        "The database is not up to date: it is at migration none, this version needs 0009. "
         "Run: python -m credits_core migrate"
     )
 
@@ -351,3 +370,26 @@ def test_runs_from_before_the_plans_were_stored_are_kept_as_they_were(empty_engi
         assert tuple(connection.execute(text("SELECT * FROM prompt_runs")).one()) == (*before, *[None] * 6)
         with pytest.raises(DBAPIError, match="append-only"):
             connection.execute(text("UPDATE prompt_runs SET total_credits = 1"))
+
+
+def test_plans_and_lists_from_before_know_their_last_activation_afterwards(empty_engine: Engine) -> None:
+    with empty_engine.begin() as connection:
+        database.upgrade(connection, "0006")
+        for sql in (
+            "INSERT INTO price_plans VALUES ('plan-2', 'x', 3, 'ada', 7)",
+            "INSERT INTO plan_activations VALUES (2, 'promptflow-v1', 'again', 'ada', 7, 'seal')",
+            "INSERT INTO price_lists VALUES (1, 'x', 'x', 'ada', 7), (2, 'x', 'x', 'ada', 7), (3, 'x', 'x', 'ada', 7)",
+            "INSERT INTO price_list_activations VALUES (1, 1, 'x', 'ada', 7, ''), (2, 2, 'x', 'ada', 7, ''),"
+            " (3, 1, 'x', 'ada', 7, '')",
+        ):
+            connection.execute(text(sql))
+    database.migrate(empty_engine)
+    plans = rows(empty_engine, "SELECT id, revision, last_activation_id, discarded_at_us FROM price_plans ORDER BY 1")
+    assert plans == [("plan-2", 3, None, None), ("promptflow-v1", 1, 2, None)]
+    assert rows(empty_engine, "SELECT id, saved_at_us, last_activation_id FROM price_lists ORDER BY 1") == [
+        (1, 7, 3),
+        (2, 7, 2),
+        (3, 7, None),
+    ]
+    with empty_engine.connect() as connection, pytest.raises(DBAPIError, match="append-only"):
+        connection.execute(text("UPDATE price_lists SET source = 'y' WHERE id = 3"))

@@ -16,11 +16,15 @@ from credits_core import settings
 from credits_core.audit import invariants
 from credits_core.audit.explanation import explain
 from credits_core.ledger import actions
+from credits_core.ledger.bearing import rule_sentence, sentence
+from credits_core.ledger.refund_terms import RefundTerms
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.plans import records
 from credits_core.plans.book import PriceBooks
-from credits_core.reports import daily_totals
+from credits_core.reports import daily_totals, sums
 from credits_core.store import database
+from credits_core.store.kinds import RefundRule
+from credits_core.values.days import DayRange
 from credits_core.values.time_zones import zone_named
 from tests.support import world
 from tests.support.plain_sql import rows, scalar
@@ -44,7 +48,9 @@ RUN = (
     " platform_markup_credits, total_credits, creator_share_credits, created_at_us"
 )
 NEW_IN_RUN = "usage, unit_prices, service_tier, asked_model, used_at_us, price_list_id"
-LEDGER = ("journal_entries", "credit_transactions", "user_credits", "unlocked_flows", "plan_activations", "price_plans")
+EARLIER = "Earlier rule: the inference cost was booked back as if the provider had given it back."
+PLAN = "id, toml, revision, actor, saved_at_us"
+LEDGER = ("journal_entries", "credit_transactions", "user_credits", "unlocked_flows", "plan_activations")
 
 
 @pytest.fixture
@@ -63,6 +69,7 @@ def ledger_rows(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
     return {
         **{table: rows(engine, f"SELECT * FROM {table} ORDER BY 1, 2") for table in LEDGER},
         "prompt_runs": rows(engine, f"SELECT {RUN} FROM prompt_runs ORDER BY 1"),
+        "price_plans": rows(engine, f"SELECT {PLAN} FROM price_plans ORDER BY 1"),
     }
 
 
@@ -78,6 +85,11 @@ def test_it_opens_verifies_clean_and_goes_on(older: Engine) -> None:
     database.require_migrated(older)
     assert ledger_rows(older) == before
     assert rows(older, f"SELECT DISTINCT {NEW_IN_RUN} FROM prompt_runs") == [(None,) * 6]
+    assert rows(older, "SELECT id, discarded_at_us, last_activation_id FROM price_plans ORDER BY 1") == [
+        ("draft-1", None, None),
+        ("graduated", None, 2),
+        ("promptflow-v1", None, 1),
+    ]
     assert broken(older) == []
     with database.read(older) as connection:
         assert list(records.plans(connection)) == ["graduated", "draft-1", "promptflow-v1"]
@@ -123,6 +135,70 @@ def test_every_charge_is_explained_as_it_was_charged(older: Engine) -> None:
         charges = [*CHARGED_CREDITS, 10, 11]
         explained = {entry_id: explain(connection, entry_id, plans=plans) for entry_id in charges}
     assert [entry_id for entry_id, one in explained.items() if not one.is_proved] == []
+
+
+def test_its_refunds_keep_their_rule_and_later_ones_have_the_present_one(older: Engine) -> None:
+    database.migrate(older)
+    books = PriceBooks(settings.load_models())
+    refunded = database.write(
+        older,
+        lambda connection: actions.refund(
+            connection, 6, reason="Empty", book=books.at(connection), key="new-1", now=world.NOW, actor="dashboard"
+        ),
+    )
+    assert rows(older, "SELECT entry_id, rule, provider_refunded FROM refunds ORDER BY entry_id") == [
+        (12, "cost_booked_back", False),
+        (13, "cost_booked_back", False),
+        (refunded.entry_id, "platform_bears_cost", False),
+    ]
+    assert broken(older) == []
+    with database.read(older) as connection:
+        plans = books.at(connection).plans
+        found = [explain(connection, entry_id, plans=plans) for entry_id in (12, 13, refunded.entry_id)]
+        spent = sums.spending(connection, DayRange())
+    assert [
+        (one.differences, rule_sentence(one.borne), sentence(one.borne, done=True)) for one in found if one.borne
+    ] == [
+        (
+            (),
+            "No inference cost is involved.",
+            "ben got back 10,000 credits ($0.01): ada gave back 8,000, PromptFlow bore 2,000.",
+        ),
+        ((), EARLIER, "ada got back 15 credits ($0.000015): PromptFlow bore 2, 13 of inference cost were booked back."),
+        (
+            (),
+            "The provider is paid whether or not a run is refunded, so PromptFlow bears the inference cost.",
+            "ada got back 4,200 credits ($0.0042): PromptFlow bore 4,200.",
+        ),
+    ]
+    # 3,500 of the 4,200 are inference cost, which is borne; the 13 of the older refund were booked back.
+    assert (spent.refunded_inference_credits, spent.booked_back_credits, spent.provider_refunds_credits) == (
+        3_500,
+        13,
+        0,
+    )
+    assert spent.refunded_credits == 10_000 + 15 + 4_200
+
+
+def test_a_refund_of_the_older_version_is_replayed_and_not_made_again(older: Engine) -> None:
+    database.migrate(older)
+    key, reason = rows(older, "SELECT idempotency_key, description FROM journal_entries WHERE id = 13")[0]
+    books, before = PriceBooks(settings.load_models()), ledger_rows(older)
+    again = database.write(
+        older,
+        lambda connection: actions.refund(
+            connection,
+            9,
+            reason=str(reason),
+            book=books.at(connection),
+            key=str(key),
+            now=world.NOW,
+            actor="dashboard",
+        ),
+    )
+    assert (again.entry_id, again.replayed) == (13, True)
+    assert again.terms == RefundTerms(RefundRule.COST_BOOKED_BACK)
+    assert ledger_rows(older) == before
 
 
 def test_a_request_of_the_older_version_is_replayed_and_not_charged_again(older: Engine) -> None:

@@ -63,7 +63,7 @@ def covered_three_days(engine: Engine, covered: str) -> None:
 def drawn_days(engine: Engine, *, seed: int, actions: int = 160) -> None:
     """Actions of five users in five days, drawn with their times, so that the ledger's order is not the clock's.
 
-    Refused ones leave nothing. Some refunds come when the creator has spent the share.
+    Refused ones leave nothing. Some refunds come when the creator has spent the share, some are of the provider too.
     """
     random = Random(seed)
     users = ["ada", "Ben", "c_d", "cxd", "c/d"]
@@ -79,7 +79,9 @@ def drawn_days(engine: Engine, *, seed: int, actions: int = 160) -> None:
                     world.add(engine, user, amount, key=key, source=source, reason="Drawn", now=now).entry_id
                 )
             elif kind == "refund":
-                entries.append(world.refund(engine, random.choice(entries), key=key, now=now).entry_id)
+                entry, by_provider = random.choice(entries), random.random() < 0.4
+                refund = world.refund(engine, entry, provider_refunded=by_provider, key=key, now=now)
+                entries.append(refund.entry_id)
             elif kind == "unlock":
                 request = UnlockRequest(user, f"flow-{random.randint(1, 3)}", creator, random.randint(1, 2_000))
                 if (receipt := world.unlock(engine, request, key=key, now=now).receipt) is not None:

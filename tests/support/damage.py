@@ -78,6 +78,20 @@ class Ledger:
             return dict(self.findings(connection))
 
 
+def set_transaction(entry: str, position: int, change: str) -> str:
+    """SQL that changes a transaction of a named entry, for `Ledger.after`."""
+    return f"UPDATE credit_transactions SET {change} WHERE entry_id = <{entry}> AND position = {position}"
+
+
+def add_transaction(entry: str, position: int, account: str, type_: str, amount: int) -> str:
+    """SQL that adds a transaction to a named entry, for `Ledger.after`."""
+    return (
+        "INSERT INTO credit_transactions (entry_id, position, account_id, type, amount_credits, created_at_us)"
+        f" SELECT id, {position}, '{account}', '{type_}', {amount}, created_at_us FROM journal_entries"
+        f" WHERE id = <{entry}>"
+    )
+
+
 @contextmanager
 def four_days(
     request: pytest.FixtureRequest, folder: Path, book: PriceBook, *, is_priced_by_list: bool = True

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,21 +19,27 @@ from streamlit.testing.v1 import AppTest
 from credits_core import settings, startup
 from credits_core.plans.book import PriceBooks
 from credits_core.store import database
-from pages.parts import resources
+from pages.parts import clock, resources
 from tests.support import world
 
+TODAY = date(2026, 11, 22)
 MAIN_SCRIPT = Path(__file__).resolve().parent.parent.parent / "pages" / "navigation.py"
 
 
 @contextmanager
-def dashboard(folder: Path, *, demo: bool) -> Iterator[Engine]:
-    """The dashboard on a new database in this folder, with the demo world or empty; and an engine to look into it."""
+def dashboard(folder: Path, *, demo: bool, zone: str = "") -> Iterator[Engine]:
+    """The dashboard on a new database in this folder, with the demo world or empty; and an engine to look into it.
+
+    It is the last day of the demo world, whenever the test runs.
+    """
     path = folder / "credits.db"
     path.write_bytes(_as_opened(demo=demo))
     url = f"sqlite:///{path}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CREDITS_DATABASE_URL", url)
         patch.setenv("CREDITS_DEMO", "1" if demo else "0")
+        patch.setenv("CREDITS_TIME_ZONE", zone)
+        patch.setattr(clock, "today", lambda: TODAY)
         _forget_cached()
         engine, of_pages = database.create_engine_for(url), resources.engine()
         try:
@@ -61,7 +68,7 @@ def _as_opened(*, demo: bool) -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "credits.db"
         with database.opened(f"sqlite:///{path}") as engine:
-            startup.prepare(engine, PriceBooks(settings.load_models()), demo=demo)
+            startup.prepare(engine, PriceBooks(settings.load_models()), demo=demo, now=datetime.now(UTC))
         return path.read_bytes()
 
 
@@ -177,6 +184,19 @@ def downloads() -> Iterator[Downloads]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(st, "download_button", caught.button)
         yield caught
+
+
+def select_row(page: AppTest, row: int | None, *, table: str) -> AppTest:
+    """The page after a click on this row, from 0, of the big table with this key; None clicks on the selected one."""
+    (drawn,) = (found for found in page.dataframe if table in found.proto.id)
+    states = page._tree.get_widget_states()
+    selected = next((state for state in states.widgets if state.id == drawn.proto.id), None) or states.widgets.add()
+    selected.id = drawn.proto.id
+    rows = [] if row is None else [row]
+    selected.string_value = json.dumps({"selection": {"rows": rows, "columns": [], "cells": []}})
+    page._run(states)
+    assert not page.exception, page.exception
+    return page
 
 
 def click_in_row(page: AppTest, row: int, label: str = "Revoke") -> AppTest:

@@ -17,6 +17,7 @@ from genai_prices.types import (
     TieredPrices,
 )
 
+from credits_core.prices import catalogue
 from credits_core.prices import package as price_package
 
 ONE_MODEL = """\
@@ -68,6 +69,7 @@ def carried() -> Iterator[Callable[..., None]]:
     def forget() -> None:
         price_package.prices_of.cache_clear()
         price_package._by_id.cache_clear()
+        catalogue._model.cache_clear()
 
     yield carry
     set_custom_snapshot(None)

@@ -1,4 +1,4 @@
-"""Hand-written prices for tests: a model priced by usage in one line."""
+"""Hand-written prices for tests: a model priced by usage in one line, and a price list of one model."""
 
 from datetime import date
 from decimal import Decimal
@@ -34,3 +34,11 @@ def by_usage(**usd: str | tuple[str, dict[int, str]]) -> ModelPrices:
 def model(prices: RunPrice | ModelPrices, model_id: str = "m") -> Model:
     """A text model with these prices."""
     return Model(model_id, model_id.upper(), "maker", "text", prices, "hand-written", date(2026, 1, 1))
+
+
+def per_run_list(credits: int = 5, *, model_id: str = "tiny", name: str = "Tiny") -> str:
+    """A price list with one model at a fixed price per run, as TOML."""
+    return (
+        f'[[models]]\nid = "{model_id}"\nname = "{name}"\nprovider = "us"\ntype = "text"\n'
+        f'run_price_credits = {credits}\nsource = "hand-written"\nchecked_on = 2026-01-01\n'
+    )

@@ -44,6 +44,7 @@ class SlowReplay:
             engine, "SELECT entry_id, account_id, amount_credits FROM credit_transactions ORDER BY entry_id, position"
         ):
             moved[entry].append((account, credits))
+        returning = {entry for (entry,) in rows(engine, "SELECT entry_id FROM refunds WHERE provider_refunded")}
         inside = [entry for entry, *_, is_inside in entries if is_inside]
         for entry, kind, refunds, is_inside in entries:
             if not inside or entry < inside[0]:
@@ -57,7 +58,7 @@ class SlowReplay:
             elif entry in self.runs:
                 self.charge(entry, bool(is_inside))
             elif kind == "refund" and refunds in self.runs:
-                self.refund(refunds, bool(is_inside))
+                self.refund(refunds, bool(is_inside), returns_cost=entry in returning)
             else:
                 account, credits = moved[entry][0]
                 if self.balances[account] + credits < 0:
@@ -87,7 +88,7 @@ class SlowReplay:
             if is_run:
                 self.changes.append(total - recorded)
 
-    def refund(self, entry: int, is_inside: bool) -> None:
+    def refund(self, entry: int, is_inside: bool, *, returns_cost: bool) -> None:
         if entry not in self.paid:
             return
         payer, creator, total, share, cost = self.paid[entry]
@@ -96,7 +97,7 @@ class SlowReplay:
         if share:
             self.balances[creator or ""] -= back
         if is_inside:
-            self.count(payer, creator, -total, -back, -cost)
+            self.count(payer, creator, -total, -back, -cost if returns_cost else 0)
 
     def count(self, payer: str, creator: str | None, total: int, share: int, cost: int) -> None:
         for name, credits in (("users", total), ("inference", cost), ("creators", share)):

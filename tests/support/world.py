@@ -191,6 +191,7 @@ def refund(
     *,
     key: str,
     reason: str = "The answer was empty",
+    provider_refunded: bool = False,
     book: PriceBook | None = None,
     now: datetime = NOW,
 ) -> Receipt:
@@ -198,7 +199,14 @@ def refund(
     return database.write(
         engine,
         lambda connection: actions.refund(
-            connection, entry_id, reason=reason, book=book, key=key, now=now, actor="tester"
+            connection,
+            entry_id,
+            reason=reason,
+            provider_refunded=provider_refunded,
+            book=book,
+            key=key,
+            now=now,
+            actor="tester",
         ),
     )
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from genai_prices import extract_usage
 
-from credits_core.errors import InvalidRequest
-from credits_core.usage.refusals import UnreadableResponse
+from credits_core.errors import CreditsError, InvalidRequest
+from credits_core.usage.refusals import AmbiguousResponse, UnreadableResponse
 from credits_core.usage.responses import read_response
 
 OPENAI_CHAT = {
@@ -181,8 +181,17 @@ def changed(path: str, count: object) -> dict[str, Any]:
             "prompt_tokens_details.cached_tokens must be a whole number, 0 or more, not '1920'",
         ),
         ("openai", {"choices": []}, "has no prompt_tokens"),
+        ("openai", changed("completion_tokens", None), "has no completion_tokens"),
+        ("openai", {"choices": [], "usage": {"prompt_tokens": 8}}, "has no completion_tokens"),
+        ("openai", {"object": "chat.completion", "usage": {"prompt_tokens": 8}}, "has no completion_tokens"),
+        (
+            "cohere",
+            {"meta": {"billed_units": {"input_tokens": 5, "output_tokens": 50}}},
+            "has output_tokens, which the API embeddings of cohere does not have",
+        ),
         ("openai", "text", "must be the provider's JSON object"),
         ("acme", OPENAI_CHAT, "comes from the provider 'acme', which is not known"),
+        ("xopenai", OPENAI_CHAT, "comes from the provider 'xopenai', which is not known"),
         ("voyageai", OPENAI_CHAT, "no response of voyageai is described"),
         ("mistral", {"usage_info": {"pages_processed": 3}}, "which API of mistral it is from: ocr or ocr_annotated"),
     ],
@@ -191,6 +200,157 @@ def test_what_nobody_could_bill_is_refused_by_its_path(provider: str, response: 
     with pytest.raises(UnreadableResponse) as refused:
         read_response(provider, response)
     assert problem in str(refused.value)
+
+
+START = {
+    "type": "message_start",
+    "message": {
+        "id": "msg_1",
+        "type": "message",
+        "stop_reason": None,
+        "usage": {"input_tokens": 25, "output_tokens": 1},
+    },
+}
+DELTA = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 15}}
+CHUNK = {"choices": [{"delta": {"content": "a"}, "finish_reason": None}]}
+COUNTED = {"prompt_tokens": 10, "completion_tokens": 2}
+PART = {
+    "candidates": [{"content": {"parts": [{"text": "a"}]}}],
+    "usageMetadata": {"promptTokenCount": 10, "candidatesTokenCount": 2},
+}
+
+
+@pytest.mark.parametrize(
+    ("provider", "events"),
+    [
+        ("anthropic", [START]),
+        ("anthropic", [START, {"type": "content_block_delta", "delta": {"text": "a"}}]),
+        ("anthropic", [START, {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}]),
+        ("anthropic", START["message"]),
+        # xAI and Perplexity send the counts so far with each event.
+        ("perplexity", [{**CHUNK, "usage": COUNTED}]),
+        ("perplexity", {**CHUNK, "usage": COUNTED}),
+        ("google", [PART]),
+        ("google", [PART, PART]),
+    ],
+)
+def test_a_stream_without_its_end_is_refused(provider: str, events: object) -> None:
+    with pytest.raises(UnreadableResponse) as refused:
+        read_response(provider, events)
+    assert str(refused.value) == (
+        "response: is a stream without its end, so its counts are not final. Send all of its events"
+    )
+
+
+@pytest.mark.parametrize(
+    ("provider", "events", "usage"),
+    [
+        ("anthropic", [START, DELTA], {"input_tokens": 25, "output_tokens": 15}),
+        ("anthropic", [START, DELTA, {"type": "message_stop"}], {"input_tokens": 25, "output_tokens": 15}),
+        (
+            "openai",  # the counts come alone, after the end of the text; a caller may leave the text out
+            [CHUNK, {"choices": [], "usage": COUNTED}],
+            {"input_tokens": 10, "output_tokens": 2},
+        ),
+        (
+            "perplexity",
+            [
+                {**CHUNK, "usage": COUNTED},
+                {"choices": [{"finish_reason": "stop"}], "usage": {**COUNTED, "completion_tokens": 3}},
+            ],
+            {"input_tokens": 10, "output_tokens": 3},
+        ),
+        ("google", PART, {"input_tokens": 10, "output_tokens": 2}),
+        (
+            "google",
+            [PART, {"candidates": [{"finishReason": "STOP"}], "usageMetadata": {"candidatesTokenCount": 4}}],
+            {"input_tokens": 10, "output_tokens": 4},
+        ),
+        (
+            "openai",
+            [
+                {"type": "response.created", "response": {"id": "resp_1", "usage": None}},
+                {"type": "response.output_item.done", "item": {"id": "msg_1"}},
+                {
+                    "type": "response.completed",
+                    "response": {"id": "resp_1", "usage": {"input_tokens": 3, "output_tokens": 4}},
+                },
+            ],
+            {"input_tokens": 3, "output_tokens": 4},
+        ),
+    ],
+)
+def test_a_stream_with_its_end_is_read(provider: str, events: object, usage: dict[str, int]) -> None:
+    assert dict(read_response(provider, events).usage) == usage
+
+
+@pytest.mark.parametrize(
+    ("provider", "events", "ids"),
+    [
+        ("openai", [{"id": "chat-1", "usage": COUNTED}, {"id": "chat-2", "usage": COUNTED}], "'chat-1' and 'chat-2'"),
+        (
+            "anthropic",
+            [
+                START,
+                DELTA,
+                {**START, "message": {"id": "msg_2", "usage": {"input_tokens": 9, "output_tokens": 1}}},
+                DELTA,
+            ],
+            "'msg_1' and 'msg_2'",
+        ),
+        (
+            "google",
+            [{"responseId": "a", "usageMetadata": {}}, {"responseId": "b", "usageMetadata": {"promptTokenCount": 1}}],
+            "'a' and 'b'",
+        ),
+        (
+            "openai",  # of a realtime session
+            [
+                {"event_id": "1", "response": {"id": "resp_1", "usage": {"input_tokens": 3, "output_tokens": 4}}},
+                {"event_id": "2", "response": {"id": "resp_2", "usage": {"input_tokens": 5, "output_tokens": 6}}},
+            ],
+            "'resp_1' and 'resp_2'",
+        ),
+    ],
+)
+def test_the_counts_of_two_runs_are_refused(provider: str, events: object, ids: str) -> None:
+    with pytest.raises(UnreadableResponse) as refused:
+        read_response(provider, events)
+    assert str(refused.value) == f"response: is of two runs, {ids}. Send each run by itself"
+
+
+def test_one_response_sent_in_parts_with_one_id_is_one_run() -> None:
+    events = [{"id": "", "choices": []}, {"id": "chat-1", "usage": None}, {"id": "chat-1", "usage": COUNTED}]
+    assert dict(read_response("openai", events).usage) == {"input_tokens": 10, "output_tokens": 2}
+
+
+def test_counts_by_two_sets_of_names_are_read_once() -> None:
+    read = read_response("openai", {"usage": {**COUNTED, "input_tokens": 10, "output_tokens": 2}})
+    assert dict(read.usage) == {"input_tokens": 10, "output_tokens": 2}
+    assert read.unread == ()
+
+
+def test_where_two_apis_could_be_meant_both_are_named() -> None:
+    billed, counted = {"input_tokens": 5, "output_tokens": 50}, {"input_tokens": 70, "output_tokens": 52}
+    with pytest.raises(AmbiguousResponse) as refused:
+        read_response("cohere", {"usage": {"billed_units": billed, "tokens": counted}})
+    assert refused.value.flavours == ["default", "tokens"]
+    assert refused.value.code == "unreadable_response"
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        ("x" * 10_000, "'" + "x" * 39 + "…"),
+        (10**300, "1" + "0" * 39 + "…"),
+        (-(10**300), "-1" + "0" * 38 + "…"),
+        (1e300, "1000000000000000052504760255204420248704…"),
+    ],
+)
+def test_a_refusal_repeats_at_most_forty_characters(count: object, shown: str) -> None:
+    with pytest.raises(CreditsError) as refused:
+        read_response("openai", changed("prompt_tokens", count))
+    assert str(refused.value).endswith(f"not {shown}")
 
 
 def test_a_whole_number_with_a_point_is_that_number() -> None:

@@ -1,5 +1,7 @@
 """Days of a time zone: where they begin, also where clocks change, and that no moment is in two days or in none."""
 
+import copy
+import pickle
 import zoneinfo
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -139,6 +141,13 @@ def test_a_stamp_is_a_name_with_its_rules() -> None:
     assert [stamp.split()[0] for stamp in stamps] == ["Europe/Berlin", "Europe/Paris"]
     assert stamps[0].split()[1] != stamps[1].split()[1]
     assert max(len(zone_named(name).stamp) for name in time_zones.names()) <= 80  # the column
+
+
+@pytest.mark.parametrize("name", ["UTC", "Europe/Berlin"])
+def test_a_copy_is_the_same_time_zone(name: str) -> None:
+    days = DayRange(date(2026, 3, 1), None, zone_named(name))
+    assert copy.deepcopy(days).zone is days.zone
+    assert pickle.loads(pickle.dumps(days)) == days
 
 
 @pytest.mark.parametrize(

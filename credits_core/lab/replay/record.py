@@ -43,13 +43,17 @@ class Charges:
 class Refunds:
     """Recorded refunds of runs and unlocks: `charge` is the position of the charge among `Charges`.
 
-    `borne_credits` is what the platform paid for a creator who had spent the share.
+    `borne_credits` is what the platform paid for a creator who had spent the share. `returned_cost_credits` is
+    inference cost that was booked back: all of it under the earlier rule, or where the provider gave it back; else 0,
+    because the platform bears it.
     """
 
     entry_id: Credits
     day: Credits
     charge: Credits
     borne_credits: Credits
+    returned_cost_credits: Credits
+    is_earlier_rule: Flags
     is_compared: Flags
 
 

@@ -9,17 +9,27 @@ from credits_core.lab.replay.result import Change, Counterfactual, Group, Groups
 from credits_core.values.days import DayRange
 from credits_core.values.text import counted, format_bps, format_credits, format_usd
 
-LIMITS = (
-    "A charge counts on the UTC day when it was posted, even if the run took place on another day.",
+_LIMITS = (
+    "A charge counts on the day when it was posted, even if the run took place on another day.",
     "Every run keeps its recorded inference cost and creator fee. The plan changes only the markup and the split of "
     "the fee. Refunds give back what the plan charges, and all sums are after refunds.",
+    "The platform bears the inference cost of a refunded run, except where the recorded refund booked it back.",
     "Users get the same credits as recorded. A run or unlock is refused when the balance does not cover it, and then "
     "its creator receives nothing. Added credits that were refunded stay with a user who would have spent them.",
     "Runs that were refused at the time are not recorded. A cheaper plan cannot bring them back.",
 )
-"""What a reader has to know about every replay, a few sentences each."""
 _SHOWN = 10
 _NO_CHANGE = "the same"
+
+
+def limits(found: Counterfactual) -> Iterator[str]:
+    """What a reader has to know about a replay, a few sentences each: of every one, and of refunds in this one."""
+    yield from _LIMITS
+    if found.earlier_rule_refunds:
+        yield (
+            f"{counted(found.earlier_rule_refunds, 'refund')} of {found.refunds:,} followed the earlier rule, which "
+            "booked the inference cost back as if the provider had given it back."
+        )
 
 
 def scope(days: DayRange) -> str:
@@ -185,12 +195,21 @@ def lines(found: Counterfactual, days: str) -> Iterator[str]:
     ):
         yield from _table(noun, groups, measure)
     yield ""
-    yield from LIMITS
+    yield from limits(found)
 
 
 def as_json(found: Counterfactual, days: DayRange) -> dict[str, Any]:
     """The whole replay as JSON, with every model, creator, user and day."""
-    plain = ("runs", "unlocks", "refunds", "refused_runs", "refused_unlocks", "refused_users", "refused_credits")
+    plain = (
+        "runs",
+        "unlocks",
+        "refunds",
+        "earlier_rule_refunds",
+        "refused_runs",
+        "refused_unlocks",
+        "refused_users",
+        "refused_credits",
+    )
     return {
         "plan": found.plan_id,
         "from": days.first and days.first.isoformat(),

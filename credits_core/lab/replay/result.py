@@ -1,7 +1,8 @@
 """The result of a replay: sums of the recorded history beside the same sums under the plan. Pure.
 
 All sums are in credits and net of refunds: a refund counts on its own day. What users paid is always the sum of
-inference cost, creators' part and platform's part.
+inference cost, creators' part and platform's part. The inference cost of a refunded run stays in the sum, and the
+platform bears it, unless the recorded refund booked it back.
 """
 
 from collections.abc import Iterator, Mapping
@@ -165,6 +166,7 @@ class Counterfactual:
     runs: int
     unlocks: int
     refunds: int
+    earlier_rule_refunds: int
     refused_runs: int
     refused_unlocks: int
     refused_users: int
@@ -208,6 +210,7 @@ def compare(history: RecordedHistory, plan: PricePlan, plans: Mapping[str, Price
         runs=_count(is_run),
         unlocks=_count(is_unlock),
         refunds=_count(refunds.is_compared),
+        earlier_rule_refunds=_count(refunds.is_compared & refunds.is_earlier_rule),
         refused_runs=_count(is_run & ~outcome.happened),
         refused_unlocks=_count(is_unlock & ~outcome.happened),
         refused_users=len(np.unique(charges.payer[charges.is_compared & ~outcome.happened])),
@@ -244,7 +247,7 @@ class Lines:
         self.day = np.concatenate([charges.day[charged], refunds.day[refunded]])
         self.payer, self.creator = charges.payer[of], charges.creator[of]
         self.model = np.where(charges.model[of] == UNLOCK, len(history.models), charges.model[of])
-        inference = charges.inference_cost_credits[of] * sign
+        inference = np.concatenate([charges.inference_cost_credits[charged], -refunds.returned_cost_credits[refunded]])
         users, creators = charges.total_credits[of] * sign, charges.creator_share_credits[of] * sign
         creators[len(charged) :] += refunds.borne_credits[refunded]
         users_plan = priced.total_credits[of] * sign * self.happened

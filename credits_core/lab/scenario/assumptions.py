@@ -4,7 +4,7 @@ The assumptions for each workload are in `data/scenarios.toml`; `lab.scenario.si
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,21 @@ def with_models(scenario: Scenario, model_ids: list[str]) -> Scenario:
     if not model_ids:
         return scenario
     return replace(scenario, models=tuple(ModelWeight(model_id, 1) for model_id in model_ids))
+
+
+def with_offered(scenario: Scenario, offered: Sequence[str]) -> tuple[Scenario, str]:
+    """The scenario without models that are not offered, and a sentence that names them; empty when there are none.
+
+    Their runs go to the other models of the mix, by their weights. If none is left, the first offered model takes all.
+    """
+    gone = [one.model_id for one in scenario.models if one.model_id not in offered]
+    if not gone:
+        return scenario, ""
+    said = f"{' and '.join(gone)} {'is' if len(gone) == 1 else 'are'} not offered any more."
+    left = tuple(one for one in scenario.models if one.model_id in offered and one.weight)
+    if left:
+        return replace(scenario, models=left), f"{said} The other models of the mix take all runs."
+    return replace(scenario, models=(ModelWeight(offered[0], 1),)), f"{said} {offered[0]} takes all runs instead."
 
 
 def load_scenarios(path: Path, workloads: Mapping[str, Workload]) -> dict[str, Scenario]:

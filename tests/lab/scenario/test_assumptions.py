@@ -9,7 +9,7 @@ import pytest
 
 from credits_core import settings
 from credits_core.errors import DataFileInvalid, InvalidRequest
-from credits_core.lab.scenario.assumptions import FeeWeight, ModelWeight, load_scenarios, with_runs
+from credits_core.lab.scenario.assumptions import FeeWeight, ModelWeight, load_scenarios, with_offered, with_runs
 from credits_core.lab.scenario.draws import draw_runs, runs_by_day
 from credits_core.lab.scenario.simulation import price_runs, simulate
 from credits_core.lab.scenario.workload import load_workloads
@@ -151,3 +151,30 @@ def test_a_file_of_scenarios_that_makes_no_sense_is_refused(tmp_path: Path, old:
     with pytest.raises(DataFileInvalid) as refused:
         load_scenarios(path, load_workloads(settings.WORKLOADS_FILE))
     assert refused.value.problems[0].startswith(problem)
+
+
+# --- models that are not offered any more ---------------------------------------------------------------------------
+
+OTHERS = "The other models of the mix take all runs."
+MIX = tuple(ModelWeight(model_id, weight) for model_id, weight in (("a", 5), ("b", 3), ("c", 0), ("d", 2)))
+
+
+@pytest.mark.parametrize(
+    ("offered", "left", "said"),
+    [
+        (["d", "c", "b", "a"], MIX, ""),
+        (
+            ["a", "c", "d", "x"],
+            (MIX[0], MIX[3]),
+            f"b is not offered any more. {OTHERS}",
+        ),
+        (["x", "d"], (MIX[3],), f"a and b and c are not offered any more. {OTHERS}"),
+        (["x", "c"], (ModelWeight("x", 1),), "a and b and d are not offered any more. x takes all runs instead."),
+        (["x"], (ModelWeight("x", 1),), "a and b and c and d are not offered any more. x takes all runs instead."),
+    ],
+)
+def test_models_that_are_not_offered_are_left_out_and_named(
+    offered: list[str], left: tuple[ModelWeight, ...], said: str
+) -> None:
+    scenario = replace(MANY_USERS, models=MIX)
+    assert with_offered(scenario, offered) == (replace(scenario, models=left), said)

@@ -183,6 +183,41 @@ def test_the_receipt_stays_while_something_else_is_chosen(ledger: Engine) -> Non
     assert plain_sql.balance(ledger, "ada") == 1_000_500
 
 
+def test_a_new_user_whose_id_looks_like_anothers_is_added_once_the_person_says_so(ledger: Engine) -> None:
+    world.add(ledger, "kim@x.example", 500, key="kim")
+    page = page_for("KIM@x.example", amount="700")
+    click(page, "Add credits")
+    assert [(one.proto.title, one.value) for one in page.error] == [
+        (
+            "Almost the same id is in use",
+            "There is no user `KIM@x.example`, but there is `kim@x.example`. Nothing was added.",
+        )
+    ]
+    (box,) = page.checkbox
+    assert box.label == "This is somebody else"
+    click(page, "Add credits")
+    assert page.error
+    page.checkbox[0].check()
+    click(page, "Add credits")
+    assert not page.error
+    assert not page.checkbox
+    assert plain_sql.balance(ledger, "KIM@x.example") == 700
+    assert plain_sql.balance(ledger, "kim@x.example") == 500
+
+
+def test_who_is_somebody_else_is_said_of_one_user_only(ledger: Engine) -> None:
+    for user_id in ("kim@x.example", "lee@x.example"):
+        world.add(ledger, user_id, 500, key=user_id)
+    page = page_for("KIM@x.example", amount="700")
+    click(page, "Add credits")
+    page.checkbox[0].check()
+    page = choose(page, user="LEE@x.example")
+    assert not page.checkbox
+    click(page, "Add credits")
+    assert page.error
+    assert plain_sql.scalar(ledger, "SELECT COUNT(*) FROM user_credits") == 3
+
+
 def test_a_balance_above_the_largest_is_refused(ledger: Engine) -> None:
     before = plain_sql.every_row(ledger)
     page = page_for("ada", amount="9007199254740991")

@@ -1,7 +1,6 @@
 """Batches on Simulate runs: charged run by run, refused, stopped and continued."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,22 +8,14 @@ import streamlit as st
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
+from credits_core.bulk import pieces
 from pages.parts import action
-from tests.support import page_driver, plain_sql, world
+from tests.support import plain_sql, world
 from tests.support.page_driver import captions, charts, choose, click, links, metrics, open_page, run
 
 RUNS = "SELECT COUNT(*), SUM(total_credits) FROM prompt_runs"
 HAIKU = {"model": "claude-3-haiku"}
 FEE = {**HAIKU, "creator": "ben", "fee": "1001"}
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Engine]:
-    with page_driver.small_dashboard(tmp_path) as engine:
-        world.add(engine, "ada", 1_000_000, key="a")
-        world.add(engine, "cleo", 1_000, key="c")
-        yield engine
-        assert plain_sql.contradictions(engine) == []
 
 
 def page_for(**query: str) -> AppTest:
@@ -93,16 +84,63 @@ def test_a_batch_with_drawn_tokens_costs_what_was_shown(ledger: Engine) -> None:
     assert int(str(different)) > 30
 
 
-def test_a_batch_that_was_stopped_half_way_is_continued(ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    in_parts = action.perform_in_parts
+DEARER = world.PRICE_LIST.replace("250", "400")
 
-    def end_the_run_after_the_first_part(*arguments: Any) -> Iterator[Any]:
-        yield next(in_parts(*arguments))
+
+def test_a_batch_is_not_charged_at_another_price_than_was_shown(ledger: Engine) -> None:
+    page = page_for(user="ada", runs="250", **HAIKU)
+    world.make_prices_live(ledger, DEARER)
+    click(page, "Run 250 times")
+    assert [(error.proto.title, error.value) for error in page.error] == [
+        (
+            "Another price plan or price list was made live after the price was shown\\. See the new price and try "
+            "again\\.",
+            "Nothing was charged.",
+        )
+    ]
+    assert [toast.value for toast in page.toast] == []
+    assert plain_sql.rows(ledger, RUNS) == [(0, None)]
+    assert metrics(page)["Total of 250 runs"] == ("120,000", "$0.12")
+    click(page, "Run 250 times")
+    assert plain_sql.rows(ledger, RUNS) == [(250, 250 * 480)]
+    assert [toast.value for toast in page.toast] == ["The batch is done: see the summary below."]
+    click(page, "Run 250 times")
+    assert [toast.value for toast in page.toast] == []
+
+
+def test_a_batch_stops_when_another_plan_is_made_live_and_is_continued_at_the_new_price(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = page_for(user="ada", runs="250", **HAIKU)
+    with monkeypatch.context() as patch:
+        patch.setattr(pieces, "HOLD_NANOSECONDS", 10**15)
+        # After a hundred runs, with 50 % markup: 250 + 125.
+        patch.setattr(pieces, "pause", lambda: world.put_in_force(ledger, world.dearer_book().plan))
+        click(page, "Run 250 times")
+    assert [(warning.proto.title, warning.value) for warning in page.warning] == [
+        ("Stopped half way", "Charged 100 of 250 runs to ada so far.")
+    ]
+    assert [error.value for error in page.error] == ["The rest of the batch was not charged."]
+    assert plain_sql.rows(ledger, RUNS) == [(100, 30_000)]
+    world.put_in_force(ledger, world.price_book().plan, reason="Too dear")
+    click(page, "Continue the batch")  # the page still has the dearer price
+    assert plain_sql.rows(ledger, RUNS) == [(100, 30_000)]
+    click(page, "Continue the batch")
+    assert [success.value for success in page.success] == ["Charged 250 of 250 runs to ada."]
+    assert plain_sql.rows(ledger, RUNS) == [(250, 75_000)]
+
+
+def test_a_batch_that_was_stopped_half_way_is_continued(ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_pieces = action.perform_in_pieces
+
+    def end_the_run_after_the_first_piece(*arguments: Any, **named: Any) -> Iterator[Any]:
+        yield next(in_pieces(*arguments, **named))
         st.stop()
 
     page = page_for(user="ada", runs="250", **HAIKU)
     with monkeypatch.context() as patch:
-        patch.setattr(action, "perform_in_parts", end_the_run_after_the_first_part)
+        patch.setattr(pieces, "HOLD_NANOSECONDS", 10**15)
+        patch.setattr(action, "perform_in_pieces", end_the_run_after_the_first_piece)
         click(page, "Run 250 times")
     assert plain_sql.rows(ledger, RUNS) == [(100, 30_000)]
     run(page)

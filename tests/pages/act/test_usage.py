@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from credits_core import settings
 from credits_core.audit import invariants
 from credits_core.pricing.plan_toml import load_price_plan
+from pages.parts import resources
 from tests.support import page_driver, plain_sql, world
 from tests.support.page_driver import button_labels, captions, choose, click, metrics, open_page, small_tables
 
@@ -156,7 +158,8 @@ def test_counts_that_nobody_prices_are_named(untouched: Engine) -> None:
     usage = {**RESPONSE["usage"], "completion_tokens_details": {"accepted_prediction_tokens": 7}}  # type: ignore[dict-item]
     page = pasted({**RESPONSE, "usage": usage})
     assert [one.value.replace("\\", "") for one in page.caption if one.value.startswith(":orange[")] == [
-        ":orange[Not read, because no price is known for it: completion_tokens_details.accepted_prediction_tokens]"
+        ":orange[Not charged: we do not know what these counts mean: "
+        "completion_tokens_details.accepted_prediction_tokens]"
     ]
     assert metrics(page)["Total"][0] == "6,738"
 
@@ -220,6 +223,48 @@ def test_a_response_is_charged_as_often_as_asked(ledger: Engine) -> None:
     assert metrics(page)["Total of 3 runs"][0] == "20,214"
     click(page, "Run 3 times")
     assert plain_sql.rows(ledger, "SELECT COUNT(*), SUM(total_credits) FROM prompt_runs") == [(3, 20_214)]
+
+
+COHERE = {
+    "usage": {
+        "billed_units": {"input_tokens": 5, "output_tokens": 50},
+        "tokens": {"input_tokens": 70, "output_tokens": 52},
+    }
+}
+
+
+def test_where_two_apis_could_be_meant_the_page_asks_which(ledger: Engine) -> None:
+    page = choose(pasted(COHERE), **{"response:provider": "cohere"})
+    (api,) = [one for one in page.selectbox if one.label == "API of cohere"]
+    assert (api.options, api.value) == (["default", "tokens"], None)
+    assert in_red(page) == []
+    assert cannot_run(page)
+    assert api.key is not None
+    page = choose(page, **{api.key: "default"})
+    assert "Read as cohere default" in captions(page)
+    assert small_tables(page)["How the response was understood"] == [("Input tokens", "5"), ("Output tokens", "50")]
+    assert metrics(page)["Total"][0] == "615"  # 5 × 2.5 + 50 × 10 = 512.5, so 513, and 102 markup
+    page = choose(page, **{api.key: "tokens"})
+    assert metrics(page)["Total"][0] == "834"  # 70 × 2.5 + 52 × 10 = 695, and 139 markup
+    click(page, "Run")
+    assert plain_sql.rows(ledger, "SELECT usage FROM prompt_runs") == [('{"input_tokens":70,"output_tokens":52}',)]
+
+
+def test_an_api_is_asked_for_only_where_two_could_be_meant(untouched: Engine) -> None:
+    assert [one.label for one in pasted(RESPONSE).selectbox if one.label.startswith("API of")] == []
+
+
+def test_a_response_of_a_model_that_is_offered_twice_names_both(
+    untouched: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered = resources.models
+    twice = {"openai/gpt-4o": ("openai/gpt-4o", "ours/gpt-4o")}  # as lists of earlier versions may have it
+    monkeypatch.setattr(resources, "models", lambda: replace(offered(), ids_by_package_id=twice))
+    page = pasted(RESPONSE)
+    assert (
+        "The response names openai/gpt\\-4o\\-2024\\-08\\-06, which could be openai/gpt\\-4o or ours/gpt\\-4o. "
+        "Priced as openai/gpt\\-4o."
+    ) in captions(page)
 
 
 # --- units as JSON --------------------------------------------------------------------------------------------------

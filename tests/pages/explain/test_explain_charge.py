@@ -138,11 +138,9 @@ def test_an_unlock_is_the_split_of_its_fee(ledger: Engine) -> None:
 
 def test_a_refunded_run_leads_to_its_refund(ledger: Engine) -> None:
     page = page_for(2)
-    assert [found.value for found in page.info] == ["Refunded by entry 5. The amounts below were given back."]
-    assert links(page) == {
-        "Entry 5 in the history": ("history", "to_entry=5&anew="),
-        "Entry 2 in the history": ("history", "to_entry=2&anew="),
-    }
+    assert [found.value for found in page.info] == ["Refunded by entry 5. Below is the charge, as it was before."]
+    assert links(page) == {"Entry 2 in the history": ("history", "to_entry=2&anew=")}
+    assert titles(click(page, "Explain the refund"))[0] == "Entry 5: Refund of entry 2"
 
 
 def test_a_charge_that_was_changed_behind_the_ledgers_back_is_not_proved(ledger: Engine) -> None:
@@ -202,22 +200,54 @@ def test_going_back_lists_the_charges_again(ledger: Engine) -> None:
     assert [row["Entry"] for row in table(page)] == ["4", "3", "2"]
 
 
-def test_a_refund_has_no_price_and_leads_to_the_entry_it_refunds(ledger: Engine) -> None:
+def test_a_refund_is_told_by_who_bore_it(ledger: Engine) -> None:
     page = page_for(5)
-    assert [(found.title, found.value) for found in page.info] == [
-        (
-            "This entry has no price",
-            "Entry 5 is a refund of entry 2; only prompt runs and flow unlocks have a price to explain."
-            " See entry 5 in the history.",
-        )
+    assert titles(page) == ["Entry 5: Refund of entry 2", "How the refund was calculated", "Transactions"]
+    assert [(found.title, found.value) for found in page.success] == [
+        ("Proved", "Recalculated from the stored inputs: matches the refund exactly.")
     ]
-    assert links(page) == {"Entry 5 in the history": ("history", "to_entry=5&anew=")}
+    assert "ada got back 4,611 credits ($0.004611): PromptFlow bore 4,611." in [
+        unescaped(text.value) for text in page.markdown
+    ]
+    # The run had no fee: 768 was markup, and 3,843 the provider is paid all the same.
+    assert [tuple(map(unescaped, row)) for row in small_tables(page)["Every step of the refund"]] == [
+        (
+            "**1. Platform revenue:** the platform gives back its own part of the charge",
+            *("768",) * 2,
+            "$0.000768",
+            CHECK,
+        ),
+        (
+            "**2. Inference cost:** the provider is paid all the same, so the platform bears it",
+            *("3,843",) * 2,
+            "$0.003843",
+            CHECK,
+        ),
+        ("**3. Total:** what ada gets back: 768 + 3,843", *("4,611",) * 2, "$0.004611", CHECK),
+    ]
+    assert [unescaped(row[0]) for row in small_tables(page)["The entry's transactions"]] == [
+        "ada",
+        "Platform revenue",
+        "Inference of refunded runs",
+    ]
+    stored = unescaped(next(caption.value for caption in page.caption if "Reason" in caption.value))
+    assert stored.startswith(
+        "Refunded entry: **2 (prompt run)** · Reason: **The answer was empty** · Rule: **The provider"
+    )
+    assert unescaped(page.caption[-2].value).startswith("Refunded to ada, posted 2026-03-01")
     assert titles(click(page, "Explain the refunded entry"))[0] == "Entry 2: Run of summarise on openai/gpt-4o"
 
 
-def test_a_purchase_has_no_price(ledger: Engine) -> None:
+def test_every_refund_of_the_demo_world_is_proved(demo: Engine) -> None:
+    refunds = rows(demo, "SELECT id FROM journal_entries WHERE type = 'refund'")
+    assert len(refunds) == 4
+    for (entry_id,) in refunds:
+        assert [found.title for found in page_for(entry_id).success] == ["Proved"]
+
+
+def test_a_purchase_has_nothing_to_explain(ledger: Engine) -> None:
     page = page_for(1)
-    assert [found.title for found in page.info] == ["This entry has no price"]
+    assert [found.title for found in page.info] == ["There is nothing to explain"]
     assert button_labels(page) == ["Choose another charge"]
 
 

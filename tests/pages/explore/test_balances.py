@@ -48,8 +48,7 @@ def median(ledger: Engine) -> int:
 
 def test_every_user_is_listed_with_the_balance_in_credits_and_dollars(ledger: Engine) -> None:
     listed = [(row["User"], row["Balance"]) for row in table(open_page("explore/balances.py"))]
-    assert listed == rows(ledger, "SELECT user_id, balance_credits FROM user_credits ORDER BY user_id")
-    assert len(listed) == 15
+    assert listed == rows(ledger, "SELECT user_id, balance_credits FROM user_credits ORDER BY user_id LIMIT 25")
 
 
 def test_the_largest_balance_is_shown_exactly(empty: Engine) -> None:
@@ -76,9 +75,9 @@ def test_a_link_opens_its_user_and_forgets_what_was_searched_for(ledger: Engine,
 @pytest.mark.parametrize(
     ("search", "found"),
     [
-        ("A", ["ada", "grace", "hana", "ivan", "oscar", "priya", "rosa"]),
+        ("DA", ["ada", "daria", "dario", "wanda"]),
         ("ADA", ["ada"]),
-        (" an ", ["hana", "ivan"]),
+        (" an ", ["anouk", "anton", "goran", "hana", "ivan", "sana", "wanda", "zane"]),
     ],
 )
 def test_a_search_finds_a_part_of_the_id_in_any_case(ledger: Engine, search: str, found: list[str]) -> None:
@@ -129,7 +128,7 @@ def test_one_users_detail_is_what_the_ledger_says(ledger: Engine) -> None:
     assert links(page) == {
         "Run as ada": ("test-credits", "user=ada&anew="),
         "Add credits": ("add-credits", "user=ada&anew="),
-        f"All {count} transactions of ada": ("history", "user=ada&anew="),
+        f"All {count} transactions of ada": ("history", "user=ada&period=all&anew="),
     }
 
 
@@ -211,7 +210,7 @@ def test_a_balance_is_drawn_by_entry_number_when_the_times_are_not_in_order(empt
 def test_the_way_back_leads_to_all_users(ledger: Engine) -> None:
     page = click(open_page("explore/balances.py", user="ada"), "All users")
     assert "user" not in page.query_params
-    assert len(table(page)) == 15
+    assert "72 users" in page.caption[1].value
 
 
 @pytest.mark.parametrize("user_id", ["nobody", "%", "x" * 3_000, "ada\0x"])

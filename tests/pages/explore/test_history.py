@@ -22,6 +22,7 @@ SOME_DAYS = ["2026-11-03", "2026-11-09"]
 PLATFORM = {
     "platform:revenue": "Platform revenue",
     "platform:inference": "Inference costs",
+    "platform:refunded_inference": "Inference of refunded runs",
     "platform:payments_in": "Payments in",
     "platform:grants": "Grants",
     "platform:adjustments": "Adjustments",
@@ -122,33 +123,33 @@ def test_another_filter_begins_on_its_first_page(ledger: Engine) -> None:
 
 
 def test_a_link_opens_the_entry_it_names_and_keeps_the_filters_for_the_list(ledger: Engine) -> None:
-    page = open_page("explore/history.py", user="ada", entry="19")
+    page = open_page("explore/history.py", user="ada", entry="65")
     assert [heading.value.replace("\\", "") for heading in page.header] == [
-        "Entry 19: Run of news-digest on sonar-small-online"
+        "Entry 65: Run of unit-test-writer on claude-3-sonnet"
     ]
     price, movements = (shown.value.to_dict("records") for shown in page.table)
-    assert price[-1]["Credits"] == 201
+    assert price[-1]["Credits"] == 3_600
     assert [(row["Account"], row["Credits"]) for row in movements] == [
-        ("chloe", -201),
-        ("Platform revenue", 1),
-        ("Inference costs", 200),
+        ("zane", -3_600),
+        ("Platform revenue", 600),
+        ("Inference costs", 3_000),
     ]
     assert any("sums to zero" in caption.value for caption in page.caption)
     assert listed(click(page, "Back to the list")) == stored(ledger, "account_id = 'ada'")[:25]
 
 
 def test_choosing_a_filter_leads_back_to_the_list(ledger: Engine) -> None:
-    page = open_page("explore/history.py", entry="19")
+    page = open_page("explore/history.py", entry="65")
     page.multiselect(key="types").set_value(["Grant"])
     assert listed(run(page)) == stored(ledger, "type = 'grant'")[:25]
 
 
 def test_a_link_from_another_page_shows_what_it_names_alone(ledger: Engine) -> None:
-    page = open_page("explore/history.py", types="Refund", days=SOME_DAYS, legs="true", entry="19")
+    page = open_page("explore/history.py", types="Refund", days=SOME_DAYS, legs="true", entry="65")
     page.query_params.clear()
     run(page.switch_page("explore/balances.py"))
     page.switch_page("explore/history.py")
-    page.query_params.update(page_links.link_to(user="ada"))
+    page.query_params.update(page_links.link_to(user="ada", period="all"))
     assert listed(run(page)) == stored(ledger, "account_id = 'ada'")[:25]
 
 
@@ -204,41 +205,73 @@ def ask_for_refund(entry: str, reason: str) -> AppTest:
 
 
 def test_a_refund_reverses_the_entry_and_then_the_button_is_gone(own_ledger: Engine) -> None:
-    before = plain_sql.balance(own_ledger, "chloe")
+    before = plain_sql.balance(own_ledger, "zane")
     last_entry = scalar(own_ledger, "SELECT MAX(id) FROM journal_entries")
-    page = click(ask_for_refund("19", "The answer cost $5 *twice*"), "Refund")
+    page = click(ask_for_refund("65", "The answer cost $5 *twice*"), "Refund")
     ((refund_id, actor, reason),) = rows(
         own_ledger,
-        "SELECT id, actor, description FROM journal_entries WHERE refunds_entry_id = 19 AND id > :last",
+        "SELECT id, actor, description FROM journal_entries WHERE refunds_entry_id = 65 AND id > :last",
         last=last_entry,
     )
     assert (actor, reason) == ("dashboard", "The answer cost $5 *twice*")
     assert [row[:3] for row in plain_sql.transactions(own_ledger, int(str(refund_id)))] == [
-        ("chloe", "refund", 201),
-        ("platform:revenue", "platform_revenue", -1),
-        ("platform:inference", "inference_cost", -200),
+        ("zane", "refund", 3_600),
+        ("platform:revenue", "platform_revenue", -600),
+        ("platform:refunded_inference", "refund", -3_000),
     ]
     assert isinstance(before, int)
-    assert plain_sql.balance(own_ledger, "chloe") == before + 201
-    assert [success.value for success in page.success] == [
-        f"Refunded by entry {refund_id}. An entry can be refunded only once."
-    ]
+    assert plain_sql.balance(own_ledger, "zane") == before + 3_600
+    borne = "zane got back 3,600 credits (\\$0.0036): PromptFlow bore 3,600."
+    assert [success.value for success in page.success] == [f"Refunded by entry {refund_id}. {borne}"]
     assert button_labels(page) == ["Back to the list", "Open the refund"]
     opened = click(page, "Open the refund")
     assert button_labels(opened) == ["Back to the list", "Open the refunded entry"]
+    assert [success.value for success in opened.success] == [
+        f"{borne} The provider is paid whether or not a run is refunded, so PromptFlow bears the inference cost."
+    ]
+    assert links(opened)["Explain this refund"] == ("explain-charge", f"to_entry={refund_id}&anew=")
 
 
 def test_the_dialog_says_who_gets_what_and_does_nothing_before_it_is_confirmed(own_ledger: Engine) -> None:
     before = plain_sql.every_row(own_ledger)
-    page = click(open_page("explore/history.py", entry="19"), "Refund this entry")
-    assert any(r"chloe gets back 201 credits (\$0.000201)" in text.value for text in page.markdown)
+    page = click(open_page("explore/history.py", entry="65"), "Refund this entry")
+    said = "A new entry does this; nothing is deleted. An entry can be refunded only once."
+    bears = r"zane gets back 3,600 credits (\$0.0036): PromptFlow bears 3,600."
+    assert f"{bears} {said}" in [text.value for text in page.markdown]
+    page.checkbox(key="refund:provider").check()
+    asked = run(page)
+    bears = r"zane gets back 3,600 credits (\$0.0036): PromptFlow bears 600, the provider gives back 3,000."
+    assert f"{bears} {said}" in [text.value for text in asked.markdown]
     assert [error.value for error in page.error] == []
     assert plain_sql.every_row(own_ledger) == before
 
 
+def test_a_refund_that_the_provider_gave_back_says_so(own_ledger: Engine) -> None:
+    page = ask_for_refund("65", "Empty answer")
+    page.checkbox(key="refund:provider").check()
+    page = click(page, "Refund")
+    refund_id = int(str(scalar(own_ledger, "SELECT MAX(id) FROM journal_entries")))
+    assert [row[:3] for row in plain_sql.transactions(own_ledger, refund_id)] == [
+        ("zane", "refund", 3_600),
+        ("platform:revenue", "platform_revenue", -600),
+        ("platform:inference", "inference_cost", -3_000),
+    ]
+    assert [success.value for success in page.success] == [
+        f"Refunded by entry {refund_id}. zane got back 3,600 credits (\\$0.0036): PromptFlow bore 600, the provider"
+        " gave back 3,000."
+    ]
+
+
+def test_without_an_inference_cost_nobody_is_asked_whether_the_provider_gave_it_back(own_ledger: Engine) -> None:
+    unlock = scalar(own_ledger, "SELECT MAX(entry_id) FROM unlocked_flows WHERE refunded_by_entry_id IS NULL")
+    page = click(open_page("explore/history.py", entry=str(unlock)), "Refund this entry")
+    assert [box.label for box in page.checkbox] == []
+    assert button_labels(page)[-1] == "Refund"
+
+
 def test_a_refund_without_a_reason_is_refused_beside_the_form(own_ledger: Engine) -> None:
     before = plain_sql.every_row(own_ledger)
-    page = click(ask_for_refund("19", "  "), "Refund")
+    page = click(ask_for_refund("65", "  "), "Refund")
     assert [warning.value for warning in page.warning] == ["Enter a reason, at most 500 printable characters."]
     assert plain_sql.every_row(own_ledger) == before
 
@@ -250,7 +283,8 @@ def test_added_credits_that_were_spent_are_not_refunded(own_ledger: Engine) -> N
         " WHERE t.type = 'credit_purchase' AND t.amount_credits > u.balance_credits ORDER BY t.entry_id LIMIT 1",
     )
     before = plain_sql.every_row(own_ledger)
-    page = click(ask_for_refund(str(grant), "Paid by mistake"), "Refund")
+    page = click(open_page("explore/history.py", entry=str(grant)), "Refund this entry")
+    assert len(page.text_input) == 1  # the number of an entry: there is no form to fill in
     assert "this takes 10,000,000 credits" in page.error[0].proto.title
     assert "The added credits are spent\\: first refund what they were spent on" in page.error[0].value
     assert not any("Add credits" in link.label for link in page.get("page_link"))
@@ -258,11 +292,11 @@ def test_added_credits_that_were_spent_are_not_refunded(own_ledger: Engine) -> N
 
 
 def test_two_who_refund_the_same_entry_refund_it_once(own_ledger: Engine) -> None:
-    first, second = ask_for_refund("19", "Empty answer"), ask_for_refund("19", "Wrong answer")
+    first, second = ask_for_refund("65", "Empty answer"), ask_for_refund("65", "Wrong answer")
     click(first, "Refund")
     page = click(second, "Refund")
     assert ["Refunded by entry" in success.value for success in page.success] == [True]
-    assert scalar(own_ledger, "SELECT COUNT(*) FROM journal_entries WHERE refunds_entry_id = 19") == 1
+    assert scalar(own_ledger, "SELECT COUNT(*) FROM journal_entries WHERE refunds_entry_id = 65") == 1
 
 
 def test_an_added_credits_entry_can_be_taken_back(empty: Engine) -> None:

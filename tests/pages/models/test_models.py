@@ -1,20 +1,17 @@
 """The screen Models: what each model costs, which can run, and the versions of the price list."""
 
-from collections.abc import Iterator
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
 from credits_core import settings
-from credits_core.audit import invariants
-from credits_core.pricing.plan_toml import load_price_plan
-from tests.support import page_driver, world
+from tests.support import price_package, world
+from tests.support.models_screen import ids, page_for, select
 from tests.support.page_driver import (
     button_labels,
-    charts,
+    captions,
     choose,
     click,
     metrics,
@@ -24,53 +21,11 @@ from tests.support.page_driver import (
     table,
 )
 from tests.support.plain_sql import every_row, rows
+from tests.support.prices import per_run_list
 
 OFFERED, KNOWN = 53, 2_165
-TINY = """[[models]]
-id = "tiny"
-name = "Tiny"
-provider = "us"
-type = "text"
-run_price_credits = 5
-source = "hand-written"
-checked_on = 2026-01-01
-"""
+TINY = per_run_list()
 LISTS = "Every price list, newest first"
-PRICES = "Every price of the model"
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Engine]:
-    with page_driver.dashboard(tmp_path, demo=False) as engine:
-        yield engine
-        plan = load_price_plan(settings.FIRST_PLAN_FILE)
-        assert [one for one in invariants.check(engine, {plan.id: plan}) if not one.ok] == []
-
-
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """For tests that only look."""
-    with page_driver.dashboard(tmp_path_factory.mktemp("models"), demo=False) as engine:
-        yield engine
-
-
-def page_for(**query: str) -> AppTest:
-    return open_page("models/models.py", **query)
-
-
-def captions(page: AppTest) -> str:
-    return "\n".join(caption.value for caption in page.caption)
-
-
-def ids(page: AppTest) -> list[str]:
-    return [row["Model"] for row in table(page)]
-
-
-def select(page: AppTest, model_id: str) -> AppTest:
-    """The page after a click on the model's row."""
-    row = ids(page).index(model_id)
-    page.session_state["models:table"] = {"selection": {"rows": [row], "columns": [], "cells": []}}
-    return run(page)
 
 
 def confirm(page: AppTest, form: str, reason: str) -> AppTest:
@@ -155,13 +110,15 @@ def test_all_shows_the_models_that_are_not_offered_after_the_others(untouched: E
 def test_nothing_found_is_said_with_what_to_do_next(untouched: Engine) -> None:
     page = page_for(search="deepseek/deepseek-chat")
     assert [(info.proto.title, info.value) for info in page.info] == [
-        ("Nothing found", "No offered model fits. Show all, or search for less.")
+        ("Nothing found", "No offered model matches. Show all models.")
     ]
     assert not page.dataframe
+    assert LISTS in small_tables(page)
+    assert {"Check for new prices", "Make live"} & {*button_labels(page)} == {"Check for new prices"}
     assert ids(choose(page, scope="all")) == ["deepseek/deepseek-chat", "openrouter/deepseek/deepseek-chat",
         "openrouter/deepseek/deepseek-chat-v3-0324", "openrouter/deepseek/deepseek-chat-v3.1"]  # fmt: skip
     page = choose(page, search="no such model")
-    assert [info.value for info in page.info] == ["No model fits. Search for less."]
+    assert [info.value for info in page.info] == ["No model matches. Shorten the search."]
 
 
 @pytest.mark.parametrize(
@@ -169,73 +126,6 @@ def test_nothing_found_is_said_with_what_to_do_next(untouched: Engine) -> None:
 )
 def test_a_link_that_makes_no_sense_opens_the_page(untouched: Engine, query: dict[str, str]) -> None:
     assert page_for(**query).text_input(key="search").label == "Search"
-
-
-# --- one model ------------------------------------------------------------------------------------------------------
-
-
-def test_a_selected_model_shows_every_price_and_where_it_is_from(untouched: Engine) -> None:
-    page = select(page_for(search="openai/gpt-4o"), "openai/gpt-4o")
-    assert [heading.value for heading in page.header] == ["GPT-4o (per token)"]
-    assert small_tables(page)[PRICES] == [
-        ("Standard", "Input tokens", "\\$2.5 per 1M", "always"),
-        ("Standard", "Output tokens", "\\$10 per 1M", "always"),
-        ("Standard", "Cache read tokens", "\\$1.25 per 1M", "always"),
-        ("Standard", "Web searches", "\\$10 per 1,000", "always"),
-        ("Standard", "Storage searches", "\\$2.5 per 1,000", "always"),
-        ("Priority", "Input tokens", "\\$4.25 per 1M", "from 2026-10-12"),
-        ("Priority", "Output tokens", "\\$17 per 1M", "from 2026-10-12"),
-        ("Priority", "Cache read tokens", "\\$2.125 per 1M", "from 2026-10-12"),
-        ("Fast", "Input tokens", "\\$4.25 per 1M", "from 2026-10-12"),
-        ("Fast", "Output tokens", "\\$17 per 1M", "from 2026-10-12"),
-        ("Fast", "Cache read tokens", "\\$2.125 per 1M", "from 2026-10-12"),
-        ("Batch", "Input tokens", "\\$1.25 per 1M", "from 2026-10-14"),
-        ("Batch", "Output tokens", "\\$5 per 1M", "from 2026-10-14"),
-    ]
-    said = captions(page)
-    assert "](https://developers.openai.com/api/docs/pricing), checked 2026-11-26" in said
-    assert (
-        "A typical run costs a user 4,608 credits (\\$0.004608) under promptflow\\-v1: 1,020 tokens in, 129 out."
-        in said
-    )
-    assert "The prices of this model have not changed since they are known." in said
-    assert charts(page) == []
-
-
-def test_hours_and_the_context_of_a_model_are_shown(untouched: Engine) -> None:
-    page = select(page_for(search="deepseek/deepseek-chat", scope="All"), "deepseek/deepseek-chat")
-    assert small_tables(page)[PRICES][::3] == [
-        ("Standard", "Input tokens", "\\$0.135 per 1M", "always"),
-        ("Standard", "Input tokens", "\\$0.27 per 1M", "00:30–16:30 UTC"),
-    ]
-    assert "64,000 tokens of context" in captions(page)
-    assert "Offer model" in button_labels(page)
-
-
-def test_a_higher_price_for_long_prompts_is_shown(untouched: Engine) -> None:
-    page = select(page_for(search="anthropic/claude-opus-4-6", scope="All"), "anthropic/claude-opus-4-6")
-    assert small_tables(page)[PRICES][0] == (
-        "Standard", "Input tokens", "\\$5 per 1M; \\$10 above 200,000 input tokens", "always"
-    )  # fmt: skip
-
-
-def test_a_price_that_changes_is_drawn_as_steps(untouched: Engine) -> None:
-    page = select(page_for(search="google/gemini-3.6-flash", scope="All"), "google/gemini-3.6-flash")
-    (figure,) = charts(page)
-    drawn = {line["name"]: (line["y"], line["line"]["shape"]) for line in figure["data"]}
-    assert drawn == {
-        "Input tokens": ([0.75, 1.5, 1.5], "hv"),
-        "Output tokens": ([3.75, 7.5, 7.5], "hv"),
-        "Cache read tokens": ([0.075, 0.15, 0.15], "hv"),
-    }
-    assert {line["x"][1] for line in figure["data"]} == {"2027-01-01"}
-
-
-def test_a_model_with_a_fixed_price_says_it(untouched: Engine) -> None:
-    page = select(page_for(search="dall-e-3"), "dall-e-3")
-    assert "**20,000 credits (\\$0.02)** per run, whatever it uses." in [line.value for line in page.markdown]
-    assert PRICES not in small_tables(page)
-    assert "A typical run costs a user 22,000 credits (\\$0.022) under promptflow\\-v1." in captions(page)
 
 
 # --- offering and withdrawing ---------------------------------------------------------------------------------------
@@ -278,28 +168,15 @@ def test_a_model_is_withdrawn_with_a_reason_and_can_no_longer_be_run(ledger: Eng
     assert "**gpt\\-4** cannot be run any more. Past runs keep their price." in [line.value for line in page.markdown]
     page = confirm(page, "models:offer", "Retired by its maker")
     assert "gpt-4" not in ids(page)
+    assert [heading.value for heading in page.subheader] == ["gpt\\-4"]
+    assert [info.value for info in page.info] == [
+        "This model is not offered and has no known price. To offer it, import a price list that includes it."
+    ]
     assert len(ids(page)) == OFFERED - 1
     assert rows(ledger, "SELECT id, source FROM price_lists WHERE id > 1") == [(2, "gpt-4 withdrawn")]
-    assert open_page("act/simulate_runs.py", user="ada", model="gpt-4").selectbox(key="model").value == "gpt-4o"
     assert rows(ledger, "SELECT model_id, price_list_id, inference_cost_credits FROM prompt_runs") == [
         ("gpt-4", 1, 30_000)
     ]
-
-
-@pytest.mark.parametrize(("runs", "label"), [("1", "Run"), ("3", "Run 3 times")])
-def test_a_run_of_a_model_that_was_withdrawn_meanwhile_is_not_charged_as_another_one(
-    ledger: Engine, runs: str, label: str
-) -> None:
-    world.add(ledger, "ada", 1_000_000, key="a")
-    waiting = open_page("act/simulate_runs.py", user="ada", model="gpt-4", runs=runs)
-    confirm(click(select(page_for(), "gpt-4"), "Withdraw model"), "models:offer", "Retired by its maker")
-    click(waiting, label)
-    assert [(error.proto.title.split("'")[1], error.value) for error in waiting.error] == [
-        ("gpt\\-4", "Nothing was charged.")
-    ]
-    assert rows(ledger, "SELECT COUNT(*) FROM prompt_runs") == [(0,)]
-    click(waiting, label)  # now as the page shows it
-    assert rows(ledger, "SELECT DISTINCT model_id, price_list_id FROM prompt_runs") == [("gpt-4o", 2)]
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -312,6 +189,18 @@ def test_a_total_on_an_open_page_follows_the_live_list(ledger: Engine, count: in
     page = click(bring_in(page_for(), dearer.encode()), "Save as new price list")
     confirm(click(page, "Make live"), "models:activate", "Dearer")
     assert metrics(run(waiting))[label][0] == f"{44_000 * count:,}"  # 40,000 and 10 % markup
+
+
+def test_a_price_that_may_be_a_mistake_is_confirmed_before_the_model_is_offered(ledger: Engine) -> None:
+    with price_package.carried() as carry:
+        carry(b=price_package.usd(input_mtok="1000.01"))
+        page = click(select(page_for(search="maker/", scope="All"), "maker/b"), "Offer model")
+        page = confirm(page, "models:offer", "Asked for")
+        assert page.error
+        assert rows(ledger, "SELECT COUNT(*) FROM price_lists") == [(1,)]
+        page.get_by_key("models:offer:price").check()
+        confirm(page, "models:offer", "Asked for")
+    assert rows(ledger, "SELECT source FROM price_lists WHERE id = 2") == [("maker/b offered",)]
 
 
 def test_a_click_on_another_model_asks_anew(ledger: Engine) -> None:
@@ -327,7 +216,14 @@ def test_a_click_on_another_model_asks_anew(ledger: Engine) -> None:
 def test_the_first_list_is_what_this_version_brings(untouched: Engine) -> None:
     page = page_for()
     assert small_tables(page)[LISTS] == [
-        ("1", "Live", "with this version", "migration", "data/models\\.toml", "The prices that this version brings")
+        (
+            "1",
+            "Live",
+            "came with the software",
+            "migration",
+            "data/models\\.toml",
+            "The prices that this version brings",
+        )
     ]
     assert "Make live" not in button_labels(page)
 
@@ -335,9 +231,7 @@ def test_the_first_list_is_what_this_version_brings(untouched: Engine) -> None:
 def test_prices_that_are_those_of_the_package_are_not_saved_again(ledger: Engine) -> None:
     before = every_row(ledger)
     page = click(page_for(), "Check for new prices")
-    assert [success.value for success in page.success] == [
-        f"All prices are those of genai-prices {version('genai-prices')}."
-    ]
+    assert [success.value for success in page.success] == [f"All prices match genai-prices {version('genai-prices')}."]
     assert every_row(ledger) == before
 
 
@@ -371,6 +265,29 @@ def test_an_imported_list_shows_its_differences_before_it_is_saved_and_made_live
     simulated = open_page("act/simulate_runs.py", user="ada")
     assert simulated.selectbox(key="model").options == ["tiny"]
     assert metrics(simulated)["Total"][0] == "6"  # 5, and 1 markup of 20 %
+
+
+def test_a_list_is_not_made_live_over_one_that_the_person_did_not_see(ledger: Engine) -> None:
+    shipped = settings.MODELS_FILE.read_text(encoding="utf-8")
+    page = click(bring_in(page_for(), shipped.replace("= 30_000", "= 40_000", 1).encode()), "Save as new price list")
+    page = click(page, "Make live")
+    dearer = "~ gpt-4: 30,000 credits per run -> 40,000 credits per run"
+    assert [code.value for code in page.code[-2:]] == [dearer] * 2  # beside the choice, and in the dialog
+    world.make_prices_live(ledger, shipped + TINY)
+    page = confirm(page, "models:activate", "Dearer")
+    assert [(one.proto.title, one.value) for one in page.warning] == [
+        (
+            "Somebody changed the live list meanwhile",
+            "tester made price list 3 live: hand\\-written. Nothing was changed. Close this window to see what would "
+            "change now.",
+        )
+    ]
+    assert rows(ledger, "SELECT price_list_id FROM price_list_activations ORDER BY id") == [(1,), (3,)]
+    page.get_by_key("models:activate:ask").click()
+    page = run(page)
+    assert page.code[-1].value == f"{dearer}\n- tiny: 5 credits per run"
+    confirm(page, "models:activate", "Dearer all the same")
+    assert rows(ledger, "SELECT price_list_id FROM price_list_activations ORDER BY id") == [(1,), (3,), (2,)]
 
 
 def test_a_list_with_one_change_and_one_with_none_say_so(ledger: Engine) -> None:
@@ -416,5 +333,8 @@ def test_new_prices_of_the_package_are_saved_and_not_live(ledger: Engine) -> Non
     assert table(page)[0]["In"] == 0.03
     page = click(page, "Check for new prices")
     assert small_tables(page)[LISTS][0][4].replace("\\", "") == f"genai-prices {version('genai-prices')}"
-    assert page.code[-1].value == "~ openai/text-embedding-3-small: $0.03 input -> $0.02 input"
+    assert (
+        page.code[-1].value
+        == "~ openai/text-embedding-3-small: $0.03 per million input tokens -> $0.02 per million input tokens"
+    )
     assert table(page)[0]["In"] == 0.03

@@ -11,7 +11,8 @@ import streamlit as st
 from sqlalchemy import Connection, Engine
 
 from credits_core import settings
-from credits_core.bulk.batch import Batch, Summary, charge_part
+from credits_core.bulk import batch, pieces
+from credits_core.bulk.batch import Batch, Summary, charge_piece
 from credits_core.ledger import actions
 from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.refusals import InsufficientCredits
@@ -196,46 +197,56 @@ def test_a_second_run_of_the_page_waits_for_the_first_ones_unit_of_work(ledger: 
     assert plain_sql.scalar(ledger, RUNS) == 1
 
 
-# --- actions of many parts ------------------------------------------------------------------------------------------
+# --- actions of many pieces -----------------------------------------------------------------------------------------
 
-BATCH = Batch(world.HAIKU, 250)
+BATCH = Batch(world.HAIKU, 25)
 
 
 def run_batch() -> Iterator[Performed[Summary]]:
-    return page_action.perform_in_parts(
+    return page_action.perform_in_pieces(
         "batch",
         BATCH,
-        BATCH.parts,
-        lambda connection, key, now, part, before: charge_part(
+        lambda connection, key, now, before: charge_piece(
             connection,
             BATCH,
-            part=part,
             before=before or Summary(),
             book=resources.book(),
             key=key,
             now=now,
             actor="dashboard",
         ),
+        is_whole=lambda summary: summary.runs == BATCH.runs,
     )
 
 
-def charged(outcome: Performed[Any] | None) -> tuple[int, int]:
-    """How many runs were charged, and how many parts are left."""
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Pieces of ten runs on any machine; an entry for each pause between two of them."""
+    pauses: list[int] = []
+    monkeypatch.setattr(pieces, "HOLD_NANOSECONDS", 10**15)
+    monkeypatch.setattr(batch, "_LARGEST_PIECE", 10)
+    monkeypatch.setattr(pieces, "pause", lambda: pauses.append(1))
+    return pauses
+
+
+def charged(outcome: Performed[Any] | None) -> tuple[int, bool]:
+    """How many runs were charged, and whether those are all."""
     assert outcome is not None
-    return outcome.result.charged, outcome.parts_left
+    return outcome.result.charged, outcome.is_whole
 
 
-def test_a_batch_tells_how_far_it_is_after_each_part(ledger: Engine) -> None:
-    assert [charged(outcome) for outcome in run_batch()] == [(100, 2), (200, 1), (250, 0)]
-    assert charged(page_action.performed("batch")) == (250, 0)
-    assert plain_sql.balance(ledger, "ada") == 1_000_000 - 250 * 300
+def test_a_batch_tells_how_far_it_is_after_each_piece(ledger: Engine, pauses: list[int]) -> None:
+    assert [charged(outcome) for outcome in run_batch()] == [(10, False), (20, False), (25, True)]
+    assert len(pauses) == 2
+    assert charged(page_action.performed("batch")) == (25, True)
+    assert plain_sql.balance(ledger, "ada") == 1_000_000 - 25 * 300
 
 
-def test_a_batch_that_was_ended_between_two_parts_goes_on_where_it_stopped(ledger: Engine) -> None:
+def test_a_batch_that_was_ended_between_two_pieces_goes_on_where_it_stopped(ledger: Engine, pauses: list[int]) -> None:
     next(run_batch())
-    assert charged(page_action.performed("batch")) == (100, 2)
-    assert [charged(outcome) for outcome in run_batch()] == [(200, 1), (250, 0)]
-    assert plain_sql.scalar(ledger, RUNS) == 250
+    assert charged(page_action.performed("batch")) == (10, False)
+    assert [charged(outcome) for outcome in run_batch()] == [(20, False), (25, True)]
+    assert plain_sql.scalar(ledger, RUNS) == 25
 
 
 def test_a_batch_that_is_asked_for_again_is_not_charged_again(ledger: Engine) -> None:
@@ -243,10 +254,13 @@ def test_a_batch_that_is_asked_for_again_is_not_charged_again(ledger: Engine) ->
     (second,) = run_batch()
     assert second.repeated
     assert second.result == first.result
-    assert plain_sql.scalar(ledger, RUNS) == 250
+    assert plain_sql.scalar(ledger, RUNS) == 25
 
 
-def test_a_batch_that_two_runs_of_the_page_carry_out_at_once_is_charged_once(ledger: Engine) -> None:
+def test_a_batch_that_two_runs_of_the_page_carry_out_at_once_is_charged_once(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "HOLD_NANOSECONDS", 0)  # one run in each piece
     page_action.performed("batch")
     together = threading.Barrier(2)
 
@@ -260,6 +274,6 @@ def test_a_batch_that_two_runs_of_the_page_carry_out_at_once_is_charged_once(led
         thread.start()
     for thread in threads:
         thread.join(300)
-    assert charged(page_action.performed("batch")) == (250, 0)
-    assert plain_sql.scalar(ledger, RUNS) == 250
-    assert plain_sql.balance(ledger, "ada") == 1_000_000 - 250 * 300
+    assert charged(page_action.performed("batch")) == (25, True)
+    assert plain_sql.scalar(ledger, RUNS) == 25
+    assert plain_sql.balance(ledger, "ada") == 1_000_000 - 25 * 300

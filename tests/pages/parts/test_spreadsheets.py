@@ -19,6 +19,8 @@ from credits_core.lab.scenario.workload import load_workloads
 from credits_core.ledger.accounts import ListedTransaction
 from credits_core.reports.statements import CreatorStatement
 from credits_core.store.kinds import EntryType, TransactionType
+from credits_core.values.days import DayRange
+from credits_core.values.time_zones import UTC_ZONE
 from pages.explore import statement_files
 from pages.parts import csv_files
 from pages.scenario import view as scenario_view
@@ -92,13 +94,19 @@ def days_of_a_scenario() -> bytes:
 EXPORTS = {
     "transactions": csv_files.transactions_csv(map(transaction, HOSTILE)),
     "statement of all creators": statement_files.as_csv(
-        [CreatorStatement(text, 1, 0, 400, 320, 570) for text in HOSTILE], period="bonus;=2+3", plans="=2+3, a\t=1"
+        [CreatorStatement(text, 1, 0, 400, 320, 570) for text in HOSTILE],
+        days=DayRange(),
+        plans="=2+3, a\t=1",
     ),
     "statement of one creator": statement_files.payments_csv(
-        map(transaction, HOSTILE), CreatorStatement("ada", 0, 0, 0, 0, 250), creator_id="=2+3", period="a", plans="a;=1"
+        map(transaction, HOSTILE),
+        CreatorStatement("ada", 0, 0, 0, 0, 250),
+        creator_id="=2+3",
+        days=DayRange(),
+        plans="a;=1",
     ),
-    "replayed runs": csv_files.replayed_runs_csv(map(replayed, HOSTILE), "promptflow-v1"),
-    "replay under a hostile plan": csv_files.replayed_runs_csv([replayed("ada")], "bonus;=2+3"),
+    "replayed runs": csv_files.replayed_runs_csv(map(replayed, HOSTILE), "promptflow-v1", UTC_ZONE),
+    "replay under a hostile plan": csv_files.replayed_runs_csv([replayed("ada")], "bonus;=2+3", UTC_ZONE),
     "days of a scenario": days_of_a_scenario(),
 }
 
@@ -134,7 +142,7 @@ def test_numbers_stay_numbers_beside_hostile_texts() -> None:
     assert {(row[0], row[1], *row[8:]) for row in rows[1:]} == {("17", "0", "-250", "-0.000250", "0", "0.000000")}
     assert len(rows) == 1 + len(HOSTILE)
     rows = list(csv.reader(io.StringIO(EXPORTS["replayed runs"].decode("utf-8-sig"), newline="")))
-    assert {tuple(row[11:13]) for row in rows[1:]} == {("-250", "-0.000250")}
+    assert {tuple(row[12:14]) for row in rows[1:]} == {("-250", "-0.000250")}
 
 
 def test_no_row_begins_with_a_number_below_zero() -> None:

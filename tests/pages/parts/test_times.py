@@ -52,7 +52,7 @@ def headings(page: AppTest, number: int = 0) -> list[str]:
 @pytest.mark.parametrize("screen", SCREENS_WITH_DAYS)
 def test_a_screen_with_a_choice_of_days_says_by_which_time_they_count(ledger: Engine, screen: str) -> None:
     world.charge(ledger, HAIKU_WITH_FEE, key="run")
-    days = open_page(screen).date_input(key="days")
+    days = open_page(screen).get_by_key("period:preset")
     assert days.label == "Days of posting (UTC)"
     assert days.help.startswith("Entries count on the day they were posted. ")
 
@@ -86,7 +86,7 @@ def test_a_replay_says_in_its_limits_by_which_day_it_counts(ledger: Engine) -> N
     world.charge(ledger, HAIKU, key="run")
     limits = [text.value for text in open_page("replay/replay_history.py").expander[0].markdown]
     assert limits[0] == (
-        r"- A charge counts on the UTC day when it was posted, even if the run took place on another day\."
+        r"- A charge counts on the day when it was posted, even if the run took place on another day\."
     )
 
 
@@ -133,7 +133,7 @@ def test_a_time_of_use_that_is_the_time_of_posting_takes_no_column(
 @pytest.mark.parametrize(
     ("screen", "query"),
     [
-        ("explore/overview.py", {}),
+        ("explore/overview.py", {"period": "all"}),
         ("explore/balances.py", {"user": "ada"}),
         ("explain/explain_charge.py", {}),
         ("explore/history.py", {"user": "ada"}),

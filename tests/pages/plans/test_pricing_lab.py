@@ -315,12 +315,12 @@ def test_a_draft_is_discarded_and_saved_again(ledger: Engine) -> None:
     page = click(open_page("plans/pricing_lab.py", plan="promptflow-v1-capped"), "Discard draft")
     page.get_by_key("discard:confirm").click()
     page = run(run(page))
-    assert rows(ledger, "SELECT id FROM price_plans") == [("promptflow-v1",)]
+    assert rows(ledger, "SELECT id FROM price_plans WHERE discarded_at_us IS NULL") == [("promptflow-v1",)]
     assert page.get_by_key("plan").value == "promptflow-v1"
     assert said(page) == ["Discarded the draft **promptflow-v1-capped**."]
     page = undo(page)
     assert said(page) == ["promptflow-v1-capped is a draft again."]
-    assert rows(ledger, "SELECT id, revision FROM price_plans ORDER BY id")[1:] == [("promptflow-v1-capped", 1)]
+    assert rows(ledger, "SELECT id, revision FROM price_plans ORDER BY id")[1:] == [("promptflow-v1-capped", 2)]
 
 
 def test_a_plan_without_cliffs_and_inversions_offers_no_cure(ledger: Engine) -> None:

@@ -10,19 +10,22 @@ from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
 from credits_core import settings
-from credits_core.bulk.trace import plan_replay, replay
+from credits_core.bulk.replay import plan_replay, replay
 from credits_core.lab.scenario.assumptions import load_scenarios, with_runs
 from credits_core.lab.scenario.workload import load_workloads
+from credits_core.pricing.plan import TierMode
 from tests.support import page_driver, world
 from tests.support.page_driver import metrics, open_page, run, table
 from tests.support.plain_sql import rows
 from tests.support.plans import SPECIFICATION
 from tests.support.real_traces import TRACES, needs_traces
 from tests.support.scenarios import plain_simulation
+from tests.support.slow_replay import SlowReplay
 
 GUIDE = Path(__file__).resolve().parent.parent.parent.parent / "docs" / "pricing-lab.md"
 QUOTED = re.findall(r"^> (.*)$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
 CAPPED = replace(SPECIFICATION, id="promptflow-v1-capped", cap_down=True)
+GRADUATED = replace(SPECIFICATION, id="promptflow-v1-graduated", tier_mode=TierMode.GRADUATED)
 MILLION = {"scenario_runs": "1000000", "plan": "promptflow-v1-capped"}
 RUNS, RUNS_IN_FULL = 20_000, 1_000_000
 
@@ -56,6 +59,7 @@ def test_every_quotation_of_the_guide_is_on_a_screen(demo: Engine, tmp_path: Pat
         open_page("plans/pricing_lab.py"),
         open_page("replay/replay_history.py", plan="promptflow-v1-capped"),
         open_page("replay/replay_history.py", plan="promptflow-v1-graduated"),
+        open_page("replay/replay_history.py"),
         open_page("scenario/scenario.py", **MILLION),
         open_page("fees/fee_designer.py"),
     ]
@@ -90,20 +94,33 @@ def test_the_cure_takes_from_the_conversations_what_plain_arithmetic_says() -> N
     assert sum(cost + (cost * 20 // 100 if cost < 10_000 else cost * 10 // 100) for cost in costs) == 114_213_161
 
 
-def test_the_demo_month_has_no_run_on_a_cliff_and_83_net_runs_that_graduated_tiers_make_dearer(demo: Engine) -> None:
-    on_a_cliff = (
-        "SELECT COUNT(*) FROM prompt_runs WHERE creator_fee_credits = 0"
-        " AND (inference_cost_credits BETWEEN 9168 AND 9999 OR inference_cost_credits BETWEEN 91365 AND 99999)"
-    )
-    assert rows(demo, on_a_cliff) == [(0,)]
-    # Above 10,000 and below 100,000, graduated tiers take 10 % of 10,000 more. No demo run costs more than that.
-    dearer = (
-        "SELECT COUNT(*) - COUNT(refund.id), MAX(inference_cost_credits) FROM prompt_runs"
-        " LEFT JOIN journal_entries AS refund ON refund.refunds_entry_id = entry_id"
-        " WHERE creator_fee_credits = 0 AND inference_cost_credits >= 10000"
-    )
-    ((runs, largest),) = rows(demo, dearer)
-    assert (runs * 1_000, largest < 100_000) == (83_000, True)
+def test_the_cap_takes_from_the_demo_month_what_its_runs_on_the_cliffs_paid_above_the_next_dearer_run(
+    demo: Engine,
+) -> None:
+    # 20 % of a cost below 10,000, at most 11,000 in all; 10 % of one below 100,000, at most 100,500 in all.
+    runs, cheaper, most, beyond = rows(
+        demo,
+        "SELECT COUNT(*), SUM(refund.id IS NULL), MAX(over), SUM(CASE WHEN refund.id IS NULL THEN over END) FROM"
+        " (SELECT entry_id, CASE WHEN c < 10000 THEN c + c * 20 / 100 - 11000 ELSE c + c * 10 / 100 - 100500 END"
+        " AS over FROM (SELECT entry_id, inference_cost_credits AS c FROM prompt_runs WHERE creator_fee_credits = 0)"
+        " WHERE c BETWEEN 9168 AND 9999 OR c BETWEEN 91365 AND 99999)"
+        " LEFT JOIN journal_entries AS refund ON refund.refunds_entry_id = entry_id",
+    )[0]
+    assert (runs, cheaper, most, beyond) == (908, 905, 9_310, 3_195_812)
+
+
+def test_graduated_tiers_make_of_the_demo_month_what_a_plain_loop_gives(demo: Engine) -> None:
+    recorded, largest = rows(
+        demo,
+        "SELECT (SELECT SUM(amount_credits) FROM credit_transactions WHERE type IN ('inference_cost',"
+        " 'creator_payment', 'platform_revenue') OR account_id = 'platform:refunded_inference'),"
+        " MAX(inference_cost_credits) FROM prompt_runs",
+    )[0]
+    assert isinstance(recorded, int)
+    assert isinstance(largest, int)
+    slow = SlowReplay(demo, GRADUATED, ("2026-01-01", "2027-01-01"), largest_cost=largest)
+    assert slow.sums["users"] - recorded == 2_418_599
+    assert (len(slow.refused), sum(change > 0 for change in slow.changes)) == (7, 856)
 
 
 def test_the_runs_of_a_scenario_come_to_what_a_plain_program_says(demo: Engine, full: bool) -> None:

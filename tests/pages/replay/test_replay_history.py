@@ -57,7 +57,7 @@ def recorded(engine: Engine, days: tuple[str, str] = EVERY_DAY) -> dict[str, int
     wheres = {
         "inference": "account_id = 'platform:inference'",
         "creators": "type = 'creator_payment'",
-        "platform": "account_id = 'platform:revenue'",
+        "platform": "account_id IN ('platform:revenue', 'platform:refunded_inference')",
     }
     found = {label: int(str(scalar(engine, sql.format(where, within)))) for label, where in wheres.items()}
     return {"users": sum(found.values()), **found}
@@ -87,8 +87,15 @@ def under_plan(page: AppTest) -> dict[str, int]:
 
 
 def tables_of(**query: str | list[str]) -> dict[str, list[dict[str, Any]]]:
-    """The table of each tab."""
-    return {show: table(open_page("replay/replay_history.py", show=show, **query)) for show in TABS}
+    """The table of each tab, turned to its end."""
+    return {show: _all_rows(open_page("replay/replay_history.py", show=show, **query)) for show in TABS}
+
+
+def _all_rows(page: AppTest) -> list[dict[str, Any]]:
+    found = table(page)
+    while any(button.label == "Next" and not button.disabled for button in page.button):
+        found += table(click(page, "Next"))
+    return found
 
 
 @pytest.mark.parametrize("days", [EVERY_DAY, SOME_DAYS])
@@ -199,9 +206,10 @@ def test_bars_are_what_is_recorded_and_what_plan_b_makes_of_it(ledger: Engine) -
     assert (before["name"], after["name"], after["marker"]["color"]) == ("Recorded", "Plan B", "#8B5CF6")
     assert list(zip(before["x"], before["y"], strict=True)) == rows(
         ledger,
-        "SELECT date(created_at_us / 1000000, 'unixepoch') AS day, SUM(CASE WHEN account_id = 'platform:revenue'"
-        " THEN amount_credits ELSE 0 END) FROM credit_transactions WHERE entry_id IN (SELECT id FROM journal_entries"
-        " WHERE type IN ('prompt_run', 'flow_unlock', 'refund')) GROUP BY day ORDER BY day",
+        "SELECT date(created_at_us / 1000000, 'unixepoch') AS day, SUM(CASE WHEN account_id IN ('platform:revenue',"
+        " 'platform:refunded_inference') THEN amount_credits ELSE 0 END) FROM credit_transactions WHERE entry_id IN"
+        " (SELECT id FROM journal_entries WHERE type IN ('prompt_run', 'flow_unlock', 'refund')) GROUP BY day"
+        " ORDER BY day",
     )
     assert sum(after["y"]) == under_plan(page)["platform"]
     by_model = open_page("replay/replay_history.py", plan="dearer", what="Users", by="Model")

@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from credits_core import settings
 from credits_core.lab.scenario.assumptions import load_scenarios
 from credits_core.lab.scenario.workload import load_workloads
+from credits_core.prices.list_toml import without_model
 from credits_core.pricing.plan import MarkupTier, PricePlan
 from pages.parts import long_work
 from tests.support import page_driver, world
@@ -48,6 +49,12 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 @pytest.fixture
+def shipped(tmp_path: Path) -> Iterator[Engine]:
+    with page_driver.dashboard(tmp_path, demo=False) as engine:
+        yield engine
+
+
+@pytest.fixture
 def small(tmp_path: Path) -> Iterator[Engine]:
     """The hand-written prices, and a second plan with a markup of half the cost."""
     with page_driver.small_dashboard(tmp_path) as engine:
@@ -55,7 +62,7 @@ def small(tmp_path: Path) -> Iterator[Engine]:
         yield engine
 
 
-def page_for(**query: str) -> AppTest:
+def page_for(**query: str | list[str]) -> AppTest:
     return open_page("scenario/scenario.py", **query)
 
 
@@ -201,10 +208,87 @@ def test_a_number_that_cannot_be_accepted_is_said_in_red(small: Engine, query: d
     assert metrics(page) == {}
 
 
-def test_a_model_without_a_price_is_said(small: Engine) -> None:
-    page = page_for()  # the hand-written prices lack the models of the usual mix
-    assert [error.proto.title for error in page.error] == ["This scenario cannot be calculated"]
-    assert metrics(page) == {}
+MIX = [
+    *("openai/gpt-4o-mini", "google/gemini-2.5-flash", "anthropic/claude-haiku-4-5", "openai/gpt-4o"),
+    *("anthropic/claude-sonnet-5-5", "gpt-4"),
+]
+CHOOSE = "Choose models under Assumptions."
+
+
+def warnings(page: AppTest) -> list[str]:
+    return [warning.value.replace("\\", "") for warning in page.warning]
+
+
+def withdraw(engine: Engine, *model_ids: str) -> None:
+    toml = settings.MODELS_FILE.read_text(encoding="utf-8")
+    for model_id in model_ids:
+        toml = without_model(toml, model_id)
+    world.make_prices_live(engine, toml)
+
+
+def test_a_model_of_the_usual_mix_that_was_withdrawn_is_named_and_left_out(shipped: Engine) -> None:
+    withdraw(shipped, "gpt-4", "openai/gpt-4o")
+    said = f"openai/gpt-4o and gpt-4 are not offered any more. The other models of the mix take all runs. {CHOOSE}"
+    page = page_for()
+    assert warnings(page) == [said]
+    # 30, 20, 20 and 10 of 80
+    assert (
+        "Mix: openai/gpt-4o-mini 37.5 %, google/gemini-2.5-flash 25 %, anthropic/claude-haiku-4-5 25 %, "
+        "anthropic/claude-sonnet-5-5 12.5 %"
+    ) in captions(page).replace("\\", "")
+    assert "Users paid" in metrics(page)
+    choose(page, models=["claude-3-haiku"])
+    assert warnings(page) == []
+    assert "Mix: claude\\-3\\-haiku 100 %" in captions(page)
+    choose(page, models=[])
+    assert warnings(page) == [said]
+
+
+def test_when_the_whole_mix_was_withdrawn_the_first_offered_model_runs_instead(shipped: Engine) -> None:
+    withdraw(shipped, *MIX)
+    page = page_for()
+    assert warnings(page) == [
+        "openai/gpt-4o-mini and google/gemini-2.5-flash and anthropic/claude-haiku-4-5 and openai/gpt-4o and "
+        f"anthropic/claude-sonnet-5-5 and gpt-4 are not offered any more. gpt-4o takes all runs instead. {CHOOSE}"
+    ]
+    assert "Mix: gpt\\-4o 100 %" in captions(page)
+    assert "Users paid" in metrics(page)
+
+
+@pytest.mark.parametrize(
+    ("models", "said", "mix"),
+    [
+        (["gpt-4", "claude-3-haiku"], "gpt-4 is not offered. The other chosen models take all runs.", "claude-3-haiku"),
+        (["gpt-4"], "gpt-4 is not offered. The mix of the workload runs instead.", "anthropic/claude-sonnet-5-5"),
+        (
+            ["x", "*", "x"],
+            "x and * are not offered. The mix of the workload runs instead.",
+            "anthropic/claude-sonnet-5-5",
+        ),
+    ],
+)
+def test_a_link_to_a_withdrawn_model_says_what_runs_instead_until_somebody_chooses(
+    shipped: Engine, models: list[str], said: str, mix: str
+) -> None:
+    withdraw(shipped, "gpt-4")
+    page = page_for(workload="Code", models=models)
+    for _ in range(2):
+        assert warnings(page) == [f"{said} {CHOOSE}"]
+        assert f"Mix: {mix}" in captions(page).replace("\\", "")
+        assert "Users paid" in metrics(page)
+        page_driver.run(page)
+    choose(page, models=["gpt-4o"])
+    assert warnings(page) == []
+    assert "Mix: gpt\\-4o 100 %" in captions(page)
+
+
+def test_a_chosen_model_that_is_withdrawn_while_the_page_is_open_is_named(shipped: Engine) -> None:
+    page = choose(page_for(workload="Code"), models=["gpt-4", "gpt-4o"])
+    withdraw(shipped, "gpt-4")
+    for _ in range(2):
+        page_driver.run(page)
+        assert warnings(page) == [f"gpt-4 is not offered. The other chosen models take all runs. {CHOOSE}"]
+        assert "Mix: gpt\\-4o 100 %" in captions(page)
 
 
 def test_when_no_run_is_charged_the_page_still_opens(small: Engine) -> None:

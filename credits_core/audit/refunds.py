@@ -1,0 +1,151 @@
+"""Invariants of refunds: each reverses its entry once, under the rule that it was made under, which is recorded."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, union_all
+from sqlalchemy.orm import aliased
+
+from credits_core.audit.finding import Finding, Plans
+from credits_core.ledger import entries
+from credits_core.reports import sums
+from credits_core.store.kinds import (
+    PLATFORM_INFERENCE,
+    PLATFORM_REFUNDED_INFERENCE,
+    EntryType,
+    RefundRule,
+    TransactionType,
+)
+from credits_core.store.tables import CreditTransaction, JournalEntry, Refund
+
+
+def refunds_reverse_once(connection: Connection, _: Plans) -> Finding:
+    """Every refund reverses its entry account by account, except what the platform paid in place of somebody.
+
+    The refunded entry came before, is not a refund itself and is refunded only once. The platform pays only what a
+    creator no longer has, and the inference cost exactly where the refund's rule says so. That it pays exactly that
+    much for a creator follows because both entries sum to zero.
+    """
+    refunds = _refunds(connection)
+    kept_by, cost_of = _kept_by_refund(connection), _refunded_costs(connection)
+    violations, seen = [], set()
+    for refund in refunds:
+        if (
+            refund.original_type in (None, EntryType.REFUND.value)
+            or refund.refunds_entry_id >= refund.id
+            or refund.refunds_entry_id in seen
+        ):
+            violations.append(
+                f"refund {refund.id} is of entry {refund.refunds_entry_id}, which cannot be refunded or was refunded"
+                " before"
+            )
+        seen.add(refund.refunds_entry_id)
+        kept = kept_by.get(refund.id, {})
+        kept_cost = kept.pop(PLATFORM_INFERENCE, 0), -kept.pop(PLATFORM_REFUNDED_INFERENCE, 0)
+        due_credits = 0 if _returns_cost(refund) else cost_of.get(refund.id, 0)
+        if refund.rule is not None and kept_cost != (due_credits, due_credits):
+            violations.append(
+                f"refund {refund.id} leaves an inference cost of {kept_cost[0]}, of which the platform bears "
+                f"{kept_cost[1]}, but its rule gives {due_credits}"
+            )
+        creators = _creators(connection, refund.refunds_entry_id) if kept else set()
+        for account_id, kept_credits in sorted(kept.items()):
+            if kept_credits < 0 or account_id not in creators:
+                violations.append(f"refund {refund.id} leaves {kept_credits} with {account_id}")
+            elif (held_credits := entries.balance_at(connection, account_id, entry_id=refund.id)) != 0:
+                violations.append(
+                    f"refund {refund.id} leaves {kept_credits} with {account_id}, who held {held_credits}"
+                )
+    return Finding("every refund reverses its entry, once", len(refunds), tuple(violations))
+
+
+def refunds_have_a_rule(connection: Connection, _: Plans) -> Finding:
+    """The rule of every refund is recorded, no other entry has one, and the earlier rule ended before the present one.
+
+    The order is checked because the rule alone decides nothing for a refund without an inference cost.
+    """
+    violations, present_since = [], None
+    refunds = _refunds(connection)
+    for refund in refunds:
+        if refund.rule is None:
+            violations.append(f"refund {refund.id} has no recorded rule")
+        elif refund.rule != RefundRule.COST_BOOKED_BACK.value:
+            present_since = present_since or refund.id
+        elif present_since is not None:
+            violations.append(
+                f"refund {refund.id} has the earlier rule, but refund {present_since} before it the present one"
+            )
+    misplaced = connection.execute(
+        select(JournalEntry.id, JournalEntry.type)
+        .join(Refund, Refund.entry_id == JournalEntry.id)
+        .where(JournalEntry.type != EntryType.REFUND.value)
+        .order_by(JournalEntry.id)
+    )
+    violations += [f"entry {id_} has a rule of refunds but is a {type_}" for id_, type_ in misplaced]
+    return Finding("every refund has its rule", len(refunds), tuple(violations))
+
+
+def _refunds(connection: Connection) -> list[Row[Any]]:
+    """Every refund in order, with the type of the entry it refunds and its rule; None where there is none."""
+    original = aliased(JournalEntry)
+    statement = (
+        select(
+            JournalEntry.id,
+            JournalEntry.refunds_entry_id,
+            original.type.label("original_type"),
+            Refund.rule,
+            Refund.provider_refunded,
+        )
+        .outerjoin(original, original.id == JournalEntry.refunds_entry_id)
+        .outerjoin(Refund, Refund.entry_id == JournalEntry.id)
+        .where(JournalEntry.type == EntryType.REFUND.value)
+        .order_by(JournalEntry.id)
+    )
+    return list(connection.execute(statement))
+
+
+def _returns_cost(refund: Row[Any]) -> bool:
+    return bool(refund.provider_refunded) or refund.rule == RefundRule.COST_BOOKED_BACK.value
+
+
+def _kept_by_refund(connection: Connection) -> dict[int, dict[str, int]]:
+    """The credits that each refund left with accounts of its entry, without what the platform paid for creators.
+
+    No zeros. What the platform bears of an inference cost is negative, on the account for that.
+    """
+    is_borne = sums.borne_by_platform(CreditTransaction.account_id, CreditTransaction.type)
+    moved = union_all(
+        select(JournalEntry.id, CreditTransaction.account_id, CreditTransaction.amount_credits).join(
+            CreditTransaction, CreditTransaction.entry_id == JournalEntry.refunds_entry_id
+        ),
+        select(JournalEntry.id, CreditTransaction.account_id, CreditTransaction.amount_credits)
+        .join(CreditTransaction, CreditTransaction.entry_id == JournalEntry.id)
+        .where(JournalEntry.type == EntryType.REFUND.value, ~is_borne),
+    ).subquery()
+    sum_credits = func.sum(moved.c.amount_credits)
+    rows = connection.execute(
+        select(moved.c.id, moved.c.account_id, sum_credits)
+        .group_by(moved.c.id, moved.c.account_id)
+        .having(sum_credits != 0)
+    )
+    kept: dict[int, dict[str, int]] = {}
+    for refund_id, account_id, kept_credits in rows:
+        kept.setdefault(refund_id, {})[account_id] = int(kept_credits)
+    return kept
+
+
+def _refunded_costs(connection: Connection) -> dict[int, int]:
+    """The inference cost of the run that each refund is of, by the refund."""
+    rows = connection.execute(
+        select(JournalEntry.id, func.sum(CreditTransaction.amount_credits))
+        .join(CreditTransaction, CreditTransaction.entry_id == JournalEntry.refunds_entry_id)
+        .where(CreditTransaction.account_id == PLATFORM_INFERENCE)
+        .group_by(JournalEntry.id)
+    )
+    return {refund_id: int(cost_credits) for refund_id, cost_credits in rows}
+
+
+def _creators(connection: Connection, entry_id: int) -> set[str]:
+    statement = select(CreditTransaction.account_id).where(
+        CreditTransaction.entry_id == entry_id, CreditTransaction.type == TransactionType.CREATOR_PAYMENT.value
+    )
+    return set(connection.execute(statement).scalars())

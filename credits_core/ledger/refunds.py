@@ -1,0 +1,78 @@
+"""What a refund would do, and what one did: the parts of `actions.refund` that its preview shares. Writes one row."""
+
+from sqlalchemy import Connection, insert
+
+from credits_core.errors import InvalidRequest
+from credits_core.ledger import entries, writer
+from credits_core.ledger.bearing import Bearing, bearing
+from credits_core.ledger.movements import Movement, for_refund
+from credits_core.ledger.receipts import Receipt
+from credits_core.ledger.refund_terms import RefundTerms
+from credits_core.ledger.refusals import AddedCreditsSpent, AlreadyRefunded, NotRefundable
+from credits_core.ledger.requests import require_entry_id
+from credits_core.store.kinds import EntryType, RefundRule, TransactionType, is_platform
+from credits_core.store.tables import Refund
+
+
+def preview(connection: Connection, entry_id: int, *, provider_refunded: bool = False) -> Bearing:
+    """Who would bear what if the entry were refunded now. No side effect.
+
+    Raises:
+        InvalidRequest, UnknownEntry, NotRefundable, AlreadyRefunded, AddedCreditsSpent: as `actions.refund`.
+    """
+    terms = RefundTerms(provider_refunded=provider_refunded)
+    original = refundable(connection, require_entry_id(entry_id), terms)
+    if original.refunded_by_entry_id is not None:
+        raise AlreadyRefunded(entry_id, original.refunded_by_entry_id)
+    paid = movements_of(original)
+    balances = {user_id: writer.balance_of(connection, user_id) for user_id in users_of(paid)}
+    back = for_refund(paid, balances, terms)
+    user = back[0]
+    if balances[user.account_id] + user.amount_credits < 0:
+        raise AddedCreditsSpent(user.account_id, balances[user.account_id], -user.amount_credits)
+    return bearing(paid, back, terms)
+
+
+def borne(connection: Connection, posted: Receipt) -> Bearing:
+    """Who bore what of a refund that was posted. One without recorded terms is read as of the earlier rule."""
+    assert posted.refunds_entry_id is not None, "only a refund has somebody to bear it"
+    original = entries.receipt(connection, posted.refunds_entry_id, plans={})
+    terms = posted.terms or RefundTerms(RefundRule.COST_BOOKED_BACK)
+    return bearing(original.transactions, posted.transactions, terms)
+
+
+def refundable(connection: Connection, entry_id: int, terms: RefundTerms) -> Receipt:
+    """The receipt of an entry that can be refunded on these terms, unless it was refunded before.
+
+    Raises:
+        UnknownEntry: no entry has this id.
+        NotRefundable: the entry is itself a refund.
+        InvalidRequest: the provider is said to have given an inference cost back, and the entry has none.
+    """
+    original = entries.receipt(connection, entry_id, plans={})
+    if original.type is EntryType.REFUND:
+        raise NotRefundable(entry_id)
+    has_cost = any(moved.type is TransactionType.INFERENCE_COST for moved in original.transactions)
+    if terms.provider_refunded and not has_cost:
+        raise InvalidRequest(
+            "provider_refunded",
+            f"must be false: entry {entry_id} has no inference cost that a provider could give back",
+        )
+    return original
+
+
+def movements_of(receipt: Receipt) -> list[Movement]:
+    """The movements that an entry posted, in order."""
+    return [Movement(posted.account_id, posted.type, posted.amount_credits) for posted in receipt.transactions]
+
+
+def users_of(movements: list[Movement]) -> set[str]:
+    """The users whose credits these movements move."""
+    return {movement.account_id for movement in movements if not is_platform(movement.account_id)}
+
+
+def keep_terms(connection: Connection, refund_id: int, terms: RefundTerms) -> None:
+    """Write the terms of a refund that was claimed in this unit of work."""
+    connection.execute(
+        insert(Refund).values(entry_id=refund_id, rule=terms.rule.value, provider_refunded=terms.provider_refunded)
+    )

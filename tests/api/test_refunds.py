@@ -1,0 +1,88 @@
+"""Refunds over HTTP: once, with who bore what, and whether the provider gave the cost back."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.support import world
+from tests.support.api_world import Api, api_over, problem
+from tests.support.plain_sql import every_row, transactions
+from tests.support.world import HAIKU, HAIKU_WITH_FEE
+
+
+@pytest.fixture
+def api(engine: Engine) -> Iterator[Api]:
+    """The API over a database in which ada holds 10,000 credits, by entry 1, and cleo 500."""
+    world.add(engine, "ada", 10_000, key="fund-ada")
+    world.add(engine, "cleo", 500, key="fund-cleo")
+    with api_over(engine) as api:
+        yield api
+
+
+@pytest.fixture
+def unchanged(api: Api) -> Iterator[Api]:
+    """The same API, in which the test may not change a row."""
+    before = every_row(api.engine)
+    yield api
+    assert every_row(api.engine) == before
+
+
+def test_an_entry_is_refunded_once(api: Api) -> None:
+    charged = world.charge(api.engine, HAIKU, key="run")
+    body = {"entry_id": charged.entry_id, "reason": "The answer was empty"}
+    first = api.post("/api/credits/refund", body)
+    refunded = {
+        "entry_id": 4,
+        "refunded_entry_id": 3,
+        "user_balance_credits": 10_000,
+        "rule": "platform_bears_cost",
+        "provider_refunded": False,
+        "creator_gives_back_credits": 0,
+        "platform_bears_credits": 300,
+        "provider_gives_back_credits": 0,
+        "summary": "ada got back 300 credits ($0.0003): PromptFlow bore 300.",
+        "replayed": False,
+        "refunded_by_entry_id": None,
+    }
+    assert (first.status_code, first.json()) == (201, refunded)
+    assert problem(api.post("/api/credits/refund", body)) == (409, "already_refunded")
+
+
+def test_a_refund_may_say_that_the_provider_gave_the_cost_back(api: Api) -> None:
+    charged = world.charge(api.engine, HAIKU_WITH_FEE, key="run")
+    body = {"entry_id": charged.entry_id, "reason": "The answer was empty", "provider_refunded": True}
+    first = api.post("/api/credits/refund", body, key="ticket-1")
+    borne = {
+        "rule": "platform_bears_cost",
+        "provider_refunded": True,
+        "creator_gives_back_credits": 800,
+        "platform_bears_credits": 201,
+        "provider_gives_back_credits": 250,
+        "summary": "ada got back 1,251 credits ($0.001251): ben gave back 800, PromptFlow bore 201, the provider gave"
+        " back 250.",
+    }
+    assert first.status_code == 201
+    assert first.json().items() >= borne.items()
+    assert transactions(api.engine, 4)[-1] == ("platform:inference", "inference_cost", -250, None)
+    again = api.post("/api/credits/refund", body, key="ticket-1")
+    assert (again.status_code, again.json()) == (200, first.json() | {"replayed": True})
+    other = api.post("/api/credits/refund", body | {"provider_refunded": False}, key="ticket-1")
+    assert problem(other) == (422, "idempotency_key_reused")
+
+
+@pytest.mark.parametrize("said", ["true", 1, None])
+def test_whether_the_provider_gave_the_cost_back_is_true_or_false(unchanged: Api, said: object) -> None:
+    body = {"entry_id": 1, "reason": "r", "provider_refunded": said}
+    assert problem(unchanged.post("/api/credits/refund", body)) == (422, "invalid_request")
+
+
+def test_a_provider_cannot_have_given_back_what_was_no_cost(unchanged: Api) -> None:
+    answer = unchanged.post("/api/credits/refund", {"entry_id": 1, "reason": "r", "provider_refunded": True})
+    assert problem(answer) == (422, "invalid_request")
+    assert answer.json()["errors"] == [
+        {
+            "field": "provider_refunded",
+            "message": "must be false: entry 1 has no inference cost that a provider could give back",
+        }
+    ]

@@ -1,0 +1,22 @@
+"""The screen Models without a browser: opening it, the ids in its table, and a click on one of its rows."""
+
+from streamlit.testing.v1 import AppTest
+
+from tests.support.page_driver import open_page, select_row, table
+
+TABLE = "models:table"
+
+
+def page_for(**query: str) -> AppTest:
+    """The screen as a link with this query opens it."""
+    return open_page("models/models.py", **query)
+
+
+def ids(page: AppTest) -> list[str]:
+    """The ids of the models in the table, from the top."""
+    return [row["Model"] for row in table(page)]
+
+
+def select(page: AppTest, model_id: str) -> AppTest:
+    """The page after a click on the model's row."""
+    return select_row(page, ids(page).index(model_id), table=TABLE)
