@@ -6,9 +6,9 @@ from credits_core.ledger import accounts
 from credits_core.ledger.accounts import ListedTransaction, TransactionFilter
 from credits_core.reports import sums
 from credits_core.values.periods import Preset
-from credits_core.values.text import format_credits
 from pages.explore import charts as explore_charts
-from pages.parts import charts, head, links, periods, refunding, resources, show, start_over, tables, words
+from pages.explore import figures
+from pages.parts import charts, head, links, periods, refunding, resources, start_over, tables, words
 
 LATEST = 8
 ABOUT = """
@@ -48,38 +48,7 @@ if of_ledger.first is None:
     st.page_link("act/add_credits.py", label="Add credits", icon=":material/add_card:")
     st.stop()
 
-with show.metric_grid(seen.circulation_credits, seen.platform_credits, seen.creators_credits):
-    show.metric(
-        "Credits in circulation",
-        seen.circulation_credits,
-        chart=list(seen.circulation_by_day_credits),
-        colour="blue",
-        help_text="What all users together held at the end of the last day.",
-    )
-    show.metric(
-        "Platform revenue",
-        seen.platform_credits,
-        chart=[day.platform_credits for day in seen.days],
-        colour="violet",
-        help_text="Markups and the platform's share of fees, minus refunds. No inference cost is taken off.",
-    )
-    show.metric(
-        "Creator earnings",
-        seen.creators_credits,
-        chart=[day.creators_credits for day in seen.days],
-        colour="green",
-        help_text="Creators' share of fees for runs and unlocks, minus refunds.",
-    )
-    st.metric(
-        "Prompt runs",
-        format_credits(seen.runs),
-        border=True,
-        height="stretch",
-        chart_data=[day.runs for day in seen.days],
-        chart_type="area",
-        help="How many runs were charged, refunded ones included.",
-    )
-
+figures.in_all(seen)
 if not seen.days:
     st.info(
         f"The ledger has entries from {of_ledger.first} to {of_ledger.last}. Choose other days, or All.",

@@ -17,7 +17,7 @@ from credits_core.plans import actions as plan_actions
 from credits_core.plans import records as plan_records
 from credits_core.plans.book import PriceBooks
 from credits_core.plans.records import PlanStatus
-from credits_core.plans.refusals import DraftChanged, LivePlanChanged, PlanActivated, PlanInForce
+from credits_core.plans.refusals import DraftChanged, PlanActivated, PlanInForce
 from credits_core.pricing.plan_toml import price_plan_toml
 from credits_core.store import database
 from credits_core.store.kinds import TransactionType
@@ -30,18 +30,10 @@ DEAR = replace(world.dearer_book().plan, id="dear")  # 50 % markup: 250 inferenc
 FLOOR = replace(SPECIFICATION, id="floor", minimum_platform_income_credits=300)
 
 
-def activate(
-    engine: Engine,
-    plan_id: str,
-    *,
-    revision: int = 1,
-    reason: str = "Cure",
-    now: datetime = LATER,
-    in_place_of: str | None = None,
-) -> None:
+def activate(engine: Engine, plan_id: str, *, revision: int = 1, reason: str = "Cure", now: datetime = LATER) -> None:
     def action(connection: Connection) -> None:
         seen = world.plan_as_seen(connection, replace(CAPPED, id=plan_id), revision)
-        plan_actions.activate(connection, seen, reason=reason, now=now, actor="tester", in_place_of=in_place_of)
+        plan_actions.activate(connection, seen, reason=reason, now=now, actor="tester")
 
     database.write(engine, action)
 
@@ -282,34 +274,6 @@ def test_a_refused_activation_leaves_everything_as_it_is(
     with pytest.raises(refusal):
         activate(engine, plan_id, revision=revision, reason=reason)
     assert plain_sql.every_row(engine) == before
-
-
-def test_a_plan_takes_the_place_of_the_one_that_was_looked_at_alone(engine: Engine) -> None:
-    world.save_draft(engine, CAPPED)
-    world.save_draft(engine, replace(CAPPED, id="other"))
-    activate(engine, "other", in_place_of="promptflow-v1")
-    with pytest.raises(LivePlanChanged) as caught:
-        activate(engine, "promptflow-v2", in_place_of="promptflow-v1")
-    assert (caught.value.expected_plan_id, caught.value.live_plan_id) == ("promptflow-v1", "other")
-    assert statuses(engine)["other"] == ("in force", 1)
-    activate(engine, "promptflow-v2", in_place_of="other")
-    assert statuses(engine)["promptflow-v2"] == ("in force", 1)
-
-
-def test_of_activations_at_once_in_place_of_one_plan_one_wins(engine: Engine) -> None:
-    ids = [f"plan-{number}" for number in range(6)]
-    for plan_id in ids:
-        world.save_draft(engine, replace(CAPPED, id=plan_id))
-
-    def try_to_activate(plan_id: str) -> bool:
-        try:
-            activate(engine, plan_id, in_place_of="promptflow-v1")
-        except LivePlanChanged:
-            return False
-        return True
-
-    outcomes = racers.at_once([partial(try_to_activate, plan_id) for plan_id in ids])
-    assert sorted(outcomes) == [False] * 5 + [True]
 
 
 def test_activations_at_once_are_numbered_one_after_the_other(engine: Engine) -> None:
