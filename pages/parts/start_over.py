@@ -1,21 +1,19 @@
 """The button that starts the demo over. It asks first, and is there only where the demo is on."""
 
-from datetime import UTC, datetime
-
 import streamlit as st
 
 from credits_core import settings
 from credits_core.bulk import starting_over
 from credits_core.errors import CreditsError
 from credits_core.reports import daily_totals
-from pages.parts import action, resources, show
+from pages.parts import action, done, resources, show
 
-_START_OVER, _ASKED, _DONE = "demo:start-over", "demo:asked", "demo:done"
+_START_OVER, _ASKED = "demo:start-over", "demo:asked"
 _UNDONE = "Nothing was deleted."
 
 
 def button() -> None:
-    """The button, where the demo is on, and what was deleted when this session last used it."""
+    """The button, where the demo is on. What was deleted stands in the head of the overview."""
     if not settings.demo_enabled():
         return
     st.button(
@@ -24,8 +22,6 @@ def button() -> None:
         help="Bring the demo's month back, up to this hour.",
         on_click=_ask,
     )
-    if _DONE in st.session_state:
-        st.success(st.session_state[_DONE], title="The demo was started over", icon=":material/check_circle:")
     if st.session_state.get(_ASKED):
         _dialog()
 
@@ -33,7 +29,6 @@ def button() -> None:
 def _ask() -> None:
     action.start_over(_START_OVER)
     st.session_state[_ASKED] = True
-    st.session_state.pop(_DONE, None)
 
 
 def _stop_asking() -> None:
@@ -62,7 +57,6 @@ def _dialog() -> None:
                 daily_totals.catch_up(resources.engine(), resources.zone())
         if outcome.refusal is None:
             st.session_state.clear()  # choices and receipts are about what is gone
-            st.session_state[_DONE] = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC. Deleted: {outcome.result}."
-            st.toast("The demo is as new.", icon=":material/restart_alt:")
+            done.add("Overview", f"Started the demo over. Deleted: {outcome.result}.")
             st.rerun()
         show.refusal(outcome.refusal, undone=_UNDONE)

@@ -216,7 +216,7 @@ def test_a_statement_is_offered_as_csv_and_as_pdf(ledger: Engine, query: dict[st
 
 
 def test_a_link_from_another_page_shows_the_creator_it_names_alone(ledger: Engine) -> None:
-    page = open_page("explore/creator_earnings.py", creator="noor", days="2026-11-03")
+    page = open_page("explore/creator_earnings.py", creator="noor")
     page.query_params.clear()
     run(page.switch_page("explore/balances.py"))
     page.switch_page("explore/creator_earnings.py")

@@ -124,7 +124,7 @@ def test_who_bore_the_refunds_is_told_with_the_rule(empty: Engine) -> None:
     world.refund(empty, runs[0], key="borne")
     world.refund(empty, runs[1], provider_refunded=True, key="by-provider")
     told = [caption.value.replace("\\", "") for caption in open_page("explore/overview.py", period="all").caption]
-    assert told[-5:-1] == [
+    assert told[-6:-2] == [
         "Amounts before refunds. Refunded on these days: 2,502 credits ($0.002502).",
         "Creators gave back 1,600 credits ($0.0016), PromptFlow bore 652 credits ($0.000652).",
         "PromptFlow's part includes inference costs of 250 credits ($0.00025).",
@@ -138,7 +138,7 @@ def test_who_bore_the_refunds_is_told_with_the_rule(empty: Engine) -> None:
             " WHERE entry_id = (SELECT MAX(entry_id) FROM refunds)"
         )
     told = [caption.value.replace("\\", "") for caption in open_page("explore/overview.py", period="all").caption]
-    assert told[-2] == "Earlier rule: inference costs of 250 credits ($0.00025) were booked back."
+    assert told[-3] == "Earlier rule: inference costs of 250 credits ($0.00025) were booked back."
 
 
 def test_days_far_apart_stand_side_by_side(empty: Engine) -> None:

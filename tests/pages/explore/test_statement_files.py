@@ -11,12 +11,14 @@ from credits_core.ledger.accounts import ListedTransaction
 from credits_core.reports.earnings import Earned
 from credits_core.reports.statements import CreatorStatement, in_all
 from credits_core.store.kinds import EntryType, TransactionType
+from credits_core.values.days import DayRange
+from credits_core.values.time_zones import zone_named
 from pages.explore import statement_files
 
 NOOR = CreatorStatement("noor", 1_200, 3, 1_500_000, 1_200_000, 0)
 ROSA = CreatorStatement("rosa", 2, 0, 2_002, 1_600, 2_400)
 BOTH = in_all([NOOR, ROSA])
-PERIOD, PLANS = "2026-11-01 to 2026-11-30", "promptflow-v1, promptflow-v2"
+NOVEMBER, PLANS = DayRange(date(2026, 11, 1), date(2026, 11, 30)), "promptflow-v1, promptflow-v2"
 MADE_AT = datetime(2026, 12, 1, 9, tzinfo=UTC)
 LONG_ID = "a-creator-with-a-very-long-name@" + "department." * 8 + "example.org"
 
@@ -27,7 +29,7 @@ def read(file: bytes) -> list[list[str]]:
 
 def pdf(listed: list[CreatorStatement], *, creator_id: str | None = None) -> PdfReader:
     by_day = [(date(2026, 11, 3), Earned(1_000, 600, 0, 2, 1)), (date(2026, 11, 9), Earned(0, 0, 2_400, 0, 0))]
-    file = statement_files.as_pdf(listed, by_day, creator_id=creator_id, period=PERIOD, plans=PLANS, made_at=MADE_AT)
+    file = statement_files.as_pdf(listed, by_day, creator_id=creator_id, days=NOVEMBER, plans=PLANS, made_at=MADE_AT)
     return PdfReader(io.BytesIO(file))
 
 
@@ -62,38 +64,49 @@ def payment(entry_id: int, earned_credits: int, note: str) -> ListedTransaction:
 def test_a_statement_of_one_creator_is_oldest_first_and_ends_with_its_sum() -> None:
     newest_first = [payment(9, -2_400, "Taken back"), payment(8, 800, "Second"), payment(7, 800, "First")]
     header, *payments, total = read(
-        statement_files.payments_csv(newest_first, ROSA, creator_id="rosa", period=PERIOD, plans=PLANS)
+        statement_files.payments_csv(newest_first, ROSA, creator_id="rosa", days=NOVEMBER, plans=PLANS)
     )
-    assert header == ["period", "plans", "creator", "time_utc", "entry", "about", "earned_credits", "earned_usd"]
-    assert [line[3:] for line in payments] == [
-        ["2026-11-03 23:59:58", "7", "First", "800", "0.000800"],
-        ["2026-11-03 23:59:58", "8", "Second", "800", "0.000800"],
-        ["2026-11-03 23:59:58", "9", "Taken back", "-2400", "-0.002400"],
+    assert header == [
+        *("period", "time_zone", "plans", "creator"),
+        *("time_utc", "day", "entry", "about", "earned_credits", "earned_usd"),
     ]
-    assert total[3:] == ["", "", "Sum", "-800", "-0.000800"]
-    assert {tuple(line[:3]) for line in (*payments, total)} == {(PERIOD, PLANS, "rosa")}
+    assert [line[4:] for line in payments] == [
+        ["2026-11-03 23:59:58", "2026-11-03", "7", "First", "800", "0.000800"],
+        ["2026-11-03 23:59:58", "2026-11-03", "8", "Second", "800", "0.000800"],
+        ["2026-11-03 23:59:58", "2026-11-03", "9", "Taken back", "-2400", "-0.002400"],
+    ]
+    assert total[4:] == ["", "", "", "Sum", "-800", "-0.000800"]
+    assert {tuple(line[:4]) for line in (*payments, total)} == {("2026-11-01 to 2026-11-30", "UTC", PLANS, "rosa")}
+
+
+def test_days_say_their_time_zone_and_times_stay_in_utc() -> None:
+    berlin = DayRange(date(2026, 11, 1), date(2026, 11, 30), zone_named("Europe/Berlin"))
+    line = read(
+        statement_files.payments_csv([payment(7, 800, "First")], ROSA, creator_id="rosa", days=berlin, plans=PLANS)
+    )[1]
+    assert (line[1], line[4], line[5]) == ("Europe/Berlin", "2026-11-03 23:59:58", "2026-11-04")
 
 
 def test_a_statement_of_all_creators_has_exact_amounts_in_every_line() -> None:
-    header, *creators = read(statement_files.as_csv([NOOR, ROSA], period=PERIOD, plans=PLANS))
-    assert header[2:] == [
+    header, *creators = read(statement_files.as_csv([NOOR, ROSA], days=NOVEMBER, plans=PLANS))
+    assert header[3:] == [
         "creator", "runs", "unlocks", "gross_fees_credits", "share_credits", "refunds_credits", "net_credits", "net_usd"
     ]  # fmt: skip
-    assert [line[2:] for line in creators] == [
+    assert [line[3:] for line in creators] == [
         ["noor", "1200", "3", "1500000", "1200000", "0", "1200000", "1.200000"],
         ["rosa", "2", "0", "2002", "1600", "2400", "-800", "-0.000800"],
         ["All creators", "1202", "3", "1502002", "1201600", "2400", "1199200", "1.199200"],
     ]
-    assert {tuple(line[:2]) for line in creators} == {(PERIOD, PLANS)}
+    assert {tuple(line[:3]) for line in creators} == {("2026-11-01 to 2026-11-30", "UTC", PLANS)}
 
 
 def test_the_pdf_says_whose_of_when_and_under_which_plans() -> None:
     reader = pdf([NOOR, ROSA])
     assert lines(reader)[0].strip() == "Statement of all creators"
-    assert f"{PERIOD} · price plan {PLANS}" in lines(reader)[1]
+    assert f"2026-11-01 to 2026-11-30, UTC · price plan {PLANS}" in lines(reader)[1]
     assert "Refunds count on the day on which they were made." in lines(reader)[2]
     assert reader.metadata is not None
-    assert reader.metadata.title == f"Statement of all creators, {PERIOD}"
+    assert reader.metadata.title == "Statement of all creators, 2026-11-01 to 2026-11-30"
 
 
 def test_the_pdf_has_each_creators_amounts_and_the_sum() -> None:
@@ -135,7 +148,7 @@ def test_the_largest_amounts_stand_whole_beside_each_other() -> None:
 
 def test_many_plans_and_a_long_id_go_on_on_the_next_line() -> None:
     plans = ", ".join(f"promptflow-v{number}" for number in range(1, 21))
-    file = statement_files.as_pdf([], [], creator_id=LONG_ID, period=PERIOD, plans=plans, made_at=MADE_AT)
+    file = statement_files.as_pdf([], [], creator_id=LONG_ID, days=NOVEMBER, plans=plans, made_at=MADE_AT)
     found = " ".join(" ".join(lines(PdfReader(io.BytesIO(file)))).split())
     assert f"price plan {plans}" in found
     assert LONG_ID in found.replace(" ", "")

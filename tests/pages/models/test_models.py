@@ -168,7 +168,7 @@ def test_a_model_is_withdrawn_with_a_reason_and_can_no_longer_be_run(ledger: Eng
     assert "**gpt\\-4** cannot be run any more. Past runs keep their price." in [line.value for line in page.markdown]
     page = confirm(page, "models:offer", "Retired by its maker")
     assert "gpt-4" not in ids(page)
-    assert [heading.value for heading in page.subheader] == ["gpt\\-4"]
+    assert [heading.value for heading in page.header] == ["gpt\\-4"]
     assert [info.value for info in page.info] == [
         "This model is not offered and has no known price. To offer it, import a price list that includes it."
     ]

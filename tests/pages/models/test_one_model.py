@@ -22,7 +22,7 @@ EMBEDDING = "openai/text-embedding-3-small"
 
 def test_a_selected_model_shows_every_price_and_where_it_is_from(untouched: Engine) -> None:
     page = select(page_for(search="openai/gpt-4o"), "openai/gpt-4o")
-    assert [heading.value for heading in page.subheader] == ["GPT\\-4o \\(per token\\)"]
+    assert [heading.value for heading in page.header] == ["GPT\\-4o \\(per token\\)"]
     assert small_tables(page)[PRICES] == [
         ("Standard", "Input tokens", "\\$2.50 per million", "always"),
         ("Standard", "Output tokens", "\\$10.00 per million", "always"),

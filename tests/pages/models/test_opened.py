@@ -18,7 +18,7 @@ TINY = per_run_list()
 def shown(page: AppTest) -> tuple[list[str], list[int]]:
     """The heading of the model that is open, and which rows of the table are marked."""
     marked = page.session_state[TABLE]["selection"]["rows"] if page.dataframe else []
-    return [heading.value.replace("\\", "") for heading in page.subheader], list(marked)
+    return [heading.value.replace("\\", "") for heading in page.header], list(marked)
 
 
 def withdraw(engine: Engine, model_id: str) -> None:

@@ -133,7 +133,7 @@ def test_an_edit_stays_when_its_plan_is_discarded_and_goes_when_it_says_the_same
         ("Price plan: draft, revision 1", "half"),
         {"plan": "half", "revision": "1"},
     )
-    database.write(ledger, lambda connection: plan_actions.discard_draft(connection, record))
+    database.write(ledger, lambda connection: plan_actions.discard_draft(connection, record, now=world.LATER))
     page = fees(**link)
     assert (chosen(page)[1], user_pays(page), warnings(page)) == ("half (edited)", "500", [])
 

@@ -128,7 +128,7 @@ def test_a_link_without_a_period_leaves_it_as_it_is(ledger: Engine) -> None:
     page.query_params.update(page_links.link_to(entry="19"))
     assert shown(run(page)) == ("last-month", OCTOBER)
     (newest,) = rows(ledger, f"SELECT MAX(entry_id) FROM credit_transactions WHERE {DAY} <= '2026-10-31'")
-    assert table(click(page, "Back to the list"))[0]["Entry"] == newest[0]
+    assert table(click(page, "Back to the list"))[0]["Entry"] == str(newest[0])
 
 
 def test_going_back_shows_what_the_address_says(ledger: Engine) -> None:

@@ -207,7 +207,7 @@ def test_a_draft_that_was_saved_by_mistake_is_undone(ledger: Engine) -> None:
     page.get_by_key("cure:promptflow-v1-capped:button").click()
     page = undo(run(run(page)))
     assert said(page) == ["Discarded again."]
-    assert rows(ledger, "SELECT id FROM price_plans") == [("promptflow-v1",)]
+    assert rows(ledger, "SELECT id FROM price_plans WHERE discarded_at_us IS NULL") == [("promptflow-v1",)]
     assert "cure:promptflow-v1-capped:button" in [button.key for button in page.button]
     page.get_by_key("cure:promptflow-v1-capped:button").click()
     run(run(page))
@@ -382,7 +382,7 @@ def test_a_file_that_cannot_become_a_draft_says_why_and_offers_no_button(ledger:
     page = bring_in(text)
     assert told in f"{page.error[0].proto.title} {page.error[0].value}"
     assert not [label for label in button_labels(page) if "draft" in label and label != "Save as draft"]
-    assert rows(ledger, "SELECT id FROM price_plans") == [("promptflow-v1",)]
+    assert rows(ledger, "SELECT id FROM price_plans WHERE discarded_at_us IS NULL") == [("promptflow-v1",)]
 
 
 def test_a_link_to_a_plan_that_is_not_there_says_so(ledger: Engine) -> None:
