@@ -57,7 +57,7 @@ def quoted_on(page: AppTest) -> set[str]:
 def test_every_quotation_of_the_guide_is_on_a_screen(demo: Engine, tmp_path: Path) -> None:
     pages = [
         open_page("plans/pricing_lab.py"),
-        open_page("replay/replay_history.py", plan="promptflow-v1-capped"),
+        open_page("replay/replay_history.py", plan="promptflow-v1-capped", show="Changes of a run"),
         open_page("replay/replay_history.py", plan="promptflow-v1-graduated"),
         open_page("replay/replay_history.py"),
         open_page("scenario/scenario.py", **MILLION),
@@ -110,16 +110,21 @@ def test_the_cap_takes_from_the_demo_month_what_its_runs_on_the_cliffs_paid_abov
 
 
 def test_graduated_tiers_make_of_the_demo_month_what_a_plain_loop_gives(demo: Engine) -> None:
-    recorded, largest = rows(
+    recorded, creators, largest = rows(
         demo,
         "SELECT (SELECT SUM(amount_credits) FROM credit_transactions WHERE type IN ('inference_cost',"
         " 'creator_payment', 'platform_revenue') OR account_id = 'platform:refunded_inference'),"
+        " (SELECT SUM(amount_credits) FROM credit_transactions WHERE type = 'creator_payment'),"
         " MAX(inference_cost_credits) FROM prompt_runs",
     )[0]
     assert isinstance(recorded, int)
+    assert isinstance(creators, int)
     assert isinstance(largest, int)
     slow = SlowReplay(demo, GRADUATED, ("2026-01-01", "2027-01-01"), largest_cost=largest)
-    assert slow.sums["users"] - recorded == 2_418_599
+    assert (slow.sums["users"] - recorded, slow.sums["creators"] - creators) == (2_418_599, -31_600)
+    # The runs that are refused had an inference cost of 170,584.
+    assert sum(slow.sums[name] for name in ("inference", "creators", "platform")) == slow.sums["users"]
+    assert slow.sums["platform"] == 246_002_443 + 2_418_599 + 31_600 + 170_584
     assert (len(slow.refused), sum(change > 0 for change in slow.changes)) == (7, 856)
 
 
