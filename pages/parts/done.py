@@ -36,6 +36,7 @@ class Done:
     link: Link | None = None
     undo: Callable[[], str] | None = None
     undo_label: str = "Undo"
+    undo_help: str | None = None
     undone: str | None = None
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     id: str = field(default_factory=lambda: uuid4().hex)
@@ -48,6 +49,7 @@ def add(
     link: Link | None = None,
     undo: Callable[[], str] | None = None,
     undo_label: str = "Undo",
+    undo_help: str | None = None,
     is_shown: bool = True,
 ) -> None:
     """Note what was done on the screen with this title; `said` is Markdown in the past tense.
@@ -55,7 +57,7 @@ def add(
     With `is_shown` false it is listed in the sidebar alone, because the screen has a place of its own for it. `undo`
     must refuse by raising a `CreditsError` when the thing cannot be undone any more.
     """
-    one = Done(screen, said, link, undo, undo_label)
+    one = Done(screen, said, link, undo, undo_label, undo_help)
     st.session_state[_KEY] = [*all_done(), one][-_MOST:]
     if is_shown:
         st.session_state[_SHOWN] = one.id
@@ -105,7 +107,14 @@ def _link(one: Done) -> None:
 
 def _undo_button(one: Done, *, place: str) -> None:
     if one.undo is not None and one.undone is None:
-        st.button(one.undo_label, icon=":material/undo:", key=f"undo:{place}:{one.id}", on_click=_undo, args=(one.id,))
+        st.button(
+            one.undo_label,
+            icon=":material/undo:",
+            help=one.undo_help,
+            key=f"undo:{place}:{one.id}",
+            on_click=_undo,
+            args=(one.id,),
+        )
 
 
 def _put_away() -> None:

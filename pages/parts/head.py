@@ -10,7 +10,7 @@ from pages.parts import done
 
 @contextmanager
 def line(title: str, caption: str, *, about: str) -> Iterator[None]:
-    """Title and caption, with the filters that are drawn in the block to their right, all in one line.
+    """Title and caption, with the filters that are drawn in the block to their right; a period takes a line of its own.
 
     `about` answers "What am I looking at?" in about three sentences of Markdown. Under the line stands what was done
     last on this screen, until somebody puts it away.
@@ -18,7 +18,7 @@ def line(title: str, caption: str, *, about: str) -> Iterator[None]:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="head"):
         st.title(title, anchor=False, width="content")
         st.caption(caption, width="stretch")
-        yield
         with st.popover("", icon=":material/help:", type="tertiary", help="What am I looking at?"):
             st.markdown(about)
+        yield
     done.last(title)

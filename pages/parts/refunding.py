@@ -19,6 +19,11 @@ _ACTION = "refund"
 _ASKED = "refund:asked"
 
 
+def would_be(connection: Connection, entry_id: int) -> str:
+    """Who would bear what of a refund, as a sentence for Markdown. Raises as `refunds.preview`."""
+    return _said(refunds.preview(connection, entry_id), done=False)
+
+
 def outcome(connection: Connection, refund_id: int) -> tuple[str, str]:
     """Who bore what of a refund, and the rule that it was made under, each as a sentence for Markdown."""
     borne = refunds.borne(connection, entries.receipt(connection, refund_id, plans={}))

@@ -28,7 +28,8 @@ from pages.parts.words import (
     type_name,
 )
 
-_LONGEST_IN_A_QUARTER = 12
+_PIXELS_OF_A_QUARTER = {12: 170, 15: 205}
+"""How wide a part of a row has to be for amounts with at most so many characters."""
 _REPEATED = {
     "charged": "This click was a repeat and was not charged",
     "added": "This click was a repeat and nothing was added",
@@ -40,9 +41,9 @@ Formats = dict[Any, str | Callable[[Any], str] | None]
 
 def metric_grid(*credits: int, columns: int = 4) -> Any:
     """A grid for metrics: in a row, or two by two when one of these amounts is too long for its part of it."""
-    if max(len(format_credits(amount)) for amount in credits) <= _LONGEST_IN_A_QUARTER:
-        return st.grid(columns, min_column_width=170)
-    return st.grid(2, min_column_width=300)
+    longest = max(len(format_credits(amount)) for amount in credits)
+    pixels = next((pixels for digits, pixels in _PIXELS_OF_A_QUARTER.items() if longest <= digits), None)
+    return st.grid(2, min_column_width=300) if pixels is None else st.grid(columns, min_column_width=pixels)
 
 
 def metric(

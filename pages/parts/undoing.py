@@ -7,7 +7,7 @@ from uuid import uuid4
 from credits_core.ledger import actions
 from credits_core.ledger.receipts import Receipt
 from credits_core.store import database
-from pages.parts import action, done, links, resources, words
+from pages.parts import action, done, links, refunding, resources, words
 
 _REASON = "Taken back on the dashboard"
 
@@ -15,12 +15,15 @@ _REASON = "Taken back on the dashboard"
 def note(screen: str, posted: Receipt, verb: str) -> None:
     """List the entry as done on this screen: `verb` is what happened to its first account, such as charged."""
     payer = posted.transactions[0]
+    with resources.reading() as connection:
+        would_be = refunding.would_be(connection, posted.entry_id)
     done.add(
         screen,
         f"{verb.capitalize()} {words.both(abs(payer.amount_credits))} to {words.plain(payer.account_id)}",
         link=done.Link("explore/history.py", f"Entry {posted.entry_id}", links.carry_to(entry=str(posted.entry_id))),
         undo=partial(_refund, posted.entry_id, uuid4().hex),
         undo_label="Refund",
+        undo_help=would_be,
         is_shown=False,
     )
 
@@ -38,4 +41,6 @@ def _refund(entry_id: int, key: str) -> str:
             actor=action.ACTOR,
         ),
     )
-    return f"Refunded by entry {refund.entry_id}."
+    with resources.reading() as connection:
+        said, _ = refunding.outcome(connection, refund.entry_id)
+    return f"Refunded by entry {refund.entry_id}. {said}"
