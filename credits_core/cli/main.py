@@ -18,9 +18,7 @@ _PROGRAM = "python -m credits_core"
 _INTERRUPTED = 130  # by convention, and what Typer returns for Ctrl-C
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PlanName = Annotated[str, typer.Argument(metavar="ID-or-FILE.toml", help="A plan's id, or a file that holds a plan.")]
-Revision = Annotated[
-    int | None, typer.Option(help="The revision of the draft that you looked at, from plan show.", min=1)
-]
+Revision = Annotated[int | None, typer.Option(help="The revision of the draft you looked at, from plan show.", min=1)]
 PlanId = Annotated[str, typer.Argument(metavar="ID", help="A stored plan's id.")]
 
 app = typer.Typer(

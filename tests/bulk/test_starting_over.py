@@ -14,8 +14,8 @@ from credits_core.audit import invariants, log
 from credits_core.bulk import starting_over
 from credits_core.bulk.opening_balances import import_legacy
 from credits_core.bulk.refusals import NotADemo
+from credits_core.bulk.replay import plan_replay, replay
 from credits_core.bulk.starting_over import Holdings
-from credits_core.bulk.trace import plan_replay, replay
 from credits_core.errors import DataFileInvalid, InvalidRequest
 from credits_core.ledger import actions
 from credits_core.ledger.requests import UnlockRequest

@@ -240,7 +240,7 @@ def test_a_refund_is_told_by_who_bore_it(ledger: Engine) -> None:
 
 def test_every_refund_of_the_demo_world_is_proved(demo: Engine) -> None:
     refunds = rows(demo, "SELECT id FROM journal_entries WHERE type = 'refund'")
-    assert len(refunds) == 4
+    assert len(refunds) == 8
     for (entry_id,) in refunds:
         assert [found.title for found in page_for(entry_id).success] == ["Proved"]
 
