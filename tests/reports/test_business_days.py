@@ -342,10 +342,10 @@ def test_a_start_builds_the_totals_of_the_zone_that_is_set(
 ) -> None:
     for name, stamp in (("", "UTC"), ("Europe/Berlin", BERLIN.stamp), ("Asia/Kathmandu", KATHMANDU.stamp)):
         monkeypatch.setenv("CREDITS_TIME_ZONE", name)
-        startup.prepare(clocks_forward, PriceBooks(book.models), demo=False)
+        startup.prepare(clocks_forward, PriceBooks(book.models), demo=False, now=at("2026-11-26 12:00"))
         assert _stamp(clocks_forward) == stamp
         assert scalar(clocks_forward, "SELECT entry_id FROM rollup_watermark") == 5
     monkeypatch.setenv("CREDITS_TIME_ZONE", "Berlin")
     with pytest.raises(InvalidRequest, match="such as Europe/Berlin, not 'Berlin'"):
-        startup.prepare(clocks_forward, PriceBooks(book.models), demo=False)
+        startup.prepare(clocks_forward, PriceBooks(book.models), demo=False, now=at("2026-11-26 12:00"))
     assert _stamp(clocks_forward) == KATHMANDU.stamp
