@@ -7,7 +7,8 @@ from datetime import date
 from pathlib import Path
 
 from credits_core.errors import InvalidRequest
-from credits_core.pricing.models import Model, ModelRegistry, load_model_registry
+from credits_core.pricing.models import Model, ModelRegistry
+from credits_core.pricing.models_toml import load_model_registry
 from credits_core.pricing.plan_toml import load_price_plan
 from credits_core.pricing.quote import PriceBook
 from credits_core.values import time_zones

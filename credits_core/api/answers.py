@@ -129,6 +129,10 @@ class PriceAnswer(BaseModel):
         examples=[["server_tool_use.code_execution_requests"]],
     )
     usage_note: str | None
+    model_note: str | None = Field(
+        description="Said when the response names another model than `model_id`, by which the run is priced.",
+        examples=["The response is of openai/gpt-4o-mini. The run was priced as openai/gpt-4o, as you named it."],
+    )
 
 
 class ChargeAnswer(PriceAnswer):
@@ -171,6 +175,7 @@ def price_fields(quote: Quote, models: ModelRegistry, asked: AskedUsage) -> dict
         "service_tier": quote.service_tier,
         "unread": [*asked.unread],
         "usage_note": models.note_on(quote.model_id) if quote.is_usage_unused else None,
+        "model_note": models.note_on_response(quote.model_id, asked.model_of_response),
     }
 
 

@@ -11,7 +11,8 @@ from credits_core import settings
 from credits_core.cli.opened import ACTOR, opened_ledger, price_books, print_json
 from credits_core.errors import DataFileInvalid
 from credits_core.prices import catalogue, lists, offers, package
-from credits_core.pricing.models import Model, ModelRegistry, parse_model_registry
+from credits_core.pricing.models import Model, ModelRegistry
+from credits_core.pricing.models_toml import parse_model_registry
 from credits_core.pricing.price_words import price_words
 from credits_core.store import database
 

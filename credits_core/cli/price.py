@@ -93,6 +93,7 @@ def _quoted(given: dict[str, Any], book: PriceBook, now: datetime) -> dict[str, 
         service_tier=asked.service_tier,
         at=_moment(given["at"]) if given.get("at") is not None else now,
     )
+    model_note = book.models.note_on_response(priced.model_id, asked.model_of_response)
     return {
         "model_id": priced.model_id,
         "plan": book.plan.id,
@@ -107,6 +108,7 @@ def _quoted(given: dict[str, Any], book: PriceBook, now: datetime) -> dict[str, 
         **({} if priced.service_tier is None else {"service_tier": priced.service_tier}),
         **({"unread": [*asked.unread]} if asked.unread else {}),
         **({"usage_note": book.models.note_on(priced.model_id)} if priced.is_usage_unused else {}),
+        **({"model_note": model_note} if model_note else {}),
     }
 
 

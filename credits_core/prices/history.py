@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from credits_core.prices import lists
 from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
-from credits_core.pricing.models import ModelRegistry, RunPrice, parse_model_registry
+from credits_core.pricing.models import ModelRegistry, RunPrice
+from credits_core.pricing.models_toml import parse_model_registry
 
 Step = tuple[datetime, Decimal | None]
 """From this moment on a unit costs this; None where the model was not offered, or the unit had no price."""

@@ -18,7 +18,8 @@ from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
 from credits_core.prices import catalogue, package
 from credits_core.prices.refusals import NotOffered, PriceNotConfirmed
 from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
-from credits_core.pricing.models import PLAIN_PRICE_USD, ModelRegistry, parse_model_registry
+from credits_core.pricing.models import ModelRegistry
+from credits_core.pricing.models_toml import PLAIN_PRICE_USD, parse_model_registry
 from credits_core.pricing.price_words import price_words, prices_words
 from credits_core.pricing.units import UNITS
 
@@ -208,8 +209,13 @@ def differences(live: ModelRegistry, other: ModelRegistry) -> Iterator[str]:
     for model_id, model in other.models.items():
         if model_id not in live.models:
             yield f"+ {model_id}: {price_words(model)}"
-        elif live.models[model_id].prices != model.prices:
-            yield f"~ {model_id}: {price_words(live.models[model_id])} -> {price_words(model)}"
+            continue
+        old = live.models[model_id]
+        if old.prices != model.prices:
+            yield f"~ {model_id}: {price_words(old)} -> {price_words(model)}"
+        if old.deployments != model.deployments:
+            was, now = (", ".join(one.deployments) or "none" for one in (old, model))
+            yield f"~ {model_id}: deployments {was} -> {now}"
     for model_id, model in live.models.items():
         if model_id not in other.models:
             yield f"- {model_id}: {price_words(model)}"

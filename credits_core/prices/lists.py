@@ -10,7 +10,8 @@ from datetime import datetime
 from sqlalchemy import Connection, func, insert, select, text, update
 
 from credits_core.prices.refusals import PriceListLive, UnknownPriceList
-from credits_core.pricing.models import ModelRegistry, parse_model_registry
+from credits_core.pricing.models import ModelRegistry
+from credits_core.pricing.models_toml import parse_model_registry
 from credits_core.store.tables import PriceList, PriceListActivation
 from credits_core.values.days import from_microseconds, to_microseconds
 from credits_core.values.fields import require_id, require_text

@@ -44,10 +44,9 @@ def resolve(name: str) -> str:
         return name
     provider_name, slash, rest = name.partition("/")
     if slash and (provider := find_provider(provider_name)) is not None:
-        model = provider.find_model(rest)
-        if model is None:
+        if (sold := _sold_by(provider, rest)) is None:
             raise UnknownModel(name)
-        return f"{provider.id}/{model.id}"
+        return sold
     found = {provider.id: model for provider in package.providers() if (model := provider.find_model(name)) is not None}
     candidates = [f"{provider_id}/{found[provider_id].id}" for provider_id in _meant(name, found)]
     if not candidates:
@@ -55,6 +54,15 @@ def resolve(name: str) -> str:
     if len(candidates) > 1:
         raise AmbiguousModel(name, candidates[:_MOST_NAMED])
     return candidates[0]
+
+
+def _sold_by(provider: Provider, name: str) -> str | None:
+    """The id of what a provider calls so: a model of its own, or of a maker at whose price it sells, as Azure does."""
+    makers = [maker for one in provider.fallback_model_providers or [] if (maker := find_provider(one)) is not None]
+    for seller in (provider, *makers):
+        if (model := seller.find_model(name)) is not None:
+            return f"{seller.id}/{model.id}"
+    return None
 
 
 def _meant(name: str, found: Mapping[str, ModelInfo]) -> list[str]:

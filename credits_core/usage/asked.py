@@ -24,6 +24,13 @@ class AskedUsage:
     response: ReadResponse | None
 
     @property
+    def model_of_response(self) -> str | None:
+        """The model that the response names, under its provider. None where there is none."""
+        if self.response is None or self.response.model_name is None:
+            return None
+        return f"{self.response.provider_id}/{self.response.model_name}"
+
+    @property
     def unread(self) -> tuple[str, ...]:
         """The counts of the response that nobody knows the meaning of, so that they are not charged."""
         return () if self.response is None else self.response.unread

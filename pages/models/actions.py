@@ -13,7 +13,8 @@ from credits_core.prices.list_toml import differences, needs_confirming
 from credits_core.prices.offers import Compared
 from credits_core.prices.refusals import LiveListChanged
 from credits_core.pricing.dated_prices import ModelPrices
-from credits_core.pricing.models import Model, parse_model_registry
+from credits_core.pricing.models import Model
+from credits_core.pricing.models_toml import parse_model_registry
 from credits_core.pricing.price_words import prices_words
 from credits_core.pricing.quote import PriceBook
 from credits_core.values.text import counted

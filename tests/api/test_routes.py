@@ -224,6 +224,7 @@ def test_a_cost_is_calculated_with_every_step_and_charges_nothing(unchanged: Api
         "service_tier": None,
         "unread": [],
         "usage_note": None,
+        "model_note": None,
     }
 
 
@@ -238,8 +239,8 @@ def test_a_run_is_charged_as_the_dashboard_charges_it(api: Api) -> None:
     assert answer.status_code == 201
     content = answer.json()
     assert [step["credits"] for step in content.pop("steps")] == [250, 1_001, 800, 201, 0, 1_251]
-    added = ("model_id", "usage", "units", "unread", "usage_note")
-    assert [content.pop(key) for key in added] == ["claude-3-haiku", None, [], [], None]
+    added = ("model_id", "usage", "units", "unread", "usage_note", "model_note")
+    assert [content.pop(key) for key in added] == ["claude-3-haiku", None, [], [], None, None]
     assert content == {
         "service_tier": None,
         "inference_cost_credits": 250,

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from credits_core.audit import invariants
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.prices import lists
-from credits_core.pricing.models import parse_model_registry
+from credits_core.pricing.models_toml import parse_model_registry
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from credits_core.values.seal import seal

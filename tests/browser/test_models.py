@@ -48,7 +48,7 @@ def test_the_model_that_was_clicked_stays_open_whatever_the_table_shows(tmp_path
             other.get_by_role("textbox", name="Reason").fill("Retired by its maker")
             other.get_by_role("button", name="Withdraw", exact=True).click()
             expect(other.get_by_text("52 of")).to_be_visible()
-            expect(other.get_by_text("It is not offered, and the genai-prices package")).to_be_visible()
+            expect(other.get_by_text("This model is not offered and has no known price")).to_be_visible()
 
         search(page, "gpt", "13 of")
         expect(opened).to_be_visible()

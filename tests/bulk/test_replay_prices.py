@@ -16,7 +16,7 @@ from credits_core.errors import DataFileInvalid
 from credits_core.plans.book import PriceBooks
 from credits_core.prices import lists
 from credits_core.prices.list_toml import refreshed
-from credits_core.pricing.models import parse_model_registry
+from credits_core.pricing.models_toml import parse_model_registry
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from tests.support import world

@@ -19,7 +19,7 @@ from credits_core.cli.model_prices import refresh
 from credits_core.errors import DataFileInvalid
 from credits_core.prices import package as price_package
 from credits_core.prices.corrections import load_corrections
-from credits_core.pricing.models import load_model_registry
+from credits_core.pricing.models_toml import load_model_registry
 from tests.support.price_package import carried, one_model, usd
 from tests.support.prices import by_usage, usage_price
 

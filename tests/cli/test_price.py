@@ -119,6 +119,18 @@ def test_a_providers_response_says_model_usage_and_tier() -> None:
     }
 
 
+def test_a_response_of_another_model_than_the_one_that_was_named_is_noted() -> None:
+    line = {"model_id": "openai/gpt-4o", "provider": "openai", "response": RESPONSE | {"service_tier": None}}
+    with_names = ModelRegistry(BOOK.models.models, elsewhere=lambda _: BOOK.models["openai/gpt-5"])
+    (answer,) = priced(line, models=with_names)
+    assert answer["model_id"] == "openai/gpt-4o"
+    assert answer["model_note"] == (
+        "The response is of openai/gpt-5. The run was priced as openai/gpt-4o, as you named it."
+    )
+    (answer,) = priced({**line, "model_id": "openai/gpt-5"}, models=with_names)
+    assert "model_note" not in answer
+
+
 @pytest.mark.parametrize(
     ("at", "cost_credits"),
     [

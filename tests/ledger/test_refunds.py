@@ -20,7 +20,7 @@ from credits_core.ledger.refusals import (
     UnknownEntry,
 )
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
-from credits_core.pricing.models import parse_model_registry
+from credits_core.pricing.models_toml import parse_model_registry
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource, RefundRule
 from tests.support import world

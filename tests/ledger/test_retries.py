@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from credits_core.ledger import entries
 from credits_core.ledger.refusals import IdempotencyKeyReused, UnknownEntry
 from credits_core.ledger.requests import ChargeRequest
-from credits_core.pricing.models import parse_model_registry
+from credits_core.pricing.models_toml import parse_model_registry
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource
 from tests.support import world

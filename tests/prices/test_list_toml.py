@@ -12,7 +12,7 @@ from credits_core import settings
 from credits_core.errors import DataFileInvalid, InvalidRequest
 from credits_core.prices.list_toml import differences, refreshed, with_model, without_model
 from credits_core.prices.refusals import NoPrice, NotOffered
-from credits_core.pricing.models import parse_model_registry
+from credits_core.pricing.models_toml import parse_model_registry
 from credits_core.pricing.refusals import AmbiguousModel, UnknownModel
 
 TODAY = date(2026, 11, 27)
@@ -241,6 +241,13 @@ def test_the_last_model_cannot_be_withdrawn() -> None:
 
 
 # --- differences ----------------------------------------------------------------------------------------------------
+
+
+def test_differences_say_which_names_are_mapped_by_hand() -> None:
+    live = parse_model_registry(TINY)
+    other = parse_model_registry(TINY + 'deployments = ["azure/tiny", "our-tiny"]\n')
+    assert list(differences(live, other)) == ["~ tiny: deployments none -> azure/tiny, our-tiny"]
+    assert list(differences(other, live)) == ["~ tiny: deployments azure/tiny, our-tiny -> none"]
 
 
 def test_differences_say_what_comes_changes_and_goes() -> None:

@@ -17,7 +17,8 @@ from credits_core.plans.book import PriceBooks
 from credits_core.prices import lists
 from credits_core.prices.lists import PriceListActivated, PriceListRecord
 from credits_core.prices.refusals import PriceListLive, UnknownPriceList
-from credits_core.pricing.models import RunPrice, parse_model_registry
+from credits_core.pricing.models import RunPrice
+from credits_core.pricing.models_toml import parse_model_registry
 from credits_core.pricing.refusals import AmbiguousModel, UnknownModel
 from credits_core.store import database
 from tests.support import racers, world

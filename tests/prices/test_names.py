@@ -37,6 +37,12 @@ from credits_core.pricing.refusals import AmbiguousModel, UnknownModel
         ),
         ("vertex_ai/gemini-2.5-flash", "google/gemini-2.5-flash"),
         ("mistralai/mistral-large-2512", "mistral/mistral-large-2512"),
+        # Azure sells makers' models at the makers' prices, and has an entry of its own for few.
+        ("azure/gpt-4o-2024-08-06", "openai/gpt-4o"),
+        ("azure/gpt-4o-2024-05-13", "openai/gpt-4o-2024-05-13"),
+        ("azure/gpt-4o", "openai/gpt-4o"),
+        ("azure/o4-mini-2025-04-16", "azure/o4-mini"),
+        ("azure/grok-4", "x-ai/grok-4-0709"),
     ],
 )
 def test_a_name_means_one_model(name: str, model_id: str) -> None:
@@ -49,7 +55,7 @@ def test_a_name_means_one_model(name: str, model_id: str) -> None:
         *("", "gpt-4o-2024", "gpt-4o-2024-08-07", "openai/nothing", "nothing", "/"),
         # A host or a region that is not known, although the names of Google's and OpenAI's models are part of it.
         *("acme/claude-haiku-4-5", "acme/moderation", "mars.anthropic.claude-haiku-4-5-20251001-v1:0"),
-        *("xopenai/gpt-4o", "azure-openai/gpt-4o"),
+        *("xopenai/gpt-4o", "azure-openai/gpt-4o", "azure/gpt-4o-eu", "groq/gpt-4o"),
     ],
 )
 def test_a_name_that_no_model_has_is_refused(name: str) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from credits_core.errors import DataFileInvalid
 from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
-from credits_core.pricing.models import RunPrice, load_model_registry, parse_model_registry
+from credits_core.pricing.models import RunPrice
+from credits_core.pricing.models_toml import load_model_registry, parse_model_registry
 from credits_core.pricing.refusals import UnknownModel
 from credits_core.pricing.units import UNITS
 from credits_core.pricing.usage_price import TieredPrices
@@ -81,8 +82,9 @@ def test_the_head_of_the_file_describes_every_key_and_no_other() -> None:
     dated = [price for row in rows for price in row.get("prices", [])]
     dated += [price for row in rows for tier in row.get("service_tiers", {}).values() for price in tier]
     used = {key for row in rows for key in row} | {key for price in dated for key in price if key not in UNITS}
-    # Described before the file has such a price: one above $1,000, and one that a refresh found unchanged.
-    assert set(re.findall(r"^# {3,7}(\w+) {2,}", head, re.MULTILINE)) == used | {"confirmed", "known_since"}
+    # Described before the file has them: a price above $1,000, one that a refresh found unchanged, a deployment's name.
+    described = used | {"confirmed", "known_since", "deployments"}
+    assert set(re.findall(r"^# {3,7}(\w+) {2,}", head, re.MULTILINE)) == described
 
 
 # --- what a run costs -----------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credits_core.errors import InvalidRequest
-from credits_core.pricing.models import Model, RunPrice, load_model_registry
+from credits_core.pricing.models import Model, RunPrice
+from credits_core.pricing.models_toml import load_model_registry
 from credits_core.pricing.plan import MarkupTier, PricePlan
 from credits_core.pricing.quote import Quote, quote, quote_at
 from credits_core.pricing.refusals import UnknownModel, UnpricedServiceTier, UnpricedUsage

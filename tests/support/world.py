@@ -12,7 +12,8 @@ from credits_core.plans import actions as plan_actions
 from credits_core.plans import records as plan_records
 from credits_core.plans.records import PlanRecord, PlanStatus
 from credits_core.prices import lists
-from credits_core.pricing.models import Model, ModelRegistry, parse_model_registry
+from credits_core.pricing.models import Model, ModelRegistry
+from credits_core.pricing.models_toml import parse_model_registry
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_toml import parse_price_plan
 from credits_core.pricing.quote import PriceBook
