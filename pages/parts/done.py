@@ -55,7 +55,7 @@ def add(
     """Note what was done on the screen with this title; `said` is Markdown in the past tense.
 
     With `is_shown` false it is listed in the sidebar alone, because the screen has a place of its own for it. `undo`
-    must refuse by raising a `CreditsError` when the thing cannot be undone any more.
+    must refuse by raising a `CreditsError` when the thing cannot be undone any more; `undo_help` says what it would do.
     """
     one = Done(screen, said, link, undo, undo_label, undo_help)
     st.session_state[_KEY] = [*all_done(), one][-_MOST:]

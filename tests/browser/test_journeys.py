@@ -227,19 +227,19 @@ def test_a_link_opens_as_it_was_sent(page: Page, live: LiveDashboard) -> None:
 def test_a_period_goes_along_from_screen_to_screen_and_back(page: Page, live: LiveDashboard) -> None:
     give_credits(page, live, "tara", 1)
     open_page(page, live, "/", "Overview")
-    control = page.get_by_test_id("stButtonGroup")
+    control = page.get_by_role("radiogroup", name="Days of posting (UTC)")
     control.get_by_text("7 days").click()
     expect(page).to_have_url(re.compile(r"/\?period=7d$"))
-    page.get_by_test_id("stSidebar").get_by_role("link", name="History", exact=True).click()
+    page.get_by_test_id("stSidebar").get_by_role("link", name=re.compile("History$")).click()
     expect(page).to_have_url(re.compile(r"/history\?period=7d$"))
     control.get_by_text("Last month").click()
     expect(page).to_have_url(re.compile(r"/history\?period=last-month$"))
-    shown(page, "No transaction matches")
+    shown(page, "No movement matches these filters.")
     page.go_back()
     expect(page).to_have_url(re.compile(r"/history\?period=7d$"))
-    expect(page.get_by_text("No transaction matches")).to_have_count(0)
+    expect(page.get_by_text("No movement matches these filters.")).to_have_count(0)
     page.reload()
-    expect(control.get_by_role("radio", checked=True)).to_have_text("7 days")
+    expect(control.get_by_role("radio", name="7 days")).to_be_checked()
 
 
 def test_an_unexpected_failure_shows_a_reference_and_the_log_alone_has_the_traceback(

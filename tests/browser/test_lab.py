@@ -44,7 +44,7 @@ def test_a_plan_is_cured_compared_replayed_and_made_live(tmp_path: Path) -> None
     with chromium() as browser, live_dashboard(tmp_path, CREDITS_DEMO="1") as live, tab(browser, live) as page:
         page.goto(f"{live.address}/pricing-lab")
         shown(page, "A run that costs us 9,999 is billed 11,998; one that costs 10,000 is billed 11,000.")
-        headline(page, re.compile("2 cliffs"))
+        headline(page, re.compile("905 of last month's 3,564 runs paid 3,195,812 credits"))
 
         page.locator(f".st-key-cure-{CAPPED}-button").get_by_role("button").click()
         shown(page, f"Saved the draft {CAPPED}")

@@ -30,12 +30,12 @@ def test_a_click_on_a_row_opens_the_creator_the_user_and_the_entry(tmp_path: Pat
         expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
         of_all = metric(page, "Gross fees")
         click_first_cell(page, row=1)
-        expect(page).to_have_url(re.compile(r"creator=priya"))
-        expect(page.get_by_role("combobox", name="Creator")).to_have_value("priya")
+        expect(page).to_have_url(re.compile(r"creator=viktor"))
+        expect(page.get_by_role("combobox", name="Creator")).to_have_value("viktor")
         expect(page.get_by_test_id("stMetric").filter(has_text="Gross fees")).not_to_have_text(of_all)
         with page.expect_download() as downloading:
             page.get_by_role("button", name="PDF").click()
-        assert downloading.value.suggested_filename == "statement-priya-all-days.pdf"
+        assert downloading.value.suggested_filename == "statement-viktor-all-days.pdf"
         assert downloading.value.path().read_bytes().startswith(b"%PDF")
 
         page.goto(f"{live.address}/balances")

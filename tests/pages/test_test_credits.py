@@ -101,11 +101,27 @@ def test_the_last_actions_stay_and_can_be_done_again_or_refunded(ledger: Engine)
     assert plain_sql.rows(ledger, RUNS) == [(2, 2_502)]
     page.button(key="refund:4").click()
     run(page)
+    # 800 of ben's share; 201 of the platform, and the 250 that the provider is paid all the same.
+    assert "ada gets back 1,251 credits ($0.001251): ben gives back 800, PromptFlow bears 451." in said(page)
+    page.checkbox(key="refund:provider").check()
+    run(page)
+    assert "ben gives back 800, PromptFlow bears 201, the provider gives back 250." in said(page)
     page.text_input(key="refund:reason").set_value("A wrong answer")
     (confirm,) = (button for button in page.button if button.form_id == "refund")
     confirm.click()
     run(page)
     assert plain_sql.balance(ledger, "ada") == 1_000_000 - 1_251
+
+
+def test_what_this_visit_did_is_taken_back_with_who_bears_it_before_and_after(ledger: Engine) -> None:
+    page = run(click(bench(**FEE), "Run"))
+    (undo,) = (button for button in page.button if button.key.startswith("undo:list:"))
+    before = "ada gets back 1,251 credits ($0.001251): ben gives back 800, PromptFlow bears 451."
+    assert undo.help.replace("\\", "") == before
+    undo.click()
+    after = "Refunded by entry 4. ada got back 1,251 credits ($0.001251): ben gave back 800, PromptFlow bore 451."
+    assert after in said(run(page))
+    assert plain_sql.balance(ledger, "ada") == 1_000_000
 
 
 @pytest.mark.parametrize("name", ["user", "to_user"])
