@@ -102,21 +102,45 @@ class Overview:
     """Sums over a range of days, in credits, and the days that have entries.
 
     `circulation_by_day_credits` is what all users together held at the end of each of these days (by entries' times),
-    and `circulation_credits` at the end of the last day.
+    and `circulation_credits` at the end of the last day. `before` has the same sums of other days, if they were asked
+    for.
     """
 
     days: tuple[DayTotals, ...]
     circulation_by_day_credits: tuple[int, ...]
     circulation_credits: int
+    inference_credits: int
     platform_credits: int
     refunded_inference_credits: int
     creators_credits: int
     runs: int
+    before: "Overview | None" = None
+
+    @property
+    def kept_credits(self) -> int:
+        """What the platform has of it: its revenue, less the inference of refunded runs that it bears."""
+        return self.platform_credits - self.refunded_inference_credits
+
+    @property
+    def spent_credits(self) -> int:
+        """What users paid, less what they got back: the sum of what models, creators and platform have of it."""
+        return self.inference_credits + self.creators_credits + self.kept_credits
 
 
-def overview(connection: Connection, days: DayRange) -> Overview:
-    """The sums of these days, and the credits in circulation, which also count all earlier days."""
+def overview(connection: Connection, days: DayRange, *, before: DayRange | None = None) -> Overview:
+    """The sums of these days, and the credits in circulation, which also count all earlier days.
+
+    `before` are earlier days to compare them with.
+    """
     up_to_last = totals_by_day(connection, replace(days, first=None))
+    seen = _summed(up_to_last, days)
+    if before is None:
+        return seen
+    earlier = [day for day in up_to_last if before.last is None or day.day <= before.last]
+    return replace(seen, before=_summed(earlier, before))
+
+
+def _summed(up_to_last: list[DayTotals], days: DayRange) -> Overview:
     circulation = accumulate(day.circulation_change_credits for day in up_to_last)
     shown = [
         (day, credits)
@@ -127,6 +151,7 @@ def overview(connection: Connection, days: DayRange) -> Overview:
         days=tuple(day for day, _ in shown),
         circulation_by_day_credits=tuple(credits for _, credits in shown),
         circulation_credits=sum(day.circulation_change_credits for day in up_to_last),
+        inference_credits=sum(day.inference_credits for day, _ in shown),
         platform_credits=sum(day.platform_credits for day, _ in shown),
         refunded_inference_credits=sum(day.refunded_inference_credits for day, _ in shown),
         creators_credits=sum(day.creators_credits for day, _ in shown),

@@ -111,5 +111,21 @@ def before(period: Period) -> Before | None:
     return Before(days, "on the day before" if count == 1 else f"on the {count:,} days before")
 
 
+def comparable(period: Period, first_known: date | None) -> Before | None:
+    """The days before a period; None where only a part of them is known, because that would pass for growth.
+
+    `first_known` is the first day that is known, None for no day.
+
+    >>> from credits_core.values.time_zones import UTC_ZONE
+    >>> week = of_preset(Preset.WEEK, date(2026, 3, 14), UTC_ZONE)
+    >>> comparable(week, date(2026, 3, 1)).in_words, comparable(week, date(2026, 3, 2))
+    ('on the 7 days before', None)
+    """
+    found = before(period)
+    if found is None or found.days.first is None or first_known is None or found.days.first < first_known:
+        return None
+    return found
+
+
 def _month_of(day: date) -> tuple[date, date]:
     return day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1])

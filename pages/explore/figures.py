@@ -1,18 +1,34 @@
-"""The figures on top of the overview: what is held and earned, and how many runs there were, with their course."""
+"""The sentence and the figures on top of the overview: what users spent, who has it, and how that changed."""
 
 import streamlit as st
 
 from credits_core.reports.sums import Overview
-from credits_core.values.text import format_credits
-from pages.parts import show
+from credits_core.values.text import format_change, format_credits
+from pages.parts import amounts, show
+
+
+def sentence(seen: Overview, compared_with: str | None) -> str:
+    """What users spent and who has it, for Markdown. `compared_with` says what is before, as `on the month before`."""
+    said = (
+        f"Users spent {amounts.first(seen.spent_credits)}: {amounts.first(seen.inference_credits)} models, "
+        f"{amounts.first(seen.creators_credits)} creators, {amounts.first(seen.kept_credits)} us"
+    )
+    change = None if seen.before is None else format_change(seen.spent_credits, seen.before.spent_credits)
+    if change is None or compared_with is None:
+        return f"{said}.".replace("$", r"\$")
+    way = f"up {change[1:]}" if change[0] == "+" else f"down {change[1:]}" if change[0] == "-" else "the same as"
+    compared = compared_with if change[0] in "+-" else compared_with.removeprefix("on ")
+    return f"{said}; {way} {compared}.".replace("$", r"\$")
 
 
 def in_all(seen: Overview) -> None:
     """Credits in circulation, platform revenue, creator earnings and prompt runs, each with its days as a line."""
+    before = seen.before
     with show.metric_grid(seen.circulation_credits, seen.platform_credits, seen.creators_credits):
         show.metric(
             "Credits in circulation",
             seen.circulation_credits,
+            before_credits=None if before is None else before.circulation_credits,
             chart=list(seen.circulation_by_day_credits),
             colour="blue",
             help_text="What all users together held at the end of the last day.",
@@ -20,6 +36,7 @@ def in_all(seen: Overview) -> None:
         show.metric(
             "Platform revenue",
             seen.platform_credits,
+            before_credits=None if before is None else before.platform_credits,
             chart=[day.platform_credits for day in seen.days],
             colour="violet",
             help_text="Markups and the platform's share of fees, minus refunds. No inference cost is taken off.",
@@ -27,6 +44,7 @@ def in_all(seen: Overview) -> None:
         show.metric(
             "Creator earnings",
             seen.creators_credits,
+            before_credits=None if before is None else before.creators_credits,
             chart=[day.creators_credits for day in seen.days],
             colour="green",
             help_text="Creators' share of fees for runs and unlocks, minus refunds.",
@@ -34,6 +52,8 @@ def in_all(seen: Overview) -> None:
         st.metric(
             "Prompt runs",
             format_credits(seen.runs),
+            delta=None if before is None else format_change(seen.runs, before.runs),
+            delta_color="gray",
             border=True,
             height="stretch",
             chart_data=[day.runs for day in seen.days],

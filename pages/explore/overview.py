@@ -5,7 +5,7 @@ import streamlit as st
 from credits_core.ledger import accounts
 from credits_core.ledger.accounts import ListedTransaction, TransactionFilter
 from credits_core.reports import sums
-from credits_core.values.periods import Preset
+from credits_core.values.periods import Preset, comparable
 from pages.explore import charts as explore_charts
 from pages.explore import figures
 from pages.parts import charts, head, links, periods, refunding, resources, start_over, tables, words
@@ -35,7 +35,8 @@ resources.keep_totals_quick()
 
 with st.skeleton(height=600), resources.reading() as connection:
     of_ledger = sums.entry_days(connection, days.zone)
-    seen = sums.overview(connection, days)
+    earlier = comparable(period, of_ledger.first)
+    seen = sums.overview(connection, days, before=earlier.days if earlier else None)
     spent = sums.spending(connection, days)
     latest = accounts.transactions(connection, TransactionFilter(days=days, headline_only=True), limit=LATEST)
 
@@ -48,6 +49,10 @@ if of_ledger.first is None:
     st.page_link("act/add_credits.py", label="Add credits", icon=":material/add_card:")
     st.stop()
 
+if seen.spent_credits:
+    st.header(figures.sentence(seen, earlier.in_words if earlier else None), anchor=False)
+    if seen.refunded_inference_credits:
+        st.caption(f"Us is our revenue less {words.both(seen.refunded_inference_credits)} for models of refunded runs.")
 figures.in_all(seen)
 if not seen.days:
     st.info(

@@ -131,14 +131,27 @@ def test_the_overview_sums_its_days_and_carries_circulation_from_before_them(thr
         days=(DAY_1, DAY_2, DAY_3),
         circulation_by_day_credits=(after_1, after_2, after_3),
         circulation_credits=after_3,
+        inference_credits=5 * 250,
         platform_credits=251 + 882 - 2_732,
         refunded_inference_credits=500,
         creators_credits=800 + 3_320 - 1_420,
         runs=5,
     )
-    assert _overview(three_days, MARCH_2, MARCH_2) == Overview((DAY_2,), (after_2,), after_2, 882, 0, 3_320, 3)
+    assert _overview(three_days, MARCH_2, MARCH_2) == Overview((DAY_2,), (after_2,), after_2, 750, 882, 0, 3_320, 3)
     quiet = MARCH_3 + timedelta(days=1)
-    assert _overview(three_days, quiet, quiet) == Overview((), (), after_3, 0, 0, 0, 0)
+    assert _overview(three_days, quiet, quiet) == Overview((), (), after_3, 0, 0, 0, 0, 0)
+
+
+def test_what_users_spent_is_what_the_parties_have_of_it_and_other_days_stand_beside_it(three_days: Engine) -> None:
+    with database.read(three_days) as connection:
+        seen = report_sums.overview(connection, DayRange(MARCH_3, MARCH_3), before=DayRange(MARCH_1, MARCH_2))
+        alone = report_sums.overview(connection, DayRange(MARCH_1, MARCH_2))
+    # Nothing was run on the third day, and 1,251 + 1,001 + 2,400 were given back. Two refunded runs cost 250 each.
+    assert (seen.inference_credits, seen.creators_credits, seen.kept_credits) == (0, -1_420, -2_732 - 500)
+    assert seen.spent_credits == -4_652
+    assert seen.before == alone
+    assert alone.spent_credits == 300 + 1_251 + 1_251 + 2_400 + 300 + 1_001
+    assert alone.before is None
 
 
 def test_a_cost_that_came_back_is_told_by_the_rule_it_came_back_under(engine: Engine) -> None:
@@ -211,7 +224,7 @@ def test_the_days_with_entries_are_known(three_days: Engine) -> None:
 def test_an_empty_ledger_has_empty_reports(engine: Engine) -> None:
     assert _totals(engine) == []
     assert _spending(engine) == Spending(*[0] * 10)
-    assert _overview(engine) == Overview((), (), 0, 0, 0, 0, 0)
+    assert _overview(engine) == Overview((), (), 0, 0, 0, 0, 0, 0)
     with database.read(engine) as connection:
         assert report_sums.entry_days(connection) == DayRange(None, None)
 

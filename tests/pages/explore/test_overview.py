@@ -191,3 +191,59 @@ def test_an_empty_ledger_says_what_to_do_next(empty: Engine) -> None:
 )
 def test_days_that_make_no_sense_are_no_filter(ledger: Engine, days: list[str]) -> None:
     assert metrics(open_page("explore/overview.py", days=days)) == metrics(open_page("explore/overview.py"))
+
+
+# --- the sentence ---------------------------------------------------------------------------------------------------
+
+
+def spent_on(ledger: Engine, first: str, last: str) -> tuple[int, int, int]:
+    """What models, creators and the platform have of what users spent on these days, by plain SQL."""
+    of_days = f" AND date(created_at_us / 1000000, 'unixepoch') BETWEEN '{first}' AND '{last}'"
+    creators = scalar(ledger, f"{SUM} WHERE type = 'creator_payment' AND account_id NOT LIKE 'platform:%'{of_days}")
+    models = scalar(ledger, f"{SUM} WHERE account_id = 'platform:inference'{of_days}")
+    platform = scalar(ledger, f"{SUM} WHERE account_id IN ('platform:revenue', 'platform:refunded_inference'){of_days}")
+    assert isinstance(models, int)
+    assert isinstance(creators, int)
+    assert isinstance(platform, int)
+    return models, creators, platform
+
+
+def test_the_first_line_says_what_users_spent_who_has_it_and_how_it_changed(ledger: Engine) -> None:
+    models, creators, platform = spent_on(ledger, "2026-11-16", "2026-11-22")
+    spent, before = models + creators + platform, sum(spent_on(ledger, "2026-11-09", "2026-11-15"))
+    # What users paid for runs and unlocks, and what came back to them, is the other side of the same entries.
+    paid = scalar(
+        ledger,
+        f"{SUM} WHERE (type IN ('prompt_run', 'flow_unlock') OR type = 'refund' AND entry_id IN (SELECT r.id FROM"
+        " journal_entries AS r JOIN journal_entries AS e ON e.id = r.refunds_entry_id WHERE e.type IN ('prompt_run',"
+        " 'flow_unlock')) AND account_id NOT LIKE 'platform:%')"
+        " AND date(created_at_us / 1000000, 'unixepoch') BETWEEN '2026-11-16' AND '2026-11-22'",
+    )
+    assert paid == -spent
+    change = round(100 * (spent - before) / before)
+    assert change > 0
+    page = open_page("explore/overview.py", days=["2026-11-16", "2026-11-22"])
+    assert page.header[0].value == (
+        f"Users spent {spent:,}: {models:,} models, {creators:,} creators, {platform:,} us;"
+        f" up {change} % on the 7 days before."
+    )
+    assert metrics(page)["Platform revenue"][1] != "", "how it changed stands below"
+    models, creators, platform = spent_on(ledger, "2026-11-09", "2026-11-09")
+    spent, before = models + creators + platform, sum(spent_on(ledger, "2026-11-08", "2026-11-08"))
+    change = round(100 * abs(spent - before) / before)
+    says = open_page("explore/overview.py", days=["2026-11-09", "2026-11-09"]).header[0].value
+    assert says.endswith(f" us; {'up' if spent > before else 'down'} {change} % on the day before.")
+
+
+def test_nothing_is_compared_with_days_that_the_ledger_does_not_know(ledger: Engine) -> None:
+    models, creators, platform = spent_on(ledger, "2026-10-01", "2026-11-30")
+    page = open_page("explore/overview.py")
+    spent = models + creators + platform
+    assert page.header[0].value == (
+        f"Users spent {spent:,}: {models:,} models, {creators:,} creators, {platform:,} us."
+    )
+
+
+def test_where_nothing_was_spent_there_is_no_sentence(ledger: Engine) -> None:
+    page = open_page("explore/overview.py", days=["2026-01-01", "2026-01-02"])
+    assert [one.value for one in page.header if one.value.startswith("Users spent")] == []
