@@ -23,7 +23,7 @@ IMAGES = ROOT / "docs" / "images"
 CAPPED = "promptflow-v1-capped"
 LAST_DAY = "2026-11-22"
 SHOTS = {
-    "overview": "/",
+    "overview": "/?days=2026-10-24&days=2026-11-22",
     "pricing-lab": "/pricing-lab",
     "compare-plans": f"/compare-plans?a=promptflow-v1&b={CAPPED}",
     "replay-history": f"/replay-history?plan={CAPPED}",

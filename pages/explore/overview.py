@@ -69,9 +69,10 @@ if spent.runs_credits or spent.unlocks_credits:
         key="where-credits-went",
         alt="Users' payments for runs and unlocks, by who received them",
     )
-st.caption(f"Amounts before refunds. Refunded on these days: {words.both(spent.refunded_credits)}.")
-for sentence in refunding.borne_in_all(spent):
-    st.caption(sentence)
+with st.container(gap="xxsmall"):
+    st.caption(f"Amounts before refunds. Refunded on these days: {words.both(spent.refunded_credits)}.")
+    for sentence in refunding.borne_in_all(spent):
+        st.caption(sentence)
 
 charts.card(
     "Revenue split by day",

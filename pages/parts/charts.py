@@ -174,7 +174,6 @@ def sankey(nodes: Sequence[tuple[str, int, str]], flows: Sequence[tuple[int, int
                 "y": [0.5] * len(nodes),
                 "customdata": [name for name, _, _ in nodes],
                 "hovertemplate": "%{customdata}<extra></extra>",
-                "pad": 0,
                 "thickness": 14,
                 "line": {"width": 0},
             },
@@ -193,7 +192,8 @@ def sankey(nodes: Sequence[tuple[str, int, str]], flows: Sequence[tuple[int, int
     in_all = sum(credits for _, _, credits in flows) or 1
     # All columns are drawn to the scale of the one with most nodes, which has most gaps.
     gaps = max(len(sources), len(targets), 1) - 1
-    scale = max(1 - gaps * _SANKEY_GAP / inside, 0.3) / in_all
+    pad = min(_SANKEY_GAP, 0.7 * inside / max(gaps, 1))
+    scale = (1 - gaps * pad / inside) / in_all
     centres = [0.5] * len(nodes)
     for column, anchor, beside in ((sorted(sources), "right", 0), (sorted(targets), "left", 1)):
         gap = (1 - scale * in_all) / max(len(column) - 1, 1)
@@ -217,7 +217,7 @@ def sankey(nodes: Sequence[tuple[str, int, str]], flows: Sequence[tuple[int, int
                 showarrow=False,
                 font={"size": 13, "color": INK.get(st.context.theme.type or "")},
             )
-    figure.data[0].node.y = centres
+    figure.data[0].node.update(y=centres, pad=pad)  # by the pad the browser finds the same scale
     figure.update_layout(margin={"l": 120, "r": 120, "t": _SANKEY_MARGIN, "b": _SANKEY_MARGIN})
     return figure
 

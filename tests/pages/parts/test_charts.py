@@ -67,6 +67,7 @@ def test_a_band_is_as_high_as_its_credits_and_its_label_stands_at_its_middle() -
         "<b>Platform</b> 20 %<br>200": (pytest.approx(266.4), 1),
     }
     assert list(figure.data[0].node.x) == [0.001, 0.999, 0.999]
+    assert figure.data[0].node.pad == 36  # what the browser takes off for each gap, to draw to the same scale
 
 
 @pytest.mark.parametrize(
