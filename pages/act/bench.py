@@ -114,7 +114,11 @@ def list_last(run: str) -> None:
             )
             if isinstance(one.asked, ChargeRequest):
                 st.button("Again", icon=":material/replay:", key=f"again:{entry_id}", on_click=_again, args=(run, one))
-            refunding.button(entry_id, label="Refund", key=f"refund:{entry_id}")
+            refunded = refunding.outcome_of(entry_id)
+            if refunded is None:
+                refunding.button(entry_id, label="Refund", key=f"refund:{entry_id}")
+        if refunded is not None:
+            st.caption(f":material/undo: {refunded}")
 
 
 def _again(name: str, one: Happened) -> None:

@@ -13,7 +13,7 @@ from credits_core.ledger import actions, bearing, entries, refunds
 from credits_core.ledger.refusals import AlreadyRefunded
 from credits_core.reports.sums import Spending
 from credits_core.store.kinds import TransactionType
-from pages.parts import action, resources, show, words
+from pages.parts import action, done, links, resources, show, words
 
 _ACTION = "refund"
 _ASKED = "refund:asked"
@@ -28,6 +28,13 @@ def outcome(connection: Connection, refund_id: int) -> tuple[str, str]:
     """Who bore what of a refund, and the rule that it was made under, each as a sentence for Markdown."""
     borne = refunds.borne(connection, entries.receipt(connection, refund_id, plans={}))
     return _said(borne, done=True), bearing.rule_sentence(borne)
+
+
+def outcome_of(entry_id: int) -> str | None:
+    """Who bore what of the refund of an entry, as a sentence for Markdown; None when it is not refunded."""
+    with resources.reading() as connection:
+        refund_id = entries.refund_of(connection, entry_id)
+        return None if refund_id is None else outcome(connection, refund_id)[0]
 
 
 def borne_in_all(spent: Spending) -> Iterator[str]:
@@ -105,6 +112,15 @@ def _dialog(entry_id: int) -> None:
             ),
         )
         if performed.refusal is None:
+            assert performed.result is not None, "what is not refused has a result"
+            with resources.reading() as connection:
+                said, _ = outcome(connection, performed.result.entry_id)
+            link = done.Link(
+                "explore/history.py",
+                f"Entry {performed.result.entry_id}",
+                links.carry_to(entry=str(performed.result.entry_id)),
+            )
+            done.add("Refund", said, link=link, is_shown=False)  # each screen that refunds shows it in its place
             _stop_asking()
             st.rerun()
         show.refusal(performed.refusal, undone="Nothing was refunded.")

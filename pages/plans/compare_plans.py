@@ -30,6 +30,13 @@ def comparison(plan_a: PricePlan, chosen_b: PricePlan, month: Month | None) -> N
             plan_choice.status(stored[chosen_b.id])
         plan_b = editor.edit(stored[chosen_b.id])
         if plan_b is not None:
+            fix = opening.fix_in(plan_b, chosen_b)
+            if fix is not None:
+                st.info(
+                    f"{fix.sentence} To begin with the plan as it is, undo the edits.",
+                    title=f"Plan B has the fix {fix.name}",
+                    icon=":material/healing:",
+                )
             saving.row(plan_b, stored[chosen_b.id], stored)
     with grid.cell(column_span=2):
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -1,8 +1,11 @@
 """What the comparison opens with: the live plan and the newest draft, and never a plan beside itself."""
 
-from credits_core.lab.inspector.cures import cures
+from dataclasses import replace
+
+from credits_core.lab.inspector.cures import Cure, cures, same_rules
 from credits_core.plans import records as plan_records
 from credits_core.plans.records import PlanStatus
+from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_link import to_line
 from pages.parts import resources
 
@@ -24,3 +27,9 @@ def to_begin_with() -> dict[str, str]:
         return {"a": live, "b": before[0]}
     fixes = cures(records[live].plan, records.keys())
     return {"a": live, "b": live} | ({"edit": to_line(fixes[0].plan)} if fixes else {})
+
+
+def fix_in(edited: PricePlan, stored: PricePlan) -> Cure | None:
+    """The fix of the stored plan that the edited one has, whatever its tiers; None when it has none."""
+    of_tiers_before = replace(edited, tiers=stored.tiers)
+    return next((cure for cure in cures(stored, ()) if same_rules(cure.plan, of_tiers_before)), None)

@@ -89,6 +89,13 @@ def test_with_one_plan_alone_it_opens_on_the_first_fix_of_it(tmp_path: Path) -> 
         page = open_page("plans/compare_plans.py")
         assert chosen(page) == ("promptflow-v1", "promptflow-v1")
         assert query(page)["edit"] == "8000;cap;10000:2000bps;100000:1000bps;500"
+        assert [info.proto.title for info in page.info][:1] == ["Plan B has the fix Cap down"]
+        edited = open_page(
+            "plans/compare_plans.py", **query(page) | {"edit": "8000;cap;10000:2000bps;100000:1200bps;500"}
+        )
+        assert [info.proto.title for info in edited.info][:1] == ["Plan B has the fix Cap down"]
+        edited = open_page("plans/compare_plans.py", **query(page) | {"edit": "8000;10000:2000bps;100000:1200bps;500"})
+        assert "Plan B has the fix Cap down" not in [info.proto.title for info in edited.info]
         assert "Both plans have the same rules" not in [info.proto.title for info in page.info]
 
 

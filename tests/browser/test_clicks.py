@@ -1,0 +1,192 @@
+"""The journeys for which the screens are made, from the first screen on, each in at most so many clicks."""
+
+import csv
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.support.live_dashboard import LiveDashboard, chromium, live_dashboard, tab
+
+pytestmark = pytest.mark.long
+COUNT_CLICKS = """
+window.addEventListener("click", event => {
+    if (event.isTrusted && event.detail) sessionStorage.clicks = 1 + Number(sessionStorage.clicks || 0);
+}, true);
+"""
+_ROW, _INTO_THE_FIRST_CELL = 35, 40
+MILLION = (
+    "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1000000)"
+    " INSERT INTO user_credits (user_id, balance_credits, created_at_us) SELECT 'visitor-' || n, 0, 0 FROM numbers"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A person in front of the first screen, whose clicks are counted."""
+
+    page: Page
+    live: LiveDashboard
+
+    def go(self, name: str) -> None:
+        self.page.get_by_test_id("stSidebar").get_by_role("link", name=name).click()
+        expect(self.page.get_by_role("heading", name=name, level=1)).to_be_visible()
+
+    def button(self, name: str | re.Pattern[str]) -> Locator:
+        return self.page.get_by_test_id("stMain").get_by_role("button", name=name).first
+
+    def open_row(self, row: int) -> None:
+        """Click the first cell of a row, from 1, of the page's first table, which is drawn on a canvas."""
+        drawn = self.page.get_by_test_id("stDataFrame").first
+        expect(drawn.locator("canvas").first).to_be_visible()
+        drawn.click(position={"x": _INTO_THE_FIRST_CELL, "y": _ROW * row + _ROW // 2})
+
+    def type(self, label: str, text: str, *, nth: int = 0) -> None:
+        box = self.page.get_by_label(label, exact=True).nth(nth)
+        box.fill(text)
+        box.press("Enter")
+
+    def find(self, text: str) -> None:
+        self.page.get_by_test_id("stSidebar").get_by_role("searchbox").fill(text)
+
+    def sees(self, text: str | re.Pattern[str]) -> None:
+        expect(self.page.get_by_text(text).first).to_be_visible()
+
+    @property
+    def clicks(self) -> int:
+        return int(self.page.evaluate("Number(sessionStorage.clicks || 0)"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDashboard]:
+    """The demo month that ends today, with a million users more who have never had a credit."""
+    with live_dashboard(tmp_path_factory.mktemp("clicks"), CREDITS_DEMO="1", CREDITS_DEMO_END="") as live:
+        with tab(browser, live) as page:  # the first visit builds the demo
+            page.goto(live.address)
+            expect(page.get_by_test_id("stMetric").first).to_be_visible()
+        with closing(sqlite3.connect(live.database)) as connection, connection:
+            connection.execute(MILLION)
+        yield live
+
+
+@pytest.fixture
+def walk(browser: Browser, live: LiveDashboard) -> Iterator[Walk]:
+    with tab(browser, live) as page:
+        page.add_init_script(COUNT_CLICKS)
+        page.goto(live.address)
+        expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
+        yield Walk(page, live)
+
+
+def rows(live: LiveDashboard, sql: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(live.database)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_who_loses_when_the_second_tier_becomes_twelve_per_cent(walk: Walk) -> None:
+    walk.go("Compare")
+    walk.sees("Plan B has the fix Cap down")
+    walk.button("Undo edits").click()
+    walk.sees("Both plans have the same rules")
+    walk.type("Tier 2: markup", "12 %")
+    walk.sees(re.compile(r"^Users pay [0-9.]+ % more$"))
+    # 2 % more of each cost from 10,000 to 99,999, rounded down as 10 % and as 12 % of it.
+    (users,) = rows(
+        walk.live,
+        "SELECT COUNT(DISTINCT user_id) FROM prompt_runs WHERE creator_fee_credits = 0"
+        " AND inference_cost_credits BETWEEN 10000 AND 99999",
+    )
+    walk.sees(f"{users[0]} users pay more")
+    assert walk.clicks == 2
+
+
+def test_the_cliff_is_found_and_cured(walk: Walk) -> None:
+    walk.go("Plans")
+    walk.sees("A run that costs us 9,999 is billed 11,998; one that costs 10,000 is billed 11,000.")
+    walk.button("Save as draft").click()
+    walk.sees("Saved the draft promptflow-v1-capped")
+    assert walk.clicks == 2
+    walk.button("Undo").click()
+    expect(walk.page.get_by_text("Saved the draft promptflow-v1-capped")).to_have_count(0)
+
+
+def test_a_run_is_refunded_and_the_screen_says_who_bears_it(walk: Walk) -> None:
+    walk.go("Test bench")
+    walk.button("Run").click()
+    walk.sees("What happened")
+    walk.button("Refund").click()
+    dialog = walk.page.get_by_role("dialog")
+    expect(dialog.get_by_text(re.compile("gives? back .*, PromptFlow bears "))).to_be_visible()
+    dialog.get_by_label("Reason").fill("The answer was empty")
+    dialog.get_by_role("button", name="Refund").click()
+    walk.sees(re.compile("gave back .*, PromptFlow bore "))
+    assert walk.clicks == 4
+
+
+def test_the_same_prompt_runs_again_with_another_model(walk: Walk) -> None:
+    walk.go("Test bench")
+    walk.button("Run").click()
+    walk.sees("earned")
+    walk.button("Again").click()
+    walk.type("Model", "openai/gpt-4o-mini")
+    walk.button("Run").click()
+    walk.sees(re.compile("on openai/gpt-4o-mini"))
+    assert walk.clicks == 4
+    last = "SELECT prompt_id, model_id FROM prompt_runs ORDER BY entry_id DESC LIMIT 2"
+    (newest, one_before) = rows(walk.live, last)
+    assert newest[0] == one_before[0]
+    assert (newest[1], one_before[1]) == ("openai/gpt-4o-mini", "openai/gpt-4o")
+
+
+def test_the_revenue_by_creator_of_a_month_comes_as_a_file(walk: Walk) -> None:
+    # On the last days of a month the demo month has nothing in the one before.
+    month = "Last month" if datetime.now(UTC).day < 25 else "This month"
+    walk.go("Creators")
+    walk.page.get_by_text(month, exact=True).click()
+    with walk.page.expect_download() as downloading:
+        walk.button("CSV").click()
+    assert walk.clicks == 3
+    listed = [*csv.DictReader(downloading.value.path().read_text(encoding="utf-8-sig").splitlines())]
+    assert len(listed) > 5
+    assert all(line["creator"] for line in listed)
+
+
+def test_one_creators_statement_comes_as_a_file(walk: Walk) -> None:
+    walk.go("Creators")
+    walk.open_row(1)
+    expect(walk.page).to_have_url(re.compile("creator="))
+    with walk.page.expect_download() as downloading:
+        walk.button("PDF").click()
+    assert walk.clicks == 3
+    assert downloading.value.path().read_bytes().startswith(b"%PDF")
+
+
+def test_why_something_was_charged(walk: Walk) -> None:
+    ((entry_id, total),) = rows(
+        walk.live, "SELECT entry_id, total_credits FROM prompt_runs WHERE creator_fee_credits > 0 LIMIT 1"
+    )
+    walk.find(str(entry_id))
+    walk.page.get_by_role("link", name=f"Entry {entry_id}").click()
+    walk.page.get_by_role("link", name="Explain this charge").click()
+    walk.sees("Recalculated from the stored inputs: matches the charge exactly.")
+    walk.sees(re.compile(f"{total:,}"))
+    assert walk.clicks == 2
+
+
+def test_one_of_a_million_users_is_found(walk: Walk) -> None:
+    walk.find("visitor-777777")
+    walk.page.get_by_role("link", name="visitor-777777").click()
+    expect(walk.page.get_by_role("heading", name="visitor-777777")).to_be_visible()
+    expect(walk.page).to_have_url(re.compile("user=visitor-777777"))
+    assert walk.clicks == 1
