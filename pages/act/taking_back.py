@@ -20,28 +20,28 @@ def offer(name: str, charged: action.Performed[Summary]) -> None:
     back = action.performed(name)
     if back is not None and back.request != (batch, charged.key):
         back = None
-    result = None if back is None else back.result
     if back is not None:
         _outcome(batch, back)
-    with st.container(horizontal=True):
-        is_begun = result is not None
-        is_done = back is not None and result is not None and back.is_whole and not result.refused_count
-        if not is_done and st.button(
-            "Take back the rest" if is_begun else "Take back the whole batch",
-            icon=":material/undo:",
-            help="Refunds every run that is not refunded yet. A refund cannot be undone.",
-            key=f"{name}:run",
-        ):
-            if back is not None and back.is_whole:  # what was refused may be possible now
-                action.start_over(name)
-            _take_back(name, batch, charged.key)
-            st.rerun()
+    clicked = False
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if back is None or back.result is None or not back.is_whole or back.result.refused_count:
+            clicked = st.button(
+                "Take back the whole batch" if back is None or back.result is None else "Take back the rest",
+                icon=":material/undo:",
+                help="Refunds every run that is not refunded yet. A refund cannot be undone.",
+                key=f"{name}:run",
+            )
         st.page_link(
             "explore/history.py",
             label=f"{words.plain(batch.request.user_id)} in the history",
             icon=":material/receipt_long:",
             query_params=links.link_to(user=batch.request.user_id, period="all"),
         )
+    if clicked:
+        if back is not None and back.is_whole:  # what was refused may be possible now
+            action.start_over(name)
+        _take_back(name, batch, charged.key)
+        st.rerun()
 
 
 def _take_back(name: str, batch: Batch, batch_key: str) -> None:
