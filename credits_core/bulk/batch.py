@@ -19,6 +19,7 @@ from credits_core.ledger import actions
 from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.requests import Charge, ChargeRequest
 from credits_core.pricing.quote import PriceBook, Terms
+from credits_core.values.credits import div_floor
 
 MAX_RUNS = 10_000
 _LARGEST_PIECE = 100
@@ -41,6 +42,32 @@ class Batch:
         input_tokens, output_tokens = self.workload.draw(random)
         return replace(self.request, input_tokens=input_tokens, output_tokens=output_tokens)
 
+    def numbers_after(self, done: int) -> range:
+        """The numbers of the runs that a piece is offered when the first `done` runs are done."""
+        return range(done + 1, min(done + _LARGEST_PIECE, self.runs) + 1)
+
+
+def run_key(key: str, number: int) -> str:
+    """The idempotency key of one run of the batch that has this key.
+
+    >>> run_key("monday", 17)
+    'monday:17'
+    """
+    return f"{key}:{number}"
+
+
+def large_percent(total_credits: int, balance_credits: int) -> int | None:
+    """How many per cent of the balance a batch takes, to the nearest, when that is more than a tenth; otherwise None.
+
+    None as well for a balance of 0, of which nothing can be taken.
+
+    >>> large_percent(1_000, 10_000), large_percent(1_001, 10_000), large_percent(2_350, 10_000)
+    (None, 10, 24)
+    """
+    if balance_credits == 0 or 10 * total_credits <= balance_credits:
+        return None
+    return div_floor(200 * total_credits + balance_credits, 2 * balance_credits)
+
 
 def batch_total(batch: Batch, book: PriceBook, *, now: datetime) -> int:
     """What the whole batch would cost now, in credits.
@@ -60,6 +87,13 @@ class Refusals:
 
     first: CreditsError
     count: int = 1
+
+
+def refused_with(refused: Mapping[str, Refusals], refusal: CreditsError) -> dict[str, Refusals]:
+    """The refusals by their code, with one more."""
+    known = refused.get(refusal.code)
+    refusals = Refusals(refusal) if known is None else replace(known, count=known.count + 1)
+    return {**refused, refusal.code: refusals}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +132,7 @@ class Summary:
         return summary
 
     def _and_refusal(self, refusal: CreditsError) -> "Summary":
-        known = self.refused.get(refusal.code)
-        refusals = Refusals(refusal) if known is None else replace(known, count=known.count + 1)
-        return replace(self, refused={**self.refused, refusal.code: refusals})
+        return replace(self, refused=refused_with(self.refused, refusal))
 
     def _and(self, receipt: Receipt) -> "Summary":
         priced, payer = receipt.quote, receipt.transactions[0]
@@ -143,7 +175,6 @@ def charge_piece(
     """
     if shown is not None and shown != book.terms:
         raise ShownPriceChanged
-    first = before.runs + 1
-    numbers = range(first, min(first + _LARGEST_PIECE, batch.runs + 1))
-    charges = [Charge(batch.request_of(number), f"{key}:{number}", now) for number in numbers]
+    numbers = batch.numbers_after(before.runs)
+    charges = [Charge(batch.request_of(number), run_key(key, number), now) for number in numbers]
     return before.plus(actions.charge_prompts(connection, charges, book=book, actor=actor, pace=for_a_while))

@@ -1,25 +1,37 @@
-"""Runs prompts: shows the price first, charges one run or a batch, and sums up the batch."""
+"""Runs prompts: shows the price first, charges one run or a batch, and sums up the batch. A large batch asks first."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
 import plotly.graph_objects as go
 import streamlit as st
 
-from credits_core.bulk.batch import Batch, Summary, batch_total, charge_piece
+from credits_core.bulk.batch import Batch, Summary, batch_total, charge_piece, large_percent
 from credits_core.bulk.refusals import ShownPriceChanged
 from credits_core.errors import CreditsError
-from credits_core.ledger import actions
-from credits_core.ledger.refusals import InsufficientCredits
+from credits_core.ledger import accounts, actions
+from credits_core.ledger.refusals import InsufficientCredits, UnknownUser
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.pricing.plan_toml import price_plan_toml
 from credits_core.pricing.quote import PriceBook, Quote, Terms
 from credits_core.values.text import format_usd
+from pages.act import taking_back
 from pages.parts import action, charts, resources, show, undoing, words
 
 _Party = tuple[str, str, Literal["gray", "green", "violet"], int]
 """A party's name, its colour in charts and as a badge, and its credits."""
+_ASKED = "batch:asked"
+
+
+@dataclass(frozen=True, slots=True)
+class _LargeBatch:
+    """A batch that takes so much of the balance that it is charged only after a question."""
+
+    batch: Batch
+    terms: Terms
+    total_credits: int
+    percent: int
 
 
 def price(request: ChargeRequest) -> Quote | None:
@@ -76,26 +88,58 @@ def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> Non
     _refusal(name, request)
 
 
-def batch_button(name: str, batch: Batch, quote: Quote | None, terms: Terms) -> None:
+def batch_button(name: str, batch: Batch, total_credits: int | None, terms: Terms) -> None:
     """The button that charges a batch under the plan and price list that were shown when it was clicked, or refuses to.
 
-    `terms` are those of the price that is drawn now. The summary stays under `name` for the page to show.
+    `total_credits` and `terms` are those of the price that is drawn now. When the total is more than a tenth of the
+    balance, a dialog asks first. The summary stays under `name` for the page to show.
     """
     shown = _shown(f"{name}:terms", terms)
-    stopped = action.performed(name)
-    is_stopped = (
-        stopped is not None and stopped.request == batch and stopped.result is not None and not stopped.is_whole
-    )
+    known = action.performed(name)
+    is_begun = known is not None and known.request == batch and known.result is not None
+    is_stopped = known is not None and is_begun and not known.is_whole
     if st.button(
         f"Run {batch.runs:,} times",
         type="primary",
         icon=":material/play_arrow:",
-        disabled=quote is None or is_stopped,
+        disabled=total_credits is None or is_stopped,
         help="This batch stopped half way. Continue it below, or choose New run." if is_stopped else None,
         key=f"{name}:run",
     ):
-        _run_batch(name, batch, shown)
+        # A price that changed since it was shown is refused, and a repeated click charges nothing: neither asks.
+        large = _large(batch, total_credits or 0, terms) if shown == terms and not is_begun else None
+        if large is None:
+            _run_batch(name, batch, shown)
+        else:
+            st.session_state[_ASKED] = large
+    asked: _LargeBatch | None = st.session_state.get(_ASKED)
+    if asked is not None and asked.batch == batch:
+        _ask(name, asked)
     _refusal(name, batch)
+
+
+def _large(batch: Batch, total_credits: int, terms: Terms) -> _LargeBatch | None:
+    try:
+        with resources.reading() as connection:
+            balance_credits = accounts.user(connection, batch.request.user_id).balance_credits
+    except UnknownUser:  # every run will be refused
+        return None
+    percent = large_percent(total_credits, balance_credits)
+    return None if percent is None else _LargeBatch(batch, terms, total_credits, percent)
+
+
+def _stop_asking() -> None:
+    st.session_state.pop(_ASKED, None)
+
+
+@st.dialog("Large batch", icon=":material/price_check:", on_dismiss=_stop_asking)
+def _ask(name: str, asked: _LargeBatch) -> None:
+    user = words.plain(asked.batch.request.user_id)
+    st.markdown(f"This takes {words.both(asked.total_credits)}, {asked.percent:,} % of {user}'s balance. Run it?")
+    if st.button("Run it", type="primary", icon=":material/play_arrow:", key="batch:run-it"):
+        _stop_asking()
+        _run_batch(name, asked.batch, asked.terms)
+        st.rerun()
 
 
 def _shown(slot: str, terms: Terms) -> Terms:
@@ -158,6 +202,8 @@ def outcome(name: str, terms: Terms) -> None:
             _run_batch(name, performed.request, shown)
             st.rerun()
         _summary(performed)
+        if performed.is_whole and performed.result.charged:
+            taking_back.offer(f"{name}:back", performed)
 
 
 def _summary(performed: action.Performed[Summary]) -> None:

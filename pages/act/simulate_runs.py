@@ -33,12 +33,12 @@ with grid.cell(), st.container(border=True):
     st.header("Price")
     terms = running.terms()
     quote = running.price(batch.request_of(1)) if batch and runs else None
-    if batch and quote:
-        total_credits = running.total(batch)
+    total_credits = running.total(batch) if batch and quote else None
+    if batch and total_credits is not None:
         show.metric("Total" if batch.runs == 1 else f"Total of {batch.runs:,} runs", total_credits)
     balance_place = st.container()
     if batch and batch.runs > 1:
-        running.batch_button(ACTION, batch, quote, terms)
+        running.batch_button(ACTION, batch, total_credits, terms)
     else:
         running.button(ACTION, batch.request if batch else None, quote)
     if batch and quote:
@@ -48,7 +48,7 @@ with grid.cell(), st.container(border=True):
         show.price_units(quote)
 
 running.outcome(ACTION, terms)
-if batch and quote:
+if batch and total_credits is not None:
     with balance_place:
         balance.enough(user_id, total_credits, batch.runs)
 

@@ -38,10 +38,12 @@ Result = TypeVar("Result")
 class Performed(Generic[Result]):
     """What became of an action: a result or a refusal, and whether all of it has been carried out.
 
-    `repeated` is true when the very same action was asked for again after it had been carried out.
+    `repeated` is true when the very same action was asked for again after it had been carried out. `key` is the
+    idempotency key that it was asked for with.
     """
 
     request: Any
+    key: str
     result: Result | None
     refusal: CreditsError | None
     is_whole: bool
@@ -107,14 +109,14 @@ def _carry_on(
     if current.asked is not None and current.asked != request:
         current.key, current.outcome = _new_key(), None
     current.asked = request
-    before = current.outcome or Performed(request, None, None, is_whole=False)
+    before = current.outcome or Performed(request, current.key, None, None, is_whole=False)
     if before.is_whole:
         current.outcome = replace(before, repeated=True)
         return current.outcome
     now = datetime.now(UTC)
     try:
         result = database.write(opened, lambda connection: action(connection, current.key, now, before.result))
-        current.outcome = Performed(request, result, None, is_whole=is_whole(result))
+        current.outcome = Performed(request, current.key, result, None, is_whole=is_whole(result))
     except CreditsError as refusal:
         _log.info("refused: %s", refusal)
         current.outcome = replace(before, refusal=refusal)

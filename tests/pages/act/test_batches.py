@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from credits_core.bulk import pieces
 from pages.parts import action
 from tests.support import plain_sql, world
-from tests.support.page_driver import captions, charts, choose, click, links, metrics, open_page, run
+from tests.support.page_driver import button_labels, captions, charts, choose, click, links, metrics, open_page, run
 
 RUNS = "SELECT COUNT(*), SUM(total_credits) FROM prompt_runs"
 HAIKU = {"model": "claude-3-haiku"}
@@ -25,7 +25,7 @@ def page_for(**query: str) -> AppTest:
 def test_a_batch_is_charged_run_by_run_and_summed_up(ledger: Engine) -> None:
     page = page_for(user="ada", runs="250", **FEE)
     assert metrics(page)["Total of 250 runs"] == ("312,750", "$0.3128")
-    click(page, "Run 250 times")
+    click(click(page, "Run 250 times"), "Run it")
     assert [success.value for success in page.success] == ["Charged 250 of 250 runs to ada."]
     summed = metrics(page)
     assert summed["Total charged"] == ("312,750", "$0.3128")
@@ -45,10 +45,38 @@ def test_a_batch_is_charged_run_by_run_and_summed_up(ledger: Engine) -> None:
     assert plain_sql.balance(ledger, "ben") == 200_000
 
 
+@pytest.mark.parametrize(
+    ("runs", "asked"),
+    [("333", []), ("334", ["This takes 100,200 credits (\\$0.1002), 10 % of ada's balance. Run it?"])],
+)
+def test_a_batch_that_takes_more_than_a_tenth_of_the_balance_asks_first(
+    ledger: Engine, runs: str, asked: list[str]
+) -> None:
+    page = page_for(user="ada", runs=runs, **HAIKU)
+    click(page, f"Run {runs} times")
+    assert [text.value for text in page.markdown if "Run it?" in text.value] == asked
+    assert plain_sql.rows(ledger, RUNS) == ([(0, None)] if asked else [(333, 99_900)])
+    if asked:
+        click(page, "Run it")
+        assert plain_sql.rows(ledger, RUNS) == [(334, 100_200)]
+        assert "Run it" not in button_labels(page)
+        click(page, "Run 334 times")  # a repeat charges nothing, so it does not ask
+        assert page.info[0].proto.title == "This click was a repeat and was not charged"
+
+
+def test_a_large_batch_is_not_charged_at_another_price_than_the_question_named(ledger: Engine) -> None:
+    page = click(page_for(user="ada", runs="500", **HAIKU), "Run 500 times")
+    world.make_prices_live(ledger, DEARER)
+    click(page, "Run it")
+    assert [error.value for error in page.error] == ["Nothing was charged."]
+    assert plain_sql.rows(ledger, RUNS) == [(0, None)]
+    assert metrics(page)["Total of 500 runs"] == ("240,000", "$0.24")
+
+
 def test_runs_of_a_batch_that_cannot_be_paid_for_are_refused_with_the_reason(ledger: Engine) -> None:
     page = page_for(user="cleo", runs="5", **HAIKU)
     assert "which is not enough for all runs: some will be refused." in captions(page)
-    click(page, "Run 5 times")
+    click(click(page, "Run 5 times"), "Run it")
     assert [warning.value for warning in page.warning] == ["Charged 3 of 5 runs to cleo."]
     assert links(page)["Add credits to cleo"] == ("add-credits", "to_user=cleo&anew=")
     assert [(error.proto.title, error.value) for error in page.error] == [
@@ -75,7 +103,7 @@ def test_a_batch_with_drawn_tokens_costs_what_was_shown(ledger: Engine) -> None:
     page = page_for(user="ada", runs="40", tokens="Conversation", model="openai/gpt-4o")
     shown, _ = metrics(page)["Total of 40 runs"]
     assert "From 19,366 real requests. Median:" in captions(page)
-    click(page, "Run 40 times")
+    click(click(page, "Run 40 times"), "Run it")
     assert metrics(page)["Total charged"][0] == shown
     ((charged, total_credits, different),) = plain_sql.rows(
         ledger, "SELECT COUNT(*), SUM(total_credits), COUNT(DISTINCT input_tokens) FROM prompt_runs"
@@ -100,7 +128,8 @@ def test_a_batch_is_not_charged_at_another_price_than_was_shown(ledger: Engine) 
     ]
     assert plain_sql.rows(ledger, RUNS) == [(0, None)]
     assert metrics(page)["Total of 250 runs"] == ("120,000", "$0.12")
-    click(page, "Run 250 times")
+    assert "Run it" not in button_labels(page)
+    click(click(page, "Run 250 times"), "Run it")
     assert plain_sql.rows(ledger, RUNS) == [(250, 250 * 480)]
     click(page, "Run 250 times")
     assert plain_sql.rows(ledger, RUNS) == [(250, 250 * 480)]

@@ -1,0 +1,130 @@
+"""A finished batch on Simulate runs is taken back as a whole: refunded, stopped and continued, refused."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import streamlit as st
+from sqlalchemy import Engine
+from streamlit.testing.v1 import AppTest
+
+from credits_core.bulk import pieces
+from pages.parts import action
+from tests.support import plain_sql, world
+from tests.support.page_driver import button_labels, click, links, open_page, run
+
+REFUNDS = "SELECT COUNT(*), COUNT(DISTINCT refunds_entry_id) FROM journal_entries WHERE type = 'refund'"
+TAKE_BACK = "Take back the whole batch"
+
+
+def charged(runs: int, *, user: str = "ada") -> AppTest:
+    """The page after a batch of runs of 1,251 credits, of which ben has 800 each."""
+    query = {"model": "claude-3-haiku", "creator": "ben", "fee": "1001", "user": user, "runs": str(runs)}
+    page = click(open_page("act/simulate_runs.py", **query), f"Run {runs} times")
+    return click(page, "Run it") if "Run it" in button_labels(page) else page
+
+
+def test_a_batch_is_taken_back_as_a_whole(ledger: Engine) -> None:
+    page = charged(250)
+    assert links(page)["ada in the history"] == ("history", "user=ada&period=all&anew=")
+    click(page, TAKE_BACK)
+    assert [success.value for success in page.success] == [
+        "Charged 250 of 250 runs to ada.",
+        # 250 × 1,251, 250 × 800 and 250 × 451
+        "Refunded 250 of 250 charged runs. ada got back 312,750 credits (\\$0.31275): ben gave back 200,000, "
+        "PromptFlow bore 112,750.",
+    ]
+    assert [label for label in button_labels(page) if label.startswith("Take back")] == []
+    assert links(page)["ada in the history"] == ("history", "user=ada&period=all&anew=")
+    assert plain_sql.rows(ledger, REFUNDS) == [(250, 250)]
+    assert (plain_sql.balance(ledger, "ada"), plain_sql.balance(ledger, "ben")) == (1_000_000, 0)
+    assert any("holds 1,000,000 credits" in caption.value for caption in page.caption)
+
+
+def test_a_batch_of_which_a_run_was_refunded_says_so(ledger: Engine) -> None:
+    page = charged(3)
+    first = int(str(plain_sql.scalar(ledger, "SELECT MIN(entry_id) FROM prompt_runs")))
+    world.refund(ledger, first, key="by-hand")
+    click(page, TAKE_BACK)
+    assert page.success[1].value == (
+        "Refunded 2 of 3 charged runs. 1 run had been refunded before. ada got back 2,502 credits (\\$0.002502): ben "
+        "gave back 1,600, PromptFlow bore 902."
+    )
+    assert plain_sql.rows(ledger, REFUNDS) == [(3, 3)]
+
+
+def test_a_batch_that_is_refunded_already_refunds_nothing(ledger: Engine) -> None:
+    page = charged(2)
+    for (entry_id,) in plain_sql.rows(ledger, "SELECT entry_id FROM prompt_runs"):
+        world.refund(ledger, int(str(entry_id)), key=f"by-hand-{entry_id}")
+    click(page, TAKE_BACK)
+    assert [info.value for info in page.info] == [
+        "Refunded 0 of 2 charged runs. 2 runs had been refunded before.",
+    ]
+
+
+def test_only_the_runs_that_were_charged_count(ledger: Engine) -> None:
+    world.add(ledger, "dora", 3_000, key="d")
+    page = click(charged(5, user="dora"), TAKE_BACK)
+    assert page.success[0].value.startswith("Refunded 2 of 2 charged runs. dora got back 2,502 credits")
+    assert plain_sql.balance(ledger, "dora") == 3_000
+
+
+def test_a_batch_of_which_nothing_was_charged_has_nothing_to_take_back(ledger: Engine) -> None:
+    assert TAKE_BACK not in button_labels(charged(5, user="cleo"))  # who has 1,000
+
+
+def test_taking_back_that_was_stopped_half_way_is_continued(ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_pieces = action.perform_in_pieces
+
+    def end_the_run_after_the_first_piece(*arguments: Any, **named: Any) -> Iterator[Any]:
+        yield next(in_pieces(*arguments, **named))
+        st.stop()
+
+    page = charged(120)
+    with monkeypatch.context() as patch:
+        patch.setattr(pieces, "HOLD_NANOSECONDS", 10**15)
+        patch.setattr(action, "perform_in_pieces", end_the_run_after_the_first_piece)
+        click(page, TAKE_BACK)
+    assert plain_sql.rows(ledger, REFUNDS) == [(100, 100)]
+    run(page)
+    assert [(warning.proto.title, warning.value) for warning in page.warning] == [
+        (
+            "Stopped half way",
+            "Refunded 100 of 120 runs so far. ada got back 125,100 credits (\\$0.1251): ben gave back 80,000, "
+            "PromptFlow bore 45,100.",
+        )
+    ]
+    assert TAKE_BACK not in button_labels(page)
+    click(page, "Take back the rest")
+    assert page.success[1].value.startswith("Refunded 120 of 120 charged runs. ada got back 150,120 credits")
+    assert plain_sql.rows(ledger, REFUNDS) == [(120, 120)]
+    assert plain_sql.balance(ledger, "ada") == 1_000_000
+
+
+def test_runs_that_cannot_be_refunded_are_named_and_refunded_once_they_can_be(ledger: Engine) -> None:
+    page = charged(4)
+    # ada has 1,000,000 - 5,004 and room for two runs of 1,251.
+    world.add(ledger, "ada", 9_007_199_254_740_991 - 994_996 - 2_502, key="much")
+    click(page, TAKE_BACK)
+    assert page.warning[0].value.startswith("Refunded 2 of 4 charged runs.")
+    ((title, reason),) = [(error.proto.title, error.value) for error in page.error]
+    assert title == "2 runs could not be refunded"
+    assert reason.startswith("First reason: ada cannot hold 1,251 more credits")
+    world.charge(ledger, world.run_by("ada", world.TOKENS), key="spend")
+    click(page, "Take back the rest")
+    assert page.success[1].value.startswith("Refunded 4 of 4 charged runs.")
+    assert plain_sql.rows(ledger, REFUNDS) == [(4, 4)]
+    assert len(page.error) == 0
+
+
+def test_each_batch_is_taken_back_on_its_own(ledger: Engine) -> None:
+    page = click(charged(2), TAKE_BACK)
+    click(page, "New run")
+    assert [success.value for success in page.success] == []
+    click(page, "Run 2 times")
+    assert [success.value for success in page.success] == ["Charged 2 of 2 runs to ada."]
+    click(page, TAKE_BACK)
+    assert page.success[1].value.startswith("Refunded 2 of 2 charged runs.")
+    assert plain_sql.rows(ledger, REFUNDS) == [(4, 4)]
+    assert plain_sql.balance(ledger, "ada") == 1_000_000
