@@ -1,6 +1,7 @@
 """Reads and writes credits, dollars and shares as people do. Exact, unless the name says that it rounds."""
 
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 
 from credits_core.errors import InvalidRequest
@@ -118,6 +119,22 @@ def format_usd_rounded(credits: int) -> str:
     step_credits = 10 ** max(digits - 4, 0) if abs(credits) < CREDITS_PER_USD else CREDITS_PER_USD // 100
     steps = div_floor(2 * abs(credits) + step_credits, 2 * step_credits)
     return format_usd((-1 if credits < 0 else 1) * steps * step_credits)
+
+
+def rounded_parts(parts: Sequence[int], step: int) -> list[int]:
+    """The parts in whole steps, so that they add up to their rounded sum, by the method of the largest remainder.
+
+    A sum half between two steps goes up, and of equal remainders the first part comes first.
+
+    >>> rounded_parts([7_854_000, 5_464_000, 1_624_000], 10_000)
+    [7860000, 5460000, 1620000]
+    >>> rounded_parts([-4, 4, 5], 10)
+    [0, 0, 10]
+    """
+    down = [part // step for part in parts]
+    missing = (2 * sum(parts) + step) // (2 * step) - sum(down)
+    by_remainder = sorted(range(len(parts)), key=lambda place: down[place] * step - parts[place])
+    return [(steps + (place in by_remainder[:missing])) * step for place, steps in enumerate(down)]
 
 
 def format_change(now: int, before: int) -> str | None:

@@ -139,7 +139,9 @@ def test_the_same_prompt_runs_again_with_another_model(walk: Walk) -> None:
     walk.button("Run").click()
     walk.sees("earned")
     walk.button("Again").click()
+    walk.sees("Nothing yet. Choose what to run, then press the button.")  # all inputs are filled in by then
     walk.type("Model", "openai/gpt-4o-mini")
+    walk.sees(re.compile(r"^\$0.15 per million input tokens"))
     walk.button("Run").click()
     walk.sees(re.compile("on openai/gpt-4o-mini"))
     assert walk.clicks == 4
@@ -154,6 +156,7 @@ def test_the_revenue_by_creator_of_a_month_comes_as_a_file(walk: Walk) -> None:
     month = "Last month" if datetime.now(UTC).day < 25 else "This month"
     walk.go("Creators")
     walk.page.get_by_text(month, exact=True).click()
+    expect(walk.page).to_have_url(re.compile("period="))
     with walk.page.expect_download() as downloading:
         walk.button("CSV").click()
     assert walk.clicks == 3

@@ -53,8 +53,11 @@ class LiveDashboard:
 
 
 @contextmanager
-def live_dashboard(folder: Path, **settings: str) -> Iterator[LiveDashboard]:
-    """The dashboard on an empty database, started as the README says, with these settings in its environment."""
+def live_dashboard(folder: Path, app: str = "app.py", **settings: str) -> Iterator[LiveDashboard]:
+    """The dashboard on an empty database, started as the README says, with these settings in its environment.
+
+    `app` is another Streamlit script to compare it with.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -65,7 +68,7 @@ def live_dashboard(folder: Path, **settings: str) -> Iterator[LiveDashboard]:
     environment = {"CREDITS_DATABASE_URL": f"sqlite:///{live.database}", "CREDITS_DEMO": "0", **settings}
     with live.log_file.open("w") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
+            [sys.executable, "-m", "streamlit", "run", app, f"--server.port={port}"],
             cwd=ROOT,
             env=os.environ | environment,
             stdout=log,

@@ -1,11 +1,13 @@
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from tests.support import page_driver, world
-from tests.support.page_driver import charts, links, metrics, open_page, table
+from tests.support.page_driver import charts, choose, links, metrics, open_page, table
 from tests.support.plain_sql import rows, scalar
 
 SUM = "SELECT COALESCE(SUM(amount_credits), 0) FROM credit_transactions"
@@ -233,6 +235,28 @@ def test_the_first_line_says_what_users_spent_who_has_it_and_how_it_changed(ledg
     change = round(100 * abs(spent - before) / before)
     says = open_page("explore/overview.py", days=["2026-11-09", "2026-11-09"]).header[0].value
     assert says.endswith(f" us; {'up' if spent > before else 'down'} {change} % on the day before.")
+
+
+def test_the_dollars_of_the_sentence_add_up(ledger: Engine) -> None:
+    cents = [0, 0, 0, 0]
+    for day in range(8, 23):
+        page = choose(open_page("explore/overview.py", days=f"2026-11-{day:02}"), amounts="Dollars")
+        said = page.header[0].value.replace("\\$", "$")
+        assert said.startswith("Users spent $")
+        found = [int(whole + part) for whole, part in re.findall(r"\$([0-9]+)\.([0-9]{2})(?![0-9])", said)]
+        assert len(found) == 4, said
+        assert found[0] == sum(found[1:])
+        cents = [one + other for one, other in zip(cents, found, strict=True)]
+    assert cents[0] > 10_000
+
+
+def test_when_more_was_given_back_than_spent_the_sentence_says_so(tmp_path: Path) -> None:
+    with page_driver.dashboard(tmp_path, demo=False) as engine:
+        world.add(engine, "ada", 10_000, key="add", now=datetime(2026, 3, 1, tzinfo=UTC))
+        run = world.charge(engine, world.HAIKU, key="run", now=datetime(2026, 3, 1, tzinfo=UTC))
+        world.refund(engine, run.entry_id, key="refund", now=datetime(2026, 3, 2, tzinfo=UTC))
+        page = open_page("explore/overview.py", days="2026-03-02")
+        assert page.header[0].value == "Users got back 300 more than they spent."
 
 
 def test_nothing_is_compared_with_days_that_the_ledger_does_not_know(ledger: Engine) -> None:
