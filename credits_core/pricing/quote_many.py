@@ -163,7 +163,10 @@ def _at_least(minimum_seconds: int, usage: UsageArrays) -> UsageArrays:
         return usage
     given = seconds[0] if len(seconds) == 1 else np.where(seconds[0] > 0, seconds[0], seconds[1])
     billed = np.where(given > 0, np.maximum(given, minimum_seconds), 0)
-    return {**usage, **dict.fromkeys(AUDIO_SECONDS, billed)}
+    heard = np.where(
+        given > 0, np.maximum(usage.get(AUDIO_SECONDS[1], 0), billed - usage.get("output_audio_seconds", 0)), 0
+    )
+    return {**usage, AUDIO_SECONDS[0]: billed, AUDIO_SECONDS[1]: heard}
 
 
 def _costs(price: UsagePrice, charged: Mapping[str, Credits], runs: int) -> Credits:

@@ -89,7 +89,9 @@ class UsagePrice:
         """
         used = dict(usage)
         if self.minimum_seconds and (seconds := used.get(AUDIO_SECONDS[0]) or used.get(AUDIO_SECONDS[1])):
-            used |= dict.fromkeys(AUDIO_SECONDS, max(seconds, self.minimum_seconds))
+            whole = max(seconds, self.minimum_seconds)
+            heard = max(used.get(AUDIO_SECONDS[1], 0), whole - used.get("output_audio_seconds", 0))
+            used |= {AUDIO_SECONDS[0]: whole, AUDIO_SECONDS[1]: heard}
         charged: dict[str, int] = {}
         for key, parts in self.priced_parts:
             if key in used:

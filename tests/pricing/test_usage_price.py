@@ -375,6 +375,19 @@ def test_the_explanation_ends_with_the_exact_cost_in_full(run: tuple[UsagePrice,
         assert rounding == ", rounded up"
 
 
+def test_the_least_number_of_seconds_leaves_out_the_seconds_that_were_spoken() -> None:
+    rates = {
+        "audio_seconds": Decimal(3_600),
+        "input_audio_seconds": Decimal(7_200),
+        "output_audio_seconds": Decimal(36),
+    }
+    price = UsagePrice(tuple(rates.items()), minimum_seconds=10)
+    # 10 seconds are billed: 1 that was spoken at 0.01 dollars, and 9 that were heard at 2 dollars.
+    spoken = parse_usage({"audio_seconds": 1, "input_audio_seconds": 0, "output_audio_seconds": 1})
+    assert price.inference_cost(spoken) == 9 * 2_000_000 + 10_000
+    assert price.inference_cost(parse_usage({"audio_seconds": 1, "input_audio_seconds": 1})) == 10 * 2_000_000
+
+
 @given(priced_runs(), st.data(), st.integers(1, 1_000))
 def test_more_of_a_unit_never_costs_less(
     run: tuple[UsagePrice, dict[str, int]], data: st.DataObject, more: int
