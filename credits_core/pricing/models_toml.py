@@ -106,9 +106,6 @@ def load_model_registry(path: Path) -> ModelRegistry:
     return parse_model_registry(text, str(path))
 
 
-_PRICED = {"run_price_credits", "prices", "service_tiers"}
-
-
 def _parse_model(row: object) -> Model:
     table = _require_table(
         "a model",

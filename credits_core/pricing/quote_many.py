@@ -18,7 +18,7 @@ from credits_core.pricing.plan import Piece, PricePlan, Rounding
 from credits_core.pricing.quote import usage_asked
 from credits_core.pricing.refusals import UnpricedUsage
 from credits_core.pricing.units import GENERAL, MAX_COUNT, PARTS, REQUESTS, UNITS
-from credits_core.pricing.usage_price import AUDIO_SECONDS, UsagePrice, require_no_part
+from credits_core.pricing.usage_price import AUDIO_SECONDS, SPOKEN_SECONDS, UsagePrice, require_no_part
 from credits_core.values.arrays import Credits
 from credits_core.values.credits import BPS_PER_WHOLE, MAX_CREDITS
 
@@ -163,9 +163,7 @@ def _at_least(minimum_seconds: int, usage: UsageArrays) -> UsageArrays:
         return usage
     given = seconds[0] if len(seconds) == 1 else np.where(seconds[0] > 0, seconds[0], seconds[1])
     billed = np.where(given > 0, np.maximum(given, minimum_seconds), 0)
-    heard = np.where(
-        given > 0, np.maximum(usage.get(AUDIO_SECONDS[1], 0), billed - usage.get("output_audio_seconds", 0)), 0
-    )
+    heard = np.where(given > 0, np.maximum(usage.get(AUDIO_SECONDS[1], 0), billed - usage.get(SPOKEN_SECONDS, 0)), 0)
     return {**usage, AUDIO_SECONDS[0]: billed, AUDIO_SECONDS[1]: heard}
 
 

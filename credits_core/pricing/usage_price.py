@@ -21,7 +21,9 @@ from credits_core.values.credits import CREDITS_PER_USD, div_ceil
 from credits_core.values.text import format_fraction
 
 AUDIO_SECONDS = ("audio_seconds", "input_audio_seconds")
-"""Two units for the same seconds; a minimum of seconds holds for both."""
+"""All seconds of audio and those that were heard: a minimum of seconds holds for all, and fills up those heard."""
+SPOKEN_SECONDS = "output_audio_seconds"
+"""The seconds that the model spoke, which are a part of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class UsagePrice:
         used = dict(usage)
         if self.minimum_seconds and (seconds := used.get(AUDIO_SECONDS[0]) or used.get(AUDIO_SECONDS[1])):
             whole = max(seconds, self.minimum_seconds)
-            heard = max(used.get(AUDIO_SECONDS[1], 0), whole - used.get("output_audio_seconds", 0))
+            heard = max(used.get(AUDIO_SECONDS[1], 0), whole - used.get(SPOKEN_SECONDS, 0))
             used |= {AUDIO_SECONDS[0]: whole, AUDIO_SECONDS[1]: heard}
         charged: dict[str, int] = {}
         for key, parts in self.priced_parts:

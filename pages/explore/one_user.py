@@ -23,7 +23,7 @@ _ROLES = {Role.USER: "User", Role.CREATOR: "Creator", Role.BOTH: "User and creat
 def show_in_full(user_id: str, days: DayRange, median_credits: int | None, show_all: Callable[[], None]) -> None:
     """Show the user, or that there is none with this id. `show_all` leads back to all users, as a callback.
 
-    The role is that of these days. `median_credits` is what a typical run costs, None where there is none.
+    The role is what the user was on these days. `median_credits` is what a typical run costs; None if there was no run.
     """
     first_line = st.container(horizontal=True, vertical_alignment="center")
     first_line.button("All users", icon=":material/arrow_back:", on_click=show_all)

@@ -1,7 +1,7 @@
 """The price plan of a what-if screen. Every link names it, so that the link shows the same plan later.
 
-`?plan=…` is the plan's id, also that of the live plan. `?edit=…` are the rules of a plan that nobody has saved, as the
-screen Compare writes them: they take the place of the rules of that plan. `?revision=…` is the revision of a draft. The
+`?plan=…` is the plan's id; the live plan has one too. `?edit=…` holds edited rules that nobody has saved, as the screen
+Compare writes them. They replace the rules of that plan. `?revision=…` is the revision of a draft. The
 screen says so when the plan is no longer there, and when the draft was saved since.
 
 The address is written here and not bound to the box, because the browser would leave out the plan that the box begins

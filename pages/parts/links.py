@@ -63,7 +63,7 @@ def copy_box() -> None:
 
 
 def page_address(told: str) -> str:
-    """The address of this page, mended: where its path ends like that of another page, Streamlit tells a part twice.
+    """The address of this page. Streamlit repeats a part of it when another page's path ends in the same way.
 
     >>> page_address("http://host/replay-/replay-history"), page_address("http://host/tools/scenario")
     ('http://host/replay-history', 'http://host/tools/scenario')
