@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from credits_core.ledger.receipts import PostedTransaction, Receipt
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
 from credits_core.store.kinds import TransactionType
-from credits_core.values.text import format_usd
-from pages.parts import action, amounts, charts, links, refunding, show, words
+from pages.parts import action, amounts, charts, links, refunding, resources, show, words
 
 KEPT = 10
 _LAST = "bench:last"
@@ -32,22 +30,8 @@ def price_bar(*, inference_credits: int, creator_credits: int, platform_credits:
         ("Creator", charts.CREATOR, "green", creator_credits),
         ("Platform", charts.PLATFORM, "violet", platform_credits),
     )
-    figure = go.Figure(
-        [
-            go.Bar(
-                name=name,
-                orientation="h",
-                x=[credits],
-                y=[""],
-                marker_color=colour,
-                customdata=[format_usd(credits)],
-                hovertemplate="%{fullData.name}: %{x:,} credits (%{customdata})<extra></extra>",
-            )
-            for name, colour, _, credits in parties
-            if credits
-        ]
-    )
-    figure.update_layout(barmode="stack", bargap=0, showlegend=False, height=28, margin=dict.fromkeys("lrtb", 0))
+    figure = charts.one_bar((name, colour, credits) for name, colour, _, credits in parties if credits)
+    figure.update_layout(bargap=0, showlegend=False, height=28, margin=dict.fromkeys("lrtb", 0))
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     charts.draw(figure, alt="Who would get how much of the price", with_camera=False)
@@ -95,7 +79,10 @@ def last_actions() -> list[Happened]:
 
 def list_last(run: str) -> None:
     """A line for each of the last actions, with its entry, the same again, and a refund."""
-    for one in last_actions():
+    kept = last_actions()
+    with resources.reading() as connection:
+        refunded = refunding.outcomes_of(connection, [one.receipt.entry_id for one in kept])
+    for one in kept:
         payer, entry_id = one.receipt.transactions[0], one.receipt.entry_id
         if isinstance(one.asked, ChargeRequest):
             what = f"{one.asked.prompt_id} on {one.asked.model_id}"
@@ -114,11 +101,10 @@ def list_last(run: str) -> None:
             )
             if isinstance(one.asked, ChargeRequest):
                 st.button("Again", icon=":material/replay:", key=f"again:{entry_id}", on_click=_again, args=(run, one))
-            refunded = refunding.outcome_of(entry_id)
-            if refunded is None:
+            if entry_id not in refunded:
                 refunding.button(entry_id, label="Refund", key=f"refund:{entry_id}")
-        if refunded is not None:
-            st.caption(f":material/undo: {refunded}")
+        if entry_id in refunded:
+            st.caption(f":material/undo: {refunded[entry_id]}")
 
 
 def _again(name: str, one: Happened) -> None:

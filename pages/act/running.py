@@ -15,7 +15,6 @@ from credits_core.ledger.refusals import InsufficientCredits, UnknownUser
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.pricing.plan_toml import price_plan_toml
 from credits_core.pricing.quote import PriceBook, Quote, Terms
-from credits_core.values.text import format_usd
 from pages.act import taking_back
 from pages.parts import action, charts, resources, show, undoing, words
 
@@ -249,20 +248,7 @@ def _sums(summary: Summary) -> None:
 
 
 def _split(parties: list[_Party]) -> go.Figure:
-    figure = go.Figure(
-        [
-            go.Bar(
-                name=party,
-                orientation="h",
-                x=[credits],
-                y=[""],
-                marker_color=colour,
-                customdata=[format_usd(credits)],
-                hovertemplate="%{fullData.name}: %{x:,} credits (%{customdata})<extra></extra>",
-            )
-            for party, colour, _, credits in parties
-        ]
-    )
-    figure.update_layout(barmode="stack", height=120, margin={"l": 12, "r": 8, "t": 8, "b": 8}, showlegend=False)
+    figure = charts.one_bar((party, colour, credits) for party, colour, _, credits in parties)
+    figure.update_layout(height=120, margin={"l": 12, "r": 8, "t": 8, "b": 8}, showlegend=False)
     figure.update_xaxes(title="credits", separatethousands=True)
     return figure

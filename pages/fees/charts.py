@@ -10,7 +10,7 @@ from credits_core.lab.fees import FeeDesign, Parties
 from credits_core.pricing.quote_many import QuoteArrays
 from credits_core.values.arrays import Credits
 from credits_core.values.text import counted, format_credits, format_usd
-from pages.parts.charts import CREATOR, INFERENCE, INK, PLATFORM, USER, laid_out
+from pages.parts.charts import CREATOR, INFERENCE, INK, PLATFORM, USER, laid_out, one_bar
 
 _ZONE = "#F59E0B"
 _HOVER = "%{y:,} credits (%{customdata})"
@@ -18,26 +18,12 @@ _HOVER = "%{y:,} credits (%{customdata})"
 
 def split(parties: Parties) -> go.Figure:
     """One bar: what a user pays, in the parts of the model, the creator and the platform."""
-    figure = go.Figure(
-        [
-            go.Bar(
-                name=name,
-                orientation="h",
-                x=[credits],
-                y=[""],
-                marker_color=colour,
-                customdata=[format_usd(credits)],
-                hovertemplate="%{fullData.name}: %{x:,} credits (%{customdata})<extra></extra>",
-            )
-            for name, colour, credits in (
-                ("Model", INFERENCE, parties.inference_credits),
-                ("You", CREATOR, parties.creator_credits),
-                ("PromptFlow", PLATFORM, parties.platform_credits),
-            )
-            if credits
-        ]
+    parts = (
+        ("Model", INFERENCE, parties.inference_credits),
+        ("You", CREATOR, parties.creator_credits),
+        ("PromptFlow", PLATFORM, parties.platform_credits),
     )
-    figure.update_layout(barmode="stack")
+    figure = one_bar(part for part in parts if part[2])
     figure.update_xaxes(visible=False)
     return laid_out(figure, height=100, legend_y=1.2)
 

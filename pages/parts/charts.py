@@ -4,7 +4,7 @@ Credits are drawn as they are; every hover text has their exact dollar value bes
 one: under a heading, with its numbers as a table and its picture to download.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -48,6 +48,26 @@ def card(
             st.dataframe(numbers_of(figure), hide_index=True, placeholder="–", alt=alt)
         else:
             draw(figure, alt=alt, key=key, picture=picture, on_select=on_select)
+
+
+def one_bar(parties: Iterable[tuple[str, str, int]]) -> go.Figure:
+    """One bar that stacks what each party gets: its name, its colour and its credits."""
+    figure = go.Figure(
+        [
+            go.Bar(
+                name=name,
+                orientation="h",
+                x=[credits],
+                y=[""],
+                marker_color=colour,
+                customdata=[format_usd(credits)],
+                hovertemplate="%{fullData.name}: %{x:,} credits (%{customdata})<extra></extra>",
+            )
+            for name, colour, credits in parties
+        ]
+    )
+    figure.update_layout(barmode="stack")
+    return figure
 
 
 def draw(

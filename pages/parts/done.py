@@ -12,7 +12,7 @@ from uuid import uuid4
 import streamlit as st
 
 from credits_core.errors import CreditsError
-from pages.parts import clock, words
+from pages.parts import clock, links, words
 
 _KEY, _SHOWN = "done", "done:shown"
 _MOST = 50
@@ -25,6 +25,11 @@ class Link:
     page: str
     label: str
     query: Mapping[str, str | list[str]]
+
+
+def link_to_entry(entry_id: int) -> Link:
+    """The link to an entry in the history."""
+    return Link("explore/history.py", f"Entry {entry_id}", links.carry_to(entry=str(entry_id)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Also says who bore the refunds of some days.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import streamlit as st
 from sqlalchemy import Connection
@@ -13,7 +13,7 @@ from credits_core.ledger import actions, bearing, entries, refunds
 from credits_core.ledger.refusals import AlreadyRefunded
 from credits_core.reports.sums import Spending
 from credits_core.store.kinds import TransactionType
-from pages.parts import action, done, links, resources, show, words
+from pages.parts import action, done, resources, show, words
 
 _ACTION = "refund"
 _ASKED = "refund:asked"
@@ -30,11 +30,10 @@ def outcome(connection: Connection, refund_id: int) -> tuple[str, str]:
     return _said(borne, done=True), bearing.rule_sentence(borne)
 
 
-def outcome_of(entry_id: int) -> str | None:
-    """Who bore what of the refund of an entry, as a sentence for Markdown; None when it is not refunded."""
-    with resources.reading() as connection:
-        refund_id = entries.refund_of(connection, entry_id)
-        return None if refund_id is None else outcome(connection, refund_id)[0]
+def outcomes_of(connection: Connection, entry_ids: Iterable[int]) -> dict[int, str]:
+    """Who bore what of the refund of each entry that is refunded, as a sentence for Markdown, by the entry."""
+    refund_ids = ((entry_id, entries.refund_of(connection, entry_id)) for entry_id in entry_ids)
+    return {entry_id: outcome(connection, one)[0] for entry_id, one in refund_ids if one is not None}
 
 
 def borne_in_all(spent: Spending) -> Iterator[str]:
@@ -115,12 +114,8 @@ def _dialog(entry_id: int) -> None:
             assert performed.result is not None, "what is not refused has a result"
             with resources.reading() as connection:
                 said, _ = outcome(connection, performed.result.entry_id)
-            link = done.Link(
-                "explore/history.py",
-                f"Entry {performed.result.entry_id}",
-                links.carry_to(entry=str(performed.result.entry_id)),
-            )
-            done.add("Refund", said, link=link, is_shown=False)  # each screen that refunds shows it in its place
+            # Each screen that refunds shows it in its place.
+            done.add("Refund", said, link=done.link_to_entry(performed.result.entry_id), is_shown=False)
             _stop_asking()
             st.rerun()
         show.refusal(performed.refusal, undone="Nothing was refunded.")

@@ -75,6 +75,26 @@ def metric(
     )
 
 
+def gain(
+    label: str,
+    gain_credits: int,
+    *,
+    of_credits: int,
+    colour: Literal["gray", "blue", "green", "violet"],
+    border: bool = False,
+) -> None:
+    """A metric that says what a party gains (plus) or loses (minus), in both units, and of how much."""
+    st.metric(
+        label,
+        amounts.signed(gain_credits).replace("$", r"\$"),
+        delta=amounts.signed_second(gain_credits).replace("$", r"\$"),
+        delta_color=colour,
+        delta_arrow="off",
+        delta_description=f"of {amounts.first(of_credits)}".replace("$", r"\$"),
+        border=border,
+    )
+
+
 def refusal(error: CreditsError, *, undone: str = "Nothing was charged.") -> None:
     """A refusal, beside the form it answers: the reason, and `undone`, which says that nothing was done.
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 from credits_core.ledger import actions
 from credits_core.ledger.receipts import Receipt
 from credits_core.store import database
-from pages.parts import action, done, links, refunding, resources, words
+from pages.parts import action, done, refunding, resources, words
 
 _REASON = "Taken back on the dashboard"
 
@@ -20,7 +20,7 @@ def note(screen: str, posted: Receipt, verb: str) -> None:
     done.add(
         screen,
         f"{verb.capitalize()} {words.both(abs(payer.amount_credits))} to {words.plain(payer.account_id)}",
-        link=done.Link("explore/history.py", f"Entry {posted.entry_id}", links.carry_to(entry=str(posted.entry_id))),
+        link=done.link_to_entry(posted.entry_id),
         undo=partial(_refund, posted.entry_id, uuid4().hex),
         undo_label="Refund",
         undo_help=would_be,

@@ -71,14 +71,7 @@ def _sides(group: Group, *, noun: str, worse: str, better: str) -> str:
 
 def _delta(label: str, change: Change, *, sign: int, colour: _Colour) -> None:
     gain_credits = sign * change.difference_credits
-    st.metric(
-        f"{label} {_how(change)}",
-        amounts.signed(gain_credits).replace("$", r"\$"),
-        delta=amounts.signed_second(gain_credits).replace("$", r"\$"),
-        delta_color=colour,
-        delta_arrow="off",
-        delta_description=f"of {amounts.first(change.a_credits)}".replace("$", r"\$"),
-    )
+    show.gain(f"{label} {_how(change)}", gain_credits, of_credits=change.a_credits, colour=colour)
 
 
 def _how(change: Change) -> str:

@@ -15,7 +15,7 @@ from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_toml import price_plan_toml
 from credits_core.reports import recorded_runs
 from credits_core.values.days import DayRange
-from pages.parts import amounts, csv_files, long_work, resources, words
+from pages.parts import csv_files, long_work, resources, show, words
 from pages.replay import summary
 
 
@@ -118,15 +118,7 @@ def _delta(label: str, change: Change, *, sign: int, colour: Literal["gray", "bl
     gain_credits = sign * change.difference_credits
     percent = replay_report.per_cent(change).lstrip("+−")
     how = f"{percent} {'more' if change.difference_credits > 0 else 'less'}" if gain_credits else "the same"
-    st.metric(
-        f"{label} {how}",
-        amounts.signed(gain_credits).replace("$", r"\$"),
-        delta=amounts.signed_second(gain_credits).replace("$", r"\$"),
-        delta_color=colour,
-        delta_arrow="off",
-        delta_description=f"of {amounts.first(change.recorded_credits)}".replace("$", r"\$"),
-        border=True,
-    )
+    show.gain(f"{label} {how}", gain_credits, of_credits=change.recorded_credits, colour=colour, border=True)
 
 
 # As resources, because a copy of a million runs for every plan would cost more than the replay. Nobody changes them.
