@@ -14,14 +14,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from tests.support.live_dashboard import LiveDashboard, chromium, live_dashboard, new_context
+from tests.support.live_dashboard import PATHS, LiveDashboard, chromium, live_dashboard, new_context
 
 _EMPTY_PAGE = "import streamlit as st\n\nst.title('Empty')\n"
-_PATHS = (
-    *("/", "/balances", "/history", "/creator-earnings", "/explain-charge", "/test-credits", "/simulate-runs"),
-    *("/add-credits", "/pricing-lab", "/compare-plans", "/replay-history", "/scenario", "/fee-designer", "/models"),
-    "/api-console",
-)
 _COMPLETE = """() => {
     const app = document.querySelector("[data-testid=stApp]");
     const charts = [...document.querySelectorAll("[data-testid=stPlotlyChart]")];
@@ -64,7 +59,7 @@ def main() -> None:
             _times_ms(browser, empty, "/")
             slowest = 0.0
             print(f"{'screen':<20}{'painted':>10}{'complete':>10}{'ms':>8}")
-            for path in _PATHS:
+            for path in PATHS:
                 _times_ms(browser, ours, path)  # what a process reads once
                 pairs = [
                     (_times_ms(browser, ours, path), _times_ms(browser, empty, "/")) for _ in range(arguments.rounds)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.support.live_dashboard import LiveDashboard, chromium, live_dashboard, tab
+from tests.support.live_dashboard import LiveDashboard, click_first_cell, live_dashboard, tab
 
 pytestmark = pytest.mark.long
 COUNT_CLICKS = """
@@ -19,7 +19,6 @@ window.addEventListener("click", event => {
     if (event.isTrusted && event.detail) sessionStorage.clicks = 1 + Number(sessionStorage.clicks || 0);
 }, true);
 """
-_ROW, _INTO_THE_FIRST_CELL = 35, 40
 MILLION = (
     "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1000000)"
     " INSERT INTO user_credits (user_id, balance_credits, created_at_us) SELECT 'visitor-' || n, 0, 0 FROM numbers"
@@ -40,12 +39,6 @@ class Walk:
     def button(self, name: str | re.Pattern[str]) -> Locator:
         return self.page.get_by_test_id("stMain").get_by_role("button", name=name).first
 
-    def open_row(self, row: int) -> None:
-        """Click the first cell of a row, from 1, of the page's first table, which is drawn on a canvas."""
-        drawn = self.page.get_by_test_id("stDataFrame").first
-        expect(drawn.locator("canvas").first).to_be_visible()
-        drawn.click(position={"x": _INTO_THE_FIRST_CELL, "y": _ROW * row + _ROW // 2})
-
     def type(self, label: str, text: str, *, nth: int = 0) -> None:
         box = self.page.get_by_label(label, exact=True).nth(nth)
         box.fill(text)
@@ -60,12 +53,6 @@ class Walk:
     @property
     def clicks(self) -> int:
         return int(self.page.evaluate("Number(sessionStorage.clicks || 0)"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -89,11 +76,6 @@ def walk(browser: Browser, live: LiveDashboard) -> Iterator[Walk]:
         yield Walk(page, live)
 
 
-def rows(live: LiveDashboard, sql: str) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(live.database)) as connection:
-        return connection.execute(sql).fetchall()
-
-
 def test_who_loses_when_the_second_tier_becomes_twelve_per_cent(walk: Walk) -> None:
     walk.go("Compare")
     walk.sees("Plan B has the fix Cap down")
@@ -102,8 +84,7 @@ def test_who_loses_when_the_second_tier_becomes_twelve_per_cent(walk: Walk) -> N
     walk.type("Tier 2: markup", "12 %")
     walk.sees(re.compile(r"^Users pay [0-9.]+ % more$"))
     # 2 % more of each cost from 10,000 to 99,999, rounded down as 10 % and as 12 % of it.
-    (users,) = rows(
-        walk.live,
+    (users,) = walk.live.rows(
         "SELECT COUNT(DISTINCT user_id) FROM prompt_runs WHERE creator_fee_credits = 0"
         " AND inference_cost_credits BETWEEN 10000 AND 99999",
     )
@@ -146,7 +127,7 @@ def test_the_same_prompt_runs_again_with_another_model(walk: Walk) -> None:
     walk.sees(re.compile("on openai/gpt-4o-mini"))
     assert walk.clicks == 4
     last = "SELECT prompt_id, model_id FROM prompt_runs ORDER BY entry_id DESC LIMIT 2"
-    (newest, one_before) = rows(walk.live, last)
+    (newest, one_before) = walk.live.rows(last)
     assert newest[0] == one_before[0]
     assert (newest[1], one_before[1]) == ("openai/gpt-4o-mini", "openai/gpt-4o")
 
@@ -167,7 +148,7 @@ def test_the_revenue_by_creator_of_a_month_comes_as_a_file(walk: Walk) -> None:
 
 def test_one_creators_statement_comes_as_a_file(walk: Walk) -> None:
     walk.go("Creators")
-    walk.open_row(1)
+    click_first_cell(walk.page, row=1)
     expect(walk.page).to_have_url(re.compile("creator="))
     with walk.page.expect_download() as downloading:
         walk.button("PDF").click()
@@ -176,8 +157,8 @@ def test_one_creators_statement_comes_as_a_file(walk: Walk) -> None:
 
 
 def test_why_something_was_charged(walk: Walk) -> None:
-    ((entry_id, total),) = rows(
-        walk.live, "SELECT entry_id, total_credits FROM prompt_runs WHERE creator_fee_credits > 0 LIMIT 1"
+    ((entry_id, total),) = walk.live.rows(
+        "SELECT entry_id, total_credits FROM prompt_runs WHERE creator_fee_credits > 0 LIMIT 1"
     )
     walk.find(str(entry_id))
     walk.page.get_by_role("link", name=f"Entry {entry_id}").click()

@@ -9,41 +9,17 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, expect
 
-from tests.support.live_dashboard import ROOT, LiveDashboard, chromium, live_dashboard
+from tests.support.live_dashboard import PATHS, ROOT, LiveDashboard, live_dashboard
 
 pytestmark = pytest.mark.long
 PICTURES = ROOT / "pages" / "parts"
-PATHS = [
-    "/",
-    "/balances",
-    "/balances?user=noor",
-    "/history",
-    "/history?entry=40",
-    "/creator-earnings",
-    "/explain-charge",
-    "/test-credits",
-    "/simulate-runs",
-    "/add-credits",
-    "/pricing-lab",
-    "/compare-plans",
-    "/replay-history",
-    "/scenario",
-    "/fee-designer",
-    "/models",
-    "/api-console",
-]
+VIEWS = [*PATHS, "/balances?user=noor", "/history?entry=40"]
 # What Streamlit draws by itself and no setting of ours changes: its menu's lists, the marks of its small metric charts,
 # the colours of code, and its button to stop a run.
 OF_STREAMLIT = ("stSidebarNav", "mark-symbol", "token ", "stBaseButton-header")
 # The number over a slider has the colour of the slider. The box that goes with the slider shows the same number.
 OVER_A_SLIDER = "[data-testid=stSliderThumbValue]"
 WIDTH, HEIGHT = 1280, 800
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +37,7 @@ def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
         yield context.new_page()
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", VIEWS)
 def test_a_screen_can_be_used_by_everyone_and_asks_no_other_machine(page: Page, live: LiveDashboard, path: str) -> None:
     elsewhere: list[str] = []
 

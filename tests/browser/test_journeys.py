@@ -10,18 +10,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, WebSocket, expect
 
-from tests.support.live_dashboard import PATIENCE_SECONDS, LiveDashboard, chromium, live_dashboard, new_context, tab
+from tests.support.live_dashboard import PATIENCE_SECONDS, LiveDashboard, live_dashboard, new_context, tab
 
 pytestmark = pytest.mark.long
 fcntl = pytest.importorskip("fcntl", reason="the lock that the tests hold is a POSIX one")
 LOCKS = Path("/proc/locks")
 RUNS = "SELECT COUNT(*), COALESCE(SUM(total_credits), 0) FROM prompt_runs"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +62,6 @@ def button(page: Page, label: str) -> Locator:
 
 def shown(page: Page, text: str | re.Pattern[str]) -> None:
     expect(page.get_by_text(text).first).to_be_visible()
-
-
-def rows(live: LiveDashboard, sql: str) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(live.database)) as connection:
-        return connection.execute(sql).fetchall()
 
 
 def give_credits(page: Page, live: LiveDashboard, user: str, dollars: int) -> None:
@@ -138,7 +127,7 @@ def test_a_newcomer_adds_credits_runs_a_prompt_and_finds_it_in_the_history(page:
     page.get_by_role("link", name="Entry 2 in the history").click()
     expect(page).to_have_url(re.compile(r"/history\?entry=2$"))
     shown(page, "Entry 2: Run of free-form on claude-3-haiku")
-    assert rows(live, "SELECT account_id, amount_credits FROM credit_transactions WHERE entry_id = 2") == [
+    assert live.rows("SELECT account_id, amount_credits FROM credit_transactions WHERE entry_id = 2") == [
         ("maya", -300),
         ("platform:revenue", 50),
         ("platform:inference", 250),
@@ -147,12 +136,12 @@ def test_a_newcomer_adds_credits_runs_a_prompt_and_finds_it_in_the_history(page:
 
 def test_a_double_click_charges_once(page: Page, live: LiveDashboard) -> None:
     give_credits(page, live, "nina", 1)
-    ((before, _),) = rows(live, RUNS)
+    ((before, _),) = live.rows(RUNS)
     open_page(page, live, "/simulate-runs?user=nina&model=gpt-4", "Simulate runs")
     button(page, "Run").dblclick()
     shown(page, "nina holds 967,000 credits ($0.967), which is enough.")
     shown(page, re.compile(r"^Charged 33,000 credits \(\$0\.033\) to nina"))
-    assert rows(live, RUNS)[0][0] == before + 1
+    assert live.rows(RUNS)[0][0] == before + 1
 
 
 def test_a_second_click_while_the_first_one_is_being_charged_shows_its_receipt(
@@ -165,15 +154,15 @@ def test_a_second_click_while_the_first_one_is_being_charged_shows_its_receipt(
         button(page, "Run").click()
         somebody_waits(page, live)
         click(button(page, "Run"))
-        assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'olga'") == [(0,)]
+        assert live.rows("SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'olga'") == [(0,)]
     shown(page, "This click was a repeat and was not charged")
     shown(page, re.compile(r"^Charged 300 credits \(\$0\.0003\) to olga once"))
-    assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'olga'") == [(1,)]
+    assert live.rows("SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'olga'") == [(1,)]
     button(page, "New run").click()
     expect(page.get_by_text("This click was a repeat and was not charged")).to_have_count(0)
     button(page, "Run").click()
     shown(page, re.compile(r"^Charged 300 credits \(\$0\.0003\) to olga, by entry"))
-    assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'olga'") == [(2,)]
+    assert live.rows("SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'olga'") == [(2,)]
 
 
 def test_the_receipt_is_shown_although_something_else_was_chosen_meanwhile(
@@ -187,7 +176,7 @@ def test_the_receipt_is_shown_although_something_else_was_chosen_meanwhile(
         somebody_waits(page, live)
         click(page.get_by_text("Prices of all models"))
     shown(page, re.compile(r"^Charged 300 credits \(\$0\.0003\) to pia, by entry"))
-    assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'pia'") == [(1,)]
+    assert live.rows("SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'pia'") == [(1,)]
 
 
 def test_a_batch_that_something_stopped_is_continued_where_it_was(
@@ -204,10 +193,10 @@ def test_a_batch_that_something_stopped_is_continued_where_it_was(
     expect(so_far).to_be_visible()
     charged = int(so_far.inner_text().split()[1])  # a piece ends after a time, and not after a number of runs
     assert 0 < charged < 250
-    assert rows(live, "SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'rita'") == [(charged,)]
+    assert live.rows("SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'rita'") == [(charged,)]
     button(page, "Continue the batch").click()
     shown(page, "Charged 250 of 250 runs to rita.")
-    assert rows(live, "SELECT balance_credits FROM user_credits WHERE user_id = 'rita'") == [(1_000_000 - 75_000,)]
+    assert live.rows("SELECT balance_credits FROM user_credits WHERE user_id = 'rita'") == [(1_000_000 - 75_000,)]
 
 
 def test_a_link_opens_as_it_was_sent(page: Page, live: LiveDashboard) -> None:

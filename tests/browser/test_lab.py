@@ -1,14 +1,12 @@
 """The walk through the screens about plans in a real browser: find, cure, compare, replay, simulate, make live."""
 
 import re
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.live_dashboard import LiveDashboard, chromium, live_dashboard, tab
+from tests.support.live_dashboard import chromium, live_dashboard, tab
 
 CAPPED = "promptflow-v1-capped"
 
@@ -20,11 +18,6 @@ def shown(page: Page, text: str | re.Pattern[str]) -> None:
 def go(page: Page, name: str) -> None:
     page.get_by_test_id("stSidebar").get_by_role("link", name=re.compile(f"{name}$")).click()
     expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
-
-
-def rows(live: LiveDashboard, sql: str) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(live.database)) as connection:
-        return connection.execute(sql).fetchall()
 
 
 def headline(page: Page, said: str | re.Pattern[str]) -> None:
@@ -68,7 +61,7 @@ def test_a_plan_is_cured_compared_replayed_and_made_live(tmp_path: Path) -> None
         page.get_by_role("button", name="Save draft").click()
         expect(plan_box(page, "Plan B")).to_have_value("promptflow-v2")
         expect(page).not_to_have_url(re.compile("edit="))
-        assert rows(live, "SELECT id, revision FROM price_plans ORDER BY id")[1:] == [(CAPPED, 1), ("promptflow-v2", 1)]
+        assert live.rows("SELECT id, revision FROM price_plans ORDER BY id")[1:] == [(CAPPED, 1), ("promptflow-v2", 1)]
 
         go(page, "Replay")
         plan_box(page, "Plan B").fill("promptflow-v1")
@@ -108,6 +101,6 @@ def test_a_plan_is_cured_compared_replayed_and_made_live(tmp_path: Path) -> None
         page.get_by_role("button", name="Run", exact=True).click()
         page.get_by_role("link", name="Explain this charge").click()
         shown(page, "Recalculated from the stored inputs: matches the charge exactly.")
-        assert rows(live, "SELECT plan_id, total_credits FROM prompt_runs ORDER BY entry_id DESC LIMIT 1") == [
+        assert live.rows("SELECT plan_id, total_credits FROM prompt_runs ORDER BY entry_id DESC LIMIT 1") == [
             (CAPPED, 11_000)
         ]

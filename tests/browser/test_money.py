@@ -6,17 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.live_dashboard import chromium, live_dashboard, tab
-
-_ROW, _INTO_THE_FIRST_CELL = 35, 40
-"""Pixels: the height of a row and of the header, and a place within the first column."""
-
-
-def click_first_cell(page: Page, *, row: int) -> None:
-    """Click the first cell of a row, from 1, of the page's first table, which is drawn on a canvas."""
-    drawn = page.get_by_test_id("stDataFrame").first
-    expect(drawn.locator("canvas").first).to_be_visible()
-    drawn.click(position={"x": _INTO_THE_FIRST_CELL, "y": _ROW * row + _ROW // 2})
+from tests.support.live_dashboard import chromium, click_first_cell, live_dashboard, tab
 
 
 def metric(page: Page, label: str) -> str:

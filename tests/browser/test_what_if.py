@@ -6,17 +6,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.support.live_dashboard import LiveDashboard, chromium, live_dashboard, tab
+from tests.support.live_dashboard import LiveDashboard, live_dashboard, tab
 
 pytestmark = pytest.mark.long
 EDIT = "7000;graduated;10000:9000bps;1000bps"
 MILLIONS = "3000000"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 import pytest
+from sqlalchemy import Engine
 
+from credits_core import startup
 from tests.support.commands import Commands
 
 
@@ -9,3 +11,11 @@ def commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     found = Commands(monkeypatch, capsys)
     found.use(sqlite_url)
     return found
+
+
+@pytest.fixture
+def ledger(monkeypatch: pytest.MonkeyPatch, sqlite_url: str, sqlite_engine: Engine) -> Engine:
+    """A ledger with the shipped list 1, live."""
+    monkeypatch.setenv("CREDITS_DATABASE_URL", sqlite_url)
+    startup.migrate(sqlite_engine)
+    return sqlite_engine

@@ -11,29 +11,15 @@ import pytest
 from sqlalchemy import Engine
 from typer.testing import CliRunner
 
-from credits_core import settings, startup
 from credits_core.cli import main as cli
 from credits_core.prices import lists
 from credits_core.store import database
 from tests.support import price_package
+from tests.support.commands import models
 from tests.support.plain_sql import every_row, rows
-from tests.support.prices import per_run_list
+from tests.support.prices import CHAT_PRICE, SHIPPED, per_run_list
 
 PACKAGE = f"genai-prices {version('genai-prices')}"
-SHIPPED = settings.MODELS_FILE.read_text(encoding="utf-8")
-CHAT_PRICE = (
-    "$0.135 per million input tokens, $0.55 per million output tokens, $0.035 per million cache read tokens; "
-    "00:30 to 16:30 UTC: $0.27 per million input tokens, $1.10 per million output tokens, $0.07 per million cache read "
-    "tokens"
-)
-
-
-@pytest.fixture
-def ledger(monkeypatch: pytest.MonkeyPatch, sqlite_url: str, sqlite_engine: Engine) -> Engine:
-    """A ledger with the shipped list 1, live."""
-    monkeypatch.setenv("CREDITS_DATABASE_URL", sqlite_url)
-    startup.migrate(sqlite_engine)
-    return sqlite_engine
 
 
 @pytest.fixture
@@ -43,14 +29,8 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def run(*arguments: object) -> str:
-    result = CliRunner().invoke(cli.app, ["models", *map(str, arguments)], catch_exceptions=False)
-    assert (result.exit_code, result.stderr) == (0, "")
-    return result.stdout
-
-
 def run_json(*arguments: object) -> Any:
-    return json.loads(run(*arguments, "--json"))
+    return json.loads(models(*arguments, "--json"))
 
 
 def refusal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
@@ -82,27 +62,27 @@ def begin_with_tiny_alone(engine: Engine) -> None:
 
 @pytest.mark.usefixtures("ledger")
 def test_the_offered_models_are_listed_with_their_prices() -> None:
-    lines = run("list").splitlines()
+    lines = models("list").splitlines()
     assert len(lines) == 53
     assert lines[0] == "gpt-4  offered  30,000 credits per run"
     assert all("  offered  " in line for line in lines)
     assert (
-        run("list", "--search", "EMBEDDING-3-small")
+        models("list", "--search", "EMBEDDING-3-small")
         == "openai/text-embedding-3-small  offered  $0.02 per million input tokens\n"
     )
-    assert run("list", "--search", "no such model") == ""
+    assert models("list", "--search", "no such model") == ""
 
 
 @pytest.mark.usefixtures("ledger")
 def test_every_priced_model_of_the_package_is_listed_once_when_asked_for() -> None:
-    ids = [line.partition("  ")[0] for line in run("list", "--all").splitlines()]
+    ids = [line.partition("  ")[0] for line in models("list", "--all").splitlines()]
     assert len(ids) == len({*ids}) == 53 + 2_112
-    assert run("list", "--all", "--search", "deepseek/deepseek-chat").splitlines()[0] == (
+    assert models("list", "--all", "--search", "deepseek/deepseek-chat").splitlines()[0] == (
         f"deepseek/deepseek-chat  not offered  {CHAT_PRICE}"
     )
-    assert run("list", "--search", "deepseek/deepseek-chat") == ""
+    assert models("list", "--search", "deepseek/deepseek-chat") == ""
     # The package knows this one without a price.
-    assert run("list", "--all", "--search", "github-copilot/gpt-4.1") == ""
+    assert models("list", "--all", "--search", "github-copilot/gpt-4.1") == ""
 
 
 @pytest.mark.usefixtures("ledger")
@@ -147,9 +127,9 @@ def test_a_model_that_is_offered_under_an_id_of_our_own_is_not_listed_twice(ledg
         ),
         encoding="utf-8",
     )
-    run("import", path)
-    run("activate", 2, "--live-list", 1, "--reason", "Our own")
-    assert run("list") == "tiny  offered  $1.00 per million input tokens\n"
+    models("import", path)
+    models("activate", 2, "--live-list", 1, "--reason", "Our own")
+    assert models("list") == "tiny  offered  $1.00 per million input tokens\n"
     assert [one["id"] for one in run_json("list", "--all") if one["id"] in ("tiny", "deepseek/deepseek-chat")] == [
         "tiny"
     ]
@@ -159,9 +139,9 @@ def test_a_model_that_is_offered_under_an_id_of_our_own_is_not_listed_twice(ledg
 
 
 def test_a_model_is_offered_from_the_next_charge_on(ledger: Engine) -> None:
-    said = run("offer", "deepseek-chat", "--reason", "Asked for")
+    said = models("offer", "deepseek-chat", "--reason", "Asked for")
     assert said == "deepseek/deepseek-chat is offered from now on, by price list 2\n"
-    assert run("list", "--search", "deepseek-chat") == f"deepseek/deepseek-chat  offered  {CHAT_PRICE}\n"
+    assert models("list", "--search", "deepseek-chat") == f"deepseek/deepseek-chat  offered  {CHAT_PRICE}\n"
     assert rows(ledger, "SELECT id, source, actor FROM price_lists ORDER BY id") == [
         (1, "data/models.toml", "migration"),
         (2, "deepseek/deepseek-chat offered", "cli"),
@@ -176,33 +156,33 @@ def test_a_price_that_may_be_a_mistake_is_confirmed_before_the_model_is_offered(
 ) -> None:
     with price_package.carried() as carry:
         carry(a=price_package.usd(input_mtok="1000"), b=price_package.usd(input_mtok=("1", {200_000: "1000.01"})))
-        run("offer", "maker/a", "--reason", "At the bound")
+        models("offer", "maker/a", "--reason", "At the bound")
         before = every_row(ledger)
         assert refusal(monkeypatch, capsys, "offer", "maker/b", "--reason", "x") == (
             "error: maker/b would cost $1.00 per million input tokens ($1,000.01 above 200,000 input tokens). Nothing "
             "was changed. If that is right, offer it with the price confirmed (--confirm-price)."
         )
         assert every_row(ledger) == before
-        run("offer", "maker/b", "--confirm-price", "--reason", "It is right")
-    assert "confirmed = true" in run("show")
+        models("offer", "maker/b", "--confirm-price", "--reason", "It is right")
+    assert "confirmed = true" in models("show")
 
 
 def test_a_model_is_withdrawn_and_offered_again(ledger: Engine) -> None:
-    said = run("withdraw", "gpt-4", "--reason", "Retired by its maker")
+    said = models("withdraw", "gpt-4", "--reason", "Retired by its maker")
     assert said == "gpt-4 is not offered any more, by price list 2\n"
-    assert len(run("list").splitlines()) == 52
-    assert run("diff", 1) == "+ gpt-4: 30,000 credits per run\n"
-    run("withdraw", "openai/gpt-4o", "--reason", "Too dear")
-    assert run("list", "--search", "openai/gpt-4o-mini").startswith(
+    assert len(models("list").splitlines()) == 52
+    assert models("diff", 1) == "+ gpt-4: 30,000 credits per run\n"
+    models("withdraw", "openai/gpt-4o", "--reason", "Too dear")
+    assert models("list", "--search", "openai/gpt-4o-mini").startswith(
         "openai/gpt-4o-mini  offered  $0.15 per million input tokens"
     )
-    (again,) = (line for line in run("list", "--all").splitlines() if line.startswith("openai/gpt-4o  "))
+    (again,) = (line for line in models("list", "--all").splitlines() if line.startswith("openai/gpt-4o  "))
     assert again.startswith(
         "openai/gpt-4o  not offered  $2.50 per million input tokens, $10.00 per million output tokens, $1.25 per "
     )
-    run("offer", "openai/gpt-4o", "--reason", "Missed")
+    models("offer", "openai/gpt-4o", "--reason", "Missed")
     assert (
-        run("list", "--search", "openai/gpt-4o")
+        models("list", "--search", "openai/gpt-4o")
         .splitlines()[-1]
         .startswith("openai/gpt-4o  offered  $2.50 per million input tokens")
     )
@@ -218,21 +198,21 @@ def test_a_model_is_withdrawn_and_offered_again(ledger: Engine) -> None:
 
 
 def test_an_imported_list_shows_what_would_change_and_is_live_when_asked_for(ledger: Engine, file: Path) -> None:
-    lines = run("import", file).splitlines()
+    lines = models("import", file).splitlines()
     assert lines[0] == "+ tiny: 5 credits per run"
     assert lines[1] == "- gpt-4: 30,000 credits per run"
     assert len(lines) == 1 + 53 + 1
     assert lines[-1] == "Price list 2 is saved and not live. Make it live: models activate 2 --live-list 1 --reason …"
-    assert run("diff", 2).splitlines() == lines[:-1]
-    assert run("show") == SHIPPED
-    assert run("show", 2) == per_run_list(5)
-    said = run("activate", 2, "--live-list", 1, "--reason", "Small").splitlines()
+    assert models("diff", 2).splitlines() == lines[:-1]
+    assert models("show") == SHIPPED
+    assert models("show", 2) == per_run_list(5)
+    said = models("activate", 2, "--live-list", 1, "--reason", "Small").splitlines()
     assert said == [*lines[:-1], "Price list 2 is live from the next charge on"]
-    assert run("show") == per_run_list(5)
-    assert run("list") == "tiny  offered  5 credits per run\n"
-    assert run("diff", 2) == "No price changes\n"
+    assert models("show") == per_run_list(5)
+    assert models("list") == "tiny  offered  5 credits per run\n"
+    assert models("diff", 2) == "No price changes\n"
     file.write_text(per_run_list(6), encoding="utf-8")
-    assert run("import", file).splitlines()[0] == "~ tiny: 5 credits per run -> 6 credits per run"
+    assert models("import", file).splitlines()[0] == "~ tiny: 5 credits per run -> 6 credits per run"
     assert rows(ledger, "SELECT id, source, actor FROM price_lists ORDER BY id")[1:] == [
         (2, "tiny.toml", "cli"),
         (3, "tiny.toml", "cli"),
@@ -241,14 +221,14 @@ def test_an_imported_list_shows_what_would_change_and_is_live_when_asked_for(led
 
 def test_a_list_with_the_live_prices_is_imported_as_well(ledger: Engine, tmp_path: Path) -> None:
     path = tmp_path / "same.toml"
-    path.write_text(run("show"), encoding="utf-8")
-    assert run("import", path).splitlines()[0] == "No price changes"
+    path.write_text(models("show"), encoding="utf-8")
+    assert models("import", path).splitlines()[0] == "No price changes"
     assert rows(ledger, "SELECT COUNT(*) FROM price_lists") == [(2,)]
 
 
 def test_every_list_is_listed_newest_first(ledger: Engine) -> None:
     begin_with_tiny_alone(ledger)
-    assert run("lists") == (
+    assert models("lists") == (
         "2  live  2026-11-27 00:00:00Z  tester  a test\n1        1970-01-01 00:00:00Z  migration  data/models.toml\n"
     )
     assert run_json("lists") == {
@@ -292,25 +272,25 @@ def test_every_list_is_listed_newest_first(ledger: Engine) -> None:
 
 def test_a_refresh_with_nothing_to_do_saves_nothing(ledger: Engine) -> None:
     before = every_row(ledger)
-    assert run("refresh") == f"All prices match {PACKAGE}. Nothing was saved.\n"
+    assert models("refresh") == f"All prices match {PACKAGE}. Nothing was saved.\n"
     assert every_row(ledger) == before
 
 
 def test_a_refresh_saves_the_package_s_prices_as_a_list_that_is_not_live(ledger: Engine, tmp_path: Path) -> None:
     path = tmp_path / "older.toml"
     path.write_text(SHIPPED.replace("prices = [{input_tokens = 0.02}]", "prices = [{input_tokens = 0.03}]"), "utf-8")
-    run("import", path)
-    run("activate", 2, "--live-list", 1, "--reason", "An older price")
-    assert run("refresh") == (
+    models("import", path)
+    models("activate", 2, "--live-list", 1, "--reason", "An older price")
+    assert models("refresh") == (
         "~ openai/text-embedding-3-small: $0.03 per million input tokens -> $0.02 per million input tokens\n"
         "Price list 3 is saved and not live. Make it live: models activate 3 --live-list 2 --reason …\n"
     )
     assert (
-        run("diff", 3)
+        models("diff", 3)
         == "~ openai/text-embedding-3-small: $0.03 per million input tokens -> $0.02 per million input tokens\n"
     )
     assert (
-        run("list", "--search", "embedding-3-small")
+        models("list", "--search", "embedding-3-small")
         == "openai/text-embedding-3-small  offered  $0.03 per million input tokens\n"
     )
     assert rows(ledger, "SELECT source, actor FROM price_lists WHERE id = 3") == [(PACKAGE, "cli")]

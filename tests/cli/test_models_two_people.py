@@ -5,32 +5,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
-from typer.testing import CliRunner
 
-from credits_core import settings, startup
 from credits_core.cli import main as cli
+from tests.support.commands import models
 from tests.support.plain_sql import every_row
-
-SHIPPED = settings.MODELS_FILE.read_text(encoding="utf-8")
-CHAT_PRICE = (
-    "$0.135 per million input tokens, $0.55 per million output tokens, $0.035 per million cache read tokens; "
-    "00:30 to 16:30 UTC: $0.27 per million input tokens, $1.10 per million output tokens, $0.07 per million cache read "
-    "tokens"
-)
-
-
-@pytest.fixture
-def ledger(monkeypatch: pytest.MonkeyPatch, sqlite_url: str, sqlite_engine: Engine) -> Engine:
-    """A ledger with the shipped list 1, live."""
-    monkeypatch.setenv("CREDITS_DATABASE_URL", sqlite_url)
-    startup.migrate(sqlite_engine)
-    return sqlite_engine
-
-
-def run(*arguments: object) -> str:
-    result = CliRunner().invoke(cli.app, ["models", *map(str, arguments)], catch_exceptions=False)
-    assert (result.exit_code, result.stderr) == (0, "")
-    return result.stdout
+from tests.support.prices import CHAT_PRICE, SHIPPED
 
 
 def test_a_list_is_not_made_live_over_one_that_its_author_did_not_see(
@@ -38,8 +17,8 @@ def test_a_list_is_not_made_live_over_one_that_its_author_did_not_see(
 ) -> None:
     path = tmp_path / "dearer.toml"
     path.write_text(SHIPPED.replace("= 30_000", "= 40_000", 1), encoding="utf-8")
-    run("import", path)
-    run("offer", "deepseek-chat", "--reason", "Asked for")
+    models("import", path)
+    models("offer", "deepseek-chat", "--reason", "Asked for")
     before = every_row(ledger)
     changes = f"~ gpt-4: 30,000 credits per run -> 40,000 credits per run\n- deepseek/deepseek-chat: {CHAT_PRICE}\n"
     for named, said in (((), ""), (("--live-list", "1"), ", not 1")):
@@ -54,6 +33,6 @@ def test_a_list_is_not_made_live_over_one_that_its_author_did_not_see(
         )
         assert error.endswith("then name the list that is live: --live-list 3.\n")
     assert every_row(ledger) == before
-    assert run("activate", 2, "--live-list", 3, "--reason", "Seen") == (
+    assert models("activate", 2, "--live-list", 3, "--reason", "Seen") == (
         f"{changes}Price list 2 is live from the next charge on\n"
     )

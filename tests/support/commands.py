@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from credits_core.cli import main as cli
 
@@ -25,3 +26,10 @@ class Commands:
         with pytest.raises(SystemExit) as left:
             cli.main()
         return left.value.code or 0, *self._capsys.readouterr()
+
+
+def models(*arguments: object) -> str:
+    """What a command about models prints when it succeeds."""
+    result = CliRunner().invoke(cli.app, ["models", *map(str, arguments)], catch_exceptions=False)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout

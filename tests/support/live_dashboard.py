@@ -3,13 +3,14 @@
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,14 @@ _CHROMIUM_FLAGS = [
 ]
 _SECONDS_TO_START = 300
 PATIENCE_SECONDS = 120
+_ROW, _INTO_THE_FIRST_CELL = 35, 40
+"""Pixels: the height of a row and of the header, and a place within the first column."""
+PATHS = (
+    *("/", "/balances", "/history", "/creator-earnings", "/explain-charge", "/test-credits", "/simulate-runs"),
+    *("/add-credits", "/pricing-lab", "/compare-plans", "/replay-history", "/scenario", "/fee-designer", "/models"),
+    "/api-console",
+)
+"""Every screen."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,11 @@ class LiveDashboard:
     @property
     def log(self) -> str:
         return self.log_file.read_text(encoding="utf-8")
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        """What a query of the SQLite file gives."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            return connection.execute(sql).fetchall()
 
     @property
     def complaints(self) -> list[str]:
@@ -107,6 +121,13 @@ def new_context(browser: Browser) -> BrowserContext:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(PATIENCE_SECONDS * 1_000)
     return context
+
+
+def click_first_cell(page: Page, *, row: int) -> None:
+    """Click the first cell of a row, from 1, of the page's first table, which is drawn on a canvas."""
+    drawn = page.get_by_test_id("stDataFrame").first
+    expect(drawn.locator("canvas").first).to_be_visible()
+    drawn.click(position={"x": _INTO_THE_FIRST_CELL, "y": _ROW * row + _ROW // 2})
 
 
 @contextmanager

@@ -3,9 +3,19 @@
 from datetime import date
 from decimal import Decimal
 
+from credits_core import settings
 from credits_core.pricing.dated_prices import DatedPrices, ModelPrices
 from credits_core.pricing.models import Model, RunPrice
 from credits_core.pricing.usage_price import TieredPrices, UsagePrice
+
+SHIPPED = settings.MODELS_FILE.read_text(encoding="utf-8")
+"""The price list that a new database begins with."""
+CHAT_PRICE = (
+    "$0.135 per million input tokens, $0.55 per million output tokens, $0.035 per million cache read tokens; "
+    "00:30 to 16:30 UTC: $0.27 per million input tokens, $1.10 per million output tokens, $0.07 per million cache read "
+    "tokens"
+)
+"""What the package asks for deepseek-chat, in words."""
 
 
 def usage_price(**usd: str) -> UsagePrice:

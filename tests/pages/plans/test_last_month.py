@@ -17,13 +17,6 @@ from tests.support.plans import SPECIFICATION
 CAPPED = replace(SPECIFICATION, id="capped", cap_down=True)
 
 
-@pytest.fixture(scope="module")
-def ids(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
-    """The entries of the month by name, in a dashboard that is only looked at."""
-    with page_driver.small_dashboard(tmp_path_factory.mktemp("month")) as engine:
-        yield cliff_month.charge_all(engine)
-
-
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Engine]:
     with page_driver.small_dashboard(tmp_path) as engine:

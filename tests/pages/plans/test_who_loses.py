@@ -21,13 +21,6 @@ HALF_FOR_CREATORS = "5000;10000:2000bps;100000:1000bps;500"
 DOUBLE = "8000;10000bps"
 
 
-@pytest.fixture(scope="module")
-def ids(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
-    """The entries of the month by name, in a dashboard that is only looked at."""
-    with page_driver.small_dashboard(tmp_path_factory.mktemp("month")) as engine:
-        yield cliff_month.charge_all(engine)
-
-
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Engine]:
     with page_driver.small_dashboard(tmp_path) as engine:
