@@ -24,7 +24,7 @@ _COMPLETE = """() => {
         && !document.querySelector("[data-testid=stSkeleton]")
         && charts.every(chart => chart.querySelector(".main-svg")) && performance.now();
 }"""
-_PAINTED = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+_PAINTED = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 
 
 def _times_ms(browser: Browser, live: LiveDashboard, path: str) -> tuple[float, float]:
@@ -33,7 +33,8 @@ def _times_ms(browser: Browser, live: LiveDashboard, path: str) -> tuple[float, 
         page = context.new_page()
         page.goto(f"{live.address}{path}")
         complete_ms = page.wait_for_function(_COMPLETE, polling="raf").json_value()
-        return float(page.evaluate(_PAINTED)), float(complete_ms)
+        painted_ms = page.wait_for_function(_PAINTED, polling="raf").json_value()  # told after the frame is drawn
+        return float(painted_ms), float(complete_ms)
 
 
 def main() -> None:
