@@ -1,10 +1,10 @@
 """How fast a charge is, as ratios in one run: `python -m benchmarks.charge [--charges N]`.
 
 Single charges through `actions.charge_prompt` against the same rows written by the bare driver, both in one durable
-commit each, alternating in rounds; batches of 100 against the bare driver's single charges; first the same on
-PostgreSQL, against bare psycopg: on the server of `--postgres-url`, or on a durable one that is started for it where
-the machine has the binaries. Each ratio is the median over the rounds. The last line printed is `ratio 0.NN`: single
-charges on SQLite.
+commit each, alternating in rounds; batches, and threads whose charges are committed together, against the bare driver's
+single charges; first the same on PostgreSQL, against bare psycopg: on the server of `--postgres-url`, or on a durable
+one that is started for it where the machine has the binaries. Each ratio is the median over the rounds. The last line
+printed is `ratio 0.NN`: single charges on SQLite.
 """
 
 import argparse
@@ -13,26 +13,29 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from sqlalchemy import Engine
 
+from credits_core.bulk.group_commit import GroupCommit
+from credits_core.bulk.pieces import undisturbed
 from credits_core.ledger import actions
 from credits_core.ledger.requests import Charge, ChargeRequest
 from credits_core.plans.book import PriceBooks
 from credits_core.settings import load_models
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource
-from tests.support import postgres_server
+from tests.support import postgres_server, racers
 
 _REQUEST = ChargeRequest("ada", "summarise", "openai/gpt-4o", "ben", 1_001, 1_020, 129)
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _NOW_US = 1_767_225_600_000_000
 _PLENTY_CREDITS = 10**15
 _SCHEMAS = ("bench_ours", "bench_bare")
-_BATCH = 100
+_THREADS, _PER_THREAD = 32, 30
 # What the request above costs, written out, because the bare driver prices nothing: 1,020 × 2.5 + 129 × 10 = 3,840
 # inference, 1,001 fee of which 800 are the creator's.
 _STATEMENTS = (
@@ -76,15 +79,10 @@ def _bare_charge(connection: Any, statements: tuple[str, ...], key: str, begin: 
     run("COMMIT")
 
 
-def _rate(charge: Callable[[int], None], count: int, *, per_call: int = 1) -> float:
-    start = time.perf_counter()
-    for number in range(count // per_call):
-        charge(number)
-    return count / (time.perf_counter() - start)
-
-
 def _compare(name: str, engine: Engine, bare: Callable[[str], None], charges: int, rounds: int) -> float:
     books = PriceBooks(load_models())
+    group = GroupCommit(lambda: engine, books.asked)
+    waits: list[float] = []
     database.write(
         engine,
         lambda connection: actions.add_credits(
@@ -96,35 +94,54 @@ def _compare(name: str, engine: Engine, bare: Callable[[str], None], charges: in
         database.write(
             engine,
             lambda connection: actions.charge_prompt(
-                connection, _REQUEST, book=books.at(connection), key=key, now=_NOW, actor="bench"
+                connection, _REQUEST, book=books.asked(connection), key=key, now=_NOW, actor="bench"
             ),
         )
 
-    def batch(key: str) -> None:
-        batch_charges = [Charge(_REQUEST, f"{key}-{number}", _NOW) for number in range(_BATCH)]
-        outcomes = database.write(
-            engine,
-            lambda connection: actions.charge_prompts(
-                connection, batch_charges, book=books.at(connection), actor="bench"
-            ),
-        )
+    def batch(key: str, *, size: int) -> None:
+        batch_charges = [Charge(_REQUEST, f"{key}-{number}", _NOW, "bench") for number in range(size)]
+        with undisturbed():
+            outcomes = database.write(
+                engine,
+                lambda connection: actions.charge_prompts(connection, batch_charges, book=books.asked(connection)),
+            )
         assert not any(isinstance(outcome, Exception) for outcome in outcomes)
 
-    kinds = {"bare": (bare, 1), "single": (single, 1), "batch": (batch, _BATCH)}
+    def at_once(key: str) -> None:
+        def charge_some(thread: int) -> None:
+            for number in range(_PER_THREAD):
+                begun = time.perf_counter()
+                group.submit(Charge(_REQUEST, f"{key}-{thread}-{number}", _NOW, "bench")).result()
+                waits.append(time.perf_counter() - begun)
+
+        with undisturbed():
+            racers.at_once([partial(charge_some, thread) for thread in range(_THREADS)])
+
+    kinds: dict[str, tuple[Callable[[str], None], int]] = {
+        "bare": (bare, 1),
+        "single": (single, 1),
+        "batch of 100": (partial(batch, size=100), 100),
+        "batch of 1,000": (partial(batch, size=1_000), 1_000),
+        f"{_THREADS} threads": (at_once, _THREADS * _PER_THREAD),
+    }
     rates: dict[str, list[float]] = {kind: [] for kind in kinds}
     for round_ in range(rounds + 1):  # the first round warms up and is not counted
+        if not round_:
+            waits.clear()
         for kind, (charge, per_call) in kinds.items():
-            rate = _rate(lambda n, c=charge, k=kind, r=round_: c(f"{k}-{r}-{n}"), charges, per_call=per_call)  # type: ignore[misc]
+            begun = time.perf_counter()
+            calls = max(1, charges // per_call)
+            for number in range(calls):
+                charge(f"{kind}-{round_}-{number}".replace(" ", "-"))
             if round_:
-                rates[kind].append(rate)
-    single_ratio, batch_ratio = (
-        statistics.median(ours / bare_rate for ours, bare_rate in zip(rates[kind], rates["bare"], strict=True))
-        for kind in ("single", "batch")
-    )
-    bare_rate, single_rate, batch_rate = (statistics.median(rates[kind]) for kind in kinds)
-    print(f"{name}: bare {bare_rate:,.0f}/s, single {single_rate:,.0f}/s, batch of {_BATCH} {batch_rate:,.0f}/s")
-    print(f"{name}: single against bare {single_ratio:.2f}, batch against bare single {batch_ratio:.2f}")
-    return single_ratio
+                rates[kind].append(calls * per_call / (time.perf_counter() - begun))
+    group.close()
+    ratios = {}
+    for kind, of_kind in rates.items():
+        ratios[kind] = statistics.median(rate / bare for rate, bare in zip(of_kind, rates["bare"], strict=True))
+        print(f"{name}: {kind:<15} {statistics.median(of_kind):>8,.0f}/s, against bare {ratios[kind]:.2f}")
+    print(f"{name}: the longest wait of the {_THREADS} threads was {max(waits) * 1000:.0f} ms")
+    return ratios["single"]
 
 
 def on_sqlite(charges: int, rounds: int) -> float:

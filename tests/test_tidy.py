@@ -37,6 +37,7 @@ DIVISIONS_OF_SOMETHING_ELSE = {
         "(in_all - 1) // points",
         "(numbered.c.number - 1) % step",
     },
+    "reports/daily_totals": {"0.005"},  # seconds
     "reports/recorded_runs": {"(moments_us + offsets[holds, 1]) // MICROSECONDS_PER_DAY"},
     "reports/users": {
         "timedelta(days=30) // timedelta(microseconds=1)",
@@ -45,6 +46,7 @@ DIVISIONS_OF_SOMETHING_ELSE = {
     },
     "store/day_columns": {"(moment_us + added_us) // MICROSECONDS_PER_DAY"},
     "store/database": {"Path(__file__).parent / 'migrations'", "0.02"},
+    "store/statements": {"len(rows) % _HUNDRED"},
     "values/days": {"(moment - _EPOCH) // _MICROSECOND"},
     "values/time_zones": {
         "(moment_us + self.offsets(moment_us, moment_us)[-1][1]) // MICROSECONDS_PER_DAY",

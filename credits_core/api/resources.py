@@ -14,7 +14,10 @@ from credits_core import settings, startup
 from credits_core.api.limits import Limiter
 from credits_core.api.metrics import Metrics
 from credits_core.api.problems import Unavailable
+from credits_core.bulk.group_commit import GroupCommit
 from credits_core.errors import InvalidRequest
+from credits_core.ledger.receipts import Receipt
+from credits_core.ledger.requests import Charge
 from credits_core.plans.book import PriceBooks
 from credits_core.reports import daily_totals
 from credits_core.store import database
@@ -41,10 +44,19 @@ class Resources:
         self.books = PriceBooks(settings.load_models())
         self.limiter = Limiter(settings.rate_limit(), settings.rate_limit_storage())
         self.metrics = Metrics()
+        self._group = GroupCommit(self._opened, self.books.asked)
 
     async def write(self, action: Callable[[Connection], Result]) -> Result:
         """Run the action in one unit of work, off the event loop, and return its result once that is committed."""
         return await self._in_thread(lambda: database.write(self._opened(), action))
+
+    async def charge(self, charge: Charge) -> Receipt:
+        """Charge a run together with those that arrive meanwhile, and return its receipt once that is committed.
+
+        Raises:
+            CreditsError: as `ledger.actions.charge_prompt`.
+        """
+        return await asyncio.wrap_future(self._group.submit(charge))
 
     async def read(self, action: Callable[[Connection], Result]) -> Result:
         """Run the action on one snapshot, off the event loop, and return its result."""
@@ -64,6 +76,7 @@ class Resources:
 
     def close(self) -> None:
         """Close every connection and end the threads."""
+        self._group.close()
         self._threads.shutdown()
         if self._engine is not None:
             self._engine.dispose()

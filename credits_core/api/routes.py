@@ -1,6 +1,6 @@
 """The routes of the specification. Each reads its fields, calls the action that the dashboard calls, and answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -58,7 +58,7 @@ from credits_core.ledger.refusals import (
     UnknownEntry,
     UnknownUser,
 )
-from credits_core.ledger.requests import ChargeRequest, UnlockRequest
+from credits_core.ledger.requests import Charge, ChargeRequest, UnlockRequest
 from credits_core.prices.refusals import NoPrice
 from credits_core.pricing.quote import quote
 from credits_core.pricing.refusals import AmbiguousModel, UnknownModel, UnpricedServiceTier, UnpricedUsage
@@ -179,7 +179,7 @@ async def add(request: Request, response: Response, body: AddBody, key: Idempote
                 "description" if refusal.field == "reason" else refusal.field, refusal.problem
             ) from None
 
-    receipt = _note(request, response, await _perform(request, key, action))
+    receipt = _note(request, response, await _perform(request, key, _in_unit_of_work(request, action)))
     balance_credits = _payer_balance(receipt)
     return AddAnswer(
         entry_id=receipt.entry_id,
@@ -217,23 +217,15 @@ async def charge_prompt(request: Request, response: Response, body: ChargeBody, 
         service_tier=used.service_tier,
         used_at=body.used_at,
     )
-    books = resources_of(request).books
+    shared = resources_of(request)
 
-    def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Receipt:
-        return actions.charge_prompt(
-            connection,
-            asked,
-            book=books.at(connection),
-            key=scoped_key,
-            now=now,
-            actor=actor,
-            distinct=body.create_distinct,
-        )
+    async def charge(kept_key: str, now: datetime, actor: str) -> Receipt:
+        return await shared.charge(Charge(asked, kept_key, now, actor, distinct=body.create_distinct))
 
-    receipt = _note(request, response, await _perform(request, key, action))
+    receipt = _note(request, response, await _perform(request, key, charge))
     assert receipt.quote is not None, "a charge has a quote"
     return ChargeAnswer(
-        **price_fields(receipt.quote, books.models, used),
+        **price_fields(receipt.quote, shared.books.models, used),
         prompt_run_id=receipt.entry_id,
         entry_id=receipt.entry_id,
         used_at=receipt.used_at,
@@ -274,7 +266,7 @@ async def unlock_flow(request: Request, response: Response, body: UnlockBody, ke
             distinct=body.create_distinct,
         )
 
-    unlock = await _perform(request, key, action)
+    unlock = await _perform(request, key, _in_unit_of_work(request, action))
     if unlock.receipt is None:
         answer = AlreadyUnlockedAnswer(
             unlocked_by_entry_id=unlock.had_by_entry_id,
@@ -322,7 +314,7 @@ async def refund(request: Request, response: Response, body: RefundBody, key: Id
         )
         return receipt, refunds.borne(connection, receipt)
 
-    receipt, borne = await _perform(request, key, action)
+    receipt, borne = await _perform(request, key, _in_unit_of_work(request, action))
     _note(request, response, receipt)
     return RefundAnswer(
         entry_id=receipt.entry_id,
@@ -358,25 +350,32 @@ async def ready(shared: Shared) -> StatusAnswer:
     return StatusAnswer()
 
 
-async def _perform(request: Request, key: str, action: Callable[[Connection, str, datetime, str], Result]) -> Result:
-    """Carry out an action in a unit of work, with an idempotency key that only this caller can use.
+def _in_unit_of_work(
+    request: Request, action: Callable[[Connection, str, datetime, str], Result]
+) -> Callable[[str, datetime, str], Awaitable[Result]]:
+    async def perform(kept_key: str, now: datetime, actor: str) -> Result:
+        return await resources_of(request).write(lambda connection: action(connection, kept_key, now, actor))
+
+    return perform
+
+
+async def _perform(request: Request, key: str, carry_out: Callable[[str, datetime, str], Awaitable[Result]]) -> Result:
+    """Carry out an action with an idempotency key that only this caller can use, now and by this caller.
 
     An entry of an earlier version may have the same key in an older form. Then it is the one to replay.
     """
     caller, now = await any_caller(request), datetime.now(UTC)
-
-    def perform(connection: Connection) -> Result:
-        older = callers.numbered_keys(connection, caller, key)
-        for kept_key in older[:-1]:
+    kept_keys = [callers.scoped_key(caller.name, key)]
+    if caller.has_numbered_requests:
+        older = await resources_of(request).read(lambda connection: callers.numbered_keys(connection, caller, key))
+        kept_keys = older or kept_keys
+    try:
+        for kept_key in kept_keys[:-1]:
             try:
-                return action(connection, kept_key, now, caller.actor)
+                return await carry_out(kept_key, now, caller.actor)
             except IdempotencyKeyReused:
                 continue  # the key was used under two numbers of the name, for two requests
-        kept_key = older[-1] if older else callers.scoped_key(caller.name, key)
-        return action(connection, kept_key, now, caller.actor)
-
-    try:
-        return await resources_of(request).write(perform)
+        return await carry_out(kept_keys[-1], now, caller.actor)
     except IdempotencyKeyReused as refusal:
         raise IdempotencyKeyReused(key, refusal.entry_id) from None
 

@@ -176,5 +176,5 @@ def charge_piece(
     if shown is not None and shown != book.terms:
         raise ShownPriceChanged
     numbers = batch.numbers_after(before.runs)
-    charges = [Charge(batch.request_of(number), run_key(key, number), now) for number in numbers]
-    return before.plus(actions.charge_prompts(connection, charges, book=book, actor=actor, pace=for_a_while))
+    charges = [Charge(batch.request_of(number), run_key(key, number), now, actor) for number in numbers]
+    return before.plus(actions.charge_prompts(connection, charges, book=book, pace=for_a_while))

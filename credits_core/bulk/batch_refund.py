@@ -13,7 +13,6 @@ from credits_core.ledger import actions, entries, refunds
 from credits_core.ledger.bearing import Bearing
 from credits_core.ledger.refusals import AlreadyRefunded
 from credits_core.pricing.quote import PriceBook
-from credits_core.store.statements import Savepoint
 from credits_core.values.fields import require_text
 
 
@@ -73,26 +72,18 @@ def refund_piece(
         if entry is None:
             back = replace(back, not_charged=back.not_charged + 1)
             continue
-        with Savepoint(connection) as savepoint:
-            try:
-                posted = actions.refund(
-                    connection,
-                    entry[0],
-                    reason=reason,
-                    book=book,
-                    key=f"{run_key(key, number)}:refund",
-                    now=now,
-                    actor=actor,
-                )
-            except AlreadyRefunded:
-                savepoint.roll_back()
-                back = replace(back, refunded_before=back.refunded_before + 1)
-            except CreditsError as refusal:
-                savepoint.roll_back()
-                back = replace(back, refused=refused_with(back.refused, refusal))
-            else:
-                borne = _together(back.borne, refunds.borne(connection, posted))
-                back = replace(back, refunded=back.refunded + 1, borne=borne)
+        refund_key = f"{run_key(key, number)}:refund"
+        try:
+            posted = actions.refund(
+                connection, entry[0], reason=reason, book=book, key=refund_key, now=now, actor=actor
+            )
+        except AlreadyRefunded:
+            back = replace(back, refunded_before=back.refunded_before + 1)
+        except CreditsError as refusal:
+            back = replace(back, refused=refused_with(back.refused, refusal))
+        else:
+            borne = _together(back.borne, refunds.borne(connection, posted))
+            back = replace(back, refunded=back.refunded + 1, borne=borne)
     return back
 
 

@@ -42,7 +42,8 @@ class PlannedRun:
 
     def charge(self, now: datetime) -> Charge:
         """The charge at this moment, priced then or when the run took place."""
-        return Charge(self.request, self.key, now, None if self.book is None else self.request.used_at)
+        priced_at = None if self.book is None else self.request.used_at
+        return Charge(self.request, self.key, now, ACTOR, priced_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +212,7 @@ def _charge(
             f"The replay began with {_named(plan.terms)}, but now {_named(live.terms)} are live.", charged
         )
     charges = [run.charge(now) for run in piece]
-    return actions.charge_prompts(connection, charges, book=piece[0].book or live, actor=ACTOR, pace=for_a_while)
+    return actions.charge_prompts(connection, charges, book=piece[0].book or live, pace=for_a_while)
 
 
 def _named(terms: Terms) -> str:

@@ -6,10 +6,12 @@ then rolled back and nothing is kept, not even the key. The same key with the sa
 again, whatever the price and the balances are now.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from operator import attrgetter
+from types import MappingProxyType
+from typing import Protocol
 
 from sqlalchemy import Connection, insert, update
 
@@ -26,7 +28,6 @@ from credits_core.ledger.refusals import (
     InsufficientCredits,
     NothingToCharge,
     PriceChanged,
-    UnknownUser,
 )
 from credits_core.ledger.requests import (
     Charge,
@@ -34,13 +35,14 @@ from credits_core.ledger.requests import (
     NewEntry,
     UnlockRequest,
     check_charge,
+    is_key,
     new_entry,
     refund_request,
     require_entry_id,
 )
+from credits_core.ledger.writer import Posting, Question
 from credits_core.pricing.quote import PriceBook, Quote, quote
 from credits_core.store.kinds import CreditSource, EntryType
-from credits_core.store.statements import Savepoint
 from credits_core.store.tables import UnlockedFlow
 from credits_core.values.credits import require_credits
 from credits_core.values.days import to_microseconds
@@ -50,6 +52,13 @@ MAX_CIRCULATION_CREDITS = 2**62
 """Largest sum of all balances: half of what a 64-bit sum holds. The other half is room for units of work that add
 credits at the same moment on PostgreSQL and do not see each other. It limits what users hold, not what moves: a user
 who spends 2^53-1 credits and is refunded, a thousand times in one day, overflows the sums of that day."""
+
+
+class BookQuestion(Question, Protocol):
+    """A question for the live price book, which a charge sends together with its own: `PriceBooks.asked` makes one."""
+
+    def answer(self) -> PriceBook:
+        """The book."""
 
 
 _UNLOCK_FIELDS = attrgetter(*(field.name for field in fields(UnlockRequest)))
@@ -71,7 +80,7 @@ def charge_prompt(
     connection: Connection,
     request: ChargeRequest,
     *,
-    book: PriceBook,
+    book: PriceBook | BookQuestion,
     key: str,
     now: datetime,
     actor: str,
@@ -93,57 +102,61 @@ def charge_prompt(
         AccountLooksAlike: the creator has no account, but one whose id differs only in upper and lower case is there.
         IdempotencyKeyReused: the key belongs to another request.
     """
-    check_charge(request, now=now)
-    entry = new_entry(EntryType.PROMPT_RUN, request.as_asked, key=key, now=now, actor=actor)
-    entry_id = writer.claim_key(connection, entry, {request.user_id, request.creator_id or request.user_id})
-    if entry_id is None:
-        return _replay(connection, entry, book)
-    priced = _price(request, book, priced_at or now)
-    if priced.total_credits == 0:
-        raise NothingToCharge(priced.model_id)
-    movements = for_prompt_run(priced, request.user_id, request.creator_id)
-    posted = writer.post(connection, entry_id, created_at=now, movements=movements, distinct=distinct)
-    writer.add_run(connection, entry_id, request=request, quote=priced, price_list=book.price_list, created_at=now)
-    return _receipt(entry_id, entry, posted, priced, used_at=request.used_at)
+    charge = Charge(request, key, now, actor, priced_at=priced_at, distinct=distinct)
+    (outcome,) = charge_prompts(connection, [charge], book=book)
+    if isinstance(outcome, CreditsError):
+        raise outcome
+    return outcome
 
 
 def charge_prompts(
     connection: Connection,
     charges: Sequence[Charge],
     *,
-    book: PriceBook,
-    actor: str,
+    book: PriceBook | BookQuestion,
     pace: Callable[[Iterable[Charge]], Iterable[Charge]] = iter,
 ) -> list[Receipt | CreditsError]:
     """Charge many runs in one unit of work, each with its own key and its own refusal, in the given order.
 
-    Returns one receipt or refusal for each charge that `pace` gives. It gets all charges and may stop before the last:
-    the others are then left for another unit of work. A refused charge changes nothing, and the others still count. On
-    PostgreSQL every user of the batch stays locked until the unit of work ends.
+    Returns one receipt or refusal for each charge that `pace` gives: exactly what one `charge_prompt` after another
+    would have given. `pace` gets all charges and may stop before the last: the others are then left for another unit of
+    work. A refused charge changes nothing, and the others still count. On PostgreSQL every user of the batch stays
+    locked until the unit of work ends.
     """
-    # All at once and before the first charge: batches that took their users one by one, each in the order of its own
-    # charges, would wait for each other in a circle.
-    named = (user_id for charge in charges for user_id in (charge.request.user_id, charge.request.creator_id))
-    writer.lock_users(connection, {user_id for user_id in named if is_id(user_id)})
+    # All users at once: batches that took them one by one, each in the order of its own charges, would wait for each
+    # other in a circle.
+    named = {user_id for charge in charges for user_id in (charge.request.user_id, charge.request.creator_id)}
+    keys = {charge.key for charge in charges if is_key(charge.key)}
+    if isinstance(book, PriceBook):
+        posting = writer.begin(connection, filter(is_id, named), keys)
+    else:
+        posting, book = writer.begin(connection, filter(is_id, named), keys, first=book), book.answer()
+    receipts: dict[int, Receipt] = {}
     outcomes: list[Receipt | CreditsError] = []
     for charge in pace(charges):
-        with Savepoint(connection) as savepoint:
-            try:
-                outcomes.append(
-                    charge_prompt(
-                        connection,
-                        charge.request,
-                        book=book,
-                        key=charge.key,
-                        now=charge.now,
-                        actor=actor,
-                        priced_at=charge.priced_at,
-                    )
-                )
-            except CreditsError as refusal:
-                savepoint.roll_back()
-                outcomes.append(refusal)
+        try:
+            outcome = _charge(posting, charge, book, receipts)
+            receipts[outcome.entry_id] = outcome
+            outcomes.append(outcome)
+        except CreditsError as refusal:
+            outcomes.append(refusal)
+    posting.write()
     return outcomes
+
+
+def _charge(posting: Posting, charge: Charge, book: PriceBook, receipts: Mapping[int, Receipt]) -> Receipt:
+    request, now = charge.request, charge.now
+    check_charge(request, now=now)
+    entry = new_entry(EntryType.PROMPT_RUN, request.as_asked, key=charge.key, now=now, actor=charge.actor)
+    if entry.idempotency_key in posting.taken:
+        return _replay(posting, entry, book, receipts)
+    priced = _price(request, book, charge.priced_at or now)
+    if priced.total_credits == 0:
+        raise NothingToCharge(priced.model_id)
+    movements = for_prompt_run(priced, request.user_id, request.creator_id)
+    entry_id, posted = posting.post(entry, movements, distinct=charge.distinct)
+    posting.add_run(entry_id, request=request, quote=priced, price_list=book.price_list, created_at=now)
+    return _receipt(entry_id, entry, posted, priced, used_at=request.used_at)
 
 
 def add_credits(
@@ -171,18 +184,13 @@ def add_credits(
         CirculationTooLarge: all users together would hold more than 2^62 credits.
         IdempotencyKeyReused: the key belongs to another request.
     """
-    receipt = add_credits_uncounted(
-        connection,
-        user_id,
-        amount_credits,
-        source=source,
-        reason=reason,
-        key=key,
-        now=now,
-        actor=actor,
-        distinct=distinct,
+    posting = writer.begin(connection, [require_id("user_id", user_id)], [key] if is_key(key) else [])
+    receipt = post_credits(
+        posting, user_id, amount_credits, source=source, reason=reason, key=key, now=now, actor=actor, distinct=distinct
     )
-    _check_circulation(connection, amount_credits)
+    posting.write()
+    if writer.circulating_credits(connection) > MAX_CIRCULATION_CREDITS:
+        raise CirculationTooLarge(amount_credits, MAX_CIRCULATION_CREDITS)
     return receipt
 
 
@@ -214,13 +222,13 @@ def unlock_flow(
     entry = new_entry(EntryType.FLOW_UNLOCK, _UNLOCK_FIELDS(request), key=key, now=now, actor=actor)
     users = {request.user_id, request.creator_id}
     # Two unlocks of the same user wait for each other here, so that the second one sees the first.
-    balances = writer.lock_balances(connection, users)
-    if flows.answer_by_key(connection, key) is not None:
+    posting = writer.begin(connection, users, [key], numbers=0)
+    taken = posting.taken.get(key)
+    if taken is not None and taken.entry_id is None:
         return _repeated_answer(connection, request, entry)
-    if entries.entry_by_key(connection, key) is not None:
-        return _replayed_unlock(connection, request, entry, book)
-    if request.user_id not in balances:
-        raise UnknownUser(request.user_id)
+    if taken is not None:
+        return _replayed_unlock(posting, request, entry, book)
+    posting.require_user(request.user_id)
     if request.user_id == request.creator_id:
         flows.keep_answer(connection, request, entry, None)
         return Unlock(FlowAccess.OWN_FLOW, None)
@@ -228,9 +236,6 @@ def unlock_flow(
     if in_force is not None:
         flows.keep_answer(connection, request, entry, in_force)
         return Unlock(FlowAccess.UNLOCKED_BEFORE, None, in_force)
-    entry_id = writer.claim_key(connection, entry, users)
-    if entry_id is None:
-        return _replayed_unlock(connection, request, entry, book)
     creator_share_credits, platform_share_credits = book.plan.split_fee(fee_credits)
     movements = for_flow_unlock(
         request.user_id,
@@ -238,7 +243,8 @@ def unlock_flow(
         creator_share_credits=creator_share_credits,
         platform_share_credits=platform_share_credits,
     )
-    posted = writer.post(connection, entry_id, created_at=now, movements=movements, distinct=distinct)
+    entry_id, posted = posting.post(entry, movements, distinct=distinct)
+    posting.write()
     connection.execute(
         insert(UnlockedFlow).values(
             entry_id=entry_id,
@@ -284,25 +290,22 @@ def refund(
     asked = refund_request(require_entry_id(entry_id), require_text("reason", reason), provider_refunded)
     entry = new_entry(EntryType.REFUND, asked, key=key, now=now, actor=actor, description=asked[1], refunds=entry_id)
     if entries.entry_by_key(connection, key) is not None:
-        return _replay(connection, entry, book)
+        return _replay(writer.begin(connection, (), [key]), entry, book)
     terms = RefundTerms(provider_refunded=provider_refunded)
     original = refunds.refundable(connection, entry_id, terms)
     paid = refunds.movements_of(original)
-    users = refunds.users_of(paid)
     # Two refunds of one entry wait for each other here, so that the second one sees the first.
-    balances = writer.lock_balances(connection, users)
+    posting = writer.begin(connection, refunds.users_of(paid), [key])
+    if key in posting.taken:  # this same request, carried out while this one waited
+        return _replay(posting, entry, book)
     refunded_by = entries.refund_of(connection, entry_id)
     if refunded_by is not None:
-        if entries.entry_by_key(connection, key) is not None:  # this same request, carried out while this one waited
-            return _replay(connection, entry, book)
         raise AlreadyRefunded(entry_id, refunded_by)
-    refund_id = writer.claim_key(connection, entry, users)
-    if refund_id is None:
-        return _replay(connection, entry, book)
     try:
-        posted = writer.post(connection, refund_id, created_at=now, movements=for_refund(paid, balances, terms))
+        refund_id, posted = posting.post(entry, for_refund(paid, posting.balances, terms))
     except InsufficientCredits as short:
         raise AddedCreditsSpent(short.user_id, short.balance_credits, short.required_credits) from None
+    posting.write()
     refunds.keep_terms(connection, refund_id, terms)
     if original.type is EntryType.FLOW_UNLOCK:
         connection.execute(
@@ -328,8 +331,8 @@ def _price(request: ChargeRequest, book: PriceBook, now: datetime) -> Quote:
     return priced
 
 
-def add_credits_uncounted(
-    connection: Connection,
+def post_credits(
+    posting: Posting,
     user_id: str,
     amount_credits: int,
     *,
@@ -338,34 +341,24 @@ def add_credits_uncounted(
     key: str,
     now: datetime,
     actor: str,
-    everyone_is_locked: bool = False,
     distinct: bool = False,
 ) -> Receipt:
-    """As `add_credits`, without adding up what all users hold: for callers who do that once for many.
-
-    With `everyone_is_locked`, the unit of work has called `writer.lock_everyone`.
-    """
+    """Decide what `add_credits` adds, without adding up what all users hold: for callers who do that once for many."""
     require_id("user_id", user_id)
     require_credits("amount_credits", amount_credits)
     reason = require_text("reason", reason, minimum=0 if source is CreditSource.PURCHASE else 1)
     entry_type, movements = for_added_credits(source, user_id, amount_credits)
     asked = (user_id, amount_credits, source.value, reason)
     entry = new_entry(entry_type, asked, key=key, now=now, actor=actor, description=reason or None)
-    entry_id = writer.claim_key(connection, entry, () if everyone_is_locked else {user_id})
-    if entry_id is None:
-        return _replay(connection, entry, None)
-    posted = writer.post(connection, entry_id, created_at=now, movements=movements, distinct=distinct)
+    if entry.idempotency_key in posting.taken:
+        return _replay(posting, entry, None)
+    entry_id, posted = posting.post(entry, movements, distinct=distinct)
     return _receipt(entry_id, entry, posted, None)
 
 
-def _check_circulation(connection: Connection, amount_credits: int) -> None:
-    if writer.circulating_credits(connection) > MAX_CIRCULATION_CREDITS:
-        raise CirculationTooLarge(amount_credits, MAX_CIRCULATION_CREDITS)
-
-
-def _replayed_unlock(connection: Connection, request: UnlockRequest, entry: NewEntry, book: PriceBook) -> Unlock:
-    receipt = _replay(connection, entry, book)
-    in_force = entries.unlock_in_force(connection, request.user_id, flow_id=request.flow_id)
+def _replayed_unlock(posting: Posting, request: UnlockRequest, entry: NewEntry, book: PriceBook) -> Unlock:
+    receipt = _replay(posting, entry, book)
+    in_force = entries.unlock_in_force(posting.connection, request.user_id, flow_id=request.flow_id)
     if in_force is None:
         access = FlowAccess.REFUNDED
     else:
@@ -386,14 +379,17 @@ def _repeated_answer(connection: Connection, request: UnlockRequest, entry: NewE
     return Unlock(access, None, had_by_entry_id, entries.refund_of(connection, had_by_entry_id), replayed=True)
 
 
-def _replay(connection: Connection, entry: NewEntry, book: PriceBook | None) -> Receipt:
-    found = entries.entry_by_key(connection, entry.idempotency_key)
-    if found is None:  # answered before without an entry, which only an unlock is
-        raise IdempotencyKeyReused(entry.idempotency_key, None)
-    entry_id, request_hash = found
-    if request_hash != entry.request_hash:
+def _replay(
+    posting: Posting, entry: NewEntry, book: PriceBook | None, receipts: Mapping[int, Receipt] = MappingProxyType({})
+) -> Receipt:
+    """The receipt of the entry that has the key: one of those decided in this unit of work, or an earlier one."""
+    entry_id, request_hash = posting.taken[entry.idempotency_key]
+    # An answer without an entry has the key of an unlock, and is never the answer to anything else.
+    if entry_id is None or request_hash != entry.request_hash:
         raise IdempotencyKeyReused(entry.idempotency_key, entry_id)
-    return entries.receipt(connection, entry_id, plans={} if book is None else book.plans, replayed=True)
+    if entry_id in receipts:
+        return replace(receipts[entry_id], replayed=True)
+    return entries.receipt(posting.connection, entry_id, plans={} if book is None else book.plans, replayed=True)
 
 
 def _receipt(

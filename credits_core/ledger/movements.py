@@ -5,7 +5,7 @@ construction, and none is zero. `ledger.writer` writes them; nothing else decide
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from credits_core.ledger.refund_terms import RefundTerms
 from credits_core.pricing.quote import Quote
@@ -28,8 +28,7 @@ _SOURCES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Movement:
+class Movement(NamedTuple):
     """One account's signed change, in credits; positive = received."""
 
     account_id: str

@@ -10,11 +10,11 @@ from credits_core.ledger import actions, entries, writer
 from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.refusals import AccountLooksAlike, BalanceTooLarge, CirculationTooLarge, IdempotencyKeyReused
 from credits_core.ledger.requests import hash_of
+from credits_core.ledger.writer import Posting
 from credits_core.store.kinds import CreditSource, EntryType
-from credits_core.store.statements import Savepoint
 from credits_core.store.tables import UserCredits
 from credits_core.values.credits import MAX_CREDITS
-from credits_core.values.fields import folded_id, require_id
+from credits_core.values.fields import folded_id, is_id, require_id
 
 _OPENING_REASON = "Opening balance from the former credit system"
 _USERS_AT_ONCE = 500
@@ -90,19 +90,20 @@ def import_opening_balances(
     """
     writer.lock_everyone(connection)
     circulating_credits = 0 if leaves_room else writer.circulating_credits(connection)
+    keys = [opening_balance_key(user_id) for user_id in opening_credits if is_id(user_id)]
+    posting = writer.begin(connection, filter(is_id, opening_credits), keys, everyone_is_locked=True)
     outcomes: dict[str, Receipt | CreditsError | None] = {}
     for user_id, amount_credits in pace(opening_credits.items()):
-        with Savepoint(connection) as savepoint:
-            try:
-                outcome = _open_balance(connection, user_id, amount_credits, now=now, actor=actor, distinct=distinct)
-                outcomes[user_id] = outcome
-                if outcome is not None and not outcome.replayed:
-                    circulating_credits += amount_credits
-            except CreditsError as refusal:
-                savepoint.roll_back()
-                outcomes[user_id] = refusal
+        try:
+            outcome = _open_balance(posting, user_id, amount_credits, now=now, actor=actor, distinct=distinct)
+            outcomes[user_id] = outcome
+            if outcome is not None and not outcome.replayed:
+                circulating_credits += amount_credits
+        except CreditsError as refusal:
+            outcomes[user_id] = refusal
         if circulating_credits > actions.MAX_CIRCULATION_CREDITS:
             raise CirculationTooLarge(amount_credits, actions.MAX_CIRCULATION_CREDITS)
+    posting.write()
     return outcomes
 
 
@@ -124,13 +125,13 @@ def _balances(connection: Connection, user_ids: Collection[str]) -> dict[str, in
 
 
 def _open_balance(
-    connection: Connection, user_id: str, amount_credits: int, *, now: datetime, actor: str, distinct: bool
+    posting: Posting, user_id: str, amount_credits: int, *, now: datetime, actor: str, distinct: bool
 ) -> Receipt | None:
     if amount_credits == 0:
-        writer.open_account(connection, require_id("user_id", user_id), now, distinct=distinct)
+        posting.open_account(require_id("user_id", user_id), now, distinct=distinct)
         return None
-    return actions.add_credits_uncounted(
-        connection,
+    return actions.post_credits(
+        posting,
         user_id,
         amount_credits,
         source=CreditSource.ADJUSTMENT,
@@ -138,6 +139,5 @@ def _open_balance(
         key=opening_balance_key(user_id),
         now=now,
         actor=actor,
-        everyone_is_locked=True,
         distinct=distinct,
     )

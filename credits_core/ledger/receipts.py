@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from credits_core.ledger.refund_terms import RefundTerms
 from credits_core.pricing.quote import Quote
 from credits_core.store.kinds import EntryType, TransactionType
 
 
-@dataclass(frozen=True, slots=True)
-class PostedTransaction:
+class PostedTransaction(NamedTuple):
     """A movement as the ledger recorded it. `balance_after_credits` is None for the platform's own accounts."""
 
     account_id: str

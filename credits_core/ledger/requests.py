@@ -4,6 +4,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
 from credits_core.errors import InvalidRequest
 from credits_core.ledger.refusals import UnknownEntry
@@ -76,12 +77,14 @@ class ChargeRequest:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A charge request with its own key and time, as a batch takes it; `priced_at` as `actions.charge_prompt`."""
+    """A charge request with its own key, time and actor, as a batch takes it; the rest as `actions.charge_prompt`."""
 
     request: ChargeRequest
     key: str
     now: datetime
+    actor: str
     priced_at: datetime | None = None
+    distinct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,11 @@ def refund_request(entry_id: int, reason: str, provider_refunded: object) -> tup
     return (entry_id, reason, True) if provider_refunded else (entry_id, reason)
 
 
+def is_key(text: object) -> TypeGuard[str]:
+    """Whether `new_entry` accepts the text as an idempotency key."""
+    return type(text) is str and _KEY.fullmatch(text) is not None
+
+
 def new_entry(
     entry_type: EntryType,
     asked: tuple[object, ...],
@@ -180,7 +188,7 @@ def new_entry(
         InvalidRequest: the key is not 1 to 400 visible ASCII characters, the time has no zone or is outside 1970 to
             9998, or the actor is not an id.
     """
-    if type(key) is not str or not _KEY.fullmatch(key):
+    if not is_key(key):
         raise InvalidRequest("idempotency_key", "must be 1 to 400 visible ASCII characters")
     if now.tzinfo is None or not EARLIEST <= now < LATEST:
         raise InvalidRequest("now", f"must be a time with its zone, from 1970 to 9998, not {now}")

@@ -1,35 +1,21 @@
-"""The only writer of entries and balances. Takes balanced movements, writes them in the caller's unit of work.
+"""The only writer of entries and balances. Decides in memory, and writes what it decided in bulk.
 
-Key first, balances second: the entry's row claims the idempotency key by its unique constraint, then a conditional
-update changes every user's balance, then the other rows follow. A refusal raises, and the caller rolls the unit of work
-back.
+`begin` locks the users of a unit of work and reads their balances and which idempotency keys are taken. The `Posting`
+that it gives decides one entry after the other, as if each had been written before the next: a refusal raises and
+leaves nothing of itself. `Posting.write` then writes everything with one statement for each table. A single charge is a
+posting of one entry.
 
-The statements are written once in Core and compiled once per dialect, and run on the driver's own connection inside
-SQLAlchemy's transaction: building and compiling them per call costs more than the durable commit itself
-(docs/measured.md has the figures).
+The statements are compiled once for each database and run on the driver's own connection inside SQLAlchemy's
+transaction: building and compiling them per call costs more than the durable commit itself (docs/measured.md).
 """
 
-from collections.abc import Collection, Iterable
+import json
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from enum import IntEnum
-from functools import cache
+from itertools import count
+from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import (
-    Connection,
-    SmallInteger,
-    Table,
-    Text,
-    bindparam,
-    exists,
-    func,
-    insert,
-    literal_column,
-    select,
-    text,
-    update,
-)
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.sql.expression import Executable
+from sqlalchemy import Connection, Table, func, select, text
 
 from credits_core.ledger.movements import Movement
 from credits_core.ledger.receipts import PostedTransaction
@@ -39,11 +25,11 @@ from credits_core.pricing.models import RunPrice
 from credits_core.pricing.quote import Quote
 from credits_core.pricing.units import usage_text
 from credits_core.store.kinds import TransactionType, is_platform
-from credits_core.store.statements import InsertClass, Statement
-from credits_core.store.tables import Base, CreditTransaction, JournalEntry, PromptRun, UnlockAnswer, UserCredits
+from credits_core.store.statements import RowWriter, pipelined
+from credits_core.store.tables import Base, CreditTransaction, JournalEntry, PromptRun, UserCredits
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.days import to_microseconds
-from credits_core.values.fields import folded_id, is_broken_by_spreadsheet, require_new_user_id
+from credits_core.values.fields import folded_id, require_new_user_id
 
 
 def _table(of: type[Base]) -> Table:
@@ -52,170 +38,336 @@ def _table(of: type[Base]) -> Table:
     return table
 
 
-class _Opening(IntEnum):
-    """Whether credits may open the account that they are given to."""
-
-    NEVER = 0
-    UNLIKE_OTHERS = 1
-    LIKE_ANOTHER = 2
-
-
 _THREE_PRICES_OF_EARLIER_VERSIONS = (None, None, None)
-_users, _entries = _table(UserCredits), _table(JournalEntry)
-_transactions, _runs, _answers = _table(CreditTransaction), _table(PromptRun), _table(UnlockAnswer)
+_users = _table(UserCredits)
 
 
-def _names(table: Table, *, without: str = "") -> list[str]:
-    return [column.name for column in table.c if column.name != without]
+class Taken(NamedTuple):
+    """Who has an idempotency key: an entry, or None for an answer without one; and the hash of the request."""
+
+    entry_id: int | None
+    request_hash: str
 
 
-def _claim_statement(insert_: InsertClass) -> Executable:
-    given = {name: bindparam(name, type_=_entries.c[name].type) for name in _names(_entries, without="id")}
-    # A key that was answered without an entry is taken as well.
-    answered = exists().where(_answers.c.idempotency_key == bindparam("idempotency_key", type_=Text))
-    chosen = select(*given.values()).where(~answered)
-    if insert_ is postgresql.Insert:
-        # The entry gets its number after the users are locked: the condition cannot be left out of the plan.
-        locks = select(func.count(_LOCK_USER).label("users")).subquery()
-        chosen = chosen.select_from(locks).where(locks.c.users >= literal_column("0"))
-    row = insert_(_entries).from_select(list(given), chosen)
-    return row.on_conflict_do_nothing(index_elements=["idempotency_key"]).returning(_entries.c.id)
+class Posting:
+    """The entries of one unit of work: decided one after the other in memory, then written together.
+
+    Made by `begin`. `balances` are the users' balances in credits after all that was decided so far.
+    """
+
+    def __init__(self, connection: Connection, found: Iterable[tuple[str, str, int, int, str]]) -> None:
+        """Begin with what was found: users, taken keys, and the numbers of new entries."""
+        self.connection = connection
+        self.balances: dict[str, int] = {}
+        self.taken: dict[str, Taken] = {}
+        self._alike: dict[str, list[tuple[int, str]]] = {}
+        self._opened_at_us: dict[str, int] = {}
+        self._new_entries: list[tuple[int, NewEntry, list[PostedTransaction], int]] = []
+        self._new_runs: list[tuple[object, ...]] = []
+        numbers = []
+        for kind, text_, number, created_at_us, request_hash in found:
+            if kind == "user":
+                self.balances[text_] = number
+                self._alike.setdefault(folded_id(text_), []).append((created_at_us, text_))
+            elif kind == "number":
+                numbers.append(number)
+            else:
+                self.taken[text_] = Taken(number or None, request_hash)
+        self._before = dict(self.balances)
+        # SQLite names the first number alone: nobody else takes one meanwhile.
+        self._numbers = count(numbers[0]) if connection.dialect.name == "sqlite" else iter(sorted(numbers))
+
+    def require_user(self, user_id: str) -> None:
+        """Check that the user has an account.
+
+        Raises:
+            UnknownUser: there is none.
+        """
+        if user_id not in self.balances:
+            raise UnknownUser(user_id)
+
+    def post(
+        self, entry: NewEntry, movements: Sequence[Movement], *, distinct: bool = False
+    ) -> tuple[int, tuple[PostedTransaction, ...]]:
+        """Decide a new entry with these movements: its number, and its transactions in the movements' order.
+
+        Users who receive credits get an account when they have none. Use only users and a key that `begin` was given.
+        With `distinct`, a new account may differ from another one only in upper and lower case. A refusal leaves
+        nothing of the entry.
+
+        Raises:
+            UnknownUser: a user who pays has no account.
+            InsufficientCredits: a user holds fewer credits than they would pay.
+            BalanceTooLarge: a user would hold more than 2^53-1 credits.
+            AccountLooksAlike: a new account would differ from another one only in upper and lower case.
+            InvalidRequest: a new account's id looks like one that a spreadsheet has broken.
+        """
+        assert entry.idempotency_key not in self.taken, "a key is posted once"
+        after: dict[str, int] = {}
+        posted = []
+        sum_credits = 0
+        for account_id, type_, amount_credits in movements:
+            balance_credits = None
+            if not is_platform(account_id):
+                known = after.get(account_id, self.balances.get(account_id))
+                balance_credits = self._moved(account_id, type_, amount_credits, known, distinct=distinct)
+                after[account_id] = balance_credits
+            posted.append(PostedTransaction(account_id, type_, amount_credits, balance_credits))
+            sum_credits += amount_credits
+        assert sum_credits == 0, "the movements of an entry sum to zero"
+        at_us, entry_id = to_microseconds(entry.created_at), self._number()
+        for user_id in after.keys() - self.balances.keys():
+            self._open(user_id, at_us)
+        self.balances |= after
+        self.taken[entry.idempotency_key] = Taken(entry_id, entry.request_hash)
+        self._new_entries.append((entry_id, entry, posted, at_us))
+        return entry_id, tuple(posted)
+
+    def _number(self) -> int:
+        number = next(self._numbers, None)
+        if number is None:
+            driver: Any = self.connection.connection.driver_connection
+            (number,) = driver.execute(f"SELECT {_NEXT_NUMBER}").fetchone()
+        return int(number)
+
+    def _moved(
+        self, user_id: str, type_: TransactionType, amount_credits: int, known_credits: int | None, *, distinct: bool
+    ) -> int:
+        if known_credits is None:
+            if amount_credits < 0:
+                raise UnknownUser(user_id)
+            field = "creator_id" if type_ is TransactionType.CREATOR_PAYMENT else "user_id"
+            self._check_new(user_id, field=field, distinct=distinct)
+            return amount_credits
+        after_credits = known_credits + amount_credits
+        if after_credits < 0:
+            raise InsufficientCredits(user_id, known_credits, -amount_credits)
+        if after_credits > MAX_CREDITS:
+            raise BalanceTooLarge(user_id, amount_credits, MAX_CREDITS)
+        return after_credits
+
+    def _check_new(self, user_id: str, *, field: str, distinct: bool) -> None:
+        require_new_user_id(field, user_id)
+        alike = self._alike.get(folded_id(user_id))
+        if alike and not distinct:
+            raise AccountLooksAlike(user_id, min(alike)[1])
+
+    def _open(self, user_id: str, at_us: int) -> None:
+        self._opened_at_us[user_id] = at_us
+        self._alike.setdefault(folded_id(user_id), []).append((at_us, user_id))
+
+    def open_account(self, user_id: str, created_at: datetime, *, distinct: bool = False) -> None:
+        """Open an account with 0 credits for a user who has no account yet; otherwise change nothing.
+
+        Raises:
+            AccountLooksAlike, InvalidRequest: as `post`.
+        """
+        if user_id not in self.balances:
+            self._check_new(user_id, field="user_id", distinct=distinct)
+            self._open(user_id, to_microseconds(created_at))
+            self.balances[user_id] = 0
+
+    def add_run(
+        self, entry_id: int, *, request: ChargeRequest, quote: Quote, price_list: int | None, created_at: datetime
+    ) -> None:
+        """Add the run of an entry, with everything it was priced with."""
+        fixed = quote.price if isinstance(quote.price, RunPrice) else None
+        by_unit = None if isinstance(quote.price, RunPrice) else quote.price
+        self._new_runs.append(
+            (
+                entry_id,
+                request.user_id,
+                request.prompt_id,
+                quote.model_id,
+                request.creator_id,
+                quote.plan.id,
+                request.input_tokens,
+                request.output_tokens,
+                None if fixed is None else fixed.run_price_credits,
+                *_THREE_PRICES_OF_EARLIER_VERSIONS,
+                quote.inference_cost_credits,
+                quote.creator_fee_credits,
+                quote.platform_markup_credits,
+                quote.total_credits,
+                quote.creator_share_credits,
+                to_microseconds(created_at),
+                None if request.usage is None else usage_text(request.usage),
+                None if by_unit is None else by_unit.text,
+                quote.service_tier,
+                None if request.model_id == quote.model_id else request.model_id,
+                None if request.used_at is None else to_microseconds(request.used_at),
+                price_list,
+            )
+        )
+
+    def write(self) -> None:
+        """Write everything that was decided: accounts and balances, entries, transactions and runs.
+
+        On PostgreSQL a key may have been taken meanwhile by an entry of other users. Then the database refuses, and
+        `database.write` carries out the whole unit of work again.
+        """
+        changed = [
+            (self.balances[user_id], user_id, before_credits)
+            for user_id, before_credits in self._before.items()
+            if self.balances[user_id] != before_credits
+        ]
+        rows = (self._account_rows(), self._entry_rows(), self._transaction_rows(), self._new_runs)
+        driver: Any = self.connection.connection.driver_connection
+        if self.connection.dialect.name == "postgresql":
+            in_json = (table.as_json(some) for table, some in zip(_WRITTEN, rows, strict=True))
+            (changes,) = driver.execute(_WRITE_POSTGRESQL, (json.dumps(changed), *in_json)).fetchone()
+        else:
+            changes = driver.executemany(_CHANGE_BALANCE, changed).rowcount if changed else 0
+            for table, some in zip(_WRITTEN, rows, strict=True):
+                table.insert_on_sqlite(driver, some)
+        if changes != len(changed):
+            raise RuntimeError("a balance has changed although its user was locked")
+
+    def _account_rows(self) -> list[tuple[object, ...]]:
+        return [(user_id, self.balances[user_id], at_us) for user_id, at_us in self._opened_at_us.items()]
+
+    def _entry_rows(self) -> list[tuple[object, ...]]:
+        return [
+            (
+                entry_id,
+                entry.type._value_,
+                entry.idempotency_key,
+                entry.request_hash,
+                entry.actor,
+                entry.description,
+                entry.refunds_entry_id,
+                at_us,
+            )
+            for entry_id, entry, _, at_us in self._new_entries
+        ]
+
+    def _transaction_rows(self) -> list[tuple[object, ...]]:
+        return [
+            (entry_id, position, account_id, type_._value_, amount_credits, after_credits, at_us)
+            for entry_id, _, posted, at_us in self._new_entries
+            for position, (account_id, type_, amount_credits, after_credits) in enumerate(posted)
+        ]
 
 
-def _take_statement(_: InsertClass) -> Executable:
-    return (
-        update(_users)
-        .where(_users.c.user_id == bindparam("account_id"), _users.c.balance_credits >= bindparam("taken_credits"))
-        .values(balance_credits=_users.c.balance_credits - bindparam("taken_credits"))
-        .returning(_users.c.balance_credits)
-    )
+_WRITTEN = tuple(RowWriter(_table(of)) for of in (UserCredits, JournalEntry, CreditTransaction, PromptRun))
+# The balance that was read is a condition, so that no credits are lost should anybody forget to lock a user.
+_CHANGE_BALANCE = "UPDATE user_credits SET balance_credits = ? WHERE user_id = ? AND balance_credits = ?"
+_CHANGE_BALANCES_JSON = (
+    "UPDATE user_credits SET balance_credits = (given ->> 0)::bigint FROM json_array_elements(%s::json) AS given"
+    " WHERE user_id = given ->> 1 AND balance_credits = (given ->> 2)::bigint RETURNING 1"
+)
+_NEW_ROWS = ", ".join(f"new_{number} AS ({table.insert_json})" for number, table in enumerate(_WRITTEN))
+_WRITE_POSTGRESQL = f"WITH changed AS ({_CHANGE_BALANCES_JSON}), {_NEW_ROWS} SELECT count(*) FROM changed"
 
 
-def _give_statement(insert_: InsertClass) -> Executable:
-    given = {name: bindparam(name, type_=_users.c[name].type) for name in _names(_users)}
-    opening = bindparam("opening", type_=SmallInteger)
-    other = _users.alias()
-    is_there = exists().where(other.c.user_id == given["user_id"])
-    is_like_another = exists().where(func.lower(other.c.user_id) == func.lower(given["user_id"]))
-    may_be_given = (
-        is_there
-        | (opening == literal_column(str(int(_Opening.LIKE_ANOTHER))))
-        | ((opening == literal_column(str(int(_Opening.UNLIKE_OTHERS)))) & ~is_like_another)
-    )
-    row = insert_(_users).from_select(list(given), select(*given.values()).where(may_be_given))
-    return row.on_conflict_do_update(
-        index_elements=["user_id"],
-        set_={"balance_credits": _users.c.balance_credits + row.excluded.balance_credits},
-        where=_users.c.balance_credits <= literal_column(str(MAX_CREDITS)) - row.excluded.balance_credits,
-    ).returning(_users.c.balance_credits)
+class Question(Protocol):
+    """Something else to be asked of the database in the same trip."""
+
+    def send(self) -> None:
+        """Send it; the answer comes afterwards."""
+
+
+def begin(
+    connection: Connection,
+    user_ids: Iterable[str],
+    keys: Collection[str],
+    *,
+    everyone_is_locked: bool = False,
+    numbers: int | None = None,
+    first: Question | None = None,
+) -> Posting:
+    """Lock these users and read what is decided by: their balances, and which of these idempotency keys are taken.
+
+    `user_ids` are the users whose balances the entries will change; ids that differ only in case are locked as one, so
+    that two units of work cannot open two such accounts. On PostgreSQL this waits for units of work that are changing
+    the balance of one of these users, and the new entries get their numbers after that. So a user's balances follow
+    each other in the order of the entries' numbers. On SQLite there is one writer at a time. With `everyone_is_locked`,
+    the unit of work has called `lock_everyone`. `first` is sent before all that. PostgreSQL gives a number for each
+    key, or as many as `numbers`, and never gives one again; more are asked for one by one.
+    """
+    folded, wanted = _locked_as(user_ids), list(keys)
+    driver: Any = connection.connection.driver_connection
+    with pipelined(connection):
+        if first is not None:
+            first.send()
+        if not everyone_is_locked:
+            _lock(connection, folded)
+        if connection.dialect.name == "postgresql":
+            found = driver.execute(
+                _READ_POSTGRESQL, (folded, wanted, wanted, len(wanted) if numbers is None else numbers)
+            )
+        else:
+            found = driver.execute(_READ_SQLITE, (json.dumps(folded), json.dumps(wanted), json.dumps(wanted)))
+    return Posting(connection, found.fetchall())
+
+
+_NEXT_NUMBER = "nextval('journal_entries_id_seq')"
+# Rows of a kind, a text, two numbers and a hash. SQLite gives the first number alone.
+_READ = """
+SELECT 'user', user_id, balance_credits, created_at_us, '' FROM user_credits WHERE lower(user_id) {users}
+UNION ALL SELECT 'entry', idempotency_key, id, 0, request_hash FROM journal_entries WHERE idempotency_key {keys}
+UNION ALL SELECT 'answer', idempotency_key, 0, 0, request_hash FROM unlock_answers WHERE idempotency_key {keys}
+UNION ALL SELECT 'number', '', {numbers}
+"""
+_READ_SQLITE = _READ.format(
+    users="IN (SELECT value FROM json_each(?))",
+    keys="IN (SELECT value FROM json_each(?))",
+    numbers="coalesce(max(id), 0) + 1, 0, '' FROM journal_entries",
+)
+_READ_POSTGRESQL = _READ.format(
+    users="= ANY (%s::text[])",
+    keys="= ANY (%s::text[])",
+    numbers=f"{_NEXT_NUMBER}, 0, '' FROM generate_series(1, %s)",
+)
 
 
 # PostgreSQL's advisory locks, because a user who is paid for the first time has no row to lock yet. The users come in
-# one order for all, Python's, so that nobody waits in a circle; a server may order texts differently.
-_EACH_USER_ID = func.unnest(bindparam("user_ids", type_=postgresql.ARRAY(Text))).column_valued("user_id")
-_LOCK_USER = func.pg_advisory_xact_lock(func.hashtextextended(_EACH_USER_ID, literal_column("0")))
-_LOCK_USERS = Statement(["user_ids"], lambda _: select(_LOCK_USER))
-_CLAIM_KEY = Statement([*_names(_entries, without="id"), "user_ids"], _claim_statement)
-_TAKE = Statement(["account_id", "taken_credits"], _take_statement)
-_GIVE = Statement([*_names(_users), "opening"], _give_statement)
-_ADD_RUN = Statement(_names(_runs), lambda _: insert(_runs).values({name: bindparam(name) for name in _names(_runs)}))
+# one order for all, Python's, so that nobody waits in a circle; a server may order texts differently. Before them comes
+# a lock that all writers share.
+# The settings belong to this unit of work: the server would plan statements with lists of ids anew every time, which
+# costs more than carrying them out; a plan that it keeps must use the indexes, also when the tables were small then.
+_JOURNAL_LOCK = 7_206_151_033
+_LOCK_USERS = f"""
+SELECT pg_advisory_xact_lock_shared({_JOURNAL_LOCK}), set_config('plan_cache_mode', 'force_generic_plan', true),
+    set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)
+UNION ALL SELECT pg_advisory_xact_lock(hashtextextended(user_id, 0)), '', '', '' FROM unnest(%s::text[]) AS user_id
+"""
+_WRITERS = f"""
+SELECT virtualtransaction FROM pg_locks WHERE locktype = 'advisory' AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND classid = {_JOURNAL_LOCK >> 32} AND objid = {_JOURNAL_LOCK & 0xFFFFFFFF}
+"""
 
 
-@cache
-def _add_transactions(count: int) -> Statement:
-    rows = [{name: f"{name}_{position}" for name in _names(_transactions)} for position in range(count)]
-    return Statement(
-        [parameter for row in rows for parameter in row.values()],
-        lambda _: insert(_transactions).values(
-            [{name: bindparam(parameter) for name, parameter in row.items()} for row in rows]
-        ),
-    )
+def lock_users(connection: Connection, user_ids: Iterable[str]) -> None:
+    """Make others that would change these users' balances wait until this unit of work ends; on SQLite all wait."""
+    _lock(connection, _locked_as(user_ids))
 
 
-def claim_key(connection: Connection, entry: NewEntry, user_ids: Iterable[str]) -> int | None:
-    """The new entry's id, or None when this idempotency key was used before: by an entry, or by an unlock's answer.
-
-    `user_ids` are the users whose balances the entry will change; ids that differ only in case are locked as one, so
-    that two units of work cannot open two such accounts. On PostgreSQL this waits for units of work that have
-    claimed the same key or are changing the balance of one of these users. So a user's balances follow each other in
-    the order of the entries' ids. On SQLite there is one writer at a time.
-    """
-    row = _CLAIM_KEY.run(
-        connection,
-        (
-            entry.type.value,
-            entry.idempotency_key,
-            entry.request_hash,
-            entry.actor,
-            entry.description,
-            entry.refunds_entry_id,
-            to_microseconds(entry.created_at),
-            _locked_as(user_ids),
-        ),
-    ).fetchone()
-    return None if row is None else int(row[0])
+def _lock(connection: Connection, folded: list[str]) -> None:
+    if connection.dialect.name == "postgresql":
+        driver: Any = connection.connection.driver_connection
+        driver.execute(_LOCK_USERS, (folded,))
 
 
 def _locked_as(user_ids: Iterable[str]) -> list[str]:
     return sorted({folded_id(user_id) for user_id in user_ids})
 
 
-def post(
-    connection: Connection, entry_id: int, *, created_at: datetime, movements: list[Movement], distinct: bool = False
-) -> tuple[PostedTransaction, ...]:
-    """Apply the movements of a claimed entry to the balances and write its transactions, in the movements' order.
+def lock_everyone(connection: Connection) -> None:
+    """Make every other writer wait until this unit of work ends; it may then post for no user in particular.
 
-    Users who receive credits get an account when they have none. Use only users for whom the key was claimed. With
-    `distinct`, a new account may differ from another one only in upper and lower case.
-
-    Raises:
-        UnknownUser: a user who pays has no account.
-        InsufficientCredits: a user holds fewer credits than they would pay.
-        BalanceTooLarge: a user would hold more than 2^53-1 credits.
-        AccountLooksAlike: a new account would differ from another one only in upper and lower case.
-        InvalidRequest: a new account's id looks like one that a spreadsheet has broken.
+    For an import: PostgreSQL's table of locks has no room for tens of thousands of users one by one.
     """
-    created_at_us = to_microseconds(created_at)
-    parameters: list[object] = []
-    posted = []
-    sum_credits = 0
-    for position, movement in enumerate(movements):
-        account_id, type_, amount_credits = movement.account_id, movement.type, movement.amount_credits
-        after_credits = None if is_platform(account_id) else _move(connection, movement, created_at_us, distinct)
-        parameters += (entry_id, position, account_id, type_.value, amount_credits, after_credits, created_at_us)
-        posted.append(PostedTransaction(account_id, type_, amount_credits, after_credits))
-        sum_credits += amount_credits
-    assert sum_credits == 0, "the movements of an entry sum to zero"
-    _add_transactions(len(movements)).run(connection, parameters)
-    return tuple(posted)
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_JOURNAL_LOCK})"))
 
 
-def _move(connection: Connection, movement: Movement, created_at_us: int, distinct: bool) -> int:
-    account_id, amount_credits = movement.account_id, movement.amount_credits
-    if amount_credits < 0:
-        row = _TAKE.run(connection, (account_id, -amount_credits)).fetchone()
-        if row is None:
-            raise InsufficientCredits(account_id, balance_of(connection, account_id), -amount_credits)
-    else:
-        field = "creator_id" if movement.type is TransactionType.CREATOR_PAYMENT else "user_id"
-        return _give(connection, account_id, amount_credits, created_at_us, field=field, distinct=distinct)
-    return int(row[0])
-
-
-def _give(
-    connection: Connection, user_id: str, amount_credits: int, created_at_us: int, *, field: str, distinct: bool
-) -> int:
-    opening = _Opening.LIKE_ANOTHER if distinct else _Opening.UNLIKE_OTHERS
-    if is_broken_by_spreadsheet(user_id):
-        opening = _Opening.NEVER
-    row = _GIVE.run(connection, (user_id, amount_credits, created_at_us, int(opening))).fetchone()
-    if row is not None:
-        return int(row[0])
-    known = look_alikes(connection, [user_id]).get(folded_id(user_id), [])
-    if user_id in known:
-        raise BalanceTooLarge(user_id, amount_credits, MAX_CREDITS)
-    require_new_user_id(field, user_id)
-    raise AccountLooksAlike(user_id, known[0])
+def writers_under_way(connection: Connection) -> set[str]:
+    """The units of work that may still make an entry visible that has its number already; none on SQLite."""
+    if connection.dialect.name != "postgresql":
+        return set()
+    return set(connection.execute(text(_WRITERS)).scalars())
 
 
 def look_alikes(connection: Connection, user_ids: Iterable[str]) -> dict[str, list[str]]:
@@ -231,47 +383,6 @@ def look_alikes(connection: Connection, user_ids: Iterable[str]) -> dict[str, li
     return found
 
 
-def add_run(
-    connection: Connection,
-    entry_id: int,
-    *,
-    request: ChargeRequest,
-    quote: Quote,
-    price_list: int | None,
-    created_at: datetime,
-) -> None:
-    """Write the run of a claimed entry with everything it was priced with."""
-    fixed = quote.price if isinstance(quote.price, RunPrice) else None
-    by_unit = None if isinstance(quote.price, RunPrice) else quote.price
-    _ADD_RUN.run(
-        connection,
-        (
-            entry_id,
-            request.user_id,
-            request.prompt_id,
-            quote.model_id,
-            request.creator_id,
-            quote.plan.id,
-            request.input_tokens,
-            request.output_tokens,
-            None if fixed is None else fixed.run_price_credits,
-            *_THREE_PRICES_OF_EARLIER_VERSIONS,
-            quote.inference_cost_credits,
-            quote.creator_fee_credits,
-            quote.platform_markup_credits,
-            quote.total_credits,
-            quote.creator_share_credits,
-            to_microseconds(created_at),
-            None if request.usage is None else usage_text(request.usage),
-            None if by_unit is None else by_unit.text,
-            quote.service_tier,
-            None if request.model_id == quote.model_id else request.model_id,
-            None if request.used_at is None else to_microseconds(request.used_at),
-            price_list,
-        ),
-    )
-
-
 def balance_of(connection: Connection, user_id: str) -> int:
     """The user's balance in credits, as this unit of work sees it.
 
@@ -282,40 +393,6 @@ def balance_of(connection: Connection, user_id: str) -> int:
     if found is None:
         raise UnknownUser(user_id)
     return int(found)
-
-
-def lock_balances(connection: Connection, user_ids: Collection[str]) -> dict[str, int]:
-    """The balances, in credits, of the users who have an account, locked until this unit of work ends."""
-    lock_users(connection, user_ids)
-    rows = connection.execute(select(_users.c.user_id, _users.c.balance_credits).where(_users.c.user_id.in_(user_ids)))
-    return {row.user_id: row.balance_credits for row in rows}
-
-
-def lock_users(connection: Connection, user_ids: Collection[str]) -> None:
-    """Make others that would change these users' balances wait until this unit of work ends; on SQLite all wait."""
-    if connection.dialect.name == "postgresql":
-        # The table before the users, as an insert locks them. In the other order, `daily_totals.catch_up` would wait
-        # for charges, the charges for these users, and this unit of work for `catch_up`: a deadlock of a second.
-        connection.execute(text("LOCK TABLE journal_entries IN ROW EXCLUSIVE MODE"))
-        _LOCK_USERS.run(connection, (_locked_as(user_ids),))
-
-
-def lock_everyone(connection: Connection) -> None:
-    """Make every other writer wait until this unit of work ends; it may then claim keys for no user in particular.
-
-    For an import: PostgreSQL's table of locks has no room for tens of thousands of users one by one.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("LOCK TABLE journal_entries IN SHARE ROW EXCLUSIVE MODE"))
-
-
-def open_account(connection: Connection, user_id: str, created_at: datetime, *, distinct: bool = False) -> None:
-    """Open an account with 0 credits for a user who has no account yet; otherwise change nothing.
-
-    Raises:
-        AccountLooksAlike, InvalidRequest: as `post`.
-    """
-    _give(connection, user_id, 0, to_microseconds(created_at), field="user_id", distinct=distinct)
 
 
 def circulating_credits(connection: Connection) -> int:

@@ -9,7 +9,7 @@ from credits_core.plans.records import parse_stored
 from credits_core.prices import lists
 from credits_core.pricing.models import ModelRegistry
 from credits_core.pricing.quote import PriceBook
-from credits_core.store.statements import Statement
+from credits_core.store.statements import Statement, pipelined
 from credits_core.store.tables import PlanActivation, PriceListActivation, StoredPlan
 
 _last_plan = select(func.max(PlanActivation.id)).scalar_subquery()
@@ -22,7 +22,7 @@ _newest = Statement(
         .where(PlanActivation.id == _last_plan)
     ),
 )
-_LOCK = f"SELECT pg_advisory_xact_lock_shared({lists.ACTIVATION_LOCK}); "
+_LOCK = f"SELECT pg_advisory_xact_lock_shared({lists.ACTIVATION_LOCK})"
 
 
 class PriceBooks:
@@ -46,7 +46,18 @@ class PriceBooks:
         Raises:
             DataFileInvalid: a stored plan or price list was damaged and cannot be read.
         """
-        plan, plan_seal, prices, prices_seal = _read_newest(connection)
+        asked = self.asked(connection)
+        with pipelined(connection):
+            asked.send()
+        return asked.answer()
+
+    def asked(self, connection: Connection) -> "AskedBook":
+        """The question for the book of `at`, to be sent together with other statements."""
+        return AskedBook(self, connection)
+
+    def received(self, connection: Connection, found: tuple[int, str, int | None, str | None]) -> PriceBook:
+        """The book with this plan and these prices: the numbers and seals of their activations."""
+        plan, plan_seal, prices, prices_seal = found
         newest = self._newest
         if newest is None or newest[0] != (plan_seal, prices_seal):
             newest = ((plan_seal, prices_seal), self._book(connection, plan, prices))
@@ -74,13 +85,28 @@ class PriceBooks:
         return PriceBook(models, activated[rows[-1].plan_id], activated, price_list)
 
 
-def _read_newest(connection: Connection) -> tuple[int, str, int | None, str | None]:
-    if connection.dialect.name == "postgresql" and connection.get_execution_options().get("credits_writer", False):
-        # Two statements in one trip: the second one sees what was committed while the first one waited.
-        driver: Any = connection.connection.driver_connection
-        cursor = driver.execute(_LOCK + _newest.sql("postgresql"))
-        cursor.nextset()
-    else:
-        cursor = _newest.run(connection, ())
-    plan, plan_seal, prices, prices_seal = cursor.fetchone()
-    return plan, plan_seal, prices, prices_seal
+class AskedBook:
+    """A question for the live price book: sent among other statements, answered after them."""
+
+    def __init__(self, books: PriceBooks, connection: Connection) -> None:
+        """Ask these books on this connection."""
+        self._books = books
+        self._connection = connection
+        self._found: Any = None
+
+    def send(self) -> None:
+        """Send it. On PostgreSQL a writer then keeps prices and plan live until it has committed."""
+        is_postgres = self._connection.dialect.name == "postgresql"
+        if is_postgres and self._connection.get_execution_options().get("credits_writer", False):
+            # By itself, so that the question sees what was committed while this waited.
+            driver: Any = self._connection.connection.driver_connection
+            driver.execute(_LOCK)
+        self._found = _newest.run(self._connection, ())
+
+    def answer(self) -> PriceBook:
+        """The book.
+
+        Raises:
+            DataFileInvalid: as `PriceBooks.at`.
+        """
+        return self._books.received(self._connection, self._found.fetchone())

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from credits_core.errors import CreditsError
 from credits_core.pricing.dated_prices import ModelPrices
 from credits_core.pricing.refusals import AmbiguousModel, UnknownModel
-from credits_core.pricing.units import UNITS, Usage
+from credits_core.pricing.units import PARTS, TOKEN_COUNTS, UNITS, Usage
 from credits_core.pricing.usage_price import UsagePrice
 
 MODEL_TYPES = ("text", "image", "audio", "video", "embedding", "rerank", "document")
@@ -58,19 +58,22 @@ class Model:
     context_tokens: int | None = field(default=None, compare=False)
     known_since: date | None = field(default=None, compare=False)
     deployments: tuple[str, ...] = field(default=(), compare=False)
+    priced_units: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """The units that have a price at some time, in the order of `UNITS`; none for a fixed price."""
+    priced_tokens: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """Those of `TOKEN_COUNTS` that the model charges for, by themselves or by a part of them."""
+
+    def __post_init__(self) -> None:
+        dated_prices = () if isinstance(self.prices, RunPrice) else self.prices.standard
+        priced = {key for dated in dated_prices for key in dated.prices.units}
+        object.__setattr__(self, "priced_units", tuple(key for key in UNITS if key in priced))
+        tokens = tuple(key for key in TOKEN_COUNTS if any(unit == key or unit in PARTS[key] for unit in priced))
+        object.__setattr__(self, "priced_tokens", tokens)
 
     @property
     def is_usage_priced(self) -> bool:
         """Whether a run needs its usage to be priced."""
         return isinstance(self.prices, ModelPrices)
-
-    @property
-    def priced_units(self) -> tuple[str, ...]:
-        """The units that have a price at some time, in the order of `UNITS`; none for a fixed price."""
-        if isinstance(self.prices, RunPrice):
-            return ()
-        priced = {key for dated in self.prices.standard for key in dated.prices.units}
-        return tuple(key for key in UNITS if key in priced)
 
     def price_for(self, usage: Usage | None, at: datetime | None, *, service_tier: str | None = None) -> Price:
         """The price that applies to a run with this usage at this moment, in this service tier.

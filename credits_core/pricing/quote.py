@@ -4,13 +4,14 @@
 they differ only in where the result goes. Pure: no clock, no database, no screen.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from credits_core.errors import InvalidRequest
 from credits_core.pricing.models import Model, ModelRegistry, Price, RunPrice
 from credits_core.pricing.plan import PricePlan, explain_markup
-from credits_core.pricing.units import UNITS, Usage, parse_usage
+from credits_core.pricing.units import TOKEN_COUNTS, Usage, parse_usage
 from credits_core.pricing.usage_price import ChargedUnit
 from credits_core.values.credits import MAX_CREDITS, require_credits
 from credits_core.values.text import format_bps
@@ -161,15 +162,13 @@ def usage_asked(
     Raises:
         InvalidRequest: both ways were taken, a count is missing or cannot be accepted, or nothing was used.
     """
-    tokens = {"input_tokens": input_tokens, "output_tokens": output_tokens}
-    given = {key: count for key, count in tokens.items() if count is not None}
+    tokens = zip(TOKEN_COUNTS, (input_tokens, output_tokens), strict=True)
+    given = {key: count for key, count in tokens if count is not None}
     if usage is None:
-        for key, count in given.items():
-            parse_usage({key: count}, prefix="")
+        usage = parse_usage(given, prefix="")
         if not model.is_usage_priced:
-            return parse_usage(given) or None
-        _require_tokens(model, tokens)
-        usage = parse_usage(given)
+            return usage or None
+        _require_tokens(model, given)
     elif given:
         raise InvalidRequest(next(iter(given)), "must be left out, because there is a usage beside it")
     if model.is_usage_priced and not any(count for _, count in usage):
@@ -178,14 +177,12 @@ def usage_asked(
     return usage
 
 
-def _require_tokens(model: Model, tokens: dict[str, int | None]) -> None:
+def _require_tokens(model: Model, given: Mapping[str, int]) -> None:
     """Refuse the short form where it does not say what the model charges for."""
-    for key, count in tokens.items():
-        direction = ("direction", key.removesuffix("_tokens"))
-        priced = [unit for unit in model.priced_units if {direction, ("family", "tokens")} <= UNITS[unit].dimensions]
-        if count is None and priced:
+    for key in model.priced_tokens:
+        if key not in given:
             raise InvalidRequest(key, "must be given, because this model is priced by what a run uses")
-    if not any(("family", "tokens") in UNITS[unit].dimensions for unit in model.priced_units):
+    if not model.priced_tokens:
         raise InvalidRequest("usage", f"must be given, because this model is priced by {', '.join(model.priced_units)}")
 
 

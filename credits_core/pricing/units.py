@@ -110,6 +110,8 @@ PARTS: Mapping[str, frozenset[str]] = {
     key: frozenset(other for other, general in GENERAL.items() if key in general) for key in UNITS
 }
 """The units that are part of a unit."""
+TOKEN_COUNTS = ("input_tokens", "output_tokens")
+"""The two counts in which a caller may say in short what a run used."""
 _ORDER = {key: position for position, key in enumerate(UNITS)}
 
 
@@ -163,7 +165,7 @@ def parse_usage(given: Mapping[str, object], *, prefix: str = "usage.") -> Usage
                     f"{prefix}{key}",
                     f"is {count:,} and must not be above {general}, {counts[general]:,}, which counts it too",
                 )
-    return tuple(sorted(counts.items(), key=lambda item: _ORDER[item[0]]))
+    return tuple((key, counts[key]) for key in sorted(counts, key=_ORDER.__getitem__))
 
 
 def usage_text(usage: Usage) -> str:

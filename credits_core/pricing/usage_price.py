@@ -261,7 +261,8 @@ def require_no_part(key: str, used: Mapping[str, int]) -> None:
     Raises:
         InvalidRequest: units that are part of it, or whose overlap it is, were used.
     """
-    if given := {part for part in PARTS[key] & used.keys() if used[part]}:
+    parts = PARTS[key]
+    if not parts.isdisjoint(used) and (given := {part for part in parts & used.keys() if used[part]}):
         raise InvalidRequest(f"usage.{key}", f"must be given, because {', '.join(sorted(given))} is a part of it")
     for left, right in _JOINS[key]:
         if used.get(left) and used.get(right):

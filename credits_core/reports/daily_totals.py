@@ -5,6 +5,7 @@ transactions. Reports are correct even when the table is behind, or has the days
 slower.
 """
 
+import time
 from typing import Any
 
 from sqlalchemy import (
@@ -17,12 +18,12 @@ from sqlalchemy import (
     func,
     literal,
     select,
-    text,
     tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from credits_core.ledger.writer import writers_under_way
 from credits_core.store import database
 from credits_core.store.day_columns import day_number
 from credits_core.store.tables import CreditTransaction, DailyTotal, JournalEntry, RollupWatermark
@@ -32,6 +33,7 @@ LAST_ENTRY_ID = 2**63 - 1
 """No entry has a larger number."""
 _ENTRIES_PER_UNIT_OF_WORK = 5_000
 _ROWS_DELETED_AT_ONCE = 5_000
+_LONGEST_WAIT_SECONDS, _BETWEEN_LOOKS_SECONDS = 5, 0.005
 _BEING_EMPTIED = ""
 _KEY = (DailyTotal.day, DailyTotal.account_id, DailyTotal.entry_type, DailyTotal.type)
 
@@ -42,7 +44,7 @@ def catch_up(engine: Engine, zone: TimeZone = UTC_ZONE) -> int:
     Does nothing while the totals are those of another time zone. Works in units of work of 5,000 entries each, about
     25 ms on SQLite, so that charges never wait long.
     """
-    last = database.write(engine, _last_settled_entry)
+    last = _last_settled_entry(engine)
     if last is None:
         return 0
     covered = 0
@@ -88,13 +90,21 @@ def totals_after(
     )
 
 
-def _last_settled_entry(connection: Connection) -> tuple[int, str] | None:
-    # On PostgreSQL an entry can become visible after a later one. The lock waits until no writer is under way, so no
-    # entry up to the one found here can still appear.
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("LOCK TABLE journal_entries IN SHARE MODE"))
+def _last_settled_entry(engine: Engine) -> tuple[int, str] | None:
+    """The newest entry before which no other can still appear; None in an empty ledger.
+
+    On PostgreSQL an entry can become visible after a later one. So this waits for those who were writing when the
+    newest entry was read, but keeps nobody from writing meanwhile. Who writes for very long is left for the next time.
+    """
     newest = select(JournalEntry.id, JournalEntry.idempotency_key).order_by(JournalEntry.id.desc()).limit(1)
-    found = connection.execute(newest).one_or_none()
+    with database.read(engine) as connection:
+        found = connection.execute(newest).one_or_none()
+        writing = writers_under_way(connection)
+        until = time.monotonic() + _LONGEST_WAIT_SECONDS
+        while writing := writing & writers_under_way(connection):
+            if time.monotonic() > until:
+                return None
+            time.sleep(_BETWEEN_LOOKS_SECONDS)
     return None if found is None else (found.id, found.idempotency_key)
 
 

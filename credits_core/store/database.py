@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
+from selectors import EVENT_READ, DefaultSelector
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -23,8 +24,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from credits_core.errors import InvalidRequest
 from credits_core.store.refusals import DatabaseNotReady
@@ -42,7 +44,9 @@ except ImportError:  # no wheel for this platform
 Result = TypeVar("Result")
 _WAL_IS_SAFE_FROM = (3, 51, 3)
 _POSTGRES_ATTEMPTS = 5
+_IDLE_SECONDS = 1
 _MIGRATION_LOCK = 7_267_473  # any number that nothing else locks
+_KEY_CONSTRAINT = "uq_journal_entries_idempotency_key"
 _RETRIED_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
 
 
@@ -66,7 +70,7 @@ def create_engine_for(url: str) -> Engine:
         raise InvalidRequest("CREDITS_DATABASE_URL", "must be a URL such as sqlite:///data/credits.db") from None
     backend = parsed.get_backend_name()
     if backend == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return _postgres_engine(parsed.set(drivername="postgresql+psycopg"))
     if backend != "sqlite":
         raise InvalidRequest(
             "CREDITS_DATABASE_URL", f"must begin with sqlite:/// or postgresql://, not {parsed.drivername}"
@@ -89,6 +93,33 @@ def create_engine_for(url: str) -> Engine:
     event.listen(engine, "connect", set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _postgres_engine(url: URL) -> Engine:
+    engine = create_engine(url)
+
+    # A connection may have been lost while nobody used it. One that was just in use is asked only if the server has
+    # said something by itself, as it does when it ends: to ask takes as long as a statement of a charge.
+    @event.listens_for(engine, "checkin")
+    def note_when(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["used_at"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ask_after_idling(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        has_idled = time.monotonic() - record.info.get("used_at", time.monotonic()) > _IDLE_SECONDS
+        if has_idled or connection.closed or _has_news(connection):
+            try:
+                engine.dialect.do_ping(connection)
+            except psycopg.Error as error:
+                raise DisconnectionError from error  # the pool makes a new connection
+
+    return engine
+
+
+def _has_news(connection: psycopg.Connection[Any]) -> bool:
+    with DefaultSelector() as selector:
+        selector.register(connection.fileno(), EVENT_READ)
+        return bool(selector.select(0))
 
 
 def set_up_sqlite(connection: Any, _record: object = None) -> None:
@@ -115,20 +146,29 @@ def _begin_sqlite(connection: Connection) -> None:
 def write(engine: Engine, action: Callable[[Connection], Result]) -> Result:
     """Run the action in one unit of work and return its result once that is durably committed. An error undoes it all.
 
-    On PostgreSQL an action that lost a deadlock or serialization race runs again, at most five times in all; it must
-    therefore have no effect outside the database. Do nothing slow in it, and no `st.*` call.
+    On PostgreSQL an action that lost a deadlock, a serialization race or a race for an idempotency key runs again, at
+    most five times in all; it must therefore have no effect outside the database. Do nothing slow in it, and no `st.*`
+    call.
     """
     for attempt in range(1, _POSTGRES_ATTEMPTS + 1):
         try:
             with _write_lock(engine), _writer(engine).begin() as connection:
                 return action(connection)
         except (psycopg.Error, DBAPIError) as error:
-            cause = error.orig if isinstance(error, DBAPIError) else error
-            if getattr(cause, "sqlstate", None) not in _RETRIED_SQLSTATES or attempt == _POSTGRES_ATTEMPTS:
+            if (
+                not _is_lost_race(error.orig if isinstance(error, DBAPIError) else error)
+                or attempt == _POSTGRES_ATTEMPTS
+            ):
                 raise
             # A random wait, so that two that collided do not collide again.
             time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - not a secret
     raise AssertionError("the last attempt returns or raises")
+
+
+def _is_lost_race(error: BaseException | None) -> bool:
+    if isinstance(error, psycopg.errors.UniqueViolation):
+        return error.diag.constraint_name == _KEY_CONSTRAINT
+    return getattr(error, "sqlstate", None) in _RETRIED_SQLSTATES
 
 
 @lru_cache(maxsize=16)

@@ -1,15 +1,18 @@
-"""Statements that are compiled once and run on the driver's connection, and savepoints."""
+"""Statements that are compiled once and run on the driver's connection, one row or many rows at a time."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 from operator import itemgetter
-from typing import Any, Self
+from typing import Any
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Connection, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.sql.expression import Executable
 
+_HUNDRED = 100
 InsertClass = type[sqlite.Insert] | type[postgresql.Insert]
 
 
@@ -61,20 +64,35 @@ def pipelined(connection: Connection) -> AbstractContextManager[object]:
     return driver.pipeline() if connection.dialect.name == "postgresql" else nullcontext()
 
 
-class Savepoint:
-    """A part of the unit of work that can be rolled back alone. Costs two statements on the driver."""
+class RowWriter:
+    """Inserts any number of rows into one table, in the way that is quickest on each database.
 
-    def __init__(self, connection: Connection) -> None:
-        self._driver: Any = connection.connection.driver_connection
+    A row is a value for each column, in the table's order.
+    """
 
-    def __enter__(self) -> Self:
-        self._driver.execute("SAVEPOINT one_charge")
-        return self
+    def __init__(self, table: Table) -> None:
+        names = ", ".join(table.c.keys())
+        marks = f"({', '.join('?' * len(table.c))})"
+        self._insert_one = f"INSERT INTO {table.name} ({names}) VALUES {marks}"
+        self._insert_hundred = f"{self._insert_one}, {', '.join([marks] * (_HUNDRED - 1))}"
+        # Short names, because they stand in every row of the JSON.
+        self._keys = [f"c{number}" for number in range(len(table.c))]
+        types = (column.type.compile(postgresql.dialect()) for column in table.c)  # type: ignore[no-untyped-call]
+        typed = ", ".join(f"{key} {type_}" for key, type_ in zip(self._keys, types, strict=True))
+        self.insert_json = (
+            f"INSERT INTO {table.name} ({names}) SELECT {', '.join(self._keys)}"
+            f" FROM json_to_recordset(%s::json) AS given ({typed})"
+        )
+        """PostgreSQL's statement. Its one parameter is `as_json`, so it is the same prepared statement for all rows."""
 
-    def roll_back(self) -> None:
-        """Undo everything since the savepoint; the unit of work goes on."""
-        self._driver.execute("ROLLBACK TO SAVEPOINT one_charge")
+    def as_json(self, rows: Iterable[Sequence[object]]) -> str:
+        """The parameter of `insert_json`."""
+        return json.dumps([dict(zip(self._keys, row, strict=True)) for row in rows])
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._driver.execute("RELEASE SAVEPOINT one_charge")
+    def insert_on_sqlite(self, driver: Any, rows: Sequence[Sequence[object]]) -> None:
+        """Insert the rows over this connection of SQLite's driver."""
+        in_hundreds = len(rows) - len(rows) % _HUNDRED
+        for first in range(0, in_hundreds, _HUNDRED):  # a third quicker than row by row
+            driver.execute(self._insert_hundred, [*chain.from_iterable(rows[first : first + _HUNDRED])])
+        if in_hundreds < len(rows):
+            driver.executemany(self._insert_one, rows[in_hundreds:])

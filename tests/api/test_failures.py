@@ -72,7 +72,7 @@ def test_a_failure_of_ours_tells_the_caller_a_number_and_the_log_the_rest(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the secret inside")
 
-    monkeypatch.setattr(actions, "charge_prompt", fail)
+    monkeypatch.setattr(actions, "charge_prompts", fail)
     answer = api.post("/api/credits/charge-prompt", CHARGE)
 
     assert problem(answer) == (500, "internal_error")
@@ -87,7 +87,7 @@ def test_a_database_that_does_not_answer_is_a_503(api: Api, monkeypatch: pytest.
     async def no_answer(*_: object) -> None:
         raise OperationalError("SELECT 1", {}, Exception("connection refused"))
 
-    monkeypatch.setattr(Resources, "write", no_answer)
+    monkeypatch.setattr(Resources, "charge", no_answer)
     answer = api.post("/api/credits/charge-prompt", CHARGE)
     assert problem(answer) == (503, "database_unavailable")
     assert "refused" not in answer.text
@@ -121,7 +121,7 @@ def test_what_the_database_refuses_is_answered_once_and_logged_once(
     def fail(*_: object, **__: object) -> None:
         raise IntegrityError("INSERT", {}, Exception("a rule of the table"))
 
-    monkeypatch.setattr(actions, "charge_prompt", fail)
+    monkeypatch.setattr(actions, "charge_prompts", fail)
     with TestClient(api.client.app) as strict:  # which passes on what is raised beyond the answer
         headers = api.headers("admin") | {"Idempotency-Key": "k"}
         answer = strict.post("/api/credits/charge-prompt", json=CHARGE, headers=headers)

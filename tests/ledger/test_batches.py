@@ -30,9 +30,7 @@ def _charge_all(
     engine: Engine, charges: list[Charge], *, pace: Callable[[Iterable[Charge]], Iterable[Charge]] = iter
 ) -> list[Receipt | CreditsError]:
     book = world.price_book()
-    return database.write(
-        engine, lambda connection: actions.charge_prompts(connection, charges, book=book, actor="tester", pace=pace)
-    )
+    return database.write(engine, lambda connection: actions.charge_prompts(connection, charges, book=book, pace=pace))
 
 
 def _outcomes(outcomes: list[Receipt | CreditsError]) -> list[object]:
@@ -47,14 +45,14 @@ def test_a_batch_answers_in_order_and_its_refusals_leave_the_others_standing(eng
     outcomes = _charge_all(
         engine,
         [
-            Charge(HAIKU, "b-1", NOW),
-            Charge(replace(HAIKU, model_id="gpt-5"), "b-2", NOW),
-            Charge(replace(HAIKU, model_id="gpt-4"), "b-3", NOW),
-            Charge(replace(HAIKU_WITH_FEE, expected_total_credits=1), "b-4", NOW),
-            Charge(HAIKU_WITH_FEE, "b-5", LATER),
-            Charge(HAIKU, "b-6", NOW),
-            Charge(replace(HAIKU, user_id="nobody"), "b-7", NOW),
-            Charge(HAIKU, "not a key", NOW),
+            Charge(HAIKU, "b-1", NOW, "tester"),
+            Charge(replace(HAIKU, model_id="gpt-5"), "b-2", NOW, "tester"),
+            Charge(replace(HAIKU, model_id="gpt-4"), "b-3", NOW, "tester"),
+            Charge(replace(HAIKU_WITH_FEE, expected_total_credits=1), "b-4", NOW, "tester"),
+            Charge(HAIKU_WITH_FEE, "b-5", LATER, "tester"),
+            Charge(HAIKU, "b-6", NOW, "tester"),
+            Charge(replace(HAIKU, user_id="nobody"), "b-7", NOW, "tester"),
+            Charge(HAIKU, "not a key", NOW, "tester"),
         ],
     )
 
@@ -83,7 +81,7 @@ def test_a_charge_refused_half_way_leaves_nothing_of_itself_in_the_batch(engine:
     # Ada has paid when Ben is found to hold too much.
     world.add(engine, "ada", 1_300, key="k-1")
     world.add(engine, "ben", LARGEST_CREDITS, key="k-2")
-    outcomes = _charge_all(engine, [Charge(HAIKU_WITH_FEE, "b-1", NOW), Charge(HAIKU, "b-2", NOW)])
+    outcomes = _charge_all(engine, [Charge(HAIKU_WITH_FEE, "b-1", NOW, "tester"), Charge(HAIKU, "b-2", NOW, "tester")])
 
     assert _outcomes(outcomes) == [BalanceTooLarge, ("b-2", False)]
     assert (balance(engine, "ada"), balance(engine, "ben")) == (1_000, LARGEST_CREDITS)
@@ -91,14 +89,19 @@ def test_a_charge_refused_half_way_leaves_nothing_of_itself_in_the_batch(engine:
 
 def test_a_refused_charge_keeps_no_key_in_its_batch(engine: Engine) -> None:
     world.add(engine, "ada", 300, key="k-1")
-    outcomes = _charge_all(engine, [Charge(HAIKU_WITH_FEE, "b-1", NOW), Charge(HAIKU, "b-1", NOW)])
+    outcomes = _charge_all(engine, [Charge(HAIKU_WITH_FEE, "b-1", NOW, "tester"), Charge(HAIKU, "b-1", NOW, "tester")])
     assert _outcomes(outcomes) == [InsufficientCredits, ("b-1", False)]
 
 
 def test_equal_keys_in_a_batch_charge_once(engine: Engine) -> None:
     world.add(engine, "ada", 10_000, key="k-1")
     outcomes = _charge_all(
-        engine, [Charge(HAIKU, "b-1", NOW), Charge(HAIKU, "b-1", LATER), Charge(HAIKU_WITH_FEE, "b-1", NOW)]
+        engine,
+        [
+            Charge(HAIKU, "b-1", NOW, "tester"),
+            Charge(HAIKU, "b-1", LATER, "tester"),
+            Charge(HAIKU_WITH_FEE, "b-1", NOW, "tester"),
+        ],
     )
     assert _outcomes(outcomes) == [("b-1", False), ("b-1", True), IdempotencyKeyReused]
     first, again, _ = outcomes
@@ -109,7 +112,7 @@ def test_equal_keys_in_a_batch_charge_once(engine: Engine) -> None:
 
 def test_a_batch_again_replays_every_receipt(engine: Engine) -> None:
     world.add(engine, "ada", 700, key="k-1")
-    charges = [Charge(HAIKU, f"b-{number}", NOW) for number in range(3)]
+    charges = [Charge(HAIKU, f"b-{number}", NOW, "tester") for number in range(3)]
     _charge_all(engine, charges)
     after_first = every_row(engine)
     assert _outcomes(_charge_all(engine, charges)) == [("b-0", True), ("b-1", True), InsufficientCredits]
@@ -124,7 +127,7 @@ def test_an_empty_batch_does_nothing(engine: Engine) -> None:
 
 def test_charges_that_the_pace_leaves_are_left_for_another_unit_of_work(engine: Engine) -> None:
     world.add(engine, "ada", 10_000, key="k-1")
-    charges = [Charge(HAIKU, f"b-{number}", NOW) for number in range(3)]
+    charges = [Charge(HAIKU, f"b-{number}", NOW, "tester") for number in range(3)]
 
     def two(offered: Iterable[Charge]) -> Iterable[Charge]:
         return islice(offered, 2)
@@ -137,9 +140,9 @@ def test_charges_that_the_pace_leaves_are_left_for_another_unit_of_work(engine: 
 def test_a_batch_that_breaks_down_leaves_nothing(engine: Engine) -> None:
     world.add(engine, "ada", 10_000, key="k-1")
     before = every_row(engine)
-    broken = Charge(HAIKU, "b-2", None)  # type: ignore[arg-type] # our own mistake, not a refusal
+    broken = Charge(HAIKU, "b-2", None, "tester")  # type: ignore[arg-type] # our own mistake, not a refusal
     with pytest.raises(AttributeError):
-        _charge_all(engine, [Charge(HAIKU, "b-1", NOW), broken])
+        _charge_all(engine, [Charge(HAIKU, "b-1", NOW, "tester"), broken])
     assert every_row(engine) == before
 
 
@@ -154,7 +157,7 @@ def test_mixed_batches_at_once_do_not_wait_for_each_other_in_a_circle(
     def batch(number: int) -> list[Charge]:
         turned = users[number:] + users[:number]
         return [
-            Charge(replace(HAIKU_WITH_FEE, user_id=payer, creator_id=creator), f"b-{number}-{payer}", NOW)
+            Charge(replace(HAIKU_WITH_FEE, user_id=payer, creator_id=creator), f"b-{number}-{payer}", NOW, "tester")
             for payer, creator in zip(turned, turned[1:] + turned[:1], strict=True)
         ]
 

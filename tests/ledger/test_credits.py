@@ -239,7 +239,7 @@ def test_an_import_takes_no_lock_for_each_user(postgres_engine: Engine) -> None:
         opening.import_opening_balances(connection, opening_credits, now=NOW, actor="tester")
         return connection.execute(text("SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory'")).scalar_one()
 
-    assert database.write(postgres_engine, import_and_count_locks) == 0
+    assert database.write(postgres_engine, import_and_count_locks) == 1
 
 
 def test_an_import_waits_for_an_entry_that_has_its_number_and_not_yet_its_balances(engine: Engine) -> None:
@@ -249,11 +249,11 @@ def test_an_import_waits_for_an_entry_that_has_its_number_and_not_yet_its_balanc
     _, movements = ledger_movements.for_added_credits(CreditSource.GRANT, "ada", 500)
 
     def post_while_the_import_begins(connection: Connection) -> None:
-        entry_id = writer.claim_key(connection, grant, {"ada"})
-        assert entry_id is not None
+        posting = writer.begin(connection, ["ada"], ["k-2"])
+        posting.post(grant, movements)
         importing.start()
         importing.join(0.5)
-        writer.post(connection, entry_id, created_at=NOW, movements=movements)
+        posting.write()
 
     database.write(engine, post_while_the_import_begins)
     importing.join()

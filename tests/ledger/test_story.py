@@ -69,11 +69,9 @@ def test_a_month_on_promptflow(engine: Engine, book: PriceBook) -> None:
 
     # Ben runs his own prompt on Haiku, 250 + 1,001, of which 800 come back. Then a batch: three at 300, one for Cleo.
     world.charge(engine, world.run_by("ben", world.HAIKU_WITH_FEE), key="ben-tries")
-    batch = [Charge(world.run_by("ben"), f"ben-{number}", LATER) for number in range(3)]
-    batch.append(Charge(world.run_by("cleo"), "cleo-0", LATER))
-    outcomes = database.write(
-        engine, lambda connection: actions.charge_prompts(connection, batch, book=book, actor="tester")
-    )
+    batch = [Charge(world.run_by("ben"), f"ben-{number}", LATER, "tester") for number in range(3)]
+    batch.append(Charge(world.run_by("cleo"), "cleo-0", LATER, "tester"))
+    outcomes = database.write(engine, lambda connection: actions.charge_prompts(connection, batch, book=book))
     assert [isinstance(outcome, Receipt) for outcome in outcomes] == [True, True, True, False]
     assert _balances(engine) == {"ada": 9_160, "ben": 3_699 - 1_251 + 800 - 3 * 300}
 

@@ -2,19 +2,20 @@
 
 import threading
 import time
-from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 
 import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, text
 
+from credits_core.errors import CreditsError
 from credits_core.ledger import writer
 from credits_core.ledger.movements import Movement
-from credits_core.ledger.receipts import PostedTransaction
-from credits_core.ledger.refusals import BalanceTooLarge, InsufficientCredits, UnknownUser
+from credits_core.ledger.receipts import PostedTransaction, Receipt
+from credits_core.ledger.refusals import BalanceTooLarge, IdempotencyKeyReused, InsufficientCredits, UnknownUser
 from credits_core.ledger.requests import NewEntry
-from credits_core.store import database, statements
+from credits_core.store import database
 from credits_core.store.kinds import EntryType, TransactionType
 from tests.support import world
 from tests.support.plain_sql import balance, every_row, refused, rows, scalar, transactions
@@ -30,13 +31,23 @@ def _entry(key: str, type_: EntryType = EntryType.GRANT) -> NewEntry:
 def _post(engine: Engine, key: str, *moved: tuple[str, int]) -> tuple[PostedTransaction, ...]:
     movements = [Movement(account_id, GRANTED, amount_credits) for account_id, amount_credits in moved]
 
-    def claim_and_post(connection: Connection) -> tuple[PostedTransaction, ...]:
+    def post(connection: Connection) -> tuple[PostedTransaction, ...]:
         users = {account_id for account_id, _ in moved if not account_id.startswith("platform:")}
-        entry_id = writer.claim_key(connection, _entry(key), users)
-        assert entry_id is not None
-        return writer.post(connection, entry_id, created_at=NOW, movements=movements)
+        posting = writer.begin(connection, users, [key])
+        _, posted = posting.post(_entry(key), movements)
+        posting.write()
+        return posted
 
-    return database.write(engine, claim_and_post)
+    return database.write(engine, post)
+
+
+def _open_account(engine: Engine, user_id: str, at: datetime) -> None:
+    def open_account(connection: Connection) -> None:
+        posting = writer.begin(connection, [user_id], [])
+        posting.open_account(user_id, at)
+        posting.write()
+
+    database.write(engine, open_account)
 
 
 def test_an_entry_is_written_with_its_movements_in_their_order(engine: Engine) -> None:
@@ -93,21 +104,91 @@ def test_movements_that_do_not_sum_to_zero_are_our_own_mistake_and_leave_nothing
     assert every_row(engine) == before
 
 
-def test_a_key_is_claimed_once(engine: Engine) -> None:
+def test_a_posting_knows_which_keys_are_taken_and_by_which_entry(engine: Engine) -> None:
     _post(engine, "k-1", ("ada", 5), ("platform:grants", -5))
+    with database.read(engine) as connection:
+        taken = writer.begin(connection, ["ada"], ["k-1", "k-2"]).taken
+    assert taken == {"k-1": (1, "0" * 64)}
 
-    def claim(connection: Connection, key: str) -> int | None:
-        return writer.claim_key(connection, _entry(key), ["ada"])
+
+def test_what_is_posted_later_sees_what_was_posted_before_it(engine: Engine) -> None:
+    def post_both(connection: Connection) -> list[int | None]:
+        posting = writer.begin(connection, ["ada", "amy"], ["k-1", "k-2"])
+        first = [Movement("ada", GRANTED, 100), Movement("platform:grants", GRANTED, -100)]
+        posting.post(_entry("k-1"), first)
+        _, posted = posting.post(_entry("k-2"), [Movement("ada", GRANTED, -30), Movement("amy", GRANTED, 30)])
+        posting.write()
+        return [moved.balance_after_credits for moved in posted]
+
+    assert database.write(engine, post_both) == [70, 30]
+    assert rows(engine, "SELECT id, idempotency_key FROM journal_entries ORDER BY id") == [(1, "k-1"), (2, "k-2")]
+    assert rows(engine, "SELECT * FROM user_credits ORDER BY user_id") == [("ada", 70, NOW_US), ("amy", 30, NOW_US)]
+
+
+def test_what_is_refused_leaves_nothing_of_itself_in_a_posting(engine: Engine) -> None:
+    def post_all(connection: Connection) -> None:
+        posting = writer.begin(connection, ["ada", "amy", "ben"], ["k-1", "k-2"])
+        posting.post(_entry("k-1"), [Movement("ada", GRANTED, 100), Movement("platform:grants", GRANTED, -100)])
+        with pytest.raises(InsufficientCredits):  # amy has got an account and credits when ada is found to have too few
+            posting.post(_entry("k-2"), [Movement("amy", GRANTED, 101), Movement("ada", GRANTED, -101)])
+        posting.post(_entry("k-2"), [Movement("ada", GRANTED, -100), Movement("ben", GRANTED, 100)])
+        posting.write()
+
+    database.write(engine, post_all)
+    assert rows(engine, "SELECT user_id, balance_credits FROM user_credits ORDER BY user_id") == [
+        ("ada", 0),
+        ("ben", 100),
+    ]
+    assert rows(engine, "SELECT account_id, amount_credits FROM credit_transactions ORDER BY entry_id, position") == [
+        ("ada", 100),
+        ("platform:grants", -100),
+        ("ada", -100),
+        ("ben", 100),
+    ]
+
+
+@pytest.mark.parametrize("entries", [1, 99, 100, 101, 250])
+def test_any_number_of_entries_is_written_whole(engine: Engine, entries: int) -> None:
+    # SQLite gets them in hundreds and the rest one by one.
+    def post_all(connection: Connection) -> None:
+        posting = writer.begin(connection, ["ada"], [f"k-{number}" for number in range(entries)])
+        for number in range(entries):
+            granted = [Movement("ada", GRANTED, number + 1), Movement("platform:grants", GRANTED, -number - 1)]
+            posting.post(_entry(f"k-{number}"), granted)
+        posting.write()
+
+    database.write(engine, post_all)
+    in_all = entries * (entries + 1) // 2
+    assert balance(engine, "ada") == in_all
+    assert rows(engine, "SELECT id, idempotency_key FROM journal_entries ORDER BY id") == [
+        (number + 1, f"k-{number}") for number in range(entries)
+    ]
+    sums = "SELECT account_id, COUNT(*), SUM(amount_credits) FROM credit_transactions GROUP BY 1 ORDER BY 1"
+    assert rows(engine, sums) == [
+        ("ada", entries, in_all),
+        ("platform:grants", entries, -in_all),
+    ]
+
+
+def test_a_balance_that_somebody_changed_without_the_lock_is_not_overwritten(engine: Engine) -> None:
+    _post(engine, "k-1", ("ada", 100), ("platform:grants", -100))
+
+    def post_over(connection: Connection) -> None:
+        posting = writer.begin(connection, ["ada"], ["k-2"])
+        posting.post(_entry("k-2"), [Movement("ada", GRANTED, -10), Movement("platform:grants", GRANTED, 10)])
+        connection.execute(text("UPDATE user_credits SET balance_credits = 70"))
+        posting.write()
 
     before = every_row(engine)
-    assert database.write(engine, partial(claim, key="k-1")) is None
+    with pytest.raises(RuntimeError, match="a balance has changed"):
+        database.write(engine, post_over)
     assert every_row(engine) == before
 
 
 def test_an_account_that_is_opened_again_keeps_its_balance(engine: Engine) -> None:
-    database.write(engine, lambda connection: writer.open_account(connection, "ada", NOW))
+    _open_account(engine, "ada", NOW)
     _post(engine, "k-1", ("ada", 5), ("platform:grants", -5))
-    database.write(engine, lambda connection: writer.open_account(connection, "ada", LATER))
+    _open_account(engine, "ada", LATER)
     assert rows(engine, "SELECT * FROM user_credits") == [("ada", 5, NOW_US)]
 
 
@@ -115,8 +196,8 @@ def test_balances_are_read_of_those_who_have_an_account(engine: Engine) -> None:
     _post(engine, "k-1", ("ada", 5), ("Ben", 7), ("platform:grants", -12))
     with database.read(engine) as connection:
         assert writer.balance_of(connection, "ada") == 5
-        assert writer.lock_balances(connection, {"ada", "Ben", "cleo"}) == {"ada": 5, "Ben": 7}
-        assert writer.lock_balances(connection, set()) == {}
+        assert writer.begin(connection, {"ada", "Ben", "cleo"}, []).balances == {"ada": 5, "Ben": 7}
+        assert writer.begin(connection, (), []).balances == {}
         assert writer.circulating_credits(connection) == 12
         with pytest.raises(UnknownUser):
             writer.balance_of(connection, "cleo")
@@ -125,19 +206,6 @@ def test_balances_are_read_of_those_who_have_an_account(engine: Engine) -> None:
 def test_nothing_circulates_in_an_empty_ledger(engine: Engine) -> None:
     with database.read(engine) as connection:
         assert writer.circulating_credits(connection) == 0
-
-
-def test_a_savepoint_undoes_its_own_part_alone(engine: Engine) -> None:
-    def open_three(connection: Connection) -> None:
-        writer.open_account(connection, "ada", NOW)
-        with statements.Savepoint(connection) as savepoint:
-            writer.open_account(connection, "ben", NOW)
-            savepoint.roll_back()
-        with statements.Savepoint(connection):
-            writer.open_account(connection, "cleo", NOW)
-
-    database.write(engine, open_three)
-    assert rows(engine, "SELECT user_id FROM user_credits ORDER BY user_id") == [("ada",), ("cleo",)]
 
 
 # --- on PostgreSQL, where units of work run side by side ------------------------------------------------------------
@@ -160,12 +228,12 @@ def test_a_users_balances_follow_each_other_in_the_order_of_the_entries(postgres
         target=partial(world.charge, postgres_engine, world.run_by(payer, world.HAIKU_WITH_FEE), key="later")
     )
     with postgres_engine.begin() as connection:
-        first_id = writer.claim_key(connection, _entry("first"), {"ada", "ben"})
+        posting = writer.begin(connection, ["ada", "ben"], ["first"])
         later.start()
         _wait_for_a_lock_waiter(postgres_engine)
-        assert first_id is not None
         moved = [Movement("ada", GRANTED, -40), Movement("ben", GRANTED, 30), Movement("platform:grants", GRANTED, 10)]
-        writer.post(connection, first_id, created_at=NOW, movements=moved)
+        first_id, _ = posting.post(_entry("first"), moved)
+        posting.write()
     later.join()
 
     second_id = int(str(scalar(postgres_engine, "SELECT id FROM journal_entries WHERE idempotency_key = 'later'")))
@@ -176,53 +244,63 @@ def test_a_users_balances_follow_each_other_in_the_order_of_the_entries(postgres
     ]
 
 
-def test_a_key_that_another_unit_of_work_has_claimed_is_free_again_when_that_is_rolled_back(
-    postgres_engine: Engine,
+@pytest.mark.parametrize("is_committed", [False, True])
+def test_of_two_users_who_send_one_key_at_once_the_second_waits_for_what_becomes_of_the_first(
+    postgres_engine: Engine, is_committed: bool
 ) -> None:
     world.add(postgres_engine, "ada", 1_000, key="fund")
-    receipts = []
-    waiting = threading.Thread(
-        target=lambda: receipts.append(world.charge(postgres_engine, world.HAIKU, key="contested"))
-    )
+    outcomes: list[Receipt | CreditsError] = []
+
+    def charge_ada() -> None:
+        try:
+            outcomes.append(world.charge(postgres_engine, world.HAIKU, key="contested"))
+        except CreditsError as refusal:
+            outcomes.append(refusal)
+
+    waiting = threading.Thread(target=charge_ada)
     with postgres_engine.connect() as connection:
-        writer.claim_key(connection, _entry("contested"), ["cleo"])
+        unit_of_work = connection.begin()
+        posting = writer.begin(connection, ["cleo"], ["contested"])
+        granted = [Movement("cleo", GRANTED, 1), Movement("platform:grants", GRANTED, -1)]
+        entry_id, _ = posting.post(_entry("contested"), granted)
+        posting.write()
         waiting.start()
         _wait_for_a_lock_waiter(postgres_engine)
-        connection.rollback()
+        if is_committed:
+            unit_of_work.commit()
+        else:
+            unit_of_work.rollback()
     waiting.join()
 
-    assert [receipt.replayed for receipt in receipts] == [False]
-    assert balance(postgres_engine, "ada") == 700
+    (outcome,) = outcomes
+    if is_committed:
+        assert isinstance(outcome, IdempotencyKeyReused)
+        assert (outcome.key, outcome.entry_id) == ("contested", entry_id)
+    else:
+        assert isinstance(outcome, Receipt)
+        assert not outcome.replayed
+    assert balance(postgres_engine, "ada") == (1_000 if is_committed else 700)
 
 
-def _lock_by_reading(connection: Connection) -> None:
-    writer.lock_balances(connection, ["ada", "Ben"])
-
-
-def _lock_by_claiming(connection: Connection) -> None:
-    writer.claim_key(connection, _entry("claim"), ["ada", "Ben"])
-
-
-@pytest.mark.parametrize("lock", [_lock_by_reading, _lock_by_claiming])
 @pytest.mark.parametrize(("held", "other", "other_is_free"), [("Ben", "ada", False), ("ada", "Ben", True)])
 def test_users_are_locked_in_one_order_whatever_order_they_are_given_in(
-    postgres_engine: Engine, held: str, other: str, other_is_free: bool, lock: Callable[[Connection], None]
+    postgres_engine: Engine, held: str, other: str, other_is_free: bool
 ) -> None:
     # Ada comes first, as ids are folded. So whoever waits for Ben holds ada, and whoever waits for ada holds nobody.
     def lock_both() -> None:
         with postgres_engine.connect() as connection:
-            lock(connection)
+            writer.begin(connection, ["ada", "Ben"], ["k-1"])
             connection.rollback()
 
     waiting = threading.Thread(target=lock_both)
     with postgres_engine.begin() as holder:
-        writer.lock_balances(holder, {held})
+        writer.lock_users(holder, [held])
         waiting.start()
         _wait_for_a_lock_waiter(postgres_engine)
         with postgres_engine.connect() as third:
             third.execute(text("SET LOCAL lock_timeout = '100ms'"))
             try:
-                writer.lock_balances(third, {other})
+                writer.lock_users(third, [other])
                 was_free = True
             except psycopg.errors.LockNotAvailable:
                 was_free = False

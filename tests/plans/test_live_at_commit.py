@@ -48,7 +48,7 @@ def activate_prices(connection: Connection) -> None:
 
 def charge(connection: Connection, books: PriceBooks, key: str) -> None:
     request = replace(world.HAIKU, model_id="gpt-4")
-    actions.charge_prompt(connection, request, book=books.at(connection), key=key, now=NOW, actor="tester")
+    actions.charge_prompt(connection, request, book=books.asked(connection), key=key, now=NOW, actor="tester")
 
 
 def live(connection: Connection) -> tuple[int, int]:

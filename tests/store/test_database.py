@@ -20,7 +20,7 @@ from credits_core.ledger import writer
 from credits_core.store import database
 from tests.support import plain_sql, world
 from tests.support.plain_sql import balance, rows, scalar
-from tests.support.world import HAIKU, NOW
+from tests.support.world import HAIKU
 
 WAL_IS_SAFE_FROM = (3, 51, 3)
 
@@ -120,7 +120,7 @@ def test_a_server_that_dropped_our_connections_is_connected_to_again(postgres_en
 
 
 def _open(user_id: str) -> Callable[[Connection], None]:
-    return lambda connection: writer.open_account(connection, user_id, NOW)
+    return lambda connection: connection.execute(text("INSERT INTO user_credits VALUES (:id, 0, 0)"), {"id": user_id})
 
 
 def test_a_unit_of_work_is_committed_when_the_action_returns(engine: Engine) -> None:

@@ -9,8 +9,9 @@ from multiprocessing.connection import Connection as Pipe
 from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
+from credits_core.bulk.group_commit import GroupCommit
 from credits_core.ledger.refusals import InsufficientCredits
-from credits_core.ledger.requests import ChargeRequest
+from credits_core.ledger.requests import Charge, ChargeRequest
 from credits_core.store import database
 from tests.support import world
 
@@ -65,6 +66,20 @@ def charge_until_killed(acknowledgements: Pipe, url: str, prefix: str) -> None:
         receipt = world.charge(engine, request, key=f"{prefix}-{number}")
         os.write(acknowledgements.fileno(), f"{receipt.idempotency_key}\n".encode())
         number += 1
+
+
+def charge_groups_until_killed(acknowledgements: Pipe, url: str, prefix: str) -> None:
+    """Charge runs with a fee in groups of eight, and write each one's key once it is charged. Never returns."""
+    engine = database.create_engine_for(url)
+    book = world.price_book()
+    group = GroupCommit(lambda: engine, lambda _: book)
+    number = 0
+    while True:
+        numbers = range(number, number + 8)
+        charges = [Charge(world.HAIKU_WITH_FEE, f"{prefix}-{one}", world.NOW, "tester") for one in numbers]
+        for receipt in [group.submit(charge) for charge in charges]:
+            os.write(acknowledgements.fileno(), f"{receipt.result().idempotency_key}\n".encode())
+        number += 8
 
 
 def at_once(actions: Sequence[Callable[[], Outcome]]) -> list[Outcome]:
