@@ -9,13 +9,14 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Engine
 
 from credits_core.audit.answers import answers_match_their_unlocks
-from credits_core.audit.balances import balances_are_sums, balances_follow_each_other, daily_totals_are_sums
+from credits_core.audit.balances import balances_are_sums, balances_follow_each_other
 from credits_core.audit.charges import (
     runs_cost_what_they_should,
     runs_match_their_transactions,
     unlocks_are_split_as_planned,
     unlocks_match_their_transactions,
 )
+from credits_core.audit.daily_tables import daily_totals_are_sums
 from credits_core.audit.entries import (
     entries_have_the_form_of_their_kind,
     entries_say_what_was_asked,

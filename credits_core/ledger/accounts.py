@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, case, func, literal, literal_column, select, tuple_
 
 from credits_core.ledger.refusals import UnknownUser
 from credits_core.store.day_columns import within
-from credits_core.store.kinds import EntryType, TransactionType
+from credits_core.store.kinds import FREQUENT_TYPES, EntryType, TransactionType
 from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow, UserCredits
 from credits_core.values.days import ALL_DAYS, DayRange, from_microseconds
 
@@ -117,7 +117,8 @@ def balance_history(connection: Connection, user_id: str, *, points: int = 500) 
 class TransactionFilter:
     """Which transactions to list. None and empty mean no restriction.
 
-    With `headline_only`, only the first transaction of each entry is listed: what the user paid or received.
+    With `headline_only`, only the first transaction of each entry is listed: what the user paid or received. `entries`
+    are the first and the last entry to look at.
     """
 
     entry_id: int | None = None
@@ -125,6 +126,7 @@ class TransactionFilter:
     types: Sequence[TransactionType] = ()
     days: DayRange = ALL_DAYS
     headline_only: bool = False
+    entries: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,14 +222,22 @@ def transactions(
     ]
 
 
+# The condition of the index of rare types, written out, because SQLite knows it by its words.
+_RARE = [CreditTransaction.type != literal_column(f"'{type_.value}'") for type_ in sorted(FREQUENT_TYPES)]
+
+
 def _conditions(wanted: TransactionFilter) -> list[ColumnElement[bool]]:
     conditions = within(CreditTransaction.created_at_us, wanted.days)
     if wanted.entry_id is not None:
         conditions.append(CreditTransaction.entry_id == wanted.entry_id)
     if wanted.account_id is not None:
         conditions.append(CreditTransaction.account_id == wanted.account_id)
+    if wanted.entries is not None:
+        conditions.append(CreditTransaction.entry_id.between(*wanted.entries))
     if wanted.types:
         conditions.append(CreditTransaction.type.in_([type_.value for type_ in wanted.types]))
+        if FREQUENT_TYPES.isdisjoint(wanted.types):
+            conditions += _RARE
     if wanted.headline_only:
         conditions.append(CreditTransaction.position == 0)
     return conditions

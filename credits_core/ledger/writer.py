@@ -26,7 +26,7 @@ from credits_core.pricing.quote import Quote
 from credits_core.pricing.units import usage_text
 from credits_core.store.kinds import TransactionType, is_platform
 from credits_core.store.statements import RowWriter, pipelined
-from credits_core.store.tables import Base, CreditTransaction, JournalEntry, PromptRun, UserCredits
+from credits_core.store.tables import Base, CreditTransaction, JournalEntry, PromptRun, RollupWatermark, UserCredits
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.days import to_microseconds
 from credits_core.values.fields import folded_id, require_new_user_id
@@ -396,5 +396,11 @@ def balance_of(connection: Connection, user_id: str) -> int:
 
 
 def circulating_credits(connection: Connection) -> int:
-    """The sum of all users' balances, in credits."""
-    return int(connection.execute(select(func.coalesce(func.sum(_users.c.balance_credits), 0))).scalar_one())
+    """The sum of all users' balances, in credits: what the watermark row says, and what was moved after it."""
+    watermark = select(RollupWatermark.entry_id).scalar_subquery()
+    # Only users' transactions have a balance.
+    moved = select(func.coalesce(func.sum(CreditTransaction.amount_credits), 0)).where(
+        CreditTransaction.entry_id > watermark, CreditTransaction.balance_after_credits.is_not(None)
+    )
+    kept = select(RollupWatermark.circulating_credits).scalar_subquery()
+    return int(connection.execute(select(kept + moved.scalar_subquery())).scalar_one())

@@ -1,8 +1,8 @@
 """Reads what creators earn, by day, prompt and flow, and which flows were unlocked.
 
 Earnings come from `reports.sums.totals_of`, so they are net of refunds on the day of the refund. The sums of prompts
-and flows come from the runs and unlocks themselves, without refunded ones. Amounts are whole credits, days are those of
-a time zone. Writes nothing.
+and flows are those of the runs and unlocks, without refunded ones. Amounts are whole credits, days are those of a time
+zone. Writes nothing.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Subquery, case, func, select
+from sqlalchemy import ColumnElement, Connection, Subquery, case, func, select
 
-from credits_core.reports.sums import sum_where, totals_of
+from credits_core.reports.daily_rows import Rows
+from credits_core.reports.sums import sum_where, totals_of, works_of
 from credits_core.store.day_columns import within
 from credits_core.store.kinds import EntryType, TransactionType
-from credits_core.store.tables import JournalEntry, PromptRun, UnlockedFlow
+from credits_core.store.tables import UnlockedFlow
 from credits_core.values.days import DayRange, day_of, from_microseconds
 
 # --- earnings -------------------------------------------------------------------------------------------------------
@@ -129,63 +130,33 @@ def top_prompts(
     connection: Connection, days: DayRange, *, creator_id: str | None = None, limit: int = 10
 ) -> list[WorkTotals]:
     """The prompts with the highest creator fees in these days, of one creator or of all."""
-    return _top(connection, _fees_of_runs(days, creator_id), limit=limit)
+    return _top(connection, days, EntryType.PROMPT_RUN, creator_id=creator_id, limit=limit)
 
 
 def top_flows(
     connection: Connection, days: DayRange, *, creator_id: str | None = None, limit: int = 10
 ) -> list[WorkTotals]:
     """The flows with the highest unlock fees in these days, of one creator or of all."""
-    return _top(connection, _fees_of_unlocks(days, creator_id), limit=limit)
+    return _top(connection, days, EntryType.FLOW_UNLOCK, creator_id=creator_id, limit=limit)
 
 
-def _fees_of_runs(days: DayRange, creator_id: str | None) -> Select[*tuple[Any, ...]]:
-    refunded = select(JournalEntry.refunds_entry_id).where(JournalEntry.refunds_entry_id.is_not(None))
-    statement = select(
-        PromptRun.prompt_id.label("work_id"),
-        PromptRun.creator_id,
-        PromptRun.creator_fee_credits.label("fee_credits"),
-        PromptRun.creator_share_credits,
-    ).where(PromptRun.creator_id.is_not(None), PromptRun.entry_id.not_in(refunded))
-    return _narrowed(statement, PromptRun, days=days, creator_id=creator_id)
-
-
-def _fees_of_unlocks(days: DayRange, creator_id: str | None) -> Select[*tuple[Any, ...]]:
-    statement = select(
-        UnlockedFlow.flow_id.label("work_id"),
-        UnlockedFlow.creator_id,
-        UnlockedFlow.unlock_fee_credits.label("fee_credits"),
-        UnlockedFlow.creator_share_credits,
-    ).where(UnlockedFlow.refunded_by_entry_id.is_(None))
-    return _narrowed(statement, UnlockedFlow, days=days, creator_id=creator_id)
-
-
-def _top(connection: Connection, fees_of_works: Select[*tuple[Any, ...]], *, limit: int) -> list[WorkTotals]:
-    fees = fees_of_works.subquery()
-    all_fees_credits = func.sum(fees.c.fee_credits)
-    shares_credits = func.sum(fees.c.creator_share_credits)
+def _top(
+    connection: Connection, days: DayRange, kind: EntryType, *, creator_id: str | None, limit: int
+) -> list[WorkTotals]:
+    works = works_of(connection, days, kind)
+    uses = func.sum(works.c.uses - works.c.refunded_uses)
+    fees_credits = func.sum(works.c.fees_credits - works.c.refunded_fees_credits)
+    shares_credits = func.sum(works.c.creator_share_credits - works.c.refunded_share_credits)
+    is_creator = works.c.creator_id != "" if creator_id is None else works.c.creator_id == creator_id
     rows = connection.execute(
-        select(fees.c.work_id, fees.c.creator_id, func.count(), all_fees_credits, shares_credits)
-        .group_by(fees.c.work_id, fees.c.creator_id)
-        .order_by(all_fees_credits.desc(), fees.c.work_id, fees.c.creator_id)
+        select(works.c.work_id, works.c.creator_id, uses, fees_credits, shares_credits)
+        .where(is_creator)
+        .group_by(works.c.work_id, works.c.creator_id)
+        .having(uses > 0)
+        .order_by(fees_credits.desc(), works.c.work_id, works.c.creator_id)
         .limit(limit)
     )
-    return [
-        WorkTotals(work_id, creator_id, int(uses), int(fees_credits), int(creator_share_credits))
-        for work_id, creator_id, uses, fees_credits, creator_share_credits in rows
-    ]
-
-
-def _narrowed(
-    statement: Select[*tuple[Any, ...]],
-    table: type[PromptRun] | type[UnlockedFlow],
-    *,
-    days: DayRange,
-    creator_id: str | None,
-) -> Select[*tuple[Any, ...]]:
-    if creator_id is not None:
-        statement = statement.where(table.creator_id == creator_id)
-    return statement.where(*within(table.created_at_us, days))
+    return [WorkTotals(work_id, creator, *map(int, sums)) for work_id, creator, *sums in rows]
 
 
 # --- unlocks --------------------------------------------------------------------------------------------------------
@@ -209,7 +180,7 @@ def unlocks(
     connection: Connection, days: DayRange, *, creator_id: str | None = None, limit: int = 10
 ) -> list[ListedUnlock]:
     """The latest unlocks of these days, including refunded ones, of one creator's flows or of all."""
-    columns = select(
+    columns: Rows = select(
         UnlockedFlow.entry_id,
         UnlockedFlow.created_at_us,
         UnlockedFlow.flow_id,
@@ -219,7 +190,9 @@ def unlocks(
         UnlockedFlow.creator_share_credits,
         UnlockedFlow.refunded_by_entry_id,
     )
-    wanted = _narrowed(columns, UnlockedFlow, days=days, creator_id=creator_id)
+    wanted = columns.where(*within(UnlockedFlow.created_at_us, days))
+    if creator_id is not None:
+        wanted = wanted.where(UnlockedFlow.creator_id == creator_id)
     newest = connection.execute(wanted.order_by(UnlockedFlow.entry_id.desc()).limit(limit))
     return [
         ListedUnlock(entry_id, from_microseconds(created_at_us), *rest) for entry_id, created_at_us, *rest in newest

@@ -7,11 +7,10 @@ credits. Writes nothing.
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select, union_all
+from sqlalchemy import Connection, func, select
 
 from credits_core.reports import earnings
-from credits_core.store.day_columns import within
-from credits_core.store.tables import PromptRun, UnlockedFlow
+from credits_core.reports.sums import works_of
 from credits_core.values.days import DayRange
 
 
@@ -37,17 +36,12 @@ class CreatorStatement:
 
 def statements(connection: Connection, days: DayRange, *, creator_id: str | None = None) -> list[CreatorStatement]:
     """One statement for each creator with a payment or a refund in these days, the highest net first; or one alone."""
-    fees = union_all(
-        select(PromptRun.creator_id, PromptRun.creator_fee_credits.label("fee_credits")).where(
-            PromptRun.creator_id.is_not(None), *within(PromptRun.created_at_us, days)
-        ),
-        select(UnlockedFlow.creator_id, UnlockedFlow.unlock_fee_credits.label("fee_credits")).where(
-            *within(UnlockedFlow.created_at_us, days)
-        ),
-    ).subquery()
-    by_creator = select(fees.c.creator_id, func.sum(fees.c.fee_credits)).group_by(fees.c.creator_id)
-    if creator_id is not None:
-        by_creator = by_creator.where(fees.c.creator_id == creator_id)
+    works = works_of(connection, days)
+    by_creator = (
+        select(works.c.creator_id, func.sum(works.c.fees_credits))
+        .where(works.c.creator_id != "" if creator_id is None else works.c.creator_id == creator_id)
+        .group_by(works.c.creator_id)
+    )
     gross_fees_credits = {creator: int(fees_credits) for creator, fees_credits in connection.execute(by_creator)}
     earned = earnings.creator_totals(connection, days, creator_id=creator_id, limit=None)
     return [
@@ -77,8 +71,6 @@ def in_all(listed: list[CreatorStatement]) -> CreatorStatement:
 
 def plan_ids(connection: Connection, days: DayRange) -> list[str]:
     """The price plans that priced the runs and unlocks of these days, in order of their names."""
-    both = union_all(
-        select(PromptRun.plan_id.label("plan_id")).where(*within(PromptRun.created_at_us, days)),
-        select(UnlockedFlow.plan_id.label("plan_id")).where(*within(UnlockedFlow.created_at_us, days)),
-    ).subquery()
-    return list(connection.execute(select(both.c.plan_id).distinct().order_by(both.c.plan_id)).scalars())
+    works = works_of(connection, days)
+    used = select(works.c.plan_id).where(works.c.uses > 0).distinct().order_by(works.c.plan_id)
+    return list(connection.execute(used).scalars())

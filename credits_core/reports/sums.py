@@ -1,20 +1,19 @@
-"""Reads totals by day and party, and where users' credits went. Creators' sums are in `reports.earnings`.
+"""Reads sums by day and party, and where users' credits went. Creators' sums are in `reports.earnings`.
 
-Sums come from `daily_totals` plus the entries after its watermark, so they are exact at any moment; keeping the table
-caught up (`reports.daily_totals.catch_up`) only makes them quick. Amounts are whole credits, days are those of a time
-zone. Writes nothing.
+Sums come from the daily tables plus the entries after their watermark, so they are exact at any moment; keeping the
+tables caught up (`reports.daily_totals.catch_up`) only makes them quick. Amounts are whole credits, days are those of a
+time zone. Writes nothing.
 """
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import accumulate
-from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Select,
     SQLColumnExpression,
     Subquery,
     case,
@@ -24,18 +23,25 @@ from sqlalchemy import (
     union_all,
 )
 
-from credits_core.reports import daily_totals
+from credits_core.reports import daily_rows
+from credits_core.reports.daily_rows import USERS, After, Rows
 from credits_core.store.day_columns import within
 from credits_core.store.kinds import (
     PLATFORM_INFERENCE,
-    PLATFORM_PREFIX,
     PLATFORM_REFUNDED_INFERENCE,
     PLATFORM_REVENUE,
     EntryType,
     RefundRule,
     TransactionType,
 )
-from credits_core.store.tables import CreditTransaction, DailyTotal, Refund, RollupWatermark
+from credits_core.store.tables import (
+    CreditTransaction,
+    DailySum,
+    DailyTotal,
+    DailyWork,
+    Refund,
+    RollupWatermark,
+)
 from credits_core.values.days import DayRange, day_of, number_of_day
 from credits_core.values.time_zones import UTC_ZONE, TimeZone
 
@@ -64,17 +70,17 @@ def totals_by_day(connection: Connection, days: DayRange) -> list[DayTotals]:
     `platform_credits` is the platform's revenue: markups and its shares of fees, less what it gave back of them and
     what it paid for creators in refunds.
     """
-    totals = totals_of(connection, days)
-    is_user = func.substr(totals.c.account_id, 1, len(PLATFORM_PREFIX)) != PLATFORM_PREFIX
+    totals = sums_of(connection, days)
+    is_user = totals.c.party == USERS
     rows = connection.execute(
         select(
             totals.c.day,
-            sum_where(totals, totals.c.account_id == PLATFORM_INFERENCE).label("inference_credits"),
+            sum_where(totals, totals.c.party == PLATFORM_INFERENCE).label("inference_credits"),
             sum_where(totals, is_user & (totals.c.type == TransactionType.CREATOR_PAYMENT.value)).label(
                 "creators_credits"
             ),
-            sum_where(totals, totals.c.account_id == PLATFORM_REVENUE).label("platform_credits"),
-            sum_where(totals, totals.c.account_id == PLATFORM_REFUNDED_INFERENCE).label("refunded_inference_credits"),
+            sum_where(totals, totals.c.party == PLATFORM_REVENUE).label("platform_credits"),
+            sum_where(totals, totals.c.party == PLATFORM_REFUNDED_INFERENCE).label("refunded_inference_credits"),
             sum_where(totals, is_user).label("circulation_change_credits"),
             func.sum(
                 case((totals.c.type == TransactionType.PROMPT_RUN.value, totals.c.transaction_count), else_=0)
@@ -230,7 +236,7 @@ class Spending:
 
 def spending(connection: Connection, days: DayRange) -> Spending:
     """How the credits paid by users in these days were split between inference, creators and platform."""
-    totals = totals_of(connection, days)
+    totals = sums_of(connection, days)
     rows = connection.execute(
         select(totals.c.entry_type, totals.c.type, func.sum(totals.c.amount_credits)).group_by(
             totals.c.entry_type, totals.c.type
@@ -243,8 +249,8 @@ def spending(connection: Connection, days: DayRange) -> Spending:
         TransactionType.CREATOR_PAYMENT,
         TransactionType.PLATFORM_REVENUE,
     )
-    is_shares = borne_by_platform(totals.c.account_id, totals.c.type)
-    is_inference = totals.c.account_id == PLATFORM_REFUNDED_INFERENCE
+    is_shares = borne_by_platform(totals.c.party, totals.c.type)
+    is_inference = totals.c.party == PLATFORM_REFUNDED_INFERENCE
     borne = connection.execute(select(sum_where(totals, is_shares), sum_where(totals, is_inference))).one()
     booked_back_credits = _booked_back(connection, days)
     return Spending(
@@ -276,7 +282,7 @@ def _booked_back(connection: Connection, days: DayRange) -> int:
 
 def entry_days(connection: Connection, zone: TimeZone = UTC_ZONE) -> DayRange:
     """The days of the earliest and the latest entry by the clock; both None in an empty ledger."""
-    totals = totals_of(connection, DayRange(zone=zone))
+    totals = sums_of(connection, DayRange(zone=zone))
     first, last = connection.execute(select(func.min(totals.c.day), func.max(totals.c.day))).one()
     if first is None:
         return DayRange(zone=zone)
@@ -293,34 +299,52 @@ def sum_where(totals: Subquery, condition: ColumnElement[bool]) -> ColumnElement
     return func.coalesce(func.sum(case((condition, totals.c.amount_credits), else_=0)), 0)
 
 
+def sums_of(connection: Connection, days: DayRange) -> Subquery:
+    """The sums of these days by party, in the columns of `daily_sums`, and `amount_credits`, received less given."""
+    rows = _of_days(connection, days, DailySum, daily_rows.sums)
+    return select(*rows.c, (rows.c.received_credits - rows.c.given_credits).label("amount_credits")).subquery()
+
+
 def totals_of(connection: Connection, days: DayRange, *, type_: TransactionType | None = None) -> Subquery:
-    """The daily totals of these days, plus the entries after the watermark in the same columns.
-
-    When the daily totals are by the days of another time zone, or being emptied, every entry counts as after it.
-    """
-    watermark, stamp = connection.execute(select(RollupWatermark.entry_id, RollupWatermark.time_zone)).one()
-    is_kept = stamp == days.zone.stamp
-    live = daily_totals.totals_after(connection, watermark if is_kept else 0, days.zone).where(
-        *within(CreditTransaction.created_at_us, days)
-    )
-    if type_ is not None:
-        live = live.where(CreditTransaction.type == type_.value)
-    return union_all(_kept(days, type_), live).subquery() if is_kept else live.subquery()
+    """The totals of these days by account, in the columns of `daily_totals`: of all transactions, or of one type."""
+    if type_ is None:
+        return _of_days(connection, days, DailyTotal, daily_rows.totals)
+    # Written out, because SQLite uses the partial index of payments only for the very text of its condition.
+    wanted: ColumnElement[str] = literal_column(f"'{type_.value}'")
+    kept, live = DailyTotal.type == wanted, CreditTransaction.type == wanted
+    return _of_days(connection, days, DailyTotal, daily_rows.totals, kept=[kept], live=[live])
 
 
-def _kept(days: DayRange, type_: TransactionType | None) -> Select[*tuple[Any, ...]]:
-    kept = select(
-        DailyTotal.day,
-        DailyTotal.account_id,
-        DailyTotal.entry_type,
-        DailyTotal.type,
-        DailyTotal.amount_credits,
-        DailyTotal.transaction_count,
-    )
-    if type_ is not None:
-        kept = kept.where(DailyTotal.type == type_.value)
+def works_of(connection: Connection, days: DayRange, kind: EntryType | None = None) -> Subquery:
+    """The uses of prompts and flows on these days, or those of one kind alone, in the columns of `daily_works`."""
+    kept = [] if kind is None else [DailyWork.entry_type == kind.value]
+    works = _of_days(connection, days, DailyWork, daily_rows.works, kept=kept)
+    return works if kind is None else select(works).where(works.c.entry_type == kind.value).subquery()
+
+
+def watermark_for(connection: Connection, zone: TimeZone) -> int:
+    """The last entry that the daily tables cover by the days of this time zone; 0 when they have other days."""
+    entry_id, stamp = connection.execute(select(RollupWatermark.entry_id, RollupWatermark.time_zone)).one()
+    return int(entry_id) if stamp == zone.stamp else 0
+
+
+def _of_days(
+    connection: Connection,
+    days: DayRange,
+    table: type[DailyTotal] | type[DailySum] | type[DailyWork],
+    live_rows: Callable[[Connection, After, TimeZone], Rows],
+    *,
+    kept: Sequence[ColumnElement[bool]] = (),
+    live: Sequence[ColumnElement[bool]] = (),
+) -> Subquery:
+    """The rows of a daily table for these days, and the same of the entries after its watermark."""
+    watermark = watermark_for(connection, days.zone)
+    after = live_rows(connection, After(watermark, days=days), days.zone).where(*live)
+    if not watermark:
+        return after.subquery()
+    rows: Rows = select(table.__table__).where(*kept)
     if days.first is not None:
-        kept = kept.where(DailyTotal.day >= number_of_day(days.first))
+        rows = rows.where(table.day >= number_of_day(days.first))
     if days.last is not None:
-        kept = kept.where(DailyTotal.day <= number_of_day(days.last))
-    return kept
+        rows = rows.where(table.day <= number_of_day(days.last))
+    return union_all(rows, after).subquery()

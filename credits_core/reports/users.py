@@ -1,21 +1,23 @@
 """Reads what stands beside a user's balance: the role, and what a typical run of the platform costs.
 
-Roles come from `reports.sums.totals_of`, so they are exact at any moment. Amounts are whole credits. Writes nothing.
+Roles come from the daily tables and the entries after them, so they are exact at any moment. Amounts are whole credits.
+Writes nothing.
 """
 
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, union
 
-from credits_core.reports.sums import totals_of
+from credits_core.reports.sums import watermark_for
 from credits_core.store.kinds import TransactionType
-from credits_core.store.tables import PromptRun
-from credits_core.values.days import DayRange
+from credits_core.store.tables import CreditTransaction, DailyTotal, PromptRun
+from credits_core.values.time_zones import UTC_ZONE, TimeZone
 
 LOW_RUNS = 5
 """With fewer median runs left than these, a balance is low."""
+_MEDIAN_RUNS = 10_000
 _MEDIAN_US = timedelta(days=30) // timedelta(microseconds=1)
 
 
@@ -27,18 +29,19 @@ class Role(StrEnum):
     BOTH = "both"
 
 
-def roles(connection: Connection, user_ids: Sequence[str], days: DayRange) -> dict[str, Role]:
-    """The role of each of these users in these days, in the same order.
+def roles(connection: Connection, user_ids: Sequence[str], zone: TimeZone = UTC_ZONE) -> dict[str, Role]:
+    """The role of each of these users, in the same order. `zone` is the one whose days the daily tables have.
 
     Whoever was paid for a run or an unlock is a creator. Whoever got or spent credits in any other way is a user, and
     so is an account on which nothing has happened.
     """
-    totals = totals_of(connection, days)
-    is_payment = totals.c.type == TransactionType.CREATOR_PAYMENT.value
-    found = connection.execute(
-        select(totals.c.account_id, is_payment).where(totals.c.account_id.in_(user_ids)).distinct()
+    watermark = watermark_for(connection, zone)
+    kept = select(DailyTotal.account_id, DailyTotal.type).where(DailyTotal.account_id.in_(user_ids))
+    later = select(CreditTransaction.account_id, CreditTransaction.type).where(
+        CreditTransaction.account_id.in_(user_ids), CreditTransaction.entry_id > watermark
     )
-    kinds = {(account_id, bool(is_paid)) for account_id, is_paid in found}
+    found = connection.execute(union(kept, later) if watermark else later.distinct())
+    kinds = {(account_id, type_ == TransactionType.CREATOR_PAYMENT.value) for account_id, type_ in found}
     return {user_id: _role((user_id, False) in kinds, (user_id, True) in kinds) for user_id in user_ids}
 
 
@@ -49,18 +52,25 @@ def _role(is_user: bool, is_creator: bool) -> Role:
 
 
 def median_total_credits(connection: Connection) -> int | None:
-    """The median total of all runs in the 30 days up to the latest one, refunded ones included; None without runs.
+    """The median total of the newest 10,000 runs, refunded ones included; None without runs.
 
-    Of an even number of runs it is the lower one of the two in the middle (nearest rank). Reads each of these runs.
+    Only runs of the 30 days up to the newest one count. Of an even number of runs it is the lower one of the two in the
+    middle (nearest rank).
     """
-    newest_us = select(func.max(PromptRun.created_at_us)).scalar_subquery()
+    newest = (
+        select(PromptRun.total_credits, PromptRun.created_at_us)
+        .order_by(PromptRun.entry_id.desc())
+        .limit(_MEDIAN_RUNS)
+        .subquery()
+    )
+    newest_us = select(func.max(newest.c.created_at_us)).scalar_subquery()
     ranked = (
         select(
-            PromptRun.total_credits,
-            func.row_number().over(order_by=PromptRun.total_credits).label("rank"),
+            newest.c.total_credits,
+            func.row_number().over(order_by=newest.c.total_credits).label("rank"),
             func.count().over().label("runs"),
         )
-        .where(PromptRun.created_at_us > newest_us - _MEDIAN_US)
+        .where(newest.c.created_at_us > newest_us - _MEDIAN_US)
         .subquery()
     )
     median = connection.execute(

@@ -64,7 +64,7 @@ def _sequences() -> Iterable[Any]:
 
 def _delete_rows(connection: Connection) -> None:
     # Before the daily totals, in the order of `reports.daily_totals`: who rolls up now is waited for.
-    connection.execute(update(RollupWatermark).values(entry_id=0))
+    connection.execute(update(RollupWatermark).values(entry_id=0, circulating_credits=0))
     for table in reversed(_TABLES):
         connection.execute(_delete(table))
     # Only the first plan is left. It may have been live again later, on a line that is gone now.

@@ -37,6 +37,17 @@ class TransactionType(StrEnum):
     REFUND = "refund"
 
 
+FREQUENT_TYPES = frozenset(
+    {
+        TransactionType.PROMPT_RUN,
+        TransactionType.INFERENCE_COST,
+        TransactionType.PLATFORM_REVENUE,
+        TransactionType.CREATOR_PAYMENT,
+    }
+)
+"""The types of transaction that runs have."""
+
+
 class RefundRule(StrEnum):
     """Who bears the inference cost of a refunded run, the present rule first.
 

@@ -57,7 +57,7 @@ with resources.reading() as connection:
     in_all = accounts.user_count(connection, search=search)
     found = accounts.users(connection, search=search, after_user_id=start, limit=PAGE + 1)
     listed = found[:PAGE]
-    roles = users.roles(connection, [one.user_id for one in listed], every_day)
+    roles = users.roles(connection, [one.user_id for one in listed], every_day.zone)
 
 if not listed:
     if search:

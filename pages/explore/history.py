@@ -4,7 +4,7 @@ import streamlit as st
 
 from credits_core.ledger import accounts
 from credits_core.ledger.accounts import ListedTransaction, TransactionFilter
-from credits_core.reports import earnings
+from credits_core.reports import earnings, movements
 from credits_core.store.kinds import TransactionType
 from credits_core.values.days import DayRange
 from credits_core.values.text import counted
@@ -73,7 +73,7 @@ wanted = TransactionFilter(
 )
 before = filters.page_start("history:page", wanted, None)
 with resources.reading() as connection:
-    found = accounts.transactions(connection, wanted, before=before, limit=PAGE + 1)
+    found = movements.page(connection, wanted, before=before, limit=PAGE + 1)
 listed = found[:PAGE]
 
 if listed:
@@ -81,7 +81,7 @@ if listed:
         st.caption("One line an event. Open it to see who paid whom.")
     else:
         with resources.reading() as connection:
-            matching = accounts.sums(connection, wanted)
+            matching = movements.in_all(connection, wanted)
         st.caption(
             f"{counted(matching.transactions, 'movement')}: {words.both(matching.received_credits)} received, "
             f"{words.both(matching.given_credits)} paid."

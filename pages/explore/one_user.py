@@ -30,7 +30,7 @@ def show_in_full(user_id: str, days: DayRange, median_credits: int | None, show_
     try:
         with resources.reading() as connection:
             user = accounts.user(connection, user_id)
-            role = users.roles(connection, [user_id], days)[user_id]
+            role = users.roles(connection, [user_id], days.zone)[user_id]
             flow = sums.account_flow(connection, user_id)
             points = accounts.balance_history(connection, user_id)
             latest = accounts.transactions(connection, TransactionFilter(account_id=user_id), limit=_LATEST)

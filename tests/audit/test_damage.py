@@ -346,6 +346,21 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
         "daily_totals_are_sums",
         "is None but the transactions give (5000, 1)",
     ),
+    "a daily sum is raised": (
+        ["UPDATE daily_sums SET received_credits = received_credits + 1 WHERE type = 'grant' AND party = 'users'"],
+        "daily_totals_are_sums",
+        "daily sum (",
+    ),
+    "a use of a prompt is not counted": (
+        ["UPDATE daily_works SET uses = uses - 1 WHERE entry_type = 'flow_unlock'"],
+        "daily_totals_are_sums",
+        "daily use (",
+    ),
+    "the credits in circulation are raised": (
+        ["UPDATE rollup_watermark SET circulating_credits = circulating_credits + 1"],
+        "daily_totals_are_sums",
+        "in circulation where users held",
+    ),
     "the watermark stands behind the last entry": (
         ["UPDATE rollup_watermark SET entry_id = <late purchase> + 1"],
         "daily_totals_are_sums",

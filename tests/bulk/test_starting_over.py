@@ -173,7 +173,7 @@ ROWS_THAT_STAY = {
     "alembic_version": {"version_num"},
     "plan_activations": {"id", "plan_id", "reason", "actor", "activated_at_us", "seal"},
     "price_plans": {"id", "toml", "revision", "actor", "saved_at_us", "discarded_at_us", "last_activation_id"},
-    "rollup_watermark": {"id", "entry_id", "time_zone"},
+    "rollup_watermark": {"id", "entry_id", "time_zone", "circulating_credits"},
 }
 
 

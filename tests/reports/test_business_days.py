@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, text
 
 from credits_core import startup
-from credits_core.audit import balances
+from credits_core.audit import daily_tables
 from credits_core.errors import InvalidRequest
 from credits_core.plans.book import PriceBooks
 from credits_core.pricing.quote import PriceBook
@@ -234,7 +234,7 @@ def test_sums_are_those_of_the_transactions_in_every_zone(
 
     law()
     with database.read(engine) as connection:
-        assert balances.daily_totals_are_sums(connection, book.plans).violations == ()
+        assert daily_tables.daily_totals_are_sums(connection, book.plans).violations == ()
 
 
 # --- a change of the time zone --------------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ def test_a_change_of_the_zone_builds_the_totals_anew_in_small_steps_and_no_sum_i
         assert by_day(engine, DayRange(zone=BERLIN)) == FORWARD_IN_BERLIN
         assert by_day(engine, DayRange(zone=UTC_ZONE)) == FORWARD_IN_UTC
         with database.read(engine) as connection:
-            assert balances.daily_totals_are_sums(connection, book.plans).violations == ()
+            assert daily_tables.daily_totals_are_sums(connection, book.plans).violations == ()
         seen.append((_stamp(engine), scalar(engine, "SELECT COUNT(*) FROM daily_totals")))
         return done
 
@@ -312,7 +312,7 @@ def test_processes_that_start_at_once_with_different_zones_end_and_are_right(
     assert by_day(clocks_forward, DayRange(zone=BERLIN)) == FORWARD_IN_BERLIN
     assert by_day(clocks_forward, DayRange(zone=UTC_ZONE)) == FORWARD_IN_UTC
     with database.read(clocks_forward) as connection:
-        assert balances.daily_totals_are_sums(connection, book.plans).violations == ()
+        assert daily_tables.daily_totals_are_sums(connection, book.plans).violations == ()
 
 
 def test_totals_of_a_zone_whose_rules_have_changed_are_not_read_and_built_anew(clocks_forward: Engine) -> None:
@@ -329,8 +329,8 @@ def test_totals_of_a_zone_whose_rules_have_changed_are_not_read_and_built_anew(c
 def test_the_audit_checks_the_totals_by_the_days_of_their_own_zone(clocks_forward: Engine, book: PriceBook) -> None:
     daily_totals.build_for(clocks_forward, BERLIN)
     with clocks_forward.connect() as connection:
-        found = balances.daily_totals_are_sums(connection, book.plans)
-        assert (found.violations, found.checked) == ((), 13)
+        found = daily_tables.daily_totals_are_sums(connection, book.plans)
+        assert (found.violations, found.checked) == ((), 30)
         for damage in (
             "UPDATE rollup_watermark SET time_zone = 'UTC'",
             f"UPDATE rollup_watermark SET time_zone = '{KATHMANDU.stamp}'",
@@ -339,12 +339,15 @@ def test_the_audit_checks_the_totals_by_the_days_of_their_own_zone(clocks_forwar
             "UPDATE rollup_watermark SET time_zone = ''",  # and still said to cover five entries
         ):
             connection.execute(text(damage))
-            assert balances.daily_totals_are_sums(connection, book.plans).violations
+            assert daily_tables.daily_totals_are_sums(connection, book.plans).violations
             connection.rollback()
         # Nobody reads these: they are being emptied, or will be.
-        for unread in ("time_zone = '', entry_id = 0", "time_zone = 'Europe/Berlin 000000000000'"):
+        for unread in (
+            "time_zone = '', entry_id = 0, circulating_credits = 0",
+            "time_zone = 'Europe/Berlin 000000000000'",
+        ):
             connection.execute(text(f"UPDATE rollup_watermark SET {unread}"))
-            found = balances.daily_totals_are_sums(connection, book.plans)
+            found = daily_tables.daily_totals_are_sums(connection, book.plans)
             assert (found.violations, found.checked) == ((), 0)
             connection.rollback()
 

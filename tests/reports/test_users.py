@@ -9,7 +9,6 @@ from sqlalchemy import Engine
 from credits_core.reports import daily_totals, users
 from credits_core.reports.users import Role
 from credits_core.store import database
-from credits_core.values.days import DayRange
 from tests.support import busy_ledger, world
 from tests.support.busy_ledger import COVERED
 from tests.support.plain_sql import rows
@@ -20,7 +19,7 @@ A_MICROSECOND = timedelta(microseconds=1)
 
 def roles(engine: Engine, *user_ids: str) -> dict[str, Role]:
     with database.read(engine) as connection:
-        return users.roles(connection, user_ids, DayRange())
+        return users.roles(connection, user_ids)
 
 
 def median(engine: Engine) -> int | None:

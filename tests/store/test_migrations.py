@@ -25,7 +25,9 @@ TABLES = {
     "api_keys",
     "audit_runs",
     "credit_transactions",
+    "daily_sums",
     "daily_totals",
+    "daily_works",
     "journal_entries",
     "plan_activations",
     "price_plans",
@@ -84,6 +86,9 @@ FOREIGN_KEYS = {
 INDEXES = {
     "ix_api_keys_numbered",
     "ix_credit_transactions_account_id",
+    "ix_credit_transactions_rare",
+    "ix_daily_totals_account_id",
+    "ix_daily_totals_payments",
     "ix_refunds_cost_booked_back",
     "ix_unlock_answers_own_flow",
     "ix_unlocked_flows_flow_id",
@@ -300,7 +305,7 @@ def test_a_database_that_was_never_migrated_is_refused_with_what_to_do(empty_eng
     with pytest.raises(DatabaseNotReady) as caught:
         database.require_migrated(empty_engine)
     assert str(caught.value) == (
-        "The database is not up to date: it is at migration none, this version needs 0009. "
+        "The database is not up to date: it is at migration none, this version needs 0012. "
         "Run: python -m credits_core migrate"
     )
 
@@ -318,7 +323,9 @@ def test_a_database_at_another_migration_is_refused_with_what_to_do(engine: Engi
 def test_a_migrated_database_is_ready_empty_and_clean(empty_engine: Engine, book: PriceBook) -> None:
     database.migrate(empty_engine)
     database.require_migrated(empty_engine)
-    assert rows(empty_engine, "SELECT id, entry_id, time_zone FROM rollup_watermark") == [(1, 0, "UTC")]
+    assert rows(empty_engine, "SELECT id, entry_id, time_zone, circulating_credits FROM rollup_watermark") == [
+        (1, 0, "UTC", 0)
+    ]
     assert scalar(empty_engine, "SELECT COUNT(*) FROM journal_entries") == 0
     assert [finding for finding in invariants.check(empty_engine, book.plans) if not finding.ok] == []
 

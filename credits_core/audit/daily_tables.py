@@ -1,0 +1,164 @@
+"""Invariant of the daily tables: they are sums of what the ledger has up to their watermark."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Integer, Select, Table, case, cast, func, literal, select, union_all
+
+from credits_core.audit.finding import Finding, Plans
+from credits_core.store.day_columns import day_number
+from credits_core.store.kinds import PLATFORM_PREFIX, EntryType
+from credits_core.store.tables import (
+    CreditTransaction,
+    DailySum,
+    DailyTotal,
+    DailyWork,
+    JournalEntry,
+    PromptRun,
+    RollupWatermark,
+    UnlockedFlow,
+)
+from credits_core.values import time_zones
+from credits_core.values.time_zones import Offset, TimeZone
+
+_NAME = "the daily totals are sums of the transactions"
+_Rows = Select[*tuple[Any, ...]]
+_moved = CreditTransaction.amount_credits
+
+
+def daily_totals_are_sums(connection: Connection, _: Plans) -> Finding:
+    """The daily tables are the sums of the ledger up to their watermark, which is an entry's number or 0.
+
+    Their days are those of the time zone that the watermark names, whatever this process is set to. Tables that are
+    being emptied, or whose time zone had other rules, are not checked: nobody reads them, and the next start builds
+    them anew. So do the credits in circulation that the watermark names.
+    """
+    watermark, stamp, circulating_credits = connection.execute(
+        select(RollupWatermark.entry_id, RollupWatermark.time_zone, RollupWatermark.circulating_credits).where(
+            RollupWatermark.id == 1
+        )
+    ).one_or_none() or (None, time_zones.UTC_ZONE.stamp, 0)
+    last = connection.execute(select(func.coalesce(func.max(JournalEntry.id), 0))).scalar_one()
+    violations = []
+    if watermark is None:
+        violations.append("the watermark is missing")
+    elif not 0 <= watermark <= last:
+        violations.append(f"the watermark is {watermark} but the last entry is {last}")
+    held_credits = _held_by_users(connection, watermark or 0)
+    if circulating_credits != held_credits:
+        violations.append(f"the watermark names {circulating_credits} in circulation where users held {held_credits}")
+    name, rules = stamp.partition(" ")[::2]
+    if name not in time_zones.names():
+        if name or watermark:
+            violations.append(f"the time zone of the totals is {stamp!r}, which is none")
+        return Finding(_NAME, 0, tuple(violations))
+    zone = time_zones.zone_named(name)
+    if rules != zone.rules:
+        return Finding(_NAME, 0, tuple(violations))
+    offsets = _offsets(connection, zone)
+    checked = 0
+    for table, what, due in (
+        (DailyTotal.__table__, "daily total", _totals(offsets, watermark or 0)),
+        (DailySum.__table__, "daily sum", _sums(offsets, watermark or 0)),
+        (DailyWork.__table__, "daily use", _works(offsets, watermark or 0)),
+    ):
+        assert isinstance(table, Table)
+        keys = len(table.primary_key)
+        summed, kept = _by_key(connection.execute(due), keys), _by_key(connection.execute(select(table)), keys)
+        checked += len(kept)
+        violations += [
+            f"{what} {key} is {kept.get(key)} but the transactions give {summed.get(key)}"
+            for key in sorted(summed.keys() | kept.keys())
+            if summed.get(key) != kept.get(key)
+        ]
+    return Finding(_NAME, checked, tuple(violations))
+
+
+def _held_by_users(connection: Connection, last_entry_id: int) -> int:
+    is_user = func.substr(CreditTransaction.account_id, 1, len(PLATFORM_PREFIX)) != PLATFORM_PREFIX
+    held = select(func.coalesce(func.sum(_moved), 0)).where(CreditTransaction.entry_id <= last_entry_id, is_user)
+    return int(connection.execute(held).scalar_one())
+
+
+def _offsets(connection: Connection, zone: TimeZone) -> tuple[Offset, ...]:
+    first_us, last_us = connection.execute(
+        select(func.min(CreditTransaction.created_at_us), func.max(CreditTransaction.created_at_us))
+    ).one()
+    return zone.offsets(first_us or 0, last_us or 0)
+
+
+def _totals(offsets: tuple[Offset, ...], last_entry_id: int) -> _Rows:
+    day = cast(day_number(CreditTransaction.created_at_us, offsets), Integer)
+    by = (day, CreditTransaction.account_id, JournalEntry.type, CreditTransaction.type)
+    return (
+        select(*by, func.sum(_moved), func.count())
+        .join(JournalEntry, JournalEntry.id == CreditTransaction.entry_id)
+        .where(CreditTransaction.entry_id <= last_entry_id)
+        .group_by(*by)
+    )
+
+
+def _sums(offsets: tuple[Offset, ...], last_entry_id: int) -> _Rows:
+    day = cast(day_number(CreditTransaction.created_at_us, offsets), Integer)
+    is_platform = CreditTransaction.account_id.startswith(PLATFORM_PREFIX)
+    party = case((is_platform, CreditTransaction.account_id), else_="users").label("party")
+    moved = (
+        select(
+            day.label("day"),
+            party,
+            JournalEntry.type.label("entry_type"),
+            CreditTransaction.type,
+            _moved.label("moved"),
+            CreditTransaction.entry_id,
+        )
+        .join(JournalEntry, JournalEntry.id == CreditTransaction.entry_id)
+        .where(CreditTransaction.entry_id <= last_entry_id)
+        .subquery()
+    )
+    by = (moved.c.day, moved.c.party, moved.c.entry_type, moved.c.type)
+    return select(
+        *by,
+        func.sum(case((moved.c.moved > 0, moved.c.moved), else_=0)),
+        func.sum(case((moved.c.moved < 0, -moved.c.moved), else_=0)),
+        func.count(),
+        func.min(moved.c.entry_id),
+        func.max(moved.c.entry_id),
+    ).group_by(*by)
+
+
+def _works(offsets: tuple[Offset, ...], last_entry_id: int) -> _Rows:
+    refunded = select(JournalEntry.refunds_entry_id).where(
+        JournalEntry.refunds_entry_id.is_not(None), JournalEntry.id <= last_entry_id
+    )
+    uses = union_all(
+        *(
+            select(
+                cast(day_number(of.created_at_us, offsets), Integer).label("day"),
+                literal(kind.value).label("entry_type"),
+                work.label("work_id"),
+                func.coalesce(of.creator_id, "").label("creator_id"),
+                of.plan_id.label("plan_id"),
+                fee.label("fee"),
+                of.creator_share_credits.label("share"),
+                case((of.entry_id.in_(refunded), 1), else_=0).label("back"),
+            ).where(of.entry_id <= last_entry_id)
+            for of, kind, work, fee in (
+                (PromptRun, EntryType.PROMPT_RUN, PromptRun.prompt_id, PromptRun.creator_fee_credits),
+                (UnlockedFlow, EntryType.FLOW_UNLOCK, UnlockedFlow.flow_id, UnlockedFlow.unlock_fee_credits),
+            )
+        )
+    ).subquery()
+    by = (uses.c.day, uses.c.entry_type, uses.c.work_id, uses.c.creator_id, uses.c.plan_id)
+    return select(
+        *by,
+        func.count(),
+        func.sum(uses.c.fee),
+        func.sum(uses.c.share),
+        func.sum(uses.c.back),
+        func.sum(uses.c.back * uses.c.fee),
+        func.sum(uses.c.back * uses.c.share),
+    ).group_by(*by)
+
+
+def _by_key(rows: Iterable[Any], keys: int) -> dict[tuple[Any, ...], tuple[int, ...]]:
+    return {tuple(row[:keys]): tuple(map(int, row[keys:])) for row in rows}
