@@ -19,6 +19,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -402,3 +403,35 @@ class PriceListActivation(Base):
     actor: Mapped[str] = mapped_column(_ID)
     activated_at_us: Mapped[int] = mapped_column(BigInteger)
     seal: Mapped[str] = mapped_column(String(64))
+
+
+class CleanStart(Base):
+    """One row when somebody chose to begin with an empty database, so that nobody is asked again; no row before.
+
+    Other beginnings need no row: the first entry tells.
+    """
+
+    __tablename__ = "clean_start"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    actor: Mapped[str] = mapped_column(_ID)
+    chosen_at_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class SavedView(Base):
+    """What somebody chose on a screen, by name: the query of the screen's address, as JSON.
+
+    `folded_name` is the name without differences of upper and lower case; a screen has each once.
+    """
+
+    __tablename__ = "saved_views"
+    __table_args__ = (UniqueConstraint("screen", "folded_name"),)
+
+    id: Mapped[int] = mapped_column(_KEY, primary_key=True)
+    screen: Mapped[str] = mapped_column(String(32))
+    name: Mapped[str] = mapped_column(String(60))
+    folded_name: Mapped[str] = mapped_column(String(180))
+    query: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(_ID)
+    saved_at_us: Mapped[int] = mapped_column(BigInteger)

@@ -27,7 +27,7 @@ from credits_core.values.time_zones import TimeZone
 def engine() -> Engine:
     """The engine of the configured database, made ready on first use (SQLite is migrated and seeded)."""
     opened = database.create_engine_for(settings.database_url())
-    startup.prepare(opened, _books(), demo=settings.demo_enabled(), now=datetime.now(UTC))
+    startup.prepare(opened, _books(), demo=settings.demo_at_start(), now=datetime.now(UTC))
     return opened
 
 
