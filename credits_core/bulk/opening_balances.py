@@ -31,6 +31,8 @@ from credits_core.values.progress import Progress, Work, finish
 _COLUMNS = ["user_id", "credits"]
 _LARGEST_PIECE = 500
 _EXAMPLES = 5
+ONLY_IN_CASE = "only in upper and lower case"
+"""With these words ends what is wrong with a line whose id is another one's in other letters."""
 EXAMPLE_FILE = "user_id,credits\nada,5000000\nben,250000\nchloe,0\n"
 """A file as an import takes it."""
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,40}")
@@ -196,7 +198,7 @@ def _problem(user_id: str, refusal: CreditsError, rows: dict[str, tuple[int, int
     if isinstance(refusal, AccountLooksAlike):
         known = refusal.known_user_id
         where = f", on line {rows[known][0]}," if known in rows else ", who has an account,"
-        return f"{user_id} differs from {known}{where} only in upper and lower case"
+        return f"{user_id} differs from {known}{where} {ONLY_IN_CASE}"
     if isinstance(refusal, IdempotencyKeyReused):
         return f"{user_id} was imported before with other credits, by entry {refusal.entry_id}"
     return str(refusal)

@@ -6,6 +6,8 @@ order of things is the order of `journal_entries.id`.
 
 An entry, its transactions, its run and its refund are never updated or deleted, and neither is an activation or a plan
 that was live. A transaction's key is its entry and its position, like a line of an invoice; a run's key is its entry's.
+
+What people chose and keep by name is in `choice_tables`; it is named here too, so that these are all tables.
 """
 
 from sqlalchemy import (
@@ -15,39 +17,25 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     SmallInteger,
     String,
     Text,
-    UniqueConstraint,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
+from credits_core.store.base import ID as _ID
+from credits_core.store.base import KEY as _KEY
+from credits_core.store.base import Base as Base
+from credits_core.store.choice_tables import CleanStart as CleanStart
+from credits_core.store.choice_tables import SavedView as SavedView
 from credits_core.store.kinds import EntryType, RefundRule, Role, TransactionType
 from credits_core.values.credits import MAX_CREDITS
-
-_ID = String(128)
-_KEY = BigInteger().with_variant(Integer, "sqlite")
 
 
 def _one_of(column: str, values: type[EntryType] | type[TransactionType] | type[RefundRule] | type[Role]) -> str:
     # Not IN (...): SQLite builds a temporary index for each IN list, per statement, a fifth of a charge's time in all.
     return " OR ".join(f"{column} = '{value.value}'" for value in values)
-
-
-class Base(DeclarativeBase):
-    """Naming convention of every constraint."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
 
 
 class UserCredits(Base):
@@ -403,35 +391,3 @@ class PriceListActivation(Base):
     actor: Mapped[str] = mapped_column(_ID)
     activated_at_us: Mapped[int] = mapped_column(BigInteger)
     seal: Mapped[str] = mapped_column(String(64))
-
-
-class CleanStart(Base):
-    """One row when somebody chose to begin with an empty database, so that nobody is asked again; no row before.
-
-    Other beginnings need no row: the first entry tells.
-    """
-
-    __tablename__ = "clean_start"
-    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
-
-    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    actor: Mapped[str] = mapped_column(_ID)
-    chosen_at_us: Mapped[int] = mapped_column(BigInteger)
-
-
-class SavedView(Base):
-    """What somebody chose on a screen, by name: the query of the screen's address, as JSON.
-
-    `folded_name` is the name without differences of upper and lower case; a screen has each once.
-    """
-
-    __tablename__ = "saved_views"
-    __table_args__ = (UniqueConstraint("screen", "folded_name"),)
-
-    id: Mapped[int] = mapped_column(_KEY, primary_key=True)
-    screen: Mapped[str] = mapped_column(String(32))
-    name: Mapped[str] = mapped_column(String(60))
-    folded_name: Mapped[str] = mapped_column(String(180))
-    query: Mapped[str] = mapped_column(Text)
-    actor: Mapped[str] = mapped_column(_ID)
-    saved_at_us: Mapped[int] = mapped_column(BigInteger)

@@ -12,7 +12,7 @@ from credits_core.bulk.first_start import Beginning
 from credits_core.bulk.opening_balances import import_legacy
 from credits_core.store import database
 from credits_core.store.kinds import Role
-from tests.support import demo, demo_watchers, racers, world
+from tests.support import api_world, demo, demo_watchers, racers, world
 from tests.support.plain_sql import rows, scalar
 
 NOW = demo.NOW
@@ -108,3 +108,15 @@ def test_of_two_processes_that_want_the_demo_at_once_one_builds_it(migrated: Eng
 def test_of_two_who_start_clean_at_once_nobody_fails(migrated: Engine) -> None:
     racers.at_once([lambda: choose_clean(migrated)] * 4)
     assert beginning(migrated) is Beginning.CLEAN
+
+
+@pytest.mark.parametrize(
+    ("given", "begun"), [("", Beginning.UNDECIDED), ("0", Beginning.UNDECIDED), ("1", Beginning.DEMO)]
+)
+def test_the_api_answers_from_an_undecided_database_and_builds_only_what_it_is_told_to(
+    migrated: Engine, monkeypatch: pytest.MonkeyPatch, given: str, begun: Beginning
+) -> None:
+    monkeypatch.setenv("CREDITS_DEMO", given)
+    with api_world.client_of(migrated.url.render_as_string(hide_password=False)) as client:
+        assert client.get("/api/ready").status_code == 200
+    assert beginning(migrated) is begun

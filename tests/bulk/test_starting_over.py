@@ -74,7 +74,7 @@ def play(engine: Engine) -> None:
     )
     database.write(engine, lambda connection: log.record(connection, [], now=NOW))
     database.write(engine, lambda connection: first_start.choose_clean(connection, now=NOW, actor="dashboard"))
-    query = {"period": "last_month"}
+    query = {"period": "last-month"}
     database.write(
         engine, lambda connection: saved_views.save(connection, "overview", "Mine", query, now=NOW, actor="dashboard")
     )

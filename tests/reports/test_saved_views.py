@@ -12,7 +12,7 @@ from tests.support import racers
 from tests.support.plain_sql import refused, rows
 from tests.support.world import NOW
 
-LAST_MONTH = {"period": "last_month"}
+LAST_MONTH = {"period": "last-month"}
 
 
 def save(engine: Engine, name: str, *, screen: str = "overview", query: saved_views.Query = LAST_MONTH) -> View:
