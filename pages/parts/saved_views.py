@@ -30,7 +30,7 @@ def button(title: str, query: Query, take: Callable[[Query], None]) -> None:
     with resources.reading() as connection:
         listed = saved_views.views(connection, _screen(title))
     with (
-        st.popover("Views", icon=":material/bookmarks:", type="tertiary", help="Saved views", key="views"),
+        st.popover("Views", icon=":material/bookmarks:", help="Saved views", key="views"),
         st.container(width=_PIXELS),
     ):
         if not listed:

@@ -104,7 +104,7 @@ def is_demo_asked() -> bool:
 
 def build_demo() -> None:
     """Build the demo world and open the overview; also when somebody else has begun meanwhile, who then is in it."""
-    with st.spinner("Building the demo world, about three seconds…"):
+    with st.spinner("Building the demo world…"):
         outcome = action.perform(_DEMO, None, lambda connection, _key, now: resources.build_demo(connection, now))
         if outcome.refusal is None:
             daily_totals.catch_up(resources.engine(), resources.zone())

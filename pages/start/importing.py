@@ -67,14 +67,6 @@ def offer(sent: SentFile) -> None:
             _distinct_box()
         if not plan.rows:
             return
-        rows: list[show.Row] = [
-            {"Line": line, "User": words.plain(user_id), "Credits": credits, "Dollars": words.aligned_dollars(credits)}
-            for line, user_id, credits in plan.first
-        ]
-        table = show.small_table(rows, {"Line": "{:,}", "Credits": "{:,}"})
-        st.table(table, border="horizontal", hide_index=True, width="content", alt="The first lines of the file")
-        if plan.rows > len(plan.first):
-            st.caption(f"The first {len(plan.first)} of {plan.rows:,} lines.")
         st.button(
             f"Import {counted(plan.rows, 'line')}",
             type="primary",
@@ -83,6 +75,14 @@ def offer(sent: SentFile) -> None:
             on_click=_begin,
             args=(_Import(sent, plan.rows, is_distinct),),
         )
+        rows: list[show.Row] = [
+            {"Line": line, "User": words.plain(user_id), "Credits": credits, "Dollars": words.aligned_dollars(credits)}
+            for line, user_id, credits in plan.first
+        ]
+        table = show.small_table(rows, {"Line": "{:,}", "Credits": "{:,}"})
+        st.table(table, border="horizontal", hide_index=True, width="content", alt="The first lines of the file")
+        if plan.rows > len(plan.first):
+            st.caption(f"The first {len(plan.first)} of {plan.rows:,} lines.")
 
 
 def is_under_way() -> bool:

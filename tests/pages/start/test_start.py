@@ -301,3 +301,9 @@ def test_a_plan_without_problems_has_no_fix_to_show(off: Engine) -> None:
     found = {label.strip("*"): where for label, where in links(open_page(START)).items()}
     assert list(found)[:3] == ["Look at the live plan", "Change a rule", "Replay the past"]
     assert found["Change a rule"] == ("compare-plans", "a=even&b=even&anew=")
+
+
+def test_the_link_to_many_runs_fills_in_the_user_and_the_number(of_demo: Engine) -> None:
+    page = open_page("act/simulate_runs.py", user="noor", runs="1000", anew="")
+    assert (page.get_by_key("user").value, page.get_by_key("runs").value) == ("noor", "1000")
+    assert "anew" not in page.query_params
