@@ -32,8 +32,20 @@ def database_url() -> str:
 
 
 def demo_enabled() -> bool:
-    """Whether an empty database gets the demo world and pages offer its prompts: true unless `CREDITS_DEMO=0`."""
-    return os.environ.get("CREDITS_DEMO", "1") != "0"
+    """Whether the demo world and its prompts are offered: true unless `CREDITS_DEMO=0`."""
+    return _demo() != "0"
+
+
+def demo_at_start() -> bool:
+    """Whether an empty database gets the demo world when a process starts: with `CREDITS_DEMO=1`.
+
+    Unless `CREDITS_DEMO` is set, the start page of the dashboard asks.
+    """
+    return _demo() not in ("", "0")
+
+
+def _demo() -> str:
+    return os.environ.get("CREDITS_DEMO", "")
 
 
 def time_zone() -> TimeZone:

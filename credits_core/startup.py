@@ -1,6 +1,6 @@
-"""Prepares the database once when a process starts: migrates SQLite, and fills an empty database with the demo.
+"""Prepares the database once when a process starts: migrates SQLite, and fills an empty one with the demo if asked to.
 
-Also decides when the demo's month ends, and starts the demo over.
+Also decides when the demo's month ends, builds the demo later, and starts it over.
 """
 
 from datetime import UTC, datetime, time, timedelta
@@ -45,8 +45,7 @@ def prepare(engine: Engine, books: PriceBooks, *, demo: bool, now: datetime) -> 
         migrate(engine)
     database.require_migrated(engine)
     if demo:
-        world, ends_at = load_demo_world(), demo_ends_at(now)
-        database.write(engine, lambda connection: build_if_empty(connection, world, books, ends_at=ends_at))
+        database.write(engine, lambda connection: build_demo(connection, books, now=now))
     daily_totals.build_for(engine, zone)
 
 
@@ -61,6 +60,17 @@ def demo_ends_at(now: datetime) -> datetime:
     if day is None or day >= this_hour.date():
         return this_hour
     return datetime.combine(day + timedelta(days=1), time(), UTC)
+
+
+def build_demo(connection: Connection, books: PriceBooks, *, now: datetime) -> bool:
+    """Build the demo world where there is no entry and no account, and return whether it was built.
+
+    The daily totals do not know it yet; `daily_totals.catch_up` adds it.
+
+    Raises:
+        InvalidRequest: `CREDITS_DEMO_END` is no day.
+    """
+    return build_if_empty(connection, load_demo_world(), books, ends_at=demo_ends_at(now))
 
 
 def start_demo_over(connection: Connection, books: PriceBooks, *, now: datetime) -> Holdings:

@@ -5,7 +5,6 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from credits_core import settings
 from pages.parts import amounts, done, find, links, resources
 from pages.parts.words import plain
 
@@ -34,7 +33,9 @@ def screen(file: str, title: str, icon: str, help_text: str, *, hidden: bool = F
     )
 
 
+START = screen("start/start.py", "Start", "rocket_launch", "Choose how to begin, and see what to try first.")
 SCREENS = {
+    "": [START],
     "Money": [
         screen(
             "explore/overview.py",
@@ -127,6 +128,7 @@ page = st.navigation(SCREENS, expanded=True)
 st.set_page_config(page_title=f"{page.title.partition(': ')[2]} · PromptFlow credits")
 
 with st.sidebar:
+    find.box([one for group in SCREENS.values() for one in group])
     live = resources.book().plan.id
     st.page_link(
         "plans/pricing_lab.py",
@@ -135,11 +137,16 @@ with st.sidebar:
         query_params=links.carry_to(plan=live),
         help=f"{live} is live: it prices every run and unlock. Open it.",
     )
-    find.box([one for group in SCREENS.values() for one in group])
     amounts.switch()
     done.activity()
-    if settings.demo_enabled():
+    if resources.is_demo():
         st.badge("Test environment", icon=":material/science:", color="orange")
 
+if page != START and resources.is_undecided():
+    if not page.url_path:  # who only opens the dashboard is asked
+        st.switch_page(START)
+    with st.container(horizontal=True, vertical_alignment="center", key="undecided"):
+        st.markdown(":material/info: This database is empty.", width="content")
+        st.page_link(START, label="Choose how to begin", icon=":material/rocket_launch:")
 links.arrive(page.url_path)
 page.run()

@@ -1,6 +1,6 @@
 """Takes the screenshots of the documents: `python -m scripts.screenshots`. Needs Debian's Chromium.
 
-Starts the dashboard as a newcomer would, on a free port with a database of its own, and writes `docs/images/`. The demo
+Starts the dashboard with the demo world, on a free port with a database of its own, and writes `docs/images/`. The demo
 ends on a day that never changes, so that a picture changes only with its screen.
 """
 
@@ -46,7 +46,7 @@ def dashboard(database_url: str) -> Iterator[str]:
     server = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
         cwd=ROOT,
-        env=os.environ | {"CREDITS_DATABASE_URL": database_url, "CREDITS_DEMO_END": LAST_DAY},
+        env=os.environ | {"CREDITS_DATABASE_URL": database_url, "CREDITS_DEMO": "1", "CREDITS_DEMO_END": LAST_DAY},
     )
     address = f"http://127.0.0.1:{port}"
     try:

@@ -26,15 +26,18 @@ def test_the_environment_names_the_database(monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.database_url() == "postgresql://credits@db.example.org/credits"
 
 
-@pytest.mark.parametrize(("given", "enabled"), [(None, True), ("1", True), ("", True), ("0", False)])
-def test_the_demo_is_on_unless_it_is_set_to_0(
-    monkeypatch: pytest.MonkeyPatch, given: str | None, enabled: bool
+@pytest.mark.parametrize(
+    ("given", "enabled", "at_start"),
+    [(None, True, False), ("", True, False), ("1", True, True), ("0", False, False)],
+)
+def test_the_demo_is_offered_unless_it_is_set_to_0_and_built_at_the_start_with_1(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, enabled: bool, at_start: bool
 ) -> None:
     if given is None:
         monkeypatch.delenv("CREDITS_DEMO", raising=False)
     else:
         monkeypatch.setenv("CREDITS_DEMO", given)
-    assert settings.demo_enabled() is enabled
+    assert (settings.demo_enabled(), settings.demo_at_start()) == (enabled, at_start)
 
 
 def test_the_demo_ends_today_or_on_a_day(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,7 +101,7 @@ class Resources:
     def _prepared(self) -> Engine:
         engine = database.create_engine_for(self._database_url or settings.database_url())
         try:
-            startup.prepare(engine, self.books, demo=settings.demo_enabled(), now=datetime.now(UTC))
+            startup.prepare(engine, self.books, demo=settings.demo_at_start(), now=datetime.now(UTC))
         except BaseException:
             engine.dispose()
             raise

@@ -7,6 +7,8 @@ mean.
 
 import csv
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 from credits_core.errors import DataFileInvalid
@@ -15,7 +17,24 @@ _SHOWN_CHARACTERS = 80
 _SEPARATORS = (",", ";", "\t")
 
 
-def read_rows(path: Path, columns: list[str], *, optional: Sequence[str] = ()) -> Iterator[tuple[int, list[str]]]:
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file that somebody sent: its name and what is in it. It opens and is named as a path is."""
+
+    name: str
+    content: bytes
+
+    def open(self, *, encoding: str, newline: str) -> TextIOWrapper:
+        """The text of the file."""
+        return TextIOWrapper(BytesIO(self.content), encoding=encoding, newline=newline)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def read_rows(
+    path: Path | SentFile, columns: list[str], *, optional: Sequence[str] = ()
+) -> Iterator[tuple[int, list[str]]]:
     """The line number and the fields of every row below the header, in the order of `columns` and then `optional`.
 
     Rows without any content are no rows. The line number is the row's last line. A missing optional column is an empty

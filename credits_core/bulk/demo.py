@@ -23,15 +23,35 @@ from credits_core.plans.book import PriceBooks
 from credits_core.pricing.quote import PriceBook
 from credits_core.settings import DEMO_FILE, WORKLOADS_FILE
 from credits_core.store.kinds import CreditSource
-from credits_core.store.tables import JournalEntry
+from credits_core.store.tables import JournalEntry, UserCredits
 
 ACTOR = "demo"
 SUPPORT = "support"
+KEYS = "demo:"
+"""With this the keys of all entries of the demo world begin, and no others."""
 
 
 def is_empty(connection: Connection) -> bool:
     """Whether the ledger has no entry at all."""
-    return connection.execute(select(JournalEntry.id).limit(1)).first() is None
+    return first_entry(connection) is None
+
+
+def has_accounts(connection: Connection) -> bool:
+    """Whether anybody has an account, maybe an empty one."""
+    return connection.execute(select(UserCredits.user_id).limit(1)).first() is not None
+
+
+def first_entry(connection: Connection) -> tuple[str, str] | None:
+    """The actor and the key of the entry with the lowest number."""
+    first = connection.execute(
+        select(JournalEntry.actor, JournalEntry.idempotency_key).order_by(JournalEntry.id).limit(1)
+    ).first()
+    return None if first is None else (first.actor, first.idempotency_key)
+
+
+def is_built(actor: str, key: str) -> bool:
+    """Whether a first entry with this actor and key is one of the demo world, so that the database began as a demo."""
+    return actor == ACTOR and key.startswith(KEYS)
 
 
 def build_once(connection: Connection, world: DemoWorld, book: PriceBook, *, ends_at: datetime) -> str:
@@ -82,12 +102,17 @@ def build(connection: Connection, world: DemoWorld, book: PriceBook, *, ends_at:
                 builder.carry_out(event)
 
 
-def build_if_empty(connection: Connection, world: DemoWorld, books: PriceBooks, *, ends_at: datetime) -> None:
-    """Build the world if the ledger has no entries. When several processes start at once, only one builds it."""
+def build_if_empty(connection: Connection, world: DemoWorld, books: PriceBooks, *, ends_at: datetime) -> bool:
+    """Build the world if there is no entry and no account, and return whether it was built.
+
+    When several processes or people want it at once, only one of them builds it.
+    """
     book = books.at(connection)  # before the users' locks, in the order in which everybody takes them
     _wait_for_other_builders(connection, world)
-    if is_empty(connection):
+    is_free = is_empty(connection) and not has_accounts(connection)
+    if is_free:
         build(connection, world, book, ends_at=ends_at)
+    return is_free
 
 
 def _wait_for_other_builders(connection: Connection, world: DemoWorld) -> None:

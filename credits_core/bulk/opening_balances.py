@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
 from credits_core.bulk import csv_rows
+from credits_core.bulk.csv_rows import SentFile
 from credits_core.bulk.pieces import for_a_while, in_pieces
 from credits_core.bulk.refusals import ImportStopped
 from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
@@ -24,9 +26,15 @@ from credits_core.ledger.refusals import AccountLooksAlike, IdempotencyKeyReused
 from credits_core.store import database
 from credits_core.values.credits import require_credits
 from credits_core.values.fields import require_new_user_id
+from credits_core.values.progress import Progress, Work, finish
 
 _COLUMNS = ["user_id", "credits"]
 _LARGEST_PIECE = 500
+_EXAMPLES = 5
+ONLY_IN_CASE = "only in upper and lower case"
+"""With these words ends what is wrong with a line whose id is another one's in other letters."""
+EXAMPLE_FILE = "user_id,credits\nada,5000000\nben,250000\nchloe,0\n"
+"""A file as an import takes it."""
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,40}")
 
 
@@ -51,7 +59,45 @@ class ImportSummary:
         )
 
 
-def read_legacy_balances(path: Path) -> dict[str, tuple[int, int]]:
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """What an import would write now: how many opening balances of how many credits in all, how many empty accounts.
+
+    `imported_before` counts the rows that are there already. `first` are the first rows, with their lines.
+    """
+
+    new: int
+    new_credits: int
+    imported_before: int
+    empty: int
+    first: tuple[tuple[int, str, int], ...]
+
+    @property
+    def rows(self) -> int:
+        """How many rows the file has."""
+        return self.new + self.imported_before + self.empty
+
+
+def plan_import(connection: Connection, path: Path | SentFile, *, distinct: bool = False) -> ImportPlan:
+    """What `import_legacy` would write now. Writes nothing.
+
+    Raises:
+        DataFileInvalid, CirculationTooLarge: as `import_legacy`.
+    """
+    rows = read_legacy_balances(path)
+    _check(connection, path, rows, distinct=distinct)
+    imported = opening.imported_before(connection, rows)
+    new = [credits for user_id, (_, credits) in rows.items() if credits and user_id not in imported]
+    return ImportPlan(
+        new=len(new),
+        new_credits=sum(new),
+        imported_before=len(imported),
+        empty=len(rows) - len(new) - len(imported),
+        first=tuple((line, user_id, credits) for user_id, (line, credits) in islice(rows.items(), _EXAMPLES)),
+    )
+
+
+def read_legacy_balances(path: Path | SentFile) -> dict[str, tuple[int, int]]:
     """The line number and the credits (0 to 2^53-1) of every user in the file. Blank lines are skipped.
 
     Raises:
@@ -73,7 +119,9 @@ def read_legacy_balances(path: Path) -> dict[str, tuple[int, int]]:
     return balances
 
 
-def import_legacy(engine: Engine, path: Path, *, now: datetime, actor: str, distinct: bool = False) -> ImportSummary:
+def import_legacy(
+    engine: Engine, path: Path | SentFile, *, now: datetime, actor: str, distinct: bool = False
+) -> ImportSummary:
     """Import the file: check every row before any is written, then write them in pieces, each a short unit of work.
 
     Charges and reads go on between the pieces. After a stop, importing the same file again writes what is missing.
@@ -85,12 +133,18 @@ def import_legacy(engine: Engine, path: Path, *, now: datetime, actor: str, dist
             writers have made such a row impossible after the check: then the message says so.
         CirculationTooLarge: all users together would hold more than 2^62 credits. Nothing is imported.
     """
+    return finish(importing(engine, path, now=now, actor=actor, distinct=distinct))
+
+
+def importing(
+    engine: Engine, path: Path | SentFile, *, now: datetime, actor: str, distinct: bool = False
+) -> Work[ImportSummary]:
+    """As `import_legacy`, telling after each piece how many rows are done. What is left half way keeps its pieces."""
     rows = read_legacy_balances(path)
     opening_credits = {user_id: balance_credits for user_id, (_, balance_credits) in rows.items()}
     with database.read(engine) as connection:
-        refused, leaves_room = opening.refusals(connection, opening_credits, distinct=distinct)
-    _refuse(path, rows, refused, written=0)
-    summary = ImportSummary(0, 0, 0, 0)
+        leaves_room = _check(connection, path, rows, distinct=distinct)
+    summary, done = ImportSummary(0, 0, 0, 0), 0
 
     def give(piece: Sequence[tuple[str, int]]) -> dict[str, Receipt | None]:
         give_some = partial(
@@ -105,14 +159,22 @@ def import_legacy(engine: Engine, path: Path, *, now: datetime, actor: str, dist
         return database.write(engine, partial(_give, give=give_some, path=path, rows=rows, written=summary.imported))
 
     for outcomes in in_pieces(list(opening_credits.items()), give, largest=_LARGEST_PIECE):
-        summary = summary.plus(outcomes)
+        summary, done = summary.plus(outcomes), done + len(outcomes)
+        yield Progress(done, len(rows))
     return summary
+
+
+def _check(connection: Connection, path: Path | SentFile, rows: dict[str, tuple[int, int]], *, distinct: bool) -> bool:
+    opening_credits = {user_id: balance_credits for user_id, (_, balance_credits) in rows.items()}
+    refused, leaves_room = opening.refusals(connection, opening_credits, distinct=distinct)
+    _refuse(path, rows, refused, written=0)
+    return leaves_room
 
 
 def _give(
     connection: Connection,
     give: Callable[[Connection], dict[str, Receipt | CreditsError | None]],
-    path: Path,
+    path: Path | SentFile,
     rows: dict[str, tuple[int, int]],
     written: int,
 ) -> dict[str, Receipt | None]:
@@ -122,7 +184,9 @@ def _give(
     return {user_id: outcome for user_id, outcome in outcomes.items() if not isinstance(outcome, CreditsError)}
 
 
-def _refuse(path: Path, rows: dict[str, tuple[int, int]], refused: Mapping[str, CreditsError], *, written: int) -> None:
+def _refuse(
+    path: Path | SentFile, rows: dict[str, tuple[int, int]], refused: Mapping[str, CreditsError], *, written: int
+) -> None:
     problems = [f"line {rows[user_id][0]}: {_problem(user_id, refusal, rows)}" for user_id, refusal in refused.items()]
     if problems and written:
         raise ImportStopped(str(path), problems, written)
@@ -134,7 +198,7 @@ def _problem(user_id: str, refusal: CreditsError, rows: dict[str, tuple[int, int
     if isinstance(refusal, AccountLooksAlike):
         known = refusal.known_user_id
         where = f", on line {rows[known][0]}," if known in rows else ", who has an account,"
-        return f"{user_id} differs from {known}{where} only in upper and lower case"
+        return f"{user_id} differs from {known}{where} {ONLY_IN_CASE}"
     if isinstance(refusal, IdempotencyKeyReused):
         return f"{user_id} was imported before with other credits, by entry {refusal.entry_id}"
     return str(refusal)

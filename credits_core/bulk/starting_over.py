@@ -24,13 +24,14 @@ from credits_core.store.tables import (
     CreditTransaction,
     JournalEntry,
     PriceList,
+    SavedView,
     StoredPlan,
     UnlockAnswer,
     UserCredits,
 )
 from credits_core.values.text import counted
 
-_BUILT, _TRIED = "demo:%", "dashboard:%"
+_BUILT, _TRIED = f"{demo.KEYS}%", "dashboard:%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Holdings:
     price_plans: int = 0
     price_lists: int = 0
     api_keys: int = 0
+    saved_views: int = 0
 
     def __str__(self) -> str:
         """What is deleted, in words.
@@ -54,7 +56,12 @@ class Holdings:
         ('4,660 entries (3 from the dashboard), 1 price plan', '4,657 entries', 'nothing')
         """
         tried = f" ({self.tried_entries:,} from the dashboard)" if self.tried_entries else ""
-        added = ((self.price_plans, "price plan"), (self.price_lists, "price list"), (self.api_keys, "API key"))
+        added = (
+            (self.price_plans, "price plan"),
+            (self.price_lists, "price list"),
+            (self.api_keys, "API key"),
+            (self.saved_views, "saved view"),
+        )
         counts = [counted(count, noun) for count, noun in added if count]
         return ", ".join([f"{self.entries:,} entries{tried}", *counts]) if self.entries else "nothing"
 
@@ -65,13 +72,11 @@ def holdings(connection: Connection) -> Holdings:
     Raises:
         NotADemo: it began otherwise, or has entries, answers or accounts that came by an import, a log or the API.
     """
-    if demo.is_empty(connection):
+    first = demo.first_entry(connection)
+    if first is None:
         return Holdings()
-    first = connection.execute(
-        select(JournalEntry.id, JournalEntry.actor, JournalEntry.idempotency_key).order_by(JournalEntry.id).limit(1)
-    ).one()
-    if first.actor != demo.ACTOR or not first.idempotency_key.startswith(_BUILT.rstrip("%")):
-        raise NotADemo(f"its first entry is by {first.actor}, not by the demo")
+    if not demo.is_built(*first):
+        raise NotADemo(f"its first entry is by {first[0]}, not by the demo")
     found = [_counted(count, *words) for count, *words in _from_outside(connection) if count]
     if found:
         raise NotADemo(f"it also holds {' and '.join(found)}, by an import, a log or the API")
@@ -81,6 +86,7 @@ def holdings(connection: Connection) -> Holdings:
         price_plans=_count(connection, StoredPlan, StoredPlan.discarded_at_us.is_(None)) - 1,
         price_lists=_count(connection, PriceList) - 1,
         api_keys=_count(connection, ApiKey),
+        saved_views=_count(connection, SavedView),
     )
 
 

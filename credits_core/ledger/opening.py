@@ -64,6 +64,16 @@ def refusals(
     return refused, 2 * circulating_credits <= actions.MAX_CIRCULATION_CREDITS
 
 
+def imported_before(connection: Connection, user_ids: Iterable[str]) -> set[str]:
+    """Those of these users who have their opening balance already."""
+    keys = {opening_balance_key(user_id): user_id for user_id in user_ids}
+    names, imported = list(keys), set[str]()
+    for first in range(0, len(names), _USERS_AT_ONCE):
+        some = names[first : first + _USERS_AT_ONCE]
+        imported.update(keys[key] for key in entries.entries_by_keys(connection, some))
+    return imported
+
+
 def import_opening_balances(
     connection: Connection,
     opening_credits: Mapping[str, int],

@@ -5,7 +5,7 @@ import streamlit as st
 from credits_core.bulk.batch import MAX_RUNS
 from credits_core.ledger import accounts
 from pages.act import running
-from pages.parts import balance, choose, head, numbers, resources, show
+from pages.parts import balance, choose, head, links, numbers, resources, show
 
 ABOUT = """
 Choose a user, a prompt and a model to see the price step by step. Run it once or up to 10,000 times; each run is
@@ -13,7 +13,9 @@ charged in this ledger, by the same code as every real run.
 """
 
 ACTION = "simulate"
+BOXES = ("user", "prompt", "creator", "fee", "model", "tokens", "input_tokens", "output_tokens", "runs")
 
+links.follow_link(*BOXES)
 with head.line("Simulate runs", "Price a prompt, then run it once or many times.", about=ABOUT):
     st.page_link("test_credits.py", label="One run", icon=":material/play_arrow:", width="content")
 with resources.reading() as connection:

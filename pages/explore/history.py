@@ -8,8 +8,8 @@ from credits_core.reports import earnings, movements
 from credits_core.store.kinds import TransactionType
 from credits_core.values.days import DayRange
 from credits_core.values.text import counted
-from pages.explore import entry
-from pages.parts import csv_files, filters, head, links, periods, resources, tables, words
+from pages.explore import entry, history_view
+from pages.parts import csv_files, filters, head, links, periods, resources, saved_views, tables, words
 
 PAGE = 25
 FILTERS = ("user", "types")
@@ -37,7 +37,9 @@ with resources.reading() as connection:
     creators = [creator for creator, _ in earnings.creator_totals(connection, DayRange(zone=resources.zone()))]
     people = dict.fromkeys([*creators, *(user.user_id for user in accounts.users(connection, limit=200))])
 with head.line("History", "Everything that happened, newest first.", about=ABOUT):
-    days = periods.choose(on_change=open_entry).days
+    views_place = st.container(width="content")
+    period = periods.choose(on_change=open_entry)
+    days = period.days
 with st.container(horizontal=True, vertical_alignment="bottom"):
     user_id = filters.one_of("User or creator", sorted(people), key="user", anyone="Everybody", on_change=open_entry)
     types = st.multiselect(
@@ -59,6 +61,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     )
     if entry_id is not None:
         st.button("Back to the list", icon=":material/arrow_back:", on_click=open_entry)
+with views_place:
+    saved_views.button("History", history_view.chosen(period, user_id, types, legs), take=history_view.take)
 
 if entry_id is not None:
     entry.show_in_full(entry_id, open_entry)

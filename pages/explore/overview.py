@@ -8,7 +8,7 @@ from credits_core.reports import sums
 from credits_core.values.periods import Preset, comparable
 from pages.explore import charts as explore_charts
 from pages.explore import figures
-from pages.parts import charts, head, links, periods, refunding, resources, start_over, tables, words
+from pages.parts import charts, head, links, periods, refunding, resources, saved_views, start_over, tables, words
 
 LATEST = 8
 ABOUT = """
@@ -29,7 +29,10 @@ def open_day() -> None:
 
 
 with head.line("Overview", "What users spent, and who received it.", about=ABOUT):
+    views_place = st.container(width="content")
     period = periods.choose(default=Preset.THIRTY_DAYS)
+    with views_place:
+        saved_views.button("Overview", periods.in_link(period), take=periods.take)
 days = period.days
 resources.keep_totals_quick()
 

@@ -1,7 +1,7 @@
 """Work that takes longer than a moment: what is done, how much of it, the time left, and a button to stop.
 
 The button ends the run of the page at the next sign of progress, because a click always does; what was stopped stays
-stopped until somebody goes on. So the work may do nothing but compute and read.
+stopped until somebody goes on. So the work computes and reads, or writes in pieces that nobody writes twice.
 """
 
 from collections.abc import Callable

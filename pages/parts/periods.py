@@ -7,7 +7,7 @@ chosen, each screen has a default of its own, which is not in the address.
 Days are those on which entries were posted, by the clocks of the business; the label says so on every screen.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
@@ -65,6 +65,12 @@ def in_link(period: Period) -> dict[str, str | list[str]]:
     if period.preset is not None:
         return {"period": period.preset.value}
     return {"days": periods.as_text(period).split(",")}
+
+
+def take(query: Mapping[str, str | Sequence[str]]) -> None:
+    """Choose the period that `in_link` gave. Meant for a callback."""
+    period = query.get("period", "")
+    st.session_state[_CHOSEN] = period if isinstance(period, str) and period else ",".join(query.get("days", ()))
 
 
 def _take_from_address() -> None:

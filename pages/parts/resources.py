@@ -7,7 +7,9 @@ import streamlit as st
 from sqlalchemy import Connection, Engine
 
 from credits_core import settings, startup
+from credits_core.bulk import first_start
 from credits_core.bulk.demo_world import DemoWorld, load_demo_world
+from credits_core.bulk.first_start import Beginning
 from credits_core.bulk.starting_over import Holdings
 from credits_core.lab.scenario.assumptions import Scenario, load_scenarios
 from credits_core.lab.scenario.presets import Preset, load_presets
@@ -25,9 +27,9 @@ from credits_core.values.time_zones import TimeZone
 
 @st.cache_resource(show_spinner="Preparing the database…")
 def engine() -> Engine:
-    """The engine of the configured database, made ready on first use (SQLite is migrated and seeded)."""
+    """The engine of the configured database, made ready on first use: SQLite is migrated."""
     opened = database.create_engine_for(settings.database_url())
-    startup.prepare(opened, _books(), demo=settings.demo_enabled(), now=datetime.now(UTC))
+    startup.prepare(opened, _books(), demo=settings.demo_at_start(), now=datetime.now(UTC))
     return opened
 
 
@@ -64,10 +66,35 @@ def zone() -> TimeZone:
     return settings.time_zone()
 
 
-@st.cache_resource
+def beginning() -> Beginning:
+    """How the database began. Nobody keeps it, because another process may have begun meanwhile."""
+    with reading() as connection:
+        return first_start.beginning(connection)
+
+
+def is_undecided() -> bool:
+    """Whether the database is empty and nobody has said how to begin, but could."""
+    return settings.demo_enabled() and beginning() is Beginning.UNDECIDED
+
+
+def is_demo() -> bool:
+    """Whether the database began as the demo world, and the demo is on."""
+    return settings.demo_enabled() and beginning() is Beginning.DEMO
+
+
 def demo() -> DemoWorld | None:
-    """The demo world's prompts and flows to choose from, or None when the demo is off."""
-    return load_demo_world() if settings.demo_enabled() else None
+    """The demo world's prompts and flows to choose from, or None where this is no demo."""
+    return _demo_world() if is_demo() else None
+
+
+@st.cache_resource
+def _demo_world() -> DemoWorld:
+    return load_demo_world()
+
+
+def build_demo(connection: Connection, now: datetime) -> bool:
+    """Build the demo world where nothing is yet, and return whether it was built."""
+    return startup.build_demo(connection, _books(), now=now)
 
 
 def start_demo_over(connection: Connection, now: datetime) -> Holdings:

@@ -1,8 +1,7 @@
-"""The button that starts the demo over. It asks first, and is there only where the demo is on."""
+"""The button that starts the demo over. It asks first, and is there only where there is a demo."""
 
 import streamlit as st
 
-from credits_core import settings
 from credits_core.bulk import starting_over
 from credits_core.errors import CreditsError
 from credits_core.reports import daily_totals
@@ -13,8 +12,8 @@ _UNDONE = "Nothing was deleted."
 
 
 def button() -> None:
-    """The button, where the demo is on. What was deleted stands in the head of the overview."""
-    if not settings.demo_enabled():
+    """The button, where the database began as a demo. What was deleted stands in the head of the overview."""
+    if not resources.is_demo():
         return
     st.button(
         "Start the demo over",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -74,6 +75,56 @@ def walk(browser: Browser, live: LiveDashboard) -> Iterator[Walk]:
         page.goto(live.address)
         expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
         yield Walk(page, live)
+
+
+@pytest.fixture
+def nothing(browser: Browser, tmp_path: Path) -> Iterator[Walk]:
+    """A person in front of an empty database, who has just started it as the README says."""
+    with live_dashboard(tmp_path, CREDITS_DEMO="", CREDITS_DEMO_END="") as live, tab(browser, live) as page:
+        page.add_init_script(COUNT_CLICKS)
+        page.goto(live.address)
+        expect(page.get_by_role("heading", name="Start", level=1)).to_be_visible()
+        yield Walk(page, live)
+
+
+def test_from_nothing_to_the_overview_of_the_demo(nothing: Walk) -> None:
+    nothing.button("Build the demo world").click()
+    expect(nothing.page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
+    nothing.sees(re.compile("^Users spent "))
+    assert nothing.clicks == 1
+
+
+def test_from_nothing_to_ones_own_first_charged_run(nothing: Walk) -> None:
+    nothing.button("Start clean").click()
+    nothing.page.get_by_test_id("stMain").get_by_role("link", name="Run a prompt").click()
+    nothing.sees("No users yet. Type an id here, then add credits.")
+    nothing.type("User", "ada")
+    nothing.button("Add credits").click()
+    amount = nothing.page.get_by_role("textbox", name="Credits", exact=True)
+    amount.fill("1,000,000")
+    amount.press("Enter")
+    nothing.page.get_by_test_id("stPopoverBody").get_by_role("button", name="Add credits").click()
+    nothing.sees("Added")
+    nothing.page.keyboard.press("Escape")
+    nothing.button("Run").click()
+    nothing.sees("What happened")
+    expect(nothing.page.get_by_role("button", name="New run")).to_be_visible()
+    assert nothing.clicks == 5
+    assert nothing.live.rows("SELECT user_id, prompt_id, creator_id FROM prompt_runs") == [("ada", "free-form", None)]
+
+
+def test_what_was_looked_at_is_kept_by_name_and_opened_by_somebody_else(walk: Walk, browser: Browser) -> None:
+    walk.page.get_by_text("7 days", exact=True).click()
+    expect(walk.page).to_have_url(re.compile("period=7d"))
+    walk.button("Views").click()
+    walk.type("Save this view as", "Our *week*")
+    walk.sees("Saved the view")
+    assert walk.clicks == 2
+    with tab(browser, walk.live) as other:
+        other.goto(walk.live.address)
+        other.get_by_role("button", name="Views").click()
+        other.get_by_role("button", name="Our *week*").click()
+        expect(other).to_have_url(re.compile("period=7d"))
 
 
 def test_who_loses_when_the_second_tier_becomes_twelve_per_cent(walk: Walk) -> None:

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.long
 PICTURES = ROOT / "pages" / "parts"
 VIEWS = [*PATHS, "/balances?user=noor", "/history?entry=40"]
 # What Streamlit draws by itself and no setting of ours changes: its menu's lists, the marks of its small metric charts,
-# the colours of code, and its button to stop a run.
-OF_STREAMLIT = ("stSidebarNav", "mark-symbol", "token ", "stBaseButton-header")
+# the colours of code, its button to stop a run, and the roles of its box for files.
+OF_STREAMLIT = ("stSidebarNav", "mark-symbol", "token ", "stBaseButton-header", "stFileUploaderDropzone")
 # The number over a slider has the colour of the slider. The box that goes with the slider shows the same number.
 OVER_A_SLIDER = "[data-testid=stSliderThumbValue]"
 WIDTH, HEIGHT = 1280, 800
@@ -25,6 +25,13 @@ WIDTH, HEIGHT = 1280, 800
 @pytest.fixture(scope="module")
 def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDashboard]:
     with live_dashboard(tmp_path_factory.mktemp("screens"), CREDITS_DEMO="1") as live:
+        yield live
+
+
+@pytest.fixture(scope="module")
+def nothing(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDashboard]:
+    """A dashboard on an empty database, which asks how to begin."""
+    with live_dashboard(tmp_path_factory.mktemp("nothing"), CREDITS_DEMO="") as live:
         yield live
 
 
@@ -39,6 +46,22 @@ def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
 
 @pytest.mark.parametrize("path", VIEWS)
 def test_a_screen_can_be_used_by_everyone_and_asks_no_other_machine(page: Page, live: LiveDashboard, path: str) -> None:
+    open_and_look(page, live, path)
+    # Streamlit's header is 60 pixels high; nothing but the head line stands between it and the first answer.
+    assert page.get_by_role("heading", level=1).bounding_box()["y"] < 120  # type: ignore[index]
+
+
+@pytest.mark.parametrize("path", ["/", "/pricing-lab", "/test-credits"])
+def test_so_it_is_in_an_empty_database(page: Page, nothing: LiveDashboard, path: str) -> None:
+    open_and_look(page, nothing, path)
+    title = re.compile("^Start$" if path == "/" else "^(Plans|Test bench)$")
+    expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
+    if path != "/":
+        expect(page.get_by_role("link", name="Choose how to begin")).to_be_visible()
+
+
+def open_and_look(page: Page, live: LiveDashboard, path: str) -> None:
+    """Open the screen: axe-core may find nothing in it, and it may ask no other machine for anything."""
     elsewhere: list[str] = []
 
     def note(asked: Request) -> None:
@@ -54,8 +77,6 @@ def test_a_screen_can_be_used_by_everyone_and_asks_no_other_machine(page: Page, 
 
     assert elsewhere == []
     assert [fault for fault in faults(page) if not is_of_streamlit(fault)] == []
-    # Streamlit's header is 60 pixels high; nothing but the head line stands between it and the first answer.
-    assert page.get_by_role("heading", level=1).bounding_box()["y"] < 120  # type: ignore[index]
 
 
 def faults(page: Page) -> list[tuple[str, str]]:

@@ -4,10 +4,21 @@ import pytest
 from sqlalchemy import Engine
 
 from credits_core.audit import invariants
-from credits_core.bulk.opening_balances import ImportSummary, import_legacy, read_legacy_balances
+from credits_core.bulk.csv_rows import SentFile
+from credits_core.bulk.opening_balances import (
+    EXAMPLE_FILE,
+    ImportPlan,
+    ImportSummary,
+    import_legacy,
+    importing,
+    plan_import,
+    read_legacy_balances,
+)
 from credits_core.errors import DataFileInvalid
 from credits_core.ledger.refusals import CirculationTooLarge
 from credits_core.pricing.quote import PriceBook
+from credits_core.store import database
+from credits_core.values.progress import Progress
 from tests.support import world
 from tests.support.plain_sql import balance, every_row, refused, rows, scalar
 from tests.support.world import HAIKU, LATER, NOW
@@ -160,3 +171,56 @@ def test_a_large_file_is_imported_as_a_whole(sqlite_engine: Engine, tmp_path: Pa
     assert _import(sqlite_engine, path) == ImportSummary(9_999, 0, 1, 9_999 * 10_000 // 2)
     assert scalar(sqlite_engine, "SELECT SUM(balance_credits) FROM user_credits") == 49_995_000
     assert _import(sqlite_engine, path) == ImportSummary(0, 9_999, 1, 0)
+
+
+# --- a file that somebody sent -------------------------------------------------------------------------------------
+
+
+def _plan(engine: Engine, sent: SentFile) -> ImportPlan:
+    with database.read(engine) as connection:
+        return plan_import(connection, sent)
+
+
+def test_the_example_is_a_file_that_can_be_imported(engine: Engine) -> None:
+    sent = SentFile("example.csv", EXAMPLE_FILE.encode())
+    assert _plan(engine, sent) == ImportPlan(
+        new=2,
+        new_credits=5_250_000,
+        imported_before=0,
+        empty=1,
+        first=((2, "ada", 5_000_000), (3, "ben", 250_000), (4, "chloe", 0)),
+    )
+    assert rows(engine, "SELECT COUNT(*) FROM user_credits") == [(0,)]
+    assert import_legacy(engine, sent, now=NOW, actor="dashboard") == ImportSummary(2, 0, 1, 5_250_000)
+
+
+def test_a_plan_counts_what_was_imported_before(engine: Engine) -> None:
+    import_legacy(engine, SentFile("first.csv", b"user_id,credits\nada,5\n"), now=NOW, actor="cli")
+    longer = _plan(engine, SentFile("longer.csv", b"\xef\xbb\xbfcredits;user_id\r\n5;ada\r\n7;ben\r\n0;chloe\r\n"))
+    assert (longer.rows, longer.new, longer.new_credits, longer.imported_before, longer.empty) == (3, 1, 7, 1, 1)
+
+
+def test_a_plan_names_each_refused_line_and_the_file_as_it_was_sent(engine: Engine) -> None:
+    import_legacy(engine, SentFile("first.csv", b"user_id,credits\nada,5\n"), now=NOW, actor="cli")
+    with pytest.raises(DataFileInvalid) as caught:
+        _plan(engine, SentFile("second.csv", b"user_id,credits\nAda,1\nada,6\n"))
+    assert (caught.value.path, caught.value.problems) == (
+        "second.csv",
+        [
+            "line 2: Ada differs from ada, on line 3, only in upper and lower case",
+            "line 3: ada was imported before with other credits, by entry 1",
+        ],
+    )
+
+
+def test_an_import_tells_how_far_it_is_and_what_is_left_half_way_stays(engine: Engine) -> None:
+    sent = SentFile("many.csv", b"user_id,credits\n" + b"".join(b"user-%d,5\n" % number for number in range(1_200)))
+    begun = importing(engine, sent, now=NOW, actor="dashboard")
+    first = next(begun)
+    begun.close()
+    assert first == Progress(first.done, 1_200)
+    assert 0 < first.done <= 500
+    assert scalar(engine, "SELECT SUM(balance_credits) FROM user_credits") == 5 * first.done
+    assert import_legacy(engine, sent, now=LATER, actor="dashboard") == ImportSummary(
+        1_200 - first.done, first.done, 0, 5 * (1_200 - first.done)
+    )

@@ -11,7 +11,7 @@ from credits_core import settings, startup
 from credits_core.access import keys
 from credits_core.access.callers import scoped_key
 from credits_core.audit import invariants, log
-from credits_core.bulk import starting_over
+from credits_core.bulk import first_start, starting_over
 from credits_core.bulk.opening_balances import import_legacy
 from credits_core.bulk.refusals import NotADemo
 from credits_core.bulk.replay import plan_replay, replay
@@ -21,7 +21,7 @@ from credits_core.ledger import actions
 from credits_core.ledger.requests import UnlockRequest
 from credits_core.plans import actions as plan_actions
 from credits_core.prices import lists
-from credits_core.reports import daily_totals
+from credits_core.reports import daily_totals, saved_views
 from credits_core.store import clearing, database
 from credits_core.store.kinds import Role
 from tests.support import demo, demo_watchers, world
@@ -73,6 +73,11 @@ def play(engine: Engine) -> None:
         ),
     )
     database.write(engine, lambda connection: log.record(connection, [], now=NOW))
+    database.write(engine, lambda connection: first_start.choose_clean(connection, now=NOW, actor="dashboard"))
+    query = {"period": "last-month"}
+    database.write(
+        engine, lambda connection: saved_views.save(connection, "overview", "Mine", query, now=NOW, actor="dashboard")
+    )
     daily_totals.catch_up(engine)
 
 
@@ -100,7 +105,7 @@ def test_everything_is_as_in_a_new_demo_down_to_the_numbers(begun: Engine) -> No
     played = every_row(begun)
     # A table that is not among them is new: decide whether it belongs to a demo, and let `play` fill it.
     assert {name for name in played if played[name] != as_new[name]} == played.keys() - {"alembic_version"}
-    assert demo.start_over(begun) == Holdings(entries + 5, 5, price_plans=2, price_lists=1, api_keys=1)
+    assert demo.start_over(begun) == Holdings(entries + 5, 5, price_plans=2, price_lists=1, api_keys=1, saved_views=1)
     assert every_row(begun) == as_new
     assert wrong(begun) == []
 
@@ -326,5 +331,7 @@ def test_what_a_demo_holds_is_told_before_anything_is_deleted(begun: Engine) -> 
     with database.read(begun) as connection:
         held = starting_over.holdings(connection)
     built = len(before["journal_entries"]) - 5
-    assert str(held) == f"{built + 5} entries (5 from the dashboard), 2 price plans, 1 price list, 1 API key"
+    assert (
+        str(held) == f"{built + 5} entries (5 from the dashboard), 2 price plans, 1 price list, 1 API key, 1 saved view"
+    )
     assert every_row(begun) == before

@@ -24,6 +24,7 @@ TABLES = {
     "alembic_version",
     "api_keys",
     "audit_runs",
+    "clean_start",
     "credit_transactions",
     "daily_sums",
     "daily_totals",
@@ -36,6 +37,7 @@ TABLES = {
     "prompt_runs",
     "refunds",
     "rollup_watermark",
+    "saved_views",
     "unlock_answers",
     "unlocked_flows",
     "user_credits",
@@ -43,6 +45,7 @@ TABLES = {
 CHECKS = {
     "ck_api_keys_role_known",
     "ck_api_keys_user_only_for_users",
+    "ck_clean_start_one_row",
     "ck_credit_transactions_amount_in_bounds",
     "ck_credit_transactions_balance_not_negative",
     "ck_credit_transactions_balance_only_for_users",
@@ -66,7 +69,12 @@ CHECKS = {
     "ck_unlocked_flows_share_within_fee",
     "ck_user_credits_balance_in_bounds",
 }
-UNIQUE_KEYS = {"uq_api_keys_key_hash", "uq_journal_entries_idempotency_key", "uq_journal_entries_refunds_entry_id"}
+UNIQUE_KEYS = {
+    "uq_api_keys_key_hash",
+    "uq_journal_entries_idempotency_key",
+    "uq_journal_entries_refunds_entry_id",
+    "uq_saved_views_screen_folded_name",
+}
 FOREIGN_KEYS = {
     "fk_api_keys_user_id",
     "fk_credit_transactions_entry_id",

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from credits_core import settings
+from credits_core import settings, startup
 from credits_core.ledger import actions
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.plans.book import PriceBooks
@@ -66,4 +66,15 @@ def charge_on(answers: Pipe, url: str, started: Any, stop: Any) -> None:
             started.set()
             threading.Event().wait(0.005)
     answers.send(charged)
+    answers.close()
+
+
+def build_at_once(answers: Pipe, start_line: threading.Barrier, url: str) -> None:
+    """Build the demo world together with others, and send whether it was this process that built it."""
+    books = PriceBooks(settings.load_models())
+    with database.opened(url) as engine:
+        start_line.wait()
+        answers.send(
+            database.write(engine, lambda connection: startup.build_demo(connection, books, now=NOW)),
+        )
     answers.close()

@@ -31,7 +31,16 @@ PATIENCE_SECONDS = 120
 _ROW, _INTO_THE_FIRST_CELL = 35, 40
 """Pixels: the height of a row and of the header, and a place within the first column."""
 PATHS = (
-    *("/", "/balances", "/history", "/creator-earnings", "/explain-charge", "/test-credits", "/simulate-runs"),
+    *(
+        "/start",
+        "/",
+        "/balances",
+        "/history",
+        "/creator-earnings",
+        "/explain-charge",
+        "/test-credits",
+        "/simulate-runs",
+    ),
     *("/add-credits", "/pricing-lab", "/compare-plans", "/replay-history", "/scenario", "/fee-designer", "/models"),
     "/api-console",
 )

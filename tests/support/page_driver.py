@@ -27,17 +27,18 @@ MAIN_SCRIPT = Path(__file__).resolve().parent.parent.parent / "pages" / "navigat
 
 
 @contextmanager
-def dashboard(folder: Path, *, demo: bool, zone: str = "") -> Iterator[Engine]:
+def dashboard(folder: Path, *, demo: bool | None, zone: str = "") -> Iterator[Engine]:
     """The dashboard on a new database in this folder, with the demo world or empty; and an engine to look into it.
 
-    It is the last day of the demo world, whenever the test runs.
+    With `demo` None it is empty as well, and asks how to begin. It is the last day of the demo world, whenever the test
+    runs.
     """
     path = folder / "credits.db"
-    path.write_bytes(_as_opened(demo=demo))
+    path.write_bytes(_as_opened(demo=bool(demo)))
     url = f"sqlite:///{path}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CREDITS_DATABASE_URL", url)
-        patch.setenv("CREDITS_DEMO", "1" if demo else "0")
+        patch.setenv("CREDITS_DEMO", {None: "", True: "1", False: "0"}[demo])
         patch.setenv("CREDITS_TIME_ZONE", zone)
         patch.setattr(clock, "today", lambda: TODAY)
         _forget_cached()

@@ -157,7 +157,7 @@ def test_a_link_from_another_page_shows_what_it_names_alone(ledger: Engine) -> N
 def test_an_entry_that_does_not_exist_says_so(ledger: Engine, entry: str) -> None:
     page = open_page("explore/history.py", entry=entry)
     assert [info.title for info in page.info] == ["No such entry"]
-    assert button_labels(page) == ["Back to the list"]
+    assert button_labels(page) == ["Save", "Back to the list"]
 
 
 @pytest.mark.parametrize(
@@ -223,9 +223,9 @@ def test_a_refund_reverses_the_entry_and_then_the_button_is_gone(own_ledger: Eng
     assert plain_sql.balance(own_ledger, "zane") == before + 3_600
     borne = "zane got back 3,600 credits (\\$0.0036): PromptFlow bore 3,600."
     assert [success.value for success in page.success] == [f"Refunded by entry {refund_id}. {borne}"]
-    assert button_labels(page) == ["Back to the list", "Open the refund"]
+    assert button_labels(page) == ["Save", "Back to the list", "Open the refund"]
     opened = click(page, "Open the refund")
-    assert button_labels(opened) == ["Back to the list", "Open the refunded entry"]
+    assert button_labels(opened) == ["Save", "Back to the list", "Open the refunded entry"]
     assert [success.value for success in opened.success] == [
         f"{borne} The provider is paid whether or not a run is refunded, so PromptFlow bears the inference cost."
     ]
@@ -284,7 +284,7 @@ def test_added_credits_that_were_spent_are_not_refunded(own_ledger: Engine) -> N
     )
     before = plain_sql.every_row(own_ledger)
     page = click(open_page("explore/history.py", entry=str(grant)), "Refund this entry")
-    assert {box.key for box in page.text_input} == {"entry", "find"}  # there is no form to fill in
+    assert {box.key for box in page.text_input} == {"entry", "find", "view:name"}  # there is no form to fill in
     assert "this takes 10,000,000 credits" in page.error[0].proto.title
     assert "The added credits are spent\\: first refund what they were spent on" in page.error[0].value
     assert not any("Add credits" in link.label for link in page.get("page_link"))

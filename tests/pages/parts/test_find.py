@@ -18,9 +18,9 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 def found(text: str) -> dict[str, tuple[str, str]]:
     """Where each link leads that is there for the text, by its label."""
     page = open_page("explore/balances.py")
-    before = len(page.sidebar.get("page_link"))
+    others = len(page.sidebar.get("page_link"))  # which stand below the box
     page.text_input(key="find").set_value(text)
-    links = run(page).sidebar.get("page_link")[before:]
+    links = run(page).sidebar.get("page_link")[:-others]
     return {link.proto.label.replace("\\", ""): (link.proto.page, link.proto.query_string) for link in links}
 
 

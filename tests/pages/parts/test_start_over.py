@@ -47,7 +47,7 @@ def test_it_tells_what_it_deletes_and_does_nothing_before_it_is_confirmed(ledger
     click(page, START_OVER)
     assert f"This deletes **{int(str(built)) + 1:,} entries (1 from the dashboard)**, for everyone" in asked(page)
     assert "You cannot undo this." in asked(page)
-    assert button_labels(page) == [START_OVER, "Start over"]
+    assert button_labels(page) == ["Save", START_OVER, "Start over"]
     assert every_row(ledger) == before
 
 
@@ -77,7 +77,7 @@ def test_a_database_with_anything_else_is_refused_before_anything_is_asked(ledge
     click(page, START_OVER)
     assert "This database is not only a demo\\: it also holds 1 other entry" in page.error[0].proto.title
     assert page.error[0].value.startswith("Nothing was deleted")
-    assert button_labels(page) == [START_OVER]
+    assert button_labels(page) == ["Save", START_OVER]
     assert every_row(ledger) == before
 
 
@@ -92,7 +92,7 @@ def test_what_comes_from_elsewhere_while_the_dialog_is_open_is_kept(ledger: Engi
 
 def test_where_the_demo_is_off_there_is_no_button(ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CREDITS_DEMO", "0")
-    assert button_labels(open_page("explore/overview.py")) == []
+    assert button_labels(open_page("explore/overview.py")) == ["Save"]
 
 
 def test_a_replay_that_was_kept_is_not_taken_for_that_of_the_new_demo(ledger: Engine, small: None) -> None:

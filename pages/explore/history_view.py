@@ -1,0 +1,33 @@
+"""What is chosen on the history, as a saved view keeps it."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from credits_core.reports.saved_views import Query
+from credits_core.store.kinds import TransactionType
+from credits_core.values.periods import Period
+from pages.parts import periods
+
+
+def chosen(
+    period: Period, user_id: str | None, types: Sequence[TransactionType], legs: bool
+) -> dict[str, str | list[str]]:
+    """The filters that are chosen, without those that are not."""
+    query = periods.in_link(period)
+    if user_id:
+        query["user"] = user_id
+    if types:
+        query["types"] = [type_.value for type_ in types]
+    if legs:
+        query["legs"] = "true"
+    return query
+
+
+def take(query: Query) -> None:
+    """Choose what `chosen` gave, and nothing else: an entry that is open is left. Meant for a callback."""
+    st.session_state["entry"] = ""
+    periods.take(query)
+    st.session_state["user"] = query.get("user")
+    st.session_state["types"] = [TransactionType(text) for text in query.get("types", ())]
+    st.session_state["legs"] = "legs" in query
