@@ -168,6 +168,15 @@ def test_why_something_was_charged(walk: Walk) -> None:
     assert walk.clicks == 2
 
 
+def test_a_link_to_the_screen_that_one_is_on_opens(walk: Walk) -> None:
+    for entry_id in ("17", "18"):  # from the overview to the history, and from there to the history
+        walk.find(entry_id)
+        walk.page.get_by_role("link", name=f"Entry {entry_id}").click()
+        expect(walk.page.get_by_role("heading", name=re.compile(f"^Entry {entry_id}:"))).to_be_visible()
+        expect(walk.page).to_have_url(re.compile(f"entry={entry_id}$"))
+    assert walk.clicks == 2
+
+
 def test_one_of_a_million_users_is_found(walk: Walk) -> None:
     walk.find("visitor-777777")
     walk.page.get_by_role("link", name="visitor-777777").click()
