@@ -106,6 +106,11 @@ def test_a_run_is_refunded_and_the_screen_says_who_bears_it(walk: Walk) -> None:
     walk.go("Test bench")
     walk.button("Run").click()
     walk.sees("What happened")
+    # All of the receipt fits into its column.
+    table = walk.page.get_by_test_id("stTable").first
+    widest = "box => Math.max(...[...box.querySelectorAll('*')].map(one => one.scrollWidth - one.clientWidth))"
+    expect(table.get_by_text("After")).to_be_visible()
+    assert table.evaluate(widest) <= 1
     walk.button("Refund").click()
     dialog = walk.page.get_by_role("dialog")
     expect(dialog.get_by_text(re.compile("gives? back .*, PromptFlow bears "))).to_be_visible()

@@ -13,7 +13,7 @@ from tests.support.live_dashboard import PATHS, ROOT, LiveDashboard, live_dashbo
 
 pytestmark = pytest.mark.long
 PICTURES = ROOT / "pages" / "parts"
-VIEWS = [*PATHS, "/balances?user=noor", "/history?entry=40"]
+VIEWS = [*PATHS, "/balances?user=noor", "/history?entry=40", "/guide?task=cure-a-cliff"]
 # What Streamlit draws by itself and no setting of ours changes: its menu's lists, the marks of its small metric charts,
 # the colours of code, and its button to stop a run.
 OF_STREAMLIT = ("stSidebarNav", "mark-symbol", "token ", "stBaseButton-header")
@@ -56,6 +56,15 @@ def test_a_screen_can_be_used_by_everyone_and_asks_no_other_machine(page: Page, 
     assert [fault for fault in faults(page) if not is_of_streamlit(fault)] == []
     # Streamlit's header is 60 pixels high; nothing but the head line stands between it and the first answer.
     assert page.get_by_role("heading", level=1).bounding_box()["y"] < 120  # type: ignore[index]
+
+
+def test_the_guide_shows_its_pictures_in_the_theme_of_the_browser(page: Page, live: LiveDashboard) -> None:
+    page.goto(f"{live.address}/guide?task=cure-a-cliff")
+    picture = page.get_by_test_id("stImage").first.get_by_role("img")
+    expect(picture).to_have_attribute("alt", re.compile("^The screen Plans"))
+    shown = page.request.get(f"{live.address}{picture.get_attribute('src')}").body()
+    theme = "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
+    assert shown == (ROOT / "docs" / "images" / f"cliff-{theme}.png").read_bytes()
 
 
 def faults(page: Page) -> list[tuple[str, str]]:

@@ -33,7 +33,7 @@ _ROW, _INTO_THE_FIRST_CELL = 35, 40
 PATHS = (
     *("/", "/balances", "/history", "/creator-earnings", "/explain-charge", "/test-credits", "/simulate-runs"),
     *("/add-credits", "/pricing-lab", "/compare-plans", "/replay-history", "/scenario", "/fee-designer", "/models"),
-    "/api-console",
+    *("/api-console", "/guide"),
 )
 """Every screen."""
 
