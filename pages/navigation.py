@@ -122,6 +122,7 @@ SCREENS = {
             "api",
             "Make keys for the HTTP API, copy examples, and watch the last calls.",
         ),
+        screen("guide/guide.py", "Guide", "menu_book", "One short page for each task, with pictures.", hidden=True),
     ],
 }
 page = st.navigation(SCREENS, expanded=True)

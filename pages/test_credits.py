@@ -20,7 +20,7 @@ with head.line("Test bench", "Run a prompt, and see who pays and earns.", about=
 with resources.reading() as connection:
     known = accounts.users(connection, limit=200)
 
-who, doing_place, happened = st.columns([5, 7, 7])
+who, doing_place, happened = st.columns([5, 8, 9])
 with who, st.container(border=True, height="stretch"):
     st.header("Who", anchor=False)
     user_id = choose.user(known, help_text="Choose a user, or type a new id.")

@@ -1,94 +1,87 @@
-"""Takes the screenshots of the documents: `python -m scripts.screenshots`. Needs Debian's Chromium.
+"""Takes the pictures of the documents: `python -m scripts.screenshots`. Needs Debian's Chromium.
 
-Starts the dashboard with the demo world, on a free port with a database of its own, and writes `docs/images/`. The demo
-ends on a day that never changes, so that a picture changes only with its screen.
+Writes `docs/images/` in the light and in the dark theme, each from a fresh demo, and the short film of the README. With
+names, such as `python -m scripts.screenshots cliff cures`, it takes only those; what writes to the ledger may then
+differ. Pictures that nobody takes any more are removed when all are taken.
 """
 
-import os
-import socket
-import subprocess
 import sys
-import tempfile
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
+from typing import get_args
 
-from playwright.sync_api import sync_playwright
+from PIL import Image, ImageOps
+from playwright.sync_api import Page
 
-ROOT = Path(__file__).resolve().parent.parent
+from scripts import film
+from scripts.browser import ROOT, Box, Theme, carry_out, dashboard, open_screen, settle, window
+from scripts.shots import DIALOG, SHOTS, SIDEBAR, Shot
+
 IMAGES = ROOT / "docs" / "images"
-CAPPED = "promptflow-v1-capped"
-LAST_DAY = "2026-11-22"
-SHOTS = {
-    "overview": "/?days=2026-10-24&days=2026-11-22",
-    "pricing-lab": "/pricing-lab",
-    "compare-plans": f"/compare-plans?a=promptflow-v1&b={CAPPED}",
-    "replay-history": f"/replay-history?plan={CAPPED}",
-    "scenario": f"/scenario?plan={CAPPED}&scenario_runs=1000000",
-    "fee-designer": "/fee-designer?fee=5000",
-    "explain-charge": "/explain-charge?entry=140",
-}
-CHART = ".js-plotly-plot .main-svg"
-CHROMIUM = "/usr/bin/chromium"
-CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-_SECONDS_TO_START = 60
+_HEIGHT = 1_800
+_MARGIN = 14
+_COLOURS = 128
+_LINE = "#9CA3AF"
+"""The colour of the line: to be seen on a light and on a dark page."""
 
 
-@contextmanager
-def dashboard(database_url: str) -> Iterator[str]:
-    """The address of a dashboard that runs until the block ends."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
-        cwd=ROOT,
-        env=os.environ | {"CREDITS_DATABASE_URL": database_url, "CREDITS_DEMO": "1", "CREDITS_DEMO_END": LAST_DAY},
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(f"{address}/_stcore/health")
-        yield address
-    finally:
-        server.terminate()
-        server.wait()
+def file_names() -> set[str]:
+    """Every file that this script writes into `docs/images/`."""
+    pictures = {f"{shot.name}-{theme}.png" for shot in SHOTS for theme in get_args(Theme)}
+    return pictures | {film.file_name(theme) for theme in get_args(Theme)}
 
 
-def main() -> None:
-    """Write every picture of `SHOTS`, 1280 pixels wide in the light theme."""
+def box_of(page: Page, shot: Shot) -> Box:
+    """What of the page the picture shows."""
+    column, top, end = _box(page, shot.column), _box(page, shot.first).top, _box(page, shot.last)
+    aside, above = (0, 0) if shot.column == DIALOG else (0 if shot.column == SIDEBAR else _MARGIN, _MARGIN)
+    height = min(end.top + end.height - top, shot.most)
+    return Box(column.left - aside, top - above, column.width + 2 * aside, height + 2 * above)
+
+
+def save(picture: bytes, box: Box, path: Path) -> None:
+    """Write this part of a picture as a small PNG of few colours, with a line around it."""
+    left, top, width, height = map(round, box)
+    cut = Image.open(BytesIO(picture)).convert("RGB").crop((left, top, left + width, top + height))
+    framed = ImageOps.expand(cut, border=1, fill=_LINE)
+    framed.quantize(_COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def take(page: Page, shot: Shot, address: str, path: Path) -> None:
+    """Take one picture."""
+    open_screen(page, address + shot.path)
+    for step in shot.steps:
+        carry_out(page, step, address)
+    save(settle(page), box_of(page, shot), path)
+
+
+def main(names: list[str]) -> None:
+    """Take the pictures with these names, or all and the film."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        dashboard(f"sqlite:///{folder}/credits.db") as address,
-        sync_playwright() as playwright,
-    ):
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 1_320}, color_scheme="light")
-        for name, path in SHOTS.items():
-            page.goto(address + path)
-            page.wait_for_selector("h1")
-            page.locator(CHART).first.wait_for()  # charts draw after the script has ended
-            page.wait_for_timeout(4_000)  # and some of them slowly
-            page.screenshot(path=IMAGES / f"{name}.png")
-            if name == "pricing-lab":
-                page.get_by_role("button", name="Save as draft").first.click()
-                page.get_by_text("Saved the draft").first.wait_for()
-        browser.close()
+    unknown = set(names) - {shot.name for shot in SHOTS} - {film.NAME}
+    if unknown:
+        raise SystemExit(f"No picture is called {', '.join(sorted(unknown))}.")
+    for theme in get_args(Theme):
+        if wanted := [shot for shot in SHOTS if not names or shot.name in names]:
+            with dashboard() as address, window(theme, height=_HEIGHT) as page:
+                for shot in wanted:
+                    print(f"{shot.name}-{theme}", flush=True)
+                    take(page, shot, address, IMAGES / f"{shot.name}-{theme}.png")
+        if not names or film.NAME in names:
+            film.make(theme, IMAGES / film.file_name(theme))
+    if not names:
+        for old in sorted({path.name for path in IMAGES.iterdir()} - file_names()):
+            (IMAGES / old).unlink()
+    print(f"{sum(path.stat().st_size for path in IMAGES.iterdir()):,} bytes in {IMAGES}")
 
 
-def _wait_for(url: str) -> None:
-    until = time.monotonic() + _SECONDS_TO_START
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(url, timeout=1):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise TimeoutError(f"{url} did not answer within {_SECONDS_TO_START} seconds")
+def _box(page: Page, selector: str) -> Box:
+    found = page.locator(selector).first
+    found.wait_for()
+    box = found.bounding_box()
+    assert box is not None, f"{selector} cannot be seen"
+    return Box(box["x"], box["y"], box["width"], box["height"])
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,8 +1,10 @@
 """Links between screens that carry their filters."""
 
+from contextlib import suppress
 from urllib.parse import urlencode
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 
 def arrive(screen: str) -> None:
@@ -48,8 +50,11 @@ def follow_link(*names: str) -> None:
         for name in names:
             carried = st.query_params.pop(f"to_{name}", None)
             if carried is not None:
-                # In the URL as well: the browser does not put back what it dropped from it.
-                st.session_state[name] = st.query_params[name] = carried
+                st.session_state[name] = carried
+                # In the URL as well: the browser does not put back what it dropped from it. On the screen itself the
+                # input holds the parameter, so that nobody else may set it.
+                with suppress(StreamlitAPIException):
+                    st.query_params[name] = carried
             elif name not in st.query_params:
                 st.session_state.pop(name, None)
 

@@ -157,6 +157,11 @@ def test_a_run_is_refunded_and_the_screen_says_who_bears_it(walk: Walk) -> None:
     walk.go("Test bench")
     walk.button("Run").click()
     walk.sees("What happened")
+    # All of the receipt fits into its column.
+    table = walk.page.get_by_test_id("stTable").first
+    widest = "box => Math.max(...[...box.querySelectorAll('*')].map(one => one.scrollWidth - one.clientWidth))"
+    expect(table.get_by_text("After")).to_be_visible()
+    assert table.evaluate(widest) <= 1
     walk.button("Refund").click()
     dialog = walk.page.get_by_role("dialog")
     expect(dialog.get_by_text(re.compile("gives? back .*, PromptFlow bears "))).to_be_visible()
@@ -216,6 +221,15 @@ def test_why_something_was_charged(walk: Walk) -> None:
     walk.page.get_by_role("link", name="Explain this charge").click()
     walk.sees("Recalculated from the stored inputs: matches the charge exactly.")
     walk.sees(re.compile(f"{total:,}"))
+    assert walk.clicks == 2
+
+
+def test_a_link_to_the_screen_that_one_is_on_opens(walk: Walk) -> None:
+    for entry_id in ("17", "18"):  # from the overview to the history, and from there to the history
+        walk.find(entry_id)
+        walk.page.get_by_role("link", name=f"Entry {entry_id}").click()
+        expect(walk.page.get_by_role("heading", name=re.compile(f"^Entry {entry_id}:"))).to_be_visible()
+        expect(walk.page).to_have_url(re.compile(f"entry={entry_id}$"))
     assert walk.clicks == 2
 
 

@@ -13,7 +13,7 @@ from tests.support.live_dashboard import PATHS, ROOT, LiveDashboard, live_dashbo
 
 pytestmark = pytest.mark.long
 PICTURES = ROOT / "pages" / "parts"
-VIEWS = [*PATHS, "/balances?user=noor", "/history?entry=40"]
+VIEWS = [*PATHS, "/balances?user=noor", "/history?entry=40", "/guide?task=cure-a-cliff"]
 # What Streamlit draws by itself and no setting of ours changes: its menu's lists, the marks of its small metric charts,
 # the colours of code, its button to stop a run, and the roles of its box for files.
 OF_STREAMLIT = ("stSidebarNav", "mark-symbol", "token ", "stBaseButton-header", "stFileUploaderDropzone")
@@ -77,6 +77,15 @@ def open_and_look(page: Page, live: LiveDashboard, path: str) -> None:
 
     assert elsewhere == []
     assert [fault for fault in faults(page) if not is_of_streamlit(fault)] == []
+
+
+def test_the_guide_shows_its_pictures_in_the_theme_of_the_browser(page: Page, live: LiveDashboard) -> None:
+    page.goto(f"{live.address}/guide?task=cure-a-cliff")
+    picture = page.get_by_test_id("stImage").first.get_by_role("img")
+    expect(picture).to_have_attribute("alt", re.compile("^The screen Plans"))
+    shown = page.request.get(picture.evaluate("one => one.src")).body()
+    theme = "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
+    assert shown == (ROOT / "docs" / "images" / f"cliff-{theme}.png").read_bytes()
 
 
 def faults(page: Page) -> list[tuple[str, str]]:
