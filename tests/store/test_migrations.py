@@ -22,6 +22,7 @@ from tests.support.plain_sql import every_row, rows, scalar
 
 TABLES = {
     "alembic_version",
+    "api_calls",
     "api_keys",
     "audit_runs",
     "credit_transactions",
@@ -82,6 +83,7 @@ FOREIGN_KEYS = {
     "fk_unlocked_flows_user_id",
 }
 INDEXES = {
+    "ix_api_calls_request_id",
     "ix_api_keys_numbered",
     "ix_credit_transactions_account_id",
     "ix_refunds_cost_booked_back",
@@ -300,7 +302,7 @@ def test_a_database_that_was_never_migrated_is_refused_with_what_to_do(empty_eng
     with pytest.raises(DatabaseNotReady) as caught:
         database.require_migrated(empty_engine)
     assert str(caught.value) == (
-        "The database is not up to date: it is at migration none, this version needs 0009. "
+        "The database is not up to date: it is at migration none, this version needs 0010. "
         "Run: python -m credits_core migrate"
     )
 
