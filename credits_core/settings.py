@@ -23,6 +23,7 @@ FIRST_PLAN_FILE = DATA_FOLDER / "price_plans" / "promptflow-v1.toml"
 SCENARIOS_FILE = DATA_FOLDER / "scenarios.toml"
 PRICE_CORRECTIONS_FILE = DATA_FOLDER / "price_corrections.toml"
 _EARLIEST_DEMO_END = date(2000, 1, 1)
+_MOST_KEPT_CALLS = 100_000
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 
@@ -113,6 +114,18 @@ def rate_limit() -> str:
 def rate_limit_storage() -> str:
     """`CREDITS_RATE_LIMIT_STORAGE`: where requests are counted: `memory://`, for this process, or a Redis URL."""
     return os.environ.get("CREDITS_RATE_LIMIT_STORAGE") or "memory://"
+
+
+def kept_calls() -> int:
+    """`CREDITS_KEPT_CALLS`: how many calls of the API are kept for the dashboard to show; default 5,000, 0 keeps none.
+
+    Raises:
+        InvalidRequest: it is no whole number from 0 to 100,000.
+    """
+    given = os.environ.get("CREDITS_KEPT_CALLS") or "5000"
+    if not given.isascii() or not given.isdecimal() or int(given) > _MOST_KEPT_CALLS:
+        raise InvalidRequest("CREDITS_KEPT_CALLS", f"must be a whole number from 0 to 100,000, not {given!r}")
+    return int(given)
 
 
 def metrics_key() -> str:

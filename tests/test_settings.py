@@ -127,3 +127,17 @@ def test_the_files_of_the_data_folder_are_there() -> None:
     for path in (settings.MODELS_FILE, settings.DEMO_FILE, settings.WORKLOADS_FILE, settings.FIRST_PLAN_FILE):
         assert path.is_file()
     assert settings.PROJECT_FOLDER == ROOT
+
+
+@pytest.mark.parametrize(("given", "kept"), [("", 5_000), ("0", 0), ("17", 17), ("100000", 100_000)])
+def test_the_environment_says_how_many_calls_are_kept(monkeypatch: pytest.MonkeyPatch, given: str, kept: int) -> None:
+    monkeypatch.setenv("CREDITS_KEPT_CALLS", given)
+    assert settings.kept_calls() == kept
+
+
+@pytest.mark.parametrize("given", ["-1", "100001", "many", "1.5", "²", "٣"])
+def test_what_is_no_number_of_calls_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("CREDITS_KEPT_CALLS", given)
+    with pytest.raises(InvalidRequest) as caught:
+        settings.kept_calls()
+    assert str(caught.value) == f"CREDITS_KEPT_CALLS: must be a whole number from 0 to 100,000, not {given!r}"

@@ -6,6 +6,9 @@ below the dashboard's base path.
 
 from starlette.applications import Starlette
 
-from credits_core.api.root import routes
+from credits_core.api.resources import Resources
+from credits_core.api.root import closing, routes
 
-app = Starlette(routes=routes())
+_resources = Resources()
+lifespan = closing(_resources)
+app = Starlette(routes=routes(_resources), lifespan=lifespan)

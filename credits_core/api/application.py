@@ -66,7 +66,7 @@ def _app_of_routes(resources: Resources) -> FastAPI:
 async def _refused(request: Request, error: Exception) -> Response:
     exchange = exchange_of(request)
     refusal = problems.refusal_for(error, exchange.request_id)
-    exchange.code = refusal.code
+    exchange.refuse(refusal)
     headers = error.headers if isinstance(error, HTTPException) else None
     return problems.response(refusal, exchange.request_id, headers=headers)
 

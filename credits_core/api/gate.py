@@ -12,9 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from credits_core.access import calls
 from credits_core.access import keys as api_keys
-from credits_core.access.calls import Call
 from credits_core.access.refusals import Unauthorized
 from credits_core.api import problems
 from credits_core.api.exchange import SCOPE_NAME, Exchange
@@ -54,49 +52,45 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, at = time.perf_counter(), datetime.now(UTC)
-        exchange, method = Exchange(uuid.uuid4().hex), scope["method"]
-        if method == "HEAD":  # answered as GET is; the server leaves out the body
+        started = time.perf_counter()
+        exchange = _exchange(scope)
+        if exchange.method == "HEAD":  # answered as GET is; the server leaves out the body
             scope = {**scope, "method": "GET"}
         mount = scope.get("route")
         scope[SCOPE_NAME] = exchange
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        status = 0
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            exchange.answer.take(message)
             if message["type"] == "http.response.start":
-                status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = exchange.request_id
                 for name, text in _HEADERS.items():
                     headers.setdefault(name, text)
-                if path == "/docs":
+                if exchange.path == "/docs":
                     headers["Content-Security-Policy"] = _DOCS_POLICY
             await send(message)
 
         try:
             try:
-                await self._let_in(scope, path, exchange)
-                whole = await _read_body(receive)
+                await self._let_in(scope, exchange)
+                body = await _read_body(receive)
             except (CreditsError, SQLAlchemyError) as error:
                 refusal = problems.refusal_for(error, exchange.request_id)
-                exchange.code = refusal.code
+                exchange.refuse(refusal)
                 await problems.response(refusal, exchange.request_id)(scope, receive, send_with_headers)
             else:
-                if whole is None:
-                    status = _CALLER_HAS_GONE
+                if body is None:
+                    exchange.answer.status = _CALLER_HAS_GONE
                 else:
-                    await self._app(scope, whole, send_with_headers)
+                    exchange.body = body
+                    await self._app(scope, _after(body, receive), send_with_headers)
         finally:
             # Without a route of its own, the call was turned away here or went to a path that does not exist.
             route = "none" if scope.get("route") is mount else scope["route"].path
-            self._account_for(
-                method, path, route, exchange, at=at, status=status, seconds=time.perf_counter() - started
-            )
+            self._account_for(exchange, route, seconds=time.perf_counter() - started)
 
-    async def _let_in(self, scope: Scope, path: str, exchange: Exchange) -> None:
-        if path in _OPEN_PATHS or path.startswith(_OPEN_FOLDER):
+    async def _let_in(self, scope: Scope, exchange: Exchange) -> None:
+        if _is_open(exchange.path):
             return
         limiter = self._resources.limiter
         await limiter.count("address", scope["client"][0] if scope.get("client") else "unknown")
@@ -110,23 +104,21 @@ class Gate:
         # By name: while a key is being replaced, the old one and the new one share the limit.
         await limiter.count("key", exchange.caller.name)
 
-    def _account_for(
-        self, method: str, path: str, route: str, exchange: Exchange, *, at: datetime, status: int, seconds: float
-    ) -> None:
+    def _account_for(self, exchange: Exchange, route: str, *, seconds: float) -> None:
         caller = exchange.caller
         # Both keys of a rotation have one name; this tells who still sends the old one.
         key_name, key_replaced = ("", False) if caller is None else (caller.name, caller.replaced_at is not None)
         metrics = self._resources.metrics
-        metrics.answered(method, route, status=status, seconds=seconds, code=exchange.code)
-        if path not in _OPEN_PATHS and not path.startswith(_OPEN_FOLDER):
-            calls.note(Call(at, method, path, status, exchange.code, key_name, seconds * 1000, exchange.request_id))
+        metrics.answered(exchange.method, route, status=exchange.answer.status, seconds=seconds, code=exchange.code)
+        if not _is_open(exchange.path):
+            self._resources.calls.note(exchange.as_call(seconds))
         receipt = exchange.receipt
         if exchange.code and exchange.caller is not None:
             _log.info(
                 "refused",
                 extra={
                     "request_id": exchange.request_id,
-                    "method": method,
+                    "method": exchange.method,
                     "route": route,
                     "code": exchange.code,
                     "key_name": key_name,
@@ -153,8 +145,23 @@ class Gate:
         )
 
 
-async def _read_body(receive: Receive) -> Receive | None:
-    """A `receive` that gives the whole body at once. It is read here so that nobody reads a body of any size.
+def _exchange(scope: Scope) -> Exchange:
+    return Exchange(
+        uuid.uuid4().hex,
+        datetime.now(UTC),
+        scope["method"],
+        scope["path"].removeprefix(scope.get("root_path", "")),
+        query=scope["query_string"].decode("latin-1"),
+        idempotency_key=Headers(scope=scope).get("Idempotency-Key", ""),
+    )
+
+
+def _is_open(path: str) -> bool:
+    return path in _OPEN_PATHS or path.startswith(_OPEN_FOLDER)
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    """The whole body. It is read here so that nobody reads a body of any size.
 
     None when the caller left before the end of the body.
 
@@ -170,11 +177,12 @@ async def _read_body(receive: Receive) -> Receive | None:
         more = message.get("more_body", False)
         if len(body) > problems.MAX_BODY_BYTES:
             raise BodyTooLarge(problems.MAX_BODY_BYTES)
-    return _after({"type": "http.request", "body": bytes(body), "more_body": False}, receive)
+    return bytes(body)
 
 
-def _after(first: Message, receive: Receive) -> Receive:
-    waiting = [first]
+def _after(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body that was read, at once, and then what comes after it."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_next() -> Message:
         return waiting.pop() if waiting else await receive()

@@ -1,4 +1,4 @@
-"""What the API's routes share: the database, the price book, the counters, and threads for blocking work."""
+"""What the API's routes share: the database, the price book, the counters, the list of calls, and threads."""
 
 import asyncio
 import logging
@@ -11,6 +11,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 
 from credits_core import settings, startup
+from credits_core.access.call_log import CallLog
 from credits_core.api.limits import Limiter
 from credits_core.api.metrics import Metrics
 from credits_core.api.problems import Unavailable
@@ -45,6 +46,7 @@ class Resources:
         self.limiter = Limiter(settings.rate_limit(), settings.rate_limit_storage())
         self.metrics = Metrics()
         self._group = GroupCommit(self._opened, self.books.asked)
+        self.calls = CallLog(self._opened, kept=settings.kept_calls())
 
     async def write(self, action: Callable[[Connection], Result]) -> Result:
         """Run the action in one unit of work, off the event loop, and return its result once that is committed."""
@@ -75,8 +77,9 @@ class Resources:
         await self._in_thread(lambda: database.require_migrated(self._opened()))
 
     def close(self) -> None:
-        """Close every connection and end the threads."""
+        """Carry out what was taken, write the calls that wait, close every connection and end the threads."""
         self._group.close()
+        self.calls.close()
         self._threads.shutdown()
         if self._engine is not None:
             self._engine.dispose()

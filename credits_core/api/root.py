@@ -6,7 +6,8 @@ A server whose addresses begin with a base path has all of them below that path 
 import ipaddress
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 
@@ -34,6 +35,17 @@ def routes(resources: Resources | None = None) -> list[BaseRoute]:
         Mount("/api", create_api(shared)),
         Route("/metrics", partial(_metrics, shared)),
     ]
+
+
+def closing(resources: Resources) -> Callable[[object], AbstractAsyncContextManager[None]]:
+    """A lifespan for the server that serves these resources: it closes them when the server ends."""
+
+    @asynccontextmanager
+    async def until_the_end(_: object) -> AsyncIterator[None]:
+        yield
+        resources.close()
+
+    return until_the_end
 
 
 def with_base_path(served: Sequence[BaseRoute], base_path: str) -> list[BaseRoute]:

@@ -6,7 +6,7 @@ What counts as a demo, and why: docs/decisions/0018-starting-the-demo-over.md.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, not_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from credits_core.bulk import demo
@@ -32,6 +32,9 @@ from credits_core.store.tables import (
 from credits_core.values.text import counted
 
 _BUILT, _TRIED = f"{demo.KEYS}%", "dashboard:%"
+# A key that the screen API sends is kept with its caller, as `caller:NAME:dashboard:…`. No name has a colon, so more
+# than one before `dashboard` are of a key that the caller chose.
+_TRIED_OVER_HTTP, _CHOSEN_BY_A_CALLER = "caller:%:dashboard:%", "caller:%:%:dashboard:%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,8 @@ def _from_outside(connection: Connection) -> list[tuple[int, str, str]]:
 
 
 def _is_foreign(key: InstrumentedAttribute[str]) -> ColumnElement[bool]:
-    return and_(key.not_like(_BUILT), key.not_like(_TRIED))
+    is_tried_over_http = and_(key.like(_TRIED_OVER_HTTP), key.not_like(_CHOSEN_BY_A_CALLER))
+    return and_(key.not_like(_BUILT), key.not_like(_TRIED), not_(is_tried_over_http))
 
 
 def _counted(count: int, one: str, many: str) -> str:

@@ -293,6 +293,37 @@ class ApiKey(Base):
     has_numbered_requests: Mapped[bool] = mapped_column(Boolean)
 
 
+class ApiCall(Base):
+    """One answered call of the API, for people to look at. Only the newest are kept, so rows are deleted.
+
+    `key_name` and all that the caller sent or read is empty without a valid key. The bodies are cut and hold no API
+    key; the columns of bytes say how long they were. An entry's number is no foreign key: the row may be written after
+    a demo was started over.
+    """
+
+    __tablename__ = "api_calls"
+    # The bodies stand last: a list is read without them.
+    __table_args__ = (Index("ix_api_calls_request_id", "request_id"),)
+
+    id: Mapped[int] = mapped_column(_KEY, primary_key=True)
+    answered_at_us: Mapped[int] = mapped_column(BigInteger)
+    request_id: Mapped[str] = mapped_column(String(32))
+    method: Mapped[str] = mapped_column(String(16))
+    path: Mapped[str] = mapped_column(String(200))
+    status: Mapped[int] = mapped_column(SmallInteger)
+    code: Mapped[str] = mapped_column(String(64))
+    key_name: Mapped[str] = mapped_column(String(64))
+    latency_us: Mapped[int] = mapped_column(BigInteger)
+    entry_id: Mapped[int | None] = mapped_column(_KEY)
+    request_bytes: Mapped[int] = mapped_column(Integer)
+    answer_bytes: Mapped[int] = mapped_column(Integer)
+    idempotency_key: Mapped[str] = mapped_column(Text)
+    query: Mapped[str] = mapped_column(Text)
+    detail: Mapped[str] = mapped_column(Text)
+    request_body: Mapped[str] = mapped_column(Text)
+    answer_body: Mapped[str] = mapped_column(Text)
+
+
 class AuditRun(Base):
     """One run of the whole audit and what it found."""
 

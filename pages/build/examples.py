@@ -1,9 +1,11 @@
 """Examples of API calls, as a shell command and as a Python script, ready to copy and run."""
 
+import ast
 import json
+import pprint
 import shlex
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
@@ -46,20 +48,29 @@ def examples(run: ChargeRequest) -> dict[str, Example]:
         Example(
             "Balance",
             "/api/credits/balance",
-            "Any service or admin key, and the user's own.",
+            "A service or admin key, or the user's own.",
             query=(("user_id", run.user_id),),
         ),
         Example("Price", "/api/credits/calculate-cost", "Any key. Charges nothing.", body=_json(priced)),
         Example(
             "Charge",
             "/api/credits/charge-prompt",
-            "A service or admin key. Send it twice with the same `Idempotency-Key`, and it charges once. The second "
-            "answer repeats the first and says `replayed: true`.",
+            "A service or admin key. Sent twice, it charges once.",
             body=_json(charged),
-            idempotency_key=_idempotency_key(charged),
+            idempotency_key=_idempotency_key(_json(charged)),
         ),
     )
     return {example.title: example for example in listed}
+
+
+def with_body(example: Example, body: str) -> Example:
+    """The call with another body, and with the idempotency key that goes with that body."""
+    return replace(example, body=body, idempotency_key=_idempotency_key(body) if example.idempotency_key else "")
+
+
+def use_new_idempotency_keys() -> None:
+    """Let every example have another idempotency key from now on, so that what was charged is charged again."""
+    st.session_state[_SESSION] = uuid.uuid4()
 
 
 def address(page_url: str | None) -> str:
@@ -96,6 +107,7 @@ def curl(example: Example, address: str) -> str:
 
 def python(example: Example, address: str) -> str:
     """The call as a script that needs nothing but Python. It prints status and answer, refusals as well."""
+    body, sent_body = _python_body(example.body)
     headers = [f'"Authorization": f"Bearer {{environ[{KEY_VARIABLE!r}]}}",']
     if example.idempotency_key:
         headers.append(f'"Idempotency-Key": {json.dumps(example.idempotency_key)},')
@@ -103,16 +115,15 @@ def python(example: Example, address: str) -> str:
         headers.append('"Content-Type": "application/json",')
     return "\n".join(
         [
-            *(["import json"] if example.body else []),
+            *(["import json"] if sent_body.startswith("json.") else []),
             "import urllib.error",
             "import urllib.request",
             "from os import environ",
             "",
-            # JSON of texts and whole numbers is Python as well.
-            *([f"body = {example.body}"] if example.body else []),
+            *([f"body = {body}"] if body else []),
             "request = urllib.request.Request(",
             f"    {json.dumps(example.url(address))},",
-            *(["    data=json.dumps(body).encode(),"] if example.body else []),
+            *([f"    data={sent_body},"] if body else []),
             "    headers={",
             *(f"        {header}" for header in headers),
             "    },",
@@ -130,7 +141,23 @@ def _json(fields: dict[str, str | int]) -> str:
     return json.dumps(fields, indent=4)
 
 
-def _idempotency_key(fields: dict[str, str | int]) -> str:
-    # The same for the same charge as long as the page is open, so that sending it twice shows that it is charged once.
+def _python_body(body: str) -> tuple[str, str]:
+    """The body as Python writes it, and how a script sends it; text that is no JSON is sent as it is."""
+    try:
+        fields = json.loads(body) if body else ""
+    except ValueError:
+        return repr(body), "body.encode()"
+    if not isinstance(fields, dict):
+        return (repr(body), "body.encode()") if body else ("", "")
+    try:
+        is_python = ast.literal_eval(body) == fields  # JSON of texts and whole numbers is
+    except (ValueError, SyntaxError):
+        is_python = False
+    return body if is_python else pprint.pformat(fields, sort_dicts=False), "json.dumps(body).encode()"
+
+
+def _idempotency_key(body: str) -> str:
+    # The same for the same body until somebody asks for new ones, so that sending it twice shows that it is charged
+    # once. By its beginning, starting the demo over knows what was only tried here.
     session: uuid.UUID = st.session_state.setdefault(_SESSION, uuid.uuid4())
-    return str(uuid.uuid5(session, _json(fields)))
+    return f"dashboard:{uuid.uuid5(session, body)}"

@@ -1,11 +1,13 @@
 """API keys: make one and show it once, list all keys, and replace or revoke one after asking.
 
-A made key lives in the outcome of its action alone, so `runtime.start_over` forgets it, and no other session has it.
+A made key lives in this session alone: it is shown until the person is done with it, and sends the calls that are
+tried on the screen until the person forgets it.
 """
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pandas as pd
 import streamlit as st
@@ -18,6 +20,7 @@ from pages.build import examples
 from pages.parts import action, csv_files, filters, pick, show, words
 
 _MAKE, _ROTATE, _REVOKE = "key:make", "key:rotate", "key:revoke"
+_IN_USE = "key:in-use"
 _ASKED, _REVOKE_CLICKED, _ROTATE_CLICKED = "key:asked", "key:clicked", "key:clicked-rotate"
 _OVERLAPS = {
     "Stop it now": timedelta(),
@@ -38,6 +41,46 @@ _STATES = {"Active": "green", "Replaced": "blue", "Revoked": "gray", "Expired": 
 class _MadeKey:
     record: KeyRecord
     key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInUse:
+    """The key that was made last in this visit, with its name."""
+
+    name: str
+    key: str = field(repr=False)
+
+
+def in_use() -> KeyInUse | None:
+    """The key with which calls are tried; None until one is made, and after `forget`."""
+    found: KeyInUse | None = st.session_state.get(_IN_USE)
+    return found
+
+
+def forget() -> None:
+    """Forget the key with which calls are tried. It stays valid."""
+    st.session_state.pop(_IN_USE, None)
+
+
+def make_for_today() -> None:
+    """Make a key that may charge for a day and use it, as a callback; it is shown like any other that is made."""
+    now = datetime.now(UTC)
+    name, key = f"try-{secrets.token_hex(3)}", api_keys.new_key()
+    _make((name, Role.SERVICE, None, None), key, expires_at=now + timedelta(days=1))
+
+
+def _make(asked: tuple[str, Role, str | None, date | None], key: str, *, expires_at: datetime | None) -> None:
+    name, role, user_id, _ = asked
+    made = action.perform(
+        _MAKE,
+        asked,
+        lambda connection, _, now: _MadeKey(
+            api_keys.create_key(connection, name, key=key, role=role, user_id=user_id, expires_at=expires_at, now=now),
+            key,
+        ),
+    )
+    if made.result is not None:
+        st.session_state[_IN_USE] = KeyInUse(made.result.record.name, made.result.key)
 
 
 def make(known: Sequence[str]) -> None:
@@ -142,18 +185,8 @@ def _form(known: Sequence[str]) -> None:
         submitted = st.form_submit_button("Make key", type="primary", icon=":material/key:")
     asked = (name.strip(), role, user_id, expires_on)
     if submitted:
-        key = api_keys.new_key()
         expires_at = None if expires_on is None else datetime.combine(expires_on, time(), UTC)
-        action.perform(
-            _MAKE,
-            asked,
-            lambda connection, _, now: _MadeKey(
-                api_keys.create_key(
-                    connection, name.strip(), key=key, role=role, user_id=user_id, expires_at=expires_at, now=now
-                ),
-                key,
-            ),
-        )
+        _make(asked, api_keys.new_key(), expires_at=expires_at)
     outcome = action.performed(_MAKE)
     if outcome is not None and outcome.refusal is None:
         st.rerun()

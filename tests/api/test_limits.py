@@ -1,4 +1,4 @@
-"""Rate limits, metrics, the log, headers, and the list of the last calls."""
+"""Rate limits, metrics, the log and headers."""
 
 import asyncio
 import json
@@ -22,7 +22,6 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
-from credits_core.access import calls
 from credits_core.api import logs
 from credits_core.api.limits import Limiter
 from credits_core.api.resources import Resources
@@ -270,7 +269,7 @@ def test_without_a_metrics_key_nobody_elsewhere_reads_the_metrics(sqlite_engine:
         assert elsewhere.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 401
 
 
-# --- log and list of calls --------------------------------------------------------------------------------------------
+# --- log -------------------------------------------------------------------------------------------------------------
 
 
 def test_the_log_has_a_json_line_for_each_write_and_refusal_and_never_a_key(
@@ -300,29 +299,6 @@ def test_the_log_has_a_json_line_for_each_write_and_refusal_and_never_a_key(
     assert datetime.fromisoformat(written["time"]).tzinfo is not None
     assert all(key not in printed for key in api.keys.values())
     assert "pfk_" not in printed
-
-
-def test_the_last_calls_are_listed_with_status_and_code(api: Api) -> None:
-    api.post("/api/credits/charge-prompt", CHARGE, as_="service")
-    api.post("/api/credits/charge-prompt", CHARGE | {"user_id": "nobody"})
-    api.get("/api/models", as_="forged")
-    api.client.get("/api/health")
-    newest, refused, charged = calls.last_calls()[:3]
-    assert (newest.path, newest.status, newest.code, newest.key_name) == ("/models", 401, "unauthorized", "")
-    assert (refused.status, refused.code, refused.key_name) == (404, "unknown_user", "admin")
-    assert (charged.method, charged.path, charged.status) == ("POST", "/credits/charge-prompt", 201)
-    assert (charged.code, charged.key_name) == ("", "service")
-
-
-def test_a_long_path_is_kept_by_its_beginning(api: Api) -> None:
-    api.client.get("/api/" + "x" * 5_000)
-    assert calls.last_calls()[0].path == "/" + "x" * 199
-
-
-def test_at_most_200_calls_are_kept(api: Api) -> None:
-    for _ in range(210):
-        api.client.get("/api/models")
-    assert len(calls.last_calls()) == 200
 
 
 # --- headers ----------------------------------------------------------------------------------------------------------

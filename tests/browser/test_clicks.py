@@ -10,8 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import requests
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from credits_core.store import database
+from credits_core.store.kinds import Role
+from tests.support import live_api
 from tests.support.live_dashboard import LiveDashboard, click_first_cell, live_dashboard, tab
 
 pytestmark = pytest.mark.long
@@ -239,3 +243,20 @@ def test_one_of_a_million_users_is_found(walk: Walk) -> None:
     expect(walk.page.get_by_role("heading", name="visitor-777777")).to_be_visible()
     expect(walk.page).to_have_url(re.compile("user=visitor-777777"))
     assert walk.clicks == 1
+
+
+def test_why_an_api_call_was_refused(walk: Walk) -> None:
+    with database.opened(f"sqlite:///{walk.live.database}") as engine:
+        key = live_api.make_key(engine, Role.SERVICE)
+    body = {"user_id": "visitor-1", "prompt_id": "summarise", "model_id": "gpt-4"}
+    headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "order-1"}
+    refused = requests.post(f"{walk.live.root}/api/credits/charge-prompt", json=body, headers=headers, timeout=60)
+    assert refused.status_code == 402
+    walk.go("API")
+    walk.sees("1 of 1 calls. Updates every two seconds.")
+    click_first_cell(walk.page, row=1)
+    walk.sees("visitor-1 has 0 credits, but this takes 33,000")
+    expect(walk.page).to_have_url(re.compile(f"call={refused.headers['X-Request-Id']}"))
+    walk.page.get_by_role("link", name="Balance of visitor-1").click()
+    expect(walk.page.get_by_role("heading", name="visitor-1")).to_be_visible()
+    assert walk.clicks == 3

@@ -8,8 +8,9 @@ from sqlalchemy import Engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from credits_core import settings, startup
-from credits_core.access import keys
+from credits_core.access import calls, keys
 from credits_core.access.callers import scoped_key
+from credits_core.access.calls import Call, Content
 from credits_core.audit import invariants, log
 from credits_core.bulk import first_start, starting_over
 from credits_core.bulk.opening_balances import import_legacy
@@ -72,6 +73,9 @@ def play(engine: Engine) -> None:
             connection, "phone", key=keys.new_key(), role=Role.USER, user_id="newcomer", now=NOW
         ),
     )
+    demo.charge(engine, RUN, scoped_key("shop", "dashboard:7"), actor="api/shop")  # from the screen API
+    called = calls.row_of(Call(NOW, "POST", "/credits/charge-prompt", 201, "", 1.5, "r1", Content("shop")))
+    database.write(engine, lambda connection: calls.keep(connection, [called], most=10))
     database.write(engine, lambda connection: log.record(connection, [], now=NOW))
     database.write(engine, lambda connection: first_start.choose_clean(connection, now=NOW, actor="dashboard"))
     query = {"period": "last-month"}
@@ -105,7 +109,7 @@ def test_everything_is_as_in_a_new_demo_down_to_the_numbers(begun: Engine) -> No
     played = every_row(begun)
     # A table that is not among them is new: decide whether it belongs to a demo, and let `play` fill it.
     assert {name for name in played if played[name] != as_new[name]} == played.keys() - {"alembic_version"}
-    assert demo.start_over(begun) == Holdings(entries + 5, 5, price_plans=2, price_lists=1, api_keys=1, saved_views=1)
+    assert demo.start_over(begun) == Holdings(entries + 6, 6, price_plans=2, price_lists=1, api_keys=1, saved_views=1)
     assert every_row(begun) == as_new
     assert wrong(begun) == []
 
@@ -214,6 +218,15 @@ def test_a_ledger_without_entries_keeps_what_it_has_and_gets_the_demo(engine: En
     assert scalar(engine, "SELECT COUNT(*) FROM price_plans") == 2
 
 
+@pytest.mark.parametrize("caller", ["shop", "dashboard", "Bäckerei"])
+def test_what_the_screen_api_sent_belongs_to_the_demo(begun: Engine, caller: str) -> None:
+    as_new = every_row(begun)
+    demo.charge(begun, RUN, scoped_key(caller, "dashboard:0b8e"), actor="api/x")
+    unlock(begun, "noor", "noor", scoped_key(caller, "dashboard:11c2"))
+    assert demo.start_over(begun) == Holdings(len(as_new["journal_entries"]) + 1, 1)
+    assert every_row(begun) == as_new
+
+
 # --- what is refused ------------------------------------------------------------------------------------------------
 
 
@@ -238,6 +251,14 @@ def charge_over_the_api(engine: Engine, _: Path) -> None:
     demo.charge(engine, RUN, scoped_key("shop", "order-1"), actor="api/shop")
 
 
+def charge_as_a_caller_named_dashboard(engine: Engine, _: Path) -> None:
+    demo.charge(engine, RUN, scoped_key("dashboard", "order-1"), actor="api/dashboard")
+
+
+def charge_with_a_key_that_speaks_of_the_dashboard(engine: Engine, _: Path) -> None:
+    demo.charge(engine, RUN, scoped_key("shop", "order:dashboard:1"), actor="api/shop")
+
+
 def charge_over_the_api_of_an_earlier_version(engine: Engine, _: Path) -> None:
     demo.charge(engine, RUN, "api:1:order-1", actor="api/shop")
 
@@ -253,6 +274,8 @@ def ask_for_an_own_flow_over_the_api(engine: Engine, _: Path) -> None:
         (bring_an_empty_account, "it also holds 1 account without entries"),
         (replay_a_log, "it also holds 1 other entry"),
         (charge_over_the_api, "it also holds 1 other entry"),
+        (charge_as_a_caller_named_dashboard, "it also holds 1 other entry"),
+        (charge_with_a_key_that_speaks_of_the_dashboard, "it also holds 1 other entry"),
         (charge_over_the_api_of_an_earlier_version, "it also holds 1 other entry"),
         (ask_for_an_own_flow_over_the_api, "it also holds 1 other answer"),
     ],
@@ -330,8 +353,8 @@ def test_what_a_demo_holds_is_told_before_anything_is_deleted(begun: Engine) -> 
     before = every_row(begun)
     with database.read(begun) as connection:
         held = starting_over.holdings(connection)
-    built = len(before["journal_entries"]) - 5
+    built = len(before["journal_entries"]) - 6
     assert (
-        str(held) == f"{built + 5} entries (5 from the dashboard), 2 price plans, 1 price list, 1 API key, 1 saved view"
+        str(held) == f"{built + 6} entries (6 from the dashboard), 2 price plans, 1 price list, 1 API key, 1 saved view"
     )
     assert every_row(begun) == before

@@ -22,6 +22,7 @@ from tests.support.plain_sql import every_row, rows, scalar
 
 TABLES = {
     "alembic_version",
+    "api_calls",
     "api_keys",
     "audit_runs",
     "clean_start",
@@ -92,6 +93,7 @@ FOREIGN_KEYS = {
     "fk_unlocked_flows_user_id",
 }
 INDEXES = {
+    "ix_api_calls_request_id",
     "ix_api_keys_numbered",
     "ix_credit_transactions_account_id",
     "ix_credit_transactions_rare",

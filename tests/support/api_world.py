@@ -23,6 +23,7 @@ from tests.support import world
 FORGED = "pfk_" + "A" * 43
 ADD = {"user_id": "ada", "amount_credits": 500, "description": "Card payment"}
 CHARGE = {"user_id": "ada", "prompt_id": "summarise", "model_id": "claude-3-haiku"}
+_SETTINGS = {"CREDITS_DEMO": "0", "CREDITS_RATE_LIMIT": "100000/minute", "CREDITS_KEPT_CALLS": "0"}
 _numbers = count()
 
 
@@ -86,10 +87,13 @@ def client_of(database_url: str) -> Iterator[TestClient]:
 
 @contextmanager
 def api_over(engine: Engine, **environment: str) -> Iterator[Api]:
-    """The API over a migrated database, with the hand-written prices of `tests/support/world.py` and these settings."""
+    """The API over a migrated database, with the hand-written prices of `tests/support/world.py` and these settings.
+
+    It keeps no list of calls, unless the settings say so: tests compare all rows, and those are written later.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(settings, "load_models", lambda: world.price_book().models)
-        for name, text in {"CREDITS_DEMO": "0", "CREDITS_RATE_LIMIT": "100000/minute", **environment}.items():
+        for name, text in (_SETTINGS | environment).items():
             patch.setenv(name, text)
         with client_of(engine.url.render_as_string(hide_password=False)) as client:
             api = Api(client, engine)

@@ -1,32 +1,15 @@
 """Replacing a key on the screen: it asks first, shows the new key once, and lets the old one work for a while."""
 
-from collections import deque
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
-import pytest
 from sqlalchemy import Engine
 
-from credits_core.access import calls as call_log
 from credits_core.access import keys as api_keys
 from credits_core.access.refusals import Unauthorized
 from credits_core.store import database
 from credits_core.store.kinds import Role
-from tests.support import page_driver, plain_sql, world
+from tests.support import plain_sql
 from tests.support.page_driver import click, click_in_row, open_page, table
-
-
-@pytest.fixture(autouse=True)
-def no_calls_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(call_log, "_calls", deque(maxlen=call_log.KEPT_CALLS))
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Engine]:
-    with page_driver.small_dashboard(tmp_path) as engine:
-        world.add(engine, "ada", 1_000_000, key="a")
-        yield engine
 
 
 def _store_key(engine: Engine, name: str) -> str:
