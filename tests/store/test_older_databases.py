@@ -122,9 +122,10 @@ def test_its_daily_totals_are_those_of_utc_until_another_time_zone_is_set(older:
     # There are more daily tables now, and all of them begin anew.
     assert rows(older, "SELECT id, entry_id, time_zone FROM rollup_watermark") == [(1, 0, "UTC")]
     daily_totals.build_for(older, UTC_ZONE)
-    assert rows(older, totals)[: len(before)] == before
+    in_utc = rows(older, totals)
+    assert {row[:4] for row in before} <= {row[:4] for row in in_utc}
     daily_totals.build_for(older, zone_named("Asia/Tokyo"))
-    assert rows(older, totals)[: len(before)] != before
+    assert rows(older, totals) != in_utc
     assert broken(older) == []
 
 
