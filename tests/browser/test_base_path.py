@@ -71,12 +71,13 @@ def test_the_documentation_names_the_addresses_below_the_path(at: str) -> None:
 
 def test_what_the_api_screen_shows_works_as_it_stands(live: LiveDashboard) -> None:
     with chromium() as browser, tab(browser, live) as page:
-        page.goto(f"{live.address}/api-console?call=Balance")
+        page.goto(f"{live.address}/api-console?example=Balance")
         expect(page.get_by_role("heading", name="API", level=1)).to_be_visible()
         link = page.get_by_role("link", name="Read the documentation")
         expect(link).to_have_attribute("href", f"{live.address}/api/docs")
-        shown = page.get_by_role("tabpanel").locator("code").first
-        expect(shown).to_contain_text("curl")
+        page.get_by_role("tab", name="curl").click()
+        shown = page.locator("code", has_text="curl").first
+        expect(shown).to_be_visible()
         command = shlex.split(shown.inner_text().replace("\\\n", " "))
         (url,) = (word for word in command if word.startswith("http"))
         assert url.startswith(f"{live.address}/api/credits/balance?user_id=")
