@@ -120,7 +120,7 @@ SCREENS = {
             "build/api_console.py",
             "API",
             "api",
-            "Make keys for the HTTP API, copy examples, and watch the last calls.",
+            "Try the HTTP API, see why a call was refused, and make keys.",
         ),
         screen("guide/guide.py", "Guide", "menu_book", "One short page for each task, with pictures.", hidden=True),
     ],
