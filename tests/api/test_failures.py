@@ -57,6 +57,7 @@ def test_a_database_that_cannot_be_opened_is_a_503_and_the_log_says_why(
 def test_a_wrong_setting_of_the_demo_is_a_503_too_and_the_log_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, api_log: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setenv("CREDITS_DEMO", "1")
     monkeypatch.setenv("CREDITS_DEMO_END", "soon")
     with client_of(f"sqlite:///{tmp_path}/credits.db") as client:
         answer = client.get("/api/ready")

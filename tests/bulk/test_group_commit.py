@@ -33,8 +33,8 @@ from tests.support import racers, world
 from tests.support.plain_sql import balance, contradictions, rows
 from tests.support.world import HAIKU, HAIKU_WITH_FEE, NOW
 
-KILLS, KILLS_IN_FULL = 8, 50
-EVERY_CALL = 7
+KILLS, KILLS_IN_FULL = 5, 50
+EVERY_CALL = 11
 """Without --full, the process is killed at every so many-th of the system calls of a group."""
 
 
