@@ -198,6 +198,8 @@ def test_the_revenue_by_creator_of_a_month_comes_as_a_file(walk: Walk) -> None:
     walk.go("Creators")
     walk.page.get_by_text(month, exact=True).click()
     expect(walk.page).to_have_url(re.compile("period="))
+    # A click while the screen is drawn for the other month would meet a button that is gone.
+    expect(walk.page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     with walk.page.expect_download() as downloading:
         walk.button("CSV").click()
     assert walk.clicks == 3
