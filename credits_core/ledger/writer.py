@@ -5,7 +5,7 @@ that it gives decides one entry after the other, as if each had been written bef
 leaves nothing of itself. `Posting.write` then writes everything with one statement for each table. A single charge is a
 posting of one entry.
 
-The statements are compiled once for each database and run on the driver's own connection inside SQLAlchemy's
+The statements are written once for each database and run on the driver's own connection inside SQLAlchemy's
 transaction: building and compiling them per call costs more than the durable commit itself (docs/measured.md).
 """
 
@@ -206,6 +206,8 @@ class Posting:
         On PostgreSQL a key may have been taken meanwhile by an entry of other users. Then the database refuses, and
         `database.write` carries out the whole unit of work again.
         """
+        if not (self._new_entries or self._opened_at_us):
+            return  # all were refused or carried out before
         changed = [
             (self.balances[user_id], user_id, before_credits)
             for user_id, before_credits in self._before.items()

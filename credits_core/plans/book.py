@@ -15,12 +15,9 @@ from credits_core.store.tables import PlanActivation, PriceListActivation, Store
 _last_plan = select(func.max(PlanActivation.id)).scalar_subquery()
 _last_prices = select(func.max(PriceListActivation.id)).scalar_subquery()
 _newest = Statement(
-    [],
-    lambda _: (
-        select(PlanActivation.id, PlanActivation.seal, PriceListActivation.id, PriceListActivation.seal)
-        .select_from(outerjoin(PlanActivation, PriceListActivation, PriceListActivation.id == _last_prices))
-        .where(PlanActivation.id == _last_plan)
-    ),
+    select(PlanActivation.id, PlanActivation.seal, PriceListActivation.id, PriceListActivation.seal)
+    .select_from(outerjoin(PlanActivation, PriceListActivation, PriceListActivation.id == _last_prices))
+    .where(PlanActivation.id == _last_plan)
 )
 _LOCK = f"SELECT pg_advisory_xact_lock_shared({lists.ACTIVATION_LOCK})"
 
@@ -101,7 +98,7 @@ class AskedBook:
             # By itself, so that the question sees what was committed while this waited.
             driver: Any = self._connection.connection.driver_connection
             driver.execute(_LOCK)
-        self._found = _newest.run(self._connection, ())
+        self._found = _newest.run(self._connection)
 
     def answer(self) -> PriceBook:
         """The book.

@@ -155,20 +155,18 @@ def write(engine: Engine, action: Callable[[Connection], Result]) -> Result:
             with _write_lock(engine), _writer(engine).begin() as connection:
                 return action(connection)
         except (psycopg.Error, DBAPIError) as error:
-            if (
-                not _is_lost_race(error.orig if isinstance(error, DBAPIError) else error)
-                or attempt == _POSTGRES_ATTEMPTS
-            ):
+            if not _is_lost_race(error) or attempt == _POSTGRES_ATTEMPTS:
                 raise
             # A random wait, so that two that collided do not collide again.
             time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - not a secret
     raise AssertionError("the last attempt returns or raises")
 
 
-def _is_lost_race(error: BaseException | None) -> bool:
-    if isinstance(error, psycopg.errors.UniqueViolation):
-        return error.diag.constraint_name == _KEY_CONSTRAINT
-    return getattr(error, "sqlstate", None) in _RETRIED_SQLSTATES
+def _is_lost_race(error: psycopg.Error | DBAPIError) -> bool:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, psycopg.errors.UniqueViolation):
+        return cause.diag.constraint_name == _KEY_CONSTRAINT
+    return getattr(cause, "sqlstate", None) in _RETRIED_SQLSTATES
 
 
 @lru_cache(maxsize=16)

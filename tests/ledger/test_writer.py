@@ -1,7 +1,6 @@
 """The only writer: what it refuses, in which order it moves balances, and how entries are numbered."""
 
 import threading
-import time
 from datetime import datetime
 from functools import partial
 
@@ -19,6 +18,7 @@ from credits_core.store import database
 from credits_core.store.kinds import EntryType, TransactionType
 from tests.support import world
 from tests.support.plain_sql import balance, every_row, refused, rows, scalar, transactions
+from tests.support.waiting import wait_until
 from tests.support.world import LARGEST_CREDITS, LATER, NOW, NOW_US
 
 GRANTED = TransactionType.GRANT
@@ -213,10 +213,7 @@ def test_nothing_circulates_in_an_empty_ledger(engine: Engine) -> None:
 
 def _wait_for_a_lock_waiter(engine: Engine) -> None:
     waiters = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    deadline = time.monotonic() + 120
-    while scalar(engine, waiters) == 0:
-        assert time.monotonic() < deadline, "nobody waits for a lock"
-        time.sleep(0.01)
+    wait_until(lambda: scalar(engine, waiters) != 0)
 
 
 @pytest.mark.parametrize("payer", ["ada", "cleo"])
