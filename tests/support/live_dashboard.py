@@ -145,10 +145,12 @@ def tab(browser: Browser, live: LiveDashboard) -> Iterator[Page]:
     failures: list[str] = []
     context = new_context(browser)
     page = context.new_page()
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    yield page
-    context.close()
-    assert failures == []
+    page.on("pageerror", lambda error: failures.append(error.stack or str(error)))
+    try:
+        yield page
+    finally:
+        context.close()
+        assert failures == []  # after a test that fails, too: it is mostly why
     assert live.complaints == []
 
 
