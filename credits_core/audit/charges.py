@@ -1,29 +1,57 @@
 """Invariants of runs and unlocks: each cost what it should, and moved the credits it should."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Subquery, case, func, select
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Subquery, case, func, select
 
 from credits_core.audit import recompute
+from credits_core.audit.blocks import Row, blocks
 from credits_core.audit.finding import Finding, Plans
-from credits_core.audit.recompute import NotRecomputable, run_amounts
-from credits_core.ledger import entries
+from credits_core.audit.recompute import AMOUNTS, NotRecomputable, has_several_prices, run_amounts
+from credits_core.audit.run_groups import RUNS_AT_ONCE, Run, RunGroup, RunGroups, run_rows
+from credits_core.errors import CreditsError
+from credits_core.pricing.quote_many import costs_at, quote_costs
 from credits_core.store.kinds import PLATFORM_INFERENCE, PLATFORM_REVENUE, EntryType, TransactionType
 from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow
 
 
 def runs_cost_what_they_should(connection: Connection, plans: Plans) -> Finding:
     """Every run, priced again from its recorded price, tokens, fee and plan, has the recorded cost breakdown."""
-    checked, violations = 0, []
-    for run in _stream(connection, entries.run_columns().order_by(PromptRun.entry_id)):
-        checked += 1
-        quote = recompute.run_again(run, plans)
-        if isinstance(quote, NotRecomputable):
-            violations.append(f"run {run.entry_id} {quote.reason}")
-        elif (recorded := run_amounts(run)) != (again := run_amounts(quote)):
-            violations.append(f"run {run.entry_id} is recorded as {recorded} and priced again as {again}")
+    checked, violations, groups = 0, [], RunGroups()
+    for block in blocks(connection, run_rows(), rows_at_once=RUNS_AT_ONCE):
+        checked += len(block)
+        # Arrays find which runs may be wrong, and the code that charges says what is wrong with each.
+        doubtful = [Run._make(row) for group in groups.of(block) for row in _not_as_priced(group, plans)]
+        for run in sorted(doubtful, key=attrgetter("entry_id")):
+            quote = recompute.run_again(run, plans)
+            if isinstance(quote, NotRecomputable):
+                violations.append(f"run {run.entry_id} {quote.reason}")
+            elif (recorded := run_amounts(run)) != (again := run_amounts(quote)):
+                violations.append(f"run {run.entry_id} is recorded as {recorded} and priced again as {again}")
     return Finding("every run costs what its inputs say", checked, tuple(violations))
+
+
+def _not_as_priced(group: RunGroup, plans: Plans) -> Sequence[Row]:
+    """The runs of the group that do not have the amounts that arrays give; all of them where arrays give none."""
+    plan, recorded = plans.get(group.first.plan_id), {name: group.column(name) for name in AMOUNTS}
+    fees = recorded["creator_fee_credits"]
+    if plan is None or group.price is None or group.usage is None or fees is None or has_several_prices(group.first):
+        return group.rows
+    try:
+        costs = costs_at(group.price, len(group.rows), group.usage)
+        due = quote_costs(plan, costs, creator_fee_credits=fees)
+    except (CreditsError, OverflowError):
+        return group.rows
+    differs = np.zeros(len(group.rows), bool)
+    for name, credits in recorded.items():
+        if credits is None:
+            return group.rows
+        differs |= credits != getattr(due, name)
+    return [group.rows[position] for position in np.flatnonzero(differs).tolist()]
 
 
 def runs_match_their_transactions(connection: Connection, _: Plans) -> Finding:
@@ -53,9 +81,8 @@ def unlocks_are_split_as_planned(connection: Connection, plans: Plans) -> Findin
     """Every unlock's fee is split between creator and platform as its plan says."""
     columns = (UnlockedFlow.plan_id, UnlockedFlow.unlock_fee_credits, UnlockedFlow.creator_share_credits)
     violations = []
-    for entry_id, plan_id, fee_credits, share_credits in _stream(
-        connection, select(UnlockedFlow.entry_id, *columns).order_by(UnlockedFlow.entry_id)
-    ):
+    unlocks = select(UnlockedFlow.entry_id, *columns).order_by(UnlockedFlow.entry_id)
+    for entry_id, plan_id, fee_credits, share_credits in chain.from_iterable(blocks(connection, unlocks)):
         again = recompute.split_again(plan_id, fee_credits, plans)
         if isinstance(again, NotRecomputable):
             violations.append(f"unlock {entry_id} {again.reason}")
@@ -129,8 +156,3 @@ def _misplaced(connection: Connection, table: type[PromptRun] | type[UnlockedFlo
 
 def _count(connection: Connection, table: type[Any]) -> int:
     return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
-
-
-def _stream(connection: Connection, statement: Select[*tuple[Any, ...]]) -> Iterator[Any]:
-    # Set on the statement: on the connection it would stay for everything that comes after.
-    yield from connection.execute(statement.execution_options(yield_per=10_000))

@@ -1,10 +1,10 @@
 """Invariant of the daily tables: they are sums of what the ledger has up to their watermark."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Integer, Select, Table, case, cast, func, literal, select, union_all
 
+from credits_core.audit.day_arrays import compare_days
 from credits_core.audit.finding import Finding, Plans
 from credits_core.store.day_columns import day_number
 from credits_core.store.kinds import PLATFORM_PREFIX, EntryType
@@ -56,16 +56,18 @@ def daily_totals_are_sums(connection: Connection, _: Plans) -> Finding:
     if rules != zone.rules:
         return Finding(_NAME, 0, tuple(violations))
     offsets = _offsets(connection, zone)
-    checked = 0
-    for table, what, due in (
-        (DailyTotal.__table__, "daily total", _totals(offsets, watermark or 0)),
-        (DailySum.__table__, "daily sum", _sums(offsets, watermark or 0)),
-        (DailyWork.__table__, "daily use", _works(offsets, watermark or 0)),
+    day = cast(day_number(CreditTransaction.created_at_us, offsets), Integer)
+    # Arrays find the days on which something may be wrong, and the database says what is wrong on those.
+    compared = compare_days(connection, day, watermark or 0)
+    checked, days = (0, None) if compared is None else (compared.rows, compared.days)
+    for table, what, due, which in (
+        (DailyTotal.__table__, "daily total", _totals(offsets, watermark or 0), days),
+        (DailySum.__table__, "daily sum", _sums(offsets, watermark or 0), days),
+        (DailyWork.__table__, "daily use", _works(offsets, watermark or 0), None),
     ):
         assert isinstance(table, Table)
-        keys = len(table.primary_key)
-        summed, kept = _by_key(connection.execute(due), keys), _by_key(connection.execute(select(table)), keys)
-        checked += len(kept)
+        summed, kept = _of_days(connection, due, table, which), _of_days(connection, select(table), table, which)
+        checked += len(kept) if which is None else 0
         violations += [
             f"{what} {key} is {kept.get(key)} but the transactions give {summed.get(key)}"
             for key in sorted(summed.keys() | kept.keys())
@@ -160,5 +162,13 @@ def _works(offsets: tuple[Offset, ...], last_entry_id: int) -> _Rows:
     ).group_by(*by)
 
 
-def _by_key(rows: Iterable[Any], keys: int) -> dict[tuple[Any, ...], tuple[int, ...]]:
-    return {tuple(row[:keys]): tuple(map(int, row[keys:])) for row in rows}
+def _of_days(
+    connection: Connection, rows: _Rows, table: Table, days: frozenset[int] | None
+) -> dict[tuple[Any, ...], tuple[int, ...]]:
+    """The rows of these days, or of all, by the key that the table has for them."""
+    keys, day = len(table.primary_key), rows.selected_columns[0]
+    if days is not None:
+        if not days:
+            return {}
+        rows = rows.where(day.in_(sorted(days)))
+    return {tuple(row[:keys]): tuple(map(int, row[keys:])) for row in connection.execute(rows)}

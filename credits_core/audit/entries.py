@@ -1,15 +1,6 @@
-"""Invariants of journal entries: each sums to zero, has the form of its type, and matches its request.
+"""Invariants of journal entries: each sums to zero, has the form of its type, and happened at one time."""
 
-An entry keeps the hash of its request (`ledger.requests`), which is computed here again from the recorded row. So a
-changed prompt, model, fee, reason or amount shows, even when all the amounts were changed to match.
-"""
-
-import hashlib
-import json
-from collections.abc import Iterator
-from typing import Any
-
-from sqlalchemy import Connection, and_, case, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, and_, case, false, func, or_, select, true, union_all
 
 from credits_core.audit.finding import Finding, Plans
 from credits_core.store.kinds import (
@@ -20,19 +11,18 @@ from credits_core.store.kinds import (
     PLATFORM_PREFIX,
     PLATFORM_REFUNDED_INFERENCE,
     PLATFORM_REVENUE,
-    CreditSource,
     EntryType,
     TransactionType,
 )
-from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, Refund, UnlockedFlow
+from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow
 
 Form = tuple[str, str, int]
 """The form of a transaction: its type, its account ("user" for any user's) and its sign."""
 
 _ADDED = {
-    EntryType.CREDIT_PURCHASE: (CreditSource.PURCHASE, TransactionType.CREDIT_PURCHASE, PLATFORM_PAYMENTS_IN),
-    EntryType.GRANT: (CreditSource.GRANT, TransactionType.GRANT, PLATFORM_GRANTS),
-    EntryType.ADJUSTMENT: (CreditSource.ADJUSTMENT, TransactionType.ADJUSTMENT, PLATFORM_ADJUSTMENTS),
+    EntryType.CREDIT_PURCHASE: (TransactionType.CREDIT_PURCHASE, PLATFORM_PAYMENTS_IN),
+    EntryType.GRANT: (TransactionType.GRANT, PLATFORM_GRANTS),
+    EntryType.ADJUSTMENT: (TransactionType.ADJUSTMENT, PLATFORM_ADJUSTMENTS),
 }
 _USER = "user"
 _CLOCKS_DIFFER_US = 300_000_000
@@ -47,13 +37,13 @@ _RECEIVERS: dict[EntryType, set[Form]] = {
         (TransactionType.CREATOR_PAYMENT, _USER, 1),
         (TransactionType.PLATFORM_REVENUE, PLATFORM_REVENUE, 1),
     },
-    **{entry_type: {(type_, account, -1)} for entry_type, (_, type_, account) in _ADDED.items()},
+    **{entry_type: {(type_, account, -1)} for entry_type, (type_, account) in _ADDED.items()},
 }
 # The allowed forms of the first transaction of each kind of entry, and of those after it.
-_FORMS: dict[tuple[str, bool], set[Form]] = {
+FORMS: dict[tuple[str, bool], set[Form]] = {
     (EntryType.PROMPT_RUN, True): {(TransactionType.PROMPT_RUN, _USER, -1)},
     (EntryType.FLOW_UNLOCK, True): {(TransactionType.FLOW_UNLOCK, _USER, -1)},
-    **{(entry_type, True): {(type_, _USER, 1)} for entry_type, (_, type_, _) in _ADDED.items()},
+    **{(entry_type, True): {(type_, _USER, 1)} for entry_type, (type_, _) in _ADDED.items()},
     (EntryType.REFUND, True): {(TransactionType.REFUND, _USER, 1), (TransactionType.REFUND, _USER, -1)},
     **{(entry_type, False): forms for entry_type, forms in _RECEIVERS.items()},
     (EntryType.REFUND, False): {
@@ -95,21 +85,23 @@ def entries_have_the_form_of_their_kind(connection: Connection, _: Plans) -> Fin
         case((is_user, _USER), else_=CreditTransaction.account_id),
         case((CreditTransaction.amount_credits > 0, 1), else_=-1),
     )
-    joined = select(*form).join(CreditTransaction, CreditTransaction.entry_id == JournalEntry.id)
+    is_allowed = case(
+        *((JournalEntry.type == entry_type.value, _has_form_of(entry_type, is_user)) for entry_type in EntryType),
+        else_=false(),
+    )
+    other_forms = (
+        select(*form, JournalEntry.id)
+        .join(CreditTransaction, CreditTransaction.entry_id == JournalEntry.id)
+        .where(is_allowed.is_not(true()))
+        .order_by(*form, JournalEntry.id)
+    )
     is_inference = CreditTransaction.account_id == PLATFORM_REFUNDED_INFERENCE
     kind = case((is_inference, CreditTransaction.account_id), else_=CreditTransaction.type)
-    violations = []
-    for found in connection.execute(joined.distinct().order_by(*form)).all():
-        entry_type, first, type_, account, sign = found
-        if (type_, account, sign) in _FORMS.get((entry_type, bool(first)), set()):
-            continue
-        same = and_(*(column == part for column, part in zip(form, found, strict=True)))
-        entries = connection.execute(joined.with_only_columns(JournalEntry.id).where(same).order_by(JournalEntry.id))
-        place, direction = "first" if first else "later", "to" if sign > 0 else "from"
-        violations += [
-            f"entry {entry_id}, a {entry_type}, has a {place} transaction {type_} {direction} {account}"
-            for entry_id in entries.scalars()
-        ]
+    violations = [
+        f"entry {entry_id}, a {entry_type}, has a {'first' if first else 'later'} transaction {type_}"
+        f" {'to' if sign > 0 else 'from'} {account}"
+        for entry_type, first, type_, account, sign, entry_id in connection.execute(other_forms)
+    ]
     crooked = connection.execute(
         select(CreditTransaction.entry_id)
         .group_by(CreditTransaction.entry_id)
@@ -122,48 +114,6 @@ def entries_have_the_form_of_their_kind(connection: Connection, _: Plans) -> Fin
     ).scalars()
     violations += [f"entry {entry_id} has transactions that repeat or are numbered with gaps" for entry_id in crooked]
     return Finding("every entry has the form of its kind", _count(connection), tuple(violations))
-
-
-def entries_say_what_was_asked(connection: Connection, _: Plans) -> Finding:
-    """Every entry, with its run or unlock, has the hash of the request that it was written for."""
-    entries = (
-        select(
-            JournalEntry.id,
-            JournalEntry.type,
-            JournalEntry.request_hash,
-            JournalEntry.description,
-            JournalEntry.refunds_entry_id,
-            CreditTransaction.account_id,
-            CreditTransaction.amount_credits,
-            PromptRun.prompt_id,
-            func.coalesce(PromptRun.asked_model, PromptRun.model_id).label("model_id"),
-            func.coalesce(PromptRun.user_id, UnlockedFlow.user_id).label("user_id"),
-            func.coalesce(PromptRun.creator_id, UnlockedFlow.creator_id).label("creator_id"),
-            PromptRun.creator_fee_credits,
-            PromptRun.input_tokens,
-            PromptRun.output_tokens,
-            PromptRun.usage,
-            PromptRun.service_tier,
-            PromptRun.used_at_us,
-            PromptRun.total_credits,
-            UnlockedFlow.flow_id,
-            UnlockedFlow.unlock_fee_credits,
-            Refund.provider_refunded,
-        )
-        .outerjoin(
-            CreditTransaction, (CreditTransaction.entry_id == JournalEntry.id) & (CreditTransaction.position == 0)
-        )
-        .outerjoin(PromptRun, PromptRun.entry_id == JournalEntry.id)
-        .outerjoin(UnlockedFlow, UnlockedFlow.entry_id == JournalEntry.id)
-        .outerjoin(Refund, Refund.entry_id == JournalEntry.id)
-        .order_by(JournalEntry.id)
-    )
-    checked, violations = 0, []
-    for entry in connection.execute(entries.execution_options(yield_per=10_000)):
-        checked += 1
-        if entry.request_hash not in map(_hash, _possible_requests(entry)):
-            violations.append(f"entry {entry.id} differs from the request that it was written for")
-    return Finding("every entry says what was asked for", checked, tuple(violations))
 
 
 def times_agree(connection: Connection, _: Plans) -> Finding:
@@ -188,47 +138,18 @@ def times_agree(connection: Connection, _: Plans) -> Finding:
     return Finding("everything in an entry happened at one time", _count(connection), tuple(violations))
 
 
-def _possible_requests(entry: Any) -> Iterator[tuple[object, ...]]:
-    if entry.type in (EntryType.PROMPT_RUN, EntryType.FLOW_UNLOCK) and entry.description is not None:
-        return  # nobody gives a reason for these
-    if entry.type == EntryType.PROMPT_RUN:
-        run = (
-            entry.user_id,
-            entry.prompt_id,
-            entry.model_id,
-            entry.creator_id,
-            entry.creator_fee_credits,
-            entry.input_tokens,
-            entry.output_tokens,
-        )
-        # The total that the caller may have expected is not kept: it was either not named or the one that was charged.
-        more: tuple[object, ...] = ()
-        if entry.usage is not None or entry.service_tier is not None or entry.used_at_us is not None:
-            used_at = () if entry.used_at_us is None else (entry.used_at_us,)
-            more = (_usage_asked(entry.usage), entry.service_tier, *used_at)
-        yield (entry.type, *run, None, *more)
-        yield (entry.type, *run, entry.total_credits, *more)
-    elif entry.type == EntryType.FLOW_UNLOCK:
-        yield entry.type, entry.user_id, entry.flow_id, entry.creator_id, entry.unlock_fee_credits
-    elif entry.type == EntryType.REFUND:
-        provider = (True,) if entry.provider_refunded else ()
-        yield (entry.type, entry.refunds_entry_id, entry.description, *provider)
-    elif entry.type in _ADDED:
-        source = _ADDED[EntryType(entry.type)][0].value
-        yield entry.type, entry.account_id, entry.amount_credits, source, entry.description or ""
-
-
-def _usage_asked(text: str | None) -> object:
-    if text is None:
-        return None
-    try:
-        return tuple(json.loads(text).items())
-    except (ValueError, AttributeError):
-        return text  # damaged, and so nothing that anybody asked for
-
-
-def _hash(request: tuple[object, ...]) -> str:
-    return hashlib.sha256(ascii(request).encode("ascii")).hexdigest()
+def _has_form_of(entry_type: EntryType, is_user: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a transaction has one of the forms that this kind of entry allows."""
+    allowed = []
+    for is_first in (True, False):
+        for type_, account, sign in sorted(FORMS.get((entry_type, is_first), set())):
+            of_account = is_user if account == _USER else CreditTransaction.account_id == account
+            place = CreditTransaction.position == 0 if is_first else CreditTransaction.position != 0
+            amount = CreditTransaction.amount_credits
+            allowed.append(
+                and_(CreditTransaction.type == type_, place, amount > 0 if sign > 0 else amount <= 0, of_account)
+            )
+    return or_(*allowed)
 
 
 def _count(connection: Connection) -> int:

@@ -12,13 +12,14 @@ from credits_core.errors import CreditsError
 from credits_core.ledger import entries
 from credits_core.pricing.quote import Quote
 
-run_amounts = attrgetter(
+AMOUNTS = (
     "inference_cost_credits",
     "creator_fee_credits",
     "platform_markup_credits",
     "total_credits",
     "creator_share_credits",
 )
+run_amounts = attrgetter(*AMOUNTS)
 """The amounts of a recorded run or of a quote, in credits."""
 
 
@@ -34,9 +35,7 @@ def run_again(run: Any, plans: Plans) -> Quote | NotRecomputable:
     plan = plans.get(run.plan_id)
     if plan is None:
         return _unknown(run.plan_id)
-    earlier = (run.input_usd_per_mtok, run.output_usd_per_mtok, run.request_usd_per_thousand)
-    kinds = (run.run_price_credits, run.unit_prices, next((usd for usd in earlier if usd is not None), None))
-    if sum(kind is not None for kind in kinds) > 1:
+    if has_several_prices(run):
         return NotRecomputable("has prices of more than one kind")
     try:
         return entries.recompute_quote(run, plan)
@@ -45,6 +44,13 @@ def run_again(run: Any, plans: Plans) -> Quote | NotRecomputable:
         return NotRecomputable(f"cannot be priced again: {str(refusal).removesuffix('.')}")
     except (ArithmeticError, ValueError, TypeError, AttributeError):
         return NotRecomputable("cannot be priced again: a price or a count stored with it is no number")
+
+
+def has_several_prices(run: Any) -> bool:
+    """Whether a recorded run has prices of more than one kind, so that nobody can say at which it was charged."""
+    earlier = (run.input_usd_per_mtok, run.output_usd_per_mtok, run.request_usd_per_thousand)
+    kinds = (run.run_price_credits, run.unit_prices, next((usd for usd in earlier if usd is not None), None))
+    return sum(kind is not None for kind in kinds) > 1
 
 
 def split_again(plan_id: str, fee_credits: int, plans: Plans) -> tuple[int, int] | NotRecomputable:

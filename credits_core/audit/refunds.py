@@ -1,8 +1,9 @@
 """Invariants of refunds: each reverses its entry once, under the rule that it was made under, which is recorded."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, union_all
+from sqlalchemy import Connection, Row, case, func, select, union_all
 from sqlalchemy.orm import aliased
 
 from credits_core.audit.finding import Finding, Plans
@@ -17,6 +18,8 @@ from credits_core.store.kinds import (
 )
 from credits_core.store.tables import CreditTransaction, JournalEntry, Refund
 
+_REFUNDS_AT_ONCE = 500
+
 
 def refunds_reverse_once(connection: Connection, _: Plans) -> Finding:
     """Every refund reverses its entry account by account, except what the platform paid in place of somebody.
@@ -26,7 +29,12 @@ def refunds_reverse_once(connection: Connection, _: Plans) -> Finding:
     much for a creator follows because both entries sum to zero.
     """
     refunds = _refunds(connection)
-    kept_by, cost_of = _kept_by_refund(connection), _refunded_costs(connection)
+    kept_by: dict[int, dict[str, int]] = {}
+    cost_of: dict[int, int] = {}
+    for first in range(0, len(refunds), _REFUNDS_AT_ONCE):
+        among = [refund.id for refund in refunds[first : first + _REFUNDS_AT_ONCE]]
+        kept_by |= _kept_by_refund(connection, among)
+        cost_of |= _refunded_costs(connection, among)
     violations, seen = [], set()
     for refund in refunds:
         if (
@@ -107,19 +115,20 @@ def _returns_cost(refund: Row[Any]) -> bool:
     return bool(refund.provider_refunded) or refund.rule == RefundRule.COST_BOOKED_BACK.value
 
 
-def _kept_by_refund(connection: Connection) -> dict[int, dict[str, int]]:
-    """The credits that each refund left with accounts of its entry, without what the platform paid for creators.
+def _kept_by_refund(connection: Connection, among: Sequence[int]) -> dict[int, dict[str, int]]:
+    """The credits that each of these refunds left with accounts of its entry, by the refund.
 
-    No zeros. What the platform bears of an inference cost is negative, on the account for that.
+    Without what the platform paid for creators, and without zeros. What the platform bears of an inference cost is
+    negative, on the account for that.
     """
     is_borne = sums.borne_by_platform(CreditTransaction.account_id, CreditTransaction.type)
     moved = union_all(
-        select(JournalEntry.id, CreditTransaction.account_id, CreditTransaction.amount_credits).join(
-            CreditTransaction, CreditTransaction.entry_id == JournalEntry.refunds_entry_id
-        ),
+        select(JournalEntry.id, CreditTransaction.account_id, CreditTransaction.amount_credits)
+        .join(CreditTransaction, CreditTransaction.entry_id == JournalEntry.refunds_entry_id)
+        .where(JournalEntry.id.in_(among)),
         select(JournalEntry.id, CreditTransaction.account_id, CreditTransaction.amount_credits)
         .join(CreditTransaction, CreditTransaction.entry_id == JournalEntry.id)
-        .where(JournalEntry.type == EntryType.REFUND.value, ~is_borne),
+        .where(JournalEntry.id.in_(among), ~is_borne),
     ).subquery()
     sum_credits = func.sum(moved.c.amount_credits)
     rows = connection.execute(
@@ -133,12 +142,14 @@ def _kept_by_refund(connection: Connection) -> dict[int, dict[str, int]]:
     return kept
 
 
-def _refunded_costs(connection: Connection) -> dict[int, int]:
-    """The inference cost of the run that each refund is of, by the refund."""
+def _refunded_costs(connection: Connection, among: Sequence[int]) -> dict[int, int]:
+    """The inference cost of the run that each of these refunds is of, by the refund."""
+    # Not as a condition: a database would then begin with the account, of which nearly every run has a part.
+    is_cost = CreditTransaction.account_id == PLATFORM_INFERENCE
     rows = connection.execute(
-        select(JournalEntry.id, func.sum(CreditTransaction.amount_credits))
+        select(JournalEntry.id, func.sum(case((is_cost, CreditTransaction.amount_credits), else_=0)))
         .join(CreditTransaction, CreditTransaction.entry_id == JournalEntry.refunds_entry_id)
-        .where(CreditTransaction.account_id == PLATFORM_INFERENCE)
+        .where(JournalEntry.id.in_(among))
         .group_by(JournalEntry.id)
     )
     return {refund_id: int(cost_credits) for refund_id, cost_credits in rows}

@@ -60,6 +60,14 @@ class ModelPrices:
         """Whether a price needs to know when the run takes place."""
         return not all(dated.is_always for dated in (*self.standard, *sum(self.service_tiers.values(), ())))
 
+    def is_same_throughout(self, first: datetime, last: datetime) -> bool:
+        """Whether the same prices apply from the first moment to the last; False where only the hours would tell."""
+        return all(
+            dated.is_always
+            or (dated.hours is None and not dated.is_on_weekdays and dated.apply_at(first) == dated.apply_at(last))
+            for dated in (*self.standard, *sum(self.service_tiers.values(), ()))
+        )
+
     def at(self, at: datetime | None, *, service_tier: str | None = None) -> TieredPrices:
         """The prices of this moment and service tier; without a tier, or with `STANDARD_TIERS`, the standard ones.
 

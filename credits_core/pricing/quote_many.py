@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from credits_core.errors import InvalidRequest
-from credits_core.pricing.models import Model, RunPrice
+from credits_core.pricing.models import Model, Price, RunPrice
 from credits_core.pricing.plan import Piece, PricePlan, Rounding
 from credits_core.pricing.quote import usage_asked
 from credits_core.pricing.refusals import UnpricedUsage
@@ -84,10 +84,7 @@ def quote_many(
     elif short:
         raise InvalidRequest(next(iter(short)), "must be left out, because there is a usage beside it")
     used = short if usage is None else usage
-    for key, counts in used.items():
-        if key not in UNITS or key == REQUESTS:
-            raise InvalidRequest(key, "is not a unit that can be counted here")
-        _require(key, counts, runs, maximum=MAX_COUNT)
+    _require_counts(used, runs)
     return quote_costs(
         plan,
         inference_costs(model, runs, used, service_tier=service_tier, at=at),
@@ -123,12 +120,43 @@ def inference_costs(
     return costs
 
 
-def _charged(price: UsagePrice, usage: UsageArrays) -> dict[str, Credits]:
-    """`UsagePrice.counts` for arrays: how many of each priced unit are charged, without its parts' own."""
+def costs_at(price: Price, runs: int, usage: UsageArrays) -> Credits:
+    """The inference cost of each run at one price, as `price.inference_cost` gives it for recorded runs.
+
+    All runs used the same units: an array of 0 is a unit that was given as 0.
+
+    Raises:
+        InvalidRequest: a usage that `parse_usage` refuses, or a cost that could pass 64 bits on the way.
+        UnpricedUsage: as `UsagePrice.counts`.
+        OverflowError: a price that passes 64 bits.
+
+    >>> costs_at(RunPrice(250), 2, {}).tolist()
+    [250, 250]
+    """
+    _require_counts(usage, runs)
+    if isinstance(price, RunPrice):
+        _require_within(usage)
+        return np.full(runs, price.run_price_credits, np.int64)
+    return _costs(price, _charged(price, usage), runs)
+
+
+def _require_counts(usage: UsageArrays, runs: int) -> None:
+    for key, counts in usage.items():
+        if key not in UNITS or key == REQUESTS:
+            raise InvalidRequest(key, "is not a unit that can be counted here")
+        _require(key, counts, runs, maximum=MAX_COUNT)
+
+
+def _require_within(usage: UsageArrays) -> None:
     for key, counts in usage.items():
         for general in GENERAL[key] & usage.keys():
             if np.any(counts > usage[general]):
                 raise InvalidRequest(key, f"must not be above {general}, which counts it too")
+
+
+def _charged(price: UsagePrice, usage: UsageArrays) -> dict[str, Credits]:
+    """`UsagePrice.counts` for arrays: how many of each priced unit are charged, without its parts' own."""
+    _require_within(usage)
     used = _at_least(price.minimum_seconds, usage)
     charged: dict[str, Credits] = {}
     for key, parts in price.priced_parts:

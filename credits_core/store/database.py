@@ -184,6 +184,20 @@ def read(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
+def read_twice(engine: Engine) -> Iterator[tuple[Connection, Connection]]:
+    """Two connections for reading in two threads, with the same snapshot. Writers wait a moment until both have it."""
+    with read(engine) as one, read(engine) as other:
+        if engine.dialect.name == "postgresql":
+            snapshot = one.execute(text("SELECT pg_export_snapshot()")).scalar_one()
+            other.execute(text(f"SET TRANSACTION SNAPSHOT '{snapshot}'"))
+        else:
+            with _write_lock(engine):
+                for connection in (one, other):
+                    connection.execute(text("SELECT 1 FROM sqlite_master")).first()
+        yield one, other
+
+
+@contextmanager
 def _write_lock(engine: Engine) -> Iterator[None]:
     # Whoever waits for the lock holds the queue: a writer that has just given the lock back, and wants it again before
     # the one that waits has woken up, comes after that one.
