@@ -4,12 +4,12 @@ import hashlib
 
 from sqlalchemy import Connection, select
 
-from credits_core.audit.finding import Finding, Plans
+from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.store.kinds import EntryType
 from credits_core.store.tables import JournalEntry, UnlockAnswer, UnlockedFlow
 
 
-def answers_match_their_unlocks(connection: Connection, _: Plans) -> Finding:
+def answers_match_their_unlocks(connection: Connection, _: Plans, _since: Since = BEGINNING) -> Finding:
     """Every answer without a payment has the hash of its request, no entry of its own, and an unlock that it names."""
     answers = select(
         UnlockAnswer.__table__,

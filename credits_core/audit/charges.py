@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from itertools import chain
 from operator import attrgetter
-from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Subquery, case, func, select
+from sqlalchemy import ColumnElement, Connection, Subquery, case, func, select, union_all
+from sqlalchemy.orm import aliased
 
 from credits_core.audit import recompute
 from credits_core.audit.blocks import Row, blocks
-from credits_core.audit.finding import Finding, Plans
+from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.audit.recompute import AMOUNTS, NotRecomputable, has_several_prices, run_amounts
 from credits_core.audit.run_groups import RUNS_AT_ONCE, Run, RunGroup, RunGroups, run_rows
 from credits_core.errors import CreditsError
@@ -19,10 +19,10 @@ from credits_core.store.kinds import PLATFORM_INFERENCE, PLATFORM_REVENUE, Entry
 from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow
 
 
-def runs_cost_what_they_should(connection: Connection, plans: Plans) -> Finding:
+def runs_cost_what_they_should(connection: Connection, plans: Plans, since: Since = BEGINNING) -> Finding:
     """Every run, priced again from its recorded price, tokens, fee and plan, has the recorded cost breakdown."""
     checked, violations, groups = 0, [], RunGroups()
-    for block in blocks(connection, run_rows(), rows_at_once=RUNS_AT_ONCE):
+    for block in blocks(connection, run_rows().where(PromptRun.entry_id > since.entry_id), rows_at_once=RUNS_AT_ONCE):
         checked += len(block)
         # Arrays find which runs may be wrong, and the code that charges says what is wrong with each.
         doubtful = [Run._make(row) for group in groups.of(block) for row in _not_as_priced(group, plans)]
@@ -54,9 +54,9 @@ def _not_as_priced(group: RunGroup, plans: Plans) -> Sequence[Row]:
     return [group.rows[position] for position in np.flatnonzero(differs).tolist()]
 
 
-def runs_match_their_transactions(connection: Connection, _: Plans) -> Finding:
+def runs_match_their_transactions(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
     """Every prompt-run entry has a run, no other entry has one, and its transactions are that run's total and parts."""
-    moved = _amounts_by_entry(EntryType.PROMPT_RUN)
+    moved = _amounts_by_entry(EntryType.PROMPT_RUN, JournalEntry.id > since.entry_id)
     bad = connection.execute(
         select(moved.c.id)
         .outerjoin(PromptRun, PromptRun.entry_id == moved.c.id)
@@ -73,28 +73,35 @@ def runs_match_their_transactions(connection: Connection, _: Plans) -> Finding:
         .order_by(moved.c.id)
     ).scalars()
     violations = [f"entry {entry_id} does not match its run" for entry_id in bad]
-    violations += [f"entry {id_} has a run but is a {type_}" for id_, type_ in _misplaced(connection, PromptRun)]
-    return Finding("every run matches its transactions", _count(connection, PromptRun), tuple(violations))
+    violations += [f"entry {id_} has a run but is a {type_}" for id_, type_ in _misplaced(connection, PromptRun, since)]
+    return Finding("every run matches its transactions", _count(connection, PromptRun, since), tuple(violations))
 
 
-def unlocks_are_split_as_planned(connection: Connection, plans: Plans) -> Finding:
+def unlocks_are_split_as_planned(connection: Connection, plans: Plans, since: Since = BEGINNING) -> Finding:
     """Every unlock's fee is split between creator and platform as its plan says."""
     columns = (UnlockedFlow.plan_id, UnlockedFlow.unlock_fee_credits, UnlockedFlow.creator_share_credits)
     violations = []
-    unlocks = select(UnlockedFlow.entry_id, *columns).order_by(UnlockedFlow.entry_id)
-    for entry_id, plan_id, fee_credits, share_credits in chain.from_iterable(blocks(connection, unlocks)):
+    unlocks = select(UnlockedFlow.entry_id, *columns).where(UnlockedFlow.entry_id > since.entry_id)
+    for entry_id, plan_id, fee_credits, share_credits in chain.from_iterable(
+        blocks(connection, unlocks.order_by(UnlockedFlow.entry_id))
+    ):
         again = recompute.split_again(plan_id, fee_credits, plans)
         if isinstance(again, NotRecomputable):
             violations.append(f"unlock {entry_id} {again.reason}")
         elif again[0] != share_credits:
             violations.append(f"unlock {entry_id} gave the creator {share_credits} of {fee_credits}, not {again[0]}")
-    checked = _count(connection, UnlockedFlow)
+    checked = _count(connection, UnlockedFlow, since)
     return Finding("every unlock is split as its plan says", checked, tuple(violations))
 
 
-def unlocks_match_their_transactions(connection: Connection, _: Plans) -> Finding:
+def unlocks_match_their_transactions(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
     """Every unlock entry has one unlock, whose fee and share were moved; it is marked refunded exactly when it was."""
-    moved = _amounts_by_entry(EntryType.FLOW_UNLOCK)
+    is_new = JournalEntry.id > since.entry_id
+    if not since.is_beginning:
+        new = aliased(JournalEntry)
+        refunded = select(new.refunds_entry_id).where(new.id > since.entry_id, new.refunds_entry_id.is_not(None))
+        is_new = JournalEntry.id.in_(union_all(select(new.id).where(new.id > since.entry_id), refunded))
+    moved = _amounts_by_entry(EntryType.FLOW_UNLOCK, is_new)
     refunds = (
         select(JournalEntry.id, JournalEntry.refunds_entry_id)
         .where(JournalEntry.type == EntryType.REFUND.value)
@@ -117,11 +124,12 @@ def unlocks_match_their_transactions(connection: Connection, _: Plans) -> Findin
         .order_by(moved.c.id)
     ).scalars()
     violations = [f"entry {entry_id} does not match its unlock" for entry_id in bad]
-    violations += [f"entry {id_} has an unlock but is a {type_}" for id_, type_ in _misplaced(connection, UnlockedFlow)]
-    return Finding("every unlock matches its transactions", _count(connection, UnlockedFlow), tuple(violations))
+    misplaced = _misplaced(connection, UnlockedFlow, since)
+    violations += [f"entry {id_} has an unlock but is a {type_}" for id_, type_ in misplaced]
+    return Finding("every unlock matches its transactions", _count(connection, UnlockedFlow, since), tuple(violations))
 
 
-def _amounts_by_entry(type_: EntryType) -> Subquery:
+def _amounts_by_entry(type_: EntryType, is_wanted: ColumnElement[bool]) -> Subquery:
     def credits_where(condition: ColumnElement[bool]) -> ColumnElement[int]:
         return func.coalesce(func.sum(case((condition, CreditTransaction.amount_credits), else_=0)), 0)
 
@@ -137,22 +145,25 @@ def _amounts_by_entry(type_: EntryType) -> Subquery:
             credits_where(CreditTransaction.account_id == PLATFORM_INFERENCE).label("inference_credits"),
         )
         .outerjoin(CreditTransaction, CreditTransaction.entry_id == JournalEntry.id)
-        .where(JournalEntry.type == type_.value)
+        .where(JournalEntry.type == type_.value, is_wanted)
         .group_by(JournalEntry.id)
         .subquery()
     )
 
 
-def _misplaced(connection: Connection, table: type[PromptRun] | type[UnlockedFlow]) -> list[tuple[int, str]]:
+def _misplaced(
+    connection: Connection, table: type[PromptRun] | type[UnlockedFlow], since: Since
+) -> list[tuple[int, str]]:
     belongs_to = EntryType.PROMPT_RUN if table is PromptRun else EntryType.FLOW_UNLOCK
     rows = connection.execute(
         select(JournalEntry.id, JournalEntry.type)
         .join(table, table.entry_id == JournalEntry.id)
-        .where(JournalEntry.type != belongs_to.value)
+        .where(JournalEntry.type != belongs_to.value, table.entry_id > since.entry_id)
         .order_by(JournalEntry.id)
     )
     return [(id_, type_) for id_, type_ in rows]
 
 
-def _count(connection: Connection, table: type[Any]) -> int:
-    return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+def _count(connection: Connection, table: type[PromptRun] | type[UnlockedFlow], since: Since) -> int:
+    rows = select(func.count()).select_from(table).where(table.entry_id > since.entry_id)
+    return int(connection.execute(rows).scalar_one())

@@ -2,10 +2,24 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, Table, case, cast, func, literal, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    ScalarSelect,
+    Select,
+    Table,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    union_all,
+)
 
+from credits_core.audit import carried
 from credits_core.audit.day_arrays import compare_days
-from credits_core.audit.finding import Finding, Plans
+from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.store.day_columns import day_number
 from credits_core.store.kinds import PLATFORM_PREFIX, EntryType
 from credits_core.store.tables import (
@@ -26,13 +40,18 @@ _Rows = Select[*tuple[Any, ...]]
 _moved = CreditTransaction.amount_credits
 
 
-def daily_totals_are_sums(connection: Connection, _: Plans) -> Finding:
+def daily_totals_are_sums(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
     """The daily tables are the sums of the ledger up to their watermark, which is an entry's number or 0.
 
     Their days are those of the time zone that the watermark names, whatever this process is set to. Tables that are
     being emptied, or whose time zone had other rules, are not checked: nobody reads them, and the next start builds
     them anew. So do the credits in circulation that the watermark names.
+
+    After an earlier audit: what the sums of all days come to, and all that was added for each user since. If that is
+    not as it follows from that audit, everything is checked.
     """
+    if not since.is_beginning and (follow := _follow_from(connection, since)) is not None:
+        return Finding(_NAME, follow, ())
     watermark, stamp, circulating_credits = connection.execute(
         select(RollupWatermark.entry_id, RollupWatermark.time_zone, RollupWatermark.circulating_credits).where(
             RollupWatermark.id == 1
@@ -44,7 +63,7 @@ def daily_totals_are_sums(connection: Connection, _: Plans) -> Finding:
         violations.append("the watermark is missing")
     elif not 0 <= watermark <= last:
         violations.append(f"the watermark is {watermark} but the last entry is {last}")
-    held_credits = _held_by_users(connection, watermark or 0)
+    held_credits = carried.held_by_users(connection, 0, watermark or 0)
     if circulating_credits != held_credits:
         violations.append(f"the watermark names {circulating_credits} in circulation where users held {held_credits}")
     name, rules = stamp.partition(" ")[::2]
@@ -76,10 +95,36 @@ def daily_totals_are_sums(connection: Connection, _: Plans) -> Finding:
     return Finding(_NAME, checked, tuple(violations))
 
 
-def _held_by_users(connection: Connection, last_entry_id: int) -> int:
-    is_user = func.substr(CreditTransaction.account_id, 1, len(PLATFORM_PREFIX)) != PLATFORM_PREFIX
-    held = select(func.coalesce(func.sum(_moved), 0)).where(CreditTransaction.entry_id <= last_entry_id, is_user)
-    return int(connection.execute(held).scalar_one())
+def _follow_from(connection: Connection, since: Since) -> int | None:
+    """How many sums were compared; None when one does not follow from the earlier audit."""
+    watermark = connection.execute(select(RollupWatermark.entry_id, RollupWatermark.circulating_credits)).one_or_none()
+    last = connection.execute(select(func.coalesce(func.max(JournalEntry.id), 0))).scalar_one()
+    if watermark is None or not since.summed_entry_id <= watermark.entry_id <= last:
+        return None
+    held = since.circulating_credits + carried.held_by_users(connection, since.entry_id, watermark.entry_id)
+    sums = carried.daily_sums(connection)
+    due = carried.added(since.sums, carried.moved_sums(connection, since.summed_entry_id, watermark.entry_id))
+    if watermark.circulating_credits != held or sums != due:
+        return None
+    added = CreditTransaction.entry_id > since.summed_entry_id, CreditTransaction.entry_id <= watermark.entry_id
+    users = select(CreditTransaction.account_id).where(*added, carried.is_users).distinct().subquery()
+    total = select(func.sum(DailyTotal.amount_credits)).where(DailyTotal.account_id == users.c.account_id)
+    balance = _balance_at(users.c.account_id, watermark.entry_id)
+    is_wrong = total.scalar_subquery().is_distinct_from(balance)
+    compared = select(func.count(), func.count(case((is_wrong, 1)))).select_from(users)
+    count, wrong = connection.execute(compared).one()
+    return None if wrong else int(count) + len(sums)
+
+
+def _balance_at(account_id: ColumnElement[str], entry_id: int) -> ScalarSelect[int]:
+    """What the account held after its last transaction up to this entry."""
+    return (
+        select(CreditTransaction.balance_after_credits)
+        .where(CreditTransaction.account_id == account_id, CreditTransaction.entry_id <= entry_id)
+        .order_by(CreditTransaction.entry_id.desc(), CreditTransaction.position.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
 
 
 def _offsets(connection: Connection, zone: TimeZone) -> tuple[Offset, ...]:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import ColumnElement, Connection, and_, case, false, func, or_, select, true, union_all
 
-from credits_core.audit.finding import Finding, Plans
+from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.store.kinds import (
     PLATFORM_ADJUSTMENTS,
     PLATFORM_GRANTS,
@@ -54,23 +54,24 @@ FORMS: dict[tuple[str, bool], set[Form]] = {
 }
 
 
-def entries_sum_to_zero(connection: Connection, _: Plans) -> Finding:
+def entries_sum_to_zero(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
     """Every entry has at least two transactions, and they sum to zero."""
     bad = connection.execute(
         select(JournalEntry.id, func.count(CreditTransaction.position), func.sum(CreditTransaction.amount_credits))
         .outerjoin(CreditTransaction, CreditTransaction.entry_id == JournalEntry.id)
+        .where(JournalEntry.id > since.entry_id)
         .group_by(JournalEntry.id)
         .having((func.count(CreditTransaction.position) < 2) | (func.sum(CreditTransaction.amount_credits) != 0))
         .order_by(JournalEntry.id)
     )
     return Finding(
         "the transactions of every entry sum to zero",
-        _count(connection),
+        _count(connection, since),
         tuple(f"entry {id_} has {count} transactions with the sum {sum_ or 0}" for id_, count, sum_ in bad),
     )
 
 
-def entries_have_the_form_of_their_kind(connection: Connection, _: Plans) -> Finding:
+def entries_have_the_form_of_their_kind(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
     """Every entry moves credits only between the accounts, in the directions and with the types that its type allows.
 
     Positions count from 0 without a gap; after the first transaction, no type occurs twice in an entry, except that
@@ -92,7 +93,7 @@ def entries_have_the_form_of_their_kind(connection: Connection, _: Plans) -> Fin
     other_forms = (
         select(*form, JournalEntry.id)
         .join(CreditTransaction, CreditTransaction.entry_id == JournalEntry.id)
-        .where(is_allowed.is_not(true()))
+        .where(JournalEntry.id > since.entry_id, is_allowed.is_not(true()))
         .order_by(*form, JournalEntry.id)
     )
     is_inference = CreditTransaction.account_id == PLATFORM_REFUNDED_INFERENCE
@@ -104,6 +105,7 @@ def entries_have_the_form_of_their_kind(connection: Connection, _: Plans) -> Fin
     ]
     crooked = connection.execute(
         select(CreditTransaction.entry_id)
+        .where(CreditTransaction.entry_id > since.entry_id)
         .group_by(CreditTransaction.entry_id)
         .having(
             (func.min(CreditTransaction.position) != 0)
@@ -113,16 +115,16 @@ def entries_have_the_form_of_their_kind(connection: Connection, _: Plans) -> Fin
         .order_by(CreditTransaction.entry_id)
     ).scalars()
     violations += [f"entry {entry_id} has transactions that repeat or are numbered with gaps" for entry_id in crooked]
-    return Finding("every entry has the form of its kind", _count(connection), tuple(violations))
+    return Finding("every entry has the form of its kind", _count(connection, since), tuple(violations))
 
 
-def times_agree(connection: Connection, _: Plans) -> Finding:
+def times_agree(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
     """The transactions, the run and the unlock of an entry have its time, and no run was used long after it."""
     other_times = union_all(
         *(
             select(JournalEntry.id)
             .join(table, table.entry_id == JournalEntry.id)
-            .where(table.created_at_us != JournalEntry.created_at_us)
+            .where(JournalEntry.id > since.entry_id, table.created_at_us != JournalEntry.created_at_us)
             for table in (CreditTransaction, PromptRun, UnlockedFlow)
         )
     ).subquery()
@@ -131,11 +133,11 @@ def times_agree(connection: Connection, _: Plans) -> Finding:
     used_later = connection.execute(
         select(JournalEntry.id)
         .join(PromptRun, PromptRun.entry_id == JournalEntry.id)
-        .where(PromptRun.used_at_us > JournalEntry.created_at_us + _CLOCKS_DIFFER_US)
+        .where(JournalEntry.id > since.entry_id, PromptRun.used_at_us > JournalEntry.created_at_us + _CLOCKS_DIFFER_US)
         .order_by(JournalEntry.id)
     ).scalars()
     violations += [f"entry {entry_id} charges a run that took place after it" for entry_id in used_later]
-    return Finding("everything in an entry happened at one time", _count(connection), tuple(violations))
+    return Finding("everything in an entry happened at one time", _count(connection, since), tuple(violations))
 
 
 def _has_form_of(entry_type: EntryType, is_user: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -152,5 +154,6 @@ def _has_form_of(entry_type: EntryType, is_user: ColumnElement[bool]) -> ColumnE
     return or_(*allowed)
 
 
-def _count(connection: Connection) -> int:
-    return int(connection.execute(select(func.count()).select_from(JournalEntry)).scalar_one())
+def _count(connection: Connection, since: Since) -> int:
+    entries = select(func.count()).select_from(JournalEntry).where(JournalEntry.id > since.entry_id)
+    return int(connection.execute(entries).scalar_one())

@@ -1,13 +1,37 @@
 """What the audit found about one invariant. `audit.invariants` lists the invariants."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from credits_core.pricing.plan import PricePlan
 
 Plans = Mapping[str, PricePlan]
 """Every price plan that past runs may name, by id."""
 _SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """Where an audit begins: after the last entry that an earlier one found clean, with the sums that it left.
+
+    `sums` are what the daily sums came to in all, up to the entry `summed_entry_id`: for each party, type of entry and
+    type of transaction the credits received and given and the number of transactions. `circulating_credits` is what
+    users held after that entry.
+    """
+
+    entry_id: int = 0
+    summed_entry_id: int = 0
+    circulating_credits: int = 0
+    sums: Mapping[tuple[str, str, str], tuple[int, int, int]] = field(default_factory=dict)
+
+    @property
+    def is_beginning(self) -> bool:
+        """Whether everything is checked."""
+        return self.entry_id == 0
+
+
+BEGINNING = Since()
+"""Everything is checked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import Connection, Engine
 
+from credits_core.audit import carried
 from credits_core.audit.answers import answers_match_their_unlocks
 from credits_core.audit.balances import balances_are_sums, balances_follow_each_other
 from credits_core.audit.charges import (
@@ -23,31 +24,44 @@ from credits_core.audit.entries import (
     entries_sum_to_zero,
     times_agree,
 )
-from credits_core.audit.finding import Finding, Plans
+from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.audit.plans import activations_are_sealed
 from credits_core.audit.prices import price_lists_are_sealed, runs_have_the_price_of_their_list
 from credits_core.audit.refunds import refunds_have_a_rule, refunds_reverse_once
 from credits_core.audit.requests import entries_say_what_was_asked
 from credits_core.audit.schema import constraints_hold, ledger_is_append_only, references_exist
+from credits_core.reports import daily_totals
 from credits_core.store import database
 
-Invariant = Callable[[Connection, Plans], Finding]
+Invariant = Callable[[Connection, Plans, Since], Finding]
 
 
 def check(engine: Engine, plans: Plans) -> list[Finding]:
-    """Every invariant in order, over one snapshot of the database.
+    """Every invariant in order, over one snapshot of the database."""
+    return audit(engine, plans)[0]
 
+
+def audit(engine: Engine, plans: Plans, since: Since = BEGINNING) -> tuple[list[Finding], Since | None]:
+    """Every invariant in order, over one snapshot, for what came after an earlier audit; and what this one leaves.
+
+    It leaves nothing when something is wrong, or when an entry may still appear before others.
     What the database works out by itself goes on beside what is worked out here.
     """
+    settled = daily_totals.last_settled_entry(engine)
+    leaves = None
     with database.read_twice(engine) as (connection, other), ThreadPoolExecutor(1) as beside:
         by_database = [invariant for invariant in INVARIANTS if invariant not in _WORKED_OUT_HERE]
-        going_on = beside.submit(_findings, other, plans, by_database)
-        found = _findings(connection, plans, _WORKED_OUT_HERE) | going_on.result()
-    return [found[invariant] for invariant in INVARIANTS]
+        going_on = beside.submit(_findings, other, plans, by_database, since)
+        found = _findings(connection, plans, _WORKED_OUT_HERE, since) | going_on.result()
+        if settled is not None and all(finding.ok for finding in found.values()):
+            leaves = carried.after(connection, *settled)
+    return [found[invariant] for invariant in INVARIANTS], leaves
 
 
-def _findings(connection: Connection, plans: Plans, invariants: Sequence[Invariant]) -> dict[Invariant, Finding]:
-    return {invariant: invariant(connection, plans) for invariant in invariants}
+def _findings(
+    connection: Connection, plans: Plans, invariants: Sequence[Invariant], since: Since
+) -> dict[Invariant, Finding]:
+    return {invariant: invariant(connection, plans, since) for invariant in invariants}
 
 
 _WORKED_OUT_HERE: tuple[Invariant, ...] = (

@@ -1,13 +1,14 @@
 """Stores the results of audits, so that the dashboard and the metrics can show when the ledger was last proved."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
-from credits_core.audit.finding import Finding
-from credits_core.store.tables import AuditRun
+from credits_core.audit.finding import Finding, Since
+from credits_core.store.tables import AuditRun, JournalEntry
 from credits_core.values.days import from_microseconds, to_microseconds
 
 
@@ -25,13 +26,15 @@ class LoggedAudit:
         return self.broken_invariants == 0
 
 
-def record(connection: Connection, findings: Sequence[Finding], *, now: datetime) -> None:
-    """Keep the result of an audit."""
+def record(connection: Connection, findings: Sequence[Finding], *, now: datetime, leaves: Since | None = None) -> None:
+    """Keep the result of an audit, and what it leaves for the next one; None when that has to begin anew."""
     connection.execute(
         insert(AuditRun).values(
             invariants=len(findings),
             broken_invariants=sum(not finding.ok for finding in findings),
             finished_at_us=to_microseconds(now),
+            last_entry_id=None if leaves is None else leaves.entry_id,
+            carried=None if leaves is None else _text(leaves),
         )
     )
 
@@ -42,3 +45,24 @@ def last_run(connection: Connection) -> LoggedAudit | None:
     if row is None:
         return None
     return LoggedAudit(row.invariants, row.broken_invariants, from_microseconds(row.finished_at_us))
+
+
+def last_clean(connection: Connection) -> Since | None:
+    """What the last clean audit left, or None when there is none whose last entry is still there."""
+    row = connection.execute(
+        select(AuditRun.last_entry_id, AuditRun.carried)
+        .join(JournalEntry, JournalEntry.id == AuditRun.last_entry_id)
+        .where(AuditRun.broken_invariants == 0)
+        .order_by(AuditRun.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        return None
+    summed_entry_id, circulating_credits, sums = json.loads(row.carried)
+    by_key = {(party, entry, type_): (got, gave, count) for party, entry, type_, got, gave, count in sums}
+    return Since(row.last_entry_id, summed_entry_id, circulating_credits, by_key)
+
+
+def _text(leaves: Since) -> str:
+    sums = [[*key, *numbers] for key, numbers in sorted(leaves.sums.items())]
+    return json.dumps([leaves.summed_entry_id, leaves.circulating_credits, sums], separators=(",", ":"))

@@ -5,13 +5,13 @@ The journal is the only record of which plan was live when, by whom and why; a b
 
 from sqlalchemy import Connection, select
 
-from credits_core.audit.finding import Finding, Plans
+from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.audit.journals import missing_at_the_end
 from credits_core.store.tables import PlanActivation, StoredPlan
 from credits_core.values.seal import seal
 
 
-def activations_are_sealed(connection: Connection, _: Plans) -> Finding:
+def activations_are_sealed(connection: Connection, _: Plans, _since: Since = BEGINNING) -> Finding:
     """The activations are numbered from 1 without a gap; neither they nor their plans were changed since, and none is
     missing at the end."""
     rows = connection.execute(

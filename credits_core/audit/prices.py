@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from credits_core.audit.blocks import blocks
-from credits_core.audit.finding import Finding, Plans
+from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.audit.journals import missing_at_the_end
 from credits_core.audit.run_groups import RUNS_AT_ONCE, UNREADABLE, Run, RunGroup, RunGroups, run_rows
 from credits_core.errors import CreditsError
@@ -26,7 +26,7 @@ from credits_core.values.seal import seal
 _AROUND_US = to_microseconds(EARLIEST + MAX_AHEAD)
 
 
-def price_lists_are_sealed(connection: Connection, _: Plans) -> Finding:
+def price_lists_are_sealed(connection: Connection, _: Plans, _since: Since = BEGINNING) -> Finding:
     """The activations are numbered from 1 without a gap; neither they nor the lists they name were changed since, and
     none is missing at the end."""
     rows = connection.execute(
@@ -55,14 +55,14 @@ def price_lists_are_sealed(connection: Connection, _: Plans) -> Finding:
     return Finding("every live price list is as it was made live", len(rows), tuple(violations))
 
 
-def runs_have_the_price_of_their_list(connection: Connection, _: Plans) -> Finding:
+def runs_have_the_price_of_their_list(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
     """Every run that names a price list was charged at the price that the list has for its model and usage when the
     entry was posted, or when the run took place; and the list was live at that time."""
     checked, groups = 0, RunGroups()
     violations: list[str] = []
     models: dict[int, ModelRegistry | None] = {}
     journal = Journal(connection)
-    runs = run_rows().where(PromptRun.price_list_id.is_not(None))
+    runs = run_rows().where(PromptRun.price_list_id.is_not(None), PromptRun.entry_id > since.entry_id)
     for block in blocks(connection, runs, rows_at_once=RUNS_AT_ONCE):
         checked += len(block)
         doubtful: list[Run] = []

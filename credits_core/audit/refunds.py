@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, func, select, union_all
 from sqlalchemy.orm import aliased
 
-from credits_core.audit.finding import Finding, Plans
+from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.ledger import entries
 from credits_core.reports import sums
 from credits_core.store.kinds import (
@@ -21,21 +21,21 @@ from credits_core.store.tables import CreditTransaction, JournalEntry, Refund
 _REFUNDS_AT_ONCE = 500
 
 
-def refunds_reverse_once(connection: Connection, _: Plans) -> Finding:
+def refunds_reverse_once(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
     """Every refund reverses its entry account by account, except what the platform paid in place of somebody.
 
     The refunded entry came before, is not a refund itself and is refunded only once. The platform pays only what a
     creator no longer has, and the inference cost exactly where the refund's rule says so. That it pays exactly that
     much for a creator follows because both entries sum to zero.
     """
-    refunds = _refunds(connection)
+    refunds = _refunds(connection, since)
     kept_by: dict[int, dict[str, int]] = {}
     cost_of: dict[int, int] = {}
     for first in range(0, len(refunds), _REFUNDS_AT_ONCE):
         among = [refund.id for refund in refunds[first : first + _REFUNDS_AT_ONCE]]
         kept_by |= _kept_by_refund(connection, among)
         cost_of |= _refunded_costs(connection, among)
-    violations, seen = [], set()
+    violations, seen = [], _refunded_before(connection, since)
     for refund in refunds:
         if (
             refund.original_type in (None, EntryType.REFUND.value)
@@ -66,13 +66,14 @@ def refunds_reverse_once(connection: Connection, _: Plans) -> Finding:
     return Finding("every refund reverses its entry, once", len(refunds), tuple(violations))
 
 
-def refunds_have_a_rule(connection: Connection, _: Plans) -> Finding:
+def refunds_have_a_rule(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
     """The rule of every refund is recorded, no other entry has one, and the earlier rule ended before the present one.
 
     The order is checked because the rule alone decides nothing for a refund without an inference cost.
     """
-    violations, present_since = [], None
-    refunds = _refunds(connection)
+    violations: list[str] = []
+    present_since = _first_of_present_rule(connection, since)
+    refunds = _refunds(connection, since)
     for refund in refunds:
         if refund.rule is None:
             violations.append(f"refund {refund.id} has no recorded rule")
@@ -85,14 +86,14 @@ def refunds_have_a_rule(connection: Connection, _: Plans) -> Finding:
     misplaced = connection.execute(
         select(JournalEntry.id, JournalEntry.type)
         .join(Refund, Refund.entry_id == JournalEntry.id)
-        .where(JournalEntry.type != EntryType.REFUND.value)
+        .where(Refund.entry_id > since.entry_id, JournalEntry.type != EntryType.REFUND.value)
         .order_by(JournalEntry.id)
     )
     violations += [f"entry {id_} has a rule of refunds but is a {type_}" for id_, type_ in misplaced]
     return Finding("every refund has its rule", len(refunds), tuple(violations))
 
 
-def _refunds(connection: Connection) -> list[Row[Any]]:
+def _refunds(connection: Connection, since: Since) -> list[Row[Any]]:
     """Every refund in order, with the type of the entry it refunds and its rule; None where there is none."""
     original = aliased(JournalEntry)
     statement = (
@@ -105,10 +106,28 @@ def _refunds(connection: Connection) -> list[Row[Any]]:
         )
         .outerjoin(original, original.id == JournalEntry.refunds_entry_id)
         .outerjoin(Refund, Refund.entry_id == JournalEntry.id)
-        .where(JournalEntry.type == EntryType.REFUND.value)
+        .where(JournalEntry.type == EntryType.REFUND.value, JournalEntry.id > since.entry_id)
         .order_by(JournalEntry.id)
     )
     return list(connection.execute(statement))
+
+
+def _refunded_before(connection: Connection, since: Since) -> set[int | None]:
+    """The entries that were refunded already where the audit begins and are refunded again after it."""
+    again = aliased(JournalEntry)
+    statement = select(JournalEntry.refunds_entry_id).where(
+        JournalEntry.id <= since.entry_id,
+        JournalEntry.refunds_entry_id.in_(select(again.refunds_entry_id).where(again.id > since.entry_id)),
+    )
+    return set() if since.is_beginning else set(connection.execute(statement).scalars())
+
+
+def _first_of_present_rule(connection: Connection, since: Since) -> int | None:
+    """The first refund under the present rule, when it is before where the audit begins."""
+    statement = select(func.min(Refund.entry_id)).where(
+        Refund.entry_id <= since.entry_id, Refund.rule != RefundRule.COST_BOOKED_BACK.value
+    )
+    return None if since.is_beginning else connection.execute(statement).scalar()
 
 
 def _returns_cost(refund: Row[Any]) -> bool:

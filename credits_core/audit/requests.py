@@ -13,7 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, and_, func, or_, select
 
 from credits_core.audit.blocks import blocks
-from credits_core.audit.finding import Finding, Plans
+from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.store.kinds import CreditSource, EntryType
 from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, Refund, UnlockedFlow
 
@@ -24,16 +24,17 @@ _SOURCES: dict[str, CreditSource] = {
 }
 
 
-def entries_say_what_was_asked(connection: Connection, _: Plans) -> Finding:
+def entries_say_what_was_asked(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
     """Every entry, with its run or unlock, has the hash of the request that it was written for."""
     checked, wrong = 0, []
+    is_new = JournalEntry.id > since.entry_id
     # Most entries are runs of which nothing else was said. Theirs are read apart, in the order of their hash.
-    for entry_id, request_hash, *request in chain.from_iterable(blocks(connection, _PLAIN_RUNS)):
+    for entry_id, request_hash, *request in chain.from_iterable(blocks(connection, _PLAIN_RUNS.where(is_new))):
         checked += 1
         # The total that the caller may have expected is not kept: none, or the one that was charged.
         if hash_of((*request[:-1], None)) != request_hash != hash_of(tuple(request)):
             wrong.append(entry_id)
-    for entry in map(Entry._make, chain.from_iterable(blocks(connection, _OTHER_ENTRIES))):
+    for entry in map(Entry._make, chain.from_iterable(blocks(connection, _OTHER_ENTRIES.where(is_new)))):
         checked += 1
         if entry.request_hash not in map(hash_of, possible_requests(entry)):
             wrong.append(entry.id)

@@ -7,9 +7,9 @@ without them, so the audit checks that they are there and that the stored rows m
 import re
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, Table, func, inspect, select, text
+from sqlalchemy import Connection, Table, func, inspect, select, text, true
 
-from credits_core.audit.finding import Finding, Plans
+from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.store.tables import Base
 
 _APPEND_ONLY = (
@@ -44,18 +44,20 @@ _POSTGRES_NOT_VALID = (
 )
 
 
-def references_exist(connection: Connection, _: Plans) -> Finding:
+def references_exist(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
     """Every entry, user and plan that a row refers to exists."""
     checked, violations = 0, []
     for table in Base.metadata.sorted_tables:
+        entry_id = table.c.id if table.name == "journal_entries" else table.c.get("entry_id")
+        is_new = true() if entry_id is None else entry_id > since.entry_id
         for foreign_key in sorted(table.foreign_keys, key=lambda key: key.parent.name):
             column, named = foreign_key.parent, foreign_key.column.table.alias()
             found = named.c[foreign_key.column.name]
-            checked += connection.execute(select(func.count(column))).scalar_one()
+            checked += connection.execute(select(func.count(column)).where(is_new)).scalar_one()
             bad = connection.execute(
                 select(*table.primary_key, column.label("missing"))
                 .outerjoin(named, found == column)
-                .where(column.is_not(None), found.is_(None))
+                .where(is_new, column.is_not(None), found.is_(None))
                 .order_by(*table.primary_key)
             )
             violations += [
@@ -65,24 +67,24 @@ def references_exist(connection: Connection, _: Plans) -> Finding:
     return Finding("everything that is referred to exists", checked, tuple(violations))
 
 
-def constraints_hold(connection: Connection, _: Plans) -> Finding:
+def constraints_hold(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
     """Every constraint and index of the schema is in place, and the stored rows meet them.
 
-    SQLite reads the whole file for that (`integrity_check`), which also finds an index that disagrees with its table.
-    PostgreSQL says which constraints it never validated.
+    SQLite reads the whole file for that (`integrity_check`), which also finds an index that disagrees with its table;
+    not after an earlier audit. PostgreSQL says which constraints it never validated.
     """
     wanted = {name for table in Base.metadata.sorted_tables for name in _declared(table)}
     found = {name for table in Base.metadata.sorted_tables for name in _in_place(connection, table.name)}
     violations = [f"{name} is missing" for name in sorted(wanted - found)]
     if connection.dialect.name == "postgresql":
         violations += connection.execute(text(_POSTGRES_NOT_VALID)).scalars()
-    else:
+    elif since.is_beginning:
         said = connection.execute(text("PRAGMA integrity_check")).scalars()
         violations += [sentence for sentence in said if sentence != "ok"]
     return Finding("every constraint is in place and holds", len(wanted), tuple(violations))
 
 
-def ledger_is_append_only(connection: Connection, _: Plans) -> Finding:
+def ledger_is_append_only(connection: Connection, _: Plans, _since: Since = BEGINNING) -> Finding:
     """The triggers that refuse to change or delete history are in place."""
     if connection.dialect.name == "postgresql":
         names, in_force = _POSTGRES_TRIGGERS, _POSTGRES_TRIGGERS_IN_FORCE

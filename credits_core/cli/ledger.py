@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from credits_core import settings, startup
 from credits_core.audit import invariants
 from credits_core.audit import log as audit_log
+from credits_core.audit.finding import BEGINNING
 from credits_core.bulk import demo, opening_balances
 from credits_core.bulk import replay as trace_replay
 from credits_core.bulk.demo_world import load_demo_world
@@ -111,13 +112,20 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def verify() -> None:
+def verify(*, since_last: bool) -> None:
     """Print one line per invariant and keep the result of the audit."""
     with opened_ledger() as engine:
         with database.read(engine) as connection:
             plans = price_books().at(connection).plans
-        findings = invariants.check(engine, plans)
-        database.write(engine, lambda connection: audit_log.record(connection, findings, now=datetime.now(UTC)))
+            since = audit_log.last_clean(connection) if since_last else None
+        findings, leaves = invariants.audit(engine, plans, since or BEGINNING)
+        database.write(
+            engine, lambda connection: audit_log.record(connection, findings, now=datetime.now(UTC), leaves=leaves)
+        )
+    if since is not None:
+        typer.echo(f"After entry {since.entry_id:,}, where the last clean audit ended:")
+    elif since_last:
+        typer.echo("No audit was clean yet, so everything is checked:")
     for finding in findings:
         typer.echo(str(finding))
     if not all(finding.ok for finding in findings):

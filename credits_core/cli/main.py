@@ -113,11 +113,11 @@ def replay(
 
 
 @app.command()
-def verify() -> None:
-    """Audit the whole ledger: one line per invariant. Exit 0 when all hold, else 1."""
+def verify(since_last: Annotated[bool, typer.Option("--since-last", help="Check only what is new.")] = False) -> None:
+    """Audit the whole ledger, or what came after the last clean run: one line per invariant. Exit 0 when all hold."""
     from credits_core.cli import ledger
 
-    ledger.verify()
+    ledger.verify(since_last=since_last)
 
 
 @app.command()

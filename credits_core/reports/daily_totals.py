@@ -31,7 +31,7 @@ def catch_up(engine: Engine, zone: TimeZone = UTC_ZONE) -> int:
     Does nothing while the tables are those of another time zone. Works in units of work of 2,000 entries each, so that
     charges never wait long.
     """
-    last = _last_settled_entry(engine)
+    last = last_settled_entry(engine)
     if last is None:
         return 0
     covered = 0
@@ -53,7 +53,7 @@ def build_for(engine: Engine, zone: TimeZone) -> int:
     return catch_up(engine, zone)
 
 
-def _last_settled_entry(engine: Engine) -> tuple[int, str] | None:
+def last_settled_entry(engine: Engine) -> tuple[int, str] | None:
     """The newest entry before which no other can still appear; None in an empty ledger.
 
     On PostgreSQL an entry can become visible after a later one. So this waits for those who were writing when the

@@ -325,7 +325,10 @@ class ApiCall(Base):
 
 
 class AuditRun(Base):
-    """One run of the whole audit and what it found."""
+    """One run of the audit and what it found. A clean one says after which entry the next may begin, with which sums.
+
+    The entry's number is no foreign key: it is only a place in the ledger.
+    """
 
     __tablename__ = "audit_runs"
 
@@ -333,6 +336,8 @@ class AuditRun(Base):
     invariants: Mapped[int] = mapped_column(Integer)
     broken_invariants: Mapped[int] = mapped_column(Integer)
     finished_at_us: Mapped[int] = mapped_column(BigInteger)
+    last_entry_id: Mapped[int | None] = mapped_column(_KEY)
+    carried: Mapped[str | None] = mapped_column(Text)
 
 
 class StoredPlan(Base):

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from credits_core.audit import invariants
+from credits_core.audit.finding import BEGINNING
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.prices import lists
 from credits_core.pricing.models_toml import parse_model_registry
@@ -259,9 +260,10 @@ DAMAGE: dict[str, tuple[list[str], dict[str, list[str]]]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_damage_is_reported_by_these_invariants_alone(ledger: Ledger, name: str) -> None:
+@pytest.mark.parametrize("is_since_last", [False, True], ids=["everything", "since the last clean audit"])
+def test_damage_is_reported_by_these_invariants_alone(ledger: Ledger, name: str, *, is_since_last: bool) -> None:
     statements, expected = DAMAGE[name]
-    found = ledger.after(*statements)
+    found = ledger.after(*statements, since=ledger.since if is_since_last else BEGINNING)
     assert found.keys() == expected.keys()
     for invariant, sentences in expected.items():
         if sentences:

@@ -110,6 +110,12 @@ def test_a_ledger_is_made_filled_replayed_and_proved(
     assert lines[0] == "ok    the transactions of every entry sum to zero: 4 checked"
     assert [line for line in lines if not re.fullmatch(r"ok    [^:]+: [\d,]+ checked", line)] == []
     assert len(lines) == 20
+    since_last = _succeed(new_url, "verify", "--since-last").splitlines()
+    assert since_last[:2] == [
+        "After entry 4, where the last clean audit ended:",
+        "ok    the transactions of every entry sum to zero: 0 checked",
+    ]
+    assert [line.partition(":")[0] for line in since_last[1:]] == [line.partition(":")[0] for line in lines]
 
 
 def test_the_commands_work_on_postgresql(commands: Commands, postgres_url: str, trace: Path) -> None:
@@ -196,7 +202,7 @@ COMMANDS = [
 def test_a_database_that_is_not_migrated_is_refused_with_what_to_run(new_url: str) -> None:
     assert _fail(new_url, "seed") == (
         "",
-        "The database is not up to date: it is at migration none, this version needs 0012. "
+        "The database is not up to date: it is at migration none, this version needs 0013. "
         "Run: python -m credits_core migrate",
     )
 

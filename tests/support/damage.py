@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, Engine, make_url, text
 
 from credits_core.audit import invariants
-from credits_core.audit.finding import Finding
+from credits_core.audit.finding import BEGINNING, Finding, Since
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
 from credits_core.pricing.quote import PriceBook
 from credits_core.reports import daily_totals
@@ -32,6 +32,8 @@ class Ledger:
     engine: Engine
     ids: dict[str, int]
     book: PriceBook
+    since: Since
+    """What an audit before the fourth day left."""
 
     def sql(self, statement: str) -> str:
         """The statement with every `<name of an entry>` replaced by its id."""
@@ -58,24 +60,24 @@ class Ledger:
                 connection.rollback()
                 connection.detach()  # a pooled connection must not stay without foreign keys
 
-    def findings(self, connection: Connection) -> Iterator[tuple[str, Finding]]:
+    def findings(self, connection: Connection, since: Since = BEGINNING) -> Iterator[tuple[str, Finding]]:
         """What the audit finds wrong, by the name of the invariant, once the triggers are back in place."""
         for sql in connection.info["triggers"]:
             connection.exec_driver_sql(sql)
         if self.engine.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL session_replication_role = origin"))
         for invariant in invariants.INVARIANTS:
-            finding = invariant(connection, self.book.plans)
+            finding = invariant(connection, self.book.plans, since)
             if not finding.ok:
                 yield invariant.__name__, finding
 
-    def after(self, *damage: str) -> dict[str, Finding]:
+    def after(self, *damage: str, since: Since = BEGINNING) -> dict[str, Finding]:
         """What the audit finds wrong after the statements."""
         with self.unguarded() as connection:
             for statement in damage:
                 changed = connection.execute(text(self.sql(statement))).rowcount
                 assert changed != 0, f"changed nothing: {statement}"
-            return dict(self.findings(connection))
+            return dict(self.findings(connection, since))
 
 
 def set_transaction(entry: str, position: int, change: str) -> str:
@@ -103,6 +105,8 @@ def four_days(
     with _database(request, folder) as url:
         engine = database.create_engine_for(url)
         ids = busy_ledger.three_days(engine, lambda: daily_totals.catch_up(engine))
+        since = invariants.audit(engine, book.plans)[1]
+        assert since is not None
         ids["token run"] = world.charge(engine, TOKENS, key="token-run", now=MUCH_LATER).entry_id
         if is_priced_by_list:
             of_list = world.usage_book(world.make_prices_live(engine, world.USAGE_PRICES))
@@ -118,7 +122,7 @@ def four_days(
         ids["late run"] = world.charge(engine, world.run_by("fay"), key="late-run", now=MUCH_LATER).entry_id
         ids["late purchase"] = world.add(engine, "ada", 500, key="late-purchase", now=MUCH_LATER).entry_id
         try:
-            yield Ledger(engine, ids, book)
+            yield Ledger(engine, ids, book, since)
         finally:
             engine.dispose()
 

@@ -1,0 +1,78 @@
+"""What a clean audit leaves for the next one to begin with, and what was moved since then.
+
+Nothing here is taken from the code that writes: the sums were compared with the ledger by the audit that leaves them.
+"""
+
+from collections.abc import Mapping
+
+from sqlalchemy import ColumnElement, Connection, case, func, select
+
+from credits_core.audit.finding import Since
+from credits_core.store.kinds import PLATFORM_PREFIX
+from credits_core.store.tables import CreditTransaction, DailySum, JournalEntry, RollupWatermark
+
+Sums = Mapping[tuple[str, str, str], tuple[int, int, int]]
+"""By party, type of entry and type of transaction: the credits received and given, and the number of transactions."""
+
+is_users: ColumnElement[bool] = func.substr(CreditTransaction.account_id, 1, len(PLATFORM_PREFIX)) != PLATFORM_PREFIX
+_moved = CreditTransaction.amount_credits
+
+
+def after(connection: Connection, entry_id: int, key: str) -> Since | None:
+    """What an audit leaves that found everything clean in this snapshot, up to the entry with this idempotency key.
+
+    None when it is not there, because a demo was started over meanwhile.
+    """
+    entry = select(JournalEntry.id).where(JournalEntry.id == entry_id, JournalEntry.idempotency_key == key)
+    if connection.execute(entry).first() is None:
+        return None
+    watermark, circulating_credits = connection.execute(
+        select(RollupWatermark.entry_id, RollupWatermark.circulating_credits)
+    ).one()
+    circulating_credits += held_by_users(connection, watermark, entry_id)
+    return Since(entry_id, watermark, circulating_credits, daily_sums(connection))
+
+
+def held_by_users(connection: Connection, after_entry_id: int, until_entry_id: int) -> int:
+    """What users held after one entry more than after the other, in credits; less when it is the earlier one."""
+    first, last = sorted((after_entry_id, until_entry_id))
+    statement = select(func.coalesce(func.sum(_moved), 0)).where(
+        CreditTransaction.entry_id > first, CreditTransaction.entry_id <= last, is_users
+    )
+    credits = int(connection.execute(statement).scalar_one())
+    return credits if after_entry_id <= until_entry_id else -credits
+
+
+def daily_sums(connection: Connection) -> Sums:
+    """What the daily sums of all days come to."""
+    key = (DailySum.party, DailySum.entry_type, DailySum.type)
+    received, given = func.sum(DailySum.received_credits), func.sum(DailySum.given_credits)
+    rows = connection.execute(select(*key, received, given, func.sum(DailySum.transaction_count)).group_by(*key))
+    return {(party, entry, type_): (int(got), int(gave), int(count)) for party, entry, type_, got, gave, count in rows}
+
+
+def moved_sums(connection: Connection, after_entry_id: int, until_entry_id: int) -> Sums:
+    """What `daily_sums` says, of the transactions after one entry and up to the other."""
+    party = case((is_users, "users"), else_=CreditTransaction.account_id)
+    received, given = (case((amount > 0, amount), else_=0) for amount in (_moved, -_moved))
+    rows = connection.execute(
+        select(party, JournalEntry.type, CreditTransaction.type, func.sum(received), func.sum(given), func.count())
+        .join(JournalEntry, JournalEntry.id == CreditTransaction.entry_id)
+        .where(CreditTransaction.entry_id > after_entry_id, CreditTransaction.entry_id <= until_entry_id)
+        .group_by(party, JournalEntry.type, CreditTransaction.type)
+    )
+    return {(party, entry, type_): (int(got), int(gave), int(count)) for party, entry, type_, got, gave, count in rows}
+
+
+def added(sums: Sums, more: Sums) -> Sums:
+    """Both together.
+
+    >>> added({("users", "grant", "grant"): (5, 0, 1)}, {("users", "grant", "grant"): (2, 0, 1)})
+    {('users', 'grant', 'grant'): (7, 0, 2)}
+    """
+    none = (0, 0, 0)
+    together = {}
+    for key in {**sums, **more}:
+        (got, gave, count), (got_more, gave_more, count_more) = sums.get(key, none), more.get(key, none)
+        together[key] = (got + got_more, gave + gave_more, count + count_more)
+    return together
