@@ -17,7 +17,7 @@ from tests.audit import test_damage, test_invariants, test_refund_damage
 from tests.support import busy_ledger, damage, world
 from tests.support.damage import MUCH_LATER, Ledger
 from tests.support.plain_sql import rows
-from tests.support.world import HAIKU
+from tests.support.world import HAIKU, UNLOCK
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -129,6 +129,20 @@ def test_a_refund_after_the_last_clean_audit_is_held_against_what_it_refunds(eng
     _, newer = invariants.audit(engine, book.plans, since)
     assert newer is not None
     assert (since.entry_id, newer.entry_id) == (12, 13)
+
+
+def test_a_new_refund_of_an_old_unlock_locks_the_flow_again(engine: Engine, book: PriceBook) -> None:
+    world.add(engine, "ada", 50_000, key="fund")
+    unlocked = world.unlock(engine, UNLOCK, key="unlock").receipt
+    assert unlocked is not None
+    _, since = invariants.audit(engine, book.plans)
+    assert since is not None
+    world.refund(engine, unlocked.entry_id, key="refund", now=MUCH_LATER)
+    assert _wrong(engine, book, since) == []
+    _do(engine, "UPDATE unlocked_flows SET refunded_by_entry_id = NULL")
+    (wrong,) = _wrong(engine, book, since)
+    assert wrong.endswith(f"entry {unlocked.entry_id} does not match its unlock")
+    _do(engine, f"UPDATE unlocked_flows SET refunded_by_entry_id = {unlocked.entry_id + 1}")
 
 
 def test_a_new_refund_is_held_against_the_refunds_before(postgres_engine: Engine, book: PriceBook) -> None:
