@@ -5,7 +5,7 @@ import streamlit as st
 from credits_core.access import keys as api_keys
 from credits_core.ledger import accounts
 from pages.build import call_list, examples, keys, one_call, trying
-from pages.parts import filters, head, links, resources, show
+from pages.parts import choose, filters, head, links, resources, show
 
 ABOUT = """
 The same server answers an HTTP API under `/api`: quote, charge, add credits, unlock, refund, and read balances.
@@ -30,7 +30,7 @@ if request_id:
     st.stop()
 
 with resources.reading() as connection:
-    known = accounts.users(connection, limit=200)
+    known = accounts.users(connection, limit=choose.LISTED_USERS)
     records = api_keys.list_keys(connection)
 if known:
     trying.draw(known, address)
