@@ -15,11 +15,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import psycopg
 from sqlalchemy import Engine
 
+from benchmarks import bare
 from credits_core.bulk.group_commit import GroupCommit
 from credits_core.bulk.pieces import undisturbed
 from credits_core.ledger import actions
@@ -36,50 +36,9 @@ _NOW_US = 1_767_225_600_000_000
 _PLENTY_CREDITS = 10**15
 _SCHEMAS = ("bench_ours", "bench_bare")
 _THREADS, _PER_THREAD = 32, 30
-# What the request above costs, written out, because the bare driver prices nothing: 1,020 × 2.5 + 129 × 10 = 3,840
-# inference, 1,001 fee of which 800 are the creator's.
-_STATEMENTS = (
-    "INSERT INTO journal_entries (type, idempotency_key, request_hash, actor, description, refunds_entry_id,"
-    " created_at_us) VALUES ('prompt_run', ?, ?, 'bench', NULL, NULL, ?) ON CONFLICT (idempotency_key) DO NOTHING"
-    " RETURNING id",
-    "UPDATE user_credits SET balance_credits = balance_credits - ? WHERE user_id = ? AND balance_credits >= ?"
-    " RETURNING balance_credits",
-    "INSERT INTO user_credits (user_id, balance_credits, created_at_us) VALUES (?, ?, ?) ON CONFLICT (user_id)"
-    " DO UPDATE SET balance_credits = user_credits.balance_credits + excluded.balance_credits"
-    " WHERE user_credits.balance_credits <= 9007199254740991 - excluded.balance_credits"
-    " RETURNING balance_credits",
-    "INSERT INTO credit_transactions (entry_id, position, account_id, type, amount_credits, balance_after_credits,"
-    " created_at_us) VALUES (?, ?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?, ?)",
-    "INSERT INTO prompt_runs (entry_id, user_id, prompt_id, model_id, creator_id, plan_id, input_tokens, output_tokens,"
-    " run_price_credits, input_usd_per_mtok, output_usd_per_mtok, request_usd_per_thousand, inference_cost_credits,"
-    " creator_fee_credits, platform_markup_credits, total_credits, creator_share_credits, created_at_us)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-)
 
 
-def _bare_charge(connection: Any, statements: tuple[str, ...], key: str, begin: str) -> None:
-    claim, take, give, add_transactions, add_run = statements
-    run = connection.execute
-    run(begin)
-    (entry_id,) = run(claim, (key, "0" * 64, _NOW_US)).fetchone()
-    (payer_credits,) = run(take, (4_841, "ada", 4_841)).fetchone()
-    (creator_credits,) = run(give, ("ben", 800, _NOW_US)).fetchone()
-    run(
-        add_transactions,
-        (
-            *(entry_id, 0, "ada", "prompt_run", -4_841, payer_credits, _NOW_US),
-            *(entry_id, 1, "ben", "creator_payment", 800, creator_credits, _NOW_US),
-            *(entry_id, 2, "platform:revenue", "platform_revenue", 201, None, _NOW_US),
-            *(entry_id, 3, "platform:inference", "inference_cost", 3_840, None, _NOW_US),
-        ),
-    )
-    priced_with = ("promptflow-v1", 1_020, 129, None, "2.5", "10", "0")
-    costs = (3_840, 1_001, 0, 4_841, 800, _NOW_US)
-    run(add_run, (entry_id, "ada", "summarise", "openai/gpt-4o", "ben", *priced_with, *costs))
-    run("COMMIT")
-
-
-def _compare(name: str, engine: Engine, bare: Callable[[str], None], charges: int, rounds: int) -> float:
+def _compare(name: str, engine: Engine, bare_charge: Callable[[str], object], charges: int, rounds: int) -> float:
     books = PriceBooks(load_models())
     group = GroupCommit(lambda: engine, books.asked)
     waits: list[float] = []
@@ -117,8 +76,8 @@ def _compare(name: str, engine: Engine, bare: Callable[[str], None], charges: in
         with undisturbed():
             racers.at_once([partial(charge_some, thread) for thread in range(_THREADS)])
 
-    kinds: dict[str, tuple[Callable[[str], None], int]] = {
-        "bare": (bare, 1),
+    kinds: dict[str, tuple[Callable[[str], object], int]] = {
+        "bare": (bare_charge, 1),
         "single": (single, 1),
         "batch of 100": (partial(batch, size=100), 100),
         "batch of 1,000": (partial(batch, size=1_000), 1_000),
@@ -138,7 +97,7 @@ def _compare(name: str, engine: Engine, bare: Callable[[str], None], charges: in
     group.close()
     ratios = {}
     for kind, of_kind in rates.items():
-        ratios[kind] = statistics.median(rate / bare for rate, bare in zip(of_kind, rates["bare"], strict=True))
+        ratios[kind] = statistics.median(rate / of_bare for rate, of_bare in zip(of_kind, rates["bare"], strict=True))
         print(f"{name}: {kind:<15} {statistics.median(of_kind):>8,.0f}/s, against bare {ratios[kind]:.2f}")
     print(f"{name}: the longest wait of the {_THREADS} threads was {max(waits) * 1000:.0f} ms")
     return ratios["single"]
@@ -153,13 +112,11 @@ def on_sqlite(charges: int, rounds: int) -> float:
         database.migrate(bare_engine)
         bare_engine.dispose()
         driver = database.sqlite_driver()
-        connection = driver.connect(f"{folder}/bare.db")
-        database.set_up_sqlite(connection)
-        connection.execute("INSERT INTO user_credits VALUES ('ada', ?, 0)", (_PLENTY_CREDITS,))
+        connection = bare.opened(f"{folder}/bare.db")
         ratio = _compare(
             f"SQLite {driver.sqlite_version}",
             engine,
-            lambda key: _bare_charge(connection, _STATEMENTS, key, "BEGIN IMMEDIATE"),
+            lambda key: bare.charge(connection, key),
             charges,
             rounds,
         )
@@ -182,7 +139,7 @@ def on_postgres(url: str, charges: int, rounds: int) -> None:
 
 
 def _compare_on_postgres(url: str, charges: int, rounds: int) -> None:
-    statements = tuple(statement.replace("?", "%s") for statement in _STATEMENTS)
+    statements = tuple(statement.replace("?", "%s") for statement in bare.STATEMENTS)
     engines = {
         schema: database.create_engine_for(f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{schema}")
         for schema in _SCHEMAS
@@ -195,7 +152,7 @@ def _compare_on_postgres(url: str, charges: int, rounds: int) -> None:
             _compare(
                 f"PostgreSQL {connection.info.server_version // 10000}",
                 engines["bench_ours"],
-                lambda key: _bare_charge(connection, statements, key, "BEGIN"),
+                lambda key: bare.charge(connection, key, statements, begin="BEGIN"),
                 charges,
                 rounds,
             )

@@ -18,7 +18,7 @@ links.follow_link(*BOXES, "amount", "dollars", "unit")
 with head.line("Test bench", "Run a prompt, and see who pays and earns.", about=ABOUT):
     st.page_link("act/simulate_runs.py", label="Many runs", icon=":material/playlist_play:", width="content")
 with resources.reading() as connection:
-    known = accounts.users(connection, limit=200)
+    known = accounts.users(connection, limit=choose.LISTED_USERS)
 
 who, doing_place, happened = st.columns([5, 8, 9])
 with who, st.container(border=True, height="stretch"):

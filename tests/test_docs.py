@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.warm_python import warm_python
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 ROOMS = sorted(path.name for path in (ROOT / "credits_core").iterdir() if path.is_dir() and path.name[0] not in "_.")
@@ -85,17 +87,18 @@ def test_the_walk_along_the_command_line_prints_what_it_shows(tmp_path: Path) ->
     blocks = CONSOLE.findall((ROOT / "docs" / "command-line.md").read_text(encoding="utf-8"))
     walked = [step for block in blocks for step in steps(block)]
     assert len(walked) >= 10
-    for command, shown in walked:
-        ran = subprocess.run(
-            ["bash", "-c", f'python() {{ "$PYTHON" "$@"; }}\n{command}'],
-            cwd=tmp_path,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert matches(shown, ran.stdout), f"$ {command}\n{ran.stdout}\ninstead of\n{shown}"
+    with warm_python(tmp_path) as python:
+        for command, shown in walked:
+            ran = subprocess.run(
+                ["bash", "-c", f"{python}\n{command}"],
+                cwd=tmp_path,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+            )
+            assert matches(shown, ran.stdout), f"$ {command}\n{ran.stdout}\ninstead of\n{shown}"
 
 
 def test_the_two_commands_of_the_readme_are_in_the_makefile() -> None:

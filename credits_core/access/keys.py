@@ -65,6 +65,15 @@ class KeyRecord:
             return "has expired" if self.replaced_at is None else "was replaced"
         return None
 
+    def require_valid(self, now: datetime) -> None:
+        """Do nothing for a key that is valid at this time.
+
+        Raises:
+            Unauthorized: it was revoked or has expired.
+        """
+        if problem := self.problem(now):
+            raise Unauthorized(f"The key {self.name} {problem}")
+
 
 def new_key() -> str:
     """A new random key: `pfk_` and 43 characters."""
@@ -141,8 +150,7 @@ def authenticate(connection: Connection, key: str, *, now: datetime) -> KeyRecor
     if row is None:
         raise Unauthorized("The key is unknown")
     record = _record(row)
-    if problem := record.problem(now):
-        raise Unauthorized(f"The key {record.name} {problem}")
+    record.require_valid(now)
     return record
 
 

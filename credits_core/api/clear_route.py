@@ -41,7 +41,7 @@ class ClearRoute(APIRoute):
             problems += [(name, _ONCE) for name in _twice(query) if name not in _REPEATABLE | set(unknown)]
             if len(request.headers.getlist("Idempotency-Key")) > 1:
                 problems.append(("Idempotency-Key", _ONCE))
-            problems += [(name, _ONCE) for name in _twice_in_json(await request.body())]
+            problems += [(name, _ONCE) for name in read_json(await request.body())[1]]
             if problems:
                 raise InvalidFields([(name[:LONGEST_NAME], problem) for name, problem in problems])
             return await handle(request)
@@ -53,14 +53,17 @@ def _twice(names: Iterable[str]) -> list[str]:
     return [name for name, times in Counter(names).items() if times > 1]
 
 
-def _twice_in_json(body: bytes) -> list[str]:
-    found: list[str] = []
+def read_json(body: bytes) -> tuple[Any, list[str]]:
+    """What a body says, and the names that occur twice in one of its objects; None when it cannot be read."""
+    twice: list[str] = []
 
-    def note(pairs: list[tuple[str, Any]]) -> None:
-        found.extend(_twice(name for name, _ in pairs))
+    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        read = dict(pairs)
+        if len(read) < len(pairs):
+            twice.extend(_twice(name for name, _ in pairs))
+        return read
 
     try:
-        json.loads(body, object_pairs_hook=note)
+        return json.loads(body, object_pairs_hook=object_of), twice
     except (ValueError, RecursionError):
-        return []  # what cannot be read is refused when the fields are read
-    return found
+        return None, []  # what cannot be read is refused when the fields are read

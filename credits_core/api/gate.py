@@ -5,17 +5,17 @@ It stands around the routes, so that a caller without a valid key cannot find ou
 
 import logging
 import time
-import uuid
 from datetime import UTC, datetime
+from random import getrandbits
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from credits_core.access import keys as api_keys
 from credits_core.access.refusals import Unauthorized
 from credits_core.api import problems
 from credits_core.api.exchange import SCOPE_NAME, Exchange
+from credits_core.api.known_keys import KnownKeys
 from credits_core.api.refusals import BodyTooLarge
 from credits_core.api.resources import Resources
 from credits_core.errors import CreditsError
@@ -46,6 +46,7 @@ class Gate:
         """Put the gate around an app."""
         self._app = app
         self._resources = resources
+        self._keys = KnownKeys(resources.authenticate)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check one call, pass it on, and finish its answer."""
@@ -98,9 +99,7 @@ class Gate:
         if scheme.lower() != "bearer" or not key:
             raise Unauthorized("The request has no key")
         now = datetime.now(UTC)
-        exchange.caller = await self._resources.read(
-            lambda connection: api_keys.authenticate(connection, key.strip(), now=now)
-        )
+        exchange.caller = await self._keys.authenticate(key.strip(), now=now)
         # By name: while a key is being replaced, the old one and the new one share the limit.
         await limiter.count("key", exchange.caller.name)
 
@@ -147,7 +146,7 @@ class Gate:
 
 def _exchange(scope: Scope) -> Exchange:
     return Exchange(
-        uuid.uuid4().hex,
+        f"{getrandbits(128):032x}",
         datetime.now(UTC),
         scope["method"],
         scope["path"].removeprefix(scope.get("root_path", "")),

@@ -2,8 +2,15 @@
 
 import logging
 import sys
+from collections import deque
+from datetime import timedelta
+from threading import Event, Lock, Thread
+from typing import TextIO
 
 from pythonjsonlogger.json import JsonFormatter
+
+_MOST_WAITING = 10_000
+_SECONDS = timedelta(milliseconds=50).total_seconds()
 
 
 def configure() -> None:
@@ -11,7 +18,7 @@ def configure() -> None:
     log = logging.getLogger("promptflow.api")
     if log.handlers:
         return
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LaterHandler(sys.stderr)
     handler.setFormatter(
         JsonFormatter(
             "%(levelname)s %(name)s %(message)s",
@@ -22,3 +29,50 @@ def configure() -> None:
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
+
+
+class LaterHandler(logging.Handler):
+    """Forms and writes lines in a thread of its own, a twentieth of a second later, so that no request waits for it.
+
+    A warning or an error is written at once, after what waited before it. When the process ends, `logging` writes what
+    waits. Where 10,000 lines wait, because nobody reads the stream, whoever logs waits for the stream.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        """Write to a stream. The thread starts with the first line."""
+        super().__init__()
+        self._stream = stream
+        self._waiting: deque[logging.LogRecord] = deque()
+        self._has_news = Event()
+        self._writing = Lock()
+        self._thread: Thread | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a record. `logging` lets in one thread at a time."""
+        self._waiting.append(record)
+        if record.levelno >= logging.WARNING or len(self._waiting) >= _MOST_WAITING:
+            self.flush()
+            return
+        if self._thread is None:
+            self._thread = Thread(target=self._write_now_and_then, name="credits-log", daemon=True)
+            self._thread.start()
+        self._has_news.set()
+
+    def flush(self) -> None:
+        """Write every line that waits."""
+        with self._writing:
+            records = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            if not records:
+                return
+            try:
+                self._stream.write("".join(f"{self.format(record)}\n" for record in records))
+                self._stream.flush()
+            except (OSError, ValueError, TypeError):
+                self.handleError(records[0])  # as every handler: the work goes on without the log
+
+    def _write_now_and_then(self) -> None:
+        pause = Event()
+        while self._has_news.wait():
+            pause.wait(_SECONDS)
+            self._has_news.clear()
+            self.flush()

@@ -11,7 +11,9 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 
 from credits_core import settings, startup
+from credits_core.access import keys
 from credits_core.access.call_log import CallLog
+from credits_core.access.keys import KeyRecord
 from credits_core.api.limits import Limiter
 from credits_core.api.metrics import Metrics
 from credits_core.api.problems import Unavailable
@@ -58,7 +60,11 @@ class Resources:
         Raises:
             CreditsError: as `ledger.actions.charge_prompt`.
         """
-        return await asyncio.wrap_future(self._group.submit(charge))
+        return await self._group.charge(charge)
+
+    async def authenticate(self, key: str, now: datetime) -> KeyRecord:
+        """Look a key up, as `access.keys.authenticate`."""
+        return await self.read(lambda connection: keys.authenticate(connection, key, now=now))
 
     async def read(self, action: Callable[[Connection], Result]) -> Result:
         """Run the action on one snapshot, off the event loop, and return its result."""

@@ -86,7 +86,8 @@ router = APIRouter(tags=["credits"], dependencies=[Security(bearer)], route_clas
 models_router = APIRouter(tags=["models"], dependencies=[Security(bearer)], route_class=ClearRoute)
 status_router = APIRouter(tags=["status"])
 _for_admins = Depends(only(Role.ADMIN))
-_for_services = Depends(only(Role.SERVICE, Role.ADMIN))
+FOR_SERVICES = (Role.SERVICE, Role.ADMIN)
+_for_services = Depends(only(*FOR_SERVICES))
 
 
 @router.get("/credits/balance", responses=documented(*READING, Forbidden, UnknownUser))

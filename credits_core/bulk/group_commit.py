@@ -4,9 +4,11 @@ A commit waits for the disk, and a second charge can wait for the same moment. E
 commit that it is part of, with its own receipt or refusal.
 """
 
-from collections import deque
+import asyncio
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from threading import Lock
 
@@ -26,7 +28,9 @@ from credits_core.store import database
 LARGEST_GROUP = 100
 _NO_DATABASE = (OperationalError, psycopg.OperationalError, CreditsError)
 """The database does not answer or is not ready, so alone nobody would fare better."""
-_Waiting = tuple[Charge, "Future[Receipt]"]
+_Future = Future[Receipt] | asyncio.Future[Receipt]
+_Waiting = tuple[Charge, _Future]
+_Outcome = Receipt | BaseException
 
 
 class GroupCommit:
@@ -47,17 +51,30 @@ class GroupCommit:
         Charges are carried out in the order in which they are taken.
         """
         future: Future[Receipt] = Future()
+        self._take(charge, future)
+        return future
+
+    async def charge(self, charge: Charge) -> Receipt:
+        """As `submit`, for an event loop, which is woken once for all charges that were committed together.
+
+        Raises:
+            CreditsError: the charge was refused.
+        """
+        future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._take(charge, future)
+        return await future
+
+    def close(self) -> None:
+        """Carry out what was taken, and take no more."""
+        self._writer.shutdown()
+
+    def _take(self, charge: Charge, future: _Future) -> None:
         with self._lock:
             self._waiting.append((charge, future))
             begins = not self._is_writing
             self._is_writing = True
         if begins:
             self._writer.submit(self._write_all)
-        return future
-
-    def close(self) -> None:
-        """Carry out what was taken, and take no more."""
-        self._writer.shutdown()
 
     def _write_all(self) -> None:
         while group := self._next_group():
@@ -74,19 +91,36 @@ class GroupCommit:
             outcomes = database.write(self._engine(), partial(self._charge, charges=[charge for charge, _ in group]))
         except BaseException as error:  # noqa: BLE001 - whoever waits is told
             if len(group) == 1 or isinstance(error, _NO_DATABASE):
-                for _, future in group:
-                    future.set_exception(error)
+                _answer([(future, error) for _, future in group])
             else:  # one that cannot be written must not take the others with it
                 for one in group:
                     self._carry_out([one])
             return
         with self._lock:
             self._waiting.extendleft(reversed(group[len(outcomes) :]))  # there was no time for these
-        for (_, future), outcome in zip(group, outcomes, strict=False):
-            if isinstance(outcome, CreditsError):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
+        _answer([(future, outcome) for (_, future), outcome in zip(group, outcomes, strict=False)])
 
     def _charge(self, connection: Connection, charges: Sequence[Charge]) -> list[Receipt | CreditsError]:
         return actions.charge_prompts(connection, charges, book=self._book(connection), pace=for_a_while)
+
+
+def _answer(outcomes: Sequence[tuple[_Future, _Outcome]]) -> None:
+    of_loops: dict[asyncio.AbstractEventLoop, list[tuple[_Future, _Outcome]]] = defaultdict(list)
+    for future, outcome in outcomes:
+        if isinstance(future, Future):
+            _settle([(future, outcome)])
+        else:
+            of_loops[future.get_loop()].append((future, outcome))
+    for loop, of_loop in of_loops.items():
+        with suppress(RuntimeError):  # the loop is closed, so nobody waits
+            loop.call_soon_threadsafe(_settle, of_loop)
+
+
+def _settle(outcomes: Sequence[tuple[_Future, _Outcome]]) -> None:
+    for future, outcome in outcomes:
+        if future.cancelled():
+            continue  # whoever asked has gone
+        if isinstance(outcome, BaseException):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)

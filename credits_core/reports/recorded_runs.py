@@ -31,8 +31,9 @@ from credits_core.values.days import DayRange, number_of_day
 from credits_core.values.progress import Progress, Work, finish
 from credits_core.values.time_zones import MICROSECONDS_PER_DAY, TimeZone
 
-# Few enough rows to stay in the processor's cache and to be gone before the garbage collector looks at them.
-_ROWS = 256
+# Few enough rows to stay in the processor's cache and to be gone before the garbage collector looks at them. PostgreSQL
+# answers each piece with a trip, so it gives more at once.
+_ROWS, _POSTGRES_ROWS = 256, 5_000
 _RUNS = select(
     PromptRun.user_id,
     PromptRun.creator_id,
@@ -246,9 +247,10 @@ def _columns(
     """The columns of the statement as arrays; its first ones are texts and become numbers."""
     count = len(statement.selected_columns)
     pieces: list[list[Credits]] = [[np.empty(0, np.int64)] for _ in range(count)]
+    rows_at_once = _ROWS if connection.dialect.name == "sqlite" else _POSTGRES_ROWS
     # Closed also when the work is left half way.
-    with closing(connection.execute(statement).cursor) as cursor:
-        while rows := cursor.fetchmany(_ROWS):
+    with closing(_cursor(connection, statement)) as cursor:
+        while rows := cursor.fetchmany(rows_at_once):
             columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
             for position, numbers in enumerate(texts):
                 columns[position] = map(numbers.__getitem__, columns[position])
@@ -257,6 +259,18 @@ def _columns(
             read.entries += len(rows)
             yield Progress(min(read.entries, read.in_all), read.in_all)
     return [np.concatenate(piece) for piece in pieces]
+
+
+def _cursor(connection: Connection, statement: Select[*tuple[Any, ...]]) -> Any:
+    """The driver's cursor, which has only the rows that were fetched last."""
+    if connection.dialect.name == "sqlite":
+        return connection.execute(statement).cursor
+    # PostgreSQL's driver would hold all rows at once, so the cursor is the server's.
+    compiled = statement.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
+    driver: Any = connection.connection.driver_connection
+    cursor = driver.cursor(name="recorded_runs")
+    cursor.execute(str(compiled), compiled.params)
+    return cursor
 
 
 def _day_numbers(moments_us: Credits, zone: TimeZone) -> Credits:

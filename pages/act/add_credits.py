@@ -15,7 +15,7 @@ with head.line("Add credits", "A purchase, a grant or an adjustment.", about=ABO
     pass
 links.follow_link("user", "amount", "dollars", "unit")
 with resources.reading() as connection:
-    known = accounts.users(connection, limit=200)
+    known = accounts.users(connection, limit=choose.LISTED_USERS)
 
 grid = st.grid(2, min_column_width=340)
 with grid.cell(), st.container(border=True):

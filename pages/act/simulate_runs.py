@@ -19,7 +19,7 @@ links.follow_link(*BOXES)
 with head.line("Simulate runs", "Price a prompt, then run it once or many times.", about=ABOUT):
     st.page_link("test_credits.py", label="One run", icon=":material/play_arrow:", width="content")
 with resources.reading() as connection:
-    known = accounts.users(connection, limit=200)
+    known = accounts.users(connection, limit=choose.LISTED_USERS)
 if not known:
     show.add_credits_first()
     st.stop()

@@ -5,6 +5,7 @@ that makes no sense counts as none. An option is an id, so that links stay short
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -13,20 +14,28 @@ import streamlit as st
 from credits_core.bulk.batch import Batch
 from credits_core.bulk.demo_world import DemoPrompt
 from credits_core.lab.scenario.workload import Workload
+from credits_core.ledger import accounts
 from credits_core.ledger.accounts import UserBalance
+from credits_core.ledger.refusals import UnknownUser
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.pricing.models import Model
 from credits_core.pricing.units import MAX_COUNT
 from credits_core.values.credits import MAX_CREDITS
 from pages.parts import model_choice, numbers, pick, resources, usage_inputs, words
 
+LISTED_USERS = 200
+"""How many users the box lists. Of a ledger with more it finds the others by what is typed."""
+_OFFERED_USERS = 8
 FREE_FORM = "free-form"
 _FIXED = "fixed"
 _INPUT_TOKENS, _OUTPUT_TOKENS = 1_000, 200
 
 
 def user(listed: Sequence[UserBalance], *, first: bool = True, help_text: str | None = None) -> str:
-    """The id of a user, from the list or typed in. Until somebody chooses, the first of the list or, else, empty."""
+    """The id of a user, from the list or typed in. Until somebody chooses, the first of the list or, else, empty.
+
+    Where the list is cut at `LISTED_USERS`, a part of an id offers the users that have it.
+    """
     chosen = st.selectbox(
         "User",
         [known.user_id for known in listed],
@@ -38,7 +47,31 @@ def user(listed: Sequence[UserBalance], *, first: bool = True, help_text: str | 
         bind="query-params",
         help=help_text,
     )
-    return _typed(chosen)
+    user_id = _typed(chosen)
+    if len(listed) >= LISTED_USERS and user_id:
+        _offer_users(user_id)
+    return user_id
+
+
+def _offer_users(typed: str) -> None:
+    """Users whose id has what was typed, from the whole ledger, when nobody has exactly this id."""
+    with resources.reading() as connection:
+        found = accounts.users(connection, search=typed, limit=_OFFERED_USERS)
+        with suppress(UnknownUser):
+            accounts.user(connection, typed)
+            return
+    if not found:
+        return
+    st.caption("Nobody has this id. Users whose id has it in it:")
+    with st.container(horizontal=True, gap="xsmall"):
+        for one in found:
+            st.button(
+                words.plain(one.user_id),
+                key=f"choose-user-{one.user_id}",
+                type="tertiary",
+                icon=":material/person:",
+                on_click=partial(st.session_state.__setitem__, "user", one.user_id),
+            )
 
 
 def request(user_id: str) -> ChargeRequest | None:

@@ -279,12 +279,15 @@ def test_the_log_has_a_json_line_for_each_write_and_refusal_and_never_a_key(
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
     logs.configure()  # to the error stream of this test
+    (handler,) = logger.handlers
 
     api.get("/api/credits/balance", user_id="ada")
     answer = api.post("/api/credits/charge-prompt", CHARGE, as_="service", key="order-1")
     api.post("/api/credits/charge-prompt", CHARGE, as_="service", key="order-1")
     too_dear = api.post("/api/credits/charge-prompt", CHARGE | {"model_id": "gpt-4"})
     api.get("/api/models", as_="forged")
+    handler.flush()
+    logger.removeHandler(handler)
     printed = capsys.readouterr().err
 
     written, replayed, refused = [json.loads(line) for line in printed.splitlines()]

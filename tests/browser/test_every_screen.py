@@ -20,6 +20,9 @@ OF_STREAMLIT = ("stSidebarNav", "mark-symbol", "token ", "stBaseButton-header", 
 # The number over a slider has the colour of the slider. The box that goes with the slider shows the same number.
 OVER_A_SLIDER = "[data-testid=stSliderThumbValue]"
 WIDTH, HEIGHT = 1280, 800
+DARK = "rgb(18, 19, 28)"
+_FADING_MS = 400
+"""Buttons and boxes take a moment to get their new colours."""
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +38,9 @@ def nothing(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield live
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
-    theme: Literal["light", "dark"] = request.param
-    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=theme)
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
     context.set_default_timeout(120_000)
     with context:
         yield context.new_page()
@@ -61,31 +63,46 @@ def test_so_it_is_in_an_empty_database(page: Page, nothing: LiveDashboard, path:
 
 
 def open_and_look(page: Page, live: LiveDashboard, path: str) -> None:
-    """Open the screen: axe-core may find nothing in it, and it may ask no other machine for anything."""
+    """Open the screen: in neither theme axe-core may find anything, and it may ask no other machine."""
     elsewhere: list[str] = []
 
     def note(asked: Request) -> None:
         if not re.match(rf"{re.escape(live.root)}|ws://{re.escape(live.root[7:])}|data:|blob:", asked.url):
             elsewhere.append(asked.url)
 
+    page.emulate_media(color_scheme="light")
     page.goto("about:blank")  # what the screen before it still asks for, perhaps of another server, ends here
     page.on("request", note)
     page.goto(live.address + path)
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    is_drawn(page)
+    in_light = faults(page)
+    page.emulate_media(color_scheme="dark")  # as a machine does that turns dark in the evening
+    expect(page.get_by_test_id("stApp")).to_have_css("background-color", DARK)
+    page.wait_for_timeout(_FADING_MS)
+    is_drawn(page)
+    in_dark = faults(page)
     page.remove_listener("request", note)
 
     assert elsewhere == []
-    assert [fault for fault in faults(page) if not is_of_streamlit(fault)] == []
+    for theme in (in_light, in_dark):
+        assert [fault for fault in theme if not is_of_streamlit(fault)] == []
 
 
-def test_the_guide_shows_its_pictures_in_the_theme_of_the_browser(page: Page, live: LiveDashboard) -> None:
+def is_drawn(page: Page) -> None:
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_guide_shows_its_pictures_in_the_theme_of_the_browser(
+    page: Page, live: LiveDashboard, theme: Literal["light", "dark"]
+) -> None:
+    page.emulate_media(color_scheme=theme)
     page.goto(f"{live.address}/guide?task=cure-a-cliff")
     picture = page.get_by_test_id("stImage").first.get_by_role("img")
     expect(picture).to_have_attribute("alt", re.compile("^The screen Plans"))
     shown = page.request.get(picture.evaluate("one => one.src")).body()
-    theme = "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
     assert shown == (ROOT / "docs" / "images" / f"cliff-{theme}.png").read_bytes()
 
 

@@ -1,5 +1,6 @@
 """Charges that are committed together: each has its own answer, after the commit, and none takes others with it."""
 
+import asyncio
 import os
 import random
 import re
@@ -14,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine
@@ -102,6 +104,46 @@ def test_charges_that_arrive_while_one_is_committed_share_the_next_commit(
         ("k-1",),
         ("k-3",),
     ]
+
+
+def test_an_event_loop_is_woken_once_for_a_group_and_goes_on_when_somebody_has_gone(
+    engine: Engine, group: GroupCommit, commits: Commits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken, settle = [], group_commit._settle
+
+    def note(outcomes: list[Any]) -> None:
+        woken.append(len(outcomes))
+        settle(outcomes)
+
+    monkeypatch.setattr(group_commit, "_settle", note)
+
+    async def charge() -> list[object]:
+        first = asyncio.create_task(group.charge(_charge("k-0")))
+        await asyncio.to_thread(commits.begun.wait, 60)
+        later = [asyncio.create_task(group.charge(_charge(f"k-{number}"))) for number in range(1, 6)]
+        unknown = asyncio.create_task(group.charge(_charge("k-6", replace(HAIKU, model_id="unknown"))))
+        await asyncio.sleep(0)
+        later[1].cancel()
+        commits.may_go.set()
+        return list(await asyncio.gather(first, *later, unknown, return_exceptions=True))
+
+    outcomes = asyncio.run(charge())
+    expected = ["k-0", "k-1", asyncio.CancelledError, "k-3", "k-4", "k-5", UnknownModel]
+    assert [getattr(outcome, "idempotency_key", type(outcome)) for outcome in outcomes] == expected
+    assert woken == [1, 6]
+    assert balance(engine, "ada") == 2_000 - 6 * 300  # what was taken is charged, although nobody waits
+
+
+def test_a_loop_that_has_ended_stops_nobody(engine: Engine, group: GroupCommit, commits: Commits) -> None:
+    async def leave() -> None:
+        task = asyncio.create_task(group.charge(_charge("k-0")))
+        await asyncio.sleep(0)
+        task.cancel()
+
+    asyncio.run(leave())
+    commits.may_go.set()
+    assert _outcomes([group.submit(_charge("k-1"))]) == ["k-1"]
+    assert balance(engine, "ada") == 2_000 - 2 * 300
 
 
 def test_one_that_cannot_be_written_does_not_take_the_others_with_it(

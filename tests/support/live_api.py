@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,19 +24,31 @@ _START_SECONDS = 300
 @contextmanager
 def serving(engine: Engine, log: Path) -> Iterator[str]:
     """The base URL of a server over the engine's database; what it logs goes to the file."""
+    settings = {
+        "CREDITS_DATABASE_URL": engine.url.render_as_string(hide_password=False),
+        "CREDITS_DEMO": "0",
+        "CREDITS_RATE_LIMIT": "100000000/minute",
+    }
+    with started(["uvicorn", "credits_core.api:app", "--no-access-log"], log, "/api/ready", **settings) as address:
+        yield address
+
+
+@contextmanager
+def started(command: Sequence[str], log: Path, ready: str, **settings: str) -> Iterator[str]:
+    """The base URL of a server that `python -m` starts on a free port, once it answers at the path `ready`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {
-        "CREDITS_DATABASE_URL": engine.url.render_as_string(hide_password=False),
-        "CREDITS_DEMO": "0",
-        "CREDITS_RATE_LIMIT": "1000000/minute",
-    }
-    command = [sys.executable, "-m", "uvicorn", "credits_core.api:app", "--port", str(port), "--no-access-log"]
     with log.open("wb") as output:
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+        server = subprocess.Popen(
+            [sys.executable, "-m", *command, "--port", str(port)],
+            cwd=ROOT,
+            env=os.environ | settings,
+            stdout=output,
+            stderr=output,
+        )
     try:
-        _wait_until_ready(f"http://127.0.0.1:{port}/api/ready", server, log)
+        _wait_until_ready(f"http://127.0.0.1:{port}{ready}", server, log)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()

@@ -150,7 +150,8 @@ def tab(browser: Browser, live: LiveDashboard) -> Iterator[Page]:
         yield page
     finally:
         context.close()
-        assert failures == []  # after a test that fails, too: it is mostly why
+        if failures:  # after a test that fails, too: it is mostly why
+            pytest.fail("the page failed:\n" + "\n".join(failures))
     assert live.complaints == []
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -18,7 +19,7 @@ from pages.build import one_call
 from pages.build.remedies import WHAT_TO_DO
 from tests.support import world
 from tests.support.live_dashboard import ROOT
-from tests.support.page_driver import captions, click, links, open_page, run
+from tests.support.page_driver import captions, choose, click, links, open_page, run
 
 CHARGE, BALANCE = "/credits/charge-prompt", "/credits/balance"
 REFUSED, CHARGED, LOOKED, KEYLESS = (digit * 32 for digit in "abcd")
@@ -151,6 +152,28 @@ def test_a_click_opens_the_call_that_was_seen_when_the_list_has_moved_on(called:
     click(page, "All calls")
     assert "call" not in page.query_params
     assert len(listed(page)) == 5
+
+
+def test_what_was_chosen_is_still_chosen_after_a_call_was_open(called: Engine) -> None:
+    world.add(called, "ben", 10_000, key="fund-ben")
+    page = choose(screen(), user="ben", example="Charge", outcome="refused", api_key="pfk_pasted")
+    open_by_click(page, 0, "1 · POST /api/credits/charge-prompt")
+    run(page)  # something else is done while it is open
+    click(page, "All calls")
+    kept = {name: page.session_state[name] for name in ("user", "example", "outcome", "api_key")}
+    assert kept == {"user": "ben", "example": "Charge", "outcome": "refused", "api_key": "pfk_pasted"}
+
+
+def test_a_screen_that_draws_itself_runs_to_its_end() -> None:
+    """After `st.stop` Streamlit goes on drawing it, into whatever is shown then, and the whole page goes blank."""
+    drawn_by_themselves = {path.parent for path in (ROOT / "pages").rglob("*.py") if "run_every" in path.read_text()}
+    assert drawn_by_themselves == {ROOT / "pages" / "build"}
+    stopped = [path.name for folder in drawn_by_themselves for path in folder.glob("*.py") if "st.stop" in _code(path)]
+    assert stopped == []
+
+
+def _code(path: Path) -> str:
+    return re.sub(r"#.*", "", path.read_text(encoding="utf-8"))
 
 
 def test_a_refused_call_says_why_what_to_do_and_whose_balance_it_is_about(called: Engine) -> None:
