@@ -5,7 +5,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from pages.parts import amounts, done, find, links, resources
+from pages.act import taking_back
+from pages.parts import amounts, done, find, links, refunding, resources
 from pages.parts.words import plain
 
 _PICTURES = Path(__file__).parent / "parts"
@@ -149,5 +150,7 @@ if page != START and resources.is_undecided():
     with st.container(horizontal=True, vertical_alignment="center", key="undecided"):
         st.markdown(":material/info: This database is empty.", width="content")
         st.page_link(START, label="Choose how to begin", icon=":material/rocket_launch:")
+refunding.question()
+taking_back.question()
 links.arrive(page.url_path)
 page.run()

@@ -170,6 +170,8 @@ def _run_batch(name: str, batch: Batch, shown: Terms) -> None:
             done = outcome.result.runs
             progress.progress(done / batch.runs, f"{done:,} of {batch.runs:,} runs")
     progress.empty()
+    if not outcome.repeated:
+        taking_back.note("Simulate runs", outcome)
     if isinstance(outcome.refusal, ShownPriceChanged):
         st.rerun()  # the price that is drawn above may be the old one
 
@@ -202,7 +204,7 @@ def outcome(name: str, terms: Terms) -> None:
             st.rerun()
         _summary(performed)
         if performed.is_whole and performed.result.charged:
-            taking_back.offer(f"{name}:back", performed)
+            taking_back.offer(performed)
 
 
 def _summary(performed: action.Performed[Summary]) -> None:
