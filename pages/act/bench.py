@@ -32,7 +32,7 @@ def price_bar(*, inference_credits: int, creator_credits: int, platform_credits:
     )
     figure = charts.one_bar((name, colour, credits) for name, colour, _, credits in parties if credits)
     figure.update_layout(bargap=0, showlegend=False, height=28, margin=dict.fromkeys("lrtb", 0))
-    figure.update_xaxes(visible=False)
+    figure.update_xaxes(visible=False, range=[0, total_credits])
     figure.update_yaxes(visible=False)
     charts.draw(figure, alt="Who would get how much of the price", with_camera=False)
     said = [f":{colour}[{name}] {amounts.first(credits)}" for name, _, colour, credits in parties]
