@@ -6,12 +6,16 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from pages.act import taking_back
-from pages.parts import amounts, done, find, links, refunding, resources
+from pages.parts import amounts, done, find, links, refunding, resources, window
 from pages.parts.words import plain
 
 _PICTURES = Path(__file__).parent / "parts"
 _SIDEBAR_PIXELS = 220
-st.set_page_config(page_icon=str(_PICTURES / "icon.svg"), layout="wide", initial_sidebar_state=_SIDEBAR_PIXELS)
+st.set_page_config(
+    page_icon=str(_PICTURES / "icon.svg"),
+    layout="wide",
+    initial_sidebar_state="collapsed" if window.is_narrow() else _SIDEBAR_PIXELS,
+)
 st.logo(str(_PICTURES / "logo.svg"), size="large", icon_image=str(_PICTURES / "icon.svg"))
 
 
@@ -143,6 +147,7 @@ with st.sidebar:
     done.activity()
     if resources.is_demo():
         st.badge("Test environment", icon=":material/science:", color="orange")
+    window.watch()
 
 if page != START and resources.is_undecided():
     if not page.url_path:  # who only opens the dashboard is asked

@@ -104,6 +104,7 @@ if listed:
         listed,
         key="history",
         opens=open_one,
+        as_events=wanted.headline_only,
         alt="Credit transactions, newest first",
     )
     with st.container(horizontal=True, vertical_alignment="center"):
