@@ -29,6 +29,12 @@ def columns(file: str, **query: str) -> list[str]:
         ("explore/history.py", {"legs": "true"}, HISTORY, {"Dollars"}),
         ("explore/creator_earnings.py", {}, STATEMENT, {"Runs", "Unlocks"}),
         (
+            "models/models.py",
+            {},
+            ["Model", "Type", "Typical run, credits", "In", "Out", "Cached", "Also priced by", "Context"],
+            {"Cached", "Also priced by", "Context"},
+        ),
+        (
             "explore/balances.py",
             {},
             ["User", "Balance", "Dollars", "Runs left", "Mark", "Role", "Since (UTC)"],
