@@ -144,7 +144,7 @@ with st.sidebar:
         help=f"{live} is live: it prices every run and unlock. Open it.",
     )
     amounts.switch()
-    done.activity()
+    listed = done.activity()
     if resources.is_demo():
         st.badge("Test environment", icon=":material/science:", color="orange")
     window.watch()
@@ -159,3 +159,5 @@ refunding.question()
 taking_back.question()
 links.arrive(page.url_path)
 page.run()
+if done.all_done() != listed:  # the sidebar was drawn before
+    st.rerun()

@@ -21,10 +21,8 @@ with resources.reading() as connection:
     known = accounts.users(connection, limit=200)
 
 if window.is_narrow():  # a balance does not fit into a third of it
-    who, (doing_place, happened) = (
-        st.container(border=True, horizontal=True, vertical_alignment="center"),
-        st.columns(2),
-    )
+    who = st.container(border=True, horizontal=True, vertical_alignment="center")
+    doing_place, happened = st.columns(2)
 else:
     of_who, doing_place, happened = st.columns([5, 8, 9])
     who = of_who.container(border=True, height="stretch")
@@ -52,19 +50,23 @@ with doing_place, st.container(border=True, height="stretch"):
         if doing == "Run":
             run = choose.request(user_id)
             quote = running.price(run) if run else None
+            beside_price = None
             if quote:
-                bench.price_bar(
+                beside_price = bench.price_bar(
                     inference_credits=quote.inference_cost_credits,
                     creator_credits=quote.creator_share_credits,
                     platform_credits=quote.platform_share_credits + quote.platform_markup_credits,
                 )
-            running.button(RUN, run, quote)
+            running.button(RUN, run, quote, place=beside_price)
         else:
             asked = unlocking.request(user_id)
+            beside_price = None
             if asked:
                 creator_credits, platform_credits = unlocking.split(asked)
-                bench.price_bar(inference_credits=0, creator_credits=creator_credits, platform_credits=platform_credits)
-            unlocking.button(UNLOCK, asked)
+                beside_price = bench.price_bar(
+                    inference_credits=0, creator_credits=creator_credits, platform_credits=platform_credits
+                )
+            unlocking.button(UNLOCK, asked, place=beside_price)
 
 for name in (RUN, UNLOCK):
     bench.note(name)

@@ -32,12 +32,7 @@ def download() -> bytes:
         return csv_files.transactions_csv(accounts.all_transactions(connection, wanted))
 
 
-def forget_batch() -> None:
-    st.query_params.pop("batch", None)
-
-
 links.follow_link(*FILTERS, "entry", "legs")
-batch_key = st.query_params.get("batch")
 with resources.reading() as connection:
     creators = [creator for creator, _ in earnings.creator_totals(connection, DayRange(zone=resources.zone()))]
     people = dict.fromkeys([*creators, *(user.user_id for user in accounts.users(connection, limit=200))])
@@ -79,19 +74,15 @@ wanted = TransactionFilter(
     days=days,
     # Somebody who looks for one account or type looks for its own movements.
     headline_only=not (legs or user_id or types),
-    key_prefix=f"{batch_key}:" if batch_key else None,
+    key_prefix=history_view.batch(),
 )
-if batch_key:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge("The runs of one batch and their refunds", icon=":material/playlist_play:", color="blue")
-        st.button("Show everything", icon=":material/close:", type="tertiary", on_click=forget_batch)
 before = filters.page_start("history:page", wanted, None)
 with resources.reading() as connection:
     found = movements.page(connection, wanted, before=before, limit=PAGE + 1)
 listed = found[:PAGE]
 
 if listed:
-    if wanted.headline_only and not batch_key:
+    if wanted.headline_only and wanted.key_prefix is None:
         st.caption("One line an event. Open it to see who paid whom.")
     else:
         with resources.reading() as connection:
@@ -100,13 +91,8 @@ if listed:
             f"{counted(matching.transactions, 'movement')}: {words.both(matching.received_credits)} received, "
             f"{words.both(matching.given_credits)} paid."
         )
-    tables.transactions(
-        listed,
-        key="history",
-        opens=open_one,
-        as_events=wanted.headline_only,
-        alt="Credit transactions, newest first",
-    )
+    newest_first, as_events = "Credit transactions, newest first", wanted.headline_only
+    tables.transactions(listed, key="history", opens=open_one, as_events=as_events, alt=newest_first)
     with st.container(horizontal=True, vertical_alignment="center"):
         filters.page_buttons("history:page", listed[-1].cursor if len(found) > PAGE else None)
         st.space("stretch")

@@ -106,8 +106,8 @@ def last(screen: str) -> None:
         )
 
 
-def activity() -> None:
-    """A button that opens the list of what was done in this visit, the newest first."""
+def activity() -> list[Done]:
+    """A button that opens the list of what was done in this visit, the newest first; and what it lists."""
     done = all_done()
     with st.popover(f"This visit: {len(done)}", icon=":material/checklist:", width="stretch", key="activity"):
         if not done:
@@ -119,6 +119,7 @@ def activity() -> None:
                     st.caption(f"{clock.text(one.at, '%H:%M')} · {one.screen}", width="content")
                     _link(one)
                     _undo_button(one, place="list")
+    return done
 
 
 def _link(one: Done) -> None:

@@ -132,7 +132,8 @@ def test_the_last_actions_stay_and_can_be_done_again_or_refunded(ledger: Engine)
 
 
 def test_what_this_visit_did_is_taken_back_with_who_bears_it_before_and_after(ledger: Engine) -> None:
-    page = run(click(bench(**FEE), "Run"))
+    page = click(bench(**FEE), "Run")
+    assert page.sidebar.get("popover")[0].proto.popover.label == "This visit: 1"  # at once
     (undo,) = (button for button in page.button if button.key.startswith("undo:list:"))
     before = "ada gets back 1,251 credits ($0.001251): ben gives back 800, PromptFlow bears 451."
     assert undo.help.replace("\\", "") == before
