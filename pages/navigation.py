@@ -133,8 +133,11 @@ SCREENS = {
 page = st.navigation(SCREENS, expanded=True)
 st.set_page_config(page_title=f"{page.title.partition(': ')[2]} · PromptFlow credits")
 
+found = st.empty()
+if links.is_elsewhere(page.url_path):
+    find.forget()
 with st.sidebar:
-    find.box([one for group in SCREENS.values() for one in group])
+    find.box([one for group in SCREENS.values() for one in group], found)
     live = resources.book().plan.id
     st.page_link(
         "plans/pricing_lab.py",
