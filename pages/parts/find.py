@@ -37,7 +37,7 @@ def box(screens: Sequence[StreamlitPage], place: DeltaGenerator) -> None:
         place.empty()
         return
     found = [*_screens(screens, text), *_entry(text), *_plans(text), *_prompts(text), *_users(text)]
-    with place.container(border=True, horizontal=True, gap="small"):
+    with place.container(border=True, horizontal=True, gap="small", key="found"):
         for page, label, icon, query in found:
             st.page_link(page, label=label, icon=f":material/{icon}:", query_params=query, width="content")
         if not found:
