@@ -5,12 +5,17 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from pages.parts import amounts, done, find, links, resources
+from pages.act import taking_back
+from pages.parts import amounts, done, find, links, refunding, resources, window
 from pages.parts.words import plain
 
 _PICTURES = Path(__file__).parent / "parts"
 _SIDEBAR_PIXELS = 220
-st.set_page_config(page_icon=str(_PICTURES / "icon.svg"), layout="wide", initial_sidebar_state=_SIDEBAR_PIXELS)
+st.set_page_config(
+    page_icon=str(_PICTURES / "icon.svg"),
+    layout="wide",
+    initial_sidebar_state="collapsed" if window.is_narrow() else _SIDEBAR_PIXELS,
+)
 st.logo(str(_PICTURES / "logo.svg"), size="large", icon_image=str(_PICTURES / "icon.svg"))
 
 
@@ -128,8 +133,11 @@ SCREENS = {
 page = st.navigation(SCREENS, expanded=True)
 st.set_page_config(page_title=f"{page.title.partition(': ')[2]} · PromptFlow credits")
 
+found = st.empty()
+if links.is_elsewhere(page.url_path):
+    find.forget()
 with st.sidebar:
-    find.box([one for group in SCREENS.values() for one in group])
+    find.box([one for group in SCREENS.values() for one in group], found)
     live = resources.book().plan.id
     st.page_link(
         "plans/pricing_lab.py",
@@ -139,9 +147,10 @@ with st.sidebar:
         help=f"{live} is live: it prices every run and unlock. Open it.",
     )
     amounts.switch()
-    done.activity()
+    listed = done.activity()
     if resources.is_demo():
         st.badge("Test environment", icon=":material/science:", color="orange")
+    window.watch()
 
 if page != START and resources.is_undecided():
     if not page.url_path:  # who only opens the dashboard is asked
@@ -149,5 +158,9 @@ if page != START and resources.is_undecided():
     with st.container(horizontal=True, vertical_alignment="center", key="undecided"):
         st.markdown(":material/info: This database is empty.", width="content")
         st.page_link(START, label="Choose how to begin", icon=":material/rocket_launch:")
+refunding.question()
+taking_back.question()
 links.arrive(page.url_path)
 page.run()
+if done.all_done() != listed:  # the sidebar was drawn before
+    st.rerun()

@@ -4,7 +4,7 @@ import streamlit as st
 
 from credits_core.ledger import accounts
 from pages.act import adding, bench, running, unlocking
-from pages.parts import action, balance, choose, head, links, resources, show
+from pages.parts import action, balance, choose, head, links, resources, show, window
 
 ADD, RUN, UNLOCK = "bench:add", "bench:run", "bench:unlock"
 BOXES = ("user", "doing", "prompt", "creator", "fee", "model", "tokens", "input_tokens", "output_tokens", "flow")
@@ -20,9 +20,14 @@ with head.line("Test bench", "Run a prompt, and see who pays and earns.", about=
 with resources.reading() as connection:
     known = accounts.users(connection, limit=choose.LISTED_USERS)
 
-who, doing_place, happened = st.columns([5, 8, 9])
-with who, st.container(border=True, height="stretch"):
-    st.header("Who", anchor=False)
+if window.is_narrow():  # a balance does not fit into a third of it
+    who = st.container(border=True, horizontal=True, vertical_alignment="center")
+    doing_place, happened = st.columns(2)
+else:
+    of_who, doing_place, happened = st.columns([5, 8, 9])
+    who = of_who.container(border=True, height="stretch")
+with who:
+    st.header("Who", anchor=False, width="content" if window.is_narrow() else "stretch")
     user_id = choose.user(known, help_text="Choose a user, or type a new id.")
     balance_place = st.container()
     adding_place = st.popover("Add credits", icon=":material/add_card:", width="stretch")
@@ -45,19 +50,23 @@ with doing_place, st.container(border=True, height="stretch"):
         if doing == "Run":
             run = choose.request(user_id)
             quote = running.price(run) if run else None
+            beside_price = None
             if quote:
-                bench.price_bar(
+                beside_price = bench.price_bar(
                     inference_credits=quote.inference_cost_credits,
                     creator_credits=quote.creator_share_credits,
                     platform_credits=quote.platform_share_credits + quote.platform_markup_credits,
                 )
-            running.button(RUN, run, quote)
+            running.button(RUN, run, quote, place=beside_price)
         else:
             asked = unlocking.request(user_id)
+            beside_price = None
             if asked:
                 creator_credits, platform_credits = unlocking.split(asked)
-                bench.price_bar(inference_credits=0, creator_credits=creator_credits, platform_credits=platform_credits)
-            unlocking.button(UNLOCK, asked)
+                beside_price = bench.price_bar(
+                    inference_credits=0, creator_credits=creator_credits, platform_credits=platform_credits
+                )
+            unlocking.button(UNLOCK, asked, place=beside_price)
 
 for name in (RUN, UNLOCK):
     bench.note(name)

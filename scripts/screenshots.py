@@ -15,7 +15,7 @@ from playwright.sync_api import Page
 
 from scripts import film
 from scripts.browser import ROOT, Box, Theme, carry_out, dashboard, open_screen, settle, window
-from scripts.shots import DIALOG, SHOTS, SIDEBAR, Shot
+from scripts.shots import DIALOG, SHOTS, Shot
 
 IMAGES = ROOT / "docs" / "images"
 _HEIGHT = 1_800
@@ -34,7 +34,7 @@ def file_names() -> set[str]:
 def box_of(page: Page, shot: Shot) -> Box:
     """What of the page the picture shows."""
     column, top, end = _box(page, shot.column), _box(page, shot.first).top, _box(page, shot.last)
-    aside, above = (0, 0) if shot.column == DIALOG else (0 if shot.column == SIDEBAR else _MARGIN, _MARGIN)
+    aside, above = (0, 0) if shot.column == DIALOG else (_MARGIN, _MARGIN)
     height = min(end.top + end.height - top, shot.most)
     return Box(column.left - aside, top - above, column.width + 2 * aside, height + 2 * above)
 

@@ -10,7 +10,7 @@ from scripts.browser import TABLE, Step, button, click, fill, row, search, see
 HEAD = ".st-key-head"
 DIALOG = "[role=dialog]"
 EXPANDER = "[data-testid=stExpander]"
-SIDEBAR = "[data-testid=stSidebar]"
+FOUND = ".st-key-found"
 MAIN = "[data-testid=stMainBlockContainer] > [data-testid=stVerticalBlock]"
 METRIC = f"{MAIN} [data-testid=stMetric]"
 LIVE = "a=promptflow-v1&b=promptflow-v1"
@@ -58,10 +58,9 @@ SHOTS = (
     Shot(
         "find-anything",
         "/",
-        (search("noor"), see(f"{SIDEBAR} >> role=link[name=/noor/]")),
-        first=f"{SIDEBAR} >> role=searchbox",
-        last=f"{SIDEBAR} >> role=link[name=/noor/]",
-        column=SIDEBAR,
+        (search("noor"), see(f"{FOUND} >> role=link[name=/noor/]")),
+        first=FOUND,
+        last=METRIC,
     ),
     Shot("add-credits", "/add-credits?user=noor&amount=5000000", last=f"{MAIN} >> {button('Add credits')}"),
     Shot(

@@ -118,7 +118,7 @@ class TransactionFilter:
     """Which transactions to list. None and empty mean no restriction.
 
     With `headline_only`, only the first transaction of each entry is listed: what the user paid or received. `entries`
-    are the first and the last entry to look at.
+    are the first and the last entry to look at. With `key_prefix`, only entries whose idempotency key begins with it.
     """
 
     entry_id: int | None = None
@@ -127,6 +127,7 @@ class TransactionFilter:
     days: DayRange = ALL_DAYS
     headline_only: bool = False
     entries: tuple[int, int] | None = None
+    key_prefix: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +235,10 @@ def _conditions(wanted: TransactionFilter) -> list[ColumnElement[bool]]:
         conditions.append(CreditTransaction.account_id == wanted.account_id)
     if wanted.entries is not None:
         conditions.append(CreditTransaction.entry_id.between(*wanted.entries))
+    if wanted.key_prefix is not None:
+        # Not LIKE, for which SQLite takes small letters for large ones.
+        begins = func.substr(JournalEntry.idempotency_key, 1, len(wanted.key_prefix)) == wanted.key_prefix
+        conditions.append(CreditTransaction.entry_id.in_(select(JournalEntry.id).where(begins)))
     if wanted.types:
         conditions.append(CreditTransaction.type.in_([type_.value for type_ in wanted.types]))
         if FREQUENT_TYPES.isdisjoint(wanted.types):

@@ -29,7 +29,8 @@ def page(
 
 def in_all(connection: Connection, wanted: TransactionFilter) -> Sums:
     """The sums of all transactions that match the filter, both credits positive. Those of one account are read each."""
-    if wanted.account_id is not None or wanted.entry_id is not None or wanted.headline_only:
+    of_few = (wanted.account_id, wanted.entry_id, wanted.key_prefix)
+    if wanted.headline_only or any(one is not None for one in of_few):
         return accounts.sums(connection, wanted)
     daily = sums_of(connection, wanted.days)
     columns = (daily.c.transaction_count, daily.c.received_credits, daily.c.given_credits)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from credits_core.ledger.receipts import PostedTransaction, Receipt
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
@@ -21,10 +22,16 @@ class Happened:
     receipt: Receipt
 
 
-def price_bar(*, inference_credits: int, creator_credits: int, platform_credits: int) -> None:
-    """The price, and who would get how much of it, as one bar that follows the inputs."""
+def price_bar(*, inference_credits: int, creator_credits: int, platform_credits: int) -> DeltaGenerator:
+    """The price, and who would get how much of it, as one bar that follows the inputs.
+
+    Returns the place beside the price, for the button: on a small screen the bar is out of sight, and it should not be.
+    """
     total_credits = inference_credits + creator_credits + platform_credits
-    st.markdown(f"**Total {amounts.first(total_credits)}** ({amounts.second(total_credits)})".replace("$", r"\$"))
+    said = f"**Total {amounts.first(total_credits)}** ({amounts.second(total_credits)})".replace("$", r"\$")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(said, width="stretch")
+        beside = st.container(width="content")
     parties = (
         ("Inference", charts.INFERENCE, "gray", inference_credits),
         ("Creator", charts.CREATOR, "green", creator_credits),
@@ -32,11 +39,12 @@ def price_bar(*, inference_credits: int, creator_credits: int, platform_credits:
     )
     figure = charts.one_bar((name, colour, credits) for name, colour, _, credits in parties if credits)
     figure.update_layout(bargap=0, showlegend=False, height=28, margin=dict.fromkeys("lrtb", 0))
-    figure.update_xaxes(visible=False)
+    figure.update_xaxes(visible=False, range=[0, total_credits])
     figure.update_yaxes(visible=False)
     charts.draw(figure, alt="Who would get how much of the price", with_camera=False)
-    said = [f":{colour}[{name}] {amounts.first(credits)}" for name, _, colour, credits in parties]
-    st.caption(" · ".join(said).replace("$", r"\$"))
+    parts = [f":{colour}[{name}] {amounts.first(credits)}" for name, _, colour, credits in parties]
+    st.caption(" · ".join(parts).replace("$", r"\$"))
+    return beside
 
 
 def what_happened(receipt: Receipt) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from credits_core.bulk.batch import Batch, Summary, batch_total, charge_piece, large_percent
 from credits_core.bulk.refusals import ShownPriceChanged
@@ -61,15 +62,20 @@ def _total(batch: Batch, _book: PriceBook, plan_and_model: tuple[str, str], at: 
     return batch_total(batch, _book, now=at)
 
 
-def button(name: str, request: ChargeRequest | None, quote: Quote | None) -> None:
+def button(
+    name: str, request: ChargeRequest | None, quote: Quote | None, *, place: DeltaGenerator | None = None
+) -> None:
     """The button that charges one run, at the price that was shown when it was clicked, or refuses to.
 
-    A refusal shows under it; a receipt stays under `name` for the page to show.
+    It stands here or in `place`. A refusal shows here; a receipt stays under `name` for the page to show.
     """
     action.performed(name)  # makes the key before the button is shown
     seen_request, seen_credits = st.session_state.get(f"{name}:seen", (None, None))
     st.session_state[f"{name}:seen"] = (request, quote.total_credits if quote else None)
-    clicked = st.button("Run", type="primary", icon=":material/play_arrow:", disabled=quote is None, key=f"{name}:run")
+    with place or st.container():
+        clicked = st.button(
+            "Run", type="primary", icon=":material/play_arrow:", disabled=quote is None, key=f"{name}:run"
+        )
     if request is None:
         return
     if clicked:
@@ -170,6 +176,8 @@ def _run_batch(name: str, batch: Batch, shown: Terms) -> None:
             done = outcome.result.runs
             progress.progress(done / batch.runs, f"{done:,} of {batch.runs:,} runs")
     progress.empty()
+    if not outcome.repeated:
+        taking_back.note("Simulate runs", outcome)
     if isinstance(outcome.refusal, ShownPriceChanged):
         st.rerun()  # the price that is drawn above may be the old one
 
@@ -202,7 +210,7 @@ def outcome(name: str, terms: Terms) -> None:
             st.rerun()
         _summary(performed)
         if performed.is_whole and performed.result.charged:
-            taking_back.offer(f"{name}:back", performed)
+            taking_back.offer(performed)
 
 
 def _summary(performed: action.Performed[Summary]) -> None:

@@ -1,4 +1,6 @@
-"""Takes a whole batch back: refunds its runs in pieces, and says how many and who bore them."""
+"""A batch in the list of this visit, and its undo: refunds its runs in pieces, says how many and who bore them."""
+
+from functools import partial
 
 import streamlit as st
 
@@ -6,20 +8,41 @@ from credits_core.bulk.batch import Batch, Summary
 from credits_core.bulk.batch_refund import BatchRefund, refund_piece
 from credits_core.ledger import bearing
 from credits_core.values.text import counted
-from pages.parts import action, links, resources, show, words
+from pages.parts import action, done, links, resources, show, words
 
 _REASON = "Whole batch taken back on the dashboard"
+_ASKED = "taking-back:asked"
 
 
-def offer(name: str, charged: action.Performed[Summary]) -> None:
-    """The button that refunds every run of a batch that was charged, what came of it, and a link to the history.
+def note(screen: str, charged: action.Performed[Summary]) -> None:
+    """List the batch, or as much of it as was charged, as done on this screen. A whole one can be taken back there."""
+    batch, summary = charged.request, charged.result or Summary()
+    if not summary.charged:
+        return
+    done.add(
+        screen,
+        f"Charged {words.both(summary.total_credits)} to {words.plain(batch.request.user_id)} for "
+        f"{summary.charged:,} of {counted(batch.runs, 'run')}",
+        link=done.Link("explore/history.py", "Its runs", _runs_of(charged.key)),
+        asks=partial(_ask, charged) if charged.is_whole else None,
+        undo_label="Take back",
+        is_shown=False,
+        name=_name(charged.key),
+    )
 
-    The outcome stays under `name`, for this batch alone.
-    """
+
+def question() -> None:
+    """Draw the question whether to take a batch back, as long as it is asked. For the navigation, on every screen."""
+    asked: action.Performed[Summary] | None = st.session_state.get(_ASKED)
+    if asked is not None:
+        _dialog(asked)
+
+
+def offer(charged: action.Performed[Summary]) -> None:
+    """The button that refunds every run of a batch that was charged, what came of it, and a link to its runs."""
     batch: Batch = charged.request
+    name = _name(charged.key)
     back = action.performed(name)
-    if back is not None and back.request != (batch, charged.key):
-        back = None
     if back is not None:
         _outcome(batch, back)
     clicked = False
@@ -33,19 +56,50 @@ def offer(name: str, charged: action.Performed[Summary]) -> None:
             )
         st.page_link(
             "explore/history.py",
-            label=f"{words.plain(batch.request.user_id)} in the history",
+            label="Runs of this batch",
             icon=":material/receipt_long:",
-            query_params=links.link_to(user=batch.request.user_id, period="all"),
+            query_params=_runs_of(charged.key),
         )
     if clicked:
-        if back is not None and back.is_whole:  # what was refused may be possible now
-            action.start_over(name)
-        _take_back(name, batch, charged.key)
+        _take_back(batch, charged.key)
         st.rerun()
 
 
-def _take_back(name: str, batch: Batch, batch_key: str) -> None:
+def _name(batch_key: str) -> str:
+    return f"batch:{batch_key}"
+
+
+def _runs_of(batch_key: str) -> dict[str, str | list[str]]:
+    return links.link_to(batch=batch_key, period="all")
+
+
+def _ask(charged: action.Performed[Summary]) -> None:
+    st.session_state[_ASKED] = charged
+
+
+def _stop_asking() -> None:
+    st.session_state.pop(_ASKED, None)
+
+
+@st.dialog("Take back the whole batch?", icon=":material/undo:", on_dismiss=_stop_asking)
+def _dialog(charged: action.Performed[Summary]) -> None:
+    batch, summary = charged.request, charged.result or Summary()
+    st.markdown(
+        f"This refunds every run that is not refunded yet: at most {words.both(summary.total_credits)} to "
+        f"{words.plain(batch.request.user_id)} for {counted(summary.charged, 'run')}. A refund cannot be undone."
+    )
+    if st.button("Take back", type="primary", icon=":material/undo:", key="taking-back:run"):
+        _take_back(batch, charged.key)
+        _stop_asking()
+        st.rerun()
+
+
+def _take_back(batch: Batch, batch_key: str) -> None:
     """Refund the batch, or the rest of it, with a progress bar. The refunds' keys are derived from the batch's."""
+    name = _name(batch_key)
+    before = action.performed(name)
+    if before is not None and before.is_whole:  # what was refused may be possible now
+        action.start_over(name)
     progress = st.progress(0.0, "Refunding…")
     for outcome in action.perform_in_pieces(
         name,
@@ -63,12 +117,34 @@ def _take_back(name: str, batch: Batch, batch_key: str) -> None:
         is_whole=lambda back: back.runs == batch.runs,
     ):
         if outcome.result is not None:
-            done = outcome.result.runs
-            progress.progress(done / batch.runs, f"{done:,} of {batch.runs:,} runs")
+            so_far = outcome.result.runs
+            progress.progress(so_far / batch.runs, f"{so_far:,} of {batch.runs:,} runs")
     progress.empty()
+    if outcome.is_whole and not (outcome.result or BatchRefund()).refused_count:
+        done.undone(name, _said(batch, outcome))
 
 
 def _outcome(batch: Batch, performed: action.Performed[BatchRefund]) -> None:
+    back, said = performed.result or BatchRefund(), _said(batch, performed)
+    if not performed.is_whole:
+        st.warning(said, title="Stopped half way", icon=":material/pause_circle:")
+        if performed.refusal is not None:
+            show.refusal(performed.refusal, undone="The rest of the batch was not refunded.")
+    elif back.refused_count:
+        st.warning(said, icon=":material/warning:")
+    elif back.refunded:
+        st.success(said, icon=":material/undo:")
+    else:
+        st.info(said, icon=":material/undo:")
+    for refusals in back.refused.values():
+        st.error(
+            f"First reason: {words.refusal_text(refusals.first)}",
+            title=f"{counted(refusals.count, 'run')} could not be refunded",
+            icon=":material/block:",
+        )
+
+
+def _said(batch: Batch, performed: action.Performed[BatchRefund]) -> str:
     back = performed.result or BatchRefund()
     charged = f"{batch.runs - back.not_charged:,} charged runs" if performed.is_whole else counted(batch.runs, "run")
     said = [f"Refunded {back.refunded:,} of {charged}{'' if performed.is_whole else ' so far'}."]
@@ -76,19 +152,4 @@ def _outcome(batch: Batch, performed: action.Performed[BatchRefund]) -> None:
         said.append(f"{counted(back.refunded_before, 'run')} had been refunded before.")
     if back.borne is not None:
         said.append(bearing.sentence(back.borne, done=True, name=words.plain, amount=words.both))
-    if not performed.is_whole:
-        st.warning(" ".join(said), title="Stopped half way", icon=":material/pause_circle:")
-        if performed.refusal is not None:
-            show.refusal(performed.refusal, undone="The rest of the batch was not refunded.")
-    elif back.refused_count:
-        st.warning(" ".join(said), icon=":material/warning:")
-    elif back.refunded:
-        st.success(" ".join(said), icon=":material/undo:")
-    else:
-        st.info(" ".join(said), icon=":material/undo:")
-    for refusals in back.refused.values():
-        st.error(
-            f"First reason: {words.refusal_text(refusals.first)}",
-            title=f"{counted(refusals.count, 'run')} could not be refunded",
-            icon=":material/block:",
-        )
+    return " ".join(said)

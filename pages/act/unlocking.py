@@ -1,6 +1,7 @@
 """Unlocks a flow for a user: the inputs that make the request, and the button that charges it."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from credits_core.ledger import actions, flows
 from credits_core.ledger.receipts import Receipt, Unlock
@@ -38,15 +39,15 @@ def split(asked: UnlockRequest) -> tuple[int, int]:
     return resources.book().plan.split_fee(asked.unlock_fee_credits)
 
 
-def button(name: str, asked: UnlockRequest | None) -> None:
-    """The button that unlocks the flow, or says why it does not; the receipt stays under `name`."""
+def button(name: str, asked: UnlockRequest | None, *, place: DeltaGenerator | None = None) -> None:
+    """The button that unlocks the flow, here or in `place`, or says why it does not; the receipt stays under `name`."""
     action.performed(name)  # makes the key before the button is shown
     has_it = asked is not None and _has(asked)
     if has_it and asked is not None:
         st.caption(f":material/lock_open: {words.plain(asked.user_id)} has this flow already.")
-    clicked = st.button(
-        "Unlock", type="primary", icon=":material/lock_open:", disabled=asked is None or has_it, key=f"{name}:unlock"
-    )
+    is_disabled, key = asked is None or has_it, f"{name}:unlock"
+    with place or st.container():
+        clicked = st.button("Unlock", type="primary", icon=":material/lock_open:", disabled=is_disabled, key=key)
     if asked is None:
         return
     if clicked:

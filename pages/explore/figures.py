@@ -4,19 +4,22 @@ import streamlit as st
 
 from credits_core.reports.sums import Overview
 from credits_core.values.credits import CREDITS_PER_USD
-from credits_core.values.text import format_change, format_credits, rounded_parts
-from pages.parts import amounts, show
+from credits_core.values.text import format_change, format_credits, format_usd, rounded_parts
+from pages.parts import show
 
 
 def sentence(seen: Overview, compared_with: str | None) -> str:
-    """What users spent and who has it, for Markdown. `compared_with` says what is before, as `on the month before`."""
+    """What users spent and who has it, in dollars, for Markdown.
+
+    `compared_with` says what is before, as `on the month before`.
+    """
     if seen.spent_credits < 0:
-        return f"Users got back {amounts.exact(-seen.spent_credits)} more than they spent.".replace("$", r"\$")
+        return f"Users got back {format_usd(-seen.spent_credits)} more than they spent.".replace("$", r"\$")
     parts = [seen.inference_credits, seen.creators_credits, seen.kept_credits]
-    if amounts.in_dollars() and seen.spent_credits >= CREDITS_PER_USD:
+    if seen.spent_credits >= CREDITS_PER_USD:
         parts = rounded_parts(parts, CREDITS_PER_USD // 100)
-    models, creators, kept = map(amounts.exact, parts)
-    said = f"Users spent {amounts.exact(sum(parts))}: {models} models, {creators} creators, {kept} us"
+    models, creators, kept = map(format_usd, parts)
+    said = f"Users spent {format_usd(sum(parts))}: {models} models, {creators} creators, {kept} us"
     change = None if seen.before is None else format_change(seen.spent_credits, seen.before.spent_credits)
     if change is None or compared_with is None:
         return f"{said}.".replace("$", r"\$")

@@ -74,6 +74,7 @@ wanted = TransactionFilter(
     days=days,
     # Somebody who looks for one account or type looks for its own movements.
     headline_only=not (legs or user_id or types),
+    key_prefix=history_view.batch(),
 )
 before = filters.page_start("history:page", wanted, None)
 with resources.reading() as connection:
@@ -81,7 +82,7 @@ with resources.reading() as connection:
 listed = found[:PAGE]
 
 if listed:
-    if wanted.headline_only:
+    if wanted.headline_only and wanted.key_prefix is None:
         st.caption("One line an event. Open it to see who paid whom.")
     else:
         with resources.reading() as connection:
@@ -90,7 +91,8 @@ if listed:
             f"{counted(matching.transactions, 'movement')}: {words.both(matching.received_credits)} received, "
             f"{words.both(matching.given_credits)} paid."
         )
-    tables.transactions(listed, key="history", opens=open_one, alt="Credit transactions, newest first")
+    newest_first, as_events = "Credit transactions, newest first", wanted.headline_only
+    tables.transactions(listed, key="history", opens=open_one, as_events=as_events, alt=newest_first)
     with st.container(horizontal=True, vertical_alignment="center"):
         filters.page_buttons("history:page", listed[-1].cursor if len(found) > PAGE else None)
         st.space("stretch")

@@ -1,4 +1,4 @@
-"""What is chosen on the history, as a saved view keeps it."""
+"""What is chosen on the history, as a saved view keeps it; and the runs of one batch, which a link names."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,8 @@ from credits_core.reports.saved_views import Query
 from credits_core.store.kinds import TransactionType
 from credits_core.values.periods import Period
 from pages.parts import periods
+
+_BATCH = "batch"
 
 
 def chosen(
@@ -31,3 +33,18 @@ def take(query: Query) -> None:
     st.session_state["user"] = query.get("user")
     st.session_state["types"] = [TransactionType(text) for text in query.get("types", ())]
     st.session_state["legs"] = "legs" in query
+
+
+def batch() -> str | None:
+    """How the keys of the batch from `?batch=…` begin, and what says that only its entries are listed; or None."""
+    key = st.query_params.get(_BATCH)
+    if not key:
+        return None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge("The runs of one batch and their refunds", icon=":material/playlist_play:", color="blue")
+        st.button("Show everything", icon=":material/close:", type="tertiary", on_click=_forget_batch)
+    return f"{key}:"
+
+
+def _forget_batch() -> None:
+    st.query_params.pop(_BATCH, None)

@@ -24,7 +24,7 @@ def split(parties: Parties) -> go.Figure:
         ("PromptFlow", PLATFORM, parties.platform_credits),
     )
     figure = one_bar(part for part in parts if part[2])
-    figure.update_xaxes(visible=False)
+    figure.update_xaxes(visible=False, range=[0, parties.user_credits])
     return laid_out(figure, height=100, legend_y=1.2)
 
 

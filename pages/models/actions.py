@@ -18,7 +18,7 @@ from credits_core.pricing.models_toml import parse_model_registry
 from credits_core.pricing.price_words import prices_words
 from credits_core.pricing.quote import PriceBook
 from credits_core.values.text import counted
-from pages.parts import action, clock, resources, show, words
+from pages.parts import action, clock, done, resources, show, words
 
 _OFFER, _ACTIVATE, _SAVE = "models:offer", "models:activate", "models:save"
 _ASKED = "models:asked"
@@ -80,7 +80,7 @@ def _confirm(label: str, name: str, request: object, change: Callable[[Connectio
         outcome = action.perform(name, (request, reason), lambda connection, _key, now: change(connection, now, reason))
         if outcome.refusal is None:
             _stop_asking()
-            st.toast(f"Price list {outcome.result} is live.", icon=":material/bolt:")
+            done.add("Models", f"Price list {outcome.result} is live. To go back, make an earlier list live below.")
             st.rerun()
         if isinstance(outcome.refusal, LiveListChanged):
             _changed_meanwhile(outcome.refusal)

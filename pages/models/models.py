@@ -22,12 +22,6 @@ if problems := view.left_out():
     lines = "\n".join(f"- {words.plain(problem)}" for problem in problems)
     st.warning(lines, title="These models are left out", icon=":material/warning:")
 listed = view.listed(book, search=search or "", kind=kind, is_every=is_every)
-if listed:
-    st.caption(f"{len(listed):,} of {view.known(book):,} models. Select a row to see all of its prices.")
-    tables.models(listed, book, shown)
-else:
-    advice = "No model matches. Shorten the search." if is_every else "No offered model matches. Show all models."
-    st.info(advice, title="Nothing found", icon=":material/search_off:")
 if shown is not None:
     with st.container(border=True):
         model = view.find(book, shown)
@@ -44,4 +38,10 @@ if shown is not None:
             actions.offering(model, book)
             view.prices(model)
             view.prices_over_time(model, book)
+if listed:
+    st.caption(f"{len(listed):,} of {view.known(book):,} models. Click one to see all of its prices.")
+    tables.models(listed, book, is_every=is_every)
+else:
+    advice = "No model matches. Shorten the search." if is_every else "No offered model matches. Show all models."
+    st.info(advice, title="Nothing found", icon=":material/search_off:")
 actions.price_lists(book)

@@ -1,17 +1,16 @@
 """The table of models, and what narrows it."""
 
-from functools import partial
-
 import pandas as pd
 import streamlit as st
 
 from credits_core.pricing.models import MODEL_TYPES, Model, RunPrice
 from credits_core.pricing.quote import PriceBook
 from pages.models import opened, view
-from pages.parts import pick, resources, show
+from pages.parts import pick, resources, show, window
 
 _MOST_ROWS, _ROW_PIXELS = 10, 35
-_TABLE = "models:table"
+_TABLE, _CLICKED = "models:table", "models:clicked"
+_IF_WIDE = ["Cached", "Also priced by", "Context"]
 
 
 def type_filter() -> str | None:
@@ -24,8 +23,8 @@ def scope_filter() -> bool:
     return pick.one("Show", ["offered", "all"], key="scope", says=str.capitalize) == "all"
 
 
-def models(listed: list[Model], book: PriceBook, shown: str | None) -> None:
-    """The table. A click on a row opens its model; the row of the model that is open is marked."""
+def models(listed: list[Model], book: PriceBook, *, is_every: bool) -> None:
+    """The table. A click on the id of a model opens it. With `is_every`, a column says which models are offered."""
     now = resources.this_hour()
     rows = []
     for model in listed:
@@ -37,7 +36,7 @@ def models(listed: list[Model], book: PriceBook, shown: str | None) -> None:
         rows.append(
             {
                 "Model": model.id,
-                "Offered": model.id in book.models,
+                "Offered": "Yes" if model.id in book.models else "",
                 "Type": model.type,
                 "Typical run, credits": view.typical_run(model, book),
                 "In": usd.get("input_tokens"),
@@ -52,19 +51,18 @@ def models(listed: list[Model], book: PriceBook, shown: str | None) -> None:
         for name, what in (("In", "input tokens"), ("Out", "output tokens"), ("Cached", "tokens read from a cache"))
     }
     frame = pd.DataFrame(rows).astype({"Typical run, credits": "Int64", "Context": "Int64"})
-    ids = [model.id for model in listed]
-    # By the id, because the browser knows only the number of the row, and another model may stand there now.
-    st.session_state[_TABLE] = {"selection": {"rows": [ids.index(shown)] if shown in ids else []}}
+    left_out = [*([] if is_every else ["Offered"]), *(_IF_WIDE if window.is_narrow() else [])]
     st.dataframe(
-        frame,
+        frame.drop(columns=left_out),
         hide_index=True,
         column_config={
+            "Model": st.column_config.ButtonColumn(
+                type="tertiary", alignment="left", key=_CLICKED, on_click=_open_clicked, width=260
+            ),
             **dollars,
             "Typical run, credits": show.credits_column("Typical run, credits", help_text="A median conversation."),
             "Context": st.column_config.NumberColumn(format="%,d"),
         },
-        on_select=partial(_open_selected, ids),
-        selection_mode="single-row",
         key=_TABLE,
         height=min(_MOST_ROWS, len(rows)) * _ROW_PIXELS + _ROW_PIXELS + 2,
         placeholder="–",
@@ -72,7 +70,5 @@ def models(listed: list[Model], book: PriceBook, shown: str | None) -> None:
     )
 
 
-def _open_selected(drawn_ids: list[str]) -> None:
-    rows = st.session_state[_TABLE].selection.rows
-    if rows:  # the browser also takes the mark away by itself, when other rows are drawn
-        opened.open_model(drawn_ids[rows[0]])
+def _open_clicked() -> None:
+    opened.open_model(st.session_state[_CLICKED].label)  # not by the row's number: another model may stand there now

@@ -20,7 +20,7 @@ INK = {"light": "#1B1D2A", "dark": "#E8E9F2"}
 """The colour of words and marks on a light and on a dark page."""
 HOVER = "%{y:,} credits (%{customdata})"
 _DAYS_WITHOUT_GAPS = 3
-_SANKEY_MARGIN, _SANKEY_GAP, _SANKEY_LABEL = 24, 36, 36
+_SANKEY_TOP, _SANKEY_BOTTOM, _SANKEY_GAP, _SANKEY_LABEL = 46, 24, 36, 36
 """Pixels: around the drawing, between two bands, and between the middles of two labels."""
 
 
@@ -208,7 +208,7 @@ def sankey(nodes: Sequence[tuple[str, int, str]], flows: Sequence[tuple[int, int
         )
     )
     laid_out(figure, height=height)
-    inside = height - 2 * _SANKEY_MARGIN
+    inside = height - _SANKEY_TOP - _SANKEY_BOTTOM
     in_all = sum(credits for _, _, credits in flows) or 1
     # All columns are drawn to the scale of the one with most nodes, which has most gaps.
     gaps = max(len(sources), len(targets), 1) - 1
@@ -238,7 +238,7 @@ def sankey(nodes: Sequence[tuple[str, int, str]], flows: Sequence[tuple[int, int
                 font={"size": 13, "color": INK.get(st.context.theme.type or "")},
             )
     figure.data[0].node.update(y=centres, pad=pad)  # by the pad the browser finds the same scale
-    figure.update_layout(margin={"l": 120, "r": 120, "t": _SANKEY_MARGIN, "b": _SANKEY_MARGIN})
+    figure.update_layout(margin={"l": 120, "r": 120, "t": _SANKEY_TOP, "b": _SANKEY_BOTTOM})
     return figure
 
 

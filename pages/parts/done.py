@@ -34,15 +34,20 @@ def link_to_entry(entry_id: int) -> Link:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """One thing that was done. `undo` is carried out at most once and says in words what it did, for Markdown."""
+    """One thing that was done. `undo` is carried out at most once and says in words what it did, for Markdown.
+
+    What is undone only after a question has `asks` instead, which opens the question.
+    """
 
     screen: str
     said: str
     link: Link | None = None
     undo: Callable[[], str] | None = None
+    asks: Callable[[], None] | None = None
     undo_label: str = "Undo"
     undo_help: str | None = None
     undone: str | None = None
+    name: str | None = None
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     id: str = field(default_factory=lambda: uuid4().hex)
 
@@ -53,19 +58,30 @@ def add(
     *,
     link: Link | None = None,
     undo: Callable[[], str] | None = None,
+    asks: Callable[[], None] | None = None,
     undo_label: str = "Undo",
     undo_help: str | None = None,
     is_shown: bool = True,
+    name: str | None = None,
 ) -> None:
     """Note what was done on the screen with this title; `said` is Markdown in the past tense.
 
     With `is_shown` false it is listed in the sidebar alone, because the screen has a place of its own for it. `undo`
     must refuse by raising a `CreditsError` when the thing cannot be undone any more; `undo_help` says what it would do.
+    What was done under a `name` takes the place of what was done under it before, such as the first half of a batch.
     """
-    one = Done(screen, said, link, undo, undo_label, undo_help)
-    st.session_state[_KEY] = [*all_done(), one][-_MOST:]
+    one = Done(screen, said, link, undo, asks, undo_label, undo_help, name=name)
+    kept = [other for other in all_done() if name is None or other.name != name]
+    st.session_state[_KEY] = [*kept, one][-_MOST:]
     if is_shown:
         st.session_state[_SHOWN] = one.id
+
+
+def undone(name: str, said: str) -> bool:
+    """Say in the list of this visit that what was done under this name was undone. Whether it was in the list."""
+    done = all_done()
+    st.session_state[_KEY] = [replace(one, undone=said) if one.name == name else one for one in done]
+    return any(one.name == name for one in done)
 
 
 def all_done() -> list[Done]:
@@ -90,8 +106,8 @@ def last(screen: str) -> None:
         )
 
 
-def activity() -> None:
-    """A button that opens the list of what was done in this visit, the newest first."""
+def activity() -> list[Done]:
+    """A button that opens the list of what was done in this visit, the newest first; and what it lists."""
     done = all_done()
     with st.popover(f"This visit: {len(done)}", icon=":material/checklist:", width="stretch", key="activity"):
         if not done:
@@ -103,6 +119,7 @@ def activity() -> None:
                     st.caption(f"{clock.text(one.at, '%H:%M')} · {one.screen}", width="content")
                     _link(one)
                     _undo_button(one, place="list")
+    return done
 
 
 def _link(one: Done) -> None:
@@ -111,14 +128,14 @@ def _link(one: Done) -> None:
 
 
 def _undo_button(one: Done, *, place: str) -> None:
-    if one.undo is not None and one.undone is None:
+    if one.undone is None and (one.undo or one.asks):
         st.button(
             one.undo_label,
             icon=":material/undo:",
             help=one.undo_help,
             key=f"undo:{place}:{one.id}",
-            on_click=_undo,
-            args=(one.id,),
+            on_click=one.asks or _undo,
+            args=None if one.asks else (one.id,),
         )
 
 

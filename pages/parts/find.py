@@ -1,37 +1,52 @@
-"""Finds anything from the sidebar: screens, entries by number, users, creators, prompts and price plans."""
+"""Finds anything from the sidebar: screens, entries by number, users, creators, prompts and price plans.
+
+What is found stands above the screen, because below the box it would be out of sight on a small screen.
+"""
 
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import StreamlitPage
 
 from credits_core.ledger import accounts
 from pages.parts import filters, links, resources, words
 
 _MOST_OF_A_KIND = 5
+_KEY = "find"
 
 
 @st.fragment
-def box(screens: Sequence[StreamlitPage]) -> None:
-    """A box to type in, and links to what has that text in its name or id. Only this is drawn again as one types."""
+def box(screens: Sequence[StreamlitPage], place: DeltaGenerator) -> None:
+    """A box to type in, and in the empty place links to what has that text in its name or id.
+
+    Only this is drawn again as one types.
+    """
     text = filters.typed(
         st.text_input(
             "Find anything",
             type="search",
             placeholder="Find anything",
             live=True,
-            key="find",
+            key=_KEY,
             label_visibility="collapsed",
             help="A screen, a user, a creator, a prompt, a price plan, or the number of an entry.",
         )
     )
     if not text:
+        place.empty()
         return
     found = [*_screens(screens, text), *_entry(text), *_plans(text), *_prompts(text), *_users(text)]
-    for page, label, icon, query in found:
-        st.page_link(page, label=label, icon=f":material/{icon}:", query_params=query)
-    if not found:
-        st.caption("Nothing has this in its name or id.")
+    with place.container(border=True, horizontal=True, gap="small", key="found"):
+        for page, label, icon, query in found:
+            st.page_link(page, label=label, icon=f":material/{icon}:", query_params=query, width="content")
+        if not found:
+            st.caption("Nothing has this in its name or id.")
+
+
+def forget() -> None:
+    """Empty the box, because what was found has been opened. To be called before it is drawn."""
+    st.session_state[_KEY] = ""
 
 
 _Link = tuple[str | StreamlitPage, str, str, Mapping[str, str | list[str]]]

@@ -9,8 +9,13 @@ from streamlit.errors import StreamlitAPIException
 
 def arrive(screen: str) -> None:
     """Count the visits of screens; for the navigation, before it runs a screen."""
-    if st.session_state.get("screen") != screen:
+    if is_elsewhere(screen):
         st.session_state["screen"], st.session_state["visit"] = screen, visit() + 1
+
+
+def is_elsewhere(screen: str) -> bool:
+    """Whether somebody comes to this screen from another one, until `arrive`."""
+    return bool(st.session_state.get("screen") != screen)
 
 
 def visit() -> int:

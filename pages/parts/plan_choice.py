@@ -7,10 +7,10 @@ import streamlit as st
 
 from credits_core.plans.records import PlanRecord, PlanStatus
 from credits_core.pricing.plan import PricePlan
-from pages.parts import resources
+from pages.parts import resources, window
 from pages.parts.words import plain, status_name
 
-_HEAD_WIDTH = 210
+_HEAD_WIDTH, _NARROW_HEAD_WIDTH = 210, 170
 _STATUS_COLOURS: dict[PlanStatus, Literal["green", "orange", "gray"]] = {
     PlanStatus.IN_FORCE: "green",
     PlanStatus.DRAFT: "orange",
@@ -38,7 +38,8 @@ def choose(
     if following in records:
         st.session_state[key] = following
     asked = st.query_params.get(key)
-    with st.container(width=_HEAD_WIDTH if in_head else "stretch"):  # one thing, wherever it stands in a grid
+    in_line = _NARROW_HEAD_WIDTH if window.is_narrow() else _HEAD_WIDTH
+    with st.container(width=in_line if in_head else "stretch"):  # one thing, wherever it stands in a grid
         chosen = st.selectbox(
             label,
             list(records),

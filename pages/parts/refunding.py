@@ -1,4 +1,4 @@
-"""Refunds one entry: a button, and a dialog that says who would bear what, asks for the reason and does it.
+"""Refunds one entry: a button, and a question that says who would bear what, asks for the reason and does it.
 
 Also says who bore the refunds of some days.
 """
@@ -50,23 +50,33 @@ def borne_in_all(spent: Spending) -> Iterator[str]:
 
 
 def button(entry_id: int, *, label: str = "Refund this entry", key: str | None = None) -> None:
-    """A button that asks before it refunds the entry.
+    """A button that asks before it refunds the entry."""
+    st.button(label, icon=":material/undo:", key=key, on_click=ask, args=(entry_id,))
 
-    The dialog is shown as long as the session says so, so that it outlives reruns; the key of the refund is made when
-    the dialog is asked for, so that two clicks on its button refund once.
+
+def name_of(entry_id: int) -> str:
+    """The name under which an entry is in the list of this visit."""
+    return f"entry:{entry_id}"
+
+
+def ask(entry_id: int) -> None:
+    """Ask whether to refund the entry, on whatever screen. Meant for a callback.
+
+    The key of the refund is made now, so that two clicks on the button of the question refund once.
     """
-    st.button(label, icon=":material/undo:", key=key, on_click=_ask, args=(entry_id,))
-    if st.session_state.get(_ASKED) == entry_id:
+    action.start_over(_ACTION)
+    st.session_state[_ASKED] = entry_id
+
+
+def question() -> None:
+    """Draw the question as long as one is asked, so that it outlives reruns. For the navigation, on every screen."""
+    entry_id: int | None = st.session_state.get(_ASKED)
+    if entry_id is not None:
         _dialog(entry_id)
 
 
 def _said(borne: bearing.Bearing, *, done: bool) -> str:
     return bearing.sentence(borne, done=done, name=words.plain, amount=words.both)
-
-
-def _ask(entry_id: int) -> None:
-    action.start_over(_ACTION)
-    st.session_state[_ASKED] = entry_id
 
 
 def _stop_asking() -> None:
@@ -114,8 +124,10 @@ def _dialog(entry_id: int) -> None:
             assert performed.result is not None, "what is not refused has a result"
             with resources.reading() as connection:
                 said, _ = outcome(connection, performed.result.entry_id)
+            refund_id = performed.result.entry_id
             # Each screen that refunds shows it in its place.
-            done.add("Refund", said, link=done.link_to_entry(performed.result.entry_id), is_shown=False)
+            if not done.undone(name_of(entry_id), f"Refunded by entry {refund_id}. {said}"):
+                done.add("Refund", said, link=done.link_to_entry(refund_id), is_shown=False)
             _stop_asking()
             st.rerun()
         show.refusal(performed.refusal, undone="Nothing was refunded.")

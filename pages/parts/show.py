@@ -16,7 +16,7 @@ from credits_core.pricing.quote import Quote
 from credits_core.pricing.units import UNITS, unit_name
 from credits_core.store.kinds import EntryType
 from credits_core.values.text import format_change, format_credits, format_fraction, format_usd
-from pages.parts import action, amounts, clock, links
+from pages.parts import action, amounts, clock, links, window
 from pages.parts.words import (
     account_name,
     aligned_dollars,
@@ -40,10 +40,12 @@ Formats = dict[Any, str | Callable[[Any], str] | None]
 
 
 def metric_grid(*credits: int, columns: int = 4) -> Any:
-    """A grid for metrics: in a row, or two by two when one of these amounts is too long for its part of it."""
+    """A grid for metrics: in a row, or two by two in a narrow window or when an amount is too long for its part."""
     longest = max(len(format_credits(amount)) for amount in credits)
     pixels = next((pixels for digits, pixels in _PIXELS_OF_A_QUARTER.items() if longest <= digits), None)
-    return st.grid(2, min_column_width=300) if pixels is None else st.grid(columns, min_column_width=pixels)
+    if pixels is None or (window.is_narrow() and columns == 4):
+        return st.grid(2, min_column_width=300)
+    return st.grid(columns, min_column_width=pixels)
 
 
 def metric(

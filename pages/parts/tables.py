@@ -1,10 +1,10 @@
 """Long tables, which look the same everywhere: what a row is about first, amounts by one rule, times with their zone.
 
 An amount is shown in credits with its dollars beside it, or in dollars alone, as `amounts.switch` says. The cell that
-names a thing is a button that opens it.
+names a thing is a button that opens it. In a narrow window the columns that matter least are left out.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
@@ -20,7 +20,7 @@ from credits_core.reports.statements import CreatorStatement
 from credits_core.reports.users import Role, is_low, runs_left
 from credits_core.values.days import day_of
 from credits_core.values.text import format_credits, format_usd, format_usd_rounded
-from pages.parts import amounts, clock, csv_files, resources, show, words
+from pages.parts import amounts, clock, csv_files, resources, show, window, words
 
 Item = TypeVar("Item")
 _WHOLE_CREDITS = {
@@ -48,8 +48,12 @@ def transactions(
     key: str,
     opens: Callable[[ListedTransaction], None],
     as_payments: bool = False,
+    as_events: bool = False,
 ) -> None:
-    """Transactions of many accounts, each with what its entry was about; as payments, without the type."""
+    """Transactions of many accounts, each with what its entry was about; as payments, without the type.
+
+    As events, each entry has one, so that what it was about says its type, too.
+    """
     rows: list[dict[str, object]] = [
         {
             "Entry": one.entry_id,
@@ -62,8 +66,15 @@ def transactions(
         for one, time in zip(listed, _times(listed), strict=True)
     ]
     if as_payments:
-        rows = [{name: value for name, value in row.items() if name != "Type"} for row in rows]
-    _draw(rows, {"Credits": "Dollars"}, alt=alt, key=key, opens={"Entry": _of(listed, opens)})
+        rows = _without(rows, ["Type"])
+    _draw(
+        rows,
+        {"Credits": "Dollars"},
+        alt=alt,
+        key=key,
+        opens={"Entry": _of(listed, opens)},
+        if_wide=["Type" if as_events else "Dollars"],
+    )
 
 
 def transactions_of_one(
@@ -81,7 +92,9 @@ def transactions_of_one(
         }
         for one, time in zip(listed, _times(listed), strict=True)
     ]
-    _draw(rows, {"Credits": "Dollars"}, alt=alt, key=key, opens={"Entry": _of(listed, opens)})
+    _draw(
+        rows, {"Credits": "Dollars"}, alt=alt, key=key, opens={"Entry": _of(listed, opens)}, if_wide=["Type", "Dollars"]
+    )
 
 
 def activity(
@@ -128,7 +141,8 @@ def users(
         ]
     if with_since:
         rows = [{**row, clock.label("Since"): one.created_at} for row, one in zip(rows, listed, strict=True)]
-    _draw(rows, {"Balance": "Dollars"}, alt=alt, key=key, opens={"User": _of(listed, opens)})
+    since = [clock.label("Since")]
+    _draw(rows, {"Balance": "Dollars"}, alt=alt, key=key, opens={"User": _of(listed, opens)}, if_wide=since)
 
 
 def creator_statements(
@@ -147,7 +161,8 @@ def creator_statements(
         }
         for one in listed
     ]
-    _draw(rows, {"Net": "Dollars"}, alt=alt, key=key, opens={"Creator": _of(listed, opens)})
+    creator, if_wide = _of(listed, opens), ["Runs", "Unlocks"]
+    _draw(rows, {"Net": "Dollars"}, alt=alt, key=key, opens={"Creator": creator}, if_wide=if_wide)
 
 
 def works(totals: Sequence[WorkTotals], *, noun: str, alt: str) -> None:
@@ -225,7 +240,8 @@ def replayed_charges(
         }
         for one in listed
     ]
-    _draw(rows, {"Gains": "Dollars"}, alt=alt, key=key, opens={"Entry": _of(listed, opens)})
+    entry, if_wide = _of(listed, opens), ["Creator", "Model", "Day"]
+    _draw(rows, {"Gains": "Dollars"}, alt=alt, key=key, opens={"Entry": entry}, if_wide=if_wide)
 
 
 def made_up_runs(listed: Sequence[MadeUpRun], *, alt: str) -> None:
@@ -245,7 +261,7 @@ def made_up_runs(listed: Sequence[MadeUpRun], *, alt: str) -> None:
         }
         for one in listed
     ]
-    _draw(rows, {"Total": "Dollars"}, alt=alt)
+    _draw(rows, {"Total": "Dollars"}, alt=alt, if_wide=["User", "Creator", "Day"])
 
 
 def draw(
@@ -255,12 +271,14 @@ def draw(
     alt: str,
     key: str,
     opens: Mapping[str, Callable[[int], None]],
+    if_wide: Collection[str] = (),
 ) -> None:
     """Rows of a screen's own. `credits` names the columns of amounts, each with its column of dollars or without one.
 
-    A click on a cell of a column in `opens` calls the function with the number of the row, from 0.
+    A click on a cell of a column in `opens` calls the function with the number of the row, from 0. The columns in
+    `if_wide` are left out in a narrow window.
     """
-    _draw(rows, credits, alt=alt, key=key, opens=opens)
+    _draw(rows, credits, alt=alt, key=key, opens=opens, if_wide=if_wide)
 
 
 def _times(listed: Sequence[ListedTransaction]) -> list[dict[str, datetime | None]]:
@@ -277,9 +295,13 @@ def _draw(
     alt: str,
     key: str | None = None,
     opens: Mapping[str, Callable[[int], None]] | None = None,
+    if_wide: Collection[str] = (),
 ) -> None:
     # `dollars` maps each column of credits to the name of the column with its dollar value, drawn after it. `opens`
     # maps a column to what a click on one of its cells does; it is given the number of the row, from 0.
+    if window.is_narrow():
+        rows = _without(rows, if_wide)
+        dollars = {name: None if beside in if_wide else beside for name, beside in dollars.items()}
     columns: dict[str, pd.Series[Any]] = {}
     config: dict[str, Any] = {}
     for name in rows[0]:
@@ -326,6 +348,10 @@ def _draw(
         height=height,
         alt=alt,
     )
+
+
+def _without(rows: Sequence[Mapping[str, Any]], names: Collection[str]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in row.items() if name not in names} for row in rows]
 
 
 def _amounts(

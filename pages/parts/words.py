@@ -9,7 +9,7 @@ from credits_core.plans.records import PlanStatus
 from credits_core.pricing.models import Model, RunPrice
 from credits_core.pricing.price_words import unit_price
 from credits_core.store.kinds import TransactionType
-from credits_core.values.text import format_credits, format_usd
+from credits_core.values.text import format_credits, format_usd, format_usd_rounded
 
 ACCOUNT_NAMES = {
     "platform:revenue": "Platform revenue",
@@ -61,12 +61,13 @@ def plain(text: str) -> str:
 
 
 def both(credits: int) -> str:
-    r"""Credits with their exact dollar value, for Markdown, where a bare dollar sign would begin a formula.
+    r"""Credits with dollars beside them, for Markdown, where a bare dollar sign would begin a formula.
 
-    >>> both(12_345), both(1)
-    ('12,345 credits (\\$0.012345)', '1 credit (\\$0.000001)')
+    >>> both(12_345), both(1), both(28_708_818)
+    ('12,345 credits (\\$0.01235)', '1 credit (\\$0.000001)', '28,708,818 credits (\\$28.71)')
     """
-    return f"{format_credits(credits)} {'credit' if credits == 1 else 'credits'} ({exact_dollars(credits)})"
+    dollars = format_usd_rounded(credits).replace("$", r"\$")
+    return f"{format_credits(credits)} {'credit' if credits == 1 else 'credits'} ({dollars})"
 
 
 def model_price(model: Model, *, most: int | None = None) -> str:

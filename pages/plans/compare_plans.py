@@ -6,7 +6,7 @@ from credits_core.errors import InvalidRequest
 from credits_core.lab.inspector.cures import same_rules
 from credits_core.lab.inspector.findings import findings
 from credits_core.pricing.plan import PricePlan
-from pages.parts import head, links, plan_choice, resources, words
+from pages.parts import head, links, plan_choice, resources, window, words
 from pages.plans import differences, editor, effects, losers, opening, saving
 from pages.plans import month as plan_month
 from pages.plans import view as plan_view
@@ -23,8 +23,9 @@ copy it to share this view.
 def comparison(plan_a: PricePlan, chosen_b: PricePlan, month: Month | None) -> None:
     """The editor beside who gains and loses, and below them curves, findings and typical runs."""
     stored = resources.plans()
-    grid = st.grid(3, min_column_width=270)
-    with grid.cell():
+    grid = st.grid(5 if window.is_narrow() else 3, min_column_width=120 if window.is_narrow() else 270)
+    editor_place, money_place = (grid.cell(column_span=span) for span in ((2, 3) if window.is_narrow() else (1, 2)))
+    with editor_place:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.header("Edit plan B", anchor=False, width="stretch")
             plan_choice.status(stored[chosen_b.id])
@@ -38,7 +39,7 @@ def comparison(plan_a: PricePlan, chosen_b: PricePlan, month: Month | None) -> N
                     icon=":material/healing:",
                 )
             saving.row(plan_b, stored[chosen_b.id], stored)
-    with grid.cell(column_span=2):
+    with money_place:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.header("Plan B instead of A", anchor=False, width="content")
             st.caption(words.plain(month.scope) if month else "", width="stretch")

@@ -29,7 +29,7 @@ def table(effect: Between, *, alt: str) -> None:
 def deltas(effect: Between, *, open_rows: Callable[[Rows], None]) -> None:
     """Four figures, each with a button that opens the rows behind it."""
     users, creators, models = effect.by_user, effect.by_creator, effect.by_model
-    with st.grid(2, min_column_width=220, gap="xsmall"):
+    with st.grid(2, min_column_width=200, gap="xsmall"):
         with _card(Rows.USERS, _sides(users, noun="user", worse="pay more", better="pay less"), open_rows):
             _delta("Users pay", effect.users, sign=-1, colour="blue")
         with _card(Rows.CREATORS, _sides(creators, noun="creator", worse="get less", better="get more"), open_rows):

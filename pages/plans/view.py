@@ -54,6 +54,7 @@ def creator_fee() -> int | None:
 def chosen_axes() -> tuple[Measure, Axis]:
     """What the curves show, from `?measure=…`, and of which costs, from `?axis=…`."""
     measure = pick.one("What the curves show", list(Measure), key="measure", is_labelled=False)
+    st.space("stretch")
     return measure, pick.one("Costs", list(Axis), key="axis", is_labelled=False)
 
 

@@ -19,8 +19,8 @@ PAGE = 25
 linked_plan.follow_link("show", "what", "by")
 with head.line("Replay", "The past under plan B.", about=ABOUT):
     chosen = linked_plan.choose("Plan B", width=210)
-    days = periods.choose().days
     link_place = st.container(width="content")
+    days = periods.choose().days
 linked_plan.say(chosen)
 plan = chosen.plan
 with link_place:

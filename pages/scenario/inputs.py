@@ -24,9 +24,8 @@ _ASSUMED = (
 def preset() -> Preset:
     """The story that the numbers begin with, from `?preset=…`; its numbers are explained beside it."""
     known = resources.presets()
-    with st.container(horizontal=True, vertical_alignment="center"):
-        name = pick.one("Preset", list(known), key="preset", is_labelled=False)
-        st.caption(words.plain(known[name].why))
+    name = pick.one("Preset", list(known), key="preset", is_labelled=False)
+    st.caption(words.plain(known[name].why), width="stretch")
     return known[name]
 
 
@@ -35,7 +34,7 @@ def size(preset: Preset) -> Scenario | None:
 
     Users grow with the runs. None as long as something is typed that cannot be accepted.
     """
-    with st.grid(4, min_column_width=200):
+    with st.grid(4, min_column_width=_NARROW):
         scenario = preset.applied(_workload())
         with st.container():
             runs = numbers.whole(

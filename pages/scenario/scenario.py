@@ -19,11 +19,12 @@ missing = inputs.missing_other_plan()
 with head.line("Scenario", "A plan on made-up runs.", about=ABOUT):
     chosen = linked_plan.choose("Price plan", width=210)
     other = inputs.other_plan(chosen.plan)
-    link_place = st.container(width="content")
 linked_plan.say(chosen)
 if missing:
     st.warning(missing, icon=":material/link_off:")
-preset = inputs.preset()
+with st.container(horizontal=True, vertical_alignment="center"):
+    preset = inputs.preset()
+    link_place = st.container(width="content")
 sized = inputs.size(preset)
 notes = st.container()
 with st.expander("Assumptions", icon=":material/tune:", expanded=inputs.is_any_assumed()):

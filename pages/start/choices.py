@@ -13,7 +13,7 @@ from pages.parts import action, done, resources, show
 from pages.start import importing
 
 _DEMO, _ASKED = "start:demo", "start:demo:asked"
-_MIN_CARD_PIXELS = 255
+_MIN_CARD_PIXELS = 240
 
 
 def cards() -> SentFile | None:

@@ -20,7 +20,7 @@ from pages.parts import linked_plan, links, resources, words
 
 _FEE = "5000"
 _MANY_RUNS = "1000"
-_MIN_CARD_PIXELS = 255
+_MIN_CARD_PIXELS = 240
 _LABEL_PIXELS = 32
 """How far the label of a link stands to the right, so that what is said of it stands below it."""
 _Query = Mapping[str, str | list[str]]

@@ -131,10 +131,10 @@ def test_a_picture_of_ours_needs_no_font_and_is_not_cut(page: Page, name: str, t
     page.set_content(f"<body style='margin:0'>{picture}</body>")
     drawn = page.evaluate(
         """() => {
-            const svg = document.querySelector('svg'), frame = svg.viewBox.baseVal;
+            const svg = document.querySelector('svg'), frame = svg.getBoundingClientRect();
             const boxes = [...svg.querySelectorAll('path, circle')].map(shape => {
-                const box = shape.getBBox({stroke: true});
-                return [box.x - frame.x, box.y - frame.y, box.x - frame.x + box.width, box.y - frame.y + box.height];
+                const box = shape.getBoundingClientRect();  // moved as it is, with the width of its line
+                return [box.x - frame.x, box.y - frame.y, box.right - frame.x, box.bottom - frame.y];
             });
             return {width: frame.width, height: frame.height, boxes};
         }"""

@@ -1,20 +1,11 @@
-"""The screen Models in a real browser, which knows only the number of the row that was clicked."""
+"""The screen Models in a real browser: a click on a model opens it, whatever the table shows later."""
 
 import re
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.support.live_dashboard import chromium, live_dashboard, tab
-
-ROW_PIXELS = 35
-
-
-def click_row(page: Page, row: int) -> None:
-    """A click on the box of a row of the table, from 0."""
-    table = page.get_by_test_id("stDataFrame").first
-    expect(table.locator("canvas").first).to_be_visible()
-    table.click(position={"x": 16, "y": ROW_PIXELS * (row + 1) + ROW_PIXELS // 2})
+from tests.support.live_dashboard import chromium, click_first_cell, live_dashboard, tab
 
 
 def search(page: Page, text: str, says: str) -> None:
@@ -30,7 +21,7 @@ def search(page: Page, text: str, says: str) -> None:
 def test_the_model_that_was_clicked_stays_open_whatever_the_table_shows(tmp_path: Path) -> None:
     with chromium() as browser, live_dashboard(tmp_path) as live, tab(browser, live) as page:
         page.goto(f"{live.address}/models")
-        click_row(page, 2)
+        click_first_cell(page, row=3)
         opened = page.get_by_role("heading", name="DALL·E 3", exact=True)
         expect(opened).to_be_visible()
         for text, says in (("claude", "8 of"), ("no such model", "Nothing found"), ("o", "42 of"), ("", "53 of")):
@@ -42,7 +33,7 @@ def test_the_model_that_was_clicked_stays_open_whatever_the_table_shows(tmp_path
         with tab(browser, live) as other:
             other.goto(page.url)
             expect(other.get_by_role("heading", name="DALL·E 3", exact=True)).to_be_visible()
-            click_row(other, 0)
+            click_first_cell(other, row=1)
             expect(other.get_by_role("heading", name="GPT-4", exact=True)).to_be_visible()
             other.get_by_role("button", name="Withdraw model").click()
             other.get_by_role("textbox", name="Reason").fill("Retired by its maker")

@@ -7,7 +7,18 @@ from streamlit.testing.v1 import AppTest
 
 from credits_core.store.kinds import CreditSource
 from tests.support import page_driver, plain_sql
-from tests.support.page_driver import captions, charts, choose, click, links, metrics, open_page, run, small_tables
+from tests.support.page_driver import (
+    captions,
+    charts,
+    choose,
+    click,
+    links,
+    metrics,
+    open_page,
+    run,
+    small_tables,
+    table,
+)
 
 RUNS = "SELECT COUNT(*), SUM(total_credits) FROM prompt_runs"
 FEE = {"user": "ada", "model": "claude-3-haiku", "creator": "ben", "fee": "1001"}
@@ -111,17 +122,45 @@ def test_the_last_actions_stay_and_can_be_done_again_or_refunded(ledger: Engine)
     confirm.click()
     run(page)
     assert plain_sql.balance(ledger, "ada") == 1_000_000 - 1_251
+    # One line for each run in the list of this visit; the one that was refunded says so.
+    assert [text.value.replace("\\", "") for text in page.sidebar.markdown if "Charged" in text.value] == [
+        "~~Charged 1,251 credits ($0.001251) to ada~~ Refunded by entry 5. ada got back 1,251 credits ($0.001251): "
+        "ben gave back 800, PromptFlow bore 201, the provider gave back 250.",
+        "Charged 1,251 credits ($0.001251) to ada",
+    ]
+    assert [text.value for text in page.sidebar.markdown if text.value.startswith("ada got back")] == []
 
 
 def test_what_this_visit_did_is_taken_back_with_who_bears_it_before_and_after(ledger: Engine) -> None:
-    page = run(click(bench(**FEE), "Run"))
+    page = click(bench(**FEE), "Run")
+    assert page.sidebar.get("popover")[0].proto.popover.label == "This visit: 1"  # at once
     (undo,) = (button for button in page.button if button.key.startswith("undo:list:"))
     before = "ada gets back 1,251 credits ($0.001251): ben gives back 800, PromptFlow bears 451."
     assert undo.help.replace("\\", "") == before
     undo.click()
-    after = "Refunded by entry 4. ada got back 1,251 credits ($0.001251): ben gave back 800, PromptFlow bore 451."
+    run(page)
+    assert plain_sql.rows(ledger, "SELECT COUNT(*) FROM journal_entries WHERE type = 'refund'") == [(0,)]
+    page.checkbox(key="refund:provider").check()
+    run(page).text_input(key="refund:reason").set_value("A wrong answer")
+    (confirm,) = (button for button in page.button if button.form_id == "refund")
+    confirm.click()
+    after = "Refunded by entry 4. ada got back 1,251 credits ($0.001251): ben gave back 800, PromptFlow bore 201, the"
     assert after in said(run(page))
     assert plain_sql.balance(ledger, "ada") == 1_000_000
+    assert [button for button in page.button if button.key.startswith("undo:list:")] == []
+
+
+def test_a_refund_can_be_asked_for_on_any_screen(ledger: Engine) -> None:
+    page = run(click(bench(**FEE), "Run"))
+    run(page.switch_page("explore/balances.py"))
+    (undo,) = (button for button in page.button if button.key.startswith("undo:list:"))
+    undo.click()
+    run(page).text_input(key="refund:reason").set_value("A wrong answer")
+    (confirm,) = (button for button in page.button if button.form_id == "refund")
+    confirm.click()
+    run(page)
+    assert plain_sql.balance(ledger, "ada") == 1_000_000
+    assert table(page)[0]["Balance"] == 1_000_000
 
 
 @pytest.mark.parametrize("name", ["user", "to_user"])

@@ -28,6 +28,8 @@ FILTERS = (
     TransactionFilter(types=[TransactionType.REFUND, TransactionType.PROMPT_RUN]),
     TransactionFilter(account_id="ben", days=TOMORROW),
     TransactionFilter(entry_id=2),
+    TransactionFilter(key_prefix="two"),
+    TransactionFilter(key_prefix="two", days=TODAY, headline_only=True),
 )
 
 

@@ -1,10 +1,8 @@
-"""The screen Models without a browser: opening it, the ids in its table, and a click on one of its rows."""
+"""The screen Models without a browser: opening it, the ids in its table, and a click on one of them."""
 
 from streamlit.testing.v1 import AppTest
 
-from tests.support.page_driver import open_page, select_row, table
-
-TABLE = "models:table"
+from tests.support.page_driver import click_in_row, open_page, table
 
 
 def page_for(**query: str) -> AppTest:
@@ -18,5 +16,5 @@ def ids(page: AppTest) -> list[str]:
 
 
 def select(page: AppTest, model_id: str) -> AppTest:
-    """The page after a click on the model's row."""
-    return select_row(page, ids(page).index(model_id), table=TABLE)
+    """The page after a click on the model's id."""
+    return click_in_row(page, ids(page).index(model_id), model_id, column="Model")

@@ -188,25 +188,15 @@ def downloads() -> Iterator[Downloads]:
         yield caught
 
 
-def select_row(page: AppTest, row: int | None, *, table: str) -> AppTest:
-    """The page after a click on this row, from 0, of the big table with this key; None clicks on the selected one."""
-    (drawn,) = (found for found in page.dataframe if table in found.proto.id)
-    states = page._tree.get_widget_states()
-    selected = next((state for state in states.widgets if state.id == drawn.proto.id), None) or states.widgets.add()
-    selected.id = drawn.proto.id
-    rows = [] if row is None else [row]
-    selected.string_value = json.dumps({"selection": {"rows": rows, "columns": [], "cells": []}})
-    page._run(states)
-    assert not page.exception, page.exception
-    return page
+def click_in_row(page: AppTest, row: int, label: str = "Revoke", *, column: str = "") -> AppTest:
+    """The page after a click on the button with this label in this row of the table that has such a column.
 
-
-def click_in_row(page: AppTest, row: int, label: str = "Revoke") -> AppTest:
-    """The page after a click on the button with this label in this row of the table of keys."""
+    Without a column, in the table of keys.
+    """
     (drawn,) = (found for found in page.dataframe if found.proto.button_click_widgets)
     states = page._tree.get_widget_states()
     clicked = states.widgets.add()
-    clicked.id = drawn.proto.button_click_widgets["Action" if label == "Revoke" else label]
+    clicked.id = drawn.proto.button_click_widgets[column or ("Action" if label == "Revoke" else label)]
     clicked.string_trigger_value.data = json.dumps({"row": row, "label": label})
     page._run(states)
     assert not page.exception, page.exception

@@ -118,7 +118,7 @@ def test_a_run_shows_its_receipt_and_the_balance_after_it(ledger: Engine) -> Non
         ("Platform revenue", "Platform revenue", "+201 (\\$0.000201)", "–", "–"),
         ("Inference costs", "Inference cost", "+250 (\\$0.00025)", "–", "–"),
     ]
-    assert "ada holds 998,749 credits (\\$0.998749), which is enough." in captions(page)
+    assert "ada holds 998,749 credits (\\$0.9987), which is enough." in captions(page)
     assert plain_sql.transactions(ledger, 3) == [
         ("ada", "prompt_run", -1_251, 998_749),
         ("ben", "creator_payment", 800, 800),

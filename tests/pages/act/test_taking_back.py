@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 import streamlit as st
@@ -11,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from credits_core.bulk import pieces
 from pages.parts import action
 from tests.support import plain_sql, world
-from tests.support.page_driver import button_labels, click, links, open_page, run
+from tests.support.page_driver import button_labels, captions, click, links, open_page, run, table
 
 REFUNDS = "SELECT COUNT(*), COUNT(DISTINCT refunds_entry_id) FROM journal_entries WHERE type = 'refund'"
 TAKE_BACK = "Take back the whole batch"
@@ -26,19 +27,72 @@ def charged(runs: int, *, user: str = "ada") -> AppTest:
 
 def test_a_batch_is_taken_back_as_a_whole(ledger: Engine) -> None:
     page = charged(250)
-    assert links(page)["ada in the history"] == ("history", "user=ada&period=all&anew=")
     click(page, TAKE_BACK)
     assert [success.value for success in page.success] == [
         "Charged 250 of 250 runs to ada.",
         # 250 × 1,251, 250 × 800 and 250 × 451
-        "Refunded 250 of 250 charged runs. ada got back 312,750 credits (\\$0.31275): ben gave back 200,000, "
+        "Refunded 250 of 250 charged runs. ada got back 312,750 credits (\\$0.3128): ben gave back 200,000, "
         "PromptFlow bore 112,750.",
     ]
     assert [label for label in button_labels(page) if label.startswith("Take back")] == []
-    assert links(page)["ada in the history"] == ("history", "user=ada&period=all&anew=")
     assert plain_sql.rows(ledger, REFUNDS) == [(250, 250)]
     assert (plain_sql.balance(ledger, "ada"), plain_sql.balance(ledger, "ben")) == (1_000_000, 0)
     assert any("holds 1,000,000 credits" in caption.value for caption in page.caption)
+
+
+def test_the_link_of_a_batch_opens_its_runs_and_their_refunds_alone(ledger: Engine) -> None:
+    world.charge(ledger, world.run_by("ada", world.TOKENS), key="before")
+    page = charged(2)
+    world.charge(ledger, world.run_by("ada", world.TOKENS), key="after")
+    screen, query = links(page)["Runs of this batch"]
+    chosen = dict(parse_qsl(query, keep_blank_values=True))
+    assert (screen, chosen["period"]) == ("history", "all")
+
+    entries = [int(str(one)) for (one,) in plain_sql.rows(ledger, "SELECT entry_id FROM prompt_runs ORDER BY entry_id")]
+    history = open_page("explore/history.py", **chosen)
+    assert [int(row["Entry"]) for row in table(history)] == [entries[2], entries[1]]
+    said = captions(history).replace("\\", "")
+    assert "2 movements: 0 credits ($0.00) received, 2,502 credits ($0.002502) paid." in said
+    click(page, TAKE_BACK)
+    history = open_page("explore/history.py", **chosen)
+    assert [row["Type"] for row in table(history)] == ["Refund", "Refund", "Prompt run", "Prompt run"]
+    click(history, "Show everything")
+    assert len(table(history)) == 8  # two entries of credits, four runs, two refunds
+    assert "batch" not in history.query_params
+
+
+def in_list(page: AppTest) -> list[str]:
+    return [text.value.replace("\\", "") for text in page.sidebar.markdown if "Charged" in text.value]
+
+
+def test_a_batch_is_in_the_list_of_the_visit_and_is_taken_back_there_on_any_screen(ledger: Engine) -> None:
+    page = charged(250)
+    said = "Charged 312,750 credits ($0.3128) to ada for 250 of 250 runs"
+    assert in_list(page) == [said]
+    click(page, "Run 250 times")  # a repeat, which charges nothing
+    assert in_list(page) == [said]
+
+    run(page.switch_page("explore/balances.py"))
+    click(page, "Take back")
+    (asked,) = (text.value for text in page.markdown if text.value.startswith("This refunds every run"))
+    assert "at most 312,750 credits (\\$0.3128) to ada for 250 runs." in asked
+    assert plain_sql.rows(ledger, REFUNDS) == [(0, 0)]
+    page.button(key="taking-back:run").click()
+    run(page)
+    assert plain_sql.rows(ledger, REFUNDS) == [(250, 250)]
+    assert in_list(page) == [
+        f"~~{said}~~ Refunded 250 of 250 charged runs. ada got back 312,750 credits ($0.3128): ben gave back 200,000, "
+        "PromptFlow bore 112,750."
+    ]
+    assert "Take back" not in button_labels(page)
+    run(page.switch_page("act/simulate_runs.py"))  # there it is known, too
+    assert TAKE_BACK not in button_labels(page)
+
+
+def test_a_batch_that_was_taken_back_on_its_screen_says_so_in_the_list(ledger: Engine) -> None:
+    page = click(charged(3), TAKE_BACK)
+    (said,) = in_list(page)
+    assert said.startswith("~~Charged 3,753 credits ($0.003753) to ada for 3 of 3 runs~~ Refunded 3 of 3 charged runs.")
 
 
 def test_a_batch_of_which_a_run_was_refunded_says_so(ledger: Engine) -> None:

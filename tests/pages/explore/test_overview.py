@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.support import page_driver, world
-from tests.support.page_driver import charts, choose, links, metrics, open_page, table
+from tests.support.page_driver import charts, links, metrics, open_page, table
 from tests.support.plain_sql import rows, scalar
 
 SUM = "SELECT COALESCE(SUM(amount_credits), 0) FROM credit_transactions"
@@ -225,10 +225,13 @@ def test_the_first_line_says_what_users_spent_who_has_it_and_how_it_changed(ledg
     change = round(100 * (spent - before) / before)
     assert change > 0
     page = open_page("explore/overview.py", days=["2026-11-16", "2026-11-22"])
-    assert page.header[0].value == (
-        f"Users spent {spent:,}: {models:,} models, {creators:,} creators, {platform:,} us;"
-        f" up {change} % on the 7 days before."
-    )
+    said = page.header[0].value.replace("\\$", "$")
+    assert said.endswith(f" us; up {change} % on the 7 days before.")
+    dollars = [float(one.replace(",", "")) for one in re.findall(r"\$([0-9,]+\.[0-9]{2})(?![0-9])", said)]
+    assert said.startswith("Users spent $")
+    # Whole cents that add up, so each is less than a cent beside what the rows say.
+    assert dollars == pytest.approx([spent / 1e6, models / 1e6, creators / 1e6, platform / 1e6], abs=0.01)
+    assert min(dollars) > 1
     assert metrics(page)["Platform revenue"][1] != "", "how it changed stands below"
     models, creators, platform = spent_on(ledger, "2026-11-09", "2026-11-09")
     spent, before = models + creators + platform, sum(spent_on(ledger, "2026-11-08", "2026-11-08"))
@@ -240,7 +243,7 @@ def test_the_first_line_says_what_users_spent_who_has_it_and_how_it_changed(ledg
 def test_the_dollars_of_the_sentence_add_up(ledger: Engine) -> None:
     cents = [0, 0, 0, 0]
     for day in range(8, 23):
-        page = choose(open_page("explore/overview.py", days=f"2026-11-{day:02}"), amounts="Dollars")
+        page = open_page("explore/overview.py", days=f"2026-11-{day:02}")
         said = page.header[0].value.replace("\\$", "$")
         assert said.startswith("Users spent $")
         found = [int(whole + part) for whole, part in re.findall(r"\$([0-9]+)\.([0-9]{2})(?![0-9])", said)]
@@ -256,16 +259,13 @@ def test_when_more_was_given_back_than_spent_the_sentence_says_so(tmp_path: Path
         run = world.charge(engine, world.HAIKU, key="run", now=datetime(2026, 3, 1, tzinfo=UTC))
         world.refund(engine, run.entry_id, key="refund", now=datetime(2026, 3, 2, tzinfo=UTC))
         page = open_page("explore/overview.py", days="2026-03-02")
-        assert page.header[0].value == "Users got back 300 more than they spent."
+        assert page.header[0].value == r"Users got back \$0.0003 more than they spent."
 
 
 def test_nothing_is_compared_with_days_that_the_ledger_does_not_know(ledger: Engine) -> None:
-    models, creators, platform = spent_on(ledger, "2026-10-01", "2026-11-30")
     page = open_page("explore/overview.py")
-    spent = models + creators + platform
-    assert page.header[0].value == (
-        f"Users spent {spent:,}: {models:,} models, {creators:,} creators, {platform:,} us."
-    )
+    # The four figures alone, and nothing after the last of them.
+    assert re.fullmatch(r"Users spent \S+: \S+ models, \S+ creators, \S+ us\.", page.header[0].value)
 
 
 def test_where_nothing_was_spent_there_is_no_sentence(ledger: Engine) -> None:

@@ -47,12 +47,11 @@ def test_the_offered_models_are_listed_with_their_prices(untouched: Engine) -> N
     page = page_for()
     found = {row["Model"]: row for row in table(page)}
     assert len(found) == OFFERED
-    assert f"{OFFERED} of {KNOWN:,} models. Select a row to see all of its prices." in captions(page)
-    assert {row["Offered"] for row in found.values()} == {True}
+    assert f"{OFFERED} of {KNOWN:,} models. Click one to see all of its prices." in captions(page)
+    assert "Offered" not in found["gpt-4"], "all of them are"
     # 30,000 + 10 % markup, whatever a run uses.
     assert found["gpt-4"] == {
         "Model": "gpt-4",
-        "Offered": True,
         "Type": "text",
         "Typical run, credits": 33_000,
         "In": None,
@@ -64,7 +63,6 @@ def test_the_offered_models_are_listed_with_their_prices(untouched: Engine) -> N
     # 1,020 × 2.5 + 129 × 10 = 3,840, and 768 markup of 20 %.
     assert found["openai/gpt-4o"] == {
         "Model": "openai/gpt-4o",
-        "Offered": True,
         "Type": "text",
         "Typical run, credits": 4_608,
         "In": 2.5,
@@ -100,10 +98,10 @@ def test_the_type_narrows(untouched: Engine) -> None:
 def test_all_shows_the_models_that_are_not_offered_after_the_others(untouched: Engine) -> None:
     page = page_for(scope="All")
     found = [row["Offered"] for row in table(page)]
-    assert found == [True] * OFFERED + [False] * (KNOWN - OFFERED)
+    assert found == ["Yes"] * OFFERED + [""] * (KNOWN - OFFERED)
     assert len({*ids(page)}) == KNOWN
     (chat,) = (row for row in table(page) if row["Model"] == "deepseek/deepseek-chat")
-    assert (chat["Offered"], chat["Context"]) == (False, 64_000)
+    assert (chat["Offered"], chat["Context"]) == ("", 64_000)
     assert "deepseek/deepseek-chat" not in ids(choose(page, scope="offered"))
 
 
@@ -144,9 +142,10 @@ def test_a_model_is_offered_with_a_reason_and_can_then_be_run(ledger: Engine) ->
     assert every_row(ledger) == before
 
     page = confirm(page, "models:offer", "Asked for")
-    assert [toast.value for toast in page.toast] == ["Price list 2 is live."]
+    said = ":material/check_circle: Price list 2 is live. To go back, make an earlier list live below."
+    assert said in [line.value for line in run(page).markdown]  # it stays
     assert "Withdraw model" in button_labels(page)
-    assert table(page)[0]["Offered"] is True
+    assert table(page)[0]["Offered"] == "Yes"
     assert rows(ledger, "SELECT id, source, actor FROM price_lists WHERE id > 1") == [
         (2, "deepseek/deepseek-chat offered", "dashboard")
     ]

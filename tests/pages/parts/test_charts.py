@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pages.parts import charts
 
 HEIGHT = 340
-INSIDE = HEIGHT - 2 * 24
+INSIDE = HEIGHT - 46 - 24
 USERS, CREATORS, PLATFORM = ("Users", 1_000, "#3B82F6"), ("Creators", 800, "#10B981"), ("Platform", 200, "#8B5CF6")
 
 
@@ -59,12 +59,12 @@ def labels(figure: go.Figure) -> dict[str, tuple[float, float]]:
 
 def test_a_band_is_as_high_as_its_credits_and_its_label_stands_at_its_middle() -> None:
     figure = charts.sankey([USERS, CREATORS, PLATFORM], [(0, 1, 800), (0, 2, 200)], height=HEIGHT)
-    # Two bands and a gap of 36 pixels fill 292: 1,000 credits are 256, so 800 are 204.8 and 200 are 51.2.
-    assert [centre * INSIDE for centre in figure.data[0].node.y] == pytest.approx([128, 102.4, 204.8 + 36 + 25.6])
+    # Two bands and a gap of 36 pixels fill 270: 1,000 credits are 234, so 800 are 187.2 and 200 are 46.8.
+    assert [centre * INSIDE for centre in figure.data[0].node.y] == pytest.approx([117, 93.6, 187.2 + 36 + 23.4])
     assert labels(figure) == {
-        "<b>Users</b> 100 %<br>1,000": (pytest.approx(128), 0),
-        "<b>Creators</b> 80 %<br>800": (pytest.approx(102.4), 1),
-        "<b>Platform</b> 20 %<br>200": (pytest.approx(266.4), 1),
+        "<b>Users</b> 100 %<br>1,000": (pytest.approx(117), 0),
+        "<b>Creators</b> 80 %<br>800": (pytest.approx(93.6), 1),
+        "<b>Platform</b> 20 %<br>200": (pytest.approx(246.6), 1),
     }
     assert list(figure.data[0].node.x) == [0.001, 0.999, 0.999]
     assert figure.data[0].node.pad == 36  # what the browser takes off for each gap, to draw to the same scale
@@ -95,7 +95,7 @@ def test_no_band_and_no_label_lies_on_another(shares: list[list[int]], height: i
         if credits
     ]
     figure = charts.sankey(nodes, flows, height=height)
-    inside = height - 2 * 24
+    inside = height - 46 - 24
     for side in (0, 1):
         middles = [(1 - one.y) * inside for one in figure.layout.annotations if one.x == side]
         assert all(below - above >= 36 - 1e-6 for above, below in pairwise(middles))

@@ -18,9 +18,10 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 def found(text: str) -> dict[str, tuple[str, str]]:
     """Where each link leads that is there for the text, by its label."""
     page = open_page("explore/balances.py")
-    others = len(page.sidebar.get("page_link"))  # which stand below the box
+    others = len(page.main.get("page_link"))  # which stand below what is found
     page.text_input(key="find").set_value(text)
-    links = run(page).sidebar.get("page_link")[:-others]
+    links = run(page).main.get("page_link")
+    links = links[: len(links) - others]
     return {link.proto.label.replace("\\", ""): (link.proto.page, link.proto.query_string) for link in links}
 
 
@@ -58,5 +59,13 @@ def test_screens_come_before_users_and_of_each_kind_there_are_five_at_most(ledge
 def test_what_nothing_has_in_its_name_says_so(ledger: Engine, text: str) -> None:
     page = open_page("explore/balances.py")
     page.text_input(key="find").set_value(text)
-    assert any("Nothing has this in its name or id." in one.value for one in run(page).sidebar.caption)
+    assert any("Nothing has this in its name or id." in one.value for one in run(page).main.caption)
     assert found(text) == {}
+
+
+def test_what_was_found_is_gone_on_the_next_screen(ledger: Engine) -> None:
+    page = open_page("explore/balances.py")
+    page.text_input(key="find").set_value("noor")
+    assert next(link.proto.label for link in run(page).main.get("page_link")) == "noor"
+    assert run(page.switch_page("models/models.py")).text_input(key="find").value == ""
+    assert [link.proto.label for link in page.main.get("page_link") if link.proto.page != "guide"] == []

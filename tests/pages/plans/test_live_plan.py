@@ -60,7 +60,7 @@ def test_a_page_says_what_a_purchase_costs_under_a_plan_that_adds_to_it(ledger: 
     world.put_in_force(ledger, replace(DEARER, id="plan-3", purchase_fee_bps=250))
     captions = [one.value for one in open_page("act/add_credits.py", user="ada", amount="1000001").caption]
     # 2.5 % of 1,000,001 is 25,000.025.
-    assert "Buying them costs 1,025,001 credits (\\$1.025001): plan\\-3 adds a surcharge of 2.5 %." in captions
+    assert "Buying them costs 1,025,001 credits (\\$1.03): plan\\-3 adds a surcharge of 2.5 %." in captions
 
 
 def test_the_api_prices_and_charges_with_the_plan_in_force(engine: Engine) -> None:
