@@ -113,7 +113,7 @@ def test_a_newcomer_adds_credits_runs_a_prompt_and_finds_it_in_the_history(page:
     shown(page, "250 credits ($0.00025) per run")
     button(page, "Run").click()
     shown(page, "Charged 300 credits ($0.0003) to maya, by entry 2.")
-    shown(page, "maya holds 4,999,700 credits ($4.9997), which is enough.")
+    shown(page, "maya holds 4,999,700 credits ($5.00), which is enough.")
     expect(page.get_by_role("table", name="Every step of the price")).to_have_count(2)
 
     page.get_by_role("link", name="Entry 2 in the history").click()

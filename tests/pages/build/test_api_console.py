@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from credits_core.access import keys as api_keys
 from credits_core.access.refusals import UnknownKey
+from credits_core.api import known_keys
 from credits_core.errors import CreditsError
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.store import database
@@ -259,6 +261,7 @@ def test_every_example_runs_as_it_stands(ledger: Engine, api: str) -> None:
     assert plain_sql.balance(ledger, "ada") == 994_600
 
     database.write(ledger, lambda connection: api_keys.revoke_key(connection, "shop", now=datetime.now(UTC)))
+    time.sleep(known_keys.SECONDS)
     assert '"code": "unauthorized"' in run_shell(in_shell, key)
     assert run_python(in_python, key).startswith("401 ")
 
