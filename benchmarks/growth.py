@@ -200,9 +200,7 @@ def main() -> None:
     """Build both ledgers and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=1_000_000, help="entries of the large ledger; a tenth are users")
-    parser.add_argument(
-        "--verify", action="store_true", help="prove the large ledger, too: most of a minute"
-    )
+    parser.add_argument("--verify", action="store_true", help="prove the large ledger, too: most of a minute")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         sizes = (10_000, arguments.entries)

@@ -23,7 +23,7 @@ from credits_core.store import database
 
 MOST_WAITING = 2_000
 """How many calls may wait. A call with the largest body takes 68 KiB."""
-_AT_ONCE = 500
+_AT_ONCE = 100
 _SECONDS_BETWEEN, _SECONDS_TO_END = 1, 5
 _log = logging.getLogger("promptflow.api")
 

@@ -1,11 +1,20 @@
-"""Remembers the records of keys for a second, so that a caller with many requests is looked up once a second."""
+"""Remembers the records of keys for a second, so that the calls of a busy caller need not be looked up.
 
+Halfway through the second the next call has the key looked up anew, and does not wait for it. So nobody waits while a
+caller is busy, and all calls at once do not ask at once.
+"""
+
+import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from credits_core.access.keys import KeyRecord
+from credits_core.access.refusals import Unauthorized
+from credits_core.errors import CreditsError
 
 SECONDS = 1
 """How long a record is believed. A key that is revoked, here or by another process, is refused after this time."""
@@ -22,6 +31,7 @@ class KnownKeys:
         self._look_up = look_up
         self._clock = clock
         self._kept: dict[bytes, tuple[KeyRecord, float]] = {}
+        self._asking: dict[bytes, asyncio.Task[None]] = {}
 
     async def authenticate(self, key: str, *, now: datetime) -> KeyRecord:
         """The record of the key that a caller sent.
@@ -32,11 +42,27 @@ class KnownKeys:
         name, asked_at = hashlib.sha256(key.encode()).digest(), self._clock()
         record, known_since = self._kept.get(name, (None, asked_at))
         if record is None or asked_at - known_since >= SECONDS:
-            # Counted from before the look-up, which may take long: a key can be revoked meanwhile.
-            record = await self._look_up(key, now)
-            if len(self._kept) >= _MOST:
-                self._kept.clear()
-            self._kept[name] = (record, asked_at)
-        else:
-            record.require_valid(now)
+            return await self._learn(name, key, now)
+        record.require_valid(now)
+        if 2 * (asked_at - known_since) >= SECONDS and name not in self._asking:
+            self._asking[name] = asyncio.create_task(self._learn_again(name, key, now))
         return record
+
+    async def _learn(self, name: bytes, key: str, now: datetime) -> KeyRecord:
+        # Counted from before the look-up, which may take long: a key can be revoked meanwhile.
+        asked_at = self._clock()
+        record = await self._look_up(key, now)
+        if len(self._kept) >= _MOST:
+            self._kept.clear()
+        self._kept[name] = (record, asked_at)
+        return record
+
+    async def _learn_again(self, name: bytes, key: str, now: datetime) -> None:
+        try:
+            await self._learn(name, key, now)
+        except Unauthorized:
+            self._kept.pop(name, None)  # the next call is told
+        except (CreditsError, SQLAlchemyError):
+            pass  # the record is believed to the end of its second; then a call asks, and is told
+        finally:
+            del self._asking[name]

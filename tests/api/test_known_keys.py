@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from credits_core.access import keys as api_keys
 from credits_core.access.keys import KeyRecord
@@ -32,6 +33,7 @@ class Keys:
     def __init__(self, *kept: str) -> None:
         self.kept = {key: record() for key in kept}
         self.asked: list[str] = []
+        self.asked_before_the_answer = 0
         self.seconds = 100.0
         self.meanwhile: Callable[[], None] = lambda: None
         self.known = KnownKeys(self.look_up, clock=lambda: self.seconds)
@@ -45,16 +47,75 @@ class Keys:
         return found
 
     def call(self, key: str, *, now: datetime = NOW) -> KeyRecord:
-        return asyncio.run(self.known.authenticate(key, now=now))
+        """One call, and what goes on after it was answered."""
+
+        async def call() -> KeyRecord:
+            answer = await self.known.authenticate(key, now=now)
+            self.asked_before_the_answer = len(self.asked)
+            while self.known._asking:
+                await asyncio.sleep(0)
+            return answer
+
+        return asyncio.run(call())
 
 
-def test_a_key_is_looked_up_once_a_second() -> None:
+def test_a_busy_key_is_looked_up_anew_halfway_and_nobody_waits_for_it() -> None:
     keys = Keys("a", "b")
-    for seconds in (100.0, 100.4, 100.999, 101.0, 101.9, 102.0):
+    asked = []
+    for seconds in (100.0, 100.4, 100.5, 100.9, 101.4, 101.5):
         keys.seconds = seconds
         assert keys.call("a") == keys.kept["a"]
+        asked.append((keys.asked_before_the_answer, len(keys.asked)))
+    # At 100.9 the record is from 100.5; at 101.5 from 101.4, when it was asked for beside the answer.
+    assert asked == [(1, 1), (1, 1), (1, 2), (2, 2), (2, 3), (3, 3)]
     keys.call("b")
     assert keys.asked == ["a", "a", "a", "b"]
+
+
+def test_calls_at_once_ask_once_for_a_known_key() -> None:
+    keys = Keys("a")
+    keys.call("a")
+    keys.seconds = 100.6
+
+    async def call_at_once() -> None:
+        await asyncio.gather(*(keys.known.authenticate("a", now=NOW) for _ in range(32)))
+        while keys.known._asking:
+            await asyncio.sleep(0)
+
+    asyncio.run(call_at_once())
+    assert keys.asked == ["a", "a"]
+
+
+def test_a_key_that_is_gone_halfway_is_refused_at_once_from_then_on() -> None:
+    keys = Keys("a")
+    keys.call("a")
+    del keys.kept["a"]
+    keys.seconds = 100.5
+    keys.call("a")  # still in its second; the look-up beside it finds out
+    with pytest.raises(Unauthorized):
+        keys.call("a")
+
+
+def test_a_database_that_does_not_answer_halfway_is_told_after_the_second() -> None:
+    keys = Keys("a")
+    keys.call("a")
+
+    def fail() -> None:
+        raise OperationalError("SELECT 1", {}, Exception("no answer"))
+
+    keys.meanwhile, keys.seconds = fail, 100.5
+    keys.call("a")
+    keys.seconds = 101
+    with pytest.raises(OperationalError):
+        keys.call("a")
+
+
+def test_an_idle_key_is_looked_up_after_a_second() -> None:
+    keys = Keys("a")
+    for seconds in (100.0, 101.0, 102.5):
+        keys.seconds = seconds
+        keys.call("a")
+    assert keys.asked == ["a", "a", "a"]
 
 
 def test_a_key_that_is_gone_is_refused_after_a_second() -> None:
