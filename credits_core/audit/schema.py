@@ -13,6 +13,7 @@ from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.store.tables import Base
 
 _APPEND_ONLY = (
+    "activity",
     "journal_entries",
     "credit_transactions",
     "prompt_runs",
@@ -21,6 +22,7 @@ _APPEND_ONLY = (
     "price_lists",
     "price_list_activations",
     "refunds",
+    "proposals",
     "unlock_answers",
 )
 _SQLITE_TRIGGERS = (

@@ -13,7 +13,9 @@ from credits_core.errors import InvalidRequest
 from credits_core.store.tables import Base, PlanActivation, RollupWatermark, StoredPlan
 
 _FIRST_ACTIVATION = 1
-_TABLES = [table for table in Base.metadata.sorted_tables if table.name != "rollup_watermark"]
+# Who may sign in stays: otherwise nobody could after a demo was started over.
+_KEPT = {"rollup_watermark", "people", "sign_in_sessions"}
+_TABLES = [table for table in Base.metadata.sorted_tables if table.name not in _KEPT]
 _SQLITE_TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
 _POSTGRES_PROTECTED = (
     "SELECT DISTINCT relname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid"
@@ -26,7 +28,7 @@ _POSTGRES_OWNED = (
 
 
 def clear(connection: Connection) -> None:
-    """Delete every row but those that the migrations bring: the first price plan, and that it is live.
+    """Delete every row but people, and those that the migrations bring: the first price plan, and that it is live.
 
     Entries, API keys and audits are numbered from 1 again. The triggers that refuse to delete history are off until
     this is done, within the caller's unit of work; on PostgreSQL other writers of these tables wait until its end.

@@ -7,7 +7,8 @@ order of things is the order of `journal_entries.id`.
 An entry, its transactions, its run and its refund are never updated or deleted, and neither is an activation or a plan
 that was live. A transaction's key is its entry and its position, like a line of an invoice; a run's key is its entry's.
 
-What people chose and keep by name is in `choice_tables`; it is named here too, so that these are all tables.
+What people chose and keep by name is in `choice_tables`, people and what they changed in `people_tables`; both are
+named here too, so that these are all tables.
 """
 
 from sqlalchemy import (
@@ -34,6 +35,11 @@ from credits_core.store.daily_tables import DailyTotal as DailyTotal
 from credits_core.store.daily_tables import DailyWork as DailyWork
 from credits_core.store.daily_tables import RollupWatermark as RollupWatermark
 from credits_core.store.kinds import FREQUENT_TYPES, EntryType, RefundRule, Role, TransactionType
+from credits_core.store.people_tables import ActivityRecord as ActivityRecord
+from credits_core.store.people_tables import Person as Person
+from credits_core.store.people_tables import Proposal as Proposal
+from credits_core.store.people_tables import SignInSession as SignInSession
+from credits_core.store.people_tables import TrialUser as TrialUser
 from credits_core.values.credits import MAX_CREDITS
 
 

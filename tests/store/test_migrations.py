@@ -19,148 +19,7 @@ from credits_core.store.refusals import DatabaseNotReady
 from credits_core.store.tables import Base
 from tests.support import racers, world
 from tests.support.plain_sql import every_row, rows, scalar
-
-TABLES = {
-    "alembic_version",
-    "api_calls",
-    "api_keys",
-    "audit_runs",
-    "clean_start",
-    "credit_transactions",
-    "daily_sums",
-    "daily_totals",
-    "daily_works",
-    "journal_entries",
-    "plan_activations",
-    "price_plans",
-    "price_list_activations",
-    "price_lists",
-    "prompt_runs",
-    "refunds",
-    "rollup_watermark",
-    "saved_views",
-    "unlock_answers",
-    "unlocked_flows",
-    "user_credits",
-}
-CHECKS = {
-    "ck_api_keys_role_known",
-    "ck_api_keys_user_only_for_users",
-    "ck_clean_start_one_row",
-    "ck_credit_transactions_amount_in_bounds",
-    "ck_credit_transactions_balance_not_negative",
-    "ck_credit_transactions_balance_only_for_users",
-    "ck_credit_transactions_type_known",
-    "ck_journal_entries_refund_names_entry",
-    "ck_journal_entries_type_known",
-    "ck_plan_activations_reason_given",
-    "ck_price_list_activations_reason_given",
-    "ck_price_lists_toml_given",
-    "ck_price_plans_revision_positive",
-    "ck_prompt_runs_fee_has_creator",
-    "ck_prompt_runs_one_price",
-    "ck_prompt_runs_one_usage",
-    "ck_prompt_runs_share_within_fee",
-    "ck_prompt_runs_total_is_sum",
-    "ck_refunds_asked_by_rule",
-    "ck_refunds_rule_known",
-    "ck_rollup_watermark_one_row",
-    "ck_unlock_answers_entry_or_own_flow",
-    "ck_unlocked_flows_fee_positive",
-    "ck_unlocked_flows_share_within_fee",
-    "ck_user_credits_balance_in_bounds",
-}
-UNIQUE_KEYS = {
-    "uq_api_keys_key_hash",
-    "uq_journal_entries_idempotency_key",
-    "uq_journal_entries_refunds_entry_id",
-    "uq_saved_views_screen_folded_name",
-}
-FOREIGN_KEYS = {
-    "fk_api_keys_user_id",
-    "fk_credit_transactions_entry_id",
-    "fk_journal_entries_refunds_entry_id",
-    "fk_plan_activations_plan_id",
-    "fk_price_list_activations_price_list_id",
-    "fk_prompt_runs_entry_id",
-    "fk_prompt_runs_price_list_id",
-    "fk_prompt_runs_user_id",
-    "fk_refunds_entry_id",
-    "fk_unlock_answers_unlocked_by_entry_id",
-    "fk_unlock_answers_user_id",
-    "fk_unlocked_flows_entry_id",
-    "fk_unlocked_flows_refunded_by_entry_id",
-    "fk_unlocked_flows_user_id",
-}
-INDEXES = {
-    "ix_api_calls_request_id",
-    "ix_api_keys_numbered",
-    "ix_credit_transactions_account_id",
-    "ix_credit_transactions_rare",
-    "ix_daily_totals_account_id",
-    "ix_daily_totals_payments",
-    "ix_refunds_cost_booked_back",
-    "ix_unlock_answers_own_flow",
-    "ix_unlocked_flows_flow_id",
-    "ix_unlocked_flows_user_id",
-    "ix_user_credits_folded_id",
-    "uq_api_keys_name_in_force",
-    "uq_unlocked_flows_in_force",
-}
-TRIGGERS = {
-    "sqlite": {
-        "credit_transactions_no_delete",
-        "credit_transactions_no_replace",
-        "credit_transactions_no_update",
-        "journal_entries_no_delete",
-        "journal_entries_no_replace",
-        "journal_entries_no_replace_by_key",
-        "journal_entries_no_replace_by_refund",
-        "journal_entries_no_update",
-        "plan_activations_no_delete",
-        "plan_activations_no_replace",
-        "plan_activations_no_update",
-        "price_list_activations_no_delete",
-        "price_list_activations_no_replace",
-        "price_list_activations_no_update",
-        "price_lists_no_delete",
-        "price_lists_no_replace",
-        "price_lists_no_update",
-        "price_plans_no_delete",
-        "price_plans_no_replace",
-        "price_plans_no_update",
-        "prompt_runs_no_delete",
-        "prompt_runs_no_replace",
-        "prompt_runs_no_update",
-        "refunds_no_delete",
-        "refunds_no_replace",
-        "refunds_no_update",
-        "unlock_answers_no_delete",
-        "unlock_answers_no_replace",
-        "unlock_answers_no_update",
-    },
-    "postgresql": {
-        "credit_transactions_no_change",
-        "credit_transactions_no_truncate",
-        "journal_entries_no_change",
-        "journal_entries_no_truncate",
-        "plan_activations_no_change",
-        "plan_activations_no_truncate",
-        "price_list_activations_no_change",
-        "price_list_activations_no_truncate",
-        "price_lists_no_change",
-        "price_lists_no_truncate",
-        "price_plans_no_change",
-        "price_plans_no_truncate",
-        "prompt_runs_no_change",
-        "prompt_runs_no_truncate",
-        "refunds_no_change",
-        "refunds_no_truncate",
-        "unlock_answers_no_change",
-        "unlock_answers_no_truncate",
-    },
-}
-
+from tests.support.schema_names import CHECKS, FOREIGN_KEYS, INDEXES, TABLES, TRIGGERS, UNIQUE_KEYS
 
 # On SQLite neither SQLAlchemy nor Alembic reads them. The test of all names below does.
 _without_indexes_of_expressions = pytest.mark.filterwarnings(
@@ -315,7 +174,7 @@ def test_a_database_that_was_never_migrated_is_refused_with_what_to_do(empty_eng
     with pytest.raises(DatabaseNotReady) as caught:
         database.require_migrated(empty_engine)
     assert str(caught.value) == (
-        "The database is not up to date: it is at migration none, this version needs 0013. "
+        "The database is not up to date: it is at migration none, this version needs 0014. "
         "Run: python -m credits_core migrate"
     )
 

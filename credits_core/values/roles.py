@@ -1,0 +1,106 @@
+"""Who acts, and what they may do: one table of roles, which dashboard, API and command line ask alike. Pure.
+
+A person has roles. An API key is a system and may do what its own role says. Whoever works at the machine itself, with
+the command line or without sign-in, is its operator and may do everything.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from credits_core.values.refusals import NotAllowed
+
+
+class May(StrEnum):
+    """One thing that somebody may do. The value ends the sentence "You may not …"."""
+
+    SEE = "see this"
+    EXPORT_PEOPLE = "export people's ids"
+    TRY = "charge, add or refund credits of test users"
+    CHARGE = "charge users who are not test users"
+    DRAFT_PLANS = "save price plans and model prices"
+    PROPOSE_PLANS = "propose to make a plan or prices live"
+    APPROVE_PLANS = "approve plans and prices that another proposed"
+    MOVE_CREDITS = "add, adjust or refund credits of any user"
+    PROPOSE_PAYOUTS = "propose payouts"
+    APPROVE_MONEY = "approve credits that another proposed to move"
+    MANAGE = "manage people, roles, API keys and settings"
+
+
+class PersonRole(StrEnum):
+    """A role of a person. Whoever has several may do what any of them may."""
+
+    VIEWER = "viewer"
+    TESTER = "tester"
+    PRICING = "pricing"
+    FINANCE = "finance"
+    ADMIN = "admin"
+
+
+MAY: dict[PersonRole, frozenset[May]] = {
+    PersonRole.VIEWER: frozenset({May.SEE}),
+    PersonRole.TESTER: frozenset({May.SEE, May.TRY}),
+    PersonRole.PRICING: frozenset({May.SEE, May.DRAFT_PLANS, May.PROPOSE_PLANS, May.APPROVE_PLANS}),
+    PersonRole.FINANCE: frozenset(
+        {May.SEE, May.EXPORT_PEOPLE, May.TRY, May.MOVE_CREDITS, May.PROPOSE_PAYOUTS, May.APPROVE_MONEY}
+    ),
+    PersonRole.ADMIN: frozenset(May) - {May.CHARGE},
+}
+"""What each role may do. Nobody signed in charges a user who is not a test user: that is for the marketplace's key."""
+
+
+class Way(StrEnum):
+    """How an actor came."""
+
+    DASHBOARD = "dashboard"
+    API = "api"
+    CLI = "cli"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts and what they may do. `recorded` is the text that entries and other records keep, such as `api/shop`.
+
+    `is_person` is true for somebody signed in: only such a person needs a second one where four eyes are asked for.
+    """
+
+    recorded: str
+    may: frozenset[May]
+    is_person: bool = False
+
+    def require(self, *any_of: May) -> None:
+        """Do nothing for an actor who may do one of these.
+
+        Raises:
+            NotAllowed: the actor may do none of them.
+        """
+        if self.may.isdisjoint(any_of):
+            raise NotAllowed(self.recorded, any_of[0], who_may(any_of[0]))
+
+
+def who_may(action: May) -> tuple[str, ...]:
+    """The roles that may do this, for a sentence that says whom to ask.
+
+    >>> who_may(May.DRAFT_PLANS)
+    ('pricing', 'admin')
+    """
+    return tuple(role.value for role in PersonRole if action in MAY[role])
+
+
+def person(email: str, roles: frozenset[PersonRole]) -> Actor:
+    """Somebody signed in at the dashboard.
+
+    >>> ada = person("ada@example.org", frozenset({PersonRole.TESTER}))
+    >>> ada.recorded, May.TRY in ada.may, May.MANAGE in ada.may
+    ('dashboard/ada@example.org', True, False)
+    """
+    may = frozenset[May]().union(*(MAY[role] for role in roles))
+    return Actor(f"{Way.DASHBOARD}/{email}", may, is_person=True)
+
+
+def operator(way: Way, name: str = "") -> Actor:
+    """Whoever works at this machine: may do everything.
+
+    >>> operator(Way.CLI, "root").recorded, operator(Way.DASHBOARD).recorded
+    ('cli/root', 'dashboard')
+    """
+    return Actor(f"{way}/{name}" if name else way.value, frozenset(May))
