@@ -31,10 +31,12 @@ from credits_core.ledger import actions
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.settings import load_price_book
 from credits_core.store import database
-from credits_core.store.kinds import CreditSource, Role
+from credits_core.store.kinds import CreditSource
 from credits_core.store.tables import PromptRun
+from credits_core.values.roles import Role, system
 from tests.support import live_api, live_dashboard
 
+_BENCH = system("bench")
 _USERS = 50
 _PLENTY_CREDITS = 10**12
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -76,7 +78,7 @@ def _fund(engine: Engine) -> None:
                 source=CreditSource.PURCHASE,
                 key=f"fund-{number}",
                 now=_NOW,
-                actor="bench",
+                actor=_BENCH,
             ),
         )
 
@@ -89,7 +91,7 @@ def _direct_rate(engine: Engine) -> float:
         database.write(
             engine,
             lambda connection, request=request, number=number: actions.charge_prompt(  # type: ignore[misc]
-                connection, request, book=book, key=f"direct-{number}", now=_NOW, actor="bench"
+                connection, request, book=book, key=f"direct-{number}", now=_NOW, actor=_BENCH
             ),
         )
     return _DIRECT_CHARGES / (time.perf_counter() - start)

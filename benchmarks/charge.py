@@ -28,8 +28,10 @@ from credits_core.plans.book import PriceBooks
 from credits_core.settings import load_models
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource
+from credits_core.values.roles import system
 from tests.support import postgres_server, racers
 
+_BENCH = system("bench")
 _REQUEST = ChargeRequest("ada", "summarise", "openai/gpt-4o", "ben", 1_001, 1_020, 129)
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _NOW_US = 1_767_225_600_000_000
@@ -45,7 +47,7 @@ def _compare(name: str, engine: Engine, bare_charge: Callable[[str], object], ch
     database.write(
         engine,
         lambda connection: actions.add_credits(
-            connection, "ada", _PLENTY_CREDITS, source=CreditSource.PURCHASE, key="fund", now=_NOW, actor="bench"
+            connection, "ada", _PLENTY_CREDITS, source=CreditSource.PURCHASE, key="fund", now=_NOW, actor=_BENCH
         ),
     )
 
@@ -53,12 +55,12 @@ def _compare(name: str, engine: Engine, bare_charge: Callable[[str], object], ch
         database.write(
             engine,
             lambda connection: actions.charge_prompt(
-                connection, _REQUEST, book=books.asked(connection), key=key, now=_NOW, actor="bench"
+                connection, _REQUEST, book=books.asked(connection), key=key, now=_NOW, actor=_BENCH
             ),
         )
 
     def batch(key: str, *, size: int) -> None:
-        batch_charges = [Charge(_REQUEST, f"{key}-{number}", _NOW, "bench") for number in range(size)]
+        batch_charges = [Charge(_REQUEST, f"{key}-{number}", _NOW, _BENCH) for number in range(size)]
         with undisturbed():
             outcomes = database.write(
                 engine,
@@ -70,7 +72,7 @@ def _compare(name: str, engine: Engine, bare_charge: Callable[[str], object], ch
         def charge_some(thread: int) -> None:
             for number in range(_PER_THREAD):
                 begun = time.perf_counter()
-                group.submit(Charge(_REQUEST, f"{key}-{thread}-{number}", _NOW, "bench")).result()
+                group.submit(Charge(_REQUEST, f"{key}-{thread}-{number}", _NOW, _BENCH)).result()
                 waits.append(time.perf_counter() - begun)
 
         with undisturbed():

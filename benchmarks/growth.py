@@ -28,7 +28,9 @@ from credits_core.settings import load_models
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource, TransactionType
 from credits_core.values.days import DayRange
+from credits_core.values.roles import system
 
+_BENCH = system("bench")
 _BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 _DAYS, _CREATORS, _PROMPTS = 30, 200, 1_000
 _AT_ONCE = 1_000
@@ -50,7 +52,7 @@ def build(path: Path, *, entries: int, user_count: int) -> Engine:
             database.write(
                 engine,
                 partial(
-                    opening.import_opening_balances, opening_credits=given, now=_BEGIN, actor="bench", leaves_room=True
+                    opening.import_opening_balances, opening_credits=given, now=_BEGIN, actor=_BENCH, leaves_room=True
                 ),
             )
         imported = time.perf_counter()
@@ -89,7 +91,7 @@ def _charge(number: int, random: Random, names: list[str], *, at: datetime) -> C
         random.randrange(100, 4_000),
         random.randrange(10, 800),
     )
-    return Charge(run, f"run-{number}", at, "bench")
+    return Charge(run, f"run-{number}", at, _BENCH)
 
 
 def _refund(engine: Engine, books: PriceBooks, entry_id: int, *, at: datetime) -> None:
@@ -102,7 +104,7 @@ def _refund(engine: Engine, books: PriceBooks, entry_id: int, *, at: datetime) -
             book=books.at(connection),
             key=f"refund-{entry_id}",
             now=at,
-            actor="bench",
+            actor=_BENCH,
         ),
     )
 
@@ -125,7 +127,7 @@ def _calls(engine: Engine) -> dict[str, Callable[[], object]]:
         return database.write(
             engine,
             lambda connection: actions.charge_prompt(
-                connection, request, book=books.asked(connection), key=f"now-{next(keys)}", now=now, actor="bench"
+                connection, request, book=books.asked(connection), key=f"now-{next(keys)}", now=now, actor=_BENCH
             ),
         )
 
@@ -139,7 +141,7 @@ def _calls(engine: Engine) -> dict[str, Callable[[], object]]:
                 source=CreditSource.PURCHASE,
                 key=f"add-{next(keys)}",
                 now=now,
-                actor="bench",
+                actor=_BENCH,
             ),
         )
 

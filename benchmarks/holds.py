@@ -34,8 +34,10 @@ from credits_core.reports import daily_totals
 from credits_core.settings import load_price_book
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource
+from credits_core.values.roles import system
 from tests.support import postgres_server
 
+_BENCH = system("bench")
 _REQUEST = ChargeRequest("ada", "summarise", "openai/gpt-4o", "ben", 1_001, 1_020, 129)
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _PLENTY_CREDITS = 10**12
@@ -74,7 +76,7 @@ def charge_again_and_again(answers: Pipe, url: str, prefix: str) -> None:
         database.write(
             engine,
             lambda connection, key=key: actions.charge_prompt(  # type: ignore[misc]
-                connection, _REQUEST, book=book, key=key, now=_NOW, actor="bench"
+                connection, _REQUEST, book=book, key=key, now=_NOW, actor=_BENCH
             ),
         )
         waits.append(time.perf_counter() - began)
@@ -102,7 +104,7 @@ def _import(engine: Engine, rows: int) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".csv", encoding="utf-8") as file:
         file.write("user_id,credits\n" + "".join(f"user{number},{number + 1}\n" for number in range(rows)))
         file.flush()
-        import_legacy(engine, Path(file.name), now=_NOW, actor="bench")
+        import_legacy(engine, Path(file.name), now=_NOW, actor=_BENCH)
     daily_totals.catch_up(engine)
 
 
@@ -113,7 +115,7 @@ def _batch(engine: Engine, runs: int) -> None:
             summary = database.write(
                 engine,
                 lambda connection, before=summary: charge_piece(  # type: ignore[misc]
-                    connection, batch, before=before, book=book, key="batch", now=_NOW, actor="bench"
+                    connection, batch, before=before, book=book, key="batch", now=_NOW, actor=_BENCH
                 ),
             )
             pieces.pause()
@@ -128,7 +130,7 @@ def _migrated(url: str) -> Iterator[Engine]:
     database.write(
         engine,
         lambda connection: actions.add_credits(
-            connection, "ada", _PLENTY_CREDITS, source=CreditSource.PURCHASE, key="fund", now=_NOW, actor="bench"
+            connection, "ada", _PLENTY_CREDITS, source=CreditSource.PURCHASE, key="fund", now=_NOW, actor=_BENCH
         ),
     )
     yield engine

@@ -17,6 +17,9 @@ from credits_core.plans.book import PriceBooks
 from credits_core.prices import lists
 from credits_core.reports import daily_totals
 from credits_core.store import database
+from credits_core.values.roles import Actor, system
+
+_AT_START = system("demo")
 
 
 def migrate(engine: Engine) -> None:
@@ -45,7 +48,7 @@ def prepare(engine: Engine, books: PriceBooks, *, demo: bool, now: datetime) -> 
         migrate(engine)
     database.require_migrated(engine)
     if demo:
-        database.write(engine, lambda connection: build_demo(connection, books, now=now))
+        database.write(engine, lambda connection: build_demo(connection, books, now=now, actor=_AT_START))
     daily_totals.build_for(engine, zone)
 
 
@@ -62,23 +65,25 @@ def demo_ends_at(now: datetime) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), UTC)
 
 
-def build_demo(connection: Connection, books: PriceBooks, *, now: datetime) -> bool:
+def build_demo(connection: Connection, books: PriceBooks, *, now: datetime, actor: Actor) -> bool:
     """Build the demo world where there is no entry and no account, and return whether it was built.
 
     The daily totals do not know it yet; `daily_totals.catch_up` adds it.
 
     Raises:
+        NotAllowed: the actor may not manage the database.
         InvalidRequest: `CREDITS_DEMO_END` is no day.
     """
-    return build_if_empty(connection, load_demo_world(), books, ends_at=demo_ends_at(now))
+    return build_if_empty(connection, load_demo_world(), books, ends_at=demo_ends_at(now), actor=actor)
 
 
-def start_demo_over(connection: Connection, books: PriceBooks, *, now: datetime) -> Holdings:
+def start_demo_over(connection: Connection, books: PriceBooks, *, now: datetime, actor: Actor) -> Holdings:
     """Empty the database and build the demo world as in a new one, and return what was deleted.
 
     The daily totals are empty then; `daily_totals.catch_up` fills them.
 
     Raises:
+        NotAllowed: the actor may not manage the database.
         InvalidRequest: `CREDITS_DEMO` is 0, `CREDITS_DEMO_END` is no day, or, on PostgreSQL, the tables belong to
             another role.
         NotADemo: the database holds anything but a demo.
@@ -91,4 +96,5 @@ def start_demo_over(connection: Connection, books: PriceBooks, *, now: datetime)
         prices=settings.MODELS_FILE.read_text(encoding="utf-8"),
         models=books.shipped,
         ends_at=demo_ends_at(now),
+        actor=actor,
     )

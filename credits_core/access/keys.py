@@ -20,10 +20,10 @@ from sqlalchemy.orm import aliased
 from credits_core.access.refusals import KeyNameTaken, Unauthorized, UnknownKey
 from credits_core.errors import InvalidRequest
 from credits_core.ledger import accounts
-from credits_core.store.kinds import Role
 from credits_core.store.tables import ApiKey
 from credits_core.values.days import from_microseconds, to_microseconds
 from credits_core.values.fields import require_id
+from credits_core.values.roles import Actor, May, Role, key_holder
 
 KEY_PREFIX = "pfk_"
 MAX_NAME = 64
@@ -53,9 +53,9 @@ class KeyRecord:
     has_numbered_requests: bool = False
 
     @property
-    def actor(self) -> str:
-        """The name under which entries record whoever acts with this key: `api/NAME`."""
-        return f"api/{self.name}"
+    def actor(self) -> Actor:
+        """Whoever acts with this key, recorded as `api/NAME`."""
+        return key_holder(self.name, self.role)
 
     def problem(self, now: datetime) -> str | None:
         """Why the key is refused at this time, as the rest of a sentence; None when it is valid."""
@@ -89,15 +89,18 @@ def create_key(
     user_id: str | None = None,
     expires_at: datetime | None = None,
     now: datetime,
+    actor: Actor,
 ) -> KeyRecord:
     """Store a key and return what is stored about it. A key with the role user reads only that user's own data.
 
     Raises:
+        NotAllowed: the actor may not manage keys.
         InvalidRequest: the name is not an id of at most 64 characters; a key with the role user names no user, or
             another key names one; or the expiry is not after now.
         UnknownUser: the user has no account.
         KeyNameTaken: there is a key with this name that was not revoked.
     """
+    actor.require(May.MANAGE)
     if len(require_id("name", name)) > MAX_NAME:
         raise InvalidRequest("name", f"must have at most {MAX_NAME} characters")
     if (role is Role.USER) != (user_id is not None):
@@ -168,6 +171,7 @@ def rotate_key(
     expires_at: datetime | None = None,
     only_id: int | None = None,
     now: datetime,
+    actor: Actor,
 ) -> KeyRecord:
     """Store a new key under the name of the present one, which goes on working until the overlap ends.
 
@@ -175,9 +179,11 @@ def rotate_key(
     `only_id` is the number of the key to be replaced, when the person has chosen one.
 
     Raises:
+        NotAllowed: the actor may not manage keys.
         InvalidRequest: the overlap is not from 0 to 30 days, or the new key would expire at once.
         UnknownKey: no key has this name, or it was revoked or replaced before.
     """
+    actor.require(May.MANAGE)
     if not timedelta() <= overlap <= LONGEST_OVERLAP:
         raise InvalidRequest("overlap", "must be from 0 to 30 days")
     _wait_for_others(connection)
@@ -197,14 +203,18 @@ def rotate_key(
     return _insert(connection, name, key=key, role=old.role, user_id=old.user_id, expires_at=expires_at, now=now)
 
 
-def revoke_key(connection: Connection, name: str, *, only_id: int | None = None, now: datetime) -> KeyRecord:
+def revoke_key(
+    connection: Connection, name: str, *, only_id: int | None = None, now: datetime, actor: Actor
+) -> KeyRecord:
     """Refuse every key with this name from now on, a replaced one too; the name is free again. Returns the newest.
 
     `only_id` is the number of a key, when only that one shall be refused.
 
     Raises:
+        NotAllowed: the actor may not manage keys.
         UnknownKey: there is no such key, or it was revoked before.
     """
+    actor.require(May.MANAGE)
     asked = ApiKey.id == only_id if only_id is not None else ApiKey.name == name
     revoked = connection.execute(
         update(ApiKey)

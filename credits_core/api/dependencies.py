@@ -11,7 +11,7 @@ from credits_core.api.exchange import exchange_of
 from credits_core.api.fields import IdempotencyKeyText, UserId
 from credits_core.api.refusals import Forbidden
 from credits_core.api.resources import Resources
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Role
 
 # Only for the documentation: the gate has checked the key before a route is reached.
 bearer = HTTPBearer(

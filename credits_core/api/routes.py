@@ -62,10 +62,11 @@ from credits_core.ledger.requests import Charge, ChargeRequest, UnlockRequest
 from credits_core.prices.refusals import NoPrice
 from credits_core.pricing.quote import quote
 from credits_core.pricing.refusals import AmbiguousModel, UnknownModel, UnpricedServiceTier, UnpricedUsage
-from credits_core.store.kinds import Role, TransactionType
+from credits_core.store.kinds import TransactionType
 from credits_core.store.refusals import DatabaseNotReady
 from credits_core.usage.refusals import UnreadableResponse
 from credits_core.values.days import DayRange
+from credits_core.values.roles import Actor, Role
 from credits_core.values.text import usd_text
 
 Result = TypeVar("Result")
@@ -162,7 +163,7 @@ def _written(model: type[Any]) -> Responses:
 async def add(request: Request, response: Response, body: AddBody, key: IdempotencyKey) -> AddAnswer:
     """Add credits to a user's balance. The first credits create the user."""
 
-    def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Receipt:
+    def action(connection: Connection, scoped_key: str, now: datetime, actor: Actor) -> Receipt:
         try:
             return actions.add_credits(
                 connection,
@@ -220,7 +221,7 @@ async def charge_prompt(request: Request, response: Response, body: ChargeBody, 
     )
     shared = resources_of(request)
 
-    async def charge(kept_key: str, now: datetime, actor: str) -> Receipt:
+    async def charge(kept_key: str, now: datetime, actor: Actor) -> Receipt:
         return await shared.charge(Charge(asked, kept_key, now, actor, distinct=body.create_distinct))
 
     receipt = _note(request, response, await _perform(request, key, charge))
@@ -256,7 +257,7 @@ async def unlock_flow(request: Request, response: Response, body: UnlockBody, ke
     asked = UnlockRequest(**body.model_dump(exclude={"create_distinct"}))
     books = resources_of(request).books
 
-    def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> Unlock:
+    def action(connection: Connection, scoped_key: str, now: datetime, actor: Actor) -> Unlock:
         return actions.unlock_flow(
             connection,
             asked,
@@ -302,7 +303,7 @@ async def refund(request: Request, response: Response, body: RefundBody, key: Id
     """
     books = resources_of(request).books
 
-    def action(connection: Connection, scoped_key: str, now: datetime, actor: str) -> tuple[Receipt, Bearing]:
+    def action(connection: Connection, scoped_key: str, now: datetime, actor: Actor) -> tuple[Receipt, Bearing]:
         receipt = actions.refund(
             connection,
             body.entry_id,
@@ -352,15 +353,17 @@ async def ready(shared: Shared) -> StatusAnswer:
 
 
 def _in_unit_of_work(
-    request: Request, action: Callable[[Connection, str, datetime, str], Result]
-) -> Callable[[str, datetime, str], Awaitable[Result]]:
-    async def perform(kept_key: str, now: datetime, actor: str) -> Result:
+    request: Request, action: Callable[[Connection, str, datetime, Actor], Result]
+) -> Callable[[str, datetime, Actor], Awaitable[Result]]:
+    async def perform(kept_key: str, now: datetime, actor: Actor) -> Result:
         return await resources_of(request).write(lambda connection: action(connection, kept_key, now, actor))
 
     return perform
 
 
-async def _perform(request: Request, key: str, carry_out: Callable[[str, datetime, str], Awaitable[Result]]) -> Result:
+async def _perform(
+    request: Request, key: str, carry_out: Callable[[str, datetime, Actor], Awaitable[Result]]
+) -> Result:
     """Carry out an action with an idempotency key that only this caller can use, now and by this caller.
 
     An entry of an earlier version may have the same key in an older form. Then it is the one to replay.

@@ -18,7 +18,7 @@ from credits_core.api.clear_route import read_json
 from credits_core.api.exchange import exchange_of
 from credits_core.api.fields import IdempotencyKeyText
 from credits_core.errors import CreditsError
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Role
 
 _KEY = TypeAdapter[str](IdempotencyKeyText)
 

@@ -20,6 +20,7 @@ from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.requests import Charge, ChargeRequest
 from credits_core.pricing.quote import PriceBook, Terms
 from credits_core.values.credits import div_floor
+from credits_core.values.roles import Actor, May
 
 MAX_RUNS = 10_000
 _LARGEST_PIECE = 100
@@ -161,7 +162,7 @@ def charge_piece(
     book: PriceBook,
     key: str,
     now: datetime,
-    actor: str,
+    actor: Actor,
     shown: Terms | None = None,
 ) -> Summary:
     """Charge the next runs of a batch in the caller's unit of work, at most a hundred, as long as a piece may take.
@@ -171,8 +172,10 @@ def charge_piece(
     price list under which somebody was shown what the batch costs.
 
     Raises:
+        NotAllowed: the actor may charge nobody.
         ShownPriceChanged: another plan or price list is live than `shown`. None of these runs is charged.
     """
+    actor.require(May.CHARGE, May.TRY)
     if shown is not None and shown != book.terms:
         raise ShownPriceChanged
     numbers = batch.numbers_after(before.runs)

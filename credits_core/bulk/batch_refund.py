@@ -14,6 +14,7 @@ from credits_core.ledger.bearing import Bearing
 from credits_core.ledger.refusals import AlreadyRefunded
 from credits_core.pricing.quote import PriceBook
 from credits_core.values.fields import require_text
+from credits_core.values.roles import Actor, May
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def refund_piece(
     reason: str,
     book: PriceBook,
     now: datetime,
-    actor: str,
+    actor: Actor,
 ) -> BatchRefund:
     """Refund the next runs of a batch in the caller's unit of work, at most a hundred, as long as a piece may take.
 
@@ -61,8 +62,10 @@ def refund_piece(
     count. A creator who has spent the share is no reason to refuse: the platform pays that part.
 
     Raises:
+        NotAllowed: the actor may refund nobody.
         InvalidRequest: the reason does not have 1 to 500 characters.
     """
+    actor.require(May.MOVE_CREDITS, May.TRY)
     require_text("reason", reason)
     numbers = batch.numbers_after(before.runs)
     charged = entries.entries_by_keys(connection, [run_key(key, number) for number in numbers])

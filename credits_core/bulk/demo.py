@@ -19,16 +19,16 @@ from credits_core.ledger import actions, entries, writer
 from credits_core.ledger.movements import Movement, for_prompt_run
 from credits_core.ledger.receipts import PostedTransaction
 from credits_core.ledger.requests import Charge, ChargeRequest, UnlockRequest
+from credits_core.ledger.trial_users import DEMO_ACTOR, first_entry
 from credits_core.plans.book import PriceBooks
 from credits_core.pricing.quote import PriceBook
 from credits_core.settings import DEMO_FILE, WORKLOADS_FILE
 from credits_core.store.kinds import CreditSource
-from credits_core.store.tables import JournalEntry, UserCredits
+from credits_core.store.tables import UserCredits
+from credits_core.values.roles import Actor, May, system
 
-ACTOR = "demo"
-SUPPORT = "support"
-KEYS = "demo:"
-"""With this the keys of all entries of the demo world begin, and no others."""
+_ACTOR = system(DEMO_ACTOR)
+_SUPPORT = system("support")
 
 
 def is_empty(connection: Connection) -> bool:
@@ -41,25 +41,14 @@ def has_accounts(connection: Connection) -> bool:
     return connection.execute(select(UserCredits.user_id).limit(1)).first() is not None
 
 
-def first_entry(connection: Connection) -> tuple[str, str] | None:
-    """The actor and the key of the entry with the lowest number."""
-    first = connection.execute(
-        select(JournalEntry.actor, JournalEntry.idempotency_key).order_by(JournalEntry.id).limit(1)
-    ).first()
-    return None if first is None else (first.actor, first.idempotency_key)
-
-
-def is_built(actor: str, key: str) -> bool:
-    """Whether a first entry with this actor and key is one of the demo world, so that the database began as a demo."""
-    return actor == ACTOR and key.startswith(KEYS)
-
-
-def build_once(connection: Connection, world: DemoWorld, book: PriceBook, *, ends_at: datetime) -> str:
+def build_once(connection: Connection, world: DemoWorld, book: PriceBook, *, ends_at: datetime, actor: Actor) -> str:
     """Build the demo world unless it is already there, and return a sentence that says which.
 
     Raises:
+        NotAllowed: the actor may not manage the database.
         InvalidRequest: the ledger has other entries; the demo world is not mixed with them.
     """
+    actor.require(May.MANAGE)
     _wait_for_other_builders(connection, world)
     if entries.entry_by_key(connection, grant_key(world.people[0])) is not None:
         return "The demo world is already there; nothing was changed."
@@ -102,11 +91,17 @@ def build(connection: Connection, world: DemoWorld, book: PriceBook, *, ends_at:
                 builder.carry_out(event)
 
 
-def build_if_empty(connection: Connection, world: DemoWorld, books: PriceBooks, *, ends_at: datetime) -> bool:
+def build_if_empty(
+    connection: Connection, world: DemoWorld, books: PriceBooks, *, ends_at: datetime, actor: Actor
+) -> bool:
     """Build the world if there is no entry and no account, and return whether it was built.
 
     When several processes or people want it at once, only one of them builds it.
+
+    Raises:
+        NotAllowed: the actor may not manage the database.
     """
+    actor.require(May.MANAGE)
     book = books.at(connection)  # before the users' locks, in the order in which everybody takes them
     _wait_for_other_builders(connection, world)
     is_free = is_empty(connection) and not has_accounts(connection)
@@ -141,7 +136,7 @@ class _Builder:
             priced = actions.quote_prompt(request, self._book, now=event.at)
             if priced.total_credits <= self._balances_credits[request.user_id]:
                 self._moved(for_prompt_run(priced, request.user_id, request.creator_id))
-                charges.append(Charge(request, event.key, event.at, ACTOR))
+                charges.append(Charge(request, event.key, event.at, _ACTOR))
         for outcome in actions.charge_prompts(self._connection, charges, book=self._book):
             if isinstance(outcome, CreditsError):
                 raise outcome
@@ -155,7 +150,7 @@ class _Builder:
             case Purchase(user):
                 self._add(event, user.id, user.purchase_credits, CreditSource.PURCHASE)
             case Adjust(case):
-                self._add(event, case.user_id, case.adjustment_credits, CreditSource.ADJUSTMENT, case.reason, SUPPORT)
+                self._add(event, case.user_id, case.adjustment_credits, CreditSource.ADJUSTMENT, case.reason, _SUPPORT)
             case Unlock(user, flow):
                 self._unlock(event, user, flow)
             case Refund(case):
@@ -168,7 +163,7 @@ class _Builder:
         amount_credits: int,
         source: CreditSource,
         reason: str = "",
-        actor: str = ACTOR,
+        actor: Actor = _ACTOR,
     ) -> None:
         receipt = actions.add_credits(
             self._connection,
@@ -186,7 +181,7 @@ class _Builder:
         if flow.unlock_fee_credits <= self._balances_credits[user.id]:
             request = UnlockRequest(user.id, flow.id, flow.creator_id, flow.unlock_fee_credits)
             unlocked = actions.unlock_flow(
-                self._connection, request, book=self._book, key=event.key, now=event.at, actor=ACTOR
+                self._connection, request, book=self._book, key=event.key, now=event.at, actor=_ACTOR
             )
             assert unlocked.receipt is not None, "each user unlocks a flow of somebody else, once"
             self._moved(unlocked.receipt.transactions)
@@ -202,7 +197,7 @@ class _Builder:
             book=self._book,
             key=event.key,
             now=event.at,
-            actor=SUPPORT,
+            actor=_SUPPORT,
         )
         self._moved(receipt.transactions)
 

@@ -27,6 +27,7 @@ from credits_core.store import database
 from credits_core.values.credits import require_credits
 from credits_core.values.fields import require_new_user_id
 from credits_core.values.progress import Progress, Work, finish
+from credits_core.values.roles import Actor, May
 
 _COLUMNS = ["user_id", "credits"]
 _LARGEST_PIECE = 500
@@ -120,7 +121,7 @@ def read_legacy_balances(path: Path | SentFile) -> dict[str, tuple[int, int]]:
 
 
 def import_legacy(
-    engine: Engine, path: Path | SentFile, *, now: datetime, actor: str, distinct: bool = False
+    engine: Engine, path: Path | SentFile, *, now: datetime, actor: Actor, distinct: bool = False
 ) -> ImportSummary:
     """Import the file: check every row before any is written, then write them in pieces, each a short unit of work.
 
@@ -128,6 +129,7 @@ def import_legacy(
     With `distinct`, users whose ids differ only in upper and lower case are different people.
 
     Raises:
+        NotAllowed: the actor may not move credits of any user.
         DataFileInvalid: as `read_legacy_balances`; a user was imported before with other credits, or would hold too
             many; or an id differs from another one only in upper and lower case. Nothing is imported, unless other
             writers have made such a row impossible after the check: then the message says so.
@@ -137,9 +139,10 @@ def import_legacy(
 
 
 def importing(
-    engine: Engine, path: Path | SentFile, *, now: datetime, actor: str, distinct: bool = False
+    engine: Engine, path: Path | SentFile, *, now: datetime, actor: Actor, distinct: bool = False
 ) -> Work[ImportSummary]:
     """As `import_legacy`, telling after each piece how many rows are done. What is left half way keeps its pieces."""
+    actor.require(May.MOVE_CREDITS)
     rows = read_legacy_balances(path)
     opening_credits = {user_id: balance_credits for user_id, (_, balance_credits) in rows.items()}
     with database.read(engine) as connection:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from credits_core.bulk.pieces import for_a_while, in_pieces
 from credits_core.bulk.refusals import ReplayStopped
-from credits_core.bulk.row_identity import ACTOR, Charged, KnownRow, ids_of_others, known_rows
+from credits_core.bulk.row_identity import Charged, KnownRow, ids_of_others, known_rows
 from credits_core.bulk.trace import TraceRow, read_trace, refuse_any
 from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.ledger import accounts, actions
@@ -27,6 +27,7 @@ from credits_core.pricing.models import Model
 from credits_core.pricing.quote import PriceBook, Terms
 from credits_core.store import database
 from credits_core.values.fields import require_new_user_id
+from credits_core.values.roles import Actor, May
 
 _LARGEST_PIECE = 100
 
@@ -40,10 +41,14 @@ class PlannedRun:
     key: str
     book: PriceBook | None = None
 
-    def charge(self, now: datetime) -> Charge:
+    @property
+    def priced_at(self) -> datetime | None:
+        """The moment whose price the run has: when it took place, or None for when it is charged."""
+        return None if self.book is None else self.request.used_at
+
+    def charge(self, now: datetime, actor: Actor) -> Charge:
         """The charge at this moment, priced then or when the run took place."""
-        priced_at = None if self.book is None else self.request.used_at
-        return Charge(self.request, self.key, now, ACTOR, priced_at)
+        return Charge(self.request, self.key, now, actor, self.priced_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +174,7 @@ def replay(
     *,
     book_at: Callable[[Connection], PriceBook],
     clock: Callable[[], datetime],
+    actor: Actor,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> ReplaySummary:
     """Charge the runs of `plan_replay` in pieces, each a short unit of work, dated when it is posted.
@@ -177,14 +183,17 @@ def replay(
     `on_progress` is called after each unit of work with the number of rows it took.
 
     Raises:
+        NotAllowed: the actor may charge nobody.
         ReplayStopped: another plan or price list was made live meanwhile, or a row was refused for another reason than
             missing credits. What is charged so far stays; replaying again goes on.
     """
+    actor.require(May.CHARGE, May.TRY)
     counts = _Counts()
 
     def charge(piece: Sequence[PlannedRun]) -> list[Receipt | CreditsError]:
         return database.write(
-            engine, partial(_charge, piece=piece, plan=plan, book_at=book_at, now=clock(), charged=counts.charged)
+            engine,
+            partial(_charge, piece=piece, plan=plan, book_at=book_at, now=clock(), actor=actor, charged=counts.charged),
         )
 
     for _, of_one_book in groupby(plan.runs, key=_terms_of):
@@ -204,6 +213,7 @@ def _charge(
     plan: ReplayPlan,
     book_at: Callable[[Connection], PriceBook],
     now: datetime,
+    actor: Actor,
     charged: int,
 ) -> list[Receipt | CreditsError]:
     live = book_at(connection)  # on PostgreSQL, nothing else is made live until this piece is committed
@@ -211,7 +221,7 @@ def _charge(
         raise ReplayStopped(
             f"The replay began with {_named(plan.terms)}, but now {_named(live.terms)} are live.", charged
         )
-    charges = [run.charge(now) for run in piece]
+    charges = [run.charge(now, actor) for run in piece]
     return actions.charge_prompts(connection, charges, book=piece[0].book or live, pace=for_a_while)
 
 
@@ -252,8 +262,7 @@ def _unpriced(runs: list[PlannedRun], charged: Charged, book: PriceBook, now: da
         if run.key in charged:
             continue
         try:
-            charge = run.charge(now)
-            actions.quote_prompt(run.request, run.book or book, now=charge.priced_at or now)
+            actions.quote_prompt(run.request, run.book or book, now=run.priced_at or now)
         except CreditsError as refusal:
             yield f"line {run.line}: {_reason(refusal)}"
 

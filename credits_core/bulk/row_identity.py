@@ -18,7 +18,7 @@ from credits_core.store.kinds import EntryType
 from credits_core.store.tables import JournalEntry, PromptRun
 from credits_core.values.days import to_microseconds
 
-ACTOR = "replay"
+_EARLIER_ACTOR = "replay"
 PROMPT_ID = "trace-log"
 """The prompt of every run that is charged from a log, which names none."""
 Charged = Mapping[str, tuple[int, str]]
@@ -109,7 +109,7 @@ def _charged_by_earlier_versions(
         .join(JournalEntry, JournalEntry.id == PromptRun.entry_id)
         .where(PromptRun.user_id == user_id, PromptRun.model_id == model_id, PromptRun.used_at_us.is_(None))
         .where(PromptRun.created_at_us.between(min(at_us), max(at_us)), PromptRun.prompt_id.startswith("trace-"))
-        .where(JournalEntry.actor == ACTOR, JournalEntry.idempotency_key.startswith("replay:"))
+        .where(JournalEntry.actor == _EARLIER_ACTOR, JournalEntry.idempotency_key.startswith("replay:"))
         .order_by(PromptRun.entry_id.desc())
     )
     charged: defaultdict[tuple[int, int, int], list[tuple[str, str]]] = defaultdict(list)

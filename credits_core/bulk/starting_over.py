@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from credits_core.bulk import demo
 from credits_core.bulk.demo_world import DemoWorld
 from credits_core.bulk.refusals import NotADemo
-from credits_core.ledger import writer
+from credits_core.ledger import trial_users, writer
 from credits_core.plans import actions as plan_actions
 from credits_core.plans.book import PriceBooks
 from credits_core.prices import lists
@@ -29,9 +29,10 @@ from credits_core.store.tables import (
     UnlockAnswer,
     UserCredits,
 )
+from credits_core.values.roles import Actor, May
 from credits_core.values.text import counted
 
-_BUILT, _TRIED = f"{demo.KEYS}%", "dashboard:%"
+_BUILT, _TRIED = f"{trial_users.DEMO_KEYS}%", "dashboard:%"
 # A key that the screen API sends is kept with its caller, as `caller:NAME:dashboard:…`. No name has a colon, so more
 # than one before `dashboard` are of a key that the caller chose.
 _TRIED_OVER_HTTP, _CHOSEN_BY_A_CALLER = "caller:%:dashboard:%", "caller:%:%:dashboard:%"
@@ -75,10 +76,10 @@ def holdings(connection: Connection) -> Holdings:
     Raises:
         NotADemo: it began otherwise, or has entries, answers or accounts that came by an import, a log or the API.
     """
-    first = demo.first_entry(connection)
+    first = trial_users.first_entry(connection)
     if first is None:
         return Holdings()
-    if not demo.is_built(*first):
+    if not trial_users.is_of_demo(*first):
         raise NotADemo(f"its first entry is by {first[0]}, not by the demo")
     found = [_counted(count, *words) for count, *words in _from_outside(connection) if count]
     if found:
@@ -116,7 +117,13 @@ def _count(connection: Connection, table: type[Base], *conditions: ColumnElement
 
 
 def start_over(
-    connection: Connection, world: DemoWorld, *, prices: str, models: ModelRegistry, ends_at: datetime
+    connection: Connection,
+    world: DemoWorld,
+    *,
+    prices: str,
+    models: ModelRegistry,
+    ends_at: datetime,
+    actor: Actor,
 ) -> Holdings:
     """Empty the database and build the demo world as in a new one, and return what was deleted.
 
@@ -124,9 +131,11 @@ def start_over(
     are not offered.
 
     Raises:
+        NotAllowed: the actor may not manage the database.
         NotADemo: the database holds anything but a demo.
         InvalidRequest: on PostgreSQL, the tables belong to another role.
     """
+    actor.require(May.MANAGE)
     # Everybody who charges or makes something live waits from here on. In this order, as they take the locks.
     plan_actions.lock_all(connection)
     writer.lock_everyone(connection)

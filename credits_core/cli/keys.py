@@ -7,10 +7,10 @@ import typer
 
 from credits_core.access import keys as api_keys
 from credits_core.access.keys import KeyRecord
-from credits_core.cli.opened import opened_ledger
+from credits_core.cli.opened import actor, opened_ledger
 from credits_core.errors import InvalidRequest
 from credits_core.store import database
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Role
 
 _DURATION = re.compile(r"0|([0-9]{1,6})([mhd])")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -23,7 +23,7 @@ def create(name: str, role: Role, user_id: str | None, expires: str | None) -> N
         database.write(
             engine,
             lambda connection: api_keys.create_key(
-                connection, name, key=key, role=role, user_id=user_id, expires_at=_day(expires), now=now
+                connection, name, key=key, role=role, user_id=user_id, expires_at=_day(expires), now=now, actor=actor()
             ),
         )
     typer.echo(key)
@@ -44,7 +44,7 @@ def rotate(name: str, overlap: str, expires: str | None) -> None:
         database.write(
             engine,
             lambda connection: api_keys.rotate_key(
-                connection, name, key=key, overlap=_duration(overlap), expires_at=_day(expires), now=now
+                connection, name, key=key, overlap=_duration(overlap), expires_at=_day(expires), now=now, actor=actor()
             ),
         )
     typer.echo(key)
@@ -54,7 +54,7 @@ def revoke(name: str) -> None:
     """Refuse every key with this name from now on."""
     now = datetime.now(UTC)
     with opened_ledger() as engine:
-        database.write(engine, lambda connection: api_keys.revoke_key(connection, name, now=now))
+        database.write(engine, lambda connection: api_keys.revoke_key(connection, name, now=now, actor=actor()))
     typer.echo(f"{name} is revoked")
 
 

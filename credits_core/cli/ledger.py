@@ -15,7 +15,7 @@ from credits_core.audit.finding import BEGINNING
 from credits_core.bulk import demo, opening_balances
 from credits_core.bulk import replay as trace_replay
 from credits_core.bulk.demo_world import load_demo_world
-from credits_core.cli.opened import ACTOR, both, opened_ledger, price_books
+from credits_core.cli.opened import actor, both, opened_ledger, price_books
 from credits_core.reports import daily_totals
 from credits_core.store import database
 
@@ -34,7 +34,9 @@ def seed(*, fresh: bool) -> None:
     books, now = price_books(), _now()
     with opened_ledger() as engine:
         if fresh:
-            deleted = database.write(engine, lambda connection: startup.start_demo_over(connection, books, now=now))
+            deleted = database.write(
+                engine, lambda connection: startup.start_demo_over(connection, books, now=now, actor=actor())
+            )
             typer.echo(f"Deleted: {deleted}.")
             typer.echo(f"The demo world is built: {demo.summary(load_demo_world())}.")
         else:
@@ -42,7 +44,9 @@ def seed(*, fresh: bool) -> None:
             typer.echo(
                 database.write(
                     engine,
-                    lambda connection: demo.build_once(connection, world, books.at(connection), ends_at=ends_at),
+                    lambda connection: demo.build_once(
+                        connection, world, books.at(connection), ends_at=ends_at, actor=actor()
+                    ),
                 )
             )
         daily_totals.catch_up(engine, settings.time_zone())
@@ -51,7 +55,7 @@ def seed(*, fresh: bool) -> None:
 def import_legacy(file: Path, *, distinct: bool) -> None:
     """Import opening balances from a CSV file."""
     with opened_ledger() as engine:
-        summary = opening_balances.import_legacy(engine, file, now=_now(), actor=ACTOR, distinct=distinct)
+        summary = opening_balances.import_legacy(engine, file, now=_now(), actor=actor(), distinct=distinct)
     typer.echo(
         f"{summary.imported:,} opening balances imported ({both(summary.imported_credits)}), "
         f"{summary.imported_before:,} imported before, {summary.empty:,} empty accounts"
@@ -79,7 +83,12 @@ def replay(file: Path, model: str, user: str, limit: int | None, *, of_its_day: 
         with Progress(*columns, console=Console(stderr=True)) as progress:
             task = progress.add_task("Replaying", total=len(plan.runs))
             summary = trace_replay.replay(
-                engine, plan, book_at=books.at, clock=_now, on_progress=lambda rows: progress.advance(task, rows)
+                engine,
+                plan,
+                book_at=books.at,
+                clock=_now,
+                actor=actor(),
+                on_progress=lambda rows: progress.advance(task, rows),
             )
         daily_totals.catch_up(engine, settings.time_zone())
     typer.echo(

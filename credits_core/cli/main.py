@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from credits_core.errors import CreditsError, DataFileInvalid
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Role
 
 _PROGRAM = "python -m credits_core"
 _INTERRUPTED = 130  # by convention, and what Typer returns for Ctrl-C

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from credits_core import settings
-from credits_core.cli.opened import ACTOR, opened_ledger, price_books, print_json
+from credits_core.cli.opened import actor, opened_ledger, price_books, print_json
 from credits_core.errors import DataFileInvalid
 from credits_core.prices import catalogue, lists, offers, package
 from credits_core.pricing.models import Model, ModelRegistry
@@ -115,7 +115,7 @@ def activate(number: int, reason: str, live_list: int | None) -> None:
         database.write(
             engine,
             lambda connection: offers.make_live(
-                connection, number, expected_live=live_list, reason=reason, now=now, actor=ACTOR
+                connection, number, expected_live=live_list, reason=reason, now=now, actor=actor()
             ),
         )
     typer.echo(f"Price list {number} is live from the next charge on")
@@ -134,7 +134,7 @@ def offer(name: str, reason: str, *, is_price_confirmed: bool) -> None:
                 corrections=settings.PRICE_CORRECTIONS_FILE,
                 reason=reason,
                 now=now,
-                actor=ACTOR,
+                actor=actor(),
             ),
         )
     typer.echo(f"{model_id} is offered from now on, by price list {number}")
@@ -145,7 +145,7 @@ def withdraw(model_id: str, reason: str) -> None:
     now = datetime.now(UTC)
     with opened_ledger() as engine:
         number = database.write(
-            engine, lambda connection: offers.withdraw(connection, model_id, reason=reason, now=now, actor=ACTOR)
+            engine, lambda connection: offers.withdraw(connection, model_id, reason=reason, now=now, actor=actor())
         )
     typer.echo(f"{model_id} is not offered any more, by price list {number}")
 
@@ -158,7 +158,7 @@ def _print_lines(differences: Iterable[str]) -> None:
 def _save(text: str, source: str, now: datetime) -> None:
     with opened_ledger() as engine:
         number = database.write(
-            engine, lambda connection: lists.save(connection, text, source=source, now=now, actor=ACTOR)
+            engine, lambda connection: lists.save(connection, text, source=source, now=now, actor=actor())
         )
         with database.read(engine) as connection:
             compared = offers.compare(connection, number)

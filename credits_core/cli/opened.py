@@ -1,5 +1,6 @@
 """What most commands begin with: the configured ledger and price books, and how amounts are printed."""
 
+import getpass
 import json
 from contextlib import AbstractContextManager
 from typing import Any
@@ -10,9 +11,9 @@ from sqlalchemy import Engine
 from credits_core import settings
 from credits_core.plans.book import PriceBooks
 from credits_core.store import database
+from credits_core.values.fields import is_id
+from credits_core.values.roles import Actor, Way, operator
 from credits_core.values.text import format_credits, format_usd
-
-ACTOR = "cli"
 
 
 def opened_ledger() -> AbstractContextManager[Engine]:
@@ -23,6 +24,16 @@ def opened_ledger() -> AbstractContextManager[Engine]:
 def price_books() -> PriceBooks:
     """The price books over the models of this version."""
     return PriceBooks(settings.load_models())
+
+
+def actor() -> Actor:
+    """Whoever runs the command: the operator of this machine, by the login name where that can be recorded."""
+    try:
+        login = getpass.getuser()
+    except (KeyError, OSError):  # the user has no name, as in some containers
+        login = ""
+    named = operator(Way.CLI, login)
+    return named if is_id(named.recorded) else operator(Way.CLI)
 
 
 def both(credits: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from credits_core import settings
-from credits_core.cli.opened import ACTOR, opened_ledger, price_books, print_json
+from credits_core.cli.opened import actor, opened_ledger, price_books, print_json
 from credits_core.errors import InvalidRequest
 from credits_core.lab.inspector import shape
 from credits_core.lab.inspector.findings import findings
@@ -83,7 +83,7 @@ def import_plan(file: Path, *, revision: int | None, replace: bool, as_json: boo
         elif before is None and revision is not None:
             raise DraftChanged(plan.id, revision, 0)
         kept = database.write(
-            engine, lambda connection: plan_actions.save_draft(connection, plan, seen=before, now=now, actor=ACTOR)
+            engine, lambda connection: plan_actions.save_draft(connection, plan, seen=before, now=now, actor=actor())
         )
     if as_json:
         print_json({"id": plan.id, "status": kept.status, "revision": kept.revision, "changes": changes})
@@ -114,7 +114,7 @@ def discard(plan: str, *, revision: int | None, as_json: bool) -> None:
         with database.read(engine) as connection:
             found = _known(plan, plan_records.plans(connection))
         _require_revision(found, revision)
-        database.write(engine, lambda connection: plan_actions.discard_draft(connection, found, now=now))
+        database.write(engine, lambda connection: plan_actions.discard_draft(connection, found, now=now, actor=actor()))
     if as_json:
         print_json({"id": plan, "discarded": True})
         return
@@ -129,7 +129,7 @@ def activate(plan: str, *, reason: str, revision: int | None, as_json: bool) -> 
             found = _known(plan, plan_records.plans(connection))
         _require_revision(found, revision)
         database.write(
-            engine, lambda connection: plan_actions.activate(connection, found, reason=reason, now=now, actor=ACTOR)
+            engine, lambda connection: plan_actions.activate(connection, found, reason=reason, now=now, actor=actor())
         )
         with database.read(engine) as connection:
             newest = plan_records.activations(connection)[0]

@@ -4,6 +4,9 @@ Each action loads, decides (pure) and posts. It takes the connection of the call
 makes one), an idempotency key, the time and the actor. A refusal raises a `CreditsError`; the caller's unit of work is
 then rolled back and nothing is kept, not even the key. The same key with the same request returns the first receipt
 again, whatever the price and the balances are now.
+
+Whoever may neither act for all users nor try things out is refused (`NotAllowed`) before anything is looked up; whoever
+may only try things out, when a user is no test user.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,6 +43,7 @@ from credits_core.ledger.requests import (
     refund_request,
     require_entry_id,
 )
+from credits_core.ledger.trial_users import require_test_users
 from credits_core.ledger.writer import Posting, Question
 from credits_core.pricing.quote import PriceBook, Quote, quote
 from credits_core.store.kinds import CreditSource, EntryType
@@ -47,6 +51,7 @@ from credits_core.store.tables import UnlockedFlow
 from credits_core.values.credits import require_credits
 from credits_core.values.days import to_microseconds
 from credits_core.values.fields import is_id, require_id, require_text
+from credits_core.values.roles import Actor, May
 
 MAX_CIRCULATION_CREDITS = 2**62
 """Largest sum of all balances: half of what a 64-bit sum holds. The other half is room for units of work that add
@@ -83,7 +88,7 @@ def charge_prompt(
     book: PriceBook | BookQuestion,
     key: str,
     now: datetime,
-    actor: str,
+    actor: Actor,
     priced_at: datetime | None = None,
     distinct: bool = False,
 ) -> Receipt:
@@ -146,7 +151,9 @@ def charge_prompts(
 
 def _charge(posting: Posting, charge: Charge, book: PriceBook, receipts: Mapping[int, Receipt]) -> Receipt:
     request, now = charge.request, charge.now
+    charge.actor.require(May.CHARGE, May.TRY)
     check_charge(request, now=now)
+    require_test_users(posting.connection, charge.actor, May.CHARGE, [request.user_id])
     entry = new_entry(EntryType.PROMPT_RUN, request.as_asked, key=charge.key, now=now, actor=charge.actor)
     if entry.idempotency_key in posting.taken:
         return _replay(posting, entry, book, receipts)
@@ -168,7 +175,7 @@ def add_credits(
     reason: str = "",
     key: str,
     now: datetime,
-    actor: str,
+    actor: Actor,
     distinct: bool = False,
 ) -> Receipt:
     """Add credits to a user's balance and return the receipt. The first credits create the user.
@@ -184,6 +191,7 @@ def add_credits(
         CirculationTooLarge: all users together would hold more than 2^62 credits.
         IdempotencyKeyReused: the key belongs to another request.
     """
+    actor.require(May.MOVE_CREDITS, May.TRY)
     posting = writer.begin(connection, [require_id("user_id", user_id)], [key] if is_key(key) else [])
     receipt = post_credits(
         posting, user_id, amount_credits, source=source, reason=reason, key=key, now=now, actor=actor, distinct=distinct
@@ -201,7 +209,7 @@ def unlock_flow(
     book: PriceBook,
     key: str,
     now: datetime,
-    actor: str,
+    actor: Actor,
     distinct: bool = False,
 ) -> Unlock:
     """Give a user access to a flow for one payment, split between creator and platform.
@@ -216,8 +224,10 @@ def unlock_flow(
         BalanceTooLarge, AccountLooksAlike: as `charge_prompt`.
         IdempotencyKeyReused: the key belongs to another request.
     """
+    actor.require(May.CHARGE, May.TRY)
     for field in ("user_id", "flow_id", "creator_id"):
         require_id(field, getattr(request, field))
+    require_test_users(connection, actor, May.CHARGE, [request.user_id])
     fee_credits = require_credits("unlock_fee_credits", request.unlock_fee_credits)
     entry = new_entry(EntryType.FLOW_UNLOCK, _UNLOCK_FIELDS(request), key=key, now=now, actor=actor)
     users = {request.user_id, request.creator_id}
@@ -225,7 +235,7 @@ def unlock_flow(
     posting = writer.begin(connection, users, [key], numbers=0)
     taken = posting.taken.get(key)
     if taken is not None and taken.entry_id is None:
-        return _repeated_answer(connection, request, entry)
+        return flows.repeated_answer(connection, request, entry)
     if taken is not None:
         return _replayed_unlock(posting, request, entry, book)
     posting.require_user(request.user_id)
@@ -269,7 +279,7 @@ def refund(
     book: PriceBook,
     key: str,
     now: datetime,
-    actor: str,
+    actor: Actor,
 ) -> Receipt:
     """Refund an entry, once: a new entry reverses its movements. A refunded unlock locks the flow again.
 
@@ -287,8 +297,12 @@ def refund(
         BalanceTooLarge: the user would hold more than 2^53-1 credits.
         IdempotencyKeyReused: the key belongs to another request.
     """
+    actor.require(May.MOVE_CREDITS, May.TRY)
     asked = refund_request(require_entry_id(entry_id), require_text("reason", reason), provider_refunded)
     entry = new_entry(EntryType.REFUND, asked, key=key, now=now, actor=actor, description=asked[1], refunds=entry_id)
+    if May.MOVE_CREDITS not in actor.may:
+        payer = entries.receipt(connection, entry_id, plans={}).transactions[0].account_id
+        require_test_users(connection, actor, May.MOVE_CREDITS, [payer])
     if entries.entry_by_key(connection, key) is not None:
         return _replay(writer.begin(connection, (), [key]), entry, book)
     terms = RefundTerms(provider_refunded=provider_refunded)
@@ -340,11 +354,11 @@ def post_credits(
     reason: str,
     key: str,
     now: datetime,
-    actor: str,
+    actor: Actor,
     distinct: bool = False,
 ) -> Receipt:
     """Decide what `add_credits` adds, without adding up what all users hold: for callers who do that once for many."""
-    require_id("user_id", user_id)
+    require_test_users(posting.connection, actor, May.MOVE_CREDITS, [require_id("user_id", user_id)])
     require_credits("amount_credits", amount_credits)
     reason = require_text("reason", reason, minimum=0 if source is CreditSource.PURCHASE else 1)
     entry_type, movements = for_added_credits(source, user_id, amount_credits)
@@ -364,19 +378,6 @@ def _replayed_unlock(posting: Posting, request: UnlockRequest, entry: NewEntry, 
     else:
         access = FlowAccess.PAID_NOW if in_force == receipt.entry_id else FlowAccess.UNLOCKED_BEFORE
     return Unlock(access, receipt, refunded_by_entry_id=receipt.refunded_by_entry_id, replayed=True)
-
-
-def _repeated_answer(connection: Connection, request: UnlockRequest, entry: NewEntry) -> Unlock:
-    answer = flows.answer_by_key(connection, entry.idempotency_key)
-    assert answer is not None, "the key was just found to be taken"
-    if answer.request_hash != entry.request_hash:
-        raise IdempotencyKeyReused(entry.idempotency_key, None)
-    had_by_entry_id = answer.unlocked_by_entry_id
-    if had_by_entry_id is None:
-        return Unlock(FlowAccess.OWN_FLOW, None, replayed=True)
-    in_force = entries.unlock_in_force(connection, request.user_id, flow_id=request.flow_id)
-    access = FlowAccess.REFUNDED if in_force is None else FlowAccess.UNLOCKED_BEFORE
-    return Unlock(access, None, had_by_entry_id, entries.refund_of(connection, had_by_entry_id), replayed=True)
 
 
 def _replay(

@@ -11,7 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select
 
-from credits_core.ledger import accounts
+from credits_core.ledger import accounts, entries
+from credits_core.ledger.receipts import FlowAccess, Unlock
+from credits_core.ledger.refusals import IdempotencyKeyReused
 from credits_core.ledger.requests import NewEntry, UnlockRequest
 from credits_core.store.tables import UnlockAnswer, UnlockedFlow
 from credits_core.values.days import from_microseconds, to_microseconds
@@ -62,9 +64,22 @@ def access_now(connection: Connection, user_id: str, flow_id: str) -> AccessNow:
     return AccessNow(reason, last.entry_id, from_microseconds(last.created_at_us), last.refunded_by_entry_id)
 
 
-def answer_by_key(connection: Connection, key: str) -> Any | None:
-    """The answer without a payment that was given to the request with this idempotency key, or None."""
-    return connection.execute(_ANSWER_BY_KEY, {"key": key}).one_or_none()
+def repeated_answer(connection: Connection, request: UnlockRequest, entry: NewEntry) -> Unlock:
+    """The answer without a payment that this request got before. Its key was just found to be taken by one.
+
+    Raises:
+        IdempotencyKeyReused: the key belongs to another request.
+    """
+    answer = _answer_by_key(connection, entry.idempotency_key)
+    assert answer is not None, "the key was just found to be taken"
+    if answer.request_hash != entry.request_hash:
+        raise IdempotencyKeyReused(entry.idempotency_key, None)
+    had_by_entry_id = answer.unlocked_by_entry_id
+    if had_by_entry_id is None:
+        return Unlock(FlowAccess.OWN_FLOW, None, replayed=True)
+    in_force = entries.unlock_in_force(connection, request.user_id, flow_id=request.flow_id)
+    access = FlowAccess.REFUNDED if in_force is None else FlowAccess.UNLOCKED_BEFORE
+    return Unlock(access, None, had_by_entry_id, entries.refund_of(connection, had_by_entry_id), replayed=True)
 
 
 def keep_answer(
@@ -84,6 +99,10 @@ def keep_answer(
             answered_at_us=to_microseconds(entry.created_at),
         )
     )
+
+
+def _answer_by_key(connection: Connection, key: str) -> Any | None:
+    return connection.execute(_ANSWER_BY_KEY, {"key": key}).one_or_none()
 
 
 def _is_own_flow(connection: Connection, user_id: str, flow_id: str) -> bool:

@@ -15,6 +15,7 @@ from credits_core.store.kinds import CreditSource, EntryType
 from credits_core.store.tables import UserCredits
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.fields import folded_id, is_id, require_id
+from credits_core.values.roles import Actor, May
 
 _OPENING_REASON = "Opening balance from the former credit system"
 _USERS_AT_ONCE = 500
@@ -79,7 +80,7 @@ def import_opening_balances(
     opening_credits: Mapping[str, int],
     *,
     now: datetime,
-    actor: str,
+    actor: Actor,
     distinct: bool = False,
     leaves_room: bool = False,
     pace: Callable[[Iterable[tuple[str, int]]], Iterable[tuple[str, int]]] = iter,
@@ -96,8 +97,10 @@ def import_opening_balances(
     need not be added up for each piece.
 
     Raises:
+        NotAllowed: the actor may not move credits of any user.
         CirculationTooLarge: all users together would hold more than 2^62 credits.
     """
+    actor.require(May.MOVE_CREDITS)
     writer.lock_everyone(connection)
     circulating_credits = 0 if leaves_room else writer.circulating_credits(connection)
     keys = [opening_balance_key(user_id) for user_id in opening_credits if is_id(user_id)]
@@ -135,7 +138,7 @@ def _balances(connection: Connection, user_ids: Collection[str]) -> dict[str, in
 
 
 def _open_balance(
-    posting: Posting, user_id: str, amount_credits: int, *, now: datetime, actor: str, distinct: bool
+    posting: Posting, user_id: str, amount_credits: int, *, now: datetime, actor: Actor, distinct: bool
 ) -> Receipt | None:
     if amount_credits == 0:
         posting.open_account(require_id("user_id", user_id), now, distinct=distinct)

@@ -13,6 +13,7 @@ from credits_core.store.kinds import EntryType
 from credits_core.values.credits import require_credits
 from credits_core.values.days import EARLIEST, LATEST, to_microseconds
 from credits_core.values.fields import require_id, require_model_id
+from credits_core.values.roles import Actor
 
 MAX_AHEAD = timedelta(minutes=5)
 """How far the time of use may lie ahead of the ledger's clock: two machines' clocks differ a little."""
@@ -82,7 +83,7 @@ class Charge:
     request: ChargeRequest
     key: str
     now: datetime
-    actor: str
+    actor: Actor
     priced_at: datetime | None = None
     distinct: bool = False
 
@@ -178,7 +179,7 @@ def new_entry(
     *,
     key: str,
     now: datetime,
-    actor: str,
+    actor: Actor,
     description: str | None = None,
     refunds: int | None = None,
 ) -> NewEntry:
@@ -192,8 +193,8 @@ def new_entry(
         raise InvalidRequest("idempotency_key", "must be 1 to 400 visible ASCII characters")
     if now.tzinfo is None or not EARLIEST <= now < LATEST:
         raise InvalidRequest("now", f"must be a time with its zone, from 1970 to 9998, not {now}")
-    require_id("actor", actor)
-    return NewEntry(entry_type, key, hash_of(entry_type, asked), actor, now, description, refunds)
+    recorded = require_id("actor", actor.recorded)
+    return NewEntry(entry_type, key, hash_of(entry_type, asked), recorded, now, description, refunds)
 
 
 def hash_of(entry_type: EntryType, asked: tuple[object, ...]) -> str:

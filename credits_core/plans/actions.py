@@ -17,29 +17,32 @@ from credits_core.pricing.plan_toml import checked, price_plan_toml
 from credits_core.store.tables import PlanActivation, StoredPlan
 from credits_core.values.days import to_microseconds
 from credits_core.values.fields import require_id, require_text
+from credits_core.values.roles import Actor, May
 from credits_core.values.seal import seal
 
 _PLANS_LOCK = 7_206_151_031
 
 
 def save_draft(
-    connection: Connection, plan: PricePlan, *, seen: PlanRecord | None, now: datetime, actor: str
+    connection: Connection, plan: PricePlan, *, seen: PlanRecord | None, now: datetime, actor: Actor
 ) -> PlanRecord:
     """Save a draft and return what is stored. `seen` is the draft as it was before the change; None for a new one.
 
     Raises:
+        NotAllowed: the actor may not save plans.
         InvalidRequest: the plan breaks a rule of plans; every problem is named.
         PlanActivated: a plan with this id is or was live, so it never changes.
         DraftChanged: somebody saved or discarded the draft meanwhile, or a new draft's id is taken.
     """
-    require_id("actor", actor)
+    actor.require(May.DRAFT_PLANS)
+    recorded = require_id("actor", actor.recorded)
     _lock_drafts(connection, plan.id)
     last_revision = _require_as_seen(connection, plan.id, seen)
-    kept = PlanRecord(plan, PlanStatus.DRAFT, last_revision + 1, actor, now)
+    kept = PlanRecord(plan, PlanStatus.DRAFT, last_revision + 1, recorded, now)
     saved = {
         "toml": price_plan_toml(checked(plan)),
         "revision": kept.revision,
-        "actor": actor,
+        "actor": recorded,
         "saved_at_us": to_microseconds(now),
         "discarded_at_us": None,
     }
@@ -50,13 +53,15 @@ def save_draft(
     return kept
 
 
-def discard_draft(connection: Connection, seen: PlanRecord, *, now: datetime) -> None:
+def discard_draft(connection: Connection, seen: PlanRecord, *, now: datetime, actor: Actor) -> None:
     """Discard a draft. A new one may have its id, but never one of its revisions.
 
     Raises:
+        NotAllowed: the actor may not save plans, and so not discard them.
         PlanActivated: the plan is or was live.
         DraftChanged: somebody saved or discarded the draft meanwhile.
     """
+    actor.require(May.DRAFT_PLANS)
     _lock_drafts(connection, seen.plan.id)
     _require_as_seen(connection, seen.plan.id, seen)
     discarded = update(StoredPlan).where(StoredPlan.id == seen.plan.id)
@@ -69,7 +74,7 @@ def activate(
     *,
     reason: str,
     now: datetime,
-    actor: str,
+    actor: Actor,
     in_place_of: str | None = None,
 ) -> None:
     """Make a draft or a previously live plan live, from the next charge on, and write that into the journal.
@@ -77,13 +82,15 @@ def activate(
     `in_place_of` is the id of the plan that the caller believes to be live, where the decision depends on it.
 
     Raises:
+        NotAllowed: the actor may not make plans live.
         InvalidRequest: the reason does not have 1 to 500 characters.
         DraftChanged: somebody changed the plan meanwhile, so it is not the plan that the caller looked at.
         PlanInForce: the plan is already live.
         LivePlanChanged: another plan than `in_place_of` is live.
     """
+    actor.require(May.PROPOSE_PLANS)
     reason = require_text("reason", reason)
-    require_id("actor", actor)
+    recorded = require_id("actor", actor.recorded)
     plan_id = seen.plan.id
     lock_all(connection)  # no charge is under way then: each was priced with what was live
     _require_as_seen(connection, plan_id, seen)
@@ -105,7 +112,7 @@ def activate(
     # Counted by the plans as well: a line that is missing at the end of the journal must leave a gap.
     last = connection.execute(select(func.max(StoredPlan.last_activation_id))).scalar_one() or 0
     line = 1 + max(last, newest.id)
-    activation = (line, plan_id, reason, actor, to_microseconds(now))
+    activation = (line, plan_id, reason, recorded, to_microseconds(now))
     columns = ("id", "plan_id", "reason", "actor", "activated_at_us")
     connection.execute(
         insert(PlanActivation).values(

@@ -15,10 +15,12 @@ from credits_core.pricing.models_toml import parse_model_registry
 from credits_core.store.tables import PriceList, PriceListActivation
 from credits_core.values.days import from_microseconds, to_microseconds
 from credits_core.values.fields import require_id, require_text
+from credits_core.values.roles import Actor, May, system
 from credits_core.values.seal import seal
 
 ACTIVATION_LOCK = 7_206_151_032
 """PostgreSQL's advisory lock that an activation takes alone, and every charge together with the other charges."""
+_MIGRATION = system("migration")
 _FIRST = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -93,32 +95,36 @@ def models_of(connection: Connection, number: int) -> ModelRegistry:
     return parse_model_registry(text_of(connection, number), f"the stored price list {number}", is_kept=True)
 
 
-def save(connection: Connection, toml: str, *, source: str, now: datetime, actor: str) -> int:
+def save(connection: Connection, toml: str, *, source: str, now: datetime, actor: Actor) -> int:
     """Keep a price list as a new version, which is not live yet, and return its number.
 
     Raises:
+        NotAllowed: the actor may not save price lists.
         DataFileInvalid: it is no price list; every problem is listed.
         InvalidRequest: the actor is no id, or the source is not 1 to 500 characters.
     """
-    require_id("actor", actor)
+    actor.require(May.DRAFT_PLANS)
+    recorded = require_id("actor", actor.recorded)
     source = require_text("source", source)
     parse_model_registry(toml, source)
     lock(connection)
     number = 1 + int(connection.execute(select(func.coalesce(func.max(PriceList.id), 0))).scalar_one())
-    kept = {"id": number, "toml": toml, "source": source, "actor": actor, "saved_at_us": to_microseconds(now)}
+    kept = {"id": number, "toml": toml, "source": source, "actor": recorded, "saved_at_us": to_microseconds(now)}
     connection.execute(insert(PriceList).values(kept))
     return number
 
 
-def activate(connection: Connection, number: int, *, reason: str, now: datetime, actor: str) -> None:
+def activate(connection: Connection, number: int, *, reason: str, now: datetime, actor: Actor) -> None:
     """Make a version live from the next charge on, in every process, and write that into the journal.
 
     Raises:
+        NotAllowed: the actor may not make prices live.
         InvalidRequest: the actor is no id, or the reason is not 1 to 500 characters.
         UnknownPriceList: no version has this number.
         PriceListLive: it is live already.
     """
-    require_id("actor", actor)
+    actor.require(May.PROPOSE_PLANS)
+    recorded = require_id("actor", actor.recorded)
     reason = require_text("reason", reason)
     lock(connection)
     columns = (PriceList.toml, PriceList.source, PriceList.actor, PriceList.saved_at_us)
@@ -135,7 +141,7 @@ def activate(connection: Connection, number: int, *, reason: str, now: datetime,
     # Counted by the lists as well: a line that is missing at the end of the journal must leave a gap.
     last = connection.execute(select(func.max(PriceList.last_activation_id))).scalar_one() or 0
     line = 1 + max(last, 0 if newest is None else newest.id)
-    record = (line, number, reason, actor, to_microseconds(now))
+    record = (line, number, reason, recorded, to_microseconds(now))
     sealed = seal(record, tuple(kept), "" if newest is None else newest.seal)
     names = ("id", "price_list_id", "reason", "actor", "activated_at_us")
     connection.execute(insert(PriceListActivation).values(**dict(zip(names, record, strict=True)), seal=sealed))
@@ -149,8 +155,8 @@ def begin_with(connection: Connection, toml: str) -> None:
     """
     lock(connection)
     if live_list(connection) is None:
-        number = save(connection, toml, source="data/models.toml", now=_FIRST, actor="migration")
-        activate(connection, number, reason="The prices that this version brings", now=_FIRST, actor="migration")
+        number = save(connection, toml, source="data/models.toml", now=_FIRST, actor=_MIGRATION)
+        activate(connection, number, reason="The prices that this version brings", now=_FIRST, actor=_MIGRATION)
 
 
 def lock(connection: Connection) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from credits_core.prices import lists
 from credits_core.prices.list_toml import differences, refreshed, with_model, without_model
 from credits_core.prices.refusals import LiveListChanged, NoLivePriceList
+from credits_core.values.roles import Actor, May
 
 Result = TypeVar("Result")
 
@@ -49,15 +50,17 @@ def offer(
     corrections: Path,
     reason: str,
     now: datetime,
-    actor: str,
+    actor: Actor,
 ) -> tuple[int, str]:
     """Offer a model of the price package from the next charge on, and return the new live list and the model's id.
 
     Raises:
+        NotAllowed: the actor may not make prices live.
         UnknownModel, AmbiguousModel, NoPrice: no model has the name, several have it, or it has no price.
         InvalidRequest: the model is offered already, or the reason is not 1 to 500 characters.
         PriceNotConfirmed: a price is above 1,000 dollars, and nobody has confirmed it.
     """
+    actor.require(May.PROPOSE_PLANS)
     text, model_id = _of_the_live_list(
         connection,
         lambda live: with_model(live, name, corrections, now.date(), is_price_confirmed=is_price_confirmed),
@@ -65,26 +68,29 @@ def offer(
     return _save_live(connection, text, f"{model_id} offered", reason, now, actor), model_id
 
 
-def withdraw(connection: Connection, model_id: str, *, reason: str, now: datetime, actor: str) -> int:
+def withdraw(connection: Connection, model_id: str, *, reason: str, now: datetime, actor: Actor) -> int:
     """Offer a model no more from the next charge on, and return the new live list. Past runs keep their price.
 
     Raises:
+        NotAllowed: the actor may not make prices live.
         NotOffered: the live list does not have it.
         InvalidRequest: it is the last model, or the reason is not 1 to 500 characters.
     """
+    actor.require(May.PROPOSE_PLANS)
     text = _of_the_live_list(connection, lambda live: without_model(live, model_id))
     return _save_live(connection, text, f"{model_id} withdrawn", reason, now, actor)
 
 
 def make_live(
-    connection: Connection, number: int, *, expected_live: int | None, reason: str, now: datetime, actor: str
+    connection: Connection, number: int, *, expected_live: int | None, reason: str, now: datetime, actor: Actor
 ) -> None:
     """Make a saved list live from the next charge on. `expected_live` is the live list that it was compared with.
 
     Raises:
         LiveListChanged: another list is live, so its changes would be undone unseen.
-        InvalidRequest, UnknownPriceList, PriceListLive: as `lists.activate`.
+        NotAllowed, InvalidRequest, UnknownPriceList, PriceListLive: as `lists.activate`.
     """
+    actor.require(May.PROPOSE_PLANS)
     lists.lock(connection)
     live = live_list(connection)
     lists.text_of(connection, number)
@@ -129,7 +135,7 @@ def _of_the_live_list(connection: Connection, change: Callable[[str], Result]) -
     return changed if live == seen else change(lists.text_of(connection, live))
 
 
-def _save_live(connection: Connection, text: str, source: str, reason: str, now: datetime, actor: str) -> int:
+def _save_live(connection: Connection, text: str, source: str, reason: str, now: datetime, actor: Actor) -> int:
     number = lists.save(connection, text, source=source, now=now, actor=actor)
     lists.activate(connection, number, reason=reason, now=now, actor=actor)
     return number

@@ -16,6 +16,7 @@ from credits_core.errors import InvalidRequest
 from credits_core.reports.refusals import UnknownView, ViewNameTaken
 from credits_core.store.tables import SavedView
 from credits_core.values.days import to_microseconds
+from credits_core.values.roles import Actor, May
 
 MAX_NAME = 60
 Query = Mapping[str, str | Sequence[str]]
@@ -37,16 +38,18 @@ def views(connection: Connection, screen: str) -> list[View]:
     return [_view(row) for row in found]
 
 
-def save(connection: Connection, screen: str, name: str, query: Query, *, now: datetime, actor: str) -> View:
+def save(connection: Connection, screen: str, name: str, query: Query, *, now: datetime, actor: Actor) -> View:
     """Keep what was chosen on the screen under a name.
 
     Raises:
+        NotAllowed: the actor may not see the dashboard.
         InvalidRequest: the name does not have 1 to 60 printable characters.
         ViewNameTaken: the screen has a view with this name.
     """
+    actor.require(May.SEE)
     name, kept = _checked(name), {key: text if isinstance(text, str) else [*text] for key, text in query.items()}
     values = {"screen": screen, "name": name, "folded_name": name.casefold(), "query": json.dumps(kept)}
-    row = insert(SavedView).values(**values, actor=actor, saved_at_us=to_microseconds(now))
+    row = insert(SavedView).values(**values, actor=actor.recorded, saved_at_us=to_microseconds(now))
     try:
         (view_id,) = connection.execute(row.returning(SavedView.id)).one()
     except IntegrityError:
@@ -54,13 +57,14 @@ def save(connection: Connection, screen: str, name: str, query: Query, *, now: d
     return View(view_id, screen, name, kept)
 
 
-def rename(connection: Connection, view_id: int, name: str) -> View:
+def rename(connection: Connection, view_id: int, name: str, *, actor: Actor) -> View:
     """Give a view another name, and return the view as it was.
 
     Raises:
-        InvalidRequest, ViewNameTaken: as `save`.
+        NotAllowed, InvalidRequest, ViewNameTaken: as `save`.
         UnknownView: it is not there any more.
     """
+    actor.require(May.SEE)
     before, name = _found(connection, view_id), _checked(name)
     renamed = update(SavedView).where(SavedView.id == view_id).values(name=name, folded_name=name.casefold())
     try:
@@ -70,12 +74,14 @@ def rename(connection: Connection, view_id: int, name: str) -> View:
     return before
 
 
-def remove(connection: Connection, view_id: int) -> View:
+def remove(connection: Connection, view_id: int, *, actor: Actor) -> View:
     """Delete a view, and return it, so that it can be saved again.
 
     Raises:
+        NotAllowed: as `save`.
         UnknownView: it is not there any more.
     """
+    actor.require(May.SEE)
     view = _found(connection, view_id)
     connection.execute(delete(SavedView).where(SavedView.id == view_id))
     return view

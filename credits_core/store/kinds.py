@@ -1,4 +1,4 @@
-"""The kinds of entry, transaction, source, role and rule, and the platform's own accounts. Pure."""
+"""The kinds of entry, transaction, source and rule, and the platform's own accounts. Pure."""
 
 from enum import StrEnum
 
@@ -70,11 +70,3 @@ class CreditSource(StrEnum):
 def is_platform(account_id: str) -> bool:
     """Whether the account is one of the platform's own. Those have no balance row: their balances are sums."""
     return account_id.startswith(PLATFORM_PREFIX)
-
-
-class Role(StrEnum):
-    """What an API key may do: everything (admin), charge and read for all users (service), or read one user (user)."""
-
-    ADMIN = "admin"
-    SERVICE = "service"
-    USER = "user"

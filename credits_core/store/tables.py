@@ -34,13 +34,14 @@ from credits_core.store.daily_tables import DailySum as DailySum
 from credits_core.store.daily_tables import DailyTotal as DailyTotal
 from credits_core.store.daily_tables import DailyWork as DailyWork
 from credits_core.store.daily_tables import RollupWatermark as RollupWatermark
-from credits_core.store.kinds import FREQUENT_TYPES, EntryType, RefundRule, Role, TransactionType
+from credits_core.store.kinds import FREQUENT_TYPES, EntryType, RefundRule, TransactionType
 from credits_core.store.people_tables import ActivityRecord as ActivityRecord
 from credits_core.store.people_tables import Person as Person
 from credits_core.store.people_tables import Proposal as Proposal
 from credits_core.store.people_tables import SignInSession as SignInSession
 from credits_core.store.people_tables import TrialUser as TrialUser
 from credits_core.values.credits import MAX_CREDITS
+from credits_core.values.roles import Role
 
 
 def _one_of(column: str, values: type[EntryType] | type[TransactionType] | type[RefundRule] | type[Role]) -> str:

@@ -48,6 +48,23 @@ MAY: dict[PersonRole, frozenset[May]] = {
 """What each role may do. Nobody signed in charges a user who is not a test user: that is for the marketplace's key."""
 
 
+class Role(StrEnum):
+    """What an API key may do: everything (admin), charge and read for all users (service), or read one user (user)."""
+
+    ADMIN = "admin"
+    SERVICE = "service"
+    USER = "user"
+
+
+_SERVICE = frozenset({May.SEE, May.EXPORT_PEOPLE, May.CHARGE})
+KEY_MAY: dict[Role, frozenset[May]] = {
+    Role.USER: frozenset({May.SEE}),
+    Role.SERVICE: _SERVICE,
+    Role.ADMIN: _SERVICE | {May.TRY, May.MOVE_CREDITS},
+}
+"""What the key of each role may do. That a user's key sees this user alone is for the API's routes."""
+
+
 class Way(StrEnum):
     """How an actor came."""
 
@@ -61,11 +78,13 @@ class Actor:
     """Who acts and what they may do. `recorded` is the text that entries and other records keep, such as `api/shop`.
 
     `is_person` is true for somebody signed in: only such a person needs a second one where four eyes are asked for.
+    Users whose ids begin with `test_prefix` are test users for this actor; an empty prefix begins no id.
     """
 
     recorded: str
     may: frozenset[May]
     is_person: bool = False
+    test_prefix: str = ""
 
     def require(self, *any_of: May) -> None:
         """Do nothing for an actor who may do one of these.
@@ -86,15 +105,34 @@ def who_may(action: May) -> tuple[str, ...]:
     return tuple(role.value for role in PersonRole if action in MAY[role])
 
 
-def person(email: str, roles: frozenset[PersonRole]) -> Actor:
-    """Somebody signed in at the dashboard.
+def person(email: str, roles: frozenset[PersonRole], *, test_prefix: str = "") -> Actor:
+    """Somebody signed in at the dashboard. `test_prefix` is how ids of test users begin, where that is set.
 
     >>> ada = person("ada@example.org", frozenset({PersonRole.TESTER}))
     >>> ada.recorded, May.TRY in ada.may, May.MANAGE in ada.may
     ('dashboard/ada@example.org', True, False)
     """
     may = frozenset[May]().union(*(MAY[role] for role in roles))
-    return Actor(f"{Way.DASHBOARD}/{email}", may, is_person=True)
+    return Actor(f"{Way.DASHBOARD}/{email}", may, is_person=True, test_prefix=test_prefix)
+
+
+def key_holder(name: str, role: Role) -> Actor:
+    """Whoever calls the API with the key of this name.
+
+    >>> shop = key_holder("shop", Role.SERVICE)
+    >>> shop.recorded, May.CHARGE in shop.may, May.MOVE_CREDITS in shop.may
+    ('api/shop', True, False)
+    """
+    return Actor(f"{Way.API}/{name}", KEY_MAY[role])
+
+
+def system(name: str) -> Actor:
+    """The product itself, such as its migrations and its demo: may do everything.
+
+    >>> system("migration").recorded
+    'migration'
+    """
+    return Actor(name, frozenset(May))
 
 
 def operator(way: Way, name: str = "") -> Actor:

@@ -73,7 +73,7 @@ def form(name: str, user_id: str, amount_credits: int | None) -> bool:
         performed = action.perform(
             name,
             (user_id, amount_credits, source, reason.strip(), is_somebody_else),
-            lambda connection, key, now: actions.add_credits(
+            lambda connection, key, now, actor: actions.add_credits(
                 connection,
                 user_id,
                 amount_credits,
@@ -81,7 +81,7 @@ def form(name: str, user_id: str, amount_credits: int | None) -> bool:
                 reason=reason,
                 key=key,
                 now=now,
-                actor=action.ACTOR,
+                actor=actor,
                 distinct=is_somebody_else,
             ),
         )

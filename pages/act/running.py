@@ -84,8 +84,8 @@ def button(
         performed = action.perform(
             name,
             request,
-            lambda connection, key, now: actions.charge_prompt(
-                connection, at_that_price, book=resources.book_at(connection), key=key, now=now, actor=action.ACTOR
+            lambda connection, key, now, actor: actions.charge_prompt(
+                connection, at_that_price, book=resources.book_at(connection), key=key, now=now, actor=actor
             ),
         )
         if performed.result is not None and not performed.repeated:
@@ -160,14 +160,14 @@ def _run_batch(name: str, batch: Batch, shown: Terms) -> None:
     for outcome in action.perform_in_pieces(
         name,
         batch,
-        lambda connection, key, now, before: charge_piece(
+        lambda connection, key, now, actor, before: charge_piece(
             connection,
             batch,
             before=before or Summary(),
             book=resources.book_at(connection),
             key=key,
             now=now,
-            actor=action.ACTOR,
+            actor=actor,
             shown=shown,
         ),
         is_whole=lambda summary: summary.runs == batch.runs,

@@ -104,7 +104,7 @@ def _take_back(batch: Batch, batch_key: str) -> None:
     for outcome in action.perform_in_pieces(
         name,
         (batch, batch_key),
-        lambda connection, _key, now, before: refund_piece(
+        lambda connection, _key, now, actor, before: refund_piece(
             connection,
             batch,
             before=before or BatchRefund(),
@@ -112,7 +112,7 @@ def _take_back(batch: Batch, batch_key: str) -> None:
             reason=_REASON,
             book=resources.book_at(connection),
             now=now,
-            actor=action.ACTOR,
+            actor=actor,
         ),
         is_whole=lambda back: back.runs == batch.runs,
     ):

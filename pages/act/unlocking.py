@@ -54,9 +54,9 @@ def button(name: str, asked: UnlockRequest | None, *, place: DeltaGenerator | No
         performed = action.perform(
             name,
             asked,
-            lambda connection, key, now: _paid(
+            lambda connection, key, now, actor: _paid(
                 actions.unlock_flow(
-                    connection, asked, book=resources.book_at(connection), key=key, now=now, actor=action.ACTOR
+                    connection, asked, book=resources.book_at(connection), key=key, now=now, actor=actor
                 )
             ),
         )

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from credits_core.access import keys as api_keys
 from credits_core.access.keys import KeyRecord
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Actor, Role
 from pages.build import examples
 from pages.parts import action, csv_files, filters, pick, show, words
 
@@ -74,8 +74,10 @@ def _make(asked: tuple[str, Role, str | None, date | None], key: str, *, expires
     made = action.perform(
         _MAKE,
         asked,
-        lambda connection, _, now: _MadeKey(
-            api_keys.create_key(connection, name, key=key, role=role, user_id=user_id, expires_at=expires_at, now=now),
+        lambda connection, _, now, actor: _MadeKey(
+            api_keys.create_key(
+                connection, name, key=key, role=role, user_id=user_id, expires_at=expires_at, now=now, actor=actor
+            ),
             key,
         ),
     )
@@ -241,7 +243,9 @@ def _rotate_dialog(record: KeyRecord) -> None:
             return
         key = api_keys.new_key()
         made = action.perform(
-            _ROTATE, (record.id, overlap), lambda connection, _, now: _rotate(connection, record, key, overlap, now)
+            _ROTATE,
+            (record.id, overlap),
+            lambda connection, _, now, actor: _rotate(connection, record, key, overlap, now, actor),
         )
     if made.refusal is not None:
         show.refusal(made.refusal, undone="No key was replaced.")
@@ -253,8 +257,10 @@ def _rotate_dialog(record: KeyRecord) -> None:
         st.rerun()
 
 
-def _rotate(connection: Connection, asked: KeyRecord, key: str, overlap: str, now: datetime) -> _MadeKey:
-    made = api_keys.rotate_key(connection, asked.name, key=key, overlap=_OVERLAPS[overlap], only_id=asked.id, now=now)
+def _rotate(connection: Connection, asked: KeyRecord, key: str, overlap: str, now: datetime, actor: Actor) -> _MadeKey:
+    made = api_keys.rotate_key(
+        connection, asked.name, key=key, overlap=_OVERLAPS[overlap], only_id=asked.id, now=now, actor=actor
+    )
     return _MadeKey(made, key)
 
 
@@ -265,13 +271,15 @@ def _revoke_dialog(record: KeyRecord) -> None:
         "This cannot be undone. Past calls stay in the history, and the name can be used again."
     )
     if st.button("Revoke", type="primary", icon=":material/key_off:"):
-        outcome = action.perform(_REVOKE, record.id, lambda connection, _, now: _revoke(connection, record, now))
+        outcome = action.perform(
+            _REVOKE, record.id, lambda connection, _, now, actor: _revoke(connection, record, now, actor)
+        )
         if outcome.refusal is None:
             _stop_asking()
             st.rerun()
         show.refusal(outcome.refusal, undone="Nothing was revoked.")
 
 
-def _revoke(connection: Connection, asked: KeyRecord, now: datetime) -> KeyRecord:
+def _revoke(connection: Connection, asked: KeyRecord, now: datetime, actor: Actor) -> KeyRecord:
     # By its number: while the person was asked, somebody may have given its name to another key, which stays active.
-    return api_keys.revoke_key(connection, asked.name, only_id=asked.id, now=now)
+    return api_keys.revoke_key(connection, asked.name, only_id=asked.id, now=now, actor=actor)

@@ -17,6 +17,7 @@ from credits_core.pricing.models import Model
 from credits_core.pricing.models_toml import parse_model_registry
 from credits_core.pricing.price_words import prices_words
 from credits_core.pricing.quote import PriceBook
+from credits_core.values.roles import Actor
 from credits_core.values.text import counted
 from pages.parts import action, clock, done, resources, show, words
 
@@ -54,9 +55,9 @@ def _offer(model: Model, is_offered: bool) -> None:
             st.markdown(words.plain(prices_words(model.prices)))
             is_price_confirmed = st.checkbox("This high price is right", key="models:offer:price")
 
-    def change(connection: Connection, now: datetime, reason: str) -> int:
+    def change(connection: Connection, now: datetime, actor: Actor, reason: str) -> int:
         if is_offered:
-            return offers.withdraw(connection, model_id, reason=reason, now=now, actor=action.ACTOR)
+            return offers.withdraw(connection, model_id, reason=reason, now=now, actor=actor)
         corrections = settings.PRICE_CORRECTIONS_FILE
         number, _ = offers.offer(
             connection,
@@ -65,19 +66,21 @@ def _offer(model: Model, is_offered: bool) -> None:
             corrections=corrections,
             reason=reason,
             now=now,
-            actor=action.ACTOR,
+            actor=actor,
         )
         return number
 
     _confirm("Withdraw" if is_offered else "Offer", _OFFER, (model_id, is_offered, is_price_confirmed), change)
 
 
-def _confirm(label: str, name: str, request: object, change: Callable[[Connection, datetime, str], int]) -> None:
+def _confirm(label: str, name: str, request: object, change: Callable[[Connection, datetime, Actor, str], int]) -> None:
     with st.form(f"{name}:form", border=False):
         reason = st.text_input("Reason", max_chars=500, placeholder="Kept in the journal", key=f"{name}:reason")
         confirmed = st.form_submit_button(label, type="primary")
     if confirmed:
-        outcome = action.perform(name, (request, reason), lambda connection, _key, now: change(connection, now, reason))
+        outcome = action.perform(
+            name, (request, reason), lambda connection, _key, now, actor: change(connection, now, actor, reason)
+        )
         if outcome.refusal is None:
             _stop_asking()
             done.add("Models", f"Price list {outcome.result} is live. To go back, make an earlier list live below.")
@@ -172,7 +175,7 @@ def _save(text: str, source: str) -> None:
     outcome = action.perform(
         _SAVE,
         (text, source),
-        lambda connection, _key, now: lists.save(connection, text, source=source, now=now, actor=action.ACTOR),
+        lambda connection, _key, now, actor: lists.save(connection, text, source=source, now=now, actor=actor),
     )
     if outcome.refusal is not None:
         show.refusal(outcome.refusal, undone="Nothing was saved.")
@@ -210,9 +213,9 @@ def _activation(compared: Compared) -> None:
     st.markdown(f"Price list **{number}** will price all new runs, in every process. Past runs keep their price.")
     _differences(compared.differences)
 
-    def change(connection: Connection, now: datetime, reason: str) -> int:
+    def change(connection: Connection, now: datetime, actor: Actor, reason: str) -> int:
         # The live list is the one that the person saw the differences from, not the one of this moment.
-        offers.make_live(connection, number, expected_live=live, reason=reason, now=now, actor=action.ACTOR)
+        offers.make_live(connection, number, expected_live=live, reason=reason, now=now, actor=actor)
         return number
 
     _confirm("Make live", _ACTIVATE, (number, live), change)

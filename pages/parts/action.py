@@ -27,9 +27,10 @@ from sqlalchemy import Connection, Engine
 from credits_core.bulk import pieces
 from credits_core.errors import CreditsError
 from credits_core.store import database
+from credits_core.values.roles import Actor
+from pages.parts import who
 from pages.parts.resources import engine
 
-ACTOR = "dashboard"
 _log = logging.getLogger("promptflow.dashboard")
 Result = TypeVar("Result")
 
@@ -62,15 +63,20 @@ class _Action:
     lock: Lock = field(default_factory=Lock)
 
 
-def perform(name: str, request: object, action: Callable[[Connection, str, datetime], Result]) -> Performed[Result]:
+def perform(
+    name: str, request: object, action: Callable[[Connection, str, datetime, Actor], Result]
+) -> Performed[Result]:
     """Carry out an action and keep its outcome under `name` for the reruns that follow; `performed` returns it.
 
     The same request again, before `start_over`, is not carried out again: its outcome comes back, marked as repeated,
     unless it was refused. Another request is a new action with a key of its own. `action` receives the connection of
-    its unit of work, the key and the time.
+    its unit of work, the key, the time and who acts.
     """
     (outcome,) = perform_in_pieces(
-        name, request, lambda connection, key, now, _before: action(connection, key, now), is_whole=lambda _: True
+        name,
+        request,
+        lambda connection, key, now, actor, _before: action(connection, key, now, actor),
+        is_whole=lambda _: True,
     )
     return outcome
 
@@ -78,7 +84,7 @@ def perform(name: str, request: object, action: Callable[[Connection, str, datet
 def perform_in_pieces(
     name: str,
     request: object,
-    action: Callable[[Connection, str, datetime, Result | None], Result],
+    action: Callable[[Connection, str, datetime, Actor, Result | None], Result],
     *,
     is_whole: Callable[[Result], bool],
 ) -> Iterator[Performed[Result]]:
@@ -103,7 +109,7 @@ def _carry_on(
     opened: Engine,
     current: _Action,
     request: object,
-    action: Callable[[Connection, str, datetime, Result | None], Result],
+    action: Callable[[Connection, str, datetime, Actor, Result | None], Result],
     is_whole: Callable[[Result], bool],
 ) -> Performed[Result]:
     if current.asked is not None and current.asked != request:
@@ -113,9 +119,9 @@ def _carry_on(
     if before.is_whole:
         current.outcome = replace(before, repeated=True)
         return current.outcome
-    now = datetime.now(UTC)
+    now, actor = datetime.now(UTC), who.actor()
     try:
-        result = database.write(opened, lambda connection: action(connection, current.key, now, before.result))
+        result = database.write(opened, lambda connection: action(connection, current.key, now, actor, before.result))
         current.outcome = Performed(request, current.key, result, None, is_whole=is_whole(result))
     except CreditsError as refusal:
         _log.info("refused: %s", refusal)

@@ -109,7 +109,7 @@ def _dialog(entry_id: int) -> None:
         performed = action.perform(
             _ACTION,
             (entry_id, reason, provider_refunded),
-            lambda connection, key, now: actions.refund(
+            lambda connection, key, now, actor: actions.refund(
                 connection,
                 entry_id,
                 reason=reason,
@@ -117,7 +117,7 @@ def _dialog(entry_id: int) -> None:
                 book=resources.book_at(connection),
                 key=key,
                 now=now,
-                actor=action.ACTOR,
+                actor=actor,
             ),
         )
         if performed.refusal is None:

@@ -22,6 +22,7 @@ from credits_core.pricing.quote import PriceBook
 from credits_core.reports import daily_totals, users
 from credits_core.store import database
 from credits_core.usage.responses import known_providers
+from credits_core.values.roles import Actor
 from credits_core.values.time_zones import TimeZone
 
 
@@ -92,14 +93,14 @@ def _demo_world() -> DemoWorld:
     return load_demo_world()
 
 
-def build_demo(connection: Connection, now: datetime) -> bool:
+def build_demo(connection: Connection, now: datetime, actor: Actor) -> bool:
     """Build the demo world where nothing is yet, and return whether it was built."""
-    return startup.build_demo(connection, _books(), now=now)
+    return startup.build_demo(connection, _books(), now=now, actor=actor)
 
 
-def start_demo_over(connection: Connection, now: datetime) -> Holdings:
+def start_demo_over(connection: Connection, now: datetime, actor: Actor) -> Holdings:
     """Empty the database and build the demo world as in a new one; refused where there is anything but a demo."""
-    return startup.start_demo_over(connection, _books(), now=now)
+    return startup.start_demo_over(connection, _books(), now=now, actor=actor)
 
 
 @st.cache_resource

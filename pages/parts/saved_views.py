@@ -15,7 +15,8 @@ from credits_core.reports import saved_views
 from credits_core.reports.refusals import UnknownView, ViewNameTaken
 from credits_core.reports.saved_views import MAX_NAME, Query, View
 from credits_core.store import database
-from pages.parts import action, done, resources, show, words
+from credits_core.values.roles import Actor
+from pages.parts import done, resources, show, who, words
 
 _PIXELS = 340
 """Without a width of its own, the list would be as wide as its longest sentence."""
@@ -86,8 +87,8 @@ def _save(title: str, query: Query) -> None:
     name = st.session_state[_NAME]
     try:
         view = _write(
-            lambda connection: saved_views.save(
-                connection, _screen(title), name, query, now=datetime.now(UTC), actor=action.ACTOR
+            lambda connection, actor: saved_views.save(
+                connection, _screen(title), name, query, now=datetime.now(UTC), actor=actor
             )
         )
     except ViewNameTaken as refusal:
@@ -107,13 +108,13 @@ def _is_kept(title: str, name: str, query: Query) -> bool:
 
 
 def _take_back(view: View) -> str:
-    _write(lambda connection: saved_views.remove(connection, view.id))
+    _write(lambda connection, actor: saved_views.remove(connection, view.id, actor=actor))
     return "Deleted again."
 
 
 def _remove(title: str, view: View) -> None:
     try:
-        _write(lambda connection: saved_views.remove(connection, view.id))
+        _write(lambda connection, actor: saved_views.remove(connection, view.id, actor=actor))
     except UnknownView:  # that is what was wanted
         return
     done.add(title, f"Deleted the view **{words.plain(view.name)}**.", undo=partial(_save_again, view))
@@ -121,8 +122,8 @@ def _remove(title: str, view: View) -> None:
 
 def _save_again(view: View) -> str:
     _write(
-        lambda connection: saved_views.save(
-            connection, view.screen, view.name, view.query, now=datetime.now(UTC), actor=action.ACTOR
+        lambda connection, actor: saved_views.save(
+            connection, view.screen, view.name, view.query, now=datetime.now(UTC), actor=actor
         )
     )
     return "It is there again."
@@ -144,7 +145,7 @@ def _rename(title: str, view: View) -> None:
     if not confirmed:
         return
     try:
-        _write(lambda connection: saved_views.rename(connection, view.id, name))
+        _write(lambda connection, actor: saved_views.rename(connection, view.id, name, actor=actor))
     except CreditsError as refusal:
         show.refusal(refusal, undone="Nothing was renamed.")
         return
@@ -155,12 +156,13 @@ def _rename(title: str, view: View) -> None:
 
 
 def _name_back(view: View) -> str:
-    _write(lambda connection: saved_views.rename(connection, view.id, view.name))
+    _write(lambda connection, actor: saved_views.rename(connection, view.id, view.name, actor=actor))
     return "It has its old name again."
 
 
-def _write(change: Callable[[Connection], View]) -> View:
-    return database.write(resources.engine(), change)
+def _write(change: Callable[[Connection, Actor], View]) -> View:
+    actor = who.actor()
+    return database.write(resources.engine(), lambda connection: change(connection, actor))
 
 
 def _screen(title: str) -> str:

@@ -50,7 +50,9 @@ def _dialog() -> None:
     if st.button("Start over", type="primary", icon=":material/restart_alt:", key="start-over:confirm"):
         with st.spinner("Building the demo world…"):
             outcome = action.perform(
-                _START_OVER, None, lambda connection, _key, now: resources.start_demo_over(connection, now)
+                _START_OVER,
+                None,
+                lambda connection, _key, now, actor: resources.start_demo_over(connection, now, actor),
             )
             if outcome.refusal is None:
                 daily_totals.catch_up(resources.engine(), resources.zone())

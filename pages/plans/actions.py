@@ -130,8 +130,8 @@ def _activation(record: PlanRecord, live: PlanRecord, month: Month | None) -> No
         outcome = action.perform(
             _ACTIVATE,
             (record, reason),
-            lambda connection, _key, now: plan_actions.activate(
-                connection, record, reason=reason, now=now, actor=action.ACTOR, in_place_of=live.plan.id
+            lambda connection, _key, now, actor: plan_actions.activate(
+                connection, record, reason=reason, now=now, actor=actor, in_place_of=live.plan.id
             ),
         )
         if outcome.refusal is None:
@@ -167,7 +167,7 @@ def _discarding(record: PlanRecord) -> None:
         outcome = action.perform(
             _DISCARD,
             record,
-            lambda connection, _key, now: plan_actions.discard_draft(connection, record, now=now),
+            lambda connection, _key, now, actor: plan_actions.discard_draft(connection, record, now=now, actor=actor),
         )
         if outcome.refusal is None:
             _stop_asking()
@@ -245,7 +245,7 @@ def save(screen: str, plan: PricePlan, *, seen: PlanRecord | None) -> CreditsErr
     outcome = action.perform(
         _IMPORT,
         (plan, seen),
-        lambda connection, _key, now: plan_actions.save_draft(connection, plan, seen=seen, now=now, actor=action.ACTOR),
+        lambda connection, _key, now, actor: plan_actions.save_draft(connection, plan, seen=seen, now=now, actor=actor),
     )
     if outcome.result is not None and outcome.refusal is None:
         say_saved(screen, outcome.result, seen)

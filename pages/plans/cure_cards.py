@@ -102,8 +102,8 @@ def _draft_button(cure: Cure) -> None:
     outcome = action.perform(
         name,
         cure.plan,
-        lambda connection, _key, now: stored_actions.save_draft(
-            connection, cure.plan, seen=None, now=now, actor=action.ACTOR
+        lambda connection, _key, now, actor: stored_actions.save_draft(
+            connection, cure.plan, seen=None, now=now, actor=actor
         ),
     )
     if outcome.refusal is not None:

@@ -14,7 +14,7 @@ from credits_core.plans import records as plan_records
 from credits_core.plans.records import PlanRecord
 from credits_core.pricing.plan import PricePlan
 from credits_core.store import database
-from pages.parts import action, resources, words
+from pages.parts import resources, who, words
 
 
 def saved(kept: PlanRecord, before: PlanRecord | None) -> Callable[[], str]:
@@ -33,8 +33,10 @@ def made_live(plan_id: str, *, before_id: str) -> Callable[[], str]:
 
 
 def _discard(kept: PlanRecord) -> str:
-    now = datetime.now(UTC)
-    database.write(resources.engine(), lambda connection: plan_actions.discard_draft(connection, kept, now=now))
+    now, actor = datetime.now(UTC), who.actor()
+    database.write(
+        resources.engine(), lambda connection: plan_actions.discard_draft(connection, kept, now=now, actor=actor)
+    )
     return "Discarded again."
 
 
@@ -49,15 +51,15 @@ def _save_again(plan: PricePlan) -> str:
 
 
 def _save(plan: PricePlan, seen: PlanRecord | None) -> PlanRecord:
-    now = datetime.now(UTC)
+    now, actor = datetime.now(UTC), who.actor()
     return database.write(
         resources.engine(),
-        lambda connection: plan_actions.save_draft(connection, plan, seen=seen, now=now, actor=action.ACTOR),
+        lambda connection: plan_actions.save_draft(connection, plan, seen=seen, now=now, actor=actor),
     )
 
 
 def _go_back(plan_id: str, before_id: str) -> str:
-    now = datetime.now(UTC)
+    now, actor = datetime.now(UTC), who.actor()
 
     def activate(connection: Connection) -> None:
         plan_actions.activate(
@@ -65,7 +67,7 @@ def _go_back(plan_id: str, before_id: str) -> str:
             plan_records.plans(connection)[before_id],
             reason=f"Undone: {plan_id} was made live by mistake",
             now=now,
-            actor=action.ACTOR,
+            actor=actor,
             in_place_of=plan_id,
         )
 

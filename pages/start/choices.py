@@ -9,7 +9,7 @@ from credits_core.bulk import first_start
 from credits_core.bulk.csv_rows import SentFile
 from credits_core.reports import daily_totals
 from credits_core.store import database
-from pages.parts import action, done, resources, show
+from pages.parts import action, done, resources, show, who
 from pages.start import importing
 
 _DEMO, _ASKED = "start:demo", "start:demo:asked"
@@ -105,7 +105,9 @@ def is_demo_asked() -> bool:
 def build_demo() -> None:
     """Build the demo world and open the overview; also when somebody else has begun meanwhile, who then is in it."""
     with st.spinner("Building the demo world…"):
-        outcome = action.perform(_DEMO, None, lambda connection, _key, now: resources.build_demo(connection, now))
+        outcome = action.perform(
+            _DEMO, None, lambda connection, _key, now, actor: resources.build_demo(connection, now, actor)
+        )
         if outcome.refusal is None:
             daily_totals.catch_up(resources.engine(), resources.zone())
     if outcome.refusal is not None:
@@ -121,7 +123,8 @@ def build_demo() -> None:
 
 
 def _choose_clean() -> None:
+    actor = who.actor()
     database.write(
         resources.engine(),
-        lambda connection: first_start.choose_clean(connection, now=datetime.now(UTC), actor=action.ACTOR),
+        lambda connection: first_start.choose_clean(connection, now=datetime.now(UTC), actor=actor),
     )

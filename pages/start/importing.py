@@ -10,7 +10,7 @@ from credits_core.bulk.csv_rows import SentFile
 from credits_core.bulk.opening_balances import EXAMPLE_FILE, ONLY_IN_CASE, ImportPlan, ImportSummary
 from credits_core.errors import CreditsError, DataFileInvalid
 from credits_core.values.text import counted, format_credits
-from pages.parts import action, done, long_work, resources, show, words
+from pages.parts import done, long_work, resources, show, who, words
 
 _NAME, _UNDER_WAY, _FILES = "start:import", "start:import:under-way", "start:import:files"
 _DISTINCT = "start:import:distinct"
@@ -93,6 +93,7 @@ def is_under_way() -> bool:
 def carry_on() -> None:
     """Carry out the import that was begun, with its progress, and say what was written."""
     begun: _Import = st.session_state[_UNDER_WAY]
+    actor = who.actor()
     with st.container(border=True):
         st.header(f"Import {words.plain(begun.sent.name)}", anchor=False)
         try:
@@ -103,7 +104,7 @@ def carry_on() -> None:
                     resources.engine(),
                     begun.sent,
                     now=datetime.now(UTC),
-                    actor=action.ACTOR,
+                    actor=actor,
                     distinct=begun.is_distinct,
                 ),
                 what="Importing",

@@ -13,8 +13,9 @@ from credits_core.cli import main as cli
 from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.ledger.refusals import UnknownUser
 from credits_core.store import database
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Role
 from tests.support import world
+from tests.support.actors import TESTER
 from tests.support.plain_sql import every_row, refused, rows, scalar
 from tests.support.world import LATER, NOW
 
@@ -22,7 +23,7 @@ KEY = "pfk_" + "k" * 43
 
 
 def _create(engine: Engine, name: str = "shop", **fields: object) -> KeyRecord:
-    asked = {"key": KEY, "role": Role.SERVICE, "now": NOW} | fields
+    asked = {"key": KEY, "role": Role.SERVICE, "now": NOW, "actor": TESTER} | fields
     return database.write(engine, lambda connection: api_keys.create_key(connection, name, **asked))  # type: ignore[arg-type]
 
 
@@ -32,14 +33,14 @@ def _find(engine: Engine, key: str, now: datetime = NOW) -> KeyRecord:
 
 
 def _revoke(engine: Engine, name: str = "shop") -> KeyRecord:
-    return database.write(engine, lambda connection: api_keys.revoke_key(connection, name, now=LATER))
+    return database.write(engine, lambda connection: api_keys.revoke_key(connection, name, now=LATER, actor=TESTER))
 
 
 def test_a_key_is_found_by_what_its_caller_sends(engine: Engine) -> None:
     made = _create(engine)
     assert made == KeyRecord(1, "shop", Role.SERVICE, None, "pfk_kkkkkk", NOW, None, None)
     assert _find(engine, KEY) == made
-    assert made.actor == "api/shop"
+    assert made.actor.recorded == "api/shop"
 
 
 def test_only_the_hash_of_a_key_is_stored(engine: Engine) -> None:
@@ -104,7 +105,7 @@ def test_a_key_that_cannot_be_made_is_refused(
 
 
 def test_a_name_of_64_characters_is_accepted(engine: Engine) -> None:
-    assert _create(engine, "x" * 64).actor == "api/" + "x" * 64
+    assert _create(engine, "x" * 64).actor.recorded == "api/" + "x" * 64
 
 
 def test_revoking_what_is_not_in_force_is_refused(engine: Engine) -> None:

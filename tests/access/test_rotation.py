@@ -14,8 +14,9 @@ from credits_core.access.refusals import KeyNameTaken, Unauthorized, UnknownKey
 from credits_core.cli import main as cli
 from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.store import database
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Role
 from tests.support import racers, world
+from tests.support.actors import TESTER
 from tests.support.plain_sql import refused, rows, scalar
 from tests.support.world import LATER, NOW
 
@@ -24,12 +25,12 @@ DAY = timedelta(hours=24)
 
 
 def _create(engine: Engine, **fields: object) -> KeyRecord:
-    asked = {"key": OLD, "role": Role.SERVICE, "now": NOW} | fields
+    asked = {"key": OLD, "role": Role.SERVICE, "now": NOW, "actor": TESTER} | fields
     return database.write(engine, lambda connection: api_keys.create_key(connection, "shop", **asked))  # type: ignore[arg-type]
 
 
 def _rotate(engine: Engine, key: str = NEW, **fields: object) -> KeyRecord:
-    asked = {"key": key, "now": LATER} | fields
+    asked = {"key": key, "now": LATER, "actor": TESTER} | fields
     return database.write(engine, lambda connection: api_keys.rotate_key(connection, "shop", **asked))  # type: ignore[arg-type]
 
 
@@ -51,7 +52,7 @@ def test_both_keys_work_until_the_overlap_ends_and_act_as_one_caller(engine: Eng
     assert (_works(engine, NEW, last), _works(engine, NEW, LATER + 9 * DAY)) == (True, True)
     with database.read(engine) as connection:
         new, old = api_keys.list_keys(connection)
-        assert (new.actor, old.actor) == ("api/shop", "api/shop")
+        assert (new.actor.recorded, old.actor.recorded) == ("api/shop", "api/shop")
         assert (old.replaced_at, old.expires_at, old.problem(LATER + DAY)) == (LATER, LATER + DAY, "was replaced")
 
 
@@ -107,7 +108,9 @@ def test_a_key_is_replaced_twice_within_the_overlap_and_all_three_work(engine: E
 def test_revoking_the_name_stops_the_replaced_key_too(engine: Engine) -> None:
     _create(engine)
     _rotate(engine)
-    revoked = database.write(engine, lambda connection: api_keys.revoke_key(connection, "shop", now=LATER))
+    revoked = database.write(
+        engine, lambda connection: api_keys.revoke_key(connection, "shop", now=LATER, actor=TESTER)
+    )
     assert revoked.id == 2
     assert [_works(engine, key, LATER) for key in (OLD, NEW)] == [False, False]
 
@@ -116,7 +119,9 @@ def test_revoking_the_name_stops_the_replaced_key_too(engine: Engine) -> None:
 def test_one_of_the_two_keys_is_revoked_alone(engine: Engine, number: int, works: list[bool]) -> None:
     _create(engine)
     _rotate(engine)
-    database.write(engine, lambda connection: api_keys.revoke_key(connection, "shop", only_id=number, now=LATER))
+    database.write(
+        engine, lambda connection: api_keys.revoke_key(connection, "shop", only_id=number, now=LATER, actor=TESTER)
+    )
     assert [_works(engine, key, LATER) for key in (OLD, NEW)] == works
 
 

@@ -17,8 +17,9 @@ from credits_core.api import known_keys
 from credits_core.audit import invariants
 from credits_core.settings import load_price_book
 from credits_core.store import database
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Role
 from tests.support import live_api, racers, world
+from tests.support.actors import TESTER
 from tests.support.api_world import CHARGE, Api, api_over, problem
 from tests.support.plain_sql import balance, every_row, rows, scalar
 from tests.support.world import NOW
@@ -36,14 +37,16 @@ def api(engine: Engine) -> Iterator[Api]:
 
 
 def _revoke(engine: Engine, name: str) -> None:
-    database.write(engine, lambda connection: api_keys.revoke_key(connection, name, now=NOW))
+    database.write(engine, lambda connection: api_keys.revoke_key(connection, name, now=NOW, actor=TESTER))
 
 
 def _rotate(engine: Engine, name: str, *, overlap: timedelta = timedelta(hours=24)) -> str:
     key = api_keys.new_key()
     database.write(
         engine,
-        lambda connection: api_keys.rotate_key(connection, name, key=key, overlap=overlap, now=datetime.now(UTC)),
+        lambda connection: api_keys.rotate_key(
+            connection, name, key=key, overlap=overlap, now=datetime.now(UTC), actor=TESTER
+        ),
     )
     return key
 
@@ -202,7 +205,7 @@ def test_a_database_of_the_version_before_knows_which_names_had_keys(empty_engin
     new = api_keys.new_key()
     database.write(
         empty_engine,
-        lambda connection: api_keys.create_key(connection, "till", key=new, role=Role.SERVICE, now=NOW),
+        lambda connection: api_keys.create_key(connection, "till", key=new, role=Role.SERVICE, now=NOW, actor=TESTER),
     )
     with database.read(empty_engine) as connection:
         found = [(one.id, one.name, one.has_numbered_requests) for one in api_keys.list_keys(connection)]

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from credits_core import settings
 from credits_core.audit import invariants
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Role
 from tests.support import demo, live_api
 
 _EXAMPLES, _EXAMPLES_IN_FULL = 10, 60

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from credits_core.access import call_log, calls
 from credits_core.access.calls import CallFilter, KeptCall
 from credits_core.store import database
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Role
 from tests.support import live_api, world
 from tests.support.api_world import ADD, CHARGE, Api, api_over
 from tests.support.plain_sql import rows, scalar

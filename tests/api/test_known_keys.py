@@ -17,8 +17,9 @@ from credits_core.access.refusals import Unauthorized
 from credits_core.api import known_keys
 from credits_core.api.known_keys import KnownKeys
 from credits_core.store import database
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Role
 from tests.support import live_api
+from tests.support.actors import TESTER
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -168,6 +169,8 @@ def test_a_key_that_another_process_revokes_is_refused_within_a_second(engine: E
             return requests.get(f"{address}/api/models", headers=headers, timeout=60).status_code
 
         assert status() == 200
-        database.write(engine, lambda connection: api_keys.revoke_key(connection, "service", now=datetime.now(UTC)))
+        database.write(
+            engine, lambda connection: api_keys.revoke_key(connection, "service", now=datetime.now(UTC), actor=TESTER)
+        )
         time.sleep(1)
         assert status() == 401

@@ -9,8 +9,9 @@ from sqlalchemy import Engine, text
 
 from credits_core.access import keys as api_keys
 from credits_core.store import database
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Role
 from tests.support import world
+from tests.support.actors import TESTER
 from tests.support.api_world import CHARGE, Api, api_over, problem
 from tests.support.world import HAIKU_WITH_FEE
 
@@ -113,7 +114,9 @@ def test_only_the_caller_who_sent_a_key_sees_it(api: Api) -> None:
     entry_id = api.post("/api/credits/charge-prompt", CHARGE, as_="service", key="order-1").json()["entry_id"]
     path = f"/api/credits/entries/{entry_id}"
     api.keys["rotated"] = new = api_keys.new_key()
-    database.write(api.engine, lambda one: api_keys.rotate_key(one, "service", key=new, now=datetime.now(UTC)))
+    database.write(
+        api.engine, lambda one: api_keys.rotate_key(one, "service", key=new, now=datetime.now(UTC), actor=TESTER)
+    )
     seen = {as_: api.get(path, as_=as_).json()["idempotency_key"] for as_ in ("service", "rotated", "admin", "ada")}
     assert seen == {"service": "order-1", "rotated": "order-1", "admin": None, "ada": None}
     assert api.get("/api/credits/entries/1").json()["idempotency_key"] is None

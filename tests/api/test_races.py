@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from credits_core.audit import invariants
 from credits_core.settings import load_price_book
 from credits_core.store import database
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Role
 from tests.support import live_api, live_dashboard, world
 from tests.support.plain_sql import balance, scalar
 

@@ -9,8 +9,10 @@ from sqlalchemy import Engine
 
 from credits_core.access import keys as api_keys
 from credits_core.store import database
-from credits_core.store.kinds import CreditSource, Role
+from credits_core.store.kinds import CreditSource
+from credits_core.values.roles import Role
 from tests.support import world
+from tests.support.actors import TESTER
 from tests.support.api_world import Api, api_over, problem
 from tests.support.plain_sql import every_row, rows, scalar, transactions
 from tests.support.world import HAIKU, HAIKU_WITH_FEE, NOW
@@ -88,7 +90,7 @@ def make_every_kind_of_key(api: Api) -> None:
     api.make_key("cleo", Role.USER, user_id="cleo")
     api.make_key("expired", Role.ADMIN, expires_at=NOW)  # a day after it was made, and long ago
     api.make_key("revoked", Role.ADMIN)
-    database.write(api.engine, lambda connection: api_keys.revoke_key(connection, "revoked", now=NOW))
+    database.write(api.engine, lambda connection: api_keys.revoke_key(connection, "revoked", now=NOW, actor=TESTER))
 
 
 def ask(api: Api, route: str, caller: str | None) -> Any:

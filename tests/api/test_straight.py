@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from credits_core.api.straight import StraightWay
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Role
 from tests.support.api_world import CHARGE, Api
 from tests.support.plain_sql import balance
 

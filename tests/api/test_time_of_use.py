@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Role
 from tests.support.api_world import CHARGE, Api, problem
 from tests.support.plain_sql import every_row, rows, scalar
 

@@ -12,6 +12,7 @@ from credits_core.pricing.models_toml import parse_model_registry
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from tests.support import world
+from tests.support.actors import TESTER
 from tests.support.damage import Ledger
 
 DEARER_FROM = datetime(2026, 3, 2, tzinfo=UTC)
@@ -41,9 +42,9 @@ def ledger(engine: Engine) -> Ledger:
     book = PriceBook(parse_model_registry(MODELS), first_book.plan, first_book.plans, 1)
     made_at = DEARER_FROM - timedelta(days=1)
     database.write(
-        engine, lambda connection: lists.save(connection, MODELS, source="a test", now=made_at, actor="tester")
+        engine, lambda connection: lists.save(connection, MODELS, source="a test", now=made_at, actor=TESTER)
     )
-    database.write(engine, lambda connection: lists.activate(connection, 1, reason="New", now=made_at, actor="tester"))
+    database.write(engine, lambda connection: lists.activate(connection, 1, reason="New", now=made_at, actor=TESTER))
     world.add(engine, "ada", 1_000_000, key="fund", now=made_at)
     ids = {}
     for day, at in (("cheap", DEARER_FROM - timedelta(seconds=1)), ("dear", DEARER_FROM)):

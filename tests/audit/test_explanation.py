@@ -14,6 +14,7 @@ from credits_core.pricing.plan_toml import parse_price_plan
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from tests.support import damage, world
+from tests.support.actors import TESTER
 from tests.support.damage import Ledger
 from tests.support.prices import by_usage
 
@@ -255,7 +256,7 @@ def charged_under(
         book=book,
         key="rules",
         now=damage.MUCH_LATER,
-        actor="tester",
+        actor=TESTER,
     )
     return explain(connection, posted.entry_id, plans=book.plans), book  # type: ignore[arg-type]
 

@@ -30,6 +30,7 @@ from credits_core.store import database
 from credits_core.store.kinds import CreditSource
 from credits_core.store.tables import Base
 from tests.support import busy_ledger, damage, demo, world
+from tests.support.actors import TESTER
 from tests.support.damage import TOKENS, Ledger
 from tests.support.world import HAIKU, NOW
 
@@ -82,9 +83,7 @@ def test_the_ledger_is_clean_after_every_kind_of_action(engine: Engine, book: Pr
         lambda: world.refund(engine, 3, key="refund-adjustment"),
         lambda: database.write(
             engine,
-            lambda connection: opening.import_opening_balances(
-                connection, {"dev": 7, "eve": 0}, now=NOW, actor="tester"
-            ),
+            lambda connection: opening.import_opening_balances(connection, {"dev": 7, "eve": 0}, now=NOW, actor=TESTER),
         ),
     ]
     for action in actions:

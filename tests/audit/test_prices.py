@@ -15,6 +15,7 @@ from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from credits_core.values.seal import seal
 from tests.support import damage, world
+from tests.support.actors import TESTER
 from tests.support.damage import MUCH_LATER, Ledger
 from tests.support.plain_sql import rows
 
@@ -65,13 +66,13 @@ def ledger(
             database.write(
                 ledger.engine,
                 lambda connection, toml=toml: lists.save(  # type: ignore[misc]
-                    connection, toml, source="a test", now=MUCH_LATER, actor="tester"
+                    connection, toml, source="a test", now=MUCH_LATER, actor=TESTER
                 ),
             )
             by_list[number] = PriceBook(parse_model_registry(toml), book.plan, book.plans, number)
         database.write(
             ledger.engine,
-            lambda connection: lists.save(connection, FIRST, source="a draft", now=MUCH_LATER, actor="tester"),
+            lambda connection: lists.save(connection, FIRST, source="a draft", now=MUCH_LATER, actor=TESTER),
         )
         for step, (number, runs) in enumerate(
             [
@@ -84,7 +85,7 @@ def ledger(
             database.write(
                 ledger.engine,
                 lambda connection, number=number, now=now: lists.activate(  # type: ignore[misc]
-                    connection, number, reason="A test needs it", now=now, actor="tester"
+                    connection, number, reason="A test needs it", now=now, actor=TESTER
                 ),
             )
             for name, run in runs.items():
@@ -329,7 +330,7 @@ def test_the_newest_line_of_the_journal_counts_even_where_a_wrong_clock_has_date
 def test_the_place_of_an_activation_that_is_missing_at_the_end_stays_empty(ledger: Ledger) -> None:
     with ledger.unguarded() as connection:
         connection.execute(text("DELETE FROM price_list_activations WHERE id = 3"))
-        lists.activate(connection, 1, reason="Nobody saw that it was live", now=MUCH_LATER, actor="tester")
+        lists.activate(connection, 1, reason="Nobody saw that it was live", now=MUCH_LATER, actor=TESTER)
         found = dict(ledger.findings(connection))
     assert {name: finding.violations for name, finding in found.items()} == {
         JOURNAL: ("activation 3 is missing before activation 4",)

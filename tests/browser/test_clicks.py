@@ -14,7 +14,7 @@ import requests
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from credits_core.store import database
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Role
 from tests.support import live_api
 from tests.support.live_dashboard import LiveDashboard, click_first_cell, live_dashboard, tab
 

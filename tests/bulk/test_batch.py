@@ -14,6 +14,7 @@ from credits_core.lab.scenario.workload import TokenQuantiles, Workload
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from tests.support import plain_sql, world
+from tests.support.actors import TESTER
 
 TRACE = Workload("trace", 100, TokenQuantiles(p50=10, p95=20, max=30), TokenQuantiles(p50=1, p95=2, max=3))
 DRAWN = replace(world.TOKENS, input_tokens=None, output_tokens=None)
@@ -29,7 +30,7 @@ def charge(engine: Engine, batch: Batch, before: Summary | None = None, *, key: 
             book=world.price_book(),
             key=key,
             now=world.NOW,
-            actor="tester",
+            actor=TESTER,
         ),
     )
 
@@ -49,7 +50,7 @@ def charged_keys(engine: Engine) -> list[object]:
 def test_a_piece_is_charged_only_under_the_plan_and_the_list_that_were_shown(engine: Engine) -> None:
     world.add(engine, "ada", 10_000, key="a")
     charge_piece_now = partial(
-        charge_piece, batch=Batch(world.HAIKU, 2), before=Summary(), key="k", now=world.NOW, actor="tester"
+        charge_piece, batch=Batch(world.HAIKU, 2), before=Summary(), key="k", now=world.NOW, actor=TESTER
     )
     before = plain_sql.every_row(engine)
     for shown in (("plan-1", 1), ("plan-2", None)):

@@ -16,6 +16,7 @@ from credits_core.errors import InvalidRequest
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.store import database
 from tests.support import plain_sql, world
+from tests.support.actors import TESTER
 
 SPEND = ChargeRequest("ben", "own", "claude-3-haiku")
 """A run of 300 credits, by the creator of the batch's prompt."""
@@ -25,13 +26,13 @@ def charge_all(engine: Engine, batch: Batch, *, key: str = "k") -> Summary:
     summary = Summary()
     while summary.runs < batch.runs:
         action = partial(charge_piece, batch=batch, before=summary, book=world.price_book(), key=key)
-        summary = database.write(engine, partial(action, now=world.NOW, actor="tester"))
+        summary = database.write(engine, partial(action, now=world.NOW, actor=TESTER))
     return summary
 
 
 def refund(engine: Engine, batch: Batch, before: BatchRefund | None = None, *, reason: str = "Wrong") -> BatchRefund:
     action = partial(refund_piece, batch=batch, before=before or BatchRefund(), key="k", reason=reason)
-    return database.write(engine, partial(action, book=world.price_book(), now=world.LATER, actor="tester"))
+    return database.write(engine, partial(action, book=world.price_book(), now=world.LATER, actor=TESTER))
 
 
 def refund_all(engine: Engine, batch: Batch, back: BatchRefund | None = None) -> BatchRefund:

@@ -10,10 +10,13 @@ from credits_core.access import keys
 from credits_core.bulk import first_start
 from credits_core.bulk.first_start import Beginning
 from credits_core.bulk.opening_balances import import_legacy
+from credits_core.ledger.trial_users import are_test_users
 from credits_core.store import database
-from credits_core.store.kinds import Role
+from credits_core.values.refusals import NotAllowed
+from credits_core.values.roles import PersonRole, Role, person
 from tests.support import api_world, demo, demo_watchers, racers, world
-from tests.support.plain_sql import rows, scalar
+from tests.support.actors import TESTER, named
+from tests.support.plain_sql import refused, rows, scalar
 
 NOW = demo.NOW
 
@@ -32,19 +35,21 @@ def beginning(engine: Engine) -> Beginning:
 
 
 def choose_clean(engine: Engine, actor: str = "dashboard") -> None:
-    database.write(engine, lambda connection: first_start.choose_clean(connection, now=NOW, actor=actor))
+    database.write(engine, lambda connection: first_start.choose_clean(connection, now=NOW, actor=named(actor)))
 
 
 def build_demo(engine: Engine) -> bool:
     books = demo.books()
-    return database.write(engine, lambda connection: startup.build_demo(connection, books, now=NOW))
+    return database.write(engine, lambda connection: startup.build_demo(connection, books, now=NOW, actor=TESTER))
 
 
 def test_an_empty_database_is_undecided_also_with_a_key_and_a_draft(migrated: Engine) -> None:
     world.save_draft(migrated, world.price_book().plan)
     database.write(
         migrated,
-        lambda connection: keys.create_key(connection, "shop", key=keys.new_key(), role=Role.SERVICE, now=NOW),
+        lambda connection: keys.create_key(
+            connection, "shop", key=keys.new_key(), role=Role.SERVICE, now=NOW, actor=TESTER
+        ),
     )
     assert beginning(migrated) is Beginning.UNDECIDED
 
@@ -70,7 +75,7 @@ def test_the_first_credits_of_ones_own_make_it_ones_own(migrated: Engine) -> Non
 
 def test_an_empty_account_is_ones_own_and_keeps_the_demo_out(migrated: Engine, tmp_path: Path) -> None:
     (tmp_path / "legacy.csv").write_text("user_id,credits\nzoe,0\n", encoding="utf-8")
-    import_legacy(migrated, tmp_path / "legacy.csv", now=NOW, actor="cli")
+    import_legacy(migrated, tmp_path / "legacy.csv", now=NOW, actor=named("cli"))
     assert beginning(migrated) is Beginning.OWN
     assert build_demo(migrated) is False
     assert scalar(migrated, "SELECT COUNT(*) FROM journal_entries") == 0
@@ -120,3 +125,23 @@ def test_the_api_answers_from_an_undecided_database_and_builds_only_what_it_is_t
     with api_world.client_of(migrated.url.render_as_string(hide_password=False)) as client:
         assert client.get("/api/ready").status_code == 200
     assert beginning(migrated) is begun
+
+
+def test_everybody_is_a_test_user_in_a_database_that_began_as_the_demo(migrated: Engine) -> None:
+    with database.read(migrated) as connection:
+        assert not are_test_users(connection, ["ada"], "")
+    build_demo(migrated)
+    with database.read(migrated) as connection:
+        assert are_test_users(connection, ["ada", "nobody-yet"], "")
+
+
+def test_only_who_may_manage_the_database_chooses_how_it_begins(migrated: Engine) -> None:
+    pricing = person("pat@example.org", frozenset({PersonRole.PRICING, PersonRole.FINANCE}))
+    books = demo.books()
+    for choice in (
+        lambda connection: first_start.choose_clean(connection, now=NOW, actor=pricing),
+        lambda connection: startup.build_demo(connection, books, now=NOW, actor=pricing),
+        lambda connection: startup.start_demo_over(connection, books, now=NOW, actor=pricing),
+    ):
+        with refused(migrated, NotAllowed):
+            database.write(migrated, choice)

@@ -32,6 +32,7 @@ from credits_core.pricing.quote import PriceBook
 from credits_core.pricing.refusals import UnknownModel
 from credits_core.store import database
 from tests.support import racers, world
+from tests.support.actors import TESTER
 from tests.support.plain_sql import balance, contradictions, rows
 from tests.support.world import HAIKU, HAIKU_WITH_FEE, NOW
 
@@ -75,7 +76,7 @@ def group(engine: Engine, book: PriceBook) -> Iterator[GroupCommit]:
 
 
 def _charge(key: str, request: ChargeRequest = HAIKU) -> Charge:
-    return Charge(request, key, NOW, "tester")
+    return Charge(request, key, NOW, TESTER)
 
 
 def _outcomes(futures: list[Future[Receipt]]) -> list[object]:
@@ -151,7 +152,7 @@ def test_one_that_cannot_be_written_does_not_take_the_others_with_it(
 ) -> None:
     futures = [group.submit(_charge("k-0"))]
     assert commits.begun.wait(60)
-    broken = Charge(HAIKU, "k-2", None, "tester")  # type: ignore[arg-type] # our own mistake, not a refusal
+    broken = Charge(HAIKU, "k-2", None, TESTER)  # type: ignore[arg-type] # our own mistake, not a refusal
     futures += [group.submit(charge) for charge in (_charge("k-1"), broken, _charge("k-3"))]
     commits.may_go.set()
 
@@ -270,10 +271,11 @@ from credits_core.bulk.group_commit import GroupCommit
 from credits_core.ledger.requests import Charge
 from credits_core.store import database
 from tests.support import world
+from tests.support.actors import TESTER
 url, prefix = sys.argv[1:]
 engine, book = database.create_engine_for(url), world.price_book()
 group = GroupCommit(lambda: engine, lambda _: book)
-charges = [Charge(world.HAIKU_WITH_FEE, f"{prefix}-{number}", world.NOW, "tester") for number in range(8)]
+charges = [Charge(world.HAIKU_WITH_FEE, f"{prefix}-{number}", world.NOW, TESTER) for number in range(8)]
 for future in [group.submit(charge) for charge in charges]:
     print(future.result().idempotency_key, flush=True)
 os._exit(0)

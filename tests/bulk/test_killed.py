@@ -21,6 +21,7 @@ from credits_core.bulk.replay import ReplaySummary, plan_replay, replay
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from tests.support import racers, world
+from tests.support.actors import TESTER, named
 from tests.support.plain_sql import balance, rows, scalar
 from tests.support.world import HAIKU_WITH_FEE, NOW
 
@@ -29,19 +30,19 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 
 
 def _import(engine: Engine, path: Path) -> ImportSummary:
-    return import_legacy(engine, path, now=NOW, actor="cli")
+    return import_legacy(engine, path, now=NOW, actor=named("cli"))
 
 
 def _replay(engine: Engine, path: Path) -> ReplaySummary:
     book = world.price_book()
     plan = plan_replay(engine, path, user_id="ada", model_id="openai/gpt-4o", book=book, now=NOW)
-    return replay(engine, plan, book_at=lambda _: book, clock=lambda: NOW)
+    return replay(engine, plan, book_at=lambda _: book, clock=lambda: NOW, actor=TESTER)
 
 
 def _batch(engine: Engine, _: Path) -> Summary:
     batch, summary, book = Batch(HAIKU_WITH_FEE, 50), Summary(), world.price_book()
     while summary.runs < batch.runs:
-        charge = partial(charge_piece, batch=batch, before=summary, book=book, key="b", now=NOW, actor="tester")
+        charge = partial(charge_piece, batch=batch, before=summary, book=book, key="b", now=NOW, actor=TESTER)
         summary = database.write(engine, charge)
     return summary
 

@@ -20,6 +20,7 @@ from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from credits_core.values.progress import Progress
 from tests.support import world
+from tests.support.actors import named
 from tests.support.plain_sql import balance, every_row, refused, rows, scalar
 from tests.support.world import HAIKU, LATER, NOW
 
@@ -33,7 +34,7 @@ def _write(folder: Path, *lines: str, name: str = "legacy.csv") -> Path:
 
 
 def _import(engine: Engine, path: Path) -> ImportSummary:
-    return import_legacy(engine, path, now=NOW, actor="cli")
+    return import_legacy(engine, path, now=NOW, actor=named("cli"))
 
 
 def _problems(path: Path) -> list[str]:
@@ -63,7 +64,7 @@ def test_a_second_import_changes_nothing(engine: Engine, tmp_path: Path) -> None
     _import(engine, path)
     world.charge(engine, HAIKU, key="run")
     before = every_row(engine)
-    assert import_legacy(engine, path, now=LATER, actor="another") == ImportSummary(0, 1, 1, 0)
+    assert import_legacy(engine, path, now=LATER, actor=named("another")) == ImportSummary(0, 1, 1, 0)
     assert every_row(engine) == before
 
 
@@ -191,17 +192,17 @@ def test_the_example_is_a_file_that_can_be_imported(engine: Engine) -> None:
         first=((2, "ada", 5_000_000), (3, "ben", 250_000), (4, "chloe", 0)),
     )
     assert rows(engine, "SELECT COUNT(*) FROM user_credits") == [(0,)]
-    assert import_legacy(engine, sent, now=NOW, actor="dashboard") == ImportSummary(2, 0, 1, 5_250_000)
+    assert import_legacy(engine, sent, now=NOW, actor=named("dashboard")) == ImportSummary(2, 0, 1, 5_250_000)
 
 
 def test_a_plan_counts_what_was_imported_before(engine: Engine) -> None:
-    import_legacy(engine, SentFile("first.csv", b"user_id,credits\nada,5\n"), now=NOW, actor="cli")
+    import_legacy(engine, SentFile("first.csv", b"user_id,credits\nada,5\n"), now=NOW, actor=named("cli"))
     longer = _plan(engine, SentFile("longer.csv", b"\xef\xbb\xbfcredits;user_id\r\n5;ada\r\n7;ben\r\n0;chloe\r\n"))
     assert (longer.rows, longer.new, longer.new_credits, longer.imported_before, longer.empty) == (3, 1, 7, 1, 1)
 
 
 def test_a_plan_names_each_refused_line_and_the_file_as_it_was_sent(engine: Engine) -> None:
-    import_legacy(engine, SentFile("first.csv", b"user_id,credits\nada,5\n"), now=NOW, actor="cli")
+    import_legacy(engine, SentFile("first.csv", b"user_id,credits\nada,5\n"), now=NOW, actor=named("cli"))
     with pytest.raises(DataFileInvalid) as caught:
         _plan(engine, SentFile("second.csv", b"user_id,credits\nAda,1\nada,6\n"))
     assert (caught.value.path, caught.value.problems) == (
@@ -215,12 +216,12 @@ def test_a_plan_names_each_refused_line_and_the_file_as_it_was_sent(engine: Engi
 
 def test_an_import_tells_how_far_it_is_and_what_is_left_half_way_stays(engine: Engine) -> None:
     sent = SentFile("many.csv", b"user_id,credits\n" + b"".join(b"user-%d,5\n" % number for number in range(1_200)))
-    begun = importing(engine, sent, now=NOW, actor="dashboard")
+    begun = importing(engine, sent, now=NOW, actor=named("dashboard"))
     first = next(begun)
     begun.close()
     assert first == Progress(first.done, 1_200)
     assert 0 < first.done <= 500
     assert scalar(engine, "SELECT SUM(balance_credits) FROM user_credits") == 5 * first.done
-    assert import_legacy(engine, sent, now=LATER, actor="dashboard") == ImportSummary(
+    assert import_legacy(engine, sent, now=LATER, actor=named("dashboard")) == ImportSummary(
         1_200 - first.done, first.done, 0, 5 * (1_200 - first.done)
     )

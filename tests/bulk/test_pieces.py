@@ -20,6 +20,7 @@ from credits_core.errors import DataFileInvalid
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from tests.support import racers, world
+from tests.support.actors import named
 from tests.support.plain_sql import refused, rows, scalar
 from tests.support.world import HAIKU, NOW
 
@@ -33,7 +34,7 @@ def _write(folder: Path, *lines: str) -> Path:
 
 
 def _import(engine: Engine, path: Path, *, distinct: bool = False) -> ImportSummary:
-    return import_legacy(engine, path, now=NOW, actor="cli", distinct=distinct)
+    return import_legacy(engine, path, now=NOW, actor=named("cli"), distinct=distinct)
 
 
 def _problems(engine: Engine, path: Path) -> list[str]:

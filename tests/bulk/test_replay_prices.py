@@ -20,6 +20,7 @@ from credits_core.pricing.models_toml import parse_model_registry
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from tests.support import world
+from tests.support.actors import TESTER
 from tests.support.plain_sql import balance, every_row, rows
 from tests.support.prices import per_run_list
 from tests.support.world import NOW, NOW_US
@@ -69,8 +70,8 @@ DEAR = "{input_tokens = 5, output_tokens = 10}"
 
 def _make_live(engine: Engine, toml: str, at: datetime) -> int:
     def action(connection: Connection) -> int:
-        number = lists.save(connection, toml, source="a test", now=at, actor="tester")
-        lists.activate(connection, number, reason="A test needs it", now=at, actor="tester")
+        number = lists.save(connection, toml, source="a test", now=at, actor=TESTER)
+        lists.activate(connection, number, reason="A test needs it", now=at, actor=TESTER)
         return number
 
     return database.write(engine, action)
@@ -109,7 +110,9 @@ class Process:
             if done in waiting:
                 _make_live(self._engine, waiting[done], NOW)
 
-        return replay(self._engine, plan, book_at=self._books.at, clock=lambda: NOW, on_progress=on_progress)
+        return replay(
+            self._engine, plan, book_at=self._books.at, clock=lambda: NOW, actor=TESTER, on_progress=on_progress
+        )
 
     def problems(self, path: Path, *, of_its_day: bool = False) -> Sequence[str]:
         before = every_row(self._engine)
@@ -312,7 +315,7 @@ def test_a_replay_stops_when_another_plan_is_made_live(
     plan = plan_replay(engine, _write(tmp_path, *THREE), user_id="ada", model_id=GPT_4O, book=book, now=NOW)
     asked = iter([book, world.dearer_book()])
     with pytest.raises(ReplayStopped, match=r"began with price plan plan-1 .* now price plan plan-2 .* stays: 1 row"):
-        replay(engine, plan, book_at=lambda _: next(asked), clock=lambda: NOW)
+        replay(engine, plan, book_at=lambda _: next(asked), clock=lambda: NOW, actor=TESTER)
     assert rows(engine, "SELECT plan_id FROM prompt_runs") == [("plan-1",)]
 
 

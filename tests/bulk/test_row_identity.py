@@ -21,6 +21,7 @@ from credits_core.ledger.requests import ChargeRequest
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from tests.support import demo, world
+from tests.support.actors import TESTER, named
 from tests.support.plain_sql import balance, every_row, rows, scalar
 from tests.support.world import HAIKU, NOW, NOW_US
 
@@ -48,7 +49,7 @@ def _plan(engine: Engine, path: Path, book: PriceBook, *, of_its_day: bool = Fal
 
 def _replay(engine: Engine, path: Path, book: PriceBook, *, of_its_day: bool = False) -> ReplaySummary:
     plan = _plan(engine, path, book, of_its_day=of_its_day)
-    return replay(engine, plan, book_at=lambda _: book, clock=lambda: NOW)
+    return replay(engine, plan, book_at=lambda _: book, clock=lambda: NOW, actor=TESTER)
 
 
 def _problems(engine: Engine, path: Path, book: PriceBook, *, of_its_day: bool = False) -> Sequence[str]:
@@ -189,7 +190,9 @@ def _charge_as_an_earlier_version(engine: Engine, path: Path, lines: Sequence[in
 
 
 def _charge_at(engine: Engine, request: ChargeRequest, key: str, at: datetime, *, actor: str) -> None:
-    charge = partial(actions.charge_prompt, request=request, book=world.price_book(), key=key, now=at, actor=actor)
+    charge = partial(
+        actions.charge_prompt, request=request, book=world.price_book(), key=key, now=at, actor=named(actor)
+    )
     database.write(engine, charge)
 
 
@@ -233,7 +236,7 @@ def test_what_an_earlier_version_charged_is_not_taken_for_another_request(
     assert _replay(sqlite_engine, _write(tmp_path, other, name="other.csv"), book).charged_now == 1
     for user_id, model_id in (("ben", GPT_4O), ("ada", "claude-3-haiku")):
         plan = plan_replay(sqlite_engine, path, user_id=user_id, model_id=model_id, book=book, now=NOW)
-        assert replay(sqlite_engine, plan, book_at=lambda _: book, clock=lambda: NOW).charged_now == 1
+        assert replay(sqlite_engine, plan, book_at=lambda _: book, clock=lambda: NOW, actor=TESTER).charged_now == 1
 
 
 def test_a_charge_of_somebody_else_at_the_time_of_a_row_is_not_taken_for_the_row(

@@ -25,9 +25,10 @@ from credits_core.prices import lists
 from credits_core.reports import daily_totals, saved_views
 from credits_core.store import activity, clearing, database
 from credits_core.store.activity import Change
-from credits_core.store.kinds import Role
 from credits_core.store.tables import Proposal, TrialUser
+from credits_core.values.roles import Role
 from tests.support import demo, demo_watchers, world
+from tests.support.actors import TESTER, named
 from tests.support.plain_sql import every_row, refused, rows, scalar
 from tests.support.plans import SPECIFICATION
 
@@ -51,7 +52,8 @@ def begun(engine: Engine, small_world: None) -> Engine:
 def unlock(engine: Engine, user_id: str, creator_id: str, key: str) -> None:
     request, book = UnlockRequest(user_id, "a-flow", creator_id, 1_000), settings.load_price_book()
     database.write(
-        engine, lambda connection: actions.unlock_flow(connection, request, book=book, key=key, now=NOW, actor="x")
+        engine,
+        lambda connection: actions.unlock_flow(connection, request, book=book, key=key, now=NOW, actor=named("x")),
     )
 
 
@@ -64,7 +66,7 @@ def play(engine: Engine) -> None:
     unlock(engine, "dev", "noor", "dashboard:5")
     world.save_draft(engine, replace(SPECIFICATION, id="a-draft"), now=NOW)
     discarded = world.save_draft(engine, replace(SPECIFICATION, id="discarded"), now=NOW)
-    database.write(engine, lambda connection: plan_actions.discard_draft(connection, discarded, now=NOW))
+    database.write(engine, lambda connection: plan_actions.discard_draft(connection, discarded, now=NOW, actor=TESTER))
     world.put_in_force(engine, DEARER, now=NOW)
     world.make_prices_live(engine, world.PRICE_LIST)
     demo.charge(engine, RUN, "dashboard:6")
@@ -75,14 +77,15 @@ def play(engine: Engine) -> None:
             connection, "phone", key=keys.new_key(), role=Role.USER, user_id="newcomer", now=NOW
         ),
     )
-    demo.charge(engine, RUN, scoped_key("shop", "dashboard:7"), actor="api/shop")  # from the screen API
+    demo.charge(engine, RUN, scoped_key("shop", "dashboard:7"), actor=named("api/shop"))  # from the screen API
     called = calls.row_of(Call(NOW, "POST", "/credits/charge-prompt", 201, "", 1.5, "r1", Content("shop")))
     database.write(engine, lambda connection: calls.keep(connection, [called], most=10))
     database.write(engine, lambda connection: log.record(connection, [], now=NOW))
-    database.write(engine, lambda connection: first_start.choose_clean(connection, now=NOW, actor="dashboard"))
+    database.write(engine, lambda connection: first_start.choose_clean(connection, now=NOW, actor=named("dashboard")))
     query = {"period": "last-month"}
     database.write(
-        engine, lambda connection: saved_views.save(connection, "overview", "Mine", query, now=NOW, actor="dashboard")
+        engine,
+        lambda connection: saved_views.save(connection, "overview", "Mine", query, now=NOW, actor=named("dashboard")),
     )
     database.write(engine, propose)
     daily_totals.catch_up(engine)
@@ -90,17 +93,15 @@ def play(engine: Engine) -> None:
 
 def propose(connection: Connection) -> None:
     """Somebody's proposal, which is on record, and a test user."""
-    activity.note(connection, Change.PROPOSED, "1", actor="dashboard", now=NOW)
-    connection.execute(insert(TrialUser).values(user_id="newcomer", since_us=1, actor="dashboard"))
+    activity.note(connection, Change.PROPOSED, "1", actor=named("dashboard"), now=NOW)
+    connection.execute(insert(TrialUser).values(user_id="newcomer", since_us=1, actor=named("dashboard")))
     asked = dict.fromkeys(("kind", "subject", "request", "effect", "based_on", "reason", "proposed_by"), "x")
     connection.execute(insert(Proposal).values(**asked, proposed_at_us=1, expires_at_us=2, state="open"))
 
 
 def go_back_to_the_first_plan_and_prices(engine: Engine) -> None:
     world.put_in_force(engine, settings.load_price_book().plan, now=NOW)
-    database.write(
-        engine, lambda connection: lists.activate(connection, 1, reason="As before", now=NOW, actor="tester")
-    )
+    database.write(engine, lambda connection: lists.activate(connection, 1, reason="As before", now=NOW, actor=TESTER))
 
 
 def wrong(engine: Engine) -> list[str]:
@@ -233,7 +234,7 @@ def test_a_ledger_without_entries_keeps_what_it_has_and_gets_the_demo(engine: En
 @pytest.mark.parametrize("caller", ["shop", "dashboard", "Bäckerei"])
 def test_what_the_screen_api_sent_belongs_to_the_demo(begun: Engine, caller: str) -> None:
     as_new = every_row(begun)
-    demo.charge(begun, RUN, scoped_key(caller, "dashboard:0b8e"), actor="api/x")
+    demo.charge(begun, RUN, scoped_key(caller, "dashboard:0b8e"), actor=named("api/x"))
     unlock(begun, "noor", "noor", scoped_key(caller, "dashboard:11c2"))
     assert demo.start_over(begun) == Holdings(len(as_new["journal_entries"]) + 1, 1)
     assert every_row(begun) == as_new
@@ -244,35 +245,35 @@ def test_what_the_screen_api_sent_belongs_to_the_demo(begun: Engine, caller: str
 
 def bring_opening_balances(engine: Engine, folder: Path) -> None:
     (folder / "legacy.csv").write_text("user_id,credits\nzoe,5\n", encoding="utf-8")
-    import_legacy(engine, folder / "legacy.csv", now=NOW, actor="cli")
+    import_legacy(engine, folder / "legacy.csv", now=NOW, actor=named("cli"))
 
 
 def bring_an_empty_account(engine: Engine, folder: Path) -> None:
     (folder / "legacy.csv").write_text("user_id,credits\nzoe,0\n", encoding="utf-8")
-    import_legacy(engine, folder / "legacy.csv", now=NOW, actor="cli")
+    import_legacy(engine, folder / "legacy.csv", now=NOW, actor=named("cli"))
 
 
 def replay_a_log(engine: Engine, folder: Path) -> None:
     path, book = folder / "trace.csv", settings.load_price_book()
     path.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.68,1000,100\n", encoding="utf-8")
     plan = plan_replay(engine, path, user_id="dev", model_id="openai/gpt-4o", book=book, now=NOW)
-    replay(engine, plan, book_at=lambda _: book, clock=lambda: NOW)
+    replay(engine, plan, book_at=lambda _: book, clock=lambda: NOW, actor=TESTER)
 
 
 def charge_over_the_api(engine: Engine, _: Path) -> None:
-    demo.charge(engine, RUN, scoped_key("shop", "order-1"), actor="api/shop")
+    demo.charge(engine, RUN, scoped_key("shop", "order-1"), actor=named("api/shop"))
 
 
 def charge_as_a_caller_named_dashboard(engine: Engine, _: Path) -> None:
-    demo.charge(engine, RUN, scoped_key("dashboard", "order-1"), actor="api/dashboard")
+    demo.charge(engine, RUN, scoped_key("dashboard", "order-1"), actor=named("api/dashboard"))
 
 
 def charge_with_a_key_that_speaks_of_the_dashboard(engine: Engine, _: Path) -> None:
-    demo.charge(engine, RUN, scoped_key("shop", "order:dashboard:1"), actor="api/shop")
+    demo.charge(engine, RUN, scoped_key("shop", "order:dashboard:1"), actor=named("api/shop"))
 
 
 def charge_over_the_api_of_an_earlier_version(engine: Engine, _: Path) -> None:
-    demo.charge(engine, RUN, "api:1:order-1", actor="api/shop")
+    demo.charge(engine, RUN, "api:1:order-1", actor=named("api/shop"))
 
 
 def ask_for_an_own_flow_over_the_api(engine: Engine, _: Path) -> None:

@@ -15,6 +15,7 @@ from credits_core.reports import daily_totals
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource
 from tests.support import demo, demo_watchers, plain_sql, racers, world
+from tests.support.actors import TESTER, named
 from tests.support.plain_sql import every_row, rows, scalar
 from tests.support.plans import SPECIFICATION
 
@@ -89,7 +90,7 @@ def test_it_waits_for_charges_that_have_looked_up_their_price(begun: Engine, mon
         book = demo.books().at(connection)
         priced.set()
         assert may_charge.wait(120)
-        actions.charge_prompt(connection, RUN, book=book, key="dashboard:1", now=NOW, actor="dashboard")
+        actions.charge_prompt(connection, RUN, book=book, key="dashboard:1", now=NOW, actor=named("dashboard"))
 
     def starting_over_() -> None:
         demo.start_over(begun)
@@ -111,7 +112,7 @@ def test_what_comes_from_outside_at_the_last_moment_is_kept(begun: Engine) -> No
 
     def giving(connection: Connection) -> None:
         actions.add_credits(
-            connection, "zoe", 5, source=CreditSource.PURCHASE, key="caller:shop:1", now=NOW, actor="api/shop"
+            connection, "zoe", 5, source=CreditSource.PURCHASE, key="caller:shop:1", now=NOW, actor=named("api/shop")
         )
         given.set()
         assert may_commit.wait(120)
@@ -155,7 +156,7 @@ def test_who_rolls_up_while_the_demo_is_started_over_does_not_count_beyond_its_e
     def and_start_over(engine: Engine, action: object) -> object:
         monkeypatch.setattr(database, "write", write)
         found = write(engine, action)  # type: ignore[arg-type]
-        write(engine, lambda connection: startup.start_demo_over(connection, demo.books(), now=NOW))
+        write(engine, lambda connection: startup.start_demo_over(connection, demo.books(), now=NOW, actor=TESTER))
         return found
 
     monkeypatch.setattr(database, "write", and_start_over)

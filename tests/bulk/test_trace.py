@@ -16,6 +16,7 @@ from credits_core.ledger.refusals import UnknownUser
 from credits_core.pricing.quote import PriceBook
 from credits_core.pricing.refusals import UnknownModel
 from tests.support import world
+from tests.support.actors import TESTER
 from tests.support.plain_sql import balance, every_row, rows, scalar
 from tests.support.real_traces import TRACES, needs_traces
 from tests.support.world import NOW, NOW_US
@@ -49,7 +50,7 @@ def _replay(
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> ReplaySummary:
     plan = plan_replay(engine, path, user_id=user_id, model_id=model_id, book=book, now=NOW, limit=limit)
-    return replay(engine, plan, book_at=lambda _: book, clock=lambda: NOW, on_progress=on_progress)
+    return replay(engine, plan, book_at=lambda _: book, clock=lambda: NOW, actor=TESTER, on_progress=on_progress)
 
 
 def _problems(path: Path, *, limit: int | None = None) -> list[str]:
@@ -230,7 +231,7 @@ def test_each_row_is_charged_as_one_run_now_and_keeps_its_time_of_use(
         (at_six - 3_600_000_000, 1, 0, 3, GPT_4O, None),
         (at_six + 3_600_000_000, 4_000, 5, 11_055, GPT_4O, None),
     ]
-    assert rows(engine, "SELECT DISTINCT actor FROM journal_entries WHERE type = 'prompt_run'") == [("replay",)]
+    assert rows(engine, "SELECT DISTINCT actor FROM journal_entries WHERE type = 'prompt_run'") == [("tester",)]
     assert rows(engine, "SELECT DISTINCT prompt_id, created_at_us FROM prompt_runs") == [("trace-log", NOW_US)]
     assert [finding for finding in invariants.check(engine, book.plans) if not finding.ok] == []
 

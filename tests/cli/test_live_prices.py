@@ -22,6 +22,7 @@ from credits_core.prices import lists
 from credits_core.prices.list_toml import without_model
 from credits_core.store import database
 from tests.support import world
+from tests.support.actors import TESTER
 from tests.support.plain_sql import every_row
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -70,7 +71,7 @@ def charged(engine: Engine, key: str) -> int:
             book=books.at(connection),
             key=key,
             now=NOW,
-            actor="tester",
+            actor=TESTER,
         ),
     )
     return -receipt.transactions[0].amount_credits
@@ -82,9 +83,7 @@ def test_an_offered_model_is_quoted_at_what_it_is_charged_at_this_moment(ledger:
     # 10,000 credits a run, and 10 % markup
     assert (answer["price_list"], answer["total_credits"], charged(ledger, "first")) == (1, 11_000, 11_000)
     world.make_prices_live(ledger, DEARER)
-    database.write(
-        ledger, lambda connection: lists.save(connection, SHIPPED, source="not live", now=NOW, actor="tester")
-    )
+    database.write(ledger, lambda connection: lists.save(connection, SHIPPED, source="not live", now=NOW, actor=TESTER))
     before = every_row(ledger)
     (answer,) = priced(call, GPT_4O)
     assert every_row(ledger) == before

@@ -15,6 +15,7 @@ from credits_core.cli import main as cli
 from credits_core.prices import lists
 from credits_core.store import database
 from tests.support import price_package
+from tests.support.actors import TESTER
 from tests.support.commands import models
 from tests.support.plain_sql import every_row, rows
 from tests.support.prices import CHAT_PRICE, SHIPPED, per_run_list
@@ -51,8 +52,8 @@ def begin_with_tiny_alone(engine: Engine) -> None:
 
     def action(connection: Any) -> None:
         now = datetime(2026, 11, 27, tzinfo=UTC)
-        lists.save(connection, per_run_list(5), source="a test", now=now, actor="tester")
-        lists.activate(connection, 2, reason="A test", now=now, actor="tester")
+        lists.save(connection, per_run_list(5), source="a test", now=now, actor=TESTER)
+        lists.activate(connection, 2, reason="A test", now=now, actor=TESTER)
 
     database.write(engine, action)
 
@@ -144,10 +145,10 @@ def test_a_model_is_offered_from_the_next_charge_on(ledger: Engine) -> None:
     assert models("list", "--search", "deepseek-chat") == f"deepseek/deepseek-chat  offered  {CHAT_PRICE}\n"
     assert rows(ledger, "SELECT id, source, actor FROM price_lists ORDER BY id") == [
         (1, "data/models.toml", "migration"),
-        (2, "deepseek/deepseek-chat offered", "cli"),
+        (2, "deepseek/deepseek-chat offered", "cli/maria"),
     ]
     assert rows(ledger, "SELECT price_list_id, reason, actor FROM price_list_activations WHERE id = 2") == [
-        (2, "Asked for", "cli")
+        (2, "Asked for", "cli/maria")
     ]
 
 
@@ -214,8 +215,8 @@ def test_an_imported_list_shows_what_would_change_and_is_live_when_asked_for(led
     file.write_text(per_run_list(6), encoding="utf-8")
     assert models("import", file).splitlines()[0] == "~ tiny: 5 credits per run -> 6 credits per run"
     assert rows(ledger, "SELECT id, source, actor FROM price_lists ORDER BY id")[1:] == [
-        (2, "tiny.toml", "cli"),
-        (3, "tiny.toml", "cli"),
+        (2, "tiny.toml", "cli/maria"),
+        (3, "tiny.toml", "cli/maria"),
     ]
 
 
@@ -293,7 +294,7 @@ def test_a_refresh_saves_the_package_s_prices_as_a_list_that_is_not_live(ledger:
         models("list", "--search", "embedding-3-small")
         == "openai/text-embedding-3-small  offered  $0.03 per million input tokens\n"
     )
-    assert rows(ledger, "SELECT source, actor FROM price_lists WHERE id = 3") == [(PACKAGE, "cli")]
+    assert rows(ledger, "SELECT source, actor FROM price_lists WHERE id = 3") == [(PACKAGE, "cli/maria")]
 
 
 # --- refusals -------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def test_a_list_is_not_made_live_over_one_that_its_author_did_not_see(
         out, error = capsys.readouterr()
         assert out == changes
         assert error.startswith(
-            f"error: Price list 3 is live{said}: 'deepseek/deepseek-chat offered', made live by cli on "
+            f"error: Price list 3 is live{said}: 'deepseek/deepseek-chat offered', made live by cli/maria on "
         )
         assert error.endswith("then name the list that is live: --live-list 3.\n")
     assert every_row(ledger) == before

@@ -67,7 +67,7 @@ def test_a_plan_goes_from_a_file_to_a_draft_into_force(ledger: Engine, file: Pat
         "revision": 2,
         "changes": ["creator_share_bps: 8000 -> 7500"],
     }
-    assert run("list") == "promptflow-v1  live\npromptflow-v2  draft  revision 2 by cli\n"
+    assert run("list") == "promptflow-v1  live\npromptflow-v2  draft  revision 2 by cli/maria\n"
     assert run_json("show", "promptflow-v2")["creator_share_bps"] == 7_500
     assert run("activate", "promptflow-v2", "--revision", "2", "--reason", "No cliffs") == (
         "promptflow-v2 is live from the next charge on\n"
@@ -80,7 +80,7 @@ def test_a_plan_goes_from_a_file_to_a_draft_into_force(ledger: Engine, file: Pat
     assert (newest["number"], newest["plan"], newest["actor"], newest["reason"]) == (
         2,
         "promptflow-v2",
-        "cli",
+        "cli/maria",
         "No cliffs",
     )
     assert first["activated_at"] == "1970-01-01T00:00:00+00:00"

@@ -116,7 +116,7 @@ def test_nobody_activates_or_discards_the_draft_of_another(
         assert "The draft 'autumn' is at revision 2" in str(refusal)
         assert printed == ""
     assert plain_sql.every_row(ledger) == before
-    assert "autumn         draft  revision 2 by cli" in run("list")
+    assert "autumn         draft  revision 2 by cli/maria" in run("list")
     run(*command, "--revision", "2")
     assert plain_sql.every_row(ledger) != before
 
@@ -125,7 +125,7 @@ def test_what_is_shown_names_its_revision_and_can_be_imported_again(ledger: Engi
     mine.write_text(run("show", "autumn"), encoding="utf-8")
     assert json.loads(run("import", mine, "--revision", "1", "--json"))["changes"] == []
     told = json.loads(run("show", "autumn", "--json"))
-    assert (told["revision"], told["saved_by"], told["status"], told["cap_down"]) == (2, "cli", "draft", True)
+    assert (told["revision"], told["saved_by"], told["status"], told["cap_down"]) == (2, "cli/maria", "draft", True)
     assert "revision" not in json.loads(run("show", mine, "--json"))
 
 
@@ -153,13 +153,13 @@ def test_a_revision_of_a_discarded_draft_is_never_that_of_another_draft(
     ledger: Engine, mine: Path, tmp_path: Path
 ) -> None:
     run("import", mine, "--revision", "1")
-    assert run("show", "autumn").startswith("# Draft, revision 2, saved by cli on ")  # and goes to lunch
+    assert run("show", "autumn").startswith("# Draft, revision 2, saved by cli/maria on ")  # and goes to lunch
     run("discard", "autumn", "--revision", "2")
     theirs = tmp_path / "theirs.toml"
     for bps in (8_000, 9_000):  # somebody else's draft, saved twice as well
         theirs.write_text(FILE.format(bps=bps), encoding="utf-8")
         run("import", theirs, "--replace")
-    assert "autumn         draft  revision 4 by cli" in run("list")
+    assert "autumn         draft  revision 4 by cli/maria" in run("list")
     before = plain_sql.every_row(ledger)
     for command in (("activate", "autumn", "--reason", "Seen it"), ("discard", "autumn"), ("import", mine)):
         refusal, _ = refused(*command, "--revision", "2")

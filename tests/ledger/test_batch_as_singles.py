@@ -14,6 +14,7 @@ from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.requests import Charge, ChargeRequest
 from credits_core.store import database
 from tests.support import world
+from tests.support.actors import TESTER
 from tests.support.plain_sql import contradictions, rows
 from tests.support.world import LARGEST_CREDITS, NOW
 
@@ -43,7 +44,7 @@ def _charge(asked: Asked, side: str) -> Charge:
         None if creator is None else creator if creator == "1-Mar" else f"{creator}{side}",
         0 if creator is None else fee_credits,
     )
-    return Charge(run, f"key-{key}{side}", NOW, "tester", distinct=distinct)
+    return Charge(run, f"key-{key}{side}", NOW, TESTER, distinct=distinct)
 
 
 def _one_by_one(engine: Engine, charges: Sequence[Charge]) -> list[Receipt | CreditsError]:

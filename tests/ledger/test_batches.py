@@ -22,6 +22,7 @@ from credits_core.ledger.requests import Charge
 from credits_core.pricing.refusals import UnknownModel
 from credits_core.store import database
 from tests.support import racers, world
+from tests.support.actors import TESTER
 from tests.support.plain_sql import balance, every_row, rows
 from tests.support.world import HAIKU, HAIKU_WITH_FEE, LARGEST_CREDITS, LATER, NOW, NOW_US
 
@@ -45,14 +46,14 @@ def test_a_batch_answers_in_order_and_its_refusals_leave_the_others_standing(eng
     outcomes = _charge_all(
         engine,
         [
-            Charge(HAIKU, "b-1", NOW, "tester"),
-            Charge(replace(HAIKU, model_id="gpt-5"), "b-2", NOW, "tester"),
-            Charge(replace(HAIKU, model_id="gpt-4"), "b-3", NOW, "tester"),
-            Charge(replace(HAIKU_WITH_FEE, expected_total_credits=1), "b-4", NOW, "tester"),
-            Charge(HAIKU_WITH_FEE, "b-5", LATER, "tester"),
-            Charge(HAIKU, "b-6", NOW, "tester"),
-            Charge(replace(HAIKU, user_id="nobody"), "b-7", NOW, "tester"),
-            Charge(HAIKU, "not a key", NOW, "tester"),
+            Charge(HAIKU, "b-1", NOW, TESTER),
+            Charge(replace(HAIKU, model_id="gpt-5"), "b-2", NOW, TESTER),
+            Charge(replace(HAIKU, model_id="gpt-4"), "b-3", NOW, TESTER),
+            Charge(replace(HAIKU_WITH_FEE, expected_total_credits=1), "b-4", NOW, TESTER),
+            Charge(HAIKU_WITH_FEE, "b-5", LATER, TESTER),
+            Charge(HAIKU, "b-6", NOW, TESTER),
+            Charge(replace(HAIKU, user_id="nobody"), "b-7", NOW, TESTER),
+            Charge(HAIKU, "not a key", NOW, TESTER),
         ],
     )
 
@@ -81,7 +82,7 @@ def test_a_charge_refused_half_way_leaves_nothing_of_itself_in_the_batch(engine:
     # Ada has paid when Ben is found to hold too much.
     world.add(engine, "ada", 1_300, key="k-1")
     world.add(engine, "ben", LARGEST_CREDITS, key="k-2")
-    outcomes = _charge_all(engine, [Charge(HAIKU_WITH_FEE, "b-1", NOW, "tester"), Charge(HAIKU, "b-2", NOW, "tester")])
+    outcomes = _charge_all(engine, [Charge(HAIKU_WITH_FEE, "b-1", NOW, TESTER), Charge(HAIKU, "b-2", NOW, TESTER)])
 
     assert _outcomes(outcomes) == [BalanceTooLarge, ("b-2", False)]
     assert (balance(engine, "ada"), balance(engine, "ben")) == (1_000, LARGEST_CREDITS)
@@ -89,7 +90,7 @@ def test_a_charge_refused_half_way_leaves_nothing_of_itself_in_the_batch(engine:
 
 def test_a_refused_charge_keeps_no_key_in_its_batch(engine: Engine) -> None:
     world.add(engine, "ada", 300, key="k-1")
-    outcomes = _charge_all(engine, [Charge(HAIKU_WITH_FEE, "b-1", NOW, "tester"), Charge(HAIKU, "b-1", NOW, "tester")])
+    outcomes = _charge_all(engine, [Charge(HAIKU_WITH_FEE, "b-1", NOW, TESTER), Charge(HAIKU, "b-1", NOW, TESTER)])
     assert _outcomes(outcomes) == [InsufficientCredits, ("b-1", False)]
 
 
@@ -98,9 +99,9 @@ def test_equal_keys_in_a_batch_charge_once(engine: Engine) -> None:
     outcomes = _charge_all(
         engine,
         [
-            Charge(HAIKU, "b-1", NOW, "tester"),
-            Charge(HAIKU, "b-1", LATER, "tester"),
-            Charge(HAIKU_WITH_FEE, "b-1", NOW, "tester"),
+            Charge(HAIKU, "b-1", NOW, TESTER),
+            Charge(HAIKU, "b-1", LATER, TESTER),
+            Charge(HAIKU_WITH_FEE, "b-1", NOW, TESTER),
         ],
     )
     assert _outcomes(outcomes) == [("b-1", False), ("b-1", True), IdempotencyKeyReused]
@@ -112,7 +113,7 @@ def test_equal_keys_in_a_batch_charge_once(engine: Engine) -> None:
 
 def test_a_batch_again_replays_every_receipt(engine: Engine) -> None:
     world.add(engine, "ada", 700, key="k-1")
-    charges = [Charge(HAIKU, f"b-{number}", NOW, "tester") for number in range(3)]
+    charges = [Charge(HAIKU, f"b-{number}", NOW, TESTER) for number in range(3)]
     _charge_all(engine, charges)
     after_first = every_row(engine)
     assert _outcomes(_charge_all(engine, charges)) == [("b-0", True), ("b-1", True), InsufficientCredits]
@@ -127,7 +128,7 @@ def test_an_empty_batch_does_nothing(engine: Engine) -> None:
 
 def test_charges_that_the_pace_leaves_are_left_for_another_unit_of_work(engine: Engine) -> None:
     world.add(engine, "ada", 10_000, key="k-1")
-    charges = [Charge(HAIKU, f"b-{number}", NOW, "tester") for number in range(3)]
+    charges = [Charge(HAIKU, f"b-{number}", NOW, TESTER) for number in range(3)]
 
     def two(offered: Iterable[Charge]) -> Iterable[Charge]:
         return islice(offered, 2)
@@ -140,9 +141,9 @@ def test_charges_that_the_pace_leaves_are_left_for_another_unit_of_work(engine: 
 def test_a_batch_that_breaks_down_leaves_nothing(engine: Engine) -> None:
     world.add(engine, "ada", 10_000, key="k-1")
     before = every_row(engine)
-    broken = Charge(HAIKU, "b-2", None, "tester")  # type: ignore[arg-type] # our own mistake, not a refusal
+    broken = Charge(HAIKU, "b-2", None, TESTER)  # type: ignore[arg-type] # our own mistake, not a refusal
     with pytest.raises(AttributeError):
-        _charge_all(engine, [Charge(HAIKU, "b-1", NOW, "tester"), broken])
+        _charge_all(engine, [Charge(HAIKU, "b-1", NOW, TESTER), broken])
     assert every_row(engine) == before
 
 
@@ -157,7 +158,7 @@ def test_mixed_batches_at_once_do_not_wait_for_each_other_in_a_circle(
     def batch(number: int) -> list[Charge]:
         turned = users[number:] + users[:number]
         return [
-            Charge(replace(HAIKU_WITH_FEE, user_id=payer, creator_id=creator), f"b-{number}-{payer}", NOW, "tester")
+            Charge(replace(HAIKU_WITH_FEE, user_id=payer, creator_id=creator), f"b-{number}-{payer}", NOW, TESTER)
             for payer, creator in zip(turned, turned[1:] + turned[:1], strict=True)
         ]
 

@@ -16,6 +16,7 @@ from credits_core.ledger.refusals import BalanceTooLarge, CirculationTooLarge, I
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource, EntryType
 from tests.support import world
+from tests.support.actors import TESTER
 from tests.support.plain_sql import balance, every_row, refused, rows, scalar, transactions
 from tests.support.world import HAIKU, LARGEST_CREDITS, LATER, NOW, NOW_US
 
@@ -158,7 +159,7 @@ def test_a_reason_of_500_characters_is_kept(engine: Engine) -> None:
 def _import(engine: Engine, opening_credits: dict[str, int]) -> dict[str, Receipt | CreditsError | None]:
     return database.write(
         engine,
-        lambda connection: opening.import_opening_balances(connection, opening_credits, now=NOW, actor="tester"),
+        lambda connection: opening.import_opening_balances(connection, opening_credits, now=NOW, actor=TESTER),
     )
 
 
@@ -191,7 +192,7 @@ def test_opening_balances_that_the_pace_leaves_are_left_for_another_unit_of_work
     outcomes = database.write(
         engine,
         lambda connection: opening.import_opening_balances(
-            connection, {"ada": 1, "ben": 2, "cleo": 3}, now=NOW, actor="tester", pace=lambda users: islice(users, 2)
+            connection, {"ada": 1, "ben": 2, "cleo": 3}, now=NOW, actor=TESTER, pace=lambda users: islice(users, 2)
         ),
     )
     assert list(outcomes) == ["ada", "ben"]
@@ -236,7 +237,7 @@ def test_an_import_takes_no_lock_for_each_user(postgres_engine: Engine) -> None:
     # The server's table of locks has room for about ten thousand, and a former system may have had more users.
     def import_and_count_locks(connection: Connection) -> object:
         opening_credits = {f"user-{number}": 5 for number in range(50)}
-        opening.import_opening_balances(connection, opening_credits, now=NOW, actor="tester")
+        opening.import_opening_balances(connection, opening_credits, now=NOW, actor=TESTER)
         return connection.execute(text("SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory'")).scalar_one()
 
     assert database.write(postgres_engine, import_and_count_locks) == 1

@@ -17,6 +17,7 @@ from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from credits_core.values.fields import require_new_user_id
 from tests.support import racers, world
+from tests.support.actors import TESTER
 from tests.support.plain_sql import balance, refused, rows
 from tests.support.world import HAIKU_WITH_FEE, LARGEST_CREDITS, NOW, UNLOCK
 
@@ -110,7 +111,7 @@ def test_a_caller_who_insists_opens_the_second_account(engine: Engine, book: Pri
     world.add(engine, "ada", 10_000, key="fund")
     world.add(engine, "Ada", 5, key="k-1", distinct=True)
     world.add(engine, "ben", 1, key="ben")
-    insist = partial(actions.charge_prompt, book=book, key="k-2", now=NOW, actor="tester", distinct=True)
+    insist = partial(actions.charge_prompt, book=book, key="k-2", now=NOW, actor=TESTER, distinct=True)
     request = replace(HAIKU_WITH_FEE, creator_id="Ben")
     database.write(engine, lambda connection: insist(connection, request))
     assert (balance(engine, "Ada"), balance(engine, "Ben")) == (5, 800)

@@ -16,6 +16,7 @@ from credits_core.ledger.requests import ChargeRequest, UnlockRequest
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from tests.support import racers, world
+from tests.support.actors import TESTER
 from tests.support.plain_sql import balance, rows, scalar
 from tests.support.world import HAIKU, NOW, UNLOCK
 
@@ -152,7 +153,7 @@ def test_users_who_pay_each_other_in_a_circle_never_wait_in_a_circle(engine: Eng
     def pay(user_id: str, creator_id: str) -> None:
         for number in range(12):
             key = f"{user_id}-{threading.get_ident()}-{number}"
-            asked = {"book": book, "now": NOW, "actor": "tester"}
+            asked = {"book": book, "now": NOW, "actor": TESTER}
             run = ChargeRequest(user_id, "summarise", "claude-3-haiku", creator_id, 1_001)
             once(partial(actions.charge_prompt, request=run, key=f"run-{key}", **asked), f"run-{key}")  # type: ignore[arg-type]
             flow = UnlockRequest(user_id, f"flow-{key}", creator_id, 10)

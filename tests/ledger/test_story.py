@@ -14,6 +14,7 @@ from credits_core.reports import daily_totals
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource
 from tests.support import world
+from tests.support.actors import TESTER
 from tests.support.plain_sql import contradictions, refused, rows
 from tests.support.world import LATER
 
@@ -69,8 +70,8 @@ def test_a_month_on_promptflow(engine: Engine, book: PriceBook) -> None:
 
     # Ben runs his own prompt on Haiku, 250 + 1,001, of which 800 come back. Then a batch: three at 300, one for Cleo.
     world.charge(engine, world.run_by("ben", world.HAIKU_WITH_FEE), key="ben-tries")
-    batch = [Charge(world.run_by("ben"), f"ben-{number}", LATER, "tester") for number in range(3)]
-    batch.append(Charge(world.run_by("cleo"), "cleo-0", LATER, "tester"))
+    batch = [Charge(world.run_by("ben"), f"ben-{number}", LATER, TESTER) for number in range(3)]
+    batch.append(Charge(world.run_by("cleo"), "cleo-0", LATER, TESTER))
     outcomes = database.write(engine, lambda connection: actions.charge_prompts(connection, batch, book=book))
     assert [isinstance(outcome, Receipt) for outcome in outcomes] == [True, True, True, False]
     assert _balances(engine) == {"ada": 9_160, "ben": 3_699 - 1_251 + 800 - 3 * 300}

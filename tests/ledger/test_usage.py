@@ -17,6 +17,7 @@ from credits_core.pricing.refusals import UnknownModel, UnpricedServiceTier, Unp
 from credits_core.store import database
 from credits_core.store.kinds import EntryType
 from tests.support import world
+from tests.support.actors import TESTER
 from tests.support.plain_sql import balance, contradictions, every_row, refused, rows, transactions
 from tests.support.world import HAIKU, HAIKU_WITH_FEE, LATER, NOW, NOW_US, TOKENS, USED
 
@@ -186,7 +187,7 @@ HASHES = {
 
 @pytest.mark.parametrize("request_", HASHES)
 def test_a_request_has_the_hash_that_it_always_had(request_: ChargeRequest) -> None:
-    made = new_entry(EntryType.PROMPT_RUN, request_.as_asked, key="k", now=NOW, actor="tester")
+    made = new_entry(EntryType.PROMPT_RUN, request_.as_asked, key="k", now=NOW, actor=TESTER)
     assert made.request_hash == HASHES[request_]
 
 

@@ -22,6 +22,7 @@ from credits_core.pricing.plan_toml import price_plan_toml
 from credits_core.store import database
 from credits_core.store.kinds import TransactionType
 from tests.support import plain_sql, racers, world
+from tests.support.actors import TESTER
 from tests.support.plans import SPECIFICATION
 from tests.support.world import HAIKU, HAIKU_WITH_FEE, LATER, NOW
 
@@ -33,7 +34,7 @@ FLOOR = replace(SPECIFICATION, id="floor", minimum_platform_income_credits=300)
 def activate(engine: Engine, plan_id: str, *, revision: int = 1, reason: str = "Cure", now: datetime = LATER) -> None:
     def action(connection: Connection) -> None:
         seen = world.plan_as_seen(connection, replace(CAPPED, id=plan_id), revision)
-        plan_actions.activate(connection, seen, reason=reason, now=now, actor="tester")
+        plan_actions.activate(connection, seen, reason=reason, now=now, actor=TESTER)
 
     database.write(engine, action)
 
@@ -41,7 +42,7 @@ def activate(engine: Engine, plan_id: str, *, revision: int = 1, reason: str = "
 def discard(engine: Engine, plan_id: str, *, revision: int = 1) -> None:
     def action(connection: Connection) -> None:
         seen = world.plan_as_seen(connection, replace(CAPPED, id=plan_id), revision)
-        plan_actions.discard_draft(connection, seen, now=LATER)
+        plan_actions.discard_draft(connection, seen, now=LATER, actor=TESTER)
 
     database.write(engine, action)
 
@@ -56,7 +57,7 @@ def charge_as_an_edge_does(engine: Engine, books: PriceBooks, request: ChargeReq
 
     def action(connection: Connection) -> int:
         book = books.at(connection)
-        receipt = actions.charge_prompt(connection, request, book=book, key=key, now=NOW, actor="tester")
+        receipt = actions.charge_prompt(connection, request, book=book, key=key, now=NOW, actor=TESTER)
         return -receipt.transactions[0].amount_credits
 
     return database.write(engine, action)
@@ -171,9 +172,9 @@ def test_a_draft_that_was_made_anew_under_its_id_is_not_the_one_that_was_seen(en
     world.save_draft(engine, replace(CAPPED, creator_share_bps=1), now=LATER)
     before = plain_sql.every_row(engine)
     attempts: list[Callable[[Connection], object]] = [
-        lambda connection: plan_actions.activate(connection, seen, reason="Cure", now=LATER, actor="tester"),
-        lambda connection: plan_actions.save_draft(connection, CAPPED, seen=seen, now=LATER, actor="tester"),
-        lambda connection: plan_actions.discard_draft(connection, seen, now=LATER),
+        lambda connection: plan_actions.activate(connection, seen, reason="Cure", now=LATER, actor=TESTER),
+        lambda connection: plan_actions.save_draft(connection, CAPPED, seen=seen, now=LATER, actor=TESTER),
+        lambda connection: plan_actions.discard_draft(connection, seen, now=LATER, actor=TESTER),
     ]
     for attempt in attempts:
         with pytest.raises(DraftChanged, match="saved by somebody else meanwhile"):

@@ -10,6 +10,7 @@ from credits_core.plans import actions as plan_actions
 from credits_core.plans.refusals import LivePlanChanged
 from credits_core.store import database
 from tests.support import plain_sql, racers, world
+from tests.support.actors import TESTER
 from tests.support.plans import SPECIFICATION
 from tests.support.world import LATER
 
@@ -19,7 +20,7 @@ CAPPED = replace(SPECIFICATION, id="promptflow-v2", cap_down=True)
 def activate(engine: Engine, plan_id: str, *, in_place_of: str) -> None:
     def action(connection: Connection) -> None:
         seen = world.plan_as_seen(connection, replace(CAPPED, id=plan_id), 1)
-        plan_actions.activate(connection, seen, reason="Cure", now=LATER, actor="tester", in_place_of=in_place_of)
+        plan_actions.activate(connection, seen, reason="Cure", now=LATER, actor=TESTER, in_place_of=in_place_of)
 
     database.write(engine, action)
 

@@ -18,6 +18,7 @@ from credits_core.plans.book import PriceBooks
 from credits_core.prices import lists
 from credits_core.store import database
 from tests.support import world
+from tests.support.actors import TESTER
 from tests.support.plain_sql import rows, scalar
 
 GENEROUS_SECONDS = 120
@@ -31,7 +32,7 @@ def begun(engine: Engine) -> Engine:
     shipped = settings.MODELS_FILE.read_text(encoding="utf-8")
     dearer = shipped.replace('id = "gpt-4"\n', 'id = "gpt-4"\n# dearer\n', 1).replace("30_000", "50_000", 1)
     database.write(engine, lambda connection: lists.begin_with(connection, shipped))
-    database.write(engine, lambda connection: lists.save(connection, dearer, source="test", now=NOW, actor="tester"))
+    database.write(engine, lambda connection: lists.save(connection, dearer, source="test", now=NOW, actor=TESTER))
     world.save_draft(engine, replace(world.dearer_book().plan, id="dearer"))
     world.add(engine, "ada", 10_000_000, key="add")
     return engine
@@ -39,16 +40,16 @@ def begun(engine: Engine) -> Engine:
 
 def activate_plan(connection: Connection) -> None:
     seen = world.plan_as_seen(connection, replace(world.dearer_book().plan, id="dearer"), 1)
-    plan_actions.activate(connection, seen, reason="Dearer", now=NOW, actor="tester")
+    plan_actions.activate(connection, seen, reason="Dearer", now=NOW, actor=TESTER)
 
 
 def activate_prices(connection: Connection) -> None:
-    lists.activate(connection, 2, reason="Dearer", now=NOW, actor="tester")
+    lists.activate(connection, 2, reason="Dearer", now=NOW, actor=TESTER)
 
 
 def charge(connection: Connection, books: PriceBooks, key: str) -> None:
     request = replace(world.HAIKU, model_id="gpt-4")
-    actions.charge_prompt(connection, request, book=books.asked(connection), key=key, now=NOW, actor="tester")
+    actions.charge_prompt(connection, request, book=books.asked(connection), key=key, now=NOW, actor=TESTER)
 
 
 def live(connection: Connection) -> tuple[int, int]:

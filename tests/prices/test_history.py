@@ -9,6 +9,7 @@ from credits_core.prices import history, lists
 from credits_core.prices.history import Period
 from credits_core.pricing.models import RunPrice
 from credits_core.store import database
+from tests.support.actors import named
 from tests.support.prices import by_usage, per_run_list
 
 BY_USAGE = (
@@ -27,8 +28,8 @@ def live(engine: Engine, *tomls: str) -> None:
 
     def action(connection: Connection) -> None:
         for number, toml in enumerate(tomls, 1):
-            found = lists.save(connection, toml, source="a test", now=day(number), actor="ben")
-            lists.activate(connection, found, reason="A test", now=day(number), actor="ben")
+            found = lists.save(connection, toml, source="a test", now=day(number), actor=named("ben"))
+            lists.activate(connection, found, reason="A test", now=day(number), actor=named("ben"))
 
     database.write(engine, action)
 

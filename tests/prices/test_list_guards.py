@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from credits_core.prices import lists
 from credits_core.store import database
 from tests.support import world
+from tests.support.actors import named
 from tests.support.plain_sql import every_row
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -20,7 +21,7 @@ def two_lists(engine: Engine) -> None:
 
     def action(connection: Connection) -> None:
         lists.begin_with(connection, world.PRICE_LIST)
-        lists.save(connection, world.USAGE_PRICES, source="a test", now=NOW, actor="ben")
+        lists.save(connection, world.USAGE_PRICES, source="a test", now=NOW, actor=named("ben"))
 
     database.write(engine, action)
 

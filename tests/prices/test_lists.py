@@ -22,6 +22,7 @@ from credits_core.pricing.models_toml import parse_model_registry
 from credits_core.pricing.refusals import AmbiguousModel, UnknownModel
 from credits_core.store import database
 from tests.support import racers, world
+from tests.support.actors import TESTER, named
 from tests.support.plain_sql import every_row, refused, rows, scalar
 from tests.support.prices import per_run_list
 
@@ -33,13 +34,17 @@ DEARER = per_run_list(400, model_id="claude-3-haiku")
 
 
 def save(engine: Engine, toml: str = HAIKU, *, source: str = "a test", now: datetime = NOW, actor: str = "ben") -> int:
-    return database.write(engine, lambda connection: lists.save(connection, toml, source=source, now=now, actor=actor))
+    return database.write(
+        engine, lambda connection: lists.save(connection, toml, source=source, now=now, actor=named(actor))
+    )
 
 
 def activate(
     engine: Engine, number: int, *, reason: str = "A test needs it", now: datetime = NOW, actor: str = "ada"
 ) -> None:
-    database.write(engine, lambda connection: lists.activate(connection, number, reason=reason, now=now, actor=actor))
+    database.write(
+        engine, lambda connection: lists.activate(connection, number, reason=reason, now=now, actor=named(actor))
+    )
 
 
 def begin_with(engine: Engine, toml: str) -> None:
@@ -77,7 +82,7 @@ def test_the_list_made_live_last_is_live_and_the_journal_says_why(engine: Engine
     save(engine)
     save(engine, DEARER)
     activate(engine, 2, reason=" Dearer ")
-    activate(engine, 1, reason="Too dear", now=LATER, actor="ben")
+    activate(engine, 1, reason="Too dear", now=LATER, actor=named("ben"))
     with database.read(engine) as connection:
         assert [(one.number, one.is_live) for one in lists.lists(connection)] == [(2, False), (1, True)]
         assert lists.activations(connection) == [
@@ -202,8 +207,8 @@ def test_what_was_saved_with_a_refused_activation_is_not_kept(engine: Engine) ->
     begin_with(engine, HAIKU)
 
     def offer(connection: Connection) -> None:
-        number = lists.save(connection, DEARER, source="a test", now=NOW, actor="ada")
-        lists.activate(connection, number, reason=" ", now=NOW, actor="ada")
+        number = lists.save(connection, DEARER, source="a test", now=NOW, actor=named("ada"))
+        lists.activate(connection, number, reason=" ", now=NOW, actor=named("ada"))
 
     with refused(engine, InvalidRequest):
         database.write(engine, offer)
@@ -222,7 +227,7 @@ def test_a_save_waits_for_the_one_under_way(engine: Engine) -> None:
     saved, may_commit = threading.Event(), threading.Event()
 
     def slowly(connection: Connection) -> int:
-        number = lists.save(connection, HAIKU, source="slow", now=NOW, actor="ada")
+        number = lists.save(connection, HAIKU, source="slow", now=NOW, actor=named("ada"))
         saved.set()
         assert may_commit.wait(120)
         return number
@@ -298,7 +303,7 @@ def test_a_run_keeps_the_list_that_it_was_priced_by(engine: Engine) -> None:
         database.write(
             engine,
             lambda connection: actions.charge_prompt(
-                connection, world.HAIKU, book=books.at(connection), key=key, now=LATER, actor="tester"
+                connection, world.HAIKU, book=books.at(connection), key=key, now=LATER, actor=TESTER
             ),
         )
 
@@ -324,7 +329,7 @@ def test_a_run_keeps_the_list_that_it_was_priced_by(engine: Engine) -> None:
                 book=books.at(connection),
                 key="not-offered",
                 now=LATER,
-                actor="tester",
+                actor=TESTER,
             ),
         )
 

@@ -22,6 +22,7 @@ from credits_core.prices.refusals import (
 )
 from credits_core.store import database
 from tests.support import racers, world
+from tests.support.actors import named
 from tests.support.plain_sql import refused, rows
 from tests.support.prices import per_run_list
 
@@ -37,20 +38,20 @@ def offer(engine: Engine, name: str = "text-embedding-3-small", *, actor: str = 
     return database.write(
         engine,
         lambda connection: offers.offer(
-            connection, name, corrections=CORRECTIONS, reason="Asked for", now=NOW, actor=actor
+            connection, name, corrections=CORRECTIONS, reason="Asked for", now=NOW, actor=named(actor)
         ),
     )
 
 
 def withdraw(engine: Engine, model_id: str) -> int:
     return database.write(
-        engine, lambda connection: offers.withdraw(connection, model_id, reason="Retired", now=NOW, actor="ben")
+        engine, lambda connection: offers.withdraw(connection, model_id, reason="Retired", now=NOW, actor=named("ben"))
     )
 
 
 def save(engine: Engine, toml: str) -> int:
     return database.write(
-        engine, lambda connection: lists.save(connection, toml, source="a test", now=NOW, actor="ben")
+        engine, lambda connection: lists.save(connection, toml, source="a test", now=NOW, actor=named("ben"))
     )
 
 
@@ -58,7 +59,7 @@ def make_live(engine: Engine, number: int, expected_live: int | None, *, reason:
     database.write(
         engine,
         lambda connection: offers.make_live(
-            connection, number, expected_live=expected_live, reason=reason, now=NOW, actor="ben"
+            connection, number, expected_live=expected_live, reason=reason, now=NOW, actor=named("ben")
         ),
     )
 

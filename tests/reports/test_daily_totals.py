@@ -16,6 +16,7 @@ from credits_core.reports import daily_totals, sums
 from credits_core.store import database
 from credits_core.values import days
 from tests.support import racers, world
+from tests.support.actors import TESTER
 from tests.support.plain_sql import every_row, rows, scalar
 from tests.support.world import HAIKU, HAIKU_WITH_FEE, NOW, UNLOCK
 
@@ -202,7 +203,7 @@ def test_an_entry_still_under_way_with_a_lower_number_is_not_lost(postgres_engin
     catching_up = threading.Thread(target=lambda: covered.append(daily_totals.catch_up(postgres_engine)))
 
     with postgres_engine.begin() as connection:
-        slow = actions.charge_prompt(connection, HAIKU, book=book, key="slow", now=NOW, actor="tester")
+        slow = actions.charge_prompt(connection, HAIKU, book=book, key="slow", now=NOW, actor=TESTER)
         quick = world.charge(postgres_engine, world.run_by("cleo"), key="quick")
         assert quick.entry_id > slow.entry_id
         catching_up.start()
@@ -222,7 +223,7 @@ def test_a_writer_that_never_ends_leaves_its_entries_for_the_next_time(
     monkeypatch.setattr(daily_totals, "_LONGEST_WAIT_SECONDS", 0.1)
     world.add(postgres_engine, "ada", 10_000, key="fund-ada")
     with postgres_engine.begin() as connection:
-        actions.charge_prompt(connection, HAIKU, book=book, key="slow", now=NOW, actor="tester")
+        actions.charge_prompt(connection, HAIKU, book=book, key="slow", now=NOW, actor=TESTER)
         assert daily_totals.catch_up(postgres_engine) == 0
     assert daily_totals.catch_up(postgres_engine) == 2
 

@@ -9,6 +9,7 @@ from credits_core.reports.refusals import UnknownView, ViewNameTaken
 from credits_core.reports.saved_views import View
 from credits_core.store import database
 from tests.support import racers
+from tests.support.actors import TESTER
 from tests.support.plain_sql import refused, rows
 from tests.support.world import NOW
 
@@ -17,16 +18,16 @@ LAST_MONTH = {"period": "last-month"}
 
 def save(engine: Engine, name: str, *, screen: str = "overview", query: saved_views.Query = LAST_MONTH) -> View:
     return database.write(
-        engine, lambda connection: saved_views.save(connection, screen, name, query, now=NOW, actor="tester")
+        engine, lambda connection: saved_views.save(connection, screen, name, query, now=NOW, actor=TESTER)
     )
 
 
 def rename(engine: Engine, view: View, name: str) -> View:
-    return database.write(engine, lambda connection: saved_views.rename(connection, view.id, name))
+    return database.write(engine, lambda connection: saved_views.rename(connection, view.id, name, actor=TESTER))
 
 
 def remove(engine: Engine, view: View) -> View:
-    return database.write(engine, lambda connection: saved_views.remove(connection, view.id))
+    return database.write(engine, lambda connection: saved_views.remove(connection, view.id, actor=TESTER))
 
 
 def names(engine: Engine, screen: str = "overview") -> list[str]:

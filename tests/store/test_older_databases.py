@@ -27,6 +27,7 @@ from credits_core.store.kinds import RefundRule
 from credits_core.values.days import DayRange
 from credits_core.values.time_zones import UTC_ZONE, zone_named
 from tests.support import world
+from tests.support.actors import named
 from tests.support.plain_sql import rows, scalar
 
 MADE = Path(__file__).parent / "made_before_rooms"
@@ -105,7 +106,7 @@ def test_it_opens_verifies_clean_and_goes_on(older: Engine) -> None:
             book=books.at(connection),
             key="new-1",
             now=world.NOW,
-            actor="dashboard",
+            actor=named("dashboard"),
         ),
     )
     assert scalar(older, held) == balance_before - 12_000
@@ -146,7 +147,13 @@ def test_its_refunds_keep_their_rule_and_later_ones_have_the_present_one(older: 
     refunded = database.write(
         older,
         lambda connection: actions.refund(
-            connection, 6, reason="Empty", book=books.at(connection), key="new-1", now=world.NOW, actor="dashboard"
+            connection,
+            6,
+            reason="Empty",
+            book=books.at(connection),
+            key="new-1",
+            now=world.NOW,
+            actor=named("dashboard"),
         ),
     )
     assert rows(older, "SELECT entry_id, rule, provider_refunded FROM refunds ORDER BY entry_id") == [
@@ -196,7 +203,7 @@ def test_a_refund_of_the_older_version_is_replayed_and_not_made_again(older: Eng
             book=books.at(connection),
             key=str(key),
             now=world.NOW,
-            actor="dashboard",
+            actor=named("dashboard"),
         ),
     )
     assert (again.entry_id, again.replayed) == (13, True)
@@ -215,7 +222,7 @@ def test_a_request_of_the_older_version_is_replayed_and_not_charged_again(older:
             book=books.at(connection),
             key="run-3",
             now=world.NOW,
-            actor="dashboard",
+            actor=named("dashboard"),
         ),
     )
     assert again.replayed

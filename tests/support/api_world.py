@@ -17,8 +17,9 @@ from credits_core.access.keys import KeyRecord
 from credits_core.api.resources import Resources
 from credits_core.api.root import routes
 from credits_core.store import database
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Role
 from tests.support import world
+from tests.support.actors import TESTER
 
 FORGED = "pfk_" + "A" * 43
 ADD = {"user_id": "ada", "amount_credits": 500, "description": "Card payment"}
@@ -51,6 +52,7 @@ class Api:
                 user_id=user_id,
                 expires_at=expires_at,
                 now=made_at,
+                actor=TESTER,
             ),
         )
 

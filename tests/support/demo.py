@@ -15,6 +15,7 @@ from credits_core.plans.book import PriceBooks
 from credits_core.pricing.quote import PriceBook
 from credits_core.reports import daily_totals
 from credits_core.store import database
+from tests.support.actors import TESTER, named
 
 NOW = datetime(2026, 11, 26, 7, 21, tzinfo=UTC)
 ENDS_AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -27,7 +28,9 @@ def build(
 ) -> str:
     """Build the demo world, or another one, and return what is said about it."""
     prices, people = book or settings.load_price_book(), world or load_demo_world()
-    return database.write(engine, lambda connection: demo.build_once(connection, people, prices, ends_at=ends_at))
+    return database.write(
+        engine, lambda connection: demo.build_once(connection, people, prices, ends_at=ends_at, actor=TESTER)
+    )
 
 
 def small() -> DemoWorld:
@@ -58,7 +61,9 @@ def books() -> PriceBooks:
 def start_over(engine: Engine) -> Holdings:
     """Start the demo over, as another process does."""
     fresh = books()
-    deleted = database.write(engine, lambda connection: startup.start_demo_over(connection, fresh, now=NOW))
+    deleted = database.write(
+        engine, lambda connection: startup.start_demo_over(connection, fresh, now=NOW, actor=TESTER)
+    )
     daily_totals.catch_up(engine)
     return deleted
 
@@ -70,7 +75,7 @@ def charge(engine: Engine, request: ChargeRequest, key: str, actor: str = "dashb
         engine,
         lambda connection: (
             actions.charge_prompt(
-                connection, request, book=of_now.at(connection), key=key, now=NOW, actor=actor
+                connection, request, book=of_now.at(connection), key=key, now=NOW, actor=named(actor)
             ).entry_id
         ),
     )

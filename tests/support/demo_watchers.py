@@ -12,6 +12,7 @@ from credits_core.ledger import actions
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.plans.book import PriceBooks
 from credits_core.store import database
+from tests.support.actors import TESTER, named
 
 NOW = datetime(2026, 11, 26, 7, 21, tzinfo=UTC)
 RUN = ChargeRequest("dev", "quick-answer", "claude-3-haiku")
@@ -59,7 +60,7 @@ def charge_on(answers: Pipe, url: str, started: Any, stop: Any) -> None:
 
             def charge(connection: Connection, key: str = key) -> int:
                 book = books.at(connection)
-                receipt = actions.charge_prompt(connection, RUN, book=book, key=key, now=NOW, actor="dashboard")
+                receipt = actions.charge_prompt(connection, RUN, book=book, key=key, now=NOW, actor=named("dashboard"))
                 return receipt.entry_id
 
             charged.append((database.write(engine, charge), key))
@@ -75,6 +76,6 @@ def build_at_once(answers: Pipe, start_line: threading.Barrier, url: str) -> Non
     with database.opened(url) as engine:
         start_line.wait()
         answers.send(
-            database.write(engine, lambda connection: startup.build_demo(connection, books, now=NOW)),
+            database.write(engine, lambda connection: startup.build_demo(connection, books, now=NOW, actor=TESTER)),
         )
     answers.close()

@@ -14,8 +14,9 @@ from sqlalchemy import Engine
 
 from credits_core.access import keys as api_keys
 from credits_core.store import database
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Role
 from tests.support import world
+from tests.support.actors import TESTER
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 _START_SECONDS = 300
@@ -71,6 +72,6 @@ def make_key(engine: Engine, role: Role) -> str:
     key = api_keys.new_key()
     database.write(
         engine,
-        lambda connection: api_keys.create_key(connection, role.value, key=key, role=role, now=world.NOW),
+        lambda connection: api_keys.create_key(connection, role.value, key=key, role=role, now=world.NOW, actor=TESTER),
     )
     return key

@@ -14,6 +14,7 @@ from credits_core.ledger.refusals import InsufficientCredits
 from credits_core.ledger.requests import Charge, ChargeRequest
 from credits_core.store import database
 from tests.support import world
+from tests.support.actors import TESTER
 
 Outcome = TypeVar("Outcome")
 _MODULE = "tests.support.racers"
@@ -76,7 +77,7 @@ def charge_groups_until_killed(acknowledgements: Pipe, url: str, prefix: str) ->
     number = 0
     while True:
         numbers = range(number, number + 8)
-        charges = [Charge(world.HAIKU_WITH_FEE, f"{prefix}-{one}", world.NOW, "tester") for one in numbers]
+        charges = [Charge(world.HAIKU_WITH_FEE, f"{prefix}-{one}", world.NOW, TESTER) for one in numbers]
         for receipt in [group.submit(charge) for charge in charges]:
             os.write(acknowledgements.fileno(), f"{receipt.result().idempotency_key}\n".encode())
         number += 8

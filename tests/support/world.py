@@ -20,6 +20,7 @@ from credits_core.pricing.quote import PriceBook
 from credits_core.pricing.refusals import UnknownModel
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource
+from tests.support.actors import TESTER
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOW_US = 1_772_366_400_000_000
@@ -162,7 +163,7 @@ def add(
             reason=reason,
             key=key,
             now=now,
-            actor="tester",
+            actor=TESTER,
             distinct=distinct,
         ),
     )
@@ -174,7 +175,7 @@ def charge(
     book = book or price_book()
     return database.write(
         engine,
-        lambda connection: actions.charge_prompt(connection, request, book=book, key=key, now=now, actor="tester"),
+        lambda connection: actions.charge_prompt(connection, request, book=book, key=key, now=now, actor=TESTER),
     )
 
 
@@ -182,7 +183,7 @@ def unlock(engine: Engine, request: UnlockRequest, *, key: str, now: datetime = 
     book = price_book()
     return database.write(
         engine,
-        lambda connection: actions.unlock_flow(connection, request, book=book, key=key, now=now, actor="tester"),
+        lambda connection: actions.unlock_flow(connection, request, book=book, key=key, now=now, actor=TESTER),
     )
 
 
@@ -207,7 +208,7 @@ def refund(
             book=book,
             key=key,
             now=now,
-            actor="tester",
+            actor=TESTER,
         ),
     )
 
@@ -223,7 +224,7 @@ def save_draft(engine: Engine, plan: PricePlan, *, revision: int = 0, now: datet
 
     def action(connection: Connection) -> PlanRecord:
         seen = plan_as_seen(connection, plan, revision) if revision else None
-        return plan_actions.save_draft(connection, plan, seen=seen, now=now, actor="tester")
+        return plan_actions.save_draft(connection, plan, seen=seen, now=now, actor=TESTER)
 
     return database.write(engine, action)
 
@@ -233,9 +234,9 @@ def put_in_force(engine: Engine, plan: PricePlan, *, reason: str = "A test needs
 
     def action(connection: Connection) -> None:
         stored = plan_records.plans(connection).get(plan.id)
-        record = stored or plan_actions.save_draft(connection, plan, seen=None, now=now, actor="tester")
+        record = stored or plan_actions.save_draft(connection, plan, seen=None, now=now, actor=TESTER)
         if record.status is not PlanStatus.IN_FORCE:
-            plan_actions.activate(connection, record, reason=reason, now=now, actor="tester")
+            plan_actions.activate(connection, record, reason=reason, now=now, actor=TESTER)
 
     database.write(engine, action)
 
@@ -244,8 +245,8 @@ def make_prices_live(engine: Engine, toml: str) -> int:
     """Save a price list and make it live; returns its number."""
 
     def action(connection: Connection) -> int:
-        number = lists.save(connection, toml, source="hand-written", now=NOW, actor="tester")
-        lists.activate(connection, number, reason="A test needs it", now=NOW, actor="tester")
+        number = lists.save(connection, toml, source="hand-written", now=NOW, actor=TESTER)
+        lists.activate(connection, number, reason="A test needs it", now=NOW, actor=TESTER)
         return number
 
     return database.write(engine, action)

@@ -22,6 +22,7 @@ from credits_core.reports.recorded_runs import recorded_history
 from credits_core.store import database
 from credits_core.values.days import DayRange
 from tests.support import busy_ledger, plans, world
+from tests.support.actors import TESTER
 from tests.support.plain_sql import every_row
 from tests.support.real_traces import TRACES, needs_traces
 from tests.support.replayed import DEARER, FIRST_DAY, HALF, SECOND_DAY, parties, recorded_sums, under
@@ -295,7 +296,7 @@ def test_the_conversation_trace_under_a_graduated_plan_costs_what_plain_arithmet
     path, book = TRACES["conversation"], world.price_book()
     world.add(sqlite_engine, "ada", 10**9, key="fund")
     plan = plan_replay(sqlite_engine, path, user_id="ada", model_id="openai/gpt-4o", book=book, now=world.NOW)
-    replay(sqlite_engine, plan, book_at=lambda _: book, clock=lambda: world.NOW)
+    replay(sqlite_engine, plan, book_at=lambda _: book, clock=lambda: world.NOW, actor=TESTER)
     graduated = replace(book.plan, id="graduated", tier_mode=TierMode.GRADUATED)
     lines = path.read_text(encoding="utf-8").splitlines()[1:]
     costs = [

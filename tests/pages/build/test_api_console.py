@@ -20,10 +20,11 @@ from credits_core.api import known_keys
 from credits_core.errors import CreditsError
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.store import database
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Role
 from pages.build import examples as api_examples
 from pages.build import keys
 from tests.support import page_driver, plain_sql, world
+from tests.support.actors import TESTER
 from tests.support.page_driver import choose, click, click_in_row, links, open_page, table
 
 STORED = "SELECT name, role, user_id, revoked_at_us IS NULL FROM api_keys ORDER BY id"
@@ -71,7 +72,13 @@ def store_key(engine: Engine, name: str, *, now: datetime | None = None, expires
     database.write(
         engine,
         lambda connection: api_keys.create_key(
-            connection, name, key=key, role=Role.SERVICE, expires_at=expires_at, now=now or datetime.now(UTC)
+            connection,
+            name,
+            key=key,
+            role=Role.SERVICE,
+            expires_at=expires_at,
+            now=now or datetime.now(UTC),
+            actor=TESTER,
         ),
     )
     return key
@@ -80,7 +87,7 @@ def store_key(engine: Engine, name: str, *, now: datetime | None = None, expires
 def is_in_force(engine: Engine, key: str) -> bool:
     try:
         with database.read(engine) as connection:
-            api_keys.authenticate(connection, key, now=datetime.now(UTC))
+            api_keys.authenticate(connection, key, now=datetime.now(UTC), actor=TESTER)
     except CreditsError:
         return False
     return True
@@ -197,7 +204,9 @@ def test_a_key_expires_at_the_beginning_of_the_chosen_day(ledger: Engine) -> Non
 def test_the_table_tells_the_state_of_every_key_newest_first(ledger: Engine) -> None:
     store_key(ledger, "old", now=world.NOW, expires_at=world.LATER)
     store_key(ledger, "gone")
-    database.write(ledger, lambda connection: api_keys.revoke_key(connection, "gone", now=datetime.now(UTC)))
+    database.write(
+        ledger, lambda connection: api_keys.revoke_key(connection, "gone", now=datetime.now(UTC), actor=TESTER)
+    )
     store_key(ledger, "new")
     rows = [(row["Name"], list(row["State"]), row["Action"], row["Rotate"]) for row in table(console())]
     assert rows == [
@@ -222,7 +231,9 @@ def test_a_key_that_got_the_name_of_a_revoked_one_while_somebody_was_asked_stays
     store_key(ledger, "shop")
     with database.read(ledger) as connection:
         (asked,) = api_keys.list_keys(connection)
-    database.write(ledger, lambda connection: api_keys.revoke_key(connection, "shop", now=datetime.now(UTC)))
+    database.write(
+        ledger, lambda connection: api_keys.revoke_key(connection, "shop", now=datetime.now(UTC), actor=TESTER)
+    )
     other = store_key(ledger, "shop")
     with pytest.raises(UnknownKey):
         database.write(ledger, lambda connection: keys._revoke(connection, asked, datetime.now(UTC)))
@@ -260,7 +271,9 @@ def test_every_example_runs_as_it_stands(ledger: Engine, api: str) -> None:
     assert in_python_again.startswith("200 ")
     assert plain_sql.balance(ledger, "ada") == 994_600
 
-    database.write(ledger, lambda connection: api_keys.revoke_key(connection, "shop", now=datetime.now(UTC)))
+    database.write(
+        ledger, lambda connection: api_keys.revoke_key(connection, "shop", now=datetime.now(UTC), actor=TESTER)
+    )
     time.sleep(known_keys.SECONDS)
     assert '"code": "unauthorized"' in run_shell(in_shell, key)
     assert run_python(in_python, key).startswith("401 ")

@@ -7,15 +7,17 @@ from sqlalchemy import Engine
 from credits_core.access import keys as api_keys
 from credits_core.access.refusals import Unauthorized
 from credits_core.store import database
-from credits_core.store.kinds import Role
+from credits_core.values.roles import Role
 from tests.support import plain_sql
+from tests.support.actors import TESTER
 from tests.support.page_driver import click, click_in_row, open_page, table
 
 
 def _store_key(engine: Engine, name: str) -> str:
     key, now = api_keys.new_key(), datetime.now(UTC)
     database.write(
-        engine, lambda connection: api_keys.create_key(connection, name, key=key, role=Role.SERVICE, now=now)
+        engine,
+        lambda connection: api_keys.create_key(connection, name, key=key, role=Role.SERVICE, now=now, actor=TESTER),
     )
     return key
 

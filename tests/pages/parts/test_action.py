@@ -17,6 +17,7 @@ from credits_core.ledger import actions
 from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.refusals import InsufficientCredits
 from credits_core.store import database
+from credits_core.values.roles import Actor
 from pages.parts import action as page_action
 from pages.parts import resources
 from pages.parts.action import Performed
@@ -64,9 +65,9 @@ def ledger(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert plain_sql.contradictions(engine) == []
 
 
-def charge(connection: Connection, key: str, now: datetime) -> Receipt:
+def charge(connection: Connection, key: str, now: datetime, actor: Actor) -> Receipt:
     return actions.charge_prompt(
-        connection, world.HAIKU, book=resources.book_at(connection), key=key, now=now, actor="dashboard"
+        connection, world.HAIKU, book=resources.book_at(connection), key=key, now=now, actor=actor
     )
 
 
@@ -117,7 +118,7 @@ def test_actions_of_different_names_do_not_meet(ledger: Engine) -> None:
 
 
 def test_a_refused_request_can_be_made_again_when_the_reason_is_gone(ledger: Engine) -> None:
-    def refuse(connection: Connection, key: str, now: datetime) -> Receipt:
+    def refuse(connection: Connection, key: str, now: datetime, actor: Actor) -> Receipt:
         raise InsufficientCredits("ada", 1, 2)
 
     refused = page_action.perform("run", "a run", refuse)
@@ -129,8 +130,8 @@ def test_a_refused_request_can_be_made_again_when_the_reason_is_gone(ledger: Eng
 
 
 def test_a_refused_request_leaves_the_database_as_it_was(ledger: Engine) -> None:
-    def charge_and_refuse(connection: Connection, key: str, now: datetime) -> Receipt:
-        charge(connection, key, now)
+    def charge_and_refuse(connection: Connection, key: str, now: datetime, actor: Actor) -> Receipt:
+        charge(connection, key, now, actor)
         raise InsufficientCredits("ada", 1, 2)
 
     before = plain_sql.every_row(ledger)
@@ -139,9 +140,9 @@ def test_a_refused_request_leaves_the_database_as_it_was(ledger: Engine) -> None
 
 
 def test_an_outcome_is_kept_although_the_run_is_ended_in_its_unit_of_work(ledger: Engine, session: Session) -> None:
-    def charge_as_the_run_is_ended(connection: Connection, key: str, now: datetime) -> Receipt:
+    def charge_as_the_run_is_ended(connection: Connection, key: str, now: datetime, actor: Actor) -> Receipt:
         session.ended = True
-        return charge(connection, key, now)
+        return charge(connection, key, now, actor)
 
     page_action.perform("run", "a run", charge_as_the_run_is_ended)
     with pytest.raises(SystemExit):
@@ -174,10 +175,10 @@ def test_when_nobody_knows_whether_it_was_committed_the_database_replays_the_rec
 def test_a_second_run_of_the_page_waits_for_the_first_ones_unit_of_work(ledger: Engine) -> None:
     begun, may_end = threading.Event(), threading.Event()
 
-    def charge_slowly(connection: Connection, key: str, now: datetime) -> Receipt:
+    def charge_slowly(connection: Connection, key: str, now: datetime, actor: Actor) -> Receipt:
         begun.set()
         assert may_end.wait(120)
-        return charge(connection, key, now)
+        return charge(connection, key, now, actor)
 
     seen: list[Performed[Any] | None] = []
     page_action.performed("run")
@@ -206,14 +207,14 @@ def run_batch() -> Iterator[Performed[Summary]]:
     return page_action.perform_in_pieces(
         "batch",
         BATCH,
-        lambda connection, key, now, before: charge_piece(
+        lambda connection, key, now, actor, before: charge_piece(
             connection,
             BATCH,
             before=before or Summary(),
             book=resources.book(),
             key=key,
             now=now,
-            actor="dashboard",
+            actor=actor,
         ),
         is_whole=lambda summary: summary.runs == BATCH.runs,
     )

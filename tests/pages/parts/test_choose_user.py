@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from credits_core.ledger import opening
 from credits_core.store import database
 from tests.support import page_driver, world
+from tests.support.actors import TESTER
 from tests.support.page_driver import open_page, run
 
 NOBODY = "Nobody has this id. Users whose id has it in it:"
@@ -21,7 +22,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         database.write(
             engine,
             lambda connection: opening.import_opening_balances(
-                connection, opening_credits=given, now=world.NOW, actor="tester", leaves_room=True
+                connection, opening_credits=given, now=world.NOW, actor=TESTER, leaves_room=True
             ),
         )
         yield engine

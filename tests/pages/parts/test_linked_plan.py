@@ -15,6 +15,7 @@ from credits_core.pricing.plan import MarkupTier, PricePlan
 from credits_core.pricing.plan_link import to_line
 from credits_core.store import database
 from tests.support import page_driver, world
+from tests.support.actors import TESTER
 from tests.support.page_driver import open_page, run, small_tables
 
 HALF = PricePlan("half", 8_000, (MarkupTier(None, 5_000, None),))
@@ -133,7 +134,9 @@ def test_an_edit_stays_when_its_plan_is_discarded_and_goes_when_it_says_the_same
         ("Price plan: draft, revision 1", "half"),
         {"plan": "half", "revision": "1"},
     )
-    database.write(ledger, lambda connection: plan_actions.discard_draft(connection, record, now=world.LATER))
+    database.write(
+        ledger, lambda connection: plan_actions.discard_draft(connection, record, now=world.LATER, actor=TESTER)
+    )
     page = fees(**link)
     assert (chosen(page)[1], user_pays(page), warnings(page)) == ("half (edited)", "500", [])
 

@@ -11,6 +11,7 @@ from credits_core.reports import saved_views
 from credits_core.store import database
 from credits_core.store.kinds import TransactionType
 from tests.support import page_driver, world
+from tests.support.actors import TESTER, named
 from tests.support.page_driver import choose, click, open_page, run
 from tests.support.plain_sql import rows
 
@@ -47,7 +48,7 @@ def head(page: AppTest) -> list[str]:
 
 def keep(engine: Engine, screen: str, name: str, query: saved_views.Query) -> int:
     view = database.write(
-        engine, lambda connection: saved_views.save(connection, screen, name, query, now=world.NOW, actor="x")
+        engine, lambda connection: saved_views.save(connection, screen, name, query, now=world.NOW, actor=named("x"))
     )
     return view.id
 
@@ -136,7 +137,7 @@ def test_a_view_is_deleted_at_once_and_comes_back(ledger: Engine) -> None:
 def test_what_somebody_else_has_deleted_meanwhile_is_gone_without_a_word(ledger: Engine) -> None:
     view_id = keep(ledger, "overview", "week", {"period": "7d"})
     page = open_page(OVERVIEW)
-    database.write(ledger, lambda connection: saved_views.remove(connection, view_id))
+    database.write(ledger, lambda connection: saved_views.remove(connection, view_id, actor=TESTER))
     press(page, f"view:delete:{view_id}")
     assert (len(page.error), head(page)) == (0, [])
 

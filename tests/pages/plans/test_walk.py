@@ -15,6 +15,7 @@ from credits_core.lab.scenario.assumptions import load_scenarios, with_runs
 from credits_core.lab.scenario.workload import load_workloads
 from credits_core.pricing.plan import TierMode
 from tests.support import page_driver, world
+from tests.support.actors import TESTER
 from tests.support.page_driver import metrics, open_page, run, table
 from tests.support.plain_sql import rows
 from tests.support.plans import SPECIFICATION
@@ -83,7 +84,7 @@ def charge_the_conversations(engine: Engine) -> None:
     world.add(engine, "trace", 200_000_000, key="fund")
     book, path = settings.load_price_book(), TRACES["conversation"]
     plan = plan_replay(engine, path, user_id="trace", model_id="openai/gpt-4o", book=book, now=world.NOW)
-    replay(engine, plan, book_at=lambda _: book, clock=lambda: world.NOW)
+    replay(engine, plan, book_at=lambda _: book, clock=lambda: world.NOW, actor=TESTER)
 
 
 @needs_traces

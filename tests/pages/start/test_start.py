@@ -18,6 +18,7 @@ from credits_core.store import database
 from credits_core.values.progress import Work
 from pages.start import importing
 from tests.support import demo, page_driver, world
+from tests.support.actors import named
 from tests.support.page_driver import MAIN_SCRIPT, button_labels, captions, click, links, open_page, run
 from tests.support.plain_sql import rows, scalar
 from tests.support.plans import SPECIFICATION
@@ -57,7 +58,7 @@ def of_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 def choose_clean(engine: Engine) -> None:
-    database.write(engine, lambda connection: first_start.choose_clean(connection, now=world.NOW, actor="x"))
+    database.write(engine, lambda connection: first_start.choose_clean(connection, now=world.NOW, actor=named("x")))
 
 
 def title(page: AppTest) -> str:
