@@ -74,10 +74,10 @@ def play(engine: Engine) -> None:
     database.write(
         engine,
         lambda connection: keys.create_key(
-            connection, "phone", key=keys.new_key(), role=Role.USER, user_id="newcomer", now=NOW
+            connection, "phone", key=keys.new_key(), role=Role.USER, user_id="newcomer", now=NOW, actor=TESTER
         ),
     )
-    demo.charge(engine, RUN, scoped_key("shop", "dashboard:7"), actor=named("api/shop"))  # from the screen API
+    demo.charge(engine, RUN, scoped_key("shop", "dashboard:7"), actor="api/shop")  # from the screen API
     called = calls.row_of(Call(NOW, "POST", "/credits/charge-prompt", 201, "", 1.5, "r1", Content("shop")))
     database.write(engine, lambda connection: calls.keep(connection, [called], most=10))
     database.write(engine, lambda connection: log.record(connection, [], now=NOW))
@@ -93,8 +93,8 @@ def play(engine: Engine) -> None:
 
 def propose(connection: Connection) -> None:
     """Somebody's proposal, which is on record, and a test user."""
-    activity.note(connection, Change.PROPOSED, "1", actor=named("dashboard"), now=NOW)
-    connection.execute(insert(TrialUser).values(user_id="newcomer", since_us=1, actor=named("dashboard")))
+    activity.note(connection, Change.PROPOSED, "1", actor="dashboard", now=NOW)
+    connection.execute(insert(TrialUser).values(user_id="newcomer", since_us=1, actor="dashboard"))
     asked = dict.fromkeys(("kind", "subject", "request", "effect", "based_on", "reason", "proposed_by"), "x")
     connection.execute(insert(Proposal).values(**asked, proposed_at_us=1, expires_at_us=2, state="open"))
 
@@ -234,7 +234,7 @@ def test_a_ledger_without_entries_keeps_what_it_has_and_gets_the_demo(engine: En
 @pytest.mark.parametrize("caller", ["shop", "dashboard", "Bäckerei"])
 def test_what_the_screen_api_sent_belongs_to_the_demo(begun: Engine, caller: str) -> None:
     as_new = every_row(begun)
-    demo.charge(begun, RUN, scoped_key(caller, "dashboard:0b8e"), actor=named("api/x"))
+    demo.charge(begun, RUN, scoped_key(caller, "dashboard:0b8e"), actor="api/x")
     unlock(begun, "noor", "noor", scoped_key(caller, "dashboard:11c2"))
     assert demo.start_over(begun) == Holdings(len(as_new["journal_entries"]) + 1, 1)
     assert every_row(begun) == as_new
@@ -261,19 +261,19 @@ def replay_a_log(engine: Engine, folder: Path) -> None:
 
 
 def charge_over_the_api(engine: Engine, _: Path) -> None:
-    demo.charge(engine, RUN, scoped_key("shop", "order-1"), actor=named("api/shop"))
+    demo.charge(engine, RUN, scoped_key("shop", "order-1"), actor="api/shop")
 
 
 def charge_as_a_caller_named_dashboard(engine: Engine, _: Path) -> None:
-    demo.charge(engine, RUN, scoped_key("dashboard", "order-1"), actor=named("api/dashboard"))
+    demo.charge(engine, RUN, scoped_key("dashboard", "order-1"), actor="api/dashboard")
 
 
 def charge_with_a_key_that_speaks_of_the_dashboard(engine: Engine, _: Path) -> None:
-    demo.charge(engine, RUN, scoped_key("shop", "order:dashboard:1"), actor=named("api/shop"))
+    demo.charge(engine, RUN, scoped_key("shop", "order:dashboard:1"), actor="api/shop")
 
 
 def charge_over_the_api_of_an_earlier_version(engine: Engine, _: Path) -> None:
-    demo.charge(engine, RUN, "api:1:order-1", actor=named("api/shop"))
+    demo.charge(engine, RUN, "api:1:order-1", actor="api/shop")
 
 
 def ask_for_an_own_flow_over_the_api(engine: Engine, _: Path) -> None:

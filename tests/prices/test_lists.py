@@ -82,7 +82,7 @@ def test_the_list_made_live_last_is_live_and_the_journal_says_why(engine: Engine
     save(engine)
     save(engine, DEARER)
     activate(engine, 2, reason=" Dearer ")
-    activate(engine, 1, reason="Too dear", now=LATER, actor=named("ben"))
+    activate(engine, 1, reason="Too dear", now=LATER, actor="ben")
     with database.read(engine) as connection:
         assert [(one.number, one.is_live) for one in lists.lists(connection)] == [(2, False), (1, True)]
         assert lists.activations(connection) == [

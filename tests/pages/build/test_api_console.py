@@ -87,7 +87,7 @@ def store_key(engine: Engine, name: str, *, now: datetime | None = None, expires
 def is_in_force(engine: Engine, key: str) -> bool:
     try:
         with database.read(engine) as connection:
-            api_keys.authenticate(connection, key, now=datetime.now(UTC), actor=TESTER)
+            api_keys.authenticate(connection, key, now=datetime.now(UTC))
     except CreditsError:
         return False
     return True
@@ -236,7 +236,7 @@ def test_a_key_that_got_the_name_of_a_revoked_one_while_somebody_was_asked_stays
     )
     other = store_key(ledger, "shop")
     with pytest.raises(UnknownKey):
-        database.write(ledger, lambda connection: keys._revoke(connection, asked, datetime.now(UTC)))
+        database.write(ledger, lambda connection: keys._revoke(connection, asked, datetime.now(UTC), TESTER))
     assert is_in_force(ledger, other)
 
 
