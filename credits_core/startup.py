@@ -96,5 +96,6 @@ def start_demo_over(connection: Connection, books: PriceBooks, *, now: datetime,
         prices=settings.MODELS_FILE.read_text(encoding="utf-8"),
         models=books.shipped,
         ends_at=demo_ends_at(now),
+        now=now,
         actor=actor,
     )

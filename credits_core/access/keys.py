@@ -20,6 +20,8 @@ from sqlalchemy.orm import aliased
 from credits_core.access.refusals import KeyNameTaken, Unauthorized, UnknownKey
 from credits_core.errors import InvalidRequest
 from credits_core.ledger import accounts
+from credits_core.store import activity
+from credits_core.store.activity import Change
 from credits_core.store.tables import ApiKey
 from credits_core.values.days import from_microseconds, to_microseconds
 from credits_core.values.fields import require_id
@@ -109,7 +111,15 @@ def create_key(
         accounts.user(connection, require_id("user_id", user_id))
     if expires_at is not None and expires_at <= now:
         raise InvalidRequest("expires_at", f"must be after {now:%Y-%m-%d %H:%M} UTC")
-    return _insert(connection, name, key=key, role=role, user_id=user_id, expires_at=expires_at, now=now)
+    made = _insert(connection, name, key=key, role=role, user_id=user_id, expires_at=expires_at, now=now)
+    _note(connection, Change.KEY_MADE, made, actor, now)
+    return made
+
+
+def _note(connection: Connection, change: Change, of: KeyRecord, actor: Actor, now: datetime) -> None:
+    until = None if of.expires_at is None else f"{of.expires_at:%Y-%m-%d %H:%M} UTC"
+    detail = {"key": of.id, "role": of.role.value, "user": of.user_id, "until": until}
+    activity.note(connection, change, of.name, actor=actor.recorded, now=now, detail=detail)
 
 
 def _insert(
@@ -200,7 +210,9 @@ def rotate_key(
         .where(ApiKey.id == old.id)
         .values(replaced_at_us=to_microseconds(now), expires_at_us=to_microseconds(works_until))
     )
-    return _insert(connection, name, key=key, role=old.role, user_id=old.user_id, expires_at=expires_at, now=now)
+    made = _insert(connection, name, key=key, role=old.role, user_id=old.user_id, expires_at=expires_at, now=now)
+    _note(connection, Change.KEY_REPLACED, made, actor, now)
+    return made
 
 
 def revoke_key(
@@ -225,7 +237,9 @@ def revoke_key(
     ids = revoked.scalars().all()
     if not ids:
         raise UnknownKey(name)
-    return _record(connection.execute(_every_key().where(ApiKey.id == max(ids))).one())
+    newest = _record(connection.execute(_every_key().where(ApiKey.id == max(ids))).one())
+    _note(connection, Change.KEY_REVOKED, newest, actor, now)
+    return newest
 
 
 def _wait_for_others(connection: Connection) -> None:

@@ -17,7 +17,8 @@ from credits_core.plans import actions as plan_actions
 from credits_core.plans.book import PriceBooks
 from credits_core.prices import lists
 from credits_core.pricing.models import ModelRegistry
-from credits_core.store import clearing
+from credits_core.store import activity, clearing
+from credits_core.store.activity import Change
 from credits_core.store.tables import (
     ApiKey,
     Base,
@@ -123,6 +124,7 @@ def start_over(
     prices: str,
     models: ModelRegistry,
     ends_at: datetime,
+    now: datetime,
     actor: Actor,
 ) -> Holdings:
     """Empty the database and build the demo world as in a new one, and return what was deleted.
@@ -145,4 +147,6 @@ def start_over(
         lists.begin_with(connection, prices)
     # A book of its own: should this be rolled back, nobody may keep it.
     demo.build(connection, world, PriceBooks(models).at(connection), ends_at=ends_at)
+    detail = {"deleted": str(deleted)}
+    activity.note(connection, Change.DEMO_STARTED_OVER, "demo", actor=actor.recorded, now=now, detail=detail)
     return deleted

@@ -14,6 +14,8 @@ from credits_core.plans.refusals import DraftChanged, LivePlanChanged, PlanActiv
 from credits_core.prices.lists import ACTIVATION_LOCK
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_toml import checked, price_plan_toml
+from credits_core.store import activity
+from credits_core.store.activity import Change
 from credits_core.store.tables import PlanActivation, StoredPlan
 from credits_core.values.days import to_microseconds
 from credits_core.values.fields import require_id, require_text
@@ -50,6 +52,8 @@ def save_draft(
         connection.execute(update(StoredPlan).where(StoredPlan.id == plan.id).values(saved))
     else:
         connection.execute(insert(StoredPlan).values(id=plan.id, **saved))
+    detail = {"revision": kept.revision}
+    activity.note(connection, Change.PLAN_SAVED, plan.id, actor=recorded, now=now, detail=detail)
     return kept
 
 
@@ -66,6 +70,8 @@ def discard_draft(connection: Connection, seen: PlanRecord, *, now: datetime, ac
     _require_as_seen(connection, seen.plan.id, seen)
     discarded = update(StoredPlan).where(StoredPlan.id == seen.plan.id)
     connection.execute(discarded.values(discarded_at_us=to_microseconds(now)))
+    detail = {"revision": seen.revision}
+    activity.note(connection, Change.PLAN_DISCARDED, seen.plan.id, actor=actor.recorded, now=now, detail=detail)
 
 
 def activate(
@@ -120,6 +126,8 @@ def activate(
         )
     )
     connection.execute(update(StoredPlan).where(StoredPlan.id == plan_id).values(last_activation_id=line))
+    detail = {"reason": reason, "in_place_of": newest.plan_id}
+    activity.note(connection, Change.PLAN_MADE_LIVE, plan_id, actor=recorded, now=now, detail=detail)
 
 
 def lock_all(connection: Connection) -> None:

@@ -12,6 +12,8 @@ from sqlalchemy import Connection, func, insert, select, text, update
 from credits_core.prices.refusals import PriceListLive, UnknownPriceList
 from credits_core.pricing.models import ModelRegistry
 from credits_core.pricing.models_toml import parse_model_registry
+from credits_core.store import activity
+from credits_core.store.activity import Change
 from credits_core.store.tables import PriceList, PriceListActivation
 from credits_core.values.days import from_microseconds, to_microseconds
 from credits_core.values.fields import require_id, require_text
@@ -111,6 +113,9 @@ def save(connection: Connection, toml: str, *, source: str, now: datetime, actor
     number = 1 + int(connection.execute(select(func.coalesce(func.max(PriceList.id), 0))).scalar_one())
     kept = {"id": number, "toml": toml, "source": source, "actor": recorded, "saved_at_us": to_microseconds(now)}
     connection.execute(insert(PriceList).values(kept))
+    if actor is not _MIGRATION:
+        detail = {"source": source}
+        activity.note(connection, Change.PRICES_SAVED, str(number), actor=recorded, now=now, detail=detail)
     return number
 
 
@@ -146,6 +151,10 @@ def activate(connection: Connection, number: int, *, reason: str, now: datetime,
     names = ("id", "price_list_id", "reason", "actor", "activated_at_us")
     connection.execute(insert(PriceListActivation).values(**dict(zip(names, record, strict=True)), seal=sealed))
     connection.execute(update(PriceList).where(PriceList.id == number).values(last_activation_id=line))
+    if actor is not _MIGRATION:
+        before = None if newest is None else newest.price_list_id
+        detail = {"reason": reason, "source": kept.source, "in_place_of": before}
+        activity.note(connection, Change.PRICES_MADE_LIVE, str(number), actor=recorded, now=now, detail=detail)
 
 
 def begin_with(connection: Connection, toml: str) -> None:

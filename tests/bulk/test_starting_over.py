@@ -26,6 +26,7 @@ from credits_core.reports import daily_totals, saved_views
 from credits_core.store import activity, clearing, database
 from credits_core.store.activity import Change
 from credits_core.store.tables import Proposal, TrialUser
+from credits_core.values.days import to_microseconds
 from credits_core.values.roles import Role
 from tests.support import demo, demo_watchers, world
 from tests.support.actors import TESTER, named
@@ -115,37 +116,44 @@ def wrong(engine: Engine) -> list[str]:
 
 
 def test_everything_is_as_in_a_new_demo_down_to_the_numbers(begun: Engine) -> None:
-    as_new = every_row(begun)
+    as_new = demo.but_for_the_record(begun)
     play(begun)
     entries = len(as_new["journal_entries"])
     played = every_row(begun)
     # A table that is not among them is new: decide whether it belongs to a demo, and let `play` fill it.
     kept = {"alembic_version", "people", "sign_in_sessions"}
-    assert {name for name in played if played[name] != as_new[name]} == played.keys() - kept
+    assert {name for name in as_new if played[name] != as_new[name]} == as_new.keys() - kept
     assert demo.start_over(begun) == Holdings(entries + 6, 6, price_plans=2, price_lists=1, api_keys=1, saved_views=1)
-    assert every_row(begun) == as_new
+    assert demo.but_for_the_record(begun) == as_new
     assert wrong(begun) == []
 
 
 def test_what_is_tried_after_it_is_numbered_as_in_a_new_demo(begun: Engine) -> None:
-    as_new = every_row(begun)
+    as_new = demo.but_for_the_record(begun)
     play(begun)
     played = every_row(begun)
     demo.start_over(begun)
     play(begun)
     again = every_row(begun)
-    assert {name: rows_ for name, rows_ in again.items() if name != "api_keys"} == {
-        name: rows_ for name, rows_ in played.items() if name != "api_keys"
+    assert {name: rows_ for name, rows_ in again.items() if name not in {"api_keys", "activity"}} == {
+        name: rows_ for name, rows_ in played.items() if name not in {"api_keys", "activity"}
     }
     assert [key[0] for key in again["api_keys"]] == [1]
     assert demo.start_over(begun).api_keys == 1
-    assert every_row(begun) == as_new
+    assert demo.but_for_the_record(begun) == as_new
+
+
+def test_who_started_the_demo_over_is_all_that_is_on_record_then(begun: Engine) -> None:
+    play(begun)
+    deleted = demo.start_over(begun)
+    kept = ("demo_started_over", "demo", f'{{"deleted": "{deleted}"}}', "tester", to_microseconds(NOW))
+    assert rows(begun, "SELECT kind, subject, detail, actor, happened_at_us FROM activity") == [kept]
 
 
 def test_starting_over_twice_is_starting_over_once(begun: Engine) -> None:
-    as_new = every_row(begun)
+    as_new = demo.but_for_the_record(begun)
     assert demo.start_over(begun) == demo.start_over(begun) == Holdings(len(as_new["journal_entries"]))
-    assert every_row(begun) == as_new
+    assert demo.but_for_the_record(begun) == as_new
 
 
 def test_the_month_ends_with_the_hour_in_which_it_is_started_over(
@@ -162,10 +170,10 @@ def test_the_month_ends_with_the_hour_in_which_it_is_started_over(
 
 def test_the_whole_demo_comes_back_clean(sqlite_engine: Engine) -> None:
     demo.begin(sqlite_engine)
-    as_new = every_row(sqlite_engine)
+    as_new = demo.but_for_the_record(sqlite_engine)
     demo.charge(sqlite_engine, RUN, "dashboard:1")
     demo.start_over(sqlite_engine)
-    assert every_row(sqlite_engine) == as_new
+    assert demo.but_for_the_record(sqlite_engine) == as_new
     assert wrong(sqlite_engine) == []
 
 
@@ -233,11 +241,11 @@ def test_a_ledger_without_entries_keeps_what_it_has_and_gets_the_demo(engine: En
 
 @pytest.mark.parametrize("caller", ["shop", "dashboard", "Bäckerei"])
 def test_what_the_screen_api_sent_belongs_to_the_demo(begun: Engine, caller: str) -> None:
-    as_new = every_row(begun)
+    as_new = demo.but_for_the_record(begun)
     demo.charge(begun, RUN, scoped_key(caller, "dashboard:0b8e"), actor="api/x")
     unlock(begun, "noor", "noor", scoped_key(caller, "dashboard:11c2"))
     assert demo.start_over(begun) == Holdings(len(as_new["journal_entries"]) + 1, 1)
-    assert every_row(begun) == as_new
+    assert demo.but_for_the_record(begun) == as_new
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from credits_core.store import database
 from credits_core.store.kinds import CreditSource
 from tests.support import demo, demo_watchers, plain_sql, racers, world
 from tests.support.actors import TESTER, named
-from tests.support.plain_sql import every_row, rows, scalar
+from tests.support.plain_sql import rows, scalar
 from tests.support.plans import SPECIFICATION
 
 NOW = demo.NOW
@@ -82,7 +82,7 @@ def test_who_reads_meanwhile_keeps_the_demo_that_they_began_with(begun: Engine) 
 
 def test_it_waits_for_charges_that_have_looked_up_their_price(begun: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "_POSTGRES_ATTEMPTS", 1)  # so that a deadlock is a failure and not a second attempt
-    as_new = every_row(begun)
+    as_new = demo.but_for_the_record(begun)
     world.put_in_force(begun, DEARER, now=NOW)
     priced, started_over, may_charge = Event(), Event(), Event()
 
@@ -104,7 +104,7 @@ def test_it_waits_for_charges_that_have_looked_up_their_price(begun: Engine, mon
         may_charge.set()
         charge.result(120)
         start.result(120)
-    assert every_row(begun) == as_new
+    assert demo.but_for_the_record(begun) == as_new
 
 
 def test_what_comes_from_outside_at_the_last_moment_is_kept(begun: Engine) -> None:

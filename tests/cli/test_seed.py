@@ -30,7 +30,7 @@ def test_the_demo_world_is_seeded_once_and_started_over(seed: Seed, sqlite_engin
     assert seed("migrate")[0] == 0
     assert seed() == (0, f"{demo.BUILT}\n", "")
     assert seed() == (0, f"{demo.THERE}\n", "")
-    as_new = every_row(sqlite_engine)
+    as_new = demo.but_for_the_record(sqlite_engine)
     world.add(sqlite_engine, "newcomer", 700, key="dashboard:1")
     world.save_draft(sqlite_engine, world.price_book().plan)
     built = scalar(sqlite_engine, "SELECT COUNT(*) FROM journal_entries WHERE actor <> 'tester'")
@@ -39,7 +39,7 @@ def test_the_demo_world_is_seeded_once_and_started_over(seed: Seed, sqlite_engin
         f"Deleted: {int(str(built)) + 1:,} entries (1 from the dashboard), 1 price plan.\n{demo.BUILT}\n",
         "",
     )
-    assert every_row(sqlite_engine) == as_new
+    assert demo.but_for_the_record(sqlite_engine) == as_new
     assert "WRONG" not in seed("verify")[1]
 
 
