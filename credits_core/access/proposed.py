@@ -17,7 +17,7 @@ from credits_core.plans import actions as plan_actions
 from credits_core.plans import records
 from credits_core.plans.records import PlanRecord
 from credits_core.plans.refusals import DraftChanged, UnknownPlan
-from credits_core.prices import lists
+from credits_core.prices import lists, offers
 from credits_core.pricing.plan_difference import plan_difference
 from credits_core.pricing.quote import PriceBook
 from credits_core.store.kinds import CreditSource
@@ -115,21 +115,13 @@ class MakePricesLive:
         return f"price list {self.price_list}"
 
     def effect(self, connection: Connection) -> list[str]:
-        """Which models come, go, or change their price."""
-        live = lists.live_list(connection)
-        after = lists.models_of(connection, self.price_list)
-        before = {} if live is None else lists.models_of(connection, live)
-        came, went = sorted(after.keys() - before.keys()), sorted(before.keys() - after.keys())
-        changed = sorted(one for one in after.keys() & before.keys() if after[one] != before[one])
-        named = (("New", came), ("No longer offered", went), ("Another price", changed))
-        return [
-            f"Price list {self.price_list} in place of {live}.",
-            *(f"{said}: {', '.join(ids)}." for said, ids in named if ids),
-        ]
+        """Which models come (+), go (-), or change their price (~)."""
+        compared = offers.compare(connection, self.price_list)
+        return [f"Price list {self.price_list} in place of {compared.live}.", *compared.differences]
 
     def basis(self, connection: Connection) -> tuple[str | int, ...]:
         """The live list."""
-        return (lists.live_list(connection) or 0,)
+        return (offers.live_list(connection),)
 
     def carry_out(self, connection: Connection, approval: Approval) -> int | None:
         """Make it live."""

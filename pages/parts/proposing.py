@@ -5,7 +5,7 @@ import streamlit as st
 from credits_core.access import proposals
 from credits_core.access.proposed import ProposedChange
 from credits_core.errors import CreditsError
-from pages.parts import action, done, links, who
+from pages.parts import action, done, links
 
 
 def propose(name: str, screen: str, change: ProposedChange, *, reason: str, said: str) -> CreditsError | None:
@@ -16,20 +16,21 @@ def propose(name: str, screen: str, change: ProposedChange, *, reason: str, said
     outcome = action.perform(
         name,
         (change, reason),
-        lambda connection, _key, now: proposals.propose(connection, change, reason=reason, actor=who.actor(), now=now),
+        lambda connection, _key, now, actor: proposals.propose(connection, change, reason=reason, actor=actor, now=now),
     )
     if outcome.refusal is None and outcome.result is not None and not outcome.repeated:
-        done.add(
-            screen,
-            f"Proposed {said}. It waits for another person; nothing has changed yet.",
-            link=done.Link(
-                "people/approvals.py",
-                f"Proposal {outcome.result.number}",
-                links.carry_to(proposal=str(outcome.result.number)),
-            ),
-        )
+        say(screen, outcome.result.number, said)
         action.start_over(name)
     return outcome.refusal
+
+
+def say(screen: str, number: int, said: str) -> None:
+    """Say on the screen with this title that a proposal was made, with the link to it. `said` as for `propose`."""
+    done.add(
+        screen,
+        f"Proposed {said}. It waits for another person; nothing has changed yet.",
+        link=done.Link("people/approvals.py", f"Proposal {number}", links.carry_to(proposal=str(number))),
+    )
 
 
 def note() -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from credits_core.access import proposals
 from credits_core.access.proposals import State
-from pages.parts import filters, head, resources, who
+from pages.parts import filters, head, links, resources, who
 from pages.people import cards
 
 PAGE = 25
@@ -19,6 +19,7 @@ A proposal ends after seven days, or when what it was based on has changed.
 with head.line("Approvals", "What waits for a second person.", about=ABOUT):
     pass
 
+links.follow_link("proposal")
 now, actor = datetime.now(UTC), who.actor()
 start: int | None = filters.page_start("approvals:page", "", None)
 asked = st.query_params.get("proposal", "")

@@ -12,7 +12,7 @@ from credits_core.access.proposed import AddCredits, MakePlanLive, MakePricesLiv
 from credits_core.access.refusals import UnknownProposal
 from credits_core.errors import CreditsError
 from credits_core.values.roles import Actor, who_may
-from pages.parts import action, clock, done, links, resources, show, tables, who, words
+from pages.parts import action, clock, done, links, resources, show, tables, words
 
 _SCREEN = "Approvals"
 _APPROVE, _DECLINE = "proposal:approve", "proposal:decline"
@@ -125,8 +125,8 @@ def _approve(one: ProposalRecord) -> None:
     outcome = action.perform(
         _APPROVE,
         one.number,
-        lambda connection, _key, now: proposals.approve(
-            connection, one.number, book=resources.book_at(connection), actor=who.actor(), now=now
+        lambda connection, _key, now, actor: proposals.approve(
+            connection, one.number, book=resources.book_at(connection), actor=actor, now=now
         ),
     )
     if outcome.refusal is not None:
@@ -148,8 +148,8 @@ def _close(one: ProposalRecord, reason: str) -> None:
     outcome = action.perform(
         _DECLINE,
         (one.number, reason),
-        lambda connection, _key, now: proposals.decline(
-            connection, one.number, reason=reason, actor=who.actor(), now=now
+        lambda connection, _key, now, actor: proposals.decline(
+            connection, one.number, reason=reason, actor=actor, now=now
         ),
     )
     if outcome.refusal is not None:

@@ -108,11 +108,10 @@ def test_prices_that_another_approves_are_live(engine: Engine) -> None:
         lambda connection: lists.save(connection, with_researcher, source="s", now=NOW, actor=operator(Way.CLI)),
     )
     asked = propose(engine, MakePricesLive(second))
-    assert asked.effect == (
-        f"Price list {second} in place of {first}.",
-        "New: openai/gpt-5.",
-        "Another price: gpt-4.",
-    )
+    title, changed, added = asked.effect
+    assert title == f"Price list {second} in place of {first}."
+    assert changed == "~ gpt-4: 30,000 credits per run -> 31,000 credits per run"
+    assert added.startswith("+ openai/gpt-5: ")
     approve(engine, asked.number)
     with database.read(engine) as connection:
         assert lists.live_list(connection) == second
