@@ -12,6 +12,8 @@ from credits_core.pricing.models_toml import load_model_registry
 from credits_core.pricing.plan_toml import load_price_plan
 from credits_core.pricing.quote import PriceBook
 from credits_core.values import time_zones
+from credits_core.values.credits import MAX_CREDITS
+from credits_core.values.roles import USUAL_ALONE_CREDITS
 from credits_core.values.time_zones import TimeZone
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
@@ -104,6 +106,20 @@ def load_price_book() -> PriceBook:
     """
     plan = load_price_plan(FIRST_PLAN_FILE)
     return PriceBook(models=load_models(), plan=plan, plans={plan.id: plan})
+
+
+def four_eyes_above_credits() -> int:
+    """`CREDITS_FOUR_EYES_ABOVE`: how many credits one person may move at once; a second one approves more.
+
+    Default 10,000,000.
+
+    Raises:
+        InvalidRequest: it is not a whole number from 0 to 2^53-1.
+    """
+    given = os.environ.get("CREDITS_FOUR_EYES_ABOVE") or str(USUAL_ALONE_CREDITS)
+    if not given.isascii() or not given.isdecimal() or int(given) > MAX_CREDITS:
+        raise InvalidRequest("CREDITS_FOUR_EYES_ABOVE", f"must be a whole number of credits, not {given!r}")
+    return int(given)
 
 
 def rate_limit() -> str:

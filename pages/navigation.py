@@ -120,6 +120,14 @@ SCREENS = {
             "See what every AI model costs, and choose which ones can run.",
         ),
     ],
+    "People": [
+        screen(
+            "people/approvals.py",
+            "Approvals",
+            "how_to_reg",
+            "Approve or decline what another person proposed.",
+        ),
+    ],
     "Developers": [
         screen(
             "build/api_console.py",

@@ -141,3 +141,21 @@ def test_what_is_no_number_of_calls_is_refused(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(InvalidRequest) as caught:
         settings.kept_calls()
     assert str(caught.value) == f"CREDITS_KEPT_CALLS: must be a whole number from 0 to 100,000, not {given!r}"
+
+
+@pytest.mark.parametrize(("given", "credits"), [(None, 10_000_000), ("", 10_000_000), ("0", 0), ("250000", 250_000)])
+def test_one_person_moves_ten_dollars_alone_unless_it_is_set_otherwise(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, credits: int
+) -> None:
+    if given is None:
+        monkeypatch.delenv("CREDITS_FOUR_EYES_ABOVE", raising=False)
+    else:
+        monkeypatch.setenv("CREDITS_FOUR_EYES_ABOVE", given)
+    assert settings.four_eyes_above_credits() == credits
+
+
+@pytest.mark.parametrize("given", ["-1", "1.5", "10,000", "9007199254740992", "much"])
+def test_a_limit_that_is_no_amount_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("CREDITS_FOUR_EYES_ABOVE", given)
+    with pytest.raises(InvalidRequest, match="must be a whole number of credits"):
+        settings.four_eyes_above_credits()

@@ -36,3 +36,60 @@ class UnknownKey(CreditsError):
             f"There is no key named {name!r}, or it is already revoked. "
             "List the keys with: python -m credits_core api-key list"
         )
+
+
+class UnknownProposal(CreditsError):
+    """No proposal has this number."""
+
+    code = "unknown_proposal"
+    http_status = 404
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"There is no proposal {number}.")
+
+
+class UnknownProposalKind(CreditsError):
+    """A kept proposal is of a kind that this version does not know, so it cannot be carried out."""
+
+    code = "unknown_proposal_kind"
+    http_status = 409
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        super().__init__(f"This version knows no proposal of the kind {kind!r}. Nothing was changed.")
+
+
+class ProposalClosed(CreditsError):
+    """The proposal was decided before, was withdrawn, or has expired."""
+
+    code = "proposal_closed"
+    http_status = 409
+
+    def __init__(self, number: int, state: str) -> None:
+        self.number = number
+        self.state = state
+        super().__init__(f"Proposal {number} is {state}, so it can no longer be decided. Nothing was changed.")
+
+
+class OwnProposal(CreditsError):
+    """Whoever proposed a change cannot approve it."""
+
+    code = "own_proposal"
+    http_status = 403
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"You made proposal {number} yourself. Another person must approve it; nothing was changed.")
+
+
+class AlreadyProposed(CreditsError):
+    """The very same change is proposed already and waits for a decision."""
+
+    code = "already_proposed"
+    http_status = 409
+
+    def __init__(self, number: int, proposed_by: str) -> None:
+        self.number = number
+        self.proposed_by = proposed_by
+        super().__init__(f"{proposed_by} has proposed the same: see proposal {number}. Nothing was proposed twice.")

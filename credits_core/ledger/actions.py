@@ -308,6 +308,7 @@ def refund(
     terms = RefundTerms(provider_refunded=provider_refunded)
     original = refunds.refundable(connection, entry_id, terms)
     paid = refunds.movements_of(original)
+    actor.require_second(abs(paid[0].amount_credits))
     # Two refunds of one entry wait for each other here, so that the second one sees the first.
     posting = writer.begin(connection, refunds.users_of(paid), [key])
     if key in posting.taken:  # this same request, carried out while this one waited
@@ -359,7 +360,7 @@ def post_credits(
 ) -> Receipt:
     """Decide what `add_credits` adds, without adding up what all users hold: for callers who do that once for many."""
     require_test_users(posting.connection, actor, May.MOVE_CREDITS, [require_id("user_id", user_id)])
-    require_credits("amount_credits", amount_credits)
+    actor.require_second(require_credits("amount_credits", amount_credits))
     reason = require_text("reason", reason, minimum=0 if source is CreditSource.PURCHASE else 1)
     entry_type, movements = for_added_credits(source, user_id, amount_credits)
     asked = (user_id, amount_credits, source.value, reason)

@@ -98,9 +98,11 @@ def import_opening_balances(
 
     Raises:
         NotAllowed: the actor may not move credits of any user.
+        NeedsApproval: these are more credits than one person may move; the command line imports them.
         CirculationTooLarge: all users together would hold more than 2^62 credits.
     """
     actor.require(May.MOVE_CREDITS)
+    actor.require_second(sum(opening_credits.values()))
     writer.lock_everyone(connection)
     circulating_credits = 0 if leaves_room else writer.circulating_credits(connection)
     keys = [opening_balance_key(user_id) for user_id in opening_credits if is_id(user_id)]

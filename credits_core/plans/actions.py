@@ -89,12 +89,14 @@ def activate(
 
     Raises:
         NotAllowed: the actor may not make plans live.
+        NeedsApproval: another person must approve it (`access.proposals`).
         InvalidRequest: the reason does not have 1 to 500 characters.
         DraftChanged: somebody changed the plan meanwhile, so it is not the plan that the caller looked at.
         PlanInForce: the plan is already live.
         LivePlanChanged: another plan than `in_place_of` is live.
     """
     actor.require(May.PROPOSE_PLANS)
+    actor.require_second()
     reason = require_text("reason", reason)
     recorded = require_id("actor", actor.recorded)
     plan_id = seen.plan.id

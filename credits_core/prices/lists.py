@@ -124,11 +124,13 @@ def activate(connection: Connection, number: int, *, reason: str, now: datetime,
 
     Raises:
         NotAllowed: the actor may not make prices live.
+        NeedsApproval: another person must approve it (`access.proposals`).
         InvalidRequest: the actor is no id, or the reason is not 1 to 500 characters.
         UnknownPriceList: no version has this number.
         PriceListLive: it is live already.
     """
     actor.require(May.PROPOSE_PLANS)
+    actor.require_second()
     recorded = require_id("actor", actor.recorded)
     reason = require_text("reason", reason)
     lock(connection)

@@ -54,6 +54,8 @@ def offer(
 ) -> tuple[int, str]:
     """Offer a model of the price package from the next charge on, and return the new live list and the model's id.
 
+    Where another person must approve it, the list is saved and not live: it is to be proposed (`access.proposals`).
+
     Raises:
         NotAllowed: the actor may not make prices live.
         UnknownModel, AmbiguousModel, NoPrice: no model has the name, several have it, or it has no price.
@@ -70,6 +72,8 @@ def offer(
 
 def withdraw(connection: Connection, model_id: str, *, reason: str, now: datetime, actor: Actor) -> int:
     """Offer a model no more from the next charge on, and return the new live list. Past runs keep their price.
+
+    Where another person must approve it, the list is saved and not live, as with `offer`.
 
     Raises:
         NotAllowed: the actor may not make prices live.
@@ -137,5 +141,6 @@ def _of_the_live_list(connection: Connection, change: Callable[[str], Result]) -
 
 def _save_live(connection: Connection, text: str, source: str, reason: str, now: datetime, actor: Actor) -> int:
     number = lists.save(connection, text, source=source, now=now, actor=actor)
-    lists.activate(connection, number, reason=reason, now=now, actor=actor)
+    if not actor.needs_second():
+        lists.activate(connection, number, reason=reason, now=now, actor=actor)
     return number

@@ -51,7 +51,7 @@ def note(
     connection.execute(
         insert(ActivityRecord).values(
             kind=change.value,
-            subject=subject[:256],
+            subject=subject,
             detail=json.dumps(detail or {}, sort_keys=True, ensure_ascii=False),
             actor=actor,
             happened_at_us=to_microseconds(now),

@@ -61,8 +61,13 @@ class Proposal(Base):
             "state = 'open' OR state = 'approved' OR state = 'declined' OR state = 'withdrawn' OR state = 'expired'",
             name="state_known",
         ),
-        CheckConstraint("(state = 'open') = (decided_at_us IS NULL)", name="decided_once"),
-        CheckConstraint("state <> 'approved' OR decided_by <> proposed_by", name="four_eyes"),
+        CheckConstraint(
+            "(state = 'open') = (decided_at_us IS NULL) AND (state <> 'open' OR decided_by IS NULL)",
+            name="decided_once",
+        ),
+        CheckConstraint(
+            "state <> 'approved' OR (decided_by IS NOT NULL AND decided_by <> proposed_by)", name="four_eyes"
+        ),
         Index("ix_proposals_state", "state", "id"),
     )
 

@@ -15,3 +15,20 @@ class NotAllowed(CreditsError):
         self.whom_to_ask = whom_to_ask
         ask = f" Ask somebody with the role {' or '.join(whom_to_ask)}." if whom_to_ask else ""
         super().__init__(f"{actor} may not {action}, so nothing was changed.{ask}")
+
+
+class NeedsApproval(CreditsError):
+    """One person may not do this alone. `amount_credits` is None for plans and prices."""
+
+    code = "needs_approval"
+    http_status = 403
+
+    def __init__(self, amount_credits: int | None, limit_credits: int) -> None:
+        self.amount_credits = amount_credits
+        self.limit_credits = limit_credits
+        why = (
+            "Another person must approve what becomes live"
+            if amount_credits is None
+            else f"Another person must approve more than {limit_credits:,} credits, and this moves {amount_credits:,}"
+        )
+        super().__init__(f"{why}. Propose it instead; nothing was changed.")

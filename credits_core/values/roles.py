@@ -4,10 +4,10 @@ A person has roles. An API key is a system and may do what its own role says. Wh
 the command line or without sign-in, is its operator and may do everything.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from credits_core.values.refusals import NotAllowed
+from credits_core.values.refusals import NeedsApproval, NotAllowed
 
 
 class May(StrEnum):
@@ -24,6 +24,10 @@ class May(StrEnum):
     PROPOSE_PAYOUTS = "propose payouts"
     APPROVE_MONEY = "approve credits that another proposed to move"
     MANAGE = "manage people, roles, API keys and settings"
+
+
+USUAL_ALONE_CREDITS = 10_000_000
+"""What one person may move at once without a second one, unless it is set otherwise."""
 
 
 class PersonRole(StrEnum):
@@ -77,14 +81,17 @@ class Way(StrEnum):
 class Actor:
     """Who acts and what they may do. `recorded` is the text that entries and other records keep, such as `api/shop`.
 
-    `is_person` is true for somebody signed in: only such a person needs a second one where four eyes are asked for.
-    Users whose ids begin with `test_prefix` are test users for this actor; an empty prefix begins no id.
+    `is_person` is true for somebody signed in: only such a person needs a second one where four eyes are asked for,
+    which is to move more than `alone_up_to_credits` at once, and to make a plan or prices live. Users whose ids begin
+    with `test_prefix` are test users for this actor; an empty prefix begins no id.
     """
 
     recorded: str
     may: frozenset[May]
     is_person: bool = False
     test_prefix: str = ""
+    alone_up_to_credits: int = USUAL_ALONE_CREDITS
+    has_second: bool = False
 
     def require(self, *any_of: May) -> None:
         """Do nothing for an actor who may do one of these.
@@ -94,6 +101,30 @@ class Actor:
         """
         if self.may.isdisjoint(any_of):
             raise NotAllowed(self.recorded, any_of[0], who_may(any_of[0]))
+
+    def needs_second(self, amount_credits: int | None = None) -> bool:
+        """Whether another person must approve what this one does. `amount_credits` is what it moves; None for plans.
+
+        >>> ada = person("ada@example.org", frozenset({PersonRole.FINANCE}))
+        >>> ada.needs_second(10_000_000), ada.needs_second(10_000_001), ada.needs_second()
+        (False, True, True)
+        """
+        if not self.is_person or self.has_second:
+            return False
+        return amount_credits is None or amount_credits > self.alone_up_to_credits
+
+    def require_second(self, amount_credits: int | None = None) -> None:
+        """Do nothing when the actor may do this alone, or another person has proposed it.
+
+        Raises:
+            NeedsApproval: another person must approve it.
+        """
+        if self.needs_second(amount_credits):
+            raise NeedsApproval(amount_credits, self.alone_up_to_credits)
+
+    def approving(self) -> "Actor":
+        """The same actor, while carrying out what another has proposed. For `access.proposals` alone."""
+        return replace(self, has_second=True)
 
 
 def who_may(action: May) -> tuple[str, ...]:
@@ -105,7 +136,13 @@ def who_may(action: May) -> tuple[str, ...]:
     return tuple(role.value for role in PersonRole if action in MAY[role])
 
 
-def person(email: str, roles: frozenset[PersonRole], *, test_prefix: str = "") -> Actor:
+def person(
+    email: str,
+    roles: frozenset[PersonRole],
+    *,
+    test_prefix: str = "",
+    alone_up_to_credits: int = USUAL_ALONE_CREDITS,
+) -> Actor:
     """Somebody signed in at the dashboard. `test_prefix` is how ids of test users begin, where that is set.
 
     >>> ada = person("ada@example.org", frozenset({PersonRole.TESTER}))
@@ -113,7 +150,13 @@ def person(email: str, roles: frozenset[PersonRole], *, test_prefix: str = "") -
     ('dashboard/ada@example.org', True, False)
     """
     may = frozenset[May]().union(*(MAY[role] for role in roles))
-    return Actor(f"{Way.DASHBOARD}/{email}", may, is_person=True, test_prefix=test_prefix)
+    return Actor(
+        f"{Way.DASHBOARD}/{email}",
+        may,
+        is_person=True,
+        test_prefix=test_prefix,
+        alone_up_to_credits=alone_up_to_credits,
+    )
 
 
 def key_holder(name: str, role: Role) -> Actor:

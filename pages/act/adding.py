@@ -2,13 +2,14 @@
 
 import streamlit as st
 
+from credits_core.access.proposed import AddCredits
 from credits_core.errors import InvalidRequest
 from credits_core.ledger import actions
 from credits_core.ledger.refusals import AccountLooksAlike
 from credits_core.store.kinds import CreditSource
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.text import credits_from_usd, format_bps, format_credits
-from pages.parts import action, numbers, pick, resources, show, undoing, words
+from pages.parts import action, numbers, pick, proposing, resources, show, undoing, who, words
 
 _QUICK_DOLLARS = ("1", "5", "10", "50", "100")
 _UNITS = ("Credits", "Dollars")
@@ -63,11 +64,23 @@ def form(name: str, user_id: str, amount_credits: int | None) -> bool:
         reason = st.text_input(
             "Reason", max_chars=500, placeholder="Required for a grant or an adjustment", key="reason"
         )
-        submitted = st.form_submit_button("Add credits", type="primary", icon=":material/add_card:")
+        second = amount_credits is not None and who.actor().needs_second(amount_credits)
+        if second:
+            proposing.note()
+        submitted = st.form_submit_button(
+            "Propose" if second else "Add credits", type="primary", icon=":material/add_card:"
+        )
     if submitted and not user_id:
         st.warning("Choose a user first.", icon=":material/edit:")
     elif submitted and amount_credits is None:
         st.warning("Choose or type an amount first.", icon=":material/edit:")
+    elif submitted and amount_credits is not None and second:
+        change = AddCredits(user_id, amount_credits, source)
+        said = f"to add {words.both(amount_credits)} to {words.plain(user_id)}"
+        refusal = proposing.propose(f"{name}:propose", "Add credits", change, reason=reason, said=said)
+        if refusal is None:
+            st.rerun()
+        show.refusal(refusal, undone="Nothing was proposed.")
     elif submitted and amount_credits is not None:
         is_somebody_else = bool(st.session_state.get(f"{name}:somebody-else:{user_id}"))
         performed = action.perform(

@@ -7,6 +7,8 @@ import streamlit as st
 from sqlalchemy import Connection
 
 from credits_core import settings
+from credits_core.access import proposals
+from credits_core.access.proposed import MakePricesLive
 from credits_core.errors import CreditsError, DataFileInvalid
 from credits_core.prices import lists, offers, package
 from credits_core.prices.list_toml import differences, needs_confirming
@@ -19,7 +21,7 @@ from credits_core.pricing.price_words import prices_words
 from credits_core.pricing.quote import PriceBook
 from credits_core.values.roles import Actor
 from credits_core.values.text import counted
-from pages.parts import action, clock, done, resources, show, words
+from pages.parts import action, clock, done, proposing, resources, show, who, words
 
 _OFFER, _ACTIVATE, _SAVE = "models:offer", "models:activate", "models:save"
 _ASKED = "models:asked"
@@ -76,11 +78,17 @@ def _offer(model: Model, is_offered: bool) -> None:
 def _confirm(label: str, name: str, request: object, change: Callable[[Connection, datetime, Actor, str], int]) -> None:
     with st.form(f"{name}:form", border=False):
         reason = st.text_input("Reason", max_chars=500, placeholder="Kept in the journal", key=f"{name}:reason")
-        confirmed = st.form_submit_button(label, type="primary")
+        second = who.actor().needs_second()
+        if second:
+            proposing.note()
+        confirmed = st.form_submit_button("Propose" if second else label, type="primary")
     if confirmed:
-        outcome = action.perform(
-            name, (request, reason), lambda connection, _key, now, actor: change(connection, now, actor, reason)
-        )
+        outcome = action.perform(name, (request, reason), lambda *given: _change(change, reason, *given))
+        if outcome.refusal is None and second:
+            assert outcome.result is not None, "what was not refused was proposed"
+            _stop_asking()
+            proposing.say("Models", outcome.result, "to make other model prices live")
+            st.rerun()
         if outcome.refusal is None:
             _stop_asking()
             done.add("Models", f"Price list {outcome.result} is live. To go back, make an earlier list live below.")
@@ -89,6 +97,22 @@ def _confirm(label: str, name: str, request: object, change: Callable[[Connectio
             _changed_meanwhile(outcome.refusal)
             return
         show.refusal(outcome.refusal, undone="Nothing was changed.")
+
+
+def _change(
+    change: Callable[[Connection, datetime, Actor, str], int],
+    reason: str,
+    connection: Connection,
+    _key: str,
+    now: datetime,
+    actor: Actor,
+) -> int:
+    """The price list that is live now or, where another person must approve it, the number of the proposal."""
+    number = change(connection, now, actor, reason)
+    if not actor.needs_second():
+        return number
+    made = proposals.propose(connection, MakePricesLive(number), reason=reason, actor=actor, now=now)
+    return made.number
 
 
 def _changed_meanwhile(refusal: LiveListChanged) -> None:
@@ -215,7 +239,8 @@ def _activation(compared: Compared) -> None:
 
     def change(connection: Connection, now: datetime, actor: Actor, reason: str) -> int:
         # The live list is the one that the person saw the differences from, not the one of this moment.
-        offers.make_live(connection, number, expected_live=live, reason=reason, now=now, actor=actor)
+        if not actor.needs_second():
+            offers.make_live(connection, number, expected_live=live, reason=reason, now=now, actor=actor)
         return number
 
     _confirm("Make live", _ACTIVATE, (number, live), change)

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator
 import streamlit as st
 from sqlalchemy import Connection
 
+from credits_core.access.proposed import RefundEntry
 from credits_core.errors import CreditsError
 from credits_core.ledger import actions, bearing, entries, refunds
 from credits_core.ledger.refusals import AlreadyRefunded
 from credits_core.reports.sums import Spending
 from credits_core.store.kinds import TransactionType
-from pages.parts import action, done, resources, show, words
+from pages.parts import action, done, proposing, resources, show, who, words
 
 _ACTION = "refund"
 _ASKED = "refund:asked"
@@ -96,16 +97,28 @@ def _dialog(entry_id: int) -> None:
     except AlreadyRefunded:  # just now, by this button or by somebody else: the page says by which entry
         _stop_asking()
         st.rerun()
-    except CreditsError as refusal:
-        show.refusal(refusal, undone="Nothing was refunded.")
+    except CreditsError as refused:
+        show.refusal(refused, undone="Nothing was refunded.")
         return
     who_bears_what.markdown(
         f"{_said(asked, done=False)} A new entry does this; nothing is deleted. An entry can be refunded only once."
     )
+    second = who.actor().needs_second(abs(asked.user_credits))
     with st.form("refund", border=False):
         reason = st.text_input("Reason", max_chars=500, placeholder="Kept in the history", key="refund:reason")
-        confirmed = st.form_submit_button("Refund", type="primary", icon=":material/undo:")
-    if confirmed:
+        if second:
+            proposing.note()
+        confirmed = st.form_submit_button("Propose" if second else "Refund", type="primary", icon=":material/undo:")
+    if confirmed and second:
+        change = RefundEntry(entry_id, provider_refunded)
+        refusal = proposing.propose(
+            "refund:propose", "History", change, reason=reason, said=f"to refund entry {entry_id}"
+        )
+        if refusal is None:
+            _stop_asking()
+            st.rerun()
+        show.refusal(refusal, undone="Nothing was proposed.")
+    elif confirmed:
         performed = action.perform(
             _ACTION,
             (entry_id, reason, provider_refunded),

@@ -5,6 +5,7 @@ from typing import Literal
 
 import streamlit as st
 
+from credits_core.access.proposed import MakePlanLive
 from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
 from credits_core.plans import actions as plan_actions
 from credits_core.plans.records import Activation, PlanRecord, PlanStatus
@@ -12,7 +13,7 @@ from credits_core.plans.refusals import PlanActivated
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_difference import plan_difference
 from credits_core.pricing.plan_toml import parse_price_plan, price_plan_toml
-from pages.parts import action, clock, done, links, plan_choice, resources, show, tables, words
+from pages.parts import action, clock, done, links, plan_choice, proposing, resources, show, tables, who, words
 from pages.plans import effects, undo
 from pages.plans import month as plan_month
 from pages.plans.month import Month
@@ -62,7 +63,7 @@ def row(record: PlanRecord, stored: dict[str, PlanRecord]) -> None:
 def make_live_button(record: PlanRecord, live: PlanRecord) -> None:
     """A button that asks whether to make the plan live in place of another; `open_asked` draws the question."""
     st.button(
-        "Make live",
+        "Propose to make live" if who.actor().needs_second() else "Make live",
         icon=":material/bolt:",
         key=f"make-live:{record.plan.id}",
         on_click=_ask,
@@ -118,15 +119,26 @@ def _activation(record: PlanRecord, live: PlanRecord, month: Month | None) -> No
     reason = st.text_input(
         "Reason", max_chars=500, placeholder="Why? Kept in the journal.", key="activate:reason", live=True
     )
+    second = who.actor().needs_second()
+    if second:
+        proposing.note()
     confirmed = st.button(
-        "Make live",
+        "Propose" if second else "Make live",
         type="primary",
         icon=":material/bolt:",
         key="activate:confirm",
         disabled=not (reason or "").strip(),
         help="Enter a reason first." if not (reason or "").strip() else None,
     )
-    if confirmed:
+    if confirmed and second:
+        change = MakePlanLive(record.plan.id, record.revision)
+        said = f"to make **{words.plain(record.plan.id)}** live"
+        refusal = proposing.propose("plan:propose", _SCREEN, change, reason=reason, said=said)
+        if refusal is None:
+            _stop_asking()
+            st.rerun()
+        show.refusal(refusal, undone="Nothing was proposed.")
+    elif confirmed:
         outcome = action.perform(
             _ACTIVATE,
             (record, reason),

@@ -74,8 +74,14 @@ def upgrade() -> None:
             "state = 'open' OR state = 'approved' OR state = 'declined' OR state = 'withdrawn' OR state = 'expired'",
             name=op.f("ck_proposals_state_known"),
         ),
-        sa.CheckConstraint("(state = 'open') = (decided_at_us IS NULL)", name=op.f("ck_proposals_decided_once")),
-        sa.CheckConstraint("state <> 'approved' OR decided_by <> proposed_by", name=op.f("ck_proposals_four_eyes")),
+        sa.CheckConstraint(
+            "(state = 'open') = (decided_at_us IS NULL) AND (state <> 'open' OR decided_by IS NULL)",
+            name=op.f("ck_proposals_decided_once"),
+        ),
+        sa.CheckConstraint(
+            "state <> 'approved' OR (decided_by IS NOT NULL AND decided_by <> proposed_by)",
+            name=op.f("ck_proposals_four_eyes"),
+        ),
         sa.ForeignKeyConstraint(["entry_id"], ["journal_entries.id"], name=op.f("fk_proposals_entry_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_proposals")),
     )

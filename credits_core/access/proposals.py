@@ -1,0 +1,301 @@
+"""Proposals: one person proposes a change, another approves it, and what was decided is kept for ever.
+
+A proposal shows what it would do, is open for seven days, and is withdrawn when what it was based on has changed. Its
+change is carried out in the unit of work that approves it, under an idempotency key of its own, so at most once. Like
+the ledger's actions, these never commit and never ask for the time.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from credits_core.access import proposed
+from credits_core.access.proposed import Approval, ProposedChange
+from credits_core.access.refusals import AlreadyProposed, OwnProposal, ProposalClosed, UnknownProposal
+from credits_core.errors import CreditsError
+from credits_core.pricing.quote import PriceBook
+from credits_core.store import activity
+from credits_core.store.activity import Change
+from credits_core.store.tables import Proposal
+from credits_core.values.days import from_microseconds, to_microseconds
+from credits_core.values.fields import require_text
+from credits_core.values.roles import Actor
+
+OPEN_FOR = timedelta(days=7)
+
+
+class State(StrEnum):
+    """What became of a proposal."""
+
+    OPEN = "open"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+_NOTED = {
+    State.APPROVED: Change.APPROVED,
+    State.DECLINED: Change.DECLINED,
+    State.WITHDRAWN: Change.WITHDRAWN,
+    State.EXPIRED: Change.EXPIRED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalRecord:
+    """A proposal as it is kept. `effect` says what it would have done when it was proposed, a sentence a line.
+
+    `decided_by` is None while it is open, and when nobody decided: it expired, or what it was based on has changed.
+    `entry_id` is the entry that the approval posted, where the change is a movement of credits.
+    """
+
+    number: int
+    change: ProposedChange
+    effect: tuple[str, ...]
+    reason: str
+    proposed_by: str
+    proposed_at: datetime
+    expires_at: datetime
+    state: State
+    decided_by: str | None
+    decided_at: datetime | None
+    decision_reason: str | None
+    entry_id: int | None
+
+    def state_at(self, now: datetime) -> State:
+        """Its state at this time: an open one that nobody decided in time has expired, though no row says so yet."""
+        return State.EXPIRED if self.state is State.OPEN and self.expires_at <= now else self.state
+
+
+def propose(
+    connection: Connection, change: ProposedChange, *, reason: str, actor: Actor, now: datetime
+) -> ProposalRecord:
+    """Keep a proposal and return it. Nothing else changes until somebody else approves it.
+
+    Raises:
+        NotAllowed: the actor may not propose this.
+        InvalidRequest: the reason does not have 1 to 500 characters.
+        AlreadyProposed: the very same change is open.
+        CreditsError: the change would be refused, each with its own refusal.
+    """
+    actor.require(change.asks)
+    reason = require_text("reason", reason)
+    request = proposed.to_json(change)
+    for other in _open(connection):
+        if other.request == request and other.kind == change.kind and other.expires_at_us > to_microseconds(now):
+            raise AlreadyProposed(other.id, other.proposed_by)
+    row = {
+        "kind": change.kind,
+        "subject": change.subject,
+        "request": request,
+        "effect": json.dumps(change.effect(connection), ensure_ascii=False),
+        "based_on": _hash(change, connection),
+        "reason": reason,
+        "proposed_by": actor.recorded,
+        "proposed_at_us": to_microseconds(now),
+        "expires_at_us": to_microseconds(now + OPEN_FOR),
+        "state": State.OPEN.value,
+    }
+    number = connection.execute(insert(Proposal).values(row).returning(Proposal.id)).scalar_one()
+    activity.note(
+        connection,
+        Change.PROPOSED,
+        change.subject,
+        actor=actor.recorded,
+        now=now,
+        detail={"proposal": number, "kind": change.kind, "request": request, "reason": reason},
+    )
+    return proposal(connection, number)
+
+
+def approve(connection: Connection, number: int, *, book: PriceBook, actor: Actor, now: datetime) -> ProposalRecord:
+    """Approve a proposal and carry its change out, or close it; returns what became of it.
+
+    It is `EXPIRED` when its seven days are over, `WITHDRAWN` when what it was based on has changed: then nothing else
+    was changed, and the reason says why.
+
+    Raises:
+        UnknownProposal: none has this number.
+        NotAllowed: the actor may not approve this.
+        OwnProposal: the actor proposed it.
+        ProposalClosed: it was decided before.
+        CreditsError: the change is refused now, each with its own refusal; the proposal stays open.
+    """
+    found = _decidable(connection, number)
+    actor.require(found.change.approves)
+    if _who(actor.recorded) == _who(found.proposed_by):
+        raise OwnProposal(number)
+    if found.state_at(now) is State.EXPIRED:
+        return _close(connection, found, State.EXPIRED, by=None, why="Nobody decided in seven days.", now=now)
+    changed = _has_changed(connection, found)
+    if changed is not None:
+        return _close(connection, found, State.WITHDRAWN, by=None, why=changed, now=now)
+    approval = Approval(book, found.reason, f"proposal:{number}", actor.approving(), now)
+    entry_id = found.change.carry_out(connection, approval)
+    return _close(connection, found, State.APPROVED, by=actor, why=None, now=now, entry_id=entry_id)
+
+
+def decline(connection: Connection, number: int, *, reason: str, actor: Actor, now: datetime) -> ProposalRecord:
+    """Decline a proposal, which changes nothing else. Whoever made it withdraws it by this, without another.
+
+    Raises:
+        UnknownProposal, ProposalClosed: as `approve`.
+        NotAllowed: the actor neither made the proposal nor may approve it.
+        InvalidRequest: the reason does not have 1 to 500 characters.
+    """
+    reason = require_text("reason", reason)
+    found = _decidable(connection, number)
+    is_own = _who(actor.recorded) == _who(found.proposed_by)
+    if not is_own:
+        actor.require(found.change.approves)
+    if found.state_at(now) is State.EXPIRED:
+        raise ProposalClosed(number, State.EXPIRED.value)
+    return _close(connection, found, State.WITHDRAWN if is_own else State.DECLINED, by=actor, why=reason, now=now)
+
+
+def close_stale(connection: Connection, *, now: datetime) -> int:
+    """Close the open proposals that have expired or whose basis has changed, and return how many those were."""
+    stale = 0
+    for row in _open(connection):
+        found = _record(row)
+        if found.state_at(now) is State.EXPIRED:
+            _close(connection, found, State.EXPIRED, by=None, why="Nobody decided in seven days.", now=now)
+        elif (changed := _has_changed(connection, found)) is not None:
+            _close(connection, found, State.WITHDRAWN, by=None, why=changed, now=now)
+        else:
+            continue
+        stale += 1
+    return stale
+
+
+def proposal(connection: Connection, number: int) -> ProposalRecord:
+    """The proposal with this number.
+
+    Raises:
+        UnknownProposal: none has it.
+    """
+    row = connection.execute(select(Proposal.__table__).where(Proposal.id == number)).one_or_none()
+    if row is None:
+        raise UnknownProposal(number)
+    return _record(row)
+
+
+def proposals(
+    connection: Connection, *, is_open: bool, before: int | None = None, limit: int = 50
+) -> list[ProposalRecord]:
+    """Open proposals, or closed ones, the newest first; `before` is the number after which the page begins."""
+    wanted = Proposal.state == State.OPEN.value if is_open else Proposal.state != State.OPEN.value
+    older = Proposal.id < before if before is not None else Proposal.id > 0
+    rows = connection.execute(select(Proposal.__table__).where(wanted, older).order_by(Proposal.id.desc()).limit(limit))
+    return [_record(row) for row in rows]
+
+
+def waiting_for(connection: Connection, actor: Actor, *, now: datetime) -> int:
+    """How many open proposals this actor may approve: those of others, whose approval is in the actor's roles."""
+    kinds = [kind for kind, asked in proposed.APPROVED_BY.items() if asked in actor.may]
+    rows = connection.execute(
+        select(Proposal.proposed_by).where(
+            Proposal.state == State.OPEN.value, Proposal.kind.in_(kinds), Proposal.expires_at_us > to_microseconds(now)
+        )
+    )
+    return sum(_who(proposed_by) != _who(actor.recorded) for (proposed_by,) in rows)
+
+
+def may_decide(found: ProposalRecord, actor: Actor) -> bool:
+    """Whether the actor may approve the proposal: it is another's, and their roles allow it."""
+    return found.change.approves in actor.may and _who(actor.recorded) != _who(found.proposed_by)
+
+
+def is_own(found: ProposalRecord, actor: Actor) -> bool:
+    """Whether the actor made the proposal, in whatever way they came then."""
+    return _who(actor.recorded) == _who(found.proposed_by)
+
+
+def _who(recorded: str) -> str:
+    # The same person is the same, whichever way they came.
+    return recorded.partition("/")[2] or recorded
+
+
+def _open(connection: Connection) -> Any:
+    return connection.execute(select(Proposal.__table__).where(Proposal.state == State.OPEN.value)).all()
+
+
+def _decidable(connection: Connection, number: int) -> ProposalRecord:
+    # Locked, so that two people who decide at once follow each other; on SQLite there is one writer.
+    row = connection.execute(select(Proposal.__table__).where(Proposal.id == number).with_for_update()).one_or_none()
+    if row is None:
+        raise UnknownProposal(number)
+    found = _record(row)
+    if found.state is not State.OPEN:
+        raise ProposalClosed(number, found.state.value)
+    return found
+
+
+def _has_changed(connection: Connection, found: ProposalRecord) -> str | None:
+    """Why what the proposal was based on is no longer so, as a sentence; None when it still is."""
+    kept = connection.execute(select(Proposal.based_on).where(Proposal.id == found.number)).scalar_one()
+    try:
+        return None if _hash(found.change, connection) == kept else "What it was based on has changed."
+    except CreditsError as refusal:
+        return str(refusal)
+
+
+def _close(
+    connection: Connection,
+    found: ProposalRecord,
+    state: State,
+    *,
+    by: Actor | None,
+    why: str | None,
+    now: datetime,
+    entry_id: int | None = None,
+) -> ProposalRecord:
+    closed = connection.execute(
+        update(Proposal)
+        .where(Proposal.id == found.number, Proposal.state == State.OPEN.value)
+        .values(
+            state=state.value,
+            decided_by=None if by is None else by.recorded,
+            decided_at_us=to_microseconds(now),
+            decision_reason=why,
+            entry_id=entry_id,
+        )
+    )
+    if closed.rowcount != 1:
+        raise ProposalClosed(found.number, "already decided")
+    activity.note(
+        connection,
+        _NOTED[state],
+        found.change.subject,
+        actor="proposals" if by is None else by.recorded,
+        now=now,
+        detail={"proposal": found.number, "kind": found.change.kind, "reason": why, "entry": entry_id},
+    )
+    return proposal(connection, found.number)
+
+
+def _hash(change: ProposedChange, connection: Connection) -> str:
+    return hashlib.sha256(json.dumps(change.basis(connection)).encode()).hexdigest()
+
+
+def _record(row: Any) -> ProposalRecord:
+    return ProposalRecord(
+        number=row.id,
+        change=proposed.from_json(row.kind, row.request),
+        effect=tuple(json.loads(row.effect)),
+        reason=row.reason,
+        proposed_by=row.proposed_by,
+        proposed_at=from_microseconds(row.proposed_at_us),
+        expires_at=from_microseconds(row.expires_at_us),
+        state=State(row.state),
+        decided_by=row.decided_by,
+        decided_at=None if row.decided_at_us is None else from_microseconds(row.decided_at_us),
+        decision_reason=row.decision_reason,
+        entry_id=row.entry_id,
+    )

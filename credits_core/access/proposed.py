@@ -1,0 +1,257 @@
+"""What can be proposed: changes that a second person must approve. Each says what it does and carries itself out.
+
+A change is kept as JSON, so that it is carried out as it was proposed, whoever looks at it later.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+from sqlalchemy import Connection
+
+from credits_core.access.refusals import UnknownProposalKind
+from credits_core.ledger import actions, bearing, refunds, writer
+from credits_core.ledger.refusals import UnknownUser
+from credits_core.plans import actions as plan_actions
+from credits_core.plans import records
+from credits_core.plans.records import PlanRecord
+from credits_core.plans.refusals import DraftChanged, UnknownPlan
+from credits_core.prices import lists, offers
+from credits_core.pricing.plan_difference import plan_difference
+from credits_core.pricing.quote import PriceBook
+from credits_core.store.kinds import CreditSource
+from credits_core.values.roles import Actor, May
+from credits_core.values.text import format_credits, format_usd
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """With what an approved change is carried out. `reason` is the proposal's, `actor` whoever approves it."""
+
+    book: PriceBook
+    reason: str
+    key: str
+    actor: Actor
+    now: datetime
+
+
+class ProposedChange(Protocol):
+    """One change. `asks` is what whoever proposes it must be allowed, `approves` what the second person must be."""
+
+    kind: ClassVar[str]
+    asks: ClassVar[May]
+    approves: ClassVar[May]
+
+    @property
+    def subject(self) -> str:
+        """What would be changed: a plan, a user or an entry."""
+
+    def effect(self, connection: Connection) -> list[str]:
+        """What it would do now, a sentence a line. Refuses as carrying it out would, as far as that can be told."""
+
+    def basis(self, connection: Connection) -> tuple[str | int, ...]:
+        """What the decision depends on. When this is another one later, the proposal is withdrawn."""
+
+    def carry_out(self, connection: Connection, approval: Approval) -> int | None:
+        """Do it, and return the entry that was posted, where one was."""
+
+
+@dataclass(frozen=True, slots=True)
+class MakePlanLive:
+    """Make this revision of a price plan live."""
+
+    kind: ClassVar[str] = "make_plan_live"
+    asks: ClassVar[May] = May.PROPOSE_PLANS
+    approves: ClassVar[May] = May.APPROVE_PLANS
+    plan_id: str
+    revision: int
+
+    @property
+    def subject(self) -> str:
+        """The plan's id."""
+        return self.plan_id
+
+    def effect(self, connection: Connection) -> list[str]:
+        """How the plan differs from the live one, a rule a line."""
+        plan, live = self._found(connection)
+        return [f"{plan.plan.id} in place of {live.plan.id}.", *plan_difference(live.plan, plan.plan)]
+
+    def basis(self, connection: Connection) -> tuple[str | int, ...]:
+        """The live plan, and the revision of this one."""
+        plan, live = self._found(connection)
+        return (live.plan.id, plan.revision)
+
+    def carry_out(self, connection: Connection, approval: Approval) -> int | None:
+        """Make it live, in place of the plan that is live now."""
+        plan, live = self._found(connection)
+        plan_actions.activate(
+            connection, plan, reason=approval.reason, now=approval.now, actor=approval.actor, in_place_of=live.plan.id
+        )
+        return None
+
+    def _found(self, connection: Connection) -> tuple[PlanRecord, PlanRecord]:
+        stored = records.plans(connection)
+        if self.plan_id not in stored:
+            raise UnknownPlan(self.plan_id, sorted(stored))
+        plan = stored[self.plan_id]
+        if plan.revision != self.revision:
+            raise DraftChanged(self.plan_id, self.revision, plan.revision)
+        return plan, next(iter(stored.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class MakePricesLive:
+    """Make a version of the price list live."""
+
+    kind: ClassVar[str] = "make_prices_live"
+    asks: ClassVar[May] = May.PROPOSE_PLANS
+    approves: ClassVar[May] = May.APPROVE_PLANS
+    price_list: int
+
+    @property
+    def subject(self) -> str:
+        """The version's number."""
+        return f"price list {self.price_list}"
+
+    def effect(self, connection: Connection) -> list[str]:
+        """Which models come (+), go (-), or change their price (~)."""
+        compared = offers.compare(connection, self.price_list)
+        return [f"Price list {self.price_list} in place of {compared.live}.", *compared.differences]
+
+    def basis(self, connection: Connection) -> tuple[str | int, ...]:
+        """The live list."""
+        return (offers.live_list(connection),)
+
+    def carry_out(self, connection: Connection, approval: Approval) -> int | None:
+        """Make it live."""
+        lists.activate(connection, self.price_list, reason=approval.reason, now=approval.now, actor=approval.actor)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class AddCredits:
+    """Add credits to a user's balance."""
+
+    kind: ClassVar[str] = "add_credits"
+    asks: ClassVar[May] = May.MOVE_CREDITS
+    approves: ClassVar[May] = May.APPROVE_MONEY
+    user_id: str
+    amount_credits: int
+    source: CreditSource
+    distinct: bool = False
+
+    @property
+    def subject(self) -> str:
+        """The user."""
+        return self.user_id
+
+    def effect(self, connection: Connection) -> list[str]:
+        """The user's balance before and after."""
+        before = self._balance_credits(connection)
+        held = "A new user" if before is None else f"{self.user_id} has {_both(before)}"
+        after = (before or 0) + self.amount_credits
+        return [f"{self.source.value.capitalize()} of {_both(self.amount_credits)}.", f"{held}, then {_both(after)}."]
+
+    def basis(self, connection: Connection) -> tuple[str | int, ...]:
+        """Whether the user has an account. The balance may move: users go on running prompts."""
+        return ("new" if self._balance_credits(connection) is None else "known",)
+
+    def carry_out(self, connection: Connection, approval: Approval) -> int | None:
+        """Add them."""
+        receipt = actions.add_credits(
+            connection,
+            self.user_id,
+            self.amount_credits,
+            source=CreditSource(self.source),
+            reason=approval.reason,
+            key=approval.key,
+            now=approval.now,
+            actor=approval.actor,
+            distinct=self.distinct,
+        )
+        return receipt.entry_id
+
+    def _balance_credits(self, connection: Connection) -> int | None:
+        try:
+            return writer.balance_of(connection, self.user_id)
+        except UnknownUser:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundEntry:
+    """Refund an entry."""
+
+    kind: ClassVar[str] = "refund"
+    asks: ClassVar[May] = May.MOVE_CREDITS
+    approves: ClassVar[May] = May.APPROVE_MONEY
+    entry_id: int
+    provider_refunded: bool = False
+
+    @property
+    def subject(self) -> str:
+        """The entry."""
+        return f"entry {self.entry_id}"
+
+    def effect(self, connection: Connection) -> list[str]:
+        """Who would bear what."""
+        return [bearing.sentence(self._bearing(connection), done=False)]
+
+    def basis(self, connection: Connection) -> tuple[str | int, ...]:
+        """Who would bear what, in credits: a creator may spend the share meanwhile."""
+        found = self._bearing(connection)
+        return (found.user_id, found.user_credits, found.creator_credits, found.platform_credits)
+
+    def carry_out(self, connection: Connection, approval: Approval) -> int | None:
+        """Refund it."""
+        receipt = actions.refund(
+            connection,
+            self.entry_id,
+            reason=approval.reason,
+            provider_refunded=self.provider_refunded,
+            book=approval.book,
+            key=approval.key,
+            now=approval.now,
+            actor=approval.actor,
+        )
+        return receipt.entry_id
+
+    def _bearing(self, connection: Connection) -> bearing.Bearing:
+        return refunds.preview(connection, self.entry_id, provider_refunded=self.provider_refunded)
+
+
+_KINDS: dict[str, Any] = {one.kind: one for one in (MakePlanLive, MakePricesLive, AddCredits, RefundEntry)}
+APPROVED_BY: dict[str, May] = {kind: one.approves for kind, one in _KINDS.items()}
+"""What the second person must be allowed, by the kind of change."""
+
+
+def to_json(change: Any) -> str:
+    """The change as JSON with sorted keys, as `from_json` reads it.
+
+    >>> to_json(RefundEntry(7))
+    '{"entry_id": 7, "provider_refunded": false}'
+    """
+    return json.dumps(asdict(change), sort_keys=True, ensure_ascii=False)
+
+
+def from_json(kind: str, text: str) -> ProposedChange:
+    """The change that was kept.
+
+    Raises:
+        UnknownProposalKind: this version knows no such change.
+
+    >>> from_json("add_credits", to_json(AddCredits("ada", 5, CreditSource.GRANT)))
+    AddCredits(user_id='ada', amount_credits=5, source=<CreditSource.GRANT: 'grant'>, distinct=False)
+    """
+    if kind not in _KINDS:
+        raise UnknownProposalKind(kind)
+    kept = json.loads(text)
+    if kind == AddCredits.kind:
+        kept["source"] = CreditSource(kept["source"])
+    change: ProposedChange = _KINDS[kind](**kept)
+    return change
+
+
+def _both(credits: int) -> str:
+    return f"{format_credits(credits)} credits ({format_usd(credits)})"
