@@ -47,7 +47,7 @@ def offer(charged: action.Performed[Summary]) -> None:
         _outcome(batch, back)
     clicked = False
     with st.container(horizontal=True, vertical_alignment="center"):
-        if back is None or back.result is None or not back.is_whole or back.result.refused_count:
+        if not _is_done(back):
             clicked = st.button(
                 "Take back the whole batch" if back is None or back.result is None else "Take back the rest",
                 icon=":material/undo:",
@@ -88,10 +88,22 @@ def _dialog(charged: action.Performed[Summary]) -> None:
         f"This refunds every run that is not refunded yet: at most {words.both(summary.total_credits)} to "
         f"{words.plain(batch.request.user_id)} for {counted(summary.charged, 'run')}. A refund cannot be undone."
     )
+    name, what_came_of_it = _name(charged.key), st.container()
+    back = action.performed(name)
     if st.button("Take back", type="primary", icon=":material/undo:", key="taking-back:run"):
         _take_back(batch, charged.key)
-        _stop_asking()
-        st.rerun()
+        back = action.performed(name)
+        if _is_done(back):
+            _stop_asking()
+            st.rerun()
+    if back is not None:  # no other screen would say what was refused
+        with what_came_of_it:
+            _outcome(batch, back)
+
+
+def _is_done(back: action.Performed[BatchRefund] | None) -> bool:
+    """Whether nothing is left to refund."""
+    return back is not None and back.result is not None and back.is_whole and not back.result.refused_count
 
 
 def _take_back(batch: Batch, batch_key: str) -> None:
@@ -120,7 +132,7 @@ def _take_back(batch: Batch, batch_key: str) -> None:
             so_far = outcome.result.runs
             progress.progress(so_far / batch.runs, f"{so_far:,} of {batch.runs:,} runs")
     progress.empty()
-    if outcome.is_whole and not (outcome.result or BatchRefund()).refused_count:
+    if _is_done(outcome):
         done.undone(name, _said(batch, outcome))
 
 

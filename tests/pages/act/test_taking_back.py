@@ -182,3 +182,26 @@ def test_each_batch_is_taken_back_on_its_own(ledger: Engine) -> None:
     assert page.success[1].value.startswith("Refunded 2 of 2 charged runs.")
     assert plain_sql.rows(ledger, REFUNDS) == [(4, 4)]
     assert plain_sql.balance(ledger, "ada") == 1_000_000
+
+
+def test_what_a_refund_refused_is_said_in_the_question_on_any_screen(ledger: Engine) -> None:
+    page = charged(4)
+    # ada has 1,000,000 - 5,004 and room for two runs of 1,251.
+    world.add(ledger, "ada", 9_007_199_254_740_991 - 994_996 - 2_502, key="much")
+    run(page.switch_page("explore/balances.py"))
+    click(page, "Take back")
+    page.button(key="taking-back:run").click()
+    run(page)
+    assert page.warning[0].value.startswith("Refunded 2 of 4 charged runs.")
+    ((title, reason),) = [(error.proto.title, error.value) for error in page.error]
+    assert title == "2 runs could not be refunded"
+    assert reason.startswith("First reason: ada cannot hold 1,251 more credits")
+    assert in_list(page) == ["Charged 5,004 credits ($0.005004) to ada for 4 of 4 runs"]  # not refunded as a whole
+
+    world.charge(ledger, world.run_by("ada", world.TOKENS), key="spend")
+    page.button(key="taking-back:run").click()
+    run(page)
+    assert (len(page.warning), len(page.error)) == (0, 0)
+    assert in_list(page)[0].endswith("ben gave back 3,200, PromptFlow bore 1,804.")
+    assert plain_sql.rows(ledger, REFUNDS) == [(4, 4)]
+    assert "taking-back:run" not in [button.key for button in page.button]
