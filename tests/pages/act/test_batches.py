@@ -176,7 +176,7 @@ def test_a_batch_that_was_stopped_half_way_is_continued(ledger: Engine, monkeypa
         click(page, "Run 250 times")
     assert plain_sql.rows(ledger, RUNS) == [(100, 30_000)]
     run(page)
-    assert in_list(page) == ["Charged 30,000 credits ($0.03) to ada for 100 of 250 runs"]
+    assert in_list(page) == ["ada paid 30,000 credits ($0.03) for 100 of 250 runs"]
     assert [(warning.proto.title, warning.value) for warning in page.warning] == [
         ("Stopped half way", "Charged 100 of 250 runs to ada so far.")
     ]
