@@ -10,7 +10,8 @@ from credits_core.store.base import Base
 class AuditRun(Base):
     """One run of the audit and what it found. A clean one says after which entry the next may begin, with which sums.
 
-    The entry's number is no foreign key: it is only a place in the ledger.
+    `since_entry_id` is the entry after which it began itself, 0 when it checked everything. The entries' numbers are no
+    foreign keys: they are only places in the ledger.
     """
 
     __tablename__ = "audit_runs"
@@ -21,3 +22,4 @@ class AuditRun(Base):
     finished_at_us: Mapped[int] = mapped_column(BigInteger)
     last_entry_id: Mapped[int | None] = mapped_column(_KEY)
     carried: Mapped[str | None] = mapped_column(Text)
+    since_entry_id: Mapped[int] = mapped_column(_KEY, server_default="0")
