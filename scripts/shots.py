@@ -90,13 +90,13 @@ SHOTS = (
         most=670,
     ),
     Shot(
-        "taken-back",
+        "batch-refunded",
         f"/simulate-runs?{BENCH}&runs=1000",
         (
             click(button("Run 1,000 times")),
             click(button("Run it")),
             see("text=Charged 1,000 of 1,000 runs"),
-            click(button("Take back the whole batch")),
+            click(button("Refund this batch")),
             see("text=Refunded 1,000 of 1,000"),
         ),
         first="role=heading[name=Summary]",

@@ -62,6 +62,11 @@ class Metrics:
         self._audit_age = Gauge(
             "promptflow_last_audit_age_seconds", "Seconds since the last audit ended.", registry=registry
         )
+        self._whole_audit_age = Gauge(
+            "promptflow_last_whole_audit_age_seconds",
+            "Seconds since the last audit that checked everything ended.",
+            registry=registry,
+        )
 
     def answered(self, method: str, route: str, *, status: int, seconds: float, code: str) -> None:
         """Count an answered request. Unknown HTTP methods count as `other`, because anybody can make one up."""
@@ -85,12 +90,13 @@ class Metrics:
             self._refunded_inference,
             self._audit_ok,
             self._audit_age,
+            self._whole_audit_age,
         ):
             gauge.set(float("nan"))
         return generate_latest(self._registry)
 
     def render(self, connection: Connection, now: datetime, zone: TimeZone) -> bytes:
-        """The metrics in Prometheus' text format. The two about the audit are NaN before the first audit.
+        """The metrics in Prometheus' text format. Those about the audit are NaN before the first audit.
 
         `zone` is the time zone whose days the daily totals have; the sums are the same by any.
         """
@@ -101,4 +107,6 @@ class Metrics:
         last = audit_log.last_run(connection)
         self._audit_ok.set(float("nan") if last is None else last.ok)
         self._audit_age.set(float("nan") if last is None else (now - last.finished_at).total_seconds())
+        whole = audit_log.last_run(connection, of_everything=True)
+        self._whole_audit_age.set(float("nan") if whole is None else (now - whole.finished_at).total_seconds())
         return generate_latest(self._registry)

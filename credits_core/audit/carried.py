@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, select
 from credits_core.audit.finding import Since
 from credits_core.store.kinds import PLATFORM_PREFIX
 from credits_core.store.tables import CreditTransaction, DailySum, JournalEntry, RollupWatermark
+from credits_core.values import time_zones
 
 Sums = Mapping[tuple[str, str, str], tuple[int, int, int]]
 """By party, type of entry and type of transaction: the credits received and given, and the number of transactions."""
@@ -21,16 +22,28 @@ _moved = CreditTransaction.amount_credits
 def after(connection: Connection, entry_id: int, key: str) -> Since | None:
     """What an audit leaves that found everything clean in this snapshot, up to the entry with this idempotency key.
 
-    None when it is not there, because a demo was started over meanwhile.
+    None when it is not there, because a demo was started over meanwhile, and when the audit compared no daily sums.
     """
     entry = select(JournalEntry.id).where(JournalEntry.id == entry_id, JournalEntry.idempotency_key == key)
     if connection.execute(entry).first() is None:
         return None
-    watermark, circulating_credits = connection.execute(
-        select(RollupWatermark.entry_id, RollupWatermark.circulating_credits)
+    watermark, circulating_credits, stamp = connection.execute(
+        select(RollupWatermark.entry_id, RollupWatermark.circulating_credits, RollupWatermark.time_zone)
     ).one()
+    if not is_current(stamp):
+        return None
     circulating_credits += held_by_users(connection, watermark, entry_id)
     return Since(entry_id, watermark, circulating_credits, daily_sums(connection))
+
+
+def is_current(stamp: str) -> bool:
+    """Whether the daily tables with this stamp can be compared: their time zone is known and has these rules.
+
+    >>> is_current("UTC"), is_current(""), is_current("Europe/Berlin of-old")
+    (True, False, False)
+    """
+    name, rules = stamp.partition(" ")[::2]
+    return name in time_zones.names() and rules == time_zones.zone_named(name).rules
 
 
 def held_by_users(connection: Connection, after_entry_id: int, until_entry_id: int) -> int:

@@ -19,6 +19,7 @@ from credits_core.values.arrays import Credits
 from credits_core.values.credits import MAX_CREDITS
 
 _KINDS = 2**32
+_MOST_PARTS = 200
 _MAX_INT64 = 2**63 - 1
 _USERS = "users"
 _TOTAL = (np.add, np.add)
@@ -113,6 +114,8 @@ class _Sums:
 
     def add(self, keys: Credits, *columns: Credits) -> None:
         self._parts.append(self._by_key(keys, columns))
+        if len(self._parts) >= _MOST_PARTS:  # most rows of a block have keys that others have, too
+            self._all()
 
     @property
     def rows(self) -> int:
@@ -162,8 +165,10 @@ def _moved(connection: Connection, keys: _Keys, day: ColumnElement[int], last_en
         days, names, entry_types, types, amounts, entry_ids = zip(*block, strict=True)
         by_account, by_party = keys.of(days, names, entry_types, types)
         moved, ids, ones = _numbers(amounts), _numbers(entry_ids), np.ones(len(block), np.int64)
+        if moved.min() < -MAX_CREDITS or moved.max() > MAX_CREDITS:  # first: the sum below would pass 64 bits
+            raise _DoesNotFitError
         moved_credits += int(np.abs(moved).sum())
-        if np.abs(moved).max() > MAX_CREDITS or moved_credits > _MAX_INT64:
+        if moved_credits > _MAX_INT64:
             raise _DoesNotFitError
         totals.add(by_account, moved, ones)
         sums.add(by_party, np.maximum(moved, 0), np.maximum(-moved, 0), ones, ids, ids)

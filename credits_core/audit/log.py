@@ -7,14 +7,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
-from credits_core.audit.finding import Finding, Since
+from credits_core.audit.finding import BEGINNING, Finding, Since
 from credits_core.store.tables import AuditRun, JournalEntry
 from credits_core.values.days import from_microseconds, to_microseconds
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedAudit:
-    """One run of the whole audit."""
+    """One run of the audit."""
 
     invariants: int
     broken_invariants: int
@@ -26,8 +26,15 @@ class LoggedAudit:
         return self.broken_invariants == 0
 
 
-def record(connection: Connection, findings: Sequence[Finding], *, now: datetime, leaves: Since | None = None) -> None:
-    """Keep the result of an audit, and what it leaves for the next one; None when that has to begin anew."""
+def record(
+    connection: Connection,
+    findings: Sequence[Finding],
+    *,
+    now: datetime,
+    leaves: Since | None = None,
+    since: Since = BEGINNING,
+) -> None:
+    """Keep the result of an audit, where it began, and what it leaves for the next one; None when that begins anew."""
     connection.execute(
         insert(AuditRun).values(
             invariants=len(findings),
@@ -35,13 +42,17 @@ def record(connection: Connection, findings: Sequence[Finding], *, now: datetime
             finished_at_us=to_microseconds(now),
             last_entry_id=None if leaves is None else leaves.entry_id,
             carried=None if leaves is None else _text(leaves),
+            since_entry_id=since.entry_id,
         )
     )
 
 
-def last_run(connection: Connection) -> LoggedAudit | None:
-    """The newest result, or None when there was no audit yet."""
-    row = connection.execute(select(AuditRun.__table__).order_by(AuditRun.id.desc()).limit(1)).one_or_none()
+def last_run(connection: Connection, *, of_everything: bool = False) -> LoggedAudit | None:
+    """The newest result, or the newest of an audit that checked everything; None when there was no such audit yet."""
+    newest = select(AuditRun.__table__).order_by(AuditRun.id.desc()).limit(1)
+    if of_everything:
+        newest = newest.where(AuditRun.since_entry_id == 0)
+    row = connection.execute(newest).one_or_none()
     if row is None:
         return None
     return LoggedAudit(row.invariants, row.broken_invariants, from_microseconds(row.finished_at_us))

@@ -129,7 +129,10 @@ def verify(*, since_last: bool) -> None:
             since = audit_log.last_clean(connection) if since_last else None
         findings, leaves = invariants.audit(engine, plans, since or BEGINNING)
         database.write(
-            engine, lambda connection: audit_log.record(connection, findings, now=datetime.now(UTC), leaves=leaves)
+            engine,
+            lambda connection: audit_log.record(
+                connection, findings, now=datetime.now(UTC), leaves=leaves, since=since or BEGINNING
+            ),
         )
     if since is not None:
         typer.echo(f"After entry {since.entry_id:,}, where the last clean audit ended:")

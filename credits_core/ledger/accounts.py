@@ -118,7 +118,8 @@ class TransactionFilter:
     """Which transactions to list. None and empty mean no restriction.
 
     With `headline_only`, only the first transaction of each entry is listed: what the user paid or received. `entries`
-    are the first and the last entry to look at. With `key_prefix`, only entries whose idempotency key begins with it.
+    are the first and the last entry to look at. With `key_prefix`, only entries whose idempotency key begins with it,
+    and the refunds of those.
     """
 
     entry_id: int | None = None
@@ -223,6 +224,7 @@ def transactions(
     ]
 
 
+_AFTER_VISIBLE = "\x7f"
 # The condition of the index of rare types, written out, because SQLite knows it by its words.
 _RARE = [CreditTransaction.type != literal_column(f"'{type_.value}'") for type_ in sorted(FREQUENT_TYPES)]
 
@@ -236,9 +238,13 @@ def _conditions(wanted: TransactionFilter) -> list[ColumnElement[bool]]:
     if wanted.entries is not None:
         conditions.append(CreditTransaction.entry_id.between(*wanted.entries))
     if wanted.key_prefix is not None:
-        # Not LIKE, for which SQLite takes small letters for large ones.
-        begins = func.substr(JournalEntry.idempotency_key, 1, len(wanted.key_prefix)) == wanted.key_prefix
-        conditions.append(CreditTransaction.entry_id.in_(select(JournalEntry.id).where(begins)))
+        named = select(JournalEntry.id).where(
+            # Keys are visible ASCII, in the order of their bytes: a range, which the index of the keys finds.
+            JournalEntry.idempotency_key >= wanted.key_prefix,
+            JournalEntry.idempotency_key < wanted.key_prefix + _AFTER_VISIBLE,
+        )
+        refunds = select(JournalEntry.id).where(JournalEntry.refunds_entry_id.in_(named))
+        conditions.append(CreditTransaction.entry_id.in_(named.union(refunds)))
     if wanted.types:
         conditions.append(CreditTransaction.type.in_([type_.value for type_ in wanted.types]))
         if FREQUENT_TYPES.isdisjoint(wanted.types):

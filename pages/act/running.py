@@ -175,9 +175,9 @@ def _run_batch(name: str, batch: Batch, shown: Terms) -> None:
         if outcome.result is not None:
             done = outcome.result.runs
             progress.progress(done / batch.runs, f"{done:,} of {batch.runs:,} runs")
+        if not outcome.repeated:  # after each piece, because the run may end before the next one
+            taking_back.note("Simulate runs", outcome)
     progress.empty()
-    if not outcome.repeated:
-        taking_back.note("Simulate runs", outcome)
     if isinstance(outcome.refusal, ShownPriceChanged):
         st.rerun()  # the price that is drawn above may be the old one
 

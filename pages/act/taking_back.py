@@ -10,29 +10,29 @@ from credits_core.ledger import bearing
 from credits_core.values.text import counted
 from pages.parts import action, done, links, resources, show, words
 
-_REASON = "Whole batch taken back on the dashboard"
+_REASON = "Batch refunded on the dashboard"
 _ASKED = "taking-back:asked"
 
 
 def note(screen: str, charged: action.Performed[Summary]) -> None:
-    """List the batch, or as much of it as was charged, as done on this screen. A whole one can be taken back there."""
+    """List the batch, or as much of it as was charged, as done on this screen. A whole one can be refunded there."""
     batch, summary = charged.request, charged.result or Summary()
     if not summary.charged:
         return
     done.add(
         screen,
-        f"Charged {words.both(summary.total_credits)} to {words.plain(batch.request.user_id)} for "
+        f"{words.plain(batch.request.user_id)} paid {words.both(summary.total_credits)} for "
         f"{summary.charged:,} of {counted(batch.runs, 'run')}",
         link=done.Link("explore/history.py", "Its runs", _runs_of(charged.key)),
         asks=partial(_ask, charged) if charged.is_whole else None,
-        undo_label="Take back",
+        undo_label="Refund",
         is_shown=False,
         name=_name(charged.key),
     )
 
 
 def question() -> None:
-    """Draw the question whether to take a batch back, as long as it is asked. For the navigation, on every screen."""
+    """Draw the question whether to refund a batch, as long as it is asked. For the navigation, on every screen."""
     asked: action.Performed[Summary] | None = st.session_state.get(_ASKED)
     if asked is not None:
         _dialog(asked)
@@ -47,9 +47,9 @@ def offer(charged: action.Performed[Summary]) -> None:
         _outcome(batch, back)
     clicked = False
     with st.container(horizontal=True, vertical_alignment="center"):
-        if back is None or back.result is None or not back.is_whole or back.result.refused_count:
+        if not _is_done(back):
             clicked = st.button(
-                "Take back the whole batch" if back is None or back.result is None else "Take back the rest",
+                _label(back),
                 icon=":material/undo:",
                 help="Refunds every run that is not refunded yet. A refund cannot be undone.",
                 key=f"{name}:run",
@@ -81,17 +81,33 @@ def _stop_asking() -> None:
     st.session_state.pop(_ASKED, None)
 
 
-@st.dialog("Take back the whole batch?", icon=":material/undo:", on_dismiss=_stop_asking)
+@st.dialog("Refund this batch?", icon=":material/undo:", on_dismiss=_stop_asking)
 def _dialog(charged: action.Performed[Summary]) -> None:
     batch, summary = charged.request, charged.result or Summary()
     st.markdown(
-        f"This refunds every run that is not refunded yet: at most {words.both(summary.total_credits)} to "
-        f"{words.plain(batch.request.user_id)} for {counted(summary.charged, 'run')}. A refund cannot be undone."
+        f"{words.plain(batch.request.user_id)} gets back at most {words.both(summary.total_credits)} for "
+        f"{counted(summary.charged, 'run')}. Runs already refunded are left out. A refund cannot be undone."
     )
-    if st.button("Take back", type="primary", icon=":material/undo:", key="taking-back:run"):
+    name, what_came_of_it = _name(charged.key), st.container()
+    back = action.performed(name)
+    if st.button(_label(back), type="primary", icon=":material/undo:", key="taking-back:run"):
         _take_back(batch, charged.key)
-        _stop_asking()
-        st.rerun()
+        back = action.performed(name)
+        if _is_done(back):
+            _stop_asking()
+            st.rerun()
+    if back is not None:  # no other screen would say what was refused
+        with what_came_of_it:
+            _outcome(batch, back)
+
+
+def _label(back: action.Performed[BatchRefund] | None) -> str:
+    return "Refund this batch" if back is None or back.result is None else "Refund the rest"
+
+
+def _is_done(back: action.Performed[BatchRefund] | None) -> bool:
+    """Whether nothing is left to refund."""
+    return back is not None and back.result is not None and back.is_whole and not back.result.refused_count
 
 
 def _take_back(batch: Batch, batch_key: str) -> None:
@@ -120,7 +136,7 @@ def _take_back(batch: Batch, batch_key: str) -> None:
             so_far = outcome.result.runs
             progress.progress(so_far / batch.runs, f"{so_far:,} of {batch.runs:,} runs")
     progress.empty()
-    if outcome.is_whole and not (outcome.result or BatchRefund()).refused_count:
+    if _is_done(outcome):
         done.undone(name, _said(batch, outcome))
 
 

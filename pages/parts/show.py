@@ -227,7 +227,7 @@ def link_to_explanation(posted: Receipt) -> None:
 def outcome(name: str, *, verb: str, again: str) -> None:
     """The receipt of an action that was carried out, and the button with which another one begins.
 
-    `verb` says what was done to the user of the entry's first transaction: charged, added.
+    `verb` says what was done: charged, added.
     """
     if action.has_result(name):
         with st.container(border=True):
@@ -249,14 +249,19 @@ def carried_out(name: str, heading: str, *, verb: str, again: str) -> Receipt:
     assert performed is not None
     assert isinstance(performed.result, Receipt), "called after an action that gives a receipt"
     posted = performed.result
-    user_part = posted.transactions[0]
-    said = f"{verb.capitalize()} {both(abs(user_part.amount_credits))} to {plain(user_part.account_id)}"
+    said = paid_or_added(posted, verb)
     start_over(name, heading, again=again)
     if performed.repeated:
         not_again(verb, f"{said} once, by entry {posted.entry_id}.", again=again)
     else:
         st.success(f"{said}, by entry {posted.entry_id}.", icon=":material/check_circle:")
     return posted
+
+
+def paid_or_added(posted: Receipt, verb: str) -> str:
+    """What an entry did to the user of its first transaction, for Markdown: `verb` is charged or added."""
+    user, amount = plain(posted.transactions[0].account_id), both(abs(posted.transactions[0].amount_credits))
+    return f"{user} paid {amount}" if verb == "charged" else f"Added {amount} to {user}"
 
 
 def start_over(name: str, heading: str, *, again: str) -> None:

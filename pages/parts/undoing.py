@@ -3,17 +3,16 @@
 from functools import partial
 
 from credits_core.ledger.receipts import Receipt
-from pages.parts import done, refunding, resources, words
+from pages.parts import done, refunding, resources, show
 
 
 def note(screen: str, posted: Receipt, verb: str) -> None:
-    """List the entry as done on this screen: `verb` is what happened to its first account, such as charged."""
-    payer = posted.transactions[0]
+    """List the entry as done on this screen: `verb` is charged or added."""
     with resources.reading() as connection:
         would_be = refunding.would_be(connection, posted.entry_id)
     done.add(
         screen,
-        f"{verb.capitalize()} {words.both(abs(payer.amount_credits))} to {words.plain(payer.account_id)}",
+        show.paid_or_added(posted, verb),
         link=done.link_to_entry(posted.entry_id),
         asks=partial(refunding.ask, posted.entry_id),
         undo_label="Refund",

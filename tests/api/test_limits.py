@@ -27,7 +27,7 @@ from credits_core.api.limits import Limiter
 from credits_core.api.resources import Resources
 from credits_core.audit import invariants
 from credits_core.audit import log as audit_log
-from credits_core.audit.finding import Finding
+from credits_core.audit.finding import Finding, Since
 from credits_core.errors import InvalidRequest
 from credits_core.store import database
 from tests.support import world
@@ -229,6 +229,19 @@ def test_metrics_tell_when_the_ledger_was_last_proved(api: Api) -> None:
     broken = [Finding("sums", 1, ("something",)), *findings]
     database.write(api.engine, lambda connection: audit_log.record(connection, broken, now=an_hour_ago))
     assert _metrics(api)["promptflow_last_audit_ok",] == 0
+
+
+def test_an_audit_of_what_is_new_is_no_whole_audit_for_the_metrics(api: Api) -> None:
+    assert math.isnan(_metrics(api)["promptflow_last_whole_audit_age_seconds",])
+    now = datetime.now(UTC)
+    for ago, since in ((timedelta(hours=2), Since(0)), (timedelta(hours=1), Since(2))):
+        database.write(
+            api.engine,
+            lambda connection, at=now - ago, since=since: audit_log.record(connection, [], now=at, since=since),
+        )
+    after = _metrics(api)
+    assert 3_600 <= after["promptflow_last_audit_age_seconds",] < 3_700
+    assert 7_200 <= after["promptflow_last_whole_audit_age_seconds",] < 7_300
 
 
 def test_metrics_keep_the_daily_totals_caught_up(api: Api) -> None:

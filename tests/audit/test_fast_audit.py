@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from random import Random
 
+import numpy as np
 import pytest
-from sqlalchemy import Connection, column, select, table, text, update
+from sqlalchemy import Connection, column, literal, select, table, text, update
 from sqlalchemy.exc import DBAPIError
 
-from credits_core.audit import invariants
+from credits_core.audit import day_arrays, invariants
 from credits_core.pricing.quote import PriceBook
 from tests.support import busy_ledger, damage, slow_audit, world
 from tests.support.damage import Ledger
@@ -133,3 +134,29 @@ def test_whatever_is_damaged_the_audit_finds_what_one_after_the_other_would_find
     assert {name: in_order(said) for name, said in fast.items()} == {
         name: in_order(said) for name, said in slow.items()
     }, done
+
+
+@pytest.mark.parametrize("amount_credits", [2**53, -(2**53), 2**63 - 1, -(2**63)])
+def test_an_amount_that_no_account_can_have_is_left_to_the_database(ledger: Ledger, amount_credits: int) -> None:
+    with ledger.unguarded() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.execute(text("PRAGMA ignore_check_constraints = ON"))
+        else:
+            drop = "ALTER TABLE credit_transactions DROP CONSTRAINT ck_credit_transactions_amount_in_bounds"
+            connection.execute(text(drop))
+        assert day_arrays.compare_days(connection, literal(1), 10**6) is not None
+        set_one = ledger.sql(f"UPDATE credit_transactions SET amount_credits = {amount_credits} WHERE entry_id = <run>")
+        connection.execute(text(f"{set_one} AND position = 1"))
+        assert day_arrays.compare_days(connection, literal(1), 10**6) is None
+
+
+def test_what_many_blocks_of_rows_have_in_common_is_kept_once() -> None:
+    sums = day_arrays._Sums((np.add, np.minimum))
+    for block in range(1_000):
+        keys = np.array([7, block % 3, 7])
+        sums.add(keys, np.array([1, 2, 3]), np.array([block, block, block + 1]))
+        assert len(sums._parts) < 200
+    other = day_arrays._Sums((np.add, np.minimum))
+    other.add(np.array([0, 1, 2, 7]), np.array([668, 666, 666, 4_000]), np.array([0, 1, 2, 0]))
+    assert sums.differing(other).tolist() == []
+    assert sums.rows == 4

@@ -92,7 +92,7 @@ OLD_AND_SEEN = {
         "UPDATE daily_sums SET given_credits = given_credits + 1 WHERE party = 'platform:grants'",
         {"daily_totals_are_sums": None},
     ),
-    "a trigger": ("DROP INDEX uq_unlocked_flows_in_force", {"constraints_hold": None}),
+    "an index": ("DROP INDEX uq_unlocked_flows_in_force", {"constraints_hold": None}),
 }
 
 
@@ -104,6 +104,42 @@ def test_sums_that_carry_over_reveal_what_is_old_and_everything_is_named(ledger:
     assert {name: finding.violations for name, finding in found.items()} == {
         name: said or ledger.after(statement)[name].violations for name, said in expected.items()
     }
+
+
+def test_a_trigger_that_is_gone_is_seen_by_every_audit(ledger: Ledger) -> None:
+    on_table = "update" if ledger.engine.dialect.name == "sqlite" else "change ON prompt_runs"
+    with ledger.engine.connect() as connection:
+        connection.execute(text(f"DROP TRIGGER prompt_runs_no_{on_table}"))
+        found = [invariant(connection, ledger.book.plans, ledger.since) for invariant in invariants.INVARIANTS]
+        connection.rollback()
+    ((violation,),) = [finding.violations for finding in found if not finding.ok]
+    assert "prompt_runs_no_" in violation
+
+
+@pytest.mark.parametrize("stamp", ["", "Europe/Berlin of-old"])
+def test_sums_that_nobody_compared_are_not_carried_over(engine: Engine, book: PriceBook, stamp: str) -> None:
+    busy_ledger.covered_three_days(engine, "everything")
+    _, since = invariants.audit(engine, book.plans)
+    assert since is not None
+    # As while the tables are being emptied, or after a country changed its clocks; and with sums that are wrong.
+    _do(engine, f"UPDATE rollup_watermark SET time_zone = '{stamp}'")
+    if not stamp:
+        _do(engine, "UPDATE rollup_watermark SET entry_id = 0, circulating_credits = 0")
+    _do(engine, "UPDATE daily_sums SET given_credits = given_credits + 1 WHERE party = 'platform:grants'")
+    for before in (BEGINNING, since):
+        findings, leaves = invariants.audit(engine, book.plans, before)
+        assert [str(finding) for finding in findings if not finding.ok] == []
+        assert leaves is None
+    _do(engine, "UPDATE daily_sums SET given_credits = given_credits - 1 WHERE party = 'platform:grants'")
+
+
+def test_sums_with_other_days_are_not_held_against_those_that_carried_over(engine: Engine, book: PriceBook) -> None:
+    busy_ledger.covered_three_days(engine, "everything")
+    _, since = invariants.audit(engine, book.plans)
+    assert since is not None
+    _do(engine, "UPDATE rollup_watermark SET time_zone = 'Europe/Berlin of-old'")
+    (of_days,) = (one for one in invariants.audit(engine, book.plans, since)[0] if "daily totals" in one.invariant)
+    assert (of_days.checked, of_days.ok) == (0, True)
 
 
 def test_a_total_of_a_user_that_is_new_in_the_daily_tables_is_checked(engine: Engine, book: PriceBook) -> None:

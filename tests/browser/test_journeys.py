@@ -112,7 +112,7 @@ def test_a_newcomer_adds_credits_runs_a_prompt_and_finds_it_in_the_history(page:
     choose(page, "Model", "claude-3-haiku")
     shown(page, "250 credits ($0.00025) per run")
     button(page, "Run").click()
-    shown(page, "Charged 300 credits ($0.0003) to maya, by entry 2.")
+    shown(page, "maya paid 300 credits ($0.0003), by entry 2.")
     shown(page, "maya holds 4,999,700 credits ($5.00), which is enough.")
     expect(page.get_by_role("table", name="Every step of the price")).to_have_count(2)
 
@@ -140,7 +140,7 @@ def test_a_double_click_charges_once(page: Page, live: LiveDashboard) -> None:
     open_page(page, live, "/simulate-runs?user=nina&model=gpt-4", "Simulate runs")
     button(page, "Run").dblclick()
     shown(page, "nina holds 967,000 credits ($0.967), which is enough.")
-    shown(page, re.compile(r"^Charged 33,000 credits \(\$0\.033\) to nina"))
+    shown(page, re.compile(r"^nina paid 33,000 credits \(\$0\.033\)"))
     assert live.rows(RUNS)[0][0] == before + 1
 
 
@@ -156,12 +156,12 @@ def test_a_second_click_while_the_first_one_is_being_charged_shows_its_receipt(
         click(button(page, "Run"))
         assert live.rows("SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'olga'") == [(0,)]
     shown(page, "This click was a repeat and was not charged")
-    shown(page, re.compile(r"^Charged 300 credits \(\$0\.0003\) to olga once"))
+    shown(page, re.compile(r"^olga paid 300 credits \(\$0\.0003\) once"))
     assert live.rows("SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'olga'") == [(1,)]
     button(page, "New run").click()
     expect(page.get_by_text("This click was a repeat and was not charged")).to_have_count(0)
     button(page, "Run").click()
-    shown(page, re.compile(r"^Charged 300 credits \(\$0\.0003\) to olga, by entry"))
+    shown(page, re.compile(r"^olga paid 300 credits \(\$0\.0003\), by entry"))
     assert live.rows("SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'olga'") == [(2,)]
 
 
@@ -175,7 +175,7 @@ def test_the_receipt_is_shown_although_something_else_was_chosen_meanwhile(
         button(page, "Run").click()
         somebody_waits(page, live)
         click(page.get_by_text("Prices of all models"))
-    shown(page, re.compile(r"^Charged 300 credits \(\$0\.0003\) to pia, by entry"))
+    shown(page, re.compile(r"^pia paid 300 credits \(\$0\.0003\), by entry"))
     assert live.rows("SELECT COUNT(*) FROM prompt_runs WHERE user_id = 'pia'") == [(1,)]
 
 

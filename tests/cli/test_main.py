@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import Engine
 
 from credits_core import settings
-from tests.support import demo, world
+from credits_core.store import database
+from tests.support import demo, plain_sql, world
 from tests.support.commands import Commands
 from tests.support.plain_sql import balance, every_row, scalar
 
@@ -116,6 +117,8 @@ def test_a_ledger_is_made_filled_replayed_and_proved(
         "ok    the transactions of every entry sum to zero: 0 checked",
     ]
     assert [line.partition(":")[0] for line in since_last[1:]] == [line.partition(":")[0] for line in lines]
+    with database.opened(new_url) as engine:
+        assert plain_sql.rows(engine, "SELECT since_entry_id, last_entry_id FROM audit_runs") == [(0, 4), (4, 4)]
 
 
 def test_the_commands_work_on_postgresql(commands: Commands, postgres_url: str, trace: Path) -> None:
@@ -202,7 +205,7 @@ COMMANDS = [
 def test_a_database_that_is_not_migrated_is_refused_with_what_to_run(new_url: str) -> None:
     assert _fail(new_url, "seed") == (
         "",
-        "The database is not up to date: it is at migration none, this version needs 0014. "
+        "The database is not up to date: it is at migration none, this version needs 0017. "
         "Run: python -m credits_core migrate",
     )
 

@@ -390,18 +390,3 @@ def test_an_entry_is_found_by_its_key_its_refund_and_its_unlock(engine: Engine) 
     assert again is not None
     assert ask(ledger_entries.unlock_in_force, "ada", flow_id="report-flow") == again.entry_id
     assert ask(ledger_entries.unlock_in_force, "ben", flow_id="report-flow") is None
-
-
-def test_entries_are_found_by_how_their_key_begins_letter_by_letter(engine: Engine) -> None:
-    for key in ("batch:1", "batch:2", "batch:2:refund", "BATCH:1", "batch%:1", "batch", "a-batch:1"):
-        world.add(engine, "ada", 10, key=key)
-
-    assert [one.entry_id for one in _listed(engine, TransactionFilter(key_prefix="batch:", headline_only=True))] == [
-        3,
-        2,
-        1,
-    ]
-    assert [one.entry_id for one in _listed(engine, TransactionFilter(key_prefix="batch%:"))][::2] == [5]
-    with database.read(engine) as connection:
-        both = accounts.sums(connection, TransactionFilter(key_prefix="batch:", account_id="ada"))
-    assert (both.transactions, both.received_credits) == (3, 3 * 10)

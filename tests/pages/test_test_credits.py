@@ -123,10 +123,10 @@ def test_the_last_actions_stay_and_can_be_done_again_or_refunded(ledger: Engine)
     run(page)
     assert plain_sql.balance(ledger, "ada") == 1_000_000 - 1_251
     # One line for each run in the list of this visit; the one that was refunded says so.
-    assert [text.value.replace("\\", "") for text in page.sidebar.markdown if "Charged" in text.value] == [
-        "~~Charged 1,251 credits ($0.001251) to ada~~ Refunded by entry 5. ada got back 1,251 credits ($0.001251): "
+    assert [text.value.replace("\\", "") for text in page.sidebar.markdown if "ada paid" in text.value] == [
+        "~~ada paid 1,251 credits ($0.001251)~~ Refunded by entry 5. ada got back 1,251 credits ($0.001251): "
         "ben gave back 800, PromptFlow bore 201, the provider gave back 250.",
-        "Charged 1,251 credits ($0.001251) to ada",
+        "ada paid 1,251 credits ($0.001251)",
     ]
     assert [text.value for text in page.sidebar.markdown if text.value.startswith("ada got back")] == []
 
@@ -192,7 +192,7 @@ def test_adding_credits_and_running_keep_apart(ledger: Engine) -> None:
     click(page, "Add credits")
     assert [success.value for success in page.success] == [
         "Added 500 credits (\\$0.0005) to ada, by entry 4.",
-        "Charged 1,251 credits (\\$0.001251) to ada, by entry 3.",
+        "ada paid 1,251 credits (\\$0.001251), by entry 3.",
     ]
     assert metrics(page)["Balance of ada"] == ("999,249", "$0.9992")
     click(page, "New run")

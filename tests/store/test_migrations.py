@@ -47,7 +47,8 @@ def _schema(connection: Connection) -> list[tuple[object, ...]]:
         sql = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY 1, 2"
     else:
         sql = (
-            "SELECT 'column', table_name, column_name, data_type, is_nullable, character_maximum_length, column_default"
+            "SELECT 'column', table_name, column_name, data_type, is_nullable, character_maximum_length,"
+            " concat_ws(' ', column_default, collation_name)"
             " FROM information_schema.columns WHERE table_schema = 'public'"
             " UNION ALL SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid), '', 0, ''"
             " FROM pg_constraint WHERE connamespace = 2200"
@@ -174,7 +175,7 @@ def test_a_database_that_was_never_migrated_is_refused_with_what_to_do(empty_eng
     with pytest.raises(DatabaseNotReady) as caught:
         database.require_migrated(empty_engine)
     assert str(caught.value) == (
-        "The database is not up to date: it is at migration none, this version needs 0014. "
+        "The database is not up to date: it is at migration none, this version needs 0017. "
         "Run: python -m credits_core migrate"
     )
 

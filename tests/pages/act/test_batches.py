@@ -22,6 +22,11 @@ def page_for(**query: str) -> AppTest:
     return open_page("act/simulate_runs.py", **query)
 
 
+def in_list(page: AppTest) -> list[str]:
+    """What the list of this visit says of batches."""
+    return [text.value.replace("\\", "") for text in page.sidebar.markdown if "runs" in text.value]
+
+
 def test_a_batch_is_charged_run_by_run_and_summed_up(ledger: Engine) -> None:
     page = page_for(user="ada", runs="250", **FEE)
     assert metrics(page)["Total of 250 runs"] == ("312,750", "$0.3128")
@@ -171,6 +176,7 @@ def test_a_batch_that_was_stopped_half_way_is_continued(ledger: Engine, monkeypa
         click(page, "Run 250 times")
     assert plain_sql.rows(ledger, RUNS) == [(100, 30_000)]
     run(page)
+    assert in_list(page) == ["ada paid 30,000 credits ($0.03) for 100 of 250 runs"]
     assert [(warning.proto.title, warning.value) for warning in page.warning] == [
         ("Stopped half way", "Charged 100 of 250 runs to ada so far.")
     ]

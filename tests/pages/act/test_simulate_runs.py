@@ -111,7 +111,7 @@ def test_it_is_said_beforehand_whether_the_user_can_pay(ledger: Engine, user: st
 def test_a_run_shows_its_receipt_and_the_balance_after_it(ledger: Engine) -> None:
     page = page_for(user="ada", **FEE)
     click(page, "Run")
-    assert [success.value for success in page.success] == ["Charged 1,251 credits (\\$0.001251) to ada, by entry 3."]
+    assert [success.value for success in page.success] == ["ada paid 1,251 credits (\\$0.001251), by entry 3."]
     assert small_tables(page)["The entry's transactions"] == [
         ("ada", "Prompt run", "-1,251 (-\\$0.001251)", "1,000,000 (\\$1.00)", "998,749 (\\$0.998749)"),
         ("ben", "Creator payment", "+800 (\\$0.0008)", "0 (\\$0.00)", "800 (\\$0.0008)"),
@@ -141,7 +141,7 @@ def test_the_same_run_is_charged_once_until_a_new_run_is_asked_for(ledger: Engin
     assert [(info.proto.title, info.value) for info in page.info] == [
         (
             "This click was a repeat and was not charged",
-            "Charged 300 credits (\\$0.0003) to ada once, by entry 3. To run again, choose New run.",
+            "ada paid 300 credits (\\$0.0003) once, by entry 3. To run again, choose New run.",
         )
     ]
     assert plain_sql.rows(ledger, RUNS) == [(1, 300)]
@@ -163,7 +163,7 @@ def test_the_receipt_stays_while_something_else_is_chosen(ledger: Engine) -> Non
     page = page_for(user="ada", **HAIKU)
     click(page, "Run")
     choose(page, model="gpt-4", user="cleo")
-    assert [success.value for success in page.success] == ["Charged 300 credits (\\$0.0003) to ada, by entry 3."]
+    assert [success.value for success in page.success] == ["ada paid 300 credits (\\$0.0003), by entry 3."]
     assert plain_sql.rows(ledger, RUNS) == [(1, 300)]
 
 
