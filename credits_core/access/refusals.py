@@ -1,4 +1,4 @@
-"""The refusals about API keys."""
+"""The refusals about API keys, people and their sign-ins."""
 
 from credits_core.errors import CreditsError
 
@@ -36,3 +36,36 @@ class UnknownKey(CreditsError):
             f"There is no key named {name!r}, or it is already revoked. "
             "List the keys with: python -m credits_core api-key list"
         )
+
+
+class PersonKnown(CreditsError):
+    """The person may sign in already."""
+
+    code = "person_known"
+    http_status = 409
+
+    def __init__(self, email: str) -> None:
+        self.email = email
+        super().__init__(f"{email} may sign in already. Change the roles instead.")
+
+
+class UnknownPerson(CreditsError):
+    """Nobody with this address has a role, or the person was removed before."""
+
+    code = "unknown_person"
+    http_status = 404
+
+    def __init__(self, email: str) -> None:
+        self.email = email
+        super().__init__(f"Nobody has a role as {email}. Add the person, or check the address.")
+
+
+class LastAdmin(CreditsError):
+    """The only admin would be removed or lose the role, and nobody could manage people any more."""
+
+    code = "last_admin"
+    http_status = 409
+
+    def __init__(self, email: str) -> None:
+        self.email = email
+        super().__init__(f"{email} is the only admin, so nothing was changed. Make somebody else an admin first.")
