@@ -69,3 +69,25 @@ class LastAdmin(CreditsError):
     def __init__(self, email: str) -> None:
         self.email = email
         super().__init__(f"{email} is the only admin, so nothing was changed. Make somebody else an admin first.")
+
+
+class NotSignedIn(CreditsError):
+    """What the provider said of a sign-in does not do: the reason is a sentence for the person."""
+
+    code = "not_signed_in"
+    http_status = 401
+
+
+class NotGuarded(CreditsError):
+    """The dashboard would be open to other machines, and nobody would have to sign in. It does not start."""
+
+    code = "not_guarded"
+    http_status = 500
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        super().__init__(
+            f"The dashboard would be open to everybody who reaches {address}, so it does not start. Set "
+            "CREDITS_SIGN_IN=oidc (docs/sign-in.md), or STREAMLIT_SERVER_ADDRESS=127.0.0.1 for this machine alone, or "
+            "CREDITS_SIGN_IN=none-at-my-own-risk for a network where everybody may do everything."
+        )
