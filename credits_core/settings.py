@@ -3,7 +3,8 @@
 import os
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from enum import StrEnum
 from pathlib import Path
 
 from credits_core.errors import InvalidRequest
@@ -27,6 +28,16 @@ PRICE_CORRECTIONS_FILE = DATA_FOLDER / "price_corrections.toml"
 _EARLIEST_DEMO_END = date(2000, 1, 1)
 _MOST_KEPT_CALLS = 100_000
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
+_DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+_USUAL_CHECK_SECONDS, _LONGEST_CHECK_SECONDS = 20, 30
+
+
+class SignIn(StrEnum):
+    """How people reach the dashboard. The value is what `CREDITS_SIGN_IN` says."""
+
+    LOCAL = ""
+    OIDC = "oidc"
+    NONE = "none-at-my-own-risk"
 
 
 def database_url() -> str:
@@ -162,3 +173,46 @@ def cors_origins() -> list[str]:
                 "CREDITS_CORS_ORIGINS", f"must be origins such as https://promptflow.example, not {origin!r}"
             )
     return origins
+
+
+def sign_in() -> SignIn:
+    """`CREDITS_SIGN_IN`: whether people sign in at the dashboard. Unless it is set, only this machine is served.
+
+    Raises:
+        InvalidRequest: it is neither oidc nor none-at-my-own-risk.
+    """
+    given = os.environ.get("CREDITS_SIGN_IN", "")
+    if given in list(SignIn):
+        return SignIn(given)
+    raise InvalidRequest(
+        "CREDITS_SIGN_IN",
+        f"must be oidc, or none-at-my-own-risk, or not be set for this machine alone, not {given!r}",
+    )
+
+
+def sign_in_domains() -> frozenset[str]:
+    """`CREDITS_SIGN_IN_DOMAINS`: the domains, separated by commas, whose people are let in as viewers; default none.
+
+    Raises:
+        InvalidRequest: one is not a domain such as example.org.
+    """
+    given = os.environ.get("CREDITS_SIGN_IN_DOMAINS", "")
+    domains = [domain.strip().lower() for domain in given.split(",") if domain.strip()]
+    for domain in domains:
+        if not _DOMAIN.fullmatch(domain):
+            raise InvalidRequest("CREDITS_SIGN_IN_DOMAINS", f"must be domains such as example.org, not {domain!r}")
+    return frozenset(domains)
+
+
+def sign_in_check() -> timedelta:
+    """`CREDITS_SIGN_IN_CHECK_SECONDS`: how often an open tab asks whether its person is still let in; default 20.
+
+    Raises:
+        InvalidRequest: it is no whole number from 1 to 30, with which everybody is out within a minute.
+    """
+    given = os.environ.get("CREDITS_SIGN_IN_CHECK_SECONDS") or str(_USUAL_CHECK_SECONDS)
+    if not given.isascii() or not given.isdecimal() or not 1 <= int(given) <= _LONGEST_CHECK_SECONDS:
+        raise InvalidRequest(
+            "CREDITS_SIGN_IN_CHECK_SECONDS", f"must be a whole number from 1 to {_LONGEST_CHECK_SECONDS}, not {given!r}"
+        )
+    return timedelta(seconds=int(given))

@@ -1,4 +1,4 @@
-"""The refusals about API keys."""
+"""The refusals about API keys, people and their sign-ins."""
 
 from credits_core.errors import CreditsError
 
@@ -93,3 +93,58 @@ class AlreadyProposed(CreditsError):
         self.number = number
         self.proposed_by = proposed_by
         super().__init__(f"{proposed_by} has proposed the same: see proposal {number}. Nothing was proposed twice.")
+
+
+class PersonKnown(CreditsError):
+    """The person may sign in already."""
+
+    code = "person_known"
+    http_status = 409
+
+    def __init__(self, email: str) -> None:
+        self.email = email
+        super().__init__(f"{email} may sign in already. Change the roles instead.")
+
+
+class UnknownPerson(CreditsError):
+    """Nobody with this address has a role, or the person was removed before."""
+
+    code = "unknown_person"
+    http_status = 404
+
+    def __init__(self, email: str) -> None:
+        self.email = email
+        super().__init__(f"Nobody has a role as {email}. Add the person, or check the address.")
+
+
+class LastAdmin(CreditsError):
+    """The only admin would be removed or lose the role, and nobody could manage people any more."""
+
+    code = "last_admin"
+    http_status = 409
+
+    def __init__(self, email: str) -> None:
+        self.email = email
+        super().__init__(f"{email} is the only admin, so nothing was changed. Make somebody else an admin first.")
+
+
+class NotSignedIn(CreditsError):
+    """What the provider said of a sign-in does not do: the reason is a sentence for the person."""
+
+    code = "not_signed_in"
+    http_status = 401
+
+
+class NotGuarded(CreditsError):
+    """The dashboard would be open to other machines, and nobody would have to sign in. It does not start."""
+
+    code = "not_guarded"
+    http_status = 500
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        super().__init__(
+            f"The dashboard would be open to everybody who reaches {address}, so it does not start. Set "
+            "CREDITS_SIGN_IN=oidc (docs/sign-in.md), or STREAMLIT_SERVER_ADDRESS=127.0.0.1 for this machine alone, or "
+            "CREDITS_SIGN_IN=none-at-my-own-risk for a network where everybody may do everything."
+        )

@@ -95,7 +95,10 @@ class Gate:
             return
         limiter = self._resources.limiter
         await limiter.count("address", scope["client"][0] if scope.get("client") else "unknown")
-        scheme, _, key = Headers(scope=scope).get("Authorization", "").partition(" ")
+        sent = Headers(scope=scope).getlist("Authorization")
+        if len(sent) > 1:  # a proxy and this server could take different ones for the caller's
+            raise Unauthorized("The request has more than one Authorization header")
+        scheme, _, key = "".join(sent).partition(" ")
         if scheme.lower() != "bearer" or not key:
             raise Unauthorized("The request has no key")
         now = datetime.now(UTC)

@@ -95,5 +95,8 @@ def _is_local(request: Request) -> bool:
 
 def _has_metrics_key(request: Request) -> bool:
     key = settings.metrics_key()
-    scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
-    return bool(key) and scheme.lower() == "bearer" and secrets.compare_digest(sent.strip().encode(), key.encode())
+    headers = request.headers.getlist("Authorization")
+    if not key or len(headers) != 1:
+        return False
+    scheme, _, sent = headers[0].partition(" ")
+    return scheme.lower() == "bearer" and secrets.compare_digest(sent.strip().encode(), key.encode())

@@ -1,4 +1,4 @@
-"""The command line, `python -m credits_core …`: every command with its options and help.
+"""The command line, `python -m credits_core …`: its commands with their options and help.
 
 What a command needs is imported when it runs, so that `--help` answers at once. Errors are one line on stderr and exit
 1, Ctrl-C 130.
@@ -11,8 +11,9 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
+from credits_core.cli.key_commands import key_app
+from credits_core.cli.people_commands import people_app
 from credits_core.errors import CreditsError, DataFileInvalid
-from credits_core.values.roles import Role
 
 _PROGRAM = "python -m credits_core"
 _INTERRUPTED = 130  # by convention, and what Typer returns for Ctrl-C
@@ -29,10 +30,10 @@ app = typer.Typer(
 )
 models_app = typer.Typer(help="AI models: which are offered, and their price lists.", no_args_is_help=True)
 plan_app = typer.Typer(help="Price plans: list, check, edit, replay, and make one live.", no_args_is_help=True)
-key_app = typer.Typer(help="The keys of the API: make, list, replace and revoke them.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 app.add_typer(plan_app, name="plan")
 app.add_typer(key_app, name="api-key")
+app.add_typer(people_app, name="people")
 
 
 def main() -> None:
@@ -359,49 +360,6 @@ def replay_plan(
     from credits_core.cli import plans
 
     plans.replay(plan, first=first, last=last, as_json=as_json)
-
-
-@key_app.command("create")
-def create_key(
-    name: Annotated[str, typer.Option(help="Who uses the key; entries name it as api/NAME.")],
-    role: Annotated[Role, typer.Option(help="admin: everything; service: charge and read; user: read one user.")],
-    user_id: Annotated[str | None, typer.Option(help="Whose data a key with the role user may see.")] = None,
-    expires: Annotated[str | None, typer.Option(help="UTC day from which the key is refused, e.g. 2027-01-31.")] = None,
-) -> None:
-    """Make a key and print it. It is shown only now: only its hash is stored."""
-    from credits_core.cli import keys
-
-    keys.create(name, role, user_id, expires)
-
-
-@key_app.command("list")
-def list_keys() -> None:
-    """List every key that was ever made, newest first."""
-    from credits_core.cli import keys
-
-    keys.list_all()
-
-
-@key_app.command("rotate")
-def rotate_key(
-    name: Annotated[str, typer.Option(help="The key's name, which the new key gets too.")],
-    overlap: Annotated[
-        str, typer.Option(help="How long the old key still works, e.g. 90m, 24h or 7d; 0: not at all. At most 30d.")
-    ] = "24h",
-    expires: Annotated[str | None, typer.Option(help="UTC day from which the new key is refused.")] = None,
-) -> None:
-    """Replace a key: make a new one under the same name, and let the old one work for a while. Prints the new one."""
-    from credits_core.cli import keys
-
-    keys.rotate(name, overlap, expires)
-
-
-@key_app.command("revoke")
-def revoke_key(name: Annotated[str, typer.Option(help="The key's name.")]) -> None:
-    """Refuse every key with this name from now on, a replaced one too."""
-    from credits_core.cli import keys
-
-    keys.revoke(name)
 
 
 def _database_errors() -> tuple[type[Exception], ...]:

@@ -271,6 +271,8 @@ def test_metrics_are_for_this_machine_and_for_who_has_the_key(sqlite_engine: Eng
         assert elsewhere.get("/metrics").status_code == 401
         assert elsewhere.get("/metrics", headers={"Authorization": "Bearer open sesam"}).status_code == 401
         assert elsewhere.get("/metrics", headers={"Authorization": "Bearer open sesame"}).status_code == 200
+        two = [("Authorization", "Bearer open sesame"), ("Authorization", "Bearer open sesame")]
+        assert elsewhere.get("/metrics", headers=two).status_code == 401
         # A proxy on this machine calls from here for somebody elsewhere.
         for header in ("X-Forwarded-For", "Forwarded"):
             assert api.client.get("/metrics", headers={header: "for=10.0.0.9"}).status_code == 401

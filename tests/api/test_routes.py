@@ -128,6 +128,23 @@ def test_a_caller_who_sends_no_key_is_nobody(unchanged: Api, header: str) -> Non
     assert problem(answer) == (401, "unauthorized")
 
 
+@pytest.mark.parametrize("second", ["the same", "another", "none"])
+def test_two_keys_in_one_request_are_refused_before_either_is_looked_at(unchanged: Api, second: str) -> None:
+    keys = unchanged.keys
+    first = f"Bearer {keys['service']}"
+    sent = {"the same": first, "another": f"Bearer {keys['admin']}", "none": ""}[second]
+    for headers in ([first, sent], [sent, first]):
+        given = [("Authorization", one) for one in headers]
+        charge = {"user_id": "ada", "prompt_id": "p", "model_id": "gpt-4", "creator_fee_credits": 0}
+        in_good_order = [*given, ("Idempotency-Key", "k"), ("Content-Type", "application/json")]
+        for answer in (
+            unchanged.client.get("/api/models", headers=given),
+            unchanged.client.post("/api/credits/charge-prompt", json=charge, headers=in_good_order),
+        ):
+            assert problem(answer) == (401, "unauthorized")
+            assert "more than one Authorization header" in answer.json()["detail"]
+
+
 def test_the_scheme_may_be_written_in_any_case(unchanged: Api) -> None:
     assert (
         unchanged.client.get(

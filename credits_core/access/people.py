@@ -1,0 +1,232 @@
+"""People who may sign in at the dashboard, and their roles: add, change, remove, list and find.
+
+A person is an e-mail address in lower case. The row stays when somebody is removed, so that a domain that is let in
+does not let that person in again. Each change asks what its actor may do and is noted beside it. The first admin is
+added at the command line.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, insert, select, text, update
+
+from credits_core.access.refusals import LastAdmin, PersonKnown, UnknownPerson
+from credits_core.errors import InvalidRequest
+from credits_core.store import activity
+from credits_core.store.activity import Change
+from credits_core.store.tables import Person, SignInSession
+from credits_core.values.days import from_microseconds, to_microseconds
+from credits_core.values.fields import cut_repr
+from credits_core.values.roles import Actor, May, PersonRole
+
+MAX_EMAIL = 110
+"""Longest address, so that `dashboard/` and the address together are a valid id."""
+_EMAIL = re.compile(r"[a-z0-9_][a-z0-9._+|-]*@[a-z0-9-]+(\.[a-z0-9-]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRecord:
+    """What is stored about a person. `seen_at` is when they last used the dashboard, to the minute; None for never."""
+
+    email: str
+    roles: frozenset[PersonRole]
+    since: datetime
+    added_by: str
+    seen_at: datetime | None = None
+
+
+def folded_email(given: str) -> str:
+    """The address as it is stored: in lower case, without blanks at its ends.
+
+    Raises:
+        InvalidRequest: it is no address of at most 110 letters, digits and `. _ + | -` with one @.
+
+    >>> folded_email(" Ada@Example.org ")
+    'ada@example.org'
+    """
+    email = given.strip()
+    email = email.lower() if email.isascii() else email  # a letter of another alphabet is never folded into one of ours
+    if len(email) > MAX_EMAIL or not _EMAIL.fullmatch(email):
+        raise InvalidRequest(
+            "email",
+            f"must be an address such as ada@example.org: at most {MAX_EMAIL} letters, digits and . _ + | - with one "
+            f"@, not {cut_repr(given)}",
+        )
+    return email
+
+
+def domain_of(email: str) -> str:
+    """What stands behind the @.
+
+    >>> domain_of("ada@example.org")
+    'example.org'
+    """
+    return email.rpartition("@")[2]
+
+
+def roles_text(roles: Iterable[PersonRole]) -> str:
+    """The roles as they are stored: in the order of the table of roles.
+
+    >>> roles_text({PersonRole.ADMIN, PersonRole.TESTER})
+    'tester,admin'
+    """
+    return ",".join(role.value for role in PersonRole if role in set(roles))
+
+
+def add(connection: Connection, email: str, roles: Iterable[PersonRole], *, actor: Actor, now: datetime) -> None:
+    """Let a person sign in with these roles. Somebody who was removed begins anew.
+
+    Raises:
+        InvalidRequest: the address is none, or there is no role.
+        NotAllowed: the actor may not manage people.
+        PersonKnown: the person may sign in already.
+    """
+    actor.require(May.MANAGE)
+    folded, stored = folded_email(email), _stored(roles)
+    _wait_for_others(connection)
+    before = _row(connection, folded)
+    if before is not None and before.removed_at_us is None:
+        raise PersonKnown(folded)
+    begun = {"roles": stored, "since_us": to_microseconds(now), "added_by": actor.recorded}
+    if before is None:
+        connection.execute(insert(Person).values(email=folded, **begun))
+    else:
+        connection.execute(update(Person).where(Person.email == folded).values(removed_at_us=None, **begun))
+    _note(connection, Change.PERSON_ADDED, folded, actor, now, roles=stored)
+
+
+def change_roles(
+    connection: Connection, email: str, roles: Iterable[PersonRole], *, actor: Actor, now: datetime
+) -> None:
+    """Give a person these roles instead of the present ones. The same roles change nothing and are not noted.
+
+    Raises:
+        InvalidRequest: the address is none, or there is no role.
+        LastAdmin: nobody else is an admin.
+        NotAllowed: the actor may not manage people.
+        UnknownPerson: nobody with this address may sign in by a role of their own.
+    """
+    actor.require(May.MANAGE)
+    stored = _stored(roles)
+    _wait_for_others(connection)
+    before = _present(connection, email)
+    if before.roles == stored:
+        return
+    if PersonRole.ADMIN not in _roles(stored):
+        _require_another_admin(connection, before)
+    connection.execute(update(Person).where(Person.email == before.email).values(roles=stored))
+    _note(connection, Change.ROLES_CHANGED, before.email, actor, now, before=before.roles, roles=stored)
+
+
+def remove(connection: Connection, email: str, *, actor: Actor, now: datetime) -> None:
+    """Let a person in no more, also where the person's domain is let in, and end what is open of them.
+
+    Raises:
+        InvalidRequest: the address is none.
+        LastAdmin: nobody else is an admin.
+        NotAllowed: the actor may not manage people.
+        UnknownPerson: nobody with this address may sign in by a role of their own.
+    """
+    actor.require(May.MANAGE)
+    _wait_for_others(connection)
+    before = _present(connection, email)
+    _require_another_admin(connection, before)
+    moment_us = to_microseconds(now)
+    connection.execute(update(Person).where(Person.email == before.email).values(removed_at_us=moment_us))
+    connection.execute(
+        update(SignInSession)
+        .where(SignInSession.email == before.email, SignInSession.ended_at_us.is_(None))
+        .values(ended_at_us=moment_us)
+    )
+    _note(connection, Change.PERSON_REMOVED, before.email, actor, now, roles=before.roles)
+
+
+def find(connection: Connection, email: str) -> PersonRecord | None:
+    """The person who may sign in with this address, in any case of its letters; None when nobody may by a role."""
+    found = connection.execute(_everybody().where(Person.email == folded_email(email))).one_or_none()
+    return None if found is None else _record(found)
+
+
+def list_people(connection: Connection) -> list[PersonRecord]:
+    """Everybody who has a role, by address. Whom only a domain lets in has no role of their own and is not listed."""
+    return [_record(row) for row in connection.execute(_everybody().order_by(Person.email))]
+
+
+def admins(connection: Connection) -> list[str]:
+    """The addresses of those who manage people, in order."""
+    return [one.email for one in list_people(connection) if PersonRole.ADMIN in one.roles]
+
+
+def roles_of(email: str, stored: str | None, *, is_removed: bool, domains: frozenset[str]) -> frozenset[PersonRole]:
+    """The roles that an address signs in with: those that are stored, or viewer where the whole domain is let in.
+
+    Whoever was removed has none, whatever the domain.
+
+    >>> roles_of("ada@example.org", None, is_removed=False, domains=frozenset({"example.org"}))
+    frozenset({<PersonRole.VIEWER: 'viewer'>})
+    """
+    if is_removed:
+        return frozenset()
+    if stored is not None:
+        return _roles(stored)
+    return frozenset({PersonRole.VIEWER} if domain_of(email) in domains else ())
+
+
+def _roles(stored: str) -> frozenset[PersonRole]:
+    return frozenset(PersonRole(name) for name in stored.split(","))
+
+
+def _stored(roles: Iterable[PersonRole]) -> str:
+    stored = roles_text(roles)
+    if not stored:
+        raise InvalidRequest("roles", "must name at least one role; to let the person in no more, remove the person")
+    return stored
+
+
+def _wait_for_others(connection: Connection) -> None:
+    # Two admins who remove each other at the same moment follow each other. On SQLite there is one writer.
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE people IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def _row(connection: Connection, email: str) -> Any:
+    return connection.execute(select(Person.__table__).where(Person.email == email)).one_or_none()
+
+
+def _present(connection: Connection, email: str) -> Any:
+    folded = folded_email(email)
+    row = _row(connection, folded)
+    if row is None or row.removed_at_us is not None:
+        raise UnknownPerson(folded)
+    return row
+
+
+def _require_another_admin(connection: Connection, person: Any) -> None:
+    if PersonRole.ADMIN in _roles(person.roles) and admins(connection) == [person.email]:
+        raise LastAdmin(person.email)
+
+
+def _note(connection: Connection, change: Change, email: str, actor: Actor, now: datetime, **detail: str) -> None:
+    activity.note(connection, change, email, actor=actor.recorded, now=now, detail=detail)
+
+
+def _everybody() -> Select[Any]:
+    seen = (
+        select(func.max(SignInSession.seen_at_us))
+        .where(SignInSession.email == Person.email)
+        .correlate(Person.__table__)
+    )
+    return select(Person.__table__, seen.scalar_subquery().label("seen_at_us")).where(Person.removed_at_us.is_(None))
+
+
+def _record(row: Any) -> PersonRecord:
+    return PersonRecord(
+        row.email,
+        _roles(row.roles),
+        from_microseconds(row.since_us),
+        row.added_by,
+        seen_at=None if row.seen_at_us is None else from_microseconds(row.seen_at_us),
+    )
