@@ -1,7 +1,9 @@
 """The API's log: a JSON line on stderr for each write, failure and refusal of a known key. Keys are never in it."""
 
+import io
 import logging
 import sys
+import time
 from collections import deque
 from datetime import timedelta
 from threading import Event, Lock, Thread
@@ -35,13 +37,15 @@ class LaterHandler(logging.Handler):
     """Forms and writes lines in a thread of its own, a twentieth of a second later, so that no request waits for it.
 
     A warning or an error is written at once, after what waited before it. When the process ends, `logging` writes what
-    waits. Where 10,000 lines wait, because nobody reads the stream, whoever logs waits for the stream.
+    waits. Where 10,000 lines wait, because nobody reads the stream, whoever logs waits for the stream. A record that
+    cannot be made a line is left out, and `logging` says so.
     """
 
     def __init__(self, stream: TextIO) -> None:
         """Write to a stream. The thread starts with the first line."""
         super().__init__()
         self._stream = stream
+        self._forming = logging.StreamHandler(io.StringIO())
         self._waiting: deque[logging.LogRecord] = deque()
         self._has_news = Event()
         self._writing = Lock()
@@ -64,15 +68,18 @@ class LaterHandler(logging.Handler):
             records = [self._waiting.popleft() for _ in range(len(self._waiting))]
             if not records:
                 return
+            self._forming.stream = lines = io.StringIO()
+            self._forming.formatter = self.formatter
+            for record in records:  # each on its own, so that one cannot take the others with it
+                self._forming.emit(record)
             try:
-                self._stream.write("".join(f"{self.format(record)}\n" for record in records))
+                self._stream.write(lines.getvalue())
                 self._stream.flush()
-            except (OSError, ValueError, TypeError):
+            except (OSError, ValueError):
                 self.handleError(records[0])  # as every handler: the work goes on without the log
 
     def _write_now_and_then(self) -> None:
-        pause = Event()
         while self._has_news.wait():
-            pause.wait(_SECONDS)
+            time.sleep(_SECONDS)
             self._has_news.clear()
             self.flush()

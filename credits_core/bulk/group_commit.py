@@ -108,7 +108,8 @@ def _answer(outcomes: Sequence[tuple[_Future, _Outcome]]) -> None:
     of_loops: dict[asyncio.AbstractEventLoop, list[tuple[_Future, _Outcome]]] = defaultdict(list)
     for future, outcome in outcomes:
         if isinstance(future, Future):
-            _settle([(future, outcome)])
+            if future.set_running_or_notify_cancel():  # from here on nobody can cancel it
+                _settle([(future, outcome)])
         else:
             of_loops[future.get_loop()].append((future, outcome))
     for loop, of_loop in of_loops.items():

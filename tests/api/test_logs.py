@@ -3,6 +3,7 @@
 import io
 import logging
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -86,3 +87,39 @@ def test_a_closed_stream_stops_nobody(stream: Stream, log: logging.Logger, monke
     monkeypatch.setattr(logging, "raiseExceptions", False)
     stream.close()
     log.warning("one")
+
+
+class Broken(Exception):
+    pass
+
+
+class Bad:
+    def __str__(self) -> str:
+        raise Broken
+
+
+@pytest.mark.parametrize(("text", "bad"), [("%d", "no number"), ("%s", Bad())])
+def test_a_record_of_which_no_line_can_be_formed_takes_no_other_with_it(
+    stream: Stream, log: logging.Logger, monkeypatch: pytest.MonkeyPatch, text: str, bad: object
+) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    monkeypatch.setattr(logs, "_SECONDS", 600)
+    log.info("one")
+    log.info(text, bad)
+    log.warning("two")
+    assert stream.getvalue() == "one\ntwo\n"
+
+
+@pytest.mark.parametrize(("text", "bad"), [("%d", "no number"), ("%s", Bad())])
+def test_lines_are_still_written_by_themselves_after_a_bad_record(
+    stream: Stream, log: logging.Logger, monkeypatch: pytest.MonkeyPatch, text: str, bad: object
+) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    log.info(text, bad)
+    time.sleep(0.2)
+    log.info("two")
+    for _ in range(300):
+        if stream.getvalue():
+            break
+        time.sleep(0.1)
+    assert stream.getvalue() == "two\n"

@@ -147,6 +147,23 @@ def test_a_loop_that_has_ended_stops_nobody(engine: Engine, group: GroupCommit, 
     assert balance(engine, "ada") == 2_000 - 2 * 300
 
 
+def test_who_gives_up_while_being_answered_stops_nobody(
+    engine: Engine, group: GroupCommit, commits: Commits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class GivesUp(Future[Receipt]):
+        def cancelled(self) -> bool:
+            was_cancelled = super().cancelled()
+            self.cancel()
+            return was_cancelled
+
+    commits.may_go.set()
+    with monkeypatch.context() as patch:
+        patch.setattr(group_commit, "Future", GivesUp)
+        group.submit(_charge("k-0"))
+        assert _outcomes([group.submit(_charge("k-1"))]) == ["k-1"]
+    assert balance(engine, "ada") == 2_000 - 2 * 300
+
+
 def test_one_that_cannot_be_written_does_not_take_the_others_with_it(
     engine: Engine, group: GroupCommit, commits: Commits
 ) -> None:
