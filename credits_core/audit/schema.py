@@ -1,49 +1,26 @@
 """Invariants of the database's own guards: foreign keys, constraints, and triggers that protect history.
 
 The guards refuse a wrong write before it happens. A database tool, a restored copy or a careless migration can work
-without them, so the audit checks that they are there and that the stored rows meet them.
+without them, or change them, so the audit compares them with those of a fresh database, text by text
+(`store.described`), and checks that the stored rows meet them.
 """
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import takewhile
 
-from sqlalchemy import Connection, Table, func, inspect, select, text, true
+from sqlalchemy import Connection, func, select, text, true
 
 from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
+from credits_core.store import described
+from credits_core.store.described import Part
 from credits_core.store.tables import Base
 
-_APPEND_ONLY = (
-    "activity",
-    "journal_entries",
-    "credit_transactions",
-    "prompt_runs",
-    "plan_activations",
-    "price_plans",
-    "price_lists",
-    "price_list_activations",
-    "refunds",
-    "proposals",
-    "unlock_answers",
+_SHOWN = 90
+_GUARDS = frozenset(
+    {"trigger", "function", "operator", "rule", "row security policy", "event trigger", "setting"}
+    | {"foreign key that is switched off"}
 )
-_SQLITE_TRIGGERS = (
-    *(f"{table}_{suffix}" for table in _APPEND_ONLY for suffix in ("no_update", "no_delete", "no_replace")),
-    "journal_entries_no_replace_by_key",
-    "journal_entries_no_replace_by_refund",
-)
-_POSTGRES_TRIGGERS = tuple(f"{table}_{suffix}" for table in _APPEND_ONLY for suffix in ("no_change", "no_truncate"))
-# The triggers' code is checked as well: a trigger that refuses nothing is as good as missing.
-_SQLITE_TRIGGERS_IN_FORCE = (
-    "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE tbl_name || '%' AND sql LIKE '%RAISE(%'"
-)
-_POSTGRES_TRIGGERS_IN_FORCE = (
-    "SELECT tgname FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid JOIN pg_class ON pg_class.oid = tgrelid"
-    " WHERE NOT tgisinternal AND tgenabled IN ('O', 'A') AND tgname LIKE relname || '%'"
-    " AND prosrc LIKE '%RAISE EXCEPTION%'"
-)
-_POSTGRES_NOT_VALID = (
-    "SELECT conname || ' was never validated' FROM pg_constraint WHERE NOT convalidated"
-    " UNION ALL SELECT indexrelid::regclass || ' is not valid' FROM pg_index WHERE NOT indisvalid"
-)
+"""The kinds of part that decide what happens when a row is written. All others say what a row looks like."""
 
 
 def references_exist(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
@@ -70,51 +47,73 @@ def references_exist(connection: Connection, _: Plans, since: Since = BEGINNING)
 
 
 def constraints_hold(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
-    """Every constraint and index of the schema is in place, and the stored rows meet them.
+    """Every table, column, constraint and index is as the migrations make it, and the stored rows meet them.
 
     SQLite reads the whole file for that (`integrity_check`), which also finds an index that disagrees with its table;
     not after an earlier audit. PostgreSQL says which constraints it never validated.
     """
-    wanted = {name for table in Base.metadata.sorted_tables for name in _declared(table)}
-    found = {name for table in Base.metadata.sorted_tables for name in _in_place(connection, table.name)}
-    violations = [f"{name} is missing" for name in sorted(wanted - found)]
-    if connection.dialect.name == "postgresql":
-        violations += connection.execute(text(_POSTGRES_NOT_VALID)).scalars()
-    elif since.is_beginning:
+    checked, violations = _compared(connection, guards=False)
+    if connection.dialect.name == "sqlite" and since.is_beginning:
         said = connection.execute(text("PRAGMA integrity_check")).scalars()
         violations += [sentence for sentence in said if sentence != "ok"]
-    return Finding("every constraint is in place and holds", len(wanted), tuple(violations))
+    return Finding("every constraint is in place and holds", checked, tuple(violations))
 
 
 def ledger_is_append_only(connection: Connection, _: Plans, _since: Since = BEGINNING) -> Finding:
-    """The triggers that refuse to change or delete history are in place."""
-    if connection.dialect.name == "postgresql":
-        names, in_force = _POSTGRES_TRIGGERS, _POSTGRES_TRIGGERS_IN_FORCE
-    else:
-        names, in_force = _SQLITE_TRIGGERS, _SQLITE_TRIGGERS_IN_FORCE
-    found = set(connection.execute(text(in_force)).scalars())
-    missing = tuple(f"the trigger {name} is missing" for name in names if name not in found)
-    return Finding("history cannot be changed", len(names), missing)
+    """The triggers that refuse to change or delete history are as the migrations make them, and nothing acts beside."""
+    checked, violations = _compared(connection, guards=True)
+    return Finding("history cannot be changed", checked, tuple(violations))
 
 
-def _declared(table: Table) -> Iterator[str]:
-    yield from (str(constraint.name) for constraint in table.constraints)
-    yield from (str(index.name) for index in table.indexes)
+def _compared(connection: Connection, *, guards: bool) -> tuple[int, list[str]]:
+    """How many parts the schema should have, and a sentence for each that is missing, different or too many."""
+    wanted = {
+        part: said
+        for part, said in described.expected(connection.dialect.name).items()
+        if (part.kind in _GUARDS) is guards
+    }
+    found, harmless = described.described(connection)
+    return len(wanted), [
+        *_missing(wanted, found),
+        *(
+            _difference(part, found[part], wanted[part])
+            for part in sorted(wanted.keys() & found.keys())
+            if found[part] != wanted[part]
+        ),
+        *(
+            f"{_name(part)}{f' on {part.table}' if part.table else ''} does not belong here"
+            for part in sorted(found.keys() - wanted.keys() - harmless)
+            if (part.kind in _GUARDS) is guards
+        ),
+    ]
 
 
-def _in_place(connection: Connection, table: str) -> Iterator[str | None]:
-    if connection.dialect.name == "sqlite":
-        # In its own words: SQLAlchemy's inspector warns of an index of an expression and leaves it out.
-        made = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = :table"), {"table": table}).scalar()
-        yield from re.findall(r"CONSTRAINT (\w+) ", made or "")
-        yield from connection.execute(text("SELECT name FROM pragma_index_list(:table)"), {"table": table}).scalars()
-        return
-    inspector = inspect(connection)
-    yield inspector.get_pk_constraint(table)["name"]
-    for found in (
-        inspector.get_check_constraints(table),
-        inspector.get_foreign_keys(table),
-        inspector.get_indexes(table),
-        inspector.get_unique_constraints(table),
-    ):
-        yield from (row["name"] for row in found)
+def _missing(wanted: Mapping[Part, str], found: Mapping[Part, str]) -> Iterator[str]:
+    for part in sorted(wanted.keys() - found.keys()):
+        is_of_missing_table = part.kind != "table" and Part("table", part.table, part.table) in wanted.keys() - found
+        if not is_of_missing_table:
+            yield f"{part.name if part.kind in {'constraint', 'index'} else _name(part)} is missing"
+
+
+def _difference(part: Part, found: str, wanted: str) -> str:
+    if found == f"{wanted} NOT VALID":
+        return f"{part.name} was never validated"
+    if found == f"{wanted} DISABLED":
+        return f"{_name(part)} is switched off"
+    begin = _first_difference(found, wanted) if max(len(found), len(wanted)) > _SHOWN else 0
+    return f"{_name(part)} is not as it should be: it says {_cut(found[begin:])}, and not {_cut(wanted[begin:])}"
+
+
+def _first_difference(found: str, wanted: str) -> int:
+    """Where the word begins in which the two first differ."""
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(found, wanted, strict=False)))
+    return wanted.rfind(" ", 0, same) + 1
+
+
+def _cut(said: str) -> str:
+    said = " ".join(said.split())
+    return f"‘{said[:_SHOWN]}…’" if len(said) > _SHOWN else f"‘{said}’"
+
+
+def _name(part: Part) -> str:
+    return f"the {part.kind} {part.table}.{part.name}" if part.kind == "column" else f"the {part.kind} {part.name}"

@@ -55,6 +55,12 @@ def transaction(
     )
 
 
+def whole_entry(account: str = "'ada'", amount: str = "-1", after: str = "1") -> str:
+    """An entry whose two transactions come together and sum to zero."""
+    back = f"(99, 1, 'platform:payments_in', 'credit_purchase', -({amount}), NULL, 0)"
+    return f"{transaction(account, amount=amount, after=after)}, {back}"
+
+
 def run(**changed: str) -> str:
     columns = {
         "entry_id": "99",
