@@ -19,13 +19,13 @@ def sentence(seen: Overview, compared_with: str | None) -> str:
     if seen.spent_credits >= CREDITS_PER_USD:
         parts = rounded_parts(parts, CREDITS_PER_USD // 100)
     models, creators, kept = map(format_usd, parts)
-    said = f"Users spent {format_usd(sum(parts))}: {models} models, {creators} creators, {kept} us"
+    said = f"Users spent {format_usd(sum(parts))}: {models} for models, {creators} to creators, {kept} to us."
     change = None if seen.before is None else format_change(seen.spent_credits, seen.before.spent_credits)
     if change is None or compared_with is None:
-        return f"{said}.".replace("$", r"\$")
-    way = f"up {change[1:]}" if change[0] == "+" else f"down {change[1:]}" if change[0] == "-" else "the same as"
-    compared = compared_with if change[0] in "+-" else compared_with.removeprefix("on ")
-    return f"{said}; {way} {compared}.".replace("$", r"\$")
+        return said.replace("$", r"\$")
+    ways = {"+": f"{change[1:]} more than", "-": f"{change[1:]} less than"}
+    way = ways.get(change[0], "the same as")
+    return f"{said} That is {way} {compared_with.removeprefix('on ')}.".replace("$", r"\$")
 
 
 def in_all(seen: Overview) -> None:

@@ -80,7 +80,7 @@ def _confirm(label: str, name: str, request: object, change: Callable[[Connectio
         outcome = action.perform(name, (request, reason), lambda connection, _key, now: change(connection, now, reason))
         if outcome.refusal is None:
             _stop_asking()
-            done.add("Models", f"Price list {outcome.result} is live. To go back, make an earlier list live below.")
+            done.add("Models", f"Price list {outcome.result} is live. To go back, make an earlier list live on Models.")
             st.rerun()
         if isinstance(outcome.refusal, LiveListChanged):
             _changed_meanwhile(outcome.refusal)
