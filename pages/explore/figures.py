@@ -1,7 +1,8 @@
-"""The sentence and the figures on top of the overview: what users spent, who has it, and how that changed."""
+"""The sentence and the figures on top of Overview and Creators: who has what, and how that changed."""
 
 import streamlit as st
 
+from credits_core.reports.statements import CreatorStatement
 from credits_core.reports.sums import Overview
 from credits_core.values.credits import CREDITS_PER_USD
 from credits_core.values.text import format_change, format_credits, format_usd, rounded_parts
@@ -67,3 +68,32 @@ def in_all(seen: Overview) -> None:
             chart_type="area",
             help="How many runs were charged, refunded ones included.",
         )
+
+
+def of_statement(total: CreatorStatement, before: CreatorStatement | None, compared_with: str) -> None:
+    """Net, gross fees, share and refunds; with what they were before, how much they changed, and on which days."""
+    with show.metric_grid(total.net_credits, total.gross_fees_credits, total.share_credits):
+        show.metric(
+            "Net",
+            total.net_credits,
+            before_credits=None if before is None else before.net_credits,
+            help_text="Share minus refunds.",
+            colour="green",
+        )
+        show.metric(
+            "Gross fees",
+            total.gross_fees_credits,
+            before_credits=None if before is None else before.gross_fees_credits,
+            help_text="What users paid as fees.",
+            colour="blue",
+        )
+        show.metric(
+            "Creator share",
+            total.share_credits,
+            before_credits=None if before is None else before.share_credits,
+            help_text="The creators' part of the fees.",
+            colour="green",
+        )
+        show.metric("Refunds", total.refunds_credits, help_text="What refunds on these days took back.")
+    if before is not None:
+        st.caption(f"Compared with {compared_with.removeprefix('on ')}.")
