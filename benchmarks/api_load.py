@@ -167,7 +167,10 @@ def _bare(folder: Path, wrk: Wrk) -> dict[str, float]:
     _migrated(path).dispose()
     command = ["uvicorn", "--factory", "benchmarks.bare:app", "--no-access-log"]
     with live_api.started(command, folder / "bare.log", "/", CREDITS_DATABASE_URL=f"sqlite:///{path}") as address:
-        return wrk(address, "none")
+        result = wrk(address, "none")
+    if result["other"] or result["failed"]:  # a refusal is quicker than a charge
+        sys.exit(f"failed: bare: {result['other']:.0f} answers are not 201, {result['failed']:.0f} calls had none")
+    return result
 
 
 def _require_all_there(engine: Engine, result: dict[str, float]) -> None:

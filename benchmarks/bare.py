@@ -14,7 +14,8 @@ from starlette.routing import Route
 from credits_core import settings
 from credits_core.store import database
 
-_NOW_US = 1_767_225_600_000_000
+NOW_US = 1_767_225_600_000_000
+PLENTY_CREDITS = 10**15
 # The amounts are written out, because the bare driver prices nothing: 1,020 × 2.5 + 129 × 10 = 3,840 inference, 1,001
 # fee of which 800 are the creator's.
 STATEMENTS = (
@@ -43,20 +44,20 @@ def charge(
     claim, take, give, add_transactions, add_run = statements
     run = connection.execute
     run(begin)
-    (entry_id,) = run(claim, (key, "0" * 64, _NOW_US)).fetchone()
+    (entry_id,) = run(claim, (key, "0" * 64, NOW_US)).fetchone()
     (payer_credits,) = run(take, (4_841, "ada", 4_841)).fetchone()
-    (creator_credits,) = run(give, ("ben", 800, _NOW_US)).fetchone()
+    (creator_credits,) = run(give, ("ben", 800, NOW_US)).fetchone()
     run(
         add_transactions,
         (
-            *(entry_id, 0, "ada", "prompt_run", -4_841, payer_credits, _NOW_US),
-            *(entry_id, 1, "ben", "creator_payment", 800, creator_credits, _NOW_US),
-            *(entry_id, 2, "platform:revenue", "platform_revenue", 201, None, _NOW_US),
-            *(entry_id, 3, "platform:inference", "inference_cost", 3_840, None, _NOW_US),
+            *(entry_id, 0, "ada", "prompt_run", -4_841, payer_credits, NOW_US),
+            *(entry_id, 1, "ben", "creator_payment", 800, creator_credits, NOW_US),
+            *(entry_id, 2, "platform:revenue", "platform_revenue", 201, None, NOW_US),
+            *(entry_id, 3, "platform:inference", "inference_cost", 3_840, None, NOW_US),
         ),
     )
     priced_with = ("promptflow-v1", 1_020, 129, None, "2.5", "10", "0")
-    costs = (3_840, 1_001, 0, 4_841, 800, _NOW_US)
+    costs = (3_840, 1_001, 0, 4_841, 800, NOW_US)
     run(add_run, (entry_id, "ada", "summarise", "openai/gpt-4o", "ben", *priced_with, *costs))
     run("COMMIT")
     return int(payer_credits)
@@ -66,7 +67,7 @@ def opened(path: str) -> Any:
     """A driver's connection to a migrated SQLite file, set up as the product's are, with a payer who has plenty."""
     connection = database.sqlite_driver().connect(path)
     database.set_up_sqlite(connection)
-    connection.execute("INSERT INTO user_credits VALUES ('ada', ?, 0) ON CONFLICT DO NOTHING", (10**15,))
+    connection.execute("INSERT INTO user_credits VALUES ('ada', ?, 0) ON CONFLICT DO NOTHING", (PLENTY_CREDITS,))
     return connection
 
 

@@ -34,8 +34,6 @@ from tests.support import postgres_server, racers
 _BENCH = system("bench")
 _REQUEST = ChargeRequest("ada", "summarise", "openai/gpt-4o", "ben", 1_001, 1_020, 129)
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
-_NOW_US = 1_767_225_600_000_000
-_PLENTY_CREDITS = 10**15
 _SCHEMAS = ("bench_ours", "bench_bare")
 _THREADS, _PER_THREAD = 32, 30
 
@@ -47,7 +45,7 @@ def _compare(name: str, engine: Engine, bare_charge: Callable[[str], object], ch
     database.write(
         engine,
         lambda connection: actions.add_credits(
-            connection, "ada", _PLENTY_CREDITS, source=CreditSource.PURCHASE, key="fund", now=_NOW, actor=_BENCH
+            connection, "ada", bare.PLENTY_CREDITS, source=CreditSource.PURCHASE, key="fund", now=_NOW, actor=_BENCH
         ),
     )
 
@@ -150,7 +148,7 @@ def _compare_on_postgres(url: str, charges: int, rounds: int) -> None:
         for engine in engines.values():
             database.migrate(engine)
         with psycopg.connect(url, autocommit=True, options="-csearch_path=bench_bare") as connection:
-            connection.execute("INSERT INTO user_credits VALUES ('ada', %s, 0)", (_PLENTY_CREDITS,))
+            connection.execute("INSERT INTO user_credits VALUES ('ada', %s, 0)", (bare.PLENTY_CREDITS,))
             _compare(
                 f"PostgreSQL {connection.info.server_version // 10000}",
                 engines["bench_ours"],

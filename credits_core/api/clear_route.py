@@ -54,7 +54,7 @@ def _twice(names: Iterable[str]) -> list[str]:
 
 
 def read_json(body: bytes) -> tuple[Any, list[str]]:
-    """What a body says, and the names that occur twice in one of its objects; None when it cannot be read."""
+    """What a body says, and the names that occur twice in one of its objects; None and no name if it cannot be read."""
     twice: list[str] = []
 
     def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

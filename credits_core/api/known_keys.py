@@ -39,30 +39,30 @@ class KnownKeys:
         Raises:
             Unauthorized: it is not a key, is unknown, was revoked or has expired.
         """
-        name, asked_at = hashlib.sha256(key.encode()).digest(), self._clock()
-        record, known_since = self._kept.get(name, (None, asked_at))
+        digest, asked_at = hashlib.sha256(key.encode()).digest(), self._clock()
+        record, known_since = self._kept.get(digest, (None, asked_at))
         if record is None or asked_at - known_since >= SECONDS:
-            return await self._learn(name, key, now)
+            return await self._learn(digest, key, now)
         record.require_valid(now)
-        if 2 * (asked_at - known_since) >= SECONDS and name not in self._asking:
-            self._asking[name] = asyncio.create_task(self._learn_again(name, key, now))
+        if 2 * (asked_at - known_since) >= SECONDS and digest not in self._asking:
+            self._asking[digest] = asyncio.create_task(self._learn_again(digest, key, now))
         return record
 
-    async def _learn(self, name: bytes, key: str, now: datetime) -> KeyRecord:
+    async def _learn(self, digest: bytes, key: str, now: datetime) -> KeyRecord:
         # Counted from before the look-up, which may take long: a key can be revoked meanwhile.
         asked_at = self._clock()
         record = await self._look_up(key, now)
         if len(self._kept) >= _MOST:
             self._kept.clear()
-        self._kept[name] = (record, asked_at)
+        self._kept[digest] = (record, asked_at)
         return record
 
-    async def _learn_again(self, name: bytes, key: str, now: datetime) -> None:
+    async def _learn_again(self, digest: bytes, key: str, now: datetime) -> None:
         try:
-            await self._learn(name, key, now)
+            await self._learn(digest, key, now)
         except Unauthorized:
-            self._kept.pop(name, None)  # the next call is told
+            self._kept.pop(digest, None)  # the next call is told
         except (CreditsError, SQLAlchemyError):
             pass  # the record is believed to the end of its second; then a call asks, and is told
         finally:
-            del self._asking[name]
+            del self._asking[digest]

@@ -63,7 +63,11 @@ class Resources:
         return await self._group.charge(charge)
 
     async def authenticate(self, key: str, now: datetime) -> KeyRecord:
-        """Look a key up, as `access.keys.authenticate`."""
+        """Look a key up, as `access.keys.authenticate`.
+
+        Raises:
+            Unauthorized: it is not a key, is unknown, was revoked or has expired.
+        """
         return await self.read(lambda connection: keys.authenticate(connection, key, now=now))
 
     async def read(self, action: Callable[[Connection], Result]) -> Result:

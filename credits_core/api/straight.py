@@ -56,7 +56,7 @@ class StraightWay:
         try:
             response = Response(status_code=201, media_type="application/json")
             answer = await self._route.endpoint(request, response, **asked)
-            response.body = answer.__pydantic_serializer__.to_json(answer)
+            response.body = answer.model_dump_json().encode()
             response.headers["content-length"] = str(len(response.body))
         except (CreditsError, SQLAlchemyError) as error:
             response = await self._refused(request, error)

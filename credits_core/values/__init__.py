@@ -1,1 +1,1 @@
-"""Units and how they are checked and written: credits, dollars, ids, days, arrays. Pure."""
+"""Units and how they are checked and written: credits, dollars, ids, days, arrays, roles. Pure."""

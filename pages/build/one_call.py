@@ -67,7 +67,7 @@ def documentation(address: str, path: str) -> str:
 def _without_a_key(call: KeptCall) -> str:
     if call.code == "unauthorized":
         return "The call had no valid key. What such a caller sends is not kept."
-    return "What a caller without a valid key sends is not kept"
+    return "What a caller without a valid key sends is not kept."
 
 
 def _facts(call: KeptCall) -> None:

@@ -6,13 +6,14 @@ import streamlit as st
 
 from credits_core.ledger import accounts
 from credits_core.ledger.accounts import TransactionFilter
-from credits_core.reports import earnings, statements
+from credits_core.reports import earnings, statements, sums
 from credits_core.reports.statements import CreatorStatement, in_all
 from credits_core.store.kinds import TransactionType
 from credits_core.values.days import DayRange
+from credits_core.values.periods import comparable
 from pages.explore import charts as explore_charts
-from pages.explore import statement_files
-from pages.parts import charts, filters, head, links, periods, resources, show, tables
+from pages.explore import figures, statement_files
+from pages.parts import charts, filters, head, links, periods, resources, tables
 
 ABOUT = """
 What creators earned from fees for runs and from unlocks of their flows. Gross fees are what users paid; the creators'
@@ -46,7 +47,8 @@ with resources.reading() as connection:
     known = [creator for creator, _ in earnings.creator_totals(connection, DayRange(zone=resources.zone()), limit=200)]
 with head.line("Creators", "What creators earned, after refunds.", about=ABOUT):
     creator_id = filters.one_of("Creator", known, key="creator", anyone="All creators")
-    days = periods.choose().days
+    period = periods.choose()
+days = period.days
 
 if not known:
     st.info(
@@ -59,6 +61,8 @@ if not known:
 
 with st.skeleton(height=500), resources.reading() as connection:
     listed = statements.statements(connection, days, creator_id=creator_id)
+    earlier = comparable(period, sums.entry_days(connection, days.zone).first)
+    before = in_all(statements.statements(connection, earlier.days, creator_id=creator_id)) if earlier else None
     plans = ", ".join(statements.plan_ids(connection, days)) or "none"
     by_day = earnings.earned_by_day(connection, days, creator_id=creator_id)
     leading = [one.creator_id or "" for one in listed[: len(explore_charts.CREATOR_COLOURS)]]
@@ -72,11 +76,7 @@ if not listed:
     st.stop()
 
 total = in_all(listed)
-with show.metric_grid(total.net_credits, total.gross_fees_credits, total.share_credits):
-    show.metric("Net", total.net_credits, help_text="Share minus refunds.", colour="green")
-    show.metric("Gross fees", total.gross_fees_credits, help_text="What users paid as fees.", colour="blue")
-    show.metric("Creator share", total.share_credits, help_text="The creators' part of the fees.", colour="green")
-    show.metric("Refunds", total.refunds_credits, help_text="What refunds on these days took back.")
+figures.of_statement(total, before, earlier.in_words if earlier else "")
 
 with st.container(horizontal=True, vertical_alignment="center"):
     st.header("Statement", anchor=False, width="stretch")

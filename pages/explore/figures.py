@@ -1,7 +1,8 @@
-"""The sentence and the figures on top of the overview: what users spent, who has it, and how that changed."""
+"""The sentence and the figures on top of Overview and Creators: who has what, and how that changed."""
 
 import streamlit as st
 
+from credits_core.reports.statements import CreatorStatement
 from credits_core.reports.sums import Overview
 from credits_core.values.credits import CREDITS_PER_USD
 from credits_core.values.text import format_change, format_credits, format_usd, rounded_parts
@@ -19,13 +20,13 @@ def sentence(seen: Overview, compared_with: str | None) -> str:
     if seen.spent_credits >= CREDITS_PER_USD:
         parts = rounded_parts(parts, CREDITS_PER_USD // 100)
     models, creators, kept = map(format_usd, parts)
-    said = f"Users spent {format_usd(sum(parts))}: {models} models, {creators} creators, {kept} us"
+    said = f"Users spent {format_usd(sum(parts))}: {models} for models, {creators} to creators, {kept} to us."
     change = None if seen.before is None else format_change(seen.spent_credits, seen.before.spent_credits)
     if change is None or compared_with is None:
-        return f"{said}.".replace("$", r"\$")
-    way = f"up {change[1:]}" if change[0] == "+" else f"down {change[1:]}" if change[0] == "-" else "the same as"
-    compared = compared_with if change[0] in "+-" else compared_with.removeprefix("on ")
-    return f"{said}; {way} {compared}.".replace("$", r"\$")
+        return said.replace("$", r"\$")
+    ways = {"+": f"{change[1:]} more than", "-": f"{change[1:]} less than"}
+    way = ways.get(change[0], "the same as")
+    return f"{said} That is {way} {compared_with.removeprefix('on ')}.".replace("$", r"\$")
 
 
 def in_all(seen: Overview) -> None:
@@ -67,3 +68,32 @@ def in_all(seen: Overview) -> None:
             chart_type="area",
             help="How many runs were charged, refunded ones included.",
         )
+
+
+def of_statement(total: CreatorStatement, before: CreatorStatement | None, compared_with: str) -> None:
+    """Net, gross fees, share and refunds; with what they were before, how much they changed, and on which days."""
+    with show.metric_grid(total.net_credits, total.gross_fees_credits, total.share_credits):
+        show.metric(
+            "Net",
+            total.net_credits,
+            before_credits=None if before is None else before.net_credits,
+            help_text="Share minus refunds.",
+            colour="green",
+        )
+        show.metric(
+            "Gross fees",
+            total.gross_fees_credits,
+            before_credits=None if before is None else before.gross_fees_credits,
+            help_text="What users paid as fees.",
+            colour="blue",
+        )
+        show.metric(
+            "Creator share",
+            total.share_credits,
+            before_credits=None if before is None else before.share_credits,
+            help_text="The creators' part of the fees.",
+            colour="green",
+        )
+        show.metric("Refunds", total.refunds_credits, help_text="What refunds on these days took back.")
+    if before is not None:
+        st.caption(f"Compared with {compared_with.removeprefix('on ')}.")

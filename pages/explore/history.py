@@ -9,7 +9,7 @@ from credits_core.store.kinds import TransactionType
 from credits_core.values.days import DayRange
 from credits_core.values.text import counted
 from pages.explore import entry, history_view
-from pages.parts import csv_files, filters, head, links, periods, resources, saved_views, tables, words
+from pages.parts import choose, csv_files, filters, head, links, periods, resources, saved_views, tables, words
 
 PAGE = 25
 FILTERS = ("user", "types")
@@ -35,7 +35,9 @@ def download() -> bytes:
 links.follow_link(*FILTERS, "entry", "legs")
 with resources.reading() as connection:
     creators = [creator for creator, _ in earnings.creator_totals(connection, DayRange(zone=resources.zone()))]
-    people = dict.fromkeys([*creators, *(user.user_id for user in accounts.users(connection, limit=200))])
+    people = dict.fromkeys(
+        [*creators, *(user.user_id for user in accounts.users(connection, limit=choose.LISTED_USERS))]
+    )
 with head.line("History", "Everything that happened, newest first.", about=ABOUT):
     views_place = st.container(width="content")
     period = periods.choose(on_change=open_entry)
@@ -61,8 +63,9 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     )
     if entry_id is not None:
         st.button("Back to the list", icon=":material/arrow_back:", on_click=open_entry)
-with views_place:
-    saved_views.button("History", history_view.chosen(period, user_id, types, legs), take=history_view.take)
+if not history_view.is_of_batch():  # which a view does not hold
+    with views_place:
+        saved_views.button("History", history_view.chosen(period, user_id, types, legs), take=history_view.take)
 
 if entry_id is not None:
     entry.show_in_full(entry_id, open_entry)

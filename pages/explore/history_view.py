@@ -35,6 +35,11 @@ def take(query: Query) -> None:
     st.session_state["legs"] = "legs" in query
 
 
+def is_of_batch() -> bool:
+    """Whether `?batch=…` names a batch."""
+    return bool(st.query_params.get(_BATCH))
+
+
 def batch() -> str | None:
     """How the keys of the batch from `?batch=…` begin, and what says that only its entries are listed; or None."""
     key = st.query_params.get(_BATCH)

@@ -55,9 +55,7 @@ if of_ledger.first is None:
 if seen.spent_credits:
     st.header(figures.sentence(seen, earlier.in_words if earlier else None), anchor=False)
     if seen.refunded_inference_credits:
-        st.caption(
-            f"Us: platform revenue minus {words.both(seen.refunded_inference_credits)} for models of refunded runs."
-        )
+        st.caption(f"Our part excludes {words.both(seen.refunded_inference_credits)} of model cost for refunded runs.")
 figures.in_all(seen)
 if not seen.days:
     st.info(

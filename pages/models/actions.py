@@ -91,7 +91,7 @@ def _confirm(label: str, name: str, request: object, change: Callable[[Connectio
             st.rerun()
         if outcome.refusal is None:
             _stop_asking()
-            done.add("Models", f"Price list {outcome.result} is live. To go back, make an earlier list live below.")
+            done.add("Models", f"Price list {outcome.result} is live. To go back, make an earlier list live on Models.")
             st.rerun()
         if isinstance(outcome.refusal, LiveListChanged):
             _changed_meanwhile(outcome.refusal)

@@ -56,13 +56,13 @@ def user(listed: Sequence[UserBalance], *, first: bool = True, help_text: str | 
 def _offer_users(typed: str) -> None:
     """Users whose id has what was typed, from the whole ledger, when nobody has exactly this id."""
     with resources.reading() as connection:
-        found = accounts.users(connection, search=typed, limit=_OFFERED_USERS)
         with suppress(UnknownUser):
             accounts.user(connection, typed)
-            return
+            return  # before the search, which reads every user
+        found = accounts.users(connection, search=typed, limit=_OFFERED_USERS)
     if not found:
         return
-    st.caption("Nobody has this id. Users whose id has it in it:")
+    st.caption("No user has this id. Similar ids:")
     with st.container(horizontal=True, gap="xsmall"):
         for one in found:
             st.button(

@@ -23,8 +23,9 @@ copy it to share this view.
 def comparison(plan_a: PricePlan, chosen_b: PricePlan, month: Month | None) -> None:
     """The editor beside who gains and loses, and below them curves, findings and typical runs."""
     stored = resources.plans()
-    grid = st.grid(5 if window.is_narrow() else 3, min_column_width=120 if window.is_narrow() else 270)
-    editor_place, money_place = (grid.cell(column_span=span) for span in ((2, 3) if window.is_narrow() else (1, 2)))
+    columns, pixels, *spans = (5, 120, 2, 3) if window.is_narrow() else (3, 270, 1, 2)
+    grid = st.grid(columns, min_column_width=pixels)
+    editor_place, money_place = (grid.cell(column_span=span) for span in spans)
     with editor_place:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.header("Edit plan B", anchor=False, width="stretch")

@@ -15,7 +15,7 @@ from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_toml import price_plan_toml
 from credits_core.reports import recorded_runs
 from credits_core.values.days import DayRange
-from pages.parts import csv_files, long_work, resources, show, window, words
+from pages.parts import csv_files, long_work, resources, show, words
 from pages.replay import summary
 
 
@@ -60,7 +60,8 @@ def nothing(is_all_days: bool) -> None:
 
 def deltas(sums: Sums) -> None:
     """What each party gains (plus) or loses (minus); together that is zero."""
-    with st.grid(2 if window.is_narrow() else 4, min_column_width=200):
+    changes = (sums.users, sums.creators, sums.platform, sums.inference)
+    with show.metric_grid(*(change.difference_credits for change in changes)):
         _delta("Users pay", sums.users, sign=-1, colour="blue")
         _delta("Creators get", sums.creators, sign=1, colour="green")
         _delta("Platform gets", sums.platform, sign=1, colour="violet")

@@ -1,7 +1,8 @@
 """The browser that the tests of a file share, and a second try for each of them.
 
 On a busy machine, a click can hit what is being drawn anew, and Streamlit's page has failed on its own. A test that
-fails once and then passes is listed as RERUN at the end: look at it. One that fails twice has failed.
+fails once and then passes is listed as RERUN at the end: look at it. One that fails twice has failed, and with more
+than two second tries the whole run has (`tests/support/second_tries.py`).
 """
 
 from collections.abc import Iterator

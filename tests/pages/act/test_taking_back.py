@@ -56,7 +56,9 @@ def test_the_link_of_a_batch_opens_its_runs_and_their_refunds_alone(ledger: Engi
     click(page, REFUND)
     history = open_page("explore/history.py", **chosen)
     assert [row["Type"] for row in table(history)] == ["Refund", "Refund", "Prompt run", "Prompt run"]
+    assert "Save" not in button_labels(history)  # a view could not hold the batch
     click(history, "Show everything")
+    assert "Save" in button_labels(history)
     assert len(table(history)) == 8  # two entries of credits, four runs, two refunds
     assert "batch" not in history.query_params
 

@@ -1,5 +1,6 @@
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from sqlalchemy import Engine
 
 from pages.parts import links as page_links
 from tests.support import page_driver, world
-from tests.support.page_driver import charts, downloads, links, metrics, open_page, run, table
+from tests.support.page_driver import captions, charts, downloads, links, metrics, open_page, run, table
 from tests.support.plain_sql import rows, scalar
 
 SUM = (
@@ -245,3 +246,28 @@ def test_an_empty_ledger_says_what_to_do_next(empty: Engine) -> None:
     page = open_page("explore/creator_earnings.py")
     assert [info.title for info in page.info] == ["No creator has earned yet"]
     assert links(page) == {"Run a prompt": ("test-credits", "")}
+
+
+@pytest.mark.parametrize("creator", [None, "noor"])
+def test_earnings_and_fees_are_compared_with_the_days_before(ledger: Engine, creator: str | None) -> None:
+    of_one = f" AND t.account_id = '{creator}'" if creator else ""
+    changes = []
+    for first, last in (("2026-11-16", "2026-11-22"), ("2026-11-09", "2026-11-15")):
+        of_days = f" AND date(t.created_at_us / 1000000, 'unixepoch') BETWEEN '{first}' AND '{last}'"
+        changes.append(int(str(scalar(ledger, f"{SUM}{of_one}{of_days}"))))
+    now, before = changes
+    page = open_page(
+        "explore/creator_earnings.py",
+        days=["2026-11-16", "2026-11-22"],
+        **({"creator": creator} if creator else {}),
+    )
+    change = round(100 * (now - before) / before)
+    assert metrics(page)["Net"] == (f"{now:,}", f"{change:+} %")
+    assert "Compared with the 7 days before." in captions(page)
+    assert re.fullmatch(r"[+-]\d+ %", metrics(page)["Gross fees"][1])
+
+
+def test_earnings_are_compared_with_no_days_that_the_ledger_does_not_know(ledger: Engine) -> None:
+    page = open_page("explore/creator_earnings.py")
+    assert "Compared with" not in captions(page)
+    assert metrics(page)["Net"][1].startswith("$")

@@ -226,7 +226,7 @@ def test_the_first_line_says_what_users_spent_who_has_it_and_how_it_changed(ledg
     assert change > 0
     page = open_page("explore/overview.py", days=["2026-11-16", "2026-11-22"])
     said = page.header[0].value.replace("\\$", "$")
-    assert said.endswith(f" us; up {change} % on the 7 days before.")
+    assert said.endswith(f" to us. That is {change} % more than the 7 days before.")
     dollars = [float(one.replace(",", "")) for one in re.findall(r"\$([0-9,]+\.[0-9]{2})(?![0-9])", said)]
     assert said.startswith("Users spent $")
     # Whole cents that add up, so each is less than a cent beside what the rows say.
@@ -237,7 +237,7 @@ def test_the_first_line_says_what_users_spent_who_has_it_and_how_it_changed(ledg
     spent, before = models + creators + platform, sum(spent_on(ledger, "2026-11-08", "2026-11-08"))
     change = round(100 * abs(spent - before) / before)
     says = open_page("explore/overview.py", days=["2026-11-09", "2026-11-09"]).header[0].value
-    assert says.endswith(f" us; {'up' if spent > before else 'down'} {change} % on the day before.")
+    assert says.endswith(f" to us. That is {change} % {'more' if spent > before else 'less'} than the day before.")
 
 
 def test_the_dollars_of_the_sentence_add_up(ledger: Engine) -> None:
@@ -265,7 +265,7 @@ def test_when_more_was_given_back_than_spent_the_sentence_says_so(tmp_path: Path
 def test_nothing_is_compared_with_days_that_the_ledger_does_not_know(ledger: Engine) -> None:
     page = open_page("explore/overview.py")
     # The four figures alone, and nothing after the last of them.
-    assert re.fullmatch(r"Users spent \S+: \S+ models, \S+ creators, \S+ us\.", page.header[0].value)
+    assert re.fullmatch(r"Users spent \S+: \S+ for models, \S+ to creators, \S+ to us\.", page.header[0].value)
 
 
 def test_where_nothing_was_spent_there_is_no_sentence(ledger: Engine) -> None:

@@ -142,7 +142,7 @@ def test_a_model_is_offered_with_a_reason_and_can_then_be_run(ledger: Engine) ->
     assert every_row(ledger) == before
 
     page = confirm(page, "models:offer", "Asked for")
-    said = ":material/check_circle: Price list 2 is live. To go back, make an earlier list live below."
+    said = ":material/check_circle: Price list 2 is live. To go back, make an earlier list live on Models."
     assert said in [line.value for line in run(page).markdown]  # it stays
     assert "Withdraw model" in button_labels(page)
     assert table(page)[0]["Offered"] == "Yes"

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from credits_core.ledger import opening
+from credits_core.ledger import accounts, opening
 from credits_core.store import database
 from tests.support import page_driver, world
 from tests.support.actors import TESTER
 from tests.support.page_driver import open_page, run
 
-NOBODY = "Nobody has this id. Users whose id has it in it:"
+NOBODY = "No user has this id. Similar ids:"
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +50,20 @@ def test_a_part_of_an_id_offers_the_users_that_have_it(path: str) -> None:
 def test_nothing_is_offered_for_an_id_that_is_there_or_that_nobody_has_a_part_of(user: str) -> None:
     page = open_page("act/add_credits.py", user=user)
     assert NOBODY not in [caption.value for caption in page.caption]
+
+
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize(("user", "searches"), [("user-299", []), ("user-29", ["user-29"])])
+def test_all_users_are_searched_only_for_an_id_that_nobody_has(
+    monkeypatch: pytest.MonkeyPatch, user: str, searches: list[str]
+) -> None:
+    searched: list[str] = []
+    users = accounts.users
+
+    def keep(connection: Connection, *, search: str = "", limit: int = 50) -> list[accounts.UserBalance]:
+        searched.extend([search] if search else [])
+        return users(connection, search=search, limit=limit)
+
+    monkeypatch.setattr(accounts, "users", keep)
+    open_page("act/add_credits.py", user=user)
+    assert searched == searches
