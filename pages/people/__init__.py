@@ -1,0 +1,1 @@
+"""People: who may use the dashboard, and what each person may do."""
