@@ -23,7 +23,7 @@ def start(folder: Path, **settings: str) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=120,
         check=False,
     )
     assert ended.returncode == 1
