@@ -1,1 +1,1 @@
-"""People: who may use the dashboard, and what each person may do."""
+"""Screens about people: who may do what, what waits for a second person, and what was changed."""
