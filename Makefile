@@ -1,4 +1,5 @@
 # make run: the dashboard at http://127.0.0.1:8501. make test: every check. Both make their environment themselves.
+# make run-signed-in: the dashboard with sign-in and five people, one a role, to try it out.
 # make test-room ROOM=pricing (or lab/replay, pages/plans): the tests and worked examples of one room alone.
 # With OPTIONS=--full, tests take all of their samples: laws, kills, generated requests, a million runs.
 PYTHON ?= python3
@@ -8,11 +9,14 @@ WORKERS ?= auto
 OPTIONS ?=
 ROOM ?=
 
-.PHONY: run test test-room format requirements clean
+.PHONY: run run-signed-in test test-room format requirements clean
 
 run: $(VENV)/run.done
 	@echo "Starting the dashboard. Stop it with Ctrl+C."
 	@$(BIN)/streamlit run app.py
+
+run-signed-in: $(VENV)/test.done
+	@$(BIN)/python -m scripts.signed_in
 
 test: $(VENV)/test.done
 	$(BIN)/ruff check

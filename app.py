@@ -1,15 +1,34 @@
 """The ASGI root: `streamlit run app.py` serves dashboard, API and metrics from one process on one port."""
 
-import streamlit as st
+import sys
 
+import streamlit as st
+from starlette.middleware import Middleware
+
+from credits_core import settings
+from credits_core.access import guard
 from credits_core.api import app as api
 from credits_core.api import lifespan
 from credits_core.api.root import with_base_path
+from credits_core.errors import CreditsError
+from credits_core.settings import SignIn
 from pages.parts.failures import hide_and_log
+from pages.parts.reach import OnlyThisMachine, provider_section
+
+try:
+    settings.sign_in_domains()
+    settings.sign_in_check()
+    way = settings.sign_in()
+    guard.require_guarded(st.get_option("server.address"), way)
+    if way is SignIn.OIDC:
+        guard.require_provider(provider_section(), trusted_headers=st.get_option("server.trustedUserHeaders"))
+except CreditsError as refusal:
+    sys.exit(f"error: {refusal}")
 
 app = st.App(
     "pages/navigation.py",
     routes=with_base_path(api.routes, st.get_option("server.baseUrlPath")),
     lifespan=lifespan,
+    middleware=[Middleware(OnlyThisMachine)] if way is SignIn.LOCAL else [],
     on_script_error=hide_and_log,
 )

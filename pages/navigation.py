@@ -6,7 +6,8 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from pages.act import taking_back
-from pages.parts import amounts, done, find, links, refunding, resources, window
+from pages.parts import amounts, done, find, links, refunding, resources, sign_in, window
+from pages.parts.visitor import Visitor
 from pages.parts.words import plain
 
 _PICTURES = Path(__file__).parent / "parts"
@@ -126,6 +127,14 @@ SCREENS = {
             "Approvals",
             "how_to_reg",
             "Approve or decline what another person proposed.",
+            hidden=not sign_in.is_on(),
+        ),
+        screen(
+            "people/people.py",
+            "People",
+            "group",
+            "See who may use the dashboard, and as what.",
+            hidden=not sign_in.is_on(),  # nobody has a use for it then, and the sidebar is full
         ),
     ],
     "Developers": [
@@ -138,37 +147,52 @@ SCREENS = {
         screen("guide/guide.py", "Guide", "menu_book", "One short page for each task, with pictures.", hidden=True),
     ],
 }
-page = st.navigation(SCREENS, expanded=True)
-st.set_page_config(page_title=f"{page.title.partition(': ')[2]} · PromptFlow credits")
 
-found = st.empty()
-if links.is_elsewhere(page.url_path):
-    find.forget()
-with st.sidebar:
-    find.box([one for group in SCREENS.values() for one in group], found)
-    live = resources.book().plan.id
-    st.page_link(
-        "plans/pricing_lab.py",
-        label=plain(live),
-        icon=":material/sell:",
-        query_params=links.carry_to(plan=live),
-        help=f"{live} is live: it prices every run and unlock. Open it.",
-    )
-    amounts.switch()
-    listed = done.activity()
-    if resources.is_demo():
-        st.badge("Test environment", icon=":material/science:", color="orange")
-    window.watch()
 
-if page != START and resources.is_undecided():
-    if not page.url_path:  # who only opens the dashboard is asked
-        st.switch_page(START)
-    with st.container(horizontal=True, vertical_alignment="center", key="undecided"):
-        st.markdown(":material/info: This database is empty.", width="content")
-        st.page_link(START, label="Choose how to begin", icon=":material/rocket_launch:")
-refunding.question()
-taking_back.question()
-links.arrive(page.url_path)
-page.run()
-if done.all_done() != listed:  # the sidebar was drawn before
-    st.rerun()
+def inside(page: StreamlitPage, visitor: Visitor) -> None:
+    """The screen and the sidebar of somebody who is let in."""
+    sign_in.banner()
+    found = st.empty()
+    if links.is_elsewhere(page.url_path):
+        find.forget()
+    with st.sidebar:
+        find.box([one for group in SCREENS.values() for one in group], found)
+        live = resources.book().plan.id
+        st.page_link(
+            "plans/pricing_lab.py",
+            label=plain(live),
+            icon=":material/sell:",
+            query_params=links.carry_to(plan=live),
+            help=f"{live} is live: it prices every run and unlock. Open it.",
+        )
+        amounts.switch()
+        listed = done.activity()
+        if resources.is_demo():
+            st.badge("Test environment", icon=":material/science:", color="orange")
+        sign_in.name_tag(visitor)
+        sign_in.watch(visitor)
+        window.watch()
+
+    if page != START and resources.is_undecided():
+        if not page.url_path:  # who only opens the dashboard is asked
+            st.switch_page(START)
+        with st.container(horizontal=True, vertical_alignment="center", key="undecided"):
+            st.markdown(":material/info: This database is empty.", width="content")
+            st.page_link(START, label="Choose how to begin", icon=":material/rocket_launch:")
+    refunding.question()
+    taking_back.question()
+    links.arrive(page.url_path)
+    page.run()
+    if done.all_done() != listed:  # the sidebar was drawn before
+        st.rerun()
+
+
+there = sign_in.visiting()
+opened = st.navigation(SCREENS, expanded=True, position="sidebar" if there.is_let_in else "hidden")
+name = opened.title.partition(": ")[2] if there.is_let_in else "Sign in"
+st.set_page_config(page_title=f"{name} · PromptFlow credits")
+# The script runs to its end in both cases: after `st.stop` Streamlit would go on drawing what draws itself.
+if there.is_let_in:
+    inside(opened, there)
+else:
+    sign_in.door(there)

@@ -70,15 +70,21 @@ class Visit:
         return self.state in (State.NEW, State.OPEN) and bool(self.roles)
 
 
-def signed_in(claims: Mapping[str, object]) -> SignedIn:
+def signed_in(claims: Mapping[str, object], *, client_id: object) -> SignedIn:
     """Who has signed in, by the claims of the ID token, whose signature, issuer and nonce were checked when it came.
 
+    `client_id` is what the provider calls this dashboard; a token for another application does not do.
+
     Raises:
-        NotSignedIn: the claims do not say who and when, or the provider has not verified the e-mail address.
+        NotSignedIn: the claims do not say who and when, or are for another application, or the provider has not
+            verified the e-mail address.
     """
     issuer, subject, issued_at, email = (claims.get(name) for name in ("iss", "sub", "iat", "email"))
     if not isinstance(issuer, str) or not isinstance(subject, str) or type(issued_at) is not int:
         raise NotSignedIn("The provider did not say who signed in and when.")
+    audience = claims.get("aud")
+    if client_id not in (audience if isinstance(audience, list) else [audience]):
+        raise NotSignedIn("The provider's answer was for another application.")
     if not isinstance(email, str):
         raise NotSignedIn("The provider gave no e-mail address. It must send the claim email.")
     if not _is_verified(claims, issuer):

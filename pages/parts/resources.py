@@ -24,6 +24,7 @@ from credits_core.store import database
 from credits_core.usage.responses import known_providers
 from credits_core.values.roles import Actor
 from credits_core.values.time_zones import TimeZone
+from pages.parts import visitor
 
 
 @st.cache_resource(show_spinner="Preparing the database…")
@@ -122,7 +123,12 @@ def presets() -> dict[str, Preset]:
 
 
 def reading() -> AbstractContextManager[Connection]:
-    """A connection for reading, one consistent snapshot for everything a page shows."""
+    """A connection for reading, one consistent snapshot for everything a page shows.
+
+    A part that draws itself anew does not pass the main script, so it asks here whether the person is still let in.
+    """
+    if visitor.is_part_of_a_screen() and not visitor.lately_at(engine()).is_let_in:
+        st.rerun()
     return database.read(engine())
 
 

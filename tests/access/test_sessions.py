@@ -25,7 +25,7 @@ CLAIMS: Mapping[str, object] = {
     "email": "Ada@Example.org",
     "email_verified": True,
 }
-ADA = sessions.signed_in(CLAIMS)
+ADA = sessions.signed_in(CLAIMS, client_id="credits")
 ROOT = operator(Way.CLI)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 TENANT = "https://login.microsoftonline.com/7ec10a9d-1b2c-4d3e-8f90-a1b2c3d4e5f6/v2.0"
@@ -115,7 +115,7 @@ def test_whoever_signed_out_stays_out_with_the_same_cookie_and_comes_in_with_ano
     end(engine, NOW + 2 * SECOND)
     assert use(engine, NOW + 3 * SECOND).state is State.ENDED
     assert kept(engine) == [(0, 0, 1_000_000)]
-    again = sessions.signed_in({**CLAIMS, "nonce": "another"})
+    again = sessions.signed_in({**CLAIMS, "nonce": "another"}, client_id="credits")
     assert use(engine, NOW + 3 * SECOND, again).is_let_in
     noted = "SELECT kind FROM activity WHERE kind <> 'person_added' ORDER BY id"
     assert rows(engine, noted) == [("signed_in",), ("signed_out",), ("signed_in",)]
@@ -136,7 +136,7 @@ def test_a_removed_person_is_out_and_the_old_session_stays_ended_when_they_come_
 
 
 def test_a_stranger_leaves_no_row_and_a_domain_lets_in_viewers(engine: Engine) -> None:
-    eve = sessions.signed_in({**CLAIMS, "sub": "7", "email": "eve@example.org"})
+    eve = sessions.signed_in({**CLAIMS, "sub": "7", "email": "eve@example.org"}, client_id="credits")
     assert use(engine, NOW, eve) == Visit(State.NEW, frozenset(), is_to_be_noted=True)
     assert kept(engine) == []
     assert look(engine, NOW, eve, "example.com").roles == frozenset()
@@ -151,7 +151,7 @@ def test_roles_are_those_of_now(engine: Engine) -> None:
 
 
 def test_a_clock_of_the_provider_that_is_ahead_gives_no_longer_session(engine: Engine) -> None:
-    early = sessions.signed_in({**CLAIMS, "iat": AT + 10**6})
+    early = sessions.signed_in({**CLAIMS, "iat": AT + 10**6}, client_id="credits")
     use(engine, NOW, early)
     for half_hours in range(1, 24):
         use(engine, NOW + half_hours * 30 * MINUTE, early)
@@ -166,7 +166,7 @@ def test_who_signed_in_is_read_from_the_claims() -> None:
     "other",
     [
         {"iss": "https://other.example.org"},
-        {"aud": "another"},
+        {"aud": ["credits", "another"]},
         {"sub": "7"},
         {"iat": AT + 1},
         {"nonce": "other"},
@@ -176,11 +176,14 @@ def test_who_signed_in_is_read_from_the_claims() -> None:
     ],
 )
 def test_each_sign_in_has_a_session_of_its_own(other: Mapping[str, object]) -> None:
-    assert sessions.signed_in({**CLAIMS, **other}).id != ADA.id
+    assert sessions.signed_in({**CLAIMS, **other}, client_id="credits").id != ADA.id
 
 
 def test_what_does_not_say_who_signed_in_does_not_change_the_session() -> None:
-    assert sessions.signed_in({**CLAIMS, "name": "Ada", "tokens": {"id": "x"}, "exp": AT + 60}).id == ADA.id
+    assert (
+        sessions.signed_in({**CLAIMS, "name": "Ada", "tokens": {"id": "x"}, "exp": AT + 60}, client_id="credits").id
+        == ADA.id
+    )
 
 
 @pytest.mark.parametrize(
@@ -191,6 +194,9 @@ def test_what_does_not_say_who_signed_in_does_not_change_the_session() -> None:
         ({"iat": None}, "did not say who"),
         ({"iat": True}, "did not say who"),
         ({"iat": 10**20}, "cannot be used"),
+        ({"aud": "another"}, "another application"),
+        ({"aud": ["another"]}, "another application"),
+        ({"aud": None}, "another application"),
         ({"email": None}, "no e-mail"),
         ({"email": ["ada@example.org"]}, "no e-mail"),
         ({"email": "ada"}, "cannot be used"),
@@ -212,9 +218,9 @@ def test_what_does_not_say_who_signed_in_does_not_change_the_session() -> None:
 )
 def test_claims_that_do_not_do_are_refused(changed: Mapping[str, object], said: str) -> None:
     with pytest.raises(NotSignedIn, match=said):
-        sessions.signed_in({**CLAIMS, **changed})
+        sessions.signed_in({**CLAIMS, **changed}, client_id="credits")
 
 
 @pytest.mark.parametrize("changed", [{"email_verified": "true"}, {"email_verified": None, "iss": TENANT}])
 def test_a_word_for_true_does_and_so_does_an_organisation_at_microsoft(changed: Mapping[str, object]) -> None:
-    assert sessions.signed_in({**CLAIMS, **changed}).email == "ada@example.org"
+    assert sessions.signed_in({**CLAIMS, **changed}, client_id="credits").email == "ada@example.org"
