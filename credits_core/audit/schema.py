@@ -23,6 +23,7 @@ _APPEND_ONLY = (
     "price_list_activations",
     "refunds",
     "proposals",
+    "seals",
     "unlock_answers",
 )
 _SQLITE_TRIGGERS = (
