@@ -120,6 +120,9 @@ SCREENS = {
             "See what every AI model costs, and choose which ones can run.",
         ),
     ],
+    "Operations": [
+        screen("operations/proof.py", "Proof", "verified_user", "See what proves the record, and check it now."),
+    ],
     "Developers": [
         screen(
             "build/api_console.py",

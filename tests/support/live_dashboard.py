@@ -42,7 +42,7 @@ PATHS = (
         "/simulate-runs",
     ),
     *("/add-credits", "/pricing-lab", "/compare-plans", "/replay-history", "/scenario", "/fee-designer", "/models"),
-    *("/api-console", "/guide"),
+    *("/proof", "/api-console", "/guide"),
 )
 """Every screen."""
 
