@@ -160,6 +160,12 @@ def metrics_key() -> str:
     return os.environ.get("CREDITS_METRICS_KEY", "")
 
 
+def seal_key_file() -> Path | None:
+    """`CREDITS_SEAL_KEY_FILE`: the file with the key that signs seals; None, the default, signs none."""
+    given = os.environ.get("CREDITS_SEAL_KEY_FILE")
+    return Path(given) if given else None
+
+
 def cors_origins() -> list[str]:
     """`CREDITS_CORS_ORIGINS`: the origins, separated by commas, whose pages may call the API; by default none.
 

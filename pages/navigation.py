@@ -137,6 +137,9 @@ SCREENS = {
             hidden=not sign_in.is_on(),  # nobody has a use for it then, and the sidebar is full
         ),
     ],
+    "Operations": [
+        screen("operations/proof.py", "Proof", "verified_user", "See what proves the record, and check it now."),
+    ],
     "Developers": [
         screen(
             "build/api_console.py",

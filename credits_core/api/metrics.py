@@ -1,8 +1,8 @@
 """The metrics that Prometheus reads at /metrics.
 
 Requests, refusals, entries and moved credits are what this process did over HTTP since it started. The credits in
-circulation, the platform's revenue, the inference cost it bore for refunds and the last audit are read from the
-database at each request.
+circulation, the platform's revenue, the inference cost it bore for refunds, the last audit and the newest seal are read
+from the database at each request.
 """
 
 from datetime import datetime
@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from sqlalchemy import Connection
 
 from credits_core.audit import log as audit_log
+from credits_core.audit import seals
 from credits_core.ledger.receipts import Receipt
 from credits_core.reports import sums
 from credits_core.values.days import DayRange
@@ -67,6 +68,13 @@ class Metrics:
             "Seconds since the last audit that checked everything ended.",
             registry=registry,
         )
+        self._seal_number = Gauge("promptflow_newest_seal_number", "The number of the newest seal.", registry=registry)
+        self._seal_age = Gauge(
+            "promptflow_newest_seal_age_seconds", "Seconds since the newest seal was made.", registry=registry
+        )
+        self._unsealed = Gauge(
+            "promptflow_unsealed_entries", "Journal entries that no seal covers yet.", registry=registry
+        )
 
     def answered(self, method: str, route: str, *, status: int, seconds: float, code: str) -> None:
         """Count an answered request. Unknown HTTP methods count as `other`, because anybody can make one up."""
@@ -91,12 +99,16 @@ class Metrics:
             self._audit_ok,
             self._audit_age,
             self._whole_audit_age,
+            self._seal_number,
+            self._seal_age,
+            self._unsealed,
         ):
             gauge.set(float("nan"))
         return generate_latest(self._registry)
 
     def render(self, connection: Connection, now: datetime, zone: TimeZone) -> bytes:
-        """The metrics in Prometheus' text format. Those about the audit are NaN before the first audit.
+        """The metrics in Prometheus' text format. Those about the audit are NaN before the first audit. Those about
+        the newest seal are NaN before the first seal.
 
         `zone` is the time zone whose days the daily totals have; the sums are the same by any.
         """
@@ -109,4 +121,8 @@ class Metrics:
         self._audit_age.set(float("nan") if last is None else (now - last.finished_at).total_seconds())
         whole = audit_log.last_run(connection, of_everything=True)
         self._whole_audit_age.set(float("nan") if whole is None else (now - whole.finished_at).total_seconds())
+        seal = seals.newest(connection)
+        self._seal_number.set(float("nan") if seal is None else seal.number)
+        self._seal_age.set(float("nan") if seal is None else (now - seal.sealed_at).total_seconds())
+        self._unsealed.set(seals.unsealed(connection).entries)
         return generate_latest(self._registry)

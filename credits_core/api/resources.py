@@ -17,6 +17,7 @@ from credits_core.access.keys import KeyRecord
 from credits_core.api.limits import Limiter
 from credits_core.api.metrics import Metrics
 from credits_core.api.problems import Unavailable
+from credits_core.api.sealing import Sealer
 from credits_core.bulk.group_commit import GroupCommit
 from credits_core.errors import InvalidRequest
 from credits_core.ledger.receipts import Receipt
@@ -29,6 +30,7 @@ Result = TypeVar("Result")
 _log = logging.getLogger("promptflow.api")
 # Not the event loop's own threads: those also serve the dashboard's files, which must not queue behind charges.
 _THREADS = 4
+_SEALS_AT_ONCE = 5  # whoever asks for the metrics does not wait for more
 
 
 class Resources:
@@ -49,6 +51,7 @@ class Resources:
         self.metrics = Metrics()
         self._group = GroupCommit(self._opened, self.books.asked)
         self.calls = CallLog(self._opened, kept=settings.kept_calls())
+        self._sealer = Sealer(self._opened)
 
     async def write(self, action: Callable[[Connection], Result]) -> Result:
         """Run the action in one unit of work, off the event loop, and return its result once that is committed."""
@@ -75,8 +78,9 @@ class Resources:
         return await self._in_thread(lambda: self._read(action))
 
     async def catch_up(self) -> None:
-        """Add the newest entries to the daily totals, so that reading sums stays quick."""
+        """Add the newest entries to the daily totals, so that reading sums stays quick, and seal them."""
         await self._in_thread(lambda: daily_totals.catch_up(self._opened(), self.zone))
+        await self._in_thread(lambda: self._sealer.seal_now(most_seals=_SEALS_AT_ONCE))
 
     async def require_ready(self) -> None:
         """Check that the database answers and is at the newest migration.
@@ -90,6 +94,7 @@ class Resources:
         """Carry out what was taken, write the calls that wait, close every connection and end the threads."""
         self._group.close()
         self.calls.close()
+        self._sealer.close()
         self._threads.shutdown()
         if self._engine is not None:
             self._engine.dispose()
@@ -106,6 +111,7 @@ class Resources:
             if self._engine is None:
                 try:
                     self._engine = self._prepared()
+                    self._sealer.start()
                 except InvalidRequest as error:  # a setting of ours, which no caller can correct
                     _log.error("the database cannot be opened", exc_info=error)
                     raise Unavailable from error

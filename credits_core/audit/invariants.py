@@ -30,8 +30,10 @@ from credits_core.audit.prices import price_lists_are_sealed, runs_have_the_pric
 from credits_core.audit.refunds import refunds_have_a_rule, refunds_reverse_once
 from credits_core.audit.requests import entries_say_what_was_asked
 from credits_core.audit.schema import constraints_hold, ledger_is_append_only, references_exist
+from credits_core.audit.seal_check import checking_seals, seals_hold
 from credits_core.reports import daily_totals
 from credits_core.store import database
+from credits_core.values.progress import Progress, Work, part
 
 Invariant = Callable[[Connection, Plans, Since], Finding]
 
@@ -58,6 +60,25 @@ def audit(engine: Engine, plans: Plans, since: Since = BEGINNING) -> tuple[list[
     return [found[invariant] for invariant in INVARIANTS], leaves
 
 
+def auditing(engine: Engine, plans: Plans) -> Work[tuple[list[Finding], Since | None]]:
+    """The same over everything, one invariant after the other, which tells how far it has come and can be left."""
+    settled = daily_totals.last_settled_entry(engine)
+    found = []
+    with database.read(engine) as connection:
+        for number, invariant in enumerate(INVARIANTS):
+            found.append((yield from part(_checking(invariant, connection, plans), number, len(INVARIANTS))))
+        is_clean = settled is not None and all(finding.ok for finding in found)
+        leaves = carried.after(connection, *settled) if settled is not None and is_clean else None
+    return found, leaves
+
+
+def _checking(invariant: Invariant, connection: Connection, plans: Plans) -> Work[Finding]:
+    yield Progress(0, 1)
+    if invariant is seals_hold:
+        return (yield from checking_seals(connection))
+    return invariant(connection, plans, BEGINNING)
+
+
 def _findings(
     connection: Connection, plans: Plans, invariants: Sequence[Invariant], since: Since
 ) -> dict[Invariant, Finding]:
@@ -70,6 +91,7 @@ _WORKED_OUT_HERE: tuple[Invariant, ...] = (
     entries_say_what_was_asked,
     runs_cost_what_they_should,
     runs_have_the_price_of_their_list,
+    seals_hold,
 )
 INVARIANTS: tuple[Invariant, ...] = (
     entries_sum_to_zero,
@@ -89,6 +111,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     price_lists_are_sealed,
     runs_have_the_price_of_their_list,
     daily_totals_are_sums,
+    seals_hold,
     references_exist,
     constraints_hold,
     ledger_is_append_only,

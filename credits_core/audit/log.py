@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from credits_core.audit.finding import BEGINNING, Finding, Since
-from credits_core.store.tables import AuditRun, JournalEntry
+from credits_core.store.tables import AuditRun, InvariantResult, JournalEntry
 from credits_core.values.days import from_microseconds, to_microseconds
 
 
@@ -24,6 +24,18 @@ class LoggedAudit:
     def ok(self) -> bool:
         """Whether every invariant held."""
         return self.broken_invariants == 0
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedFinding:
+    """What the last audit said of one invariant; `first_wrong` is one sentence, empty when it holds."""
+
+    invariant: str
+    is_ok: bool
+    checked: int
+    wrong: int
+    first_wrong: str
+    finished_at: datetime
 
 
 def record(
@@ -45,6 +57,31 @@ def record(
             since_entry_id=since.entry_id,
         )
     )
+    connection.execute(delete(InvariantResult))
+    rows = [
+        {
+            "name": finding.invariant,
+            "is_ok": finding.ok,
+            "checked": finding.checked,
+            "wrong": len(finding.violations),
+            "first_wrong": next(iter(finding.violations), ""),
+            "finished_at_us": to_microseconds(now),
+        }
+        for finding in findings
+    ]
+    if rows:
+        connection.execute(insert(InvariantResult), rows)
+
+
+def last_findings(connection: Connection) -> list[LoggedFinding]:
+    """What the last audit said of each invariant, by name; nothing before the first audit."""
+    rows = connection.execute(select(InvariantResult.__table__).order_by(InvariantResult.name))
+    return [
+        LoggedFinding(
+            row.name, bool(row.is_ok), row.checked, row.wrong, row.first_wrong, from_microseconds(row.finished_at_us)
+        )
+        for row in rows
+    ]
 
 
 def last_run(connection: Connection, *, of_everything: bool = False) -> LoggedAudit | None:

@@ -1,4 +1,4 @@
-"""The refusal to explain an entry that has nothing to calculate."""
+"""The refusals to explain an entry that has nothing to calculate, and to prove one that is not sealed yet."""
 
 from credits_core.errors import CreditsError
 
@@ -16,4 +16,20 @@ class NotExplainable(CreditsError):
         super().__init__(
             f"Entry {entry_id} is {kind}; only prompt runs, flow unlocks and refunds can be explained. "
             f"See entry {entry_id} in the history."
+        )
+
+
+class NotSealed(CreditsError):
+    """No seal up to the head covers the entry. `head_number` is the head that was asked for, None for the newest."""
+
+    code = "not_sealed"
+    http_status = 409
+
+    def __init__(self, entry_id: int, head_number: int | None) -> None:
+        self.entry_id = entry_id
+        self.head_number = head_number
+        super().__init__(
+            f"Entry {entry_id} is not sealed yet. Run: python -m credits_core proof seal"
+            if head_number is None
+            else f"No seal up to {head_number} covers entry {entry_id}. Leave --head out for the newest one."
         )

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from credits_core import settings, startup
-from credits_core.audit import invariants
+from credits_core.audit import invariants, seals
 from credits_core.audit import log as audit_log
 from credits_core.audit.finding import BEGINNING
 from credits_core.bulk import demo, opening_balances
@@ -124,6 +124,7 @@ def _now() -> datetime:
 def verify(*, since_last: bool) -> None:
     """Print one line per invariant and keep the result of the audit."""
     with opened_ledger() as engine:
+        seals.catch_up_quietly(engine, now=_now())
         with database.read(engine) as connection:
             plans = price_books().at(connection).plans
             since = audit_log.last_clean(connection) if since_last else None

@@ -1,7 +1,6 @@
 """The command line, `python -m credits_core …`: its commands with their options and help.
 
-What a command needs is imported when it runs, so that `--help` answers at once. Errors are one line on stderr and exit
-1, Ctrl-C 130.
+What a command needs is imported when it runs: `--help` answers at once. An error is one line on stderr and exit 1.
 """
 
 import sys
@@ -13,10 +12,10 @@ from typer.exceptions import TyperException
 
 from credits_core.cli.key_commands import key_app
 from credits_core.cli.people_commands import people_app
+from credits_core.cli.proof_app import app as proof_app
 from credits_core.errors import CreditsError, DataFileInvalid
 
 _PROGRAM = "python -m credits_core"
-_INTERRUPTED = 130  # by convention, and what Typer returns for Ctrl-C
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PlanName = Annotated[str, typer.Argument(metavar="ID-or-FILE.toml", help="A plan's id, or a file that holds a plan.")]
 Revision = Annotated[int | None, typer.Option(help="The revision of the draft you looked at, from plan show.", min=1)]
@@ -34,6 +33,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(plan_app, name="plan")
 app.add_typer(key_app, name="api-key")
 app.add_typer(people_app, name="people")
+app.add_typer(proof_app, name="proof")
 
 
 def main() -> None:
@@ -59,7 +59,7 @@ def main() -> None:
         _fail(f"the database cannot be used: {str(getattr(error, 'orig', None) or error).splitlines()[0]}")
     except OSError as error:
         _fail(f"{error.filename or 'a file'}: cannot be used: {error.strerror or error}")
-    if exit_code == _INTERRUPTED:
+    if exit_code == 130:  # by convention, and what Typer returns for Ctrl-C
         _fail("stopped by Ctrl-C", exit_code=exit_code)
     sys.exit(exit_code)
 

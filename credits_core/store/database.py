@@ -198,6 +198,39 @@ def read_twice(engine: Engine) -> Iterator[tuple[Connection, Connection]]:
 
 
 @contextmanager
+def alone(engine: Engine, name: str, number: int) -> Iterator[bool]:
+    """Whether nobody else, in any process, is in such a block of this name; then nobody enters one until it ends.
+
+    A process that is killed is out of it. `number` says the same as the name, on PostgreSQL.
+    """
+    if engine.dialect.name == "postgresql":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            is_alone = connection.execute(text(f"SELECT pg_try_advisory_lock({number})")).scalar_one()
+            try:
+                yield bool(is_alone)
+            finally:
+                if is_alone:
+                    connection.execute(text(f"SELECT pg_advisory_unlock({number})"))
+        return
+    if fcntl is None:
+        yield True
+        return
+    lock_file = os.open(f"{engine.url.database}.{name}", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        yield _takes(lock_file)
+    finally:
+        os.close(lock_file)
+
+
+def _takes(lock_file: int) -> bool:
+    try:
+        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
 def _write_lock(engine: Engine) -> Iterator[None]:
     # Whoever waits for the lock holds the queue: a writer that has just given the lock back, and wants it again before
     # the one that waits has woken up, comes after that one.

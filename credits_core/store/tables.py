@@ -7,8 +7,7 @@ order of things is the order of `journal_entries.id`.
 An entry, its transactions, its run and its refund are never updated or deleted, and neither is an activation or a plan
 that was live. A transaction's key is its entry and its position, like a line of an invoice; a run's key is its entry's.
 
-What people chose and keep by name is in `choice_tables`, people and what they changed in `people_tables`; both are
-named here too, so that these are all tables.
+Some are in `choice_tables`, `daily_tables`, `people_tables` and `seal_tables`; all are named here too.
 """
 
 from sqlalchemy import (
@@ -41,6 +40,8 @@ from credits_core.store.people_tables import Person as Person
 from credits_core.store.people_tables import Proposal as Proposal
 from credits_core.store.people_tables import SignInSession as SignInSession
 from credits_core.store.people_tables import TrialUser as TrialUser
+from credits_core.store.seal_tables import InvariantResult as InvariantResult
+from credits_core.store.seal_tables import Seal as Seal
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.roles import Role
 

@@ -25,6 +25,7 @@ SCREENS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Fees": ("fees/fee_designer.py", ("design-a-fee",)),
     "Models": ("models/models.py", ("models-and-prices",)),
     "Approvals": ("people/approvals.py", ("approve-a-change",)),
+    "Proof": ("operations/proof.py", ("prove-the-ledger",)),
     "API": ("build/api_console.py", ("use-the-api",)),
 }
 """By the title of a screen: its file and the pages of the guide about it."""

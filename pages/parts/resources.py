@@ -7,6 +7,7 @@ import streamlit as st
 from sqlalchemy import Connection, Engine
 
 from credits_core import settings, startup
+from credits_core.audit import seals
 from credits_core.bulk import first_start
 from credits_core.bulk.demo_world import DemoWorld, load_demo_world
 from credits_core.bulk.first_start import Beginning
@@ -134,8 +135,9 @@ def reading() -> AbstractContextManager[Connection]:
 
 @st.cache_data(ttl=60, show_spinner=False)
 def keep_totals_quick() -> None:
-    """Let the daily totals catch up, at most once a minute; totals are exact without it, only slower."""
+    """Let the daily totals catch up, and the seals, at most once a minute; totals are exact without, only slower."""
     daily_totals.catch_up(engine(), zone())
+    seals.catch_up_quietly(engine(), now=datetime.now(UTC), most_seals=5)  # nobody waits for more
 
 
 @st.cache_data(ttl=300, show_spinner=False)

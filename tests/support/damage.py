@@ -9,15 +9,18 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, make_url, text
+from sqlalchemy import Connection, Engine, insert, make_url, text
 
-from credits_core.audit import invariants
+from credits_core.access import keys
+from credits_core.audit import invariants, seals
+from credits_core.audit import log as audit_log
 from credits_core.audit.finding import BEGINNING, Finding, Since
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
 from credits_core.pricing.quote import PriceBook
 from credits_core.reports import daily_totals
-from credits_core.store import database
-from credits_core.store.kinds import CreditSource
+from credits_core.store import activity, database
+from credits_core.store.kinds import CreditSource, Role
+from credits_core.store.tables import Proposal
 from tests.support import busy_ledger, world
 
 MUCH_LATER = busy_ledger.THIRD_DAY + timedelta(days=1)
@@ -96,11 +99,17 @@ def add_transaction(entry: str, position: int, account: str, type_: str, amount:
 
 @contextmanager
 def four_days(
-    request: pytest.FixtureRequest, folder: Path, book: PriceBook, *, is_priced_by_list: bool = True
+    request: pytest.FixtureRequest,
+    folder: Path,
+    book: PriceBook,
+    *,
+    is_priced_by_list: bool = True,
+    is_sealed: bool = False,
 ) -> Iterator[Ledger]:
     """The three hand-written days and a fourth; the daily totals cover them up to the middle of the second.
 
-    Unless told otherwise, one run of the fourth day is priced by a live price list.
+    Unless told otherwise, one run of the fourth day is priced by a live price list. A sealed one has records of
+    changes, keys, audits and proposals, too, and seals over five entries and as many records each.
     """
     with _database(request, folder) as url:
         engine = database.create_engine_for(url)
@@ -121,10 +130,57 @@ def four_days(
         ).entry_id
         ids["late run"] = world.charge(engine, world.run_by("fay"), key="late-run", now=MUCH_LATER).entry_id
         ids["late purchase"] = world.add(engine, "ada", 500, key="late-purchase", now=MUCH_LATER).entry_id
+        if is_sealed:
+            administered(engine)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(seals, "MOST_IN_A_SEAL", 5)
+                assert seals.catch_up(engine, now=MUCH_LATER) > 3
         try:
             yield Ledger(engine, ids, book, since)
         finally:
             engine.dispose()
+
+
+def behind_its_back(engine: Engine, *statements: str) -> None:
+    """Carry the statements out, for good, while no trigger refuses anything; afterwards the triggers are as before."""
+    with engine.begin() as connection:
+        triggers = []
+        if engine.dialect.name == "sqlite":
+            triggers = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")).all()
+        else:
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
+        for name, _ in triggers:
+            connection.execute(text(f"DROP TRIGGER {name}"))
+        for statement in statements:
+            connection.execute(text(statement))
+        for _, made in triggers:
+            connection.exec_driver_sql(made)
+
+
+def administered(engine: Engine) -> None:
+    """Records that are no entries: two of each kind, of a change, a key, an audit and a proposal."""
+
+    def write(connection: Connection) -> None:
+        for name in ("shop", "till"):
+            activity.note(connection, activity.Change.KEY_MADE, name, actor="cli", now=MUCH_LATER, detail={"n": 1})
+            keys.create_key(connection, name, key=keys.new_key(), role=Role.SERVICE, now=MUCH_LATER)
+            audit_log.record(connection, [Finding("nothing is wrong", 1, ())], now=MUCH_LATER)
+            connection.execute(insert(Proposal).values(**_PROPOSED, subject=name))
+
+    database.write(engine, write)
+
+
+_PROPOSED = {
+    "kind": "add_credits",
+    "request": "{}",
+    "effect": "{}",
+    "based_on": "0" * 64,
+    "reason": "Goodwill",
+    "proposed_by": "dashboard/ada@example.org",
+    "proposed_at_us": 1,
+    "expires_at_us": 2,
+    "state": "open",
+}
 
 
 @contextmanager

@@ -8,7 +8,7 @@ statement and sum to zero. SQLite has no triggers for a whole statement, so ther
 from alembic import op
 
 revision = "0016"
-down_revision = "0014"
+down_revision = "0015"
 
 _UNLOCK = (
     *("entry_id", "user_id", "flow_id", "creator_id", "plan_id", "unlock_fee_credits"),

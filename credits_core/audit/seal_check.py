@@ -1,0 +1,188 @@
+"""Proves the chain of seals: every seal follows from the one before, and every record is as it was sealed.
+
+The whole chain hangs on its newest hash. Whoever can write to the database and has no key can make all of it anew, so
+that it fits what they changed; a head that was kept elsewhere then tells, because that seal has another hash now.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection, func, select
+
+from credits_core.audit import seal_keys
+from credits_core.audit.blocks import blocks
+from credits_core.audit.check_proof import HASH_BYTES, RECORD_TABLES, root_of, skipped_to
+from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
+from credits_core.audit.seal_keys import SealKey
+from credits_core.audit.seal_rows import Leaf, Reader
+from credits_core.audit.seals import StoredSeal
+from credits_core.store.tables import Base, Seal
+from credits_core.values.progress import Progress, Work, finish
+
+_SEALS_AT_ONCE = 20
+_COLUMNS = tuple(Base.metadata.tables["seals"].c[name] for name in (*StoredSeal.__slots__, "leaves"))
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was checked, and one sentence for each thing that differs.
+
+    `unproved_signatures` counts the signatures that were not checked, because they need another key.
+    """
+
+    seals: int = 0
+    entries: int = 0
+    records: int = 0
+    unproved_signatures: int = 0
+    violations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A seal that somebody kept elsewhere: its number and its hash."""
+
+    number: int
+    hash: str
+
+
+def seals_hold(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
+    """Every sealed entry and record is as it was sealed, and every seal follows from the one before."""
+    return finish(checking_seals(connection, since))
+
+
+def checking_seals(connection: Connection, since: Since = BEGINNING) -> Work[Finding]:
+    """The same as long work."""
+    checked = yield from check(connection, since, key=seal_keys.configured())
+    return Finding("the chain of seals holds", checked.entries + checked.records, checked.violations)
+
+
+def check(connection: Connection, since: Since = BEGINNING, *, key: SealKey | None = None) -> Work[Checked]:
+    """Check every seal, or those over entries after an earlier audit; with a key, its signatures, too."""
+    before = _last_before(connection, since)
+    first = 0 if before is None else before.number
+    numbers = select(func.count()).select_from(Seal).where(Seal.number > first)
+    total = int(connection.execute(numbers).scalar_one())
+    asked = select(*_COLUMNS).where(Seal.number > first).order_by(Seal.number)
+    reader, checked = Reader(connection), Checked()
+    hashes: dict[int, str] = {}
+    for rows in blocks(connection, asked, rows_at_once=_SEALS_AT_ONCE):
+        for *values, stored in rows:
+            seal = StoredSeal(*values)
+            hashes[seal.number] = seal.hash
+            wrong = [*_in_the_chain(connection, before, seal, hashes), *_signature(before, seal, key)]
+            if seal.is_whole():
+                wrong += _over(reader, before, seal, bytes(stored))
+            else:
+                wrong.append(f"seal {seal.number} was changed: it does not have the hash of what it says")
+            checked = replace(
+                checked,
+                seals=checked.seals + 1,
+                entries=checked.entries + (seal.entry_count if seal.is_whole() else 0),
+                records=checked.records + (seal.record_count if seal.is_whole() else 0),
+                unproved_signatures=checked.unproved_signatures + _is_unproved(seal, key),
+                violations=(*checked.violations, *wrong),
+            )
+            before = seal
+            yield Progress(min(checked.seals, total), total)
+    if key is not None and before is not None and before.key_id != key.key_id:
+        said = f"seal {before.number}, the newest, is not signed with the key {key.key_id}"
+        checked = replace(checked, violations=(*checked.violations, said))
+    return checked
+
+
+def against(connection: Connection, head: Head) -> str | None:
+    """What a head that was kept elsewhere says against this chain: a sentence, or None when it is part of it."""
+    found = connection.execute(select(Seal.hash).where(Seal.number == head.number)).scalar_one_or_none()
+    if found is None:
+        return f"seal {head.number}, whose head was kept, is not there: the end of the record was removed"
+    if found != head.hash:
+        return (
+            f"seal {head.number} is not the one whose head was kept: "
+            f"the record up to it was rewritten after the head was kept"
+        )
+    return None
+
+
+def _last_before(connection: Connection, since: Since) -> StoredSeal | None:
+    """The last seal over nothing but entries up to an earlier audit; looked for from the end, where it stands."""
+    if since.is_beginning:
+        return None
+    numbers = select(Seal.number, Seal.last_entry_id).order_by(Seal.number.desc())
+    for rows in blocks(connection, numbers):
+        for number, last_entry_id in rows:
+            if last_entry_id <= since.entry_id:
+                row = connection.execute(select(*_COLUMNS[:-1]).where(Seal.number == number)).one()
+                return StoredSeal(*row)
+    return None
+
+
+def _in_the_chain(
+    connection: Connection, before: StoredSeal | None, seal: StoredSeal, hashes: dict[int, str]
+) -> Iterator[str]:
+    """What is wrong with a seal by itself and after the one before."""
+    number, last = seal.number, 0 if before is None else before.number
+    if number != last + 1:
+        missing = f"seal {last + 1} is" if number == last + 2 else f"seals {last + 1} to {number - 1} are"
+        yield f"{missing} missing"
+    elif seal.previous_hash != ("" if before is None else before.hash):
+        yield f"seal {number} does not follow from seal {last}"
+    skipped = skipped_to(number)
+    if skipped and skipped not in hashes:
+        found = connection.execute(select(Seal.hash).where(Seal.number == skipped)).scalar_one_or_none()
+        hashes[skipped] = found or ""
+    if number == last + 1 and seal.skip_hash != (hashes[skipped] if skipped else ""):
+        yield f"seal {number} does not follow from seal {skipped}"
+
+
+def _signature(before: StoredSeal | None, seal: StoredSeal, key: SealKey | None) -> Iterator[str]:
+    if seal.signature is None:
+        if before is not None and before.signature is not None:
+            yield f"seal {seal.number} is not signed, but seal {before.number} is"
+    elif key is not None and seal.key_id == key.key_id and not key.has_signed(seal.hash, seal.signature):
+        yield f"the signature of seal {seal.number} is wrong"
+
+
+def _is_unproved(seal: StoredSeal, key: SealKey | None) -> bool:
+    return seal.signature is not None and (key is None or key.key_id != seal.key_id)
+
+
+def _over(reader: Reader, before: StoredSeal | None, seal: StoredSeal, stored: bytes) -> Iterator[str]:
+    """What differs between the records of a seal and those that are there now."""
+    sealed = [stored[at : at + HASH_BYTES] for at in range(0, len(stored), HASH_BYTES)]
+    if root_of(sealed).hex() != seal.root or len(sealed) != seal.entry_count + seal.record_count:
+        yield f"seal {seal.number} was changed: its leaves are not those that it was made over"
+    after = None if before is None else before.last_entry_id
+    yield from _differences(seal, "entry", sealed[: seal.entry_count], reader.entries(after, seal.last_entry_id))
+    found: list[Leaf] = []
+    for table in RECORD_TABLES:
+        up_to = seal.up_to(table)
+        if up_to is not None:
+            found += reader.records(table, None if before is None else before.up_to(table), up_to)
+    yield from _differences(seal, "record", sealed[seal.entry_count :], found)
+
+
+def _differences(seal: StoredSeal, what: str, sealed: list[bytes], found: list[Leaf]) -> Iterator[str]:
+    """One sentence for each record that is not as it was sealed, and one for those that are missing."""
+    hashes = [leaf.hash for leaf in found]
+    if hashes == sealed:
+        return
+    was_sealed, are_there = set(sealed), set(hashes)
+    other = [leaf for leaf in found if leaf.hash not in was_sealed]
+    gone = sum(hash_ not in are_there for hash_ in sealed)
+    yield from (f"{leaf} is not what seal {seal.number} sealed" for leaf in other)
+    if gone > len(other):
+        yield f"{_some(gone - len(other), what)} missing of what seal {seal.number} sealed{_where(sealed, found)}"
+    elif not other:
+        yield f"what seal {seal.number} sealed stands in another order, or twice"
+
+
+def _some(count: int, what: str) -> str:
+    return f"1 {what} is" if count == 1 else f"{count:,} {'entries' if what == 'entry' else f'{what}s'} are"
+
+
+def _where(sealed: list[bytes], found: list[Leaf]) -> str:
+    """After which record the first one is missing, where that can be told."""
+    for index, hash_ in enumerate(sealed):
+        if index >= len(found) or found[index].hash != hash_:
+            return f", the first after {found[index - 1]}" if index else ""
+    return ""

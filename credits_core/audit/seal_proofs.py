@@ -1,0 +1,75 @@
+"""Makes what one keeps or hands on: the head of the chain, and the proof that an entry is in it."""
+
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from credits_core.audit import seals
+from credits_core.audit.check_proof import (
+    FORMAT,
+    HASH_BYTES,
+    PROOF_FORMAT,
+    named,
+    path_to,
+    way_down,
+)
+from credits_core.audit.refusals import NotSealed
+from credits_core.audit.seal_rows import Reader
+from credits_core.audit.seals import StoredSeal
+from credits_core.ledger.refusals import UnknownEntry
+from credits_core.store.tables import Seal
+
+
+def head(seal: StoredSeal) -> dict[str, Any]:
+    """What one keeps of a seal elsewhere, ready for JSON."""
+    return {
+        "format": FORMAT,
+        "number": seal.number,
+        "hash": seal.hash,
+        "sealed_at": seal.sealed_at.isoformat(),
+        "last_entry_id": seal.last_entry_id,
+        "key_id": seal.key_id,
+        "signature": seal.signature,
+    }
+
+
+def proof_of(connection: Connection, entry_id: int, *, head_number: int | None = None) -> dict[str, Any]:
+    """An entry with all its parts and the proof that the chain up to a head has it, ready for JSON.
+
+    The head is the newest seal unless another one is named. `check_proof.check` checks the proof.
+
+    Raises:
+        UnknownEntry: there is no such entry.
+        NotSealed: the entry is not sealed yet, or only after that head; or there is no such seal.
+    """
+    record = Reader(connection).entry(entry_id)
+    if record is None:
+        raise UnknownEntry(entry_id)
+    top = seals.newest(connection) if head_number is None else seals.numbered(connection, head_number)
+    if top is None:
+        raise NotSealed(entry_id, head_number)
+    over = select(Seal.number, Seal.leaves).where(Seal.last_entry_id >= entry_id).order_by(Seal.number).limit(1)
+    found = connection.execute(over).one_or_none()
+    if found is None or found.number > top.number:
+        raise NotSealed(entry_id, head_number)
+    chain = [seals.numbered(connection, number) for number in way_down(top.number, found.number)]
+    before = seals.numbered(connection, found.number - 1)
+    ids = [
+        leaf.number for leaf in Reader(connection).entries(None if before is None else before.last_entry_id, entry_id)
+    ]
+    index = len(ids) - 1
+    leaves = [found.leaves[at : at + HASH_BYTES] for at in range(0, len(found.leaves), HASH_BYTES)]
+    _, entry, transactions, run, unlock, refund = record
+    return {
+        "format": PROOF_FORMAT,
+        "record": {
+            "entry": named("entry", entry),
+            "transactions": [named("transactions", row) for row in transactions],
+            "run": named("run", run),
+            "unlock": named("unlock", unlock),
+            "refund": named("refund", refund),
+        },
+        "index": index,
+        "path": [beside.hex() for beside in path_to(leaves, index)],
+        "chain": [seal.header() for seal in chain if seal],
+    }

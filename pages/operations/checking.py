@@ -1,0 +1,51 @@
+"""Checks the record for a page, with progress and a button to stop, and seals what is new."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from credits_core.audit import invariants, seals
+from credits_core.audit import log as audit_log
+from credits_core.store import database
+from credits_core.values.text import counted
+from pages.parts import done, long_work, resources
+
+_ASKED = "proof:asked"
+
+
+def ask() -> None:
+    """Let the record be checked, as a callback. Each click is a check of its own."""
+    st.session_state[_ASKED] = datetime.now(UTC)
+
+
+def seal_now() -> None:
+    """Seal what is new, as a callback; only a part when there is very much of it."""
+    made = seals.catch_up_quietly(resources.engine(), now=datetime.now(UTC), most_seals=50)
+    done.add("Proof", f"{counted(made, 'seal')} made." if made else "Nothing was sealed. The log says why.")
+
+
+def carry_out() -> None:
+    """Check the record if somebody asked for it, keep the result, and show the page anew."""
+    asked = st.session_state.get(_ASKED)
+    if asked is None:
+        return
+    engine = resources.engine()
+    seals.catch_up_quietly(engine, now=asked, most_seals=5)
+    result = long_work.carried_out(
+        "proof",
+        asked,
+        lambda: invariants.auditing(engine, resources.book().plans),
+        what="Checking",
+        of=f"{len(invariants.INVARIANTS)} invariants",
+        undone="Nothing was recorded. The last result is shown.",
+    )
+    if result is None:
+        return
+    findings, leaves = result
+    now = datetime.now(UTC)
+    database.write(engine, lambda connection: audit_log.record(connection, findings, now=now, leaves=leaves))
+    st.session_state.pop(_ASKED)
+    broken = sum(not finding.ok for finding in findings)
+    said = f"{broken} of {len(findings)} checks failed." if broken else "The record was checked: everything holds."
+    done.add("Proof", said, is_shown=False)  # the screen says it
+    st.rerun()

@@ -1,0 +1,163 @@
+"""No value and no row of what is sealed or proved can be changed behind the ledger's back without the audit telling."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import BigInteger, Boolean, Connection, Executable, Integer, SmallInteger, Table, delete, update
+from sqlalchemy.exc import IntegrityError
+
+from credits_core.audit.check_proof import COLUMNS, RECORD_TABLES
+from credits_core.pricing.quote import PriceBook
+from credits_core.store.tables import Base
+from tests.support import damage
+from tests.support.damage import Ledger
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def ledger(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, book: PriceBook
+) -> Iterator[Ledger]:
+    """One sealed ledger for all the damage, because none of it stays."""
+    with damage.four_days(request, tmp_path_factory.mktemp("cells"), book, is_sealed=True) as ledger:
+        yield ledger
+
+
+def test_the_ledger_to_be_damaged_is_clean(ledger: Ledger) -> None:
+    assert ledger.after() == {}
+
+
+# Who called the API, who was told to have a flow already, how somebody chose to begin, what people keep by name, and
+# who may sign in are no part of what it proves: what is changed there is recorded in `activity`, or moves no credits.
+NOT_PROVED = {
+    "api_calls",
+    "clean_start",
+    "invariant_results",
+    "people",
+    "saved_views",
+    "sign_in_sessions",
+    "trial_users",
+    "unlock_answers",
+}
+LEDGER_TABLES = [table for table in Base.metadata.sorted_tables if table.name not in NOT_PROVED]
+# What rightly changes later: when a key ends, and what was decided about a proposal. `activity` records it.
+MAY_CHANGE = {
+    ("api_keys", "expires_at_us"),
+    ("api_keys", "replaced_at_us"),
+    ("api_keys", "revoked_at_us"),
+    ("proposals", "entry_id"),
+    ("proposals", "decided_by"),
+    ("proposals", "decision_reason"),
+}
+# One entry of each kind, some covered by the daily totals and some not.
+TRIED = [
+    "grant",
+    "run with fee",
+    "unlock",
+    "run by ben",
+    "refund of run by ben",
+    "token run",
+    "usage run",
+    "late run",
+    "late unlock",
+]
+WITHOUT_ENTRIES = (
+    "activity",
+    "api_keys",
+    "audit_runs",
+    "proposals",
+    "seals",
+    "daily_sums",
+    "daily_totals",
+    "daily_works",
+    "rollup_watermark",
+    "price_plans",
+    "plan_activations",
+    "price_lists",
+    "price_list_activations",
+)
+
+
+def _rows(ledger: Ledger, connection: Connection, table: Table) -> list[dict[str, object]]:
+    """The rows to damage: those of the tried entries, and up to a dozen of a table that has no entries."""
+    entry_column = {"journal_entries": "id", "user_credits": ""} | dict.fromkeys(WITHOUT_ENTRIES, "")
+    column = entry_column.get(table.name, "entry_id")
+    found = [dict(row) for row in connection.execute(table.select()).mappings()]
+    return [row for row in found if row[column] in {ledger.ids[name] for name in TRIED}] if column else found[:12]
+
+
+def _other_values(table: Table, column: str, value: object) -> list[object]:
+    if isinstance(table.c[column].type, Boolean):
+        return [not value, None]
+    if isinstance(value, bytes):
+        return [value[:-1] + bytes([value[-1] ^ 1]), b"", None]
+    if column == "rule":
+        return ["cost_booked_back", None]
+    if isinstance(table.c[column].type, BigInteger | Integer | SmallInteger):
+        return [1 if value is None else int(str(value)) + 1, None]
+    return ["7" if str(value)[:1].isdigit() else "refund" if column.endswith("type") else "ben", None]
+
+
+def _goes_unseen(ledger: Ledger, connection: Connection, damage: Executable) -> bool:
+    """Whether the damage is done, no constraint refuses it, and the audit finds nothing wrong. It is undone again."""
+    savepoint = connection.begin_nested()
+    try:
+        connection.execute(damage)
+        return next(ledger.findings(connection), None) is None
+    except IntegrityError:
+        return False
+    finally:
+        savepoint.rollback()
+
+
+@pytest.mark.parametrize("table", LEDGER_TABLES, ids=lambda table: table.name)
+def test_no_value_of_the_ledger_can_be_changed_unseen(ledger: Ledger, table: Table) -> None:
+    with ledger.unguarded() as connection:
+        unseen = {
+            (table.name, column)
+            for row in _rows(ledger, connection, table)
+            for column, value in row.items()
+            for other in _other_values(table, column, value)
+            if other != value and _goes_unseen(ledger, connection, _same(table, row, update).values({column: other}))
+        }
+    assert unseen == {(name, column) for name, column in MAY_CHANGE if name == table.name}
+
+
+@pytest.mark.parametrize("table", LEDGER_TABLES, ids=lambda table: table.name)
+def test_no_row_of_the_ledger_can_be_deleted_unseen(ledger: Ledger, table: Table) -> None:
+    with ledger.unguarded() as connection:
+        tried = _rows(ledger, connection, table)
+        if table.name == "seals":
+            tried = tried[:-1]  # without the newest one nothing is contradicted: only a head that was kept tells
+        assert tried
+        assert [row for row in tried if _goes_unseen(ledger, connection, _same(table, row, delete))] == []
+
+
+def _same(table: Table, row: dict[str, object], statement: Callable[[Table], Any]) -> Any:
+    return statement(table).where(*(column == row[column.name] for column in table.primary_key))
+
+
+# Of the tables that are sealed: what may change, and what says the same as the number of the entry beside it.
+NOT_SEALED = {
+    "unlock": {"entry_id", "refunded_by_entry_id"},
+    "run": {"entry_id"},
+    "refund": {"entry_id"},
+    "transactions": {"entry_id"},
+    "api_keys": {"expires_at_us", "replaced_at_us", "revoked_at_us"},
+    "proposals": {"state", "decided_by", "decided_at_us", "decision_reason", "entry_id"},
+}
+PARTS = {
+    "entry": "journal_entries",
+    "transactions": "credit_transactions",
+    "run": "prompt_runs",
+    "unlock": "unlocked_flows",
+    "refund": "refunds",
+    **{name: name for name in RECORD_TABLES},
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_column_is_sealed_or_may_change(part: str) -> None:
+    """Whoever adds a column decides: a new form of seals, or a line above."""
+    sealed = set(COLUMNS[part]) - {"account_created_at_us"}
+    assert sealed | NOT_SEALED.get(part, set()) == set(Base.metadata.tables[PARTS[part]].c.keys())
