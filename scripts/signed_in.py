@@ -7,6 +7,7 @@ demo, and everything else are in a folder of their own that is deleted at the en
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -79,11 +80,9 @@ def claims(email: str, *, is_verified: bool = True) -> dict[str, object]:
 
 def main() -> None:
     """Start provider and dashboard, say who may sign in, and end both with Ctrl-C."""
-    people_known = [claims(email) for email in PEOPLE]
-    with (
-        tempfile.TemporaryDirectory(prefix="promptflow-") as name,
-        running_provider(_PROVIDER_PORT, people_known) as provider,
-    ):
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # both are ended, and the folder is deleted
+    known = [claims(email) for email in PEOPLE]
+    with tempfile.TemporaryDirectory(prefix="promptflow-") as name, running_provider(_PROVIDER_PORT, known) as provider:
         folder = Path(name)
         url = f"sqlite:///{folder / 'credits.db'}"
         add_people(url)

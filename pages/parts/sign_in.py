@@ -50,7 +50,7 @@ def _sign_in(over: str | None) -> None:
     if over is None:
         st.markdown("See what runs cost, who was paid, and why.")
     else:
-        st.info(f"{over} Nothing was lost.", icon=":material/schedule:")
+        st.info(over, icon=":material/schedule:")
     label = "Sign in" if over is None else "Sign in again"
     st.button(label, type="primary", icon=":material/login:", width="stretch", on_click=st.login)
 
@@ -72,7 +72,7 @@ def name_tag(there: Visitor) -> None:
     """Who is there, in the sidebar: the operator of this machine, or the person with roles and a way out."""
     if there.who is None:
         is_waived = settings.sign_in() is SignIn.NONE
-        st.caption(f":material/person: {'Anybody: nobody signs in' if is_waived else 'Local operator'}")
+        st.caption(f":material/person: {'Nobody signs in' if is_waived else 'Local operator'}")
         return
     with st.container(gap=None, key="name_tag"):
         st.markdown(f":material/person: {words.plain(there.who.email)}")

@@ -61,12 +61,12 @@ def everybody(people: Sequence[PersonRecord], *, may_manage: bool) -> None:
         column_config={
             "Person": st.column_config.TextColumn(pinned=True),
             "Roles": st.column_config.MultiselectColumn(
-                options=[role.value.capitalize() for role in PersonRole], color=list(_COLOURS.values())
+                options=[role.value.capitalize() for role in PersonRole], color=list(_COLOURS.values()), width=190
             ),
             "Change": changing.button_column(changing.CHANGE, people),
             "Remove": changing.button_column(changing.REMOVE, people),
             clock.label("Last seen"): st.column_config.DatetimeColumn(format=minute, timezone=zone),
-            clock.label("Since"): st.column_config.DatetimeColumn(format=minute, timezone=zone),
+            clock.label("Since"): st.column_config.DatetimeColumn(format="YYYY-MM-DD", timezone=zone),
         },
         placeholder="–",
         key="people",
