@@ -1,7 +1,6 @@
 """The command line, `python -m credits_core …`: every command with its options and help.
 
-What a command needs is imported when it runs, so that `--help` answers at once. Errors are one line on stderr and exit
-1, Ctrl-C 130.
+What a command needs is imported when it runs, so `--help` answers at once. Errors: one line and exit 1; Ctrl-C 130.
 """
 
 import sys
@@ -11,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
+from credits_core.cli.trial_user_commands import trial_user_app
 from credits_core.errors import CreditsError, DataFileInvalid
 from credits_core.values.roles import Role
 
@@ -33,6 +33,7 @@ key_app = typer.Typer(help="The keys of the API: make, list, replace and revoke 
 app.add_typer(models_app, name="models")
 app.add_typer(plan_app, name="plan")
 app.add_typer(key_app, name="api-key")
+app.add_typer(trial_user_app, name="test-user")
 
 
 def main() -> None:
@@ -247,10 +248,7 @@ def refresh_models(
     """Save the live prices, renewed from the genai-prices package, as a new price list. It is not live yet."""
     from credits_core.cli import model_prices, models
 
-    if is_file:
-        model_prices.refresh_and_print()
-    else:
-        models.refresh()
+    (model_prices.refresh_and_print if is_file else models.refresh)()
 
 
 @models_app.command("diff")
