@@ -120,6 +120,14 @@ SCREENS = {
             "See what every AI model costs, and choose which ones can run.",
         ),
     ],
+    "People": [
+        screen(
+            "people/activity.py",
+            "Activity",
+            "manage_history",
+            "See who changed keys, plans, prices and people, and when.",
+        ),
+    ],
     "Developers": [
         screen(
             "build/api_console.py",

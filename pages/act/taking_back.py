@@ -7,8 +7,9 @@ import streamlit as st
 from credits_core.bulk.batch import Batch, Summary
 from credits_core.bulk.batch_refund import BatchRefund, refund_piece
 from credits_core.ledger import bearing
+from credits_core.values.roles import May
 from credits_core.values.text import counted
-from pages.parts import action, done, links, resources, show, words
+from pages.parts import action, done, links, resources, show, who, words
 
 _REASON = "Whole batch taken back on the dashboard"
 _ASKED = "taking-back:asked"
@@ -47,7 +48,8 @@ def offer(charged: action.Performed[Summary]) -> None:
         _outcome(batch, back)
     clicked = False
     with st.container(horizontal=True, vertical_alignment="center"):
-        if back is None or back.result is None or not back.is_whole or back.result.refused_count:
+        is_left = back is None or back.result is None or not back.is_whole or back.result.refused_count
+        if is_left and who.may_for(batch.request.user_id, May.MOVE_CREDITS):
             clicked = st.button(
                 "Take back the whole batch" if back is None or back.result is None else "Take back the rest",
                 icon=":material/undo:",

@@ -24,6 +24,7 @@ SCREENS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Scenario": ("scenario/scenario.py", ("try-a-scenario",)),
     "Fees": ("fees/fee_designer.py", ("design-a-fee",)),
     "Models": ("models/models.py", ("models-and-prices",)),
+    "Activity": ("people/activity.py", ("who-may-do-what",)),
     "API": ("build/api_console.py", ("use-the-api",)),
 }
 """By the title of a screen: its file and the pages of the guide about it."""
