@@ -14,6 +14,7 @@ from credits_core.pricing.plan_toml import load_price_plan
 from credits_core.pricing.quote import PriceBook
 from credits_core.values import time_zones
 from credits_core.values.credits import MAX_CREDITS
+from credits_core.values.fields import is_id
 from credits_core.values.roles import USUAL_ALONE_CREDITS
 from credits_core.values.time_zones import TimeZone
 
@@ -153,6 +154,18 @@ def kept_calls() -> int:
     if not given.isascii() or not given.isdecimal() or int(given) > _MOST_KEPT_CALLS:
         raise InvalidRequest("CREDITS_KEPT_CALLS", f"must be a whole number from 0 to 100,000, not {given!r}")
     return int(given)
+
+
+def test_user_prefix() -> str:
+    """`CREDITS_TEST_USER_PREFIX`: how the ids of test users begin, such as `qa-`; empty, the default: no id does.
+
+    Raises:
+        InvalidRequest: no id can begin so.
+    """
+    given = os.environ.get("CREDITS_TEST_USER_PREFIX", "")
+    if given and not is_id(given):
+        raise InvalidRequest("CREDITS_TEST_USER_PREFIX", f"must be the beginning of an id, such as qa-, not {given!r}")
+    return given
 
 
 def metrics_key() -> str:

@@ -130,6 +130,12 @@ SCREENS = {
             hidden=not sign_in.is_on(),
         ),
         screen(
+            "people/activity.py",
+            "Activity",
+            "manage_history",
+            "See who changed keys, plans, prices and people, and when.",
+        ),
+        screen(
             "people/people.py",
             "People",
             "group",

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from credits_core.ledger import accounts
+from credits_core.values.roles import May
 from pages.act import adding, bench, running, unlocking
-from pages.parts import action, balance, choose, head, links, resources, show, window
+from pages.parts import action, balance, choose, head, links, resources, show, who, window
 
 ADD, RUN, UNLOCK = "bench:add", "bench:run", "bench:unlock"
 BOXES = ("user", "doing", "prompt", "creator", "fee", "model", "tokens", "input_tokens", "output_tokens", "flow")
@@ -21,21 +22,21 @@ with resources.reading() as connection:
     known = accounts.users(connection, limit=choose.LISTED_USERS)
 
 if window.is_narrow():  # a balance does not fit into a third of it
-    who = st.container(border=True, horizontal=True, vertical_alignment="center")
+    whose = st.container(border=True, horizontal=True, vertical_alignment="center")
     doing_place, happened = st.columns(2)
 else:
     of_who, doing_place, happened = st.columns([5, 8, 9])
-    who = of_who.container(border=True, height="stretch")
-with who:
+    whose = of_who.container(border=True, height="stretch")
+with whose:
     st.header("Who", anchor=False, width="content" if window.is_narrow() else "stretch")
     user_id = choose.user(known, help_text="Choose a user, or type a new id.")
     balance_place = st.container()
-    adding_place = st.popover("Add credits", icon=":material/add_card:", width="stretch")
-    with adding_place:
-        if adding.form(ADD, user_id, adding.amount()):
-            action.forget_refusal(RUN)  # what was missing may be there now
-            action.forget_refusal(UNLOCK)
-            st.rerun()
+    if who.may(May.MOVE_CREDITS, May.TRY):
+        with st.popover("Add credits", icon=":material/add_card:", width="stretch"):
+            if adding.form(ADD, user_id, adding.amount()):
+                action.forget_refusal(RUN)  # what was missing may be there now
+                action.forget_refusal(UNLOCK)
+                st.rerun()
     if action.has_result(ADD):
         show.carried_out(ADD, "Added", verb="added", again="Add more")
 

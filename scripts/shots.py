@@ -108,4 +108,5 @@ SHOTS = (
         (click(button("Make a key for today")), click(button("Send")), see("text=201 Created")),
         most=700,
     ),
+    Shot("activity", "/activity"),
 )

@@ -31,7 +31,8 @@ def said_on_screens() -> tuple[set[str], list[re.Pattern[str]]]:
 
     With the names of scenarios, and of what is stored by a name of its own, such as a role, as screens write it.
     """
-    named = text_of(ROOT / "credits_core" / "store" / "kinds.py")
+    core = ROOT / "credits_core"
+    named = text_of(core / "store" / "kinds.py") + text_of(core / "values" / "roles.py")
     plain = {word.capitalize() for word in re.findall(r'= "(\w+)"', named)}
     plain |= set(re.findall(r'^name = "(.*)"$', text_of(ROOT / "data" / "scenarios.toml"), re.MULTILINE))
     patterns = []

@@ -1,6 +1,6 @@
 """The command line, `python -m credits_core …`: its commands with their options and help.
 
-What a command needs is imported when it runs: `--help` answers at once. An error is one line on stderr and exit 1.
+What a command needs is imported when it runs, so `--help` answers at once. Errors: one line and exit 1; Ctrl-C 130.
 """
 
 import sys
@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 from credits_core.cli.key_commands import key_app
 from credits_core.cli.people_commands import people_app
 from credits_core.cli.proof_app import app as proof_app
+from credits_core.cli.trial_user_commands import trial_user_app
 from credits_core.errors import CreditsError, DataFileInvalid
 
 _PROGRAM = "python -m credits_core"
@@ -34,6 +35,7 @@ app.add_typer(plan_app, name="plan")
 app.add_typer(key_app, name="api-key")
 app.add_typer(people_app, name="people")
 app.add_typer(proof_app, name="proof")
+app.add_typer(trial_user_app, name="test-user")
 
 
 def main() -> None:
@@ -248,10 +250,7 @@ def refresh_models(
     """Save the live prices, renewed from the genai-prices package, as a new price list. It is not live yet."""
     from credits_core.cli import model_prices, models
 
-    if is_file:
-        model_prices.refresh_and_print()
-    else:
-        models.refresh()
+    (model_prices.refresh_and_print if is_file else models.refresh)()
 
 
 @models_app.command("diff")

@@ -119,7 +119,8 @@ class TransactionFilter:
 
     With `headline_only`, only the first transaction of each entry is listed: what the user paid or received. `entries`
     are the first and the last entry to look at. With `key_prefix`, only entries whose idempotency key begins with it,
-    and the refunds of those.
+    and the refunds of those. With `actor`, only entries that somebody
+    recorded under this name has posted.
     """
 
     entry_id: int | None = None
@@ -129,6 +130,7 @@ class TransactionFilter:
     headline_only: bool = False
     entries: tuple[int, int] | None = None
     key_prefix: str | None = None
+    actor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +247,9 @@ def _conditions(wanted: TransactionFilter) -> list[ColumnElement[bool]]:
         )
         refunds = select(JournalEntry.id).where(JournalEntry.refunds_entry_id.in_(named))
         conditions.append(CreditTransaction.entry_id.in_(named.union(refunds)))
+    if wanted.actor is not None:
+        by_actor = select(JournalEntry.id).where(JournalEntry.actor == wanted.actor)
+        conditions.append(CreditTransaction.entry_id.in_(by_actor))
     if wanted.types:
         conditions.append(CreditTransaction.type.in_([type_.value for type_ in wanted.types]))
         if FREQUENT_TYPES.isdisjoint(wanted.types):
@@ -277,6 +282,12 @@ def sums(connection: Connection, wanted: TransactionFilter) -> Sums:
         ).where(*_conditions(wanted))
     ).one()
     return Sums(int(count), int(received_credits), int(given_credits))
+
+
+def newest_actors(connection: Connection, *, of_newest: int = 500) -> list[str]:
+    """Who posted the newest entries, each once, in alphabetical order."""
+    newest = select(JournalEntry.actor).order_by(JournalEntry.id.desc()).limit(of_newest).subquery()
+    return sorted(connection.execute(select(newest.c.actor).distinct()).scalars())
 
 
 def all_transactions(connection: Connection, wanted: TransactionFilter) -> Iterator[ListedTransaction]:

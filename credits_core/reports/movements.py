@@ -29,7 +29,7 @@ def page(
 
 def in_all(connection: Connection, wanted: TransactionFilter) -> Sums:
     """The sums of all transactions that match the filter, both credits positive. Those of one account are read each."""
-    of_few = (wanted.account_id, wanted.entry_id, wanted.key_prefix)
+    of_few = (wanted.account_id, wanted.entry_id, wanted.key_prefix, wanted.actor)
     if wanted.headline_only or any(one is not None for one in of_few):
         return accounts.sums(connection, wanted)
     daily = sums_of(connection, wanted.days)

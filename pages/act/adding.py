@@ -8,6 +8,7 @@ from credits_core.ledger import actions
 from credits_core.ledger.refusals import AccountLooksAlike
 from credits_core.store.kinds import CreditSource
 from credits_core.values.credits import MAX_CREDITS
+from credits_core.values.roles import May
 from credits_core.values.text import credits_from_usd, format_bps, format_credits
 from pages.parts import action, numbers, pick, proposing, resources, show, undoing, who, words
 
@@ -51,6 +52,8 @@ def form(name: str, user_id: str, amount_credits: int | None) -> bool:
     The outcome stays under `name` for the page to show. Returns whether credits were added just now.
     """
     added = False
+    if not who.may_for_or_told(user_id, May.MOVE_CREDITS):
+        return False
     action.performed(name)  # makes the key before the button is shown
     with st.form(f"{name}:form", border=False):
         source = pick.one(

@@ -16,8 +16,9 @@ from credits_core.ledger.refusals import InsufficientCredits, UnknownUser
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.pricing.plan_toml import price_plan_toml
 from credits_core.pricing.quote import PriceBook, Quote, Terms
+from credits_core.values.roles import May
 from pages.act import taking_back
-from pages.parts import action, charts, resources, show, undoing, words
+from pages.parts import action, charts, resources, show, undoing, who, words
 
 _Party = tuple[str, str, Literal["gray", "green", "violet"], int]
 """A party's name, its colour in charts and as a badge, and its credits."""
@@ -73,6 +74,8 @@ def button(
     seen_request, seen_credits = st.session_state.get(f"{name}:seen", (None, None))
     st.session_state[f"{name}:seen"] = (request, quote.total_credits if quote else None)
     with place or st.container():
+        if not who.may_for_or_told(request.user_id if request else "", May.CHARGE):
+            return
         clicked = st.button(
             "Run", type="primary", icon=":material/play_arrow:", disabled=quote is None, key=f"{name}:run"
         )
@@ -99,6 +102,8 @@ def batch_button(name: str, batch: Batch, total_credits: int | None, terms: Term
     `total_credits` and `terms` are those of the price that is drawn now. When the total is more than a tenth of the
     balance, a dialog asks first. The summary stays under `name` for the page to show.
     """
+    if not who.may_for_or_told(batch.request.user_id, May.CHARGE):
+        return
     shown = _shown(f"{name}:terms", terms)
     known = action.performed(name)
     is_begun = known is not None and known.request == batch and known.result is not None

@@ -7,8 +7,9 @@ import streamlit as st
 from credits_core.bulk.batch import Batch, Summary
 from credits_core.bulk.batch_refund import BatchRefund, refund_piece
 from credits_core.ledger import bearing
+from credits_core.values.roles import May
 from credits_core.values.text import counted
-from pages.parts import action, done, links, resources, show, words
+from pages.parts import action, done, links, resources, show, who, words
 
 _REASON = "Batch refunded on the dashboard"
 _ASKED = "taking-back:asked"
@@ -47,7 +48,7 @@ def offer(charged: action.Performed[Summary]) -> None:
         _outcome(batch, back)
     clicked = False
     with st.container(horizontal=True, vertical_alignment="center"):
-        if not _is_done(back):
+        if not _is_done(back) and who.may_for(batch.request.user_id, May.MOVE_CREDITS):
             clicked = st.button(
                 _label(back),
                 icon=":material/undo:",

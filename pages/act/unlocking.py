@@ -8,7 +8,8 @@ from credits_core.ledger.receipts import Receipt, Unlock
 from credits_core.ledger.refusals import UnknownUser
 from credits_core.ledger.requests import UnlockRequest
 from credits_core.values.credits import MAX_CREDITS
-from pages.parts import action, numbers, resources, show, undoing, words
+from credits_core.values.roles import May
+from pages.parts import action, numbers, resources, show, undoing, who, words
 
 FREE_FORM = "free-form"
 
@@ -47,6 +48,8 @@ def button(name: str, asked: UnlockRequest | None, *, place: DeltaGenerator | No
         st.caption(f":material/lock_open: {words.plain(asked.user_id)} has this flow already.")
     is_disabled, key = asked is None or has_it, f"{name}:unlock"
     with place or st.container():
+        if not who.may_for_or_told(asked.user_id if asked else "", May.CHARGE):
+            return
         clicked = st.button("Unlock", type="primary", icon=":material/lock_open:", disabled=is_disabled, key=key)
     if asked is None:
         return

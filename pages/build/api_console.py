@@ -4,8 +4,9 @@ import streamlit as st
 
 from credits_core.access import keys as api_keys
 from credits_core.ledger import accounts
+from credits_core.values.roles import May
 from pages.build import call_list, examples, keys, one_call, trying
-from pages.parts import choose, filters, head, links, resources, show
+from pages.parts import choose, filters, head, links, resources, show, who
 
 ABOUT = """
 The same server answers an HTTP API under `/api`: quote, charge, add credits, unlock, refund, and read balances.
@@ -38,6 +39,8 @@ def overview() -> None:
     with last_calls:
         call_list.draw()
     with all_keys:
+        if not who.may_or_told(May.MANAGE):
+            return
         with st.container(border=True):
             st.header("Make a key", anchor=False)
             keys.make([user.user_id for user in known])

@@ -6,11 +6,12 @@ import streamlit as st
 
 from credits_core.ledger.accounts import UserBalance
 from credits_core.ledger.requests import ChargeRequest
+from credits_core.values.roles import May
 from pages.act import running
 from pages.build import examples, keys, refusals, sending
 from pages.build.examples import Example
 from pages.build.sending import Answer, NoAnswer
-from pages.parts import balance, choose, done, filters, model_choice, pick, words
+from pages.parts import balance, choose, done, filters, model_choice, pick, who, words
 
 PROMPT = "api-example"
 INPUT_TOKENS, OUTPUT_TOKENS = 1_000, 200
@@ -77,12 +78,13 @@ def _key() -> str:
             autocomplete="off",
             help="It stays in this session and is not stored.",
         )
-        st.button(
-            "Make a key for today",
-            icon=":material/key:",
-            on_click=keys.make_for_today,
-            help="A service key that expires in 24 hours. Copy it from Keys below.",
-        )
+        if who.may(May.MANAGE):
+            st.button(
+                "Make a key for today",
+                icon=":material/key:",
+                on_click=keys.make_for_today,
+                help="A service key that expires in 24 hours. Copy it from Keys below.",
+            )
     return filters.typed(pasted)
 
 

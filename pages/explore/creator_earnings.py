@@ -13,7 +13,7 @@ from credits_core.values.days import DayRange
 from credits_core.values.periods import comparable
 from pages.explore import charts as explore_charts
 from pages.explore import figures, statement_files
-from pages.parts import charts, filters, head, links, periods, resources, tables
+from pages.parts import charts, exporting, filters, head, links, periods, resources, tables
 
 ABOUT = """
 What creators earned from fees for runs and from unlocks of their flows. Gross fees are what users paid; the creators'
@@ -80,23 +80,24 @@ figures.of_statement(total, before, earlier.in_words if earlier else "")
 
 with st.container(horizontal=True, vertical_alignment="center"):
     st.header("Statement", anchor=False, width="stretch")
-    st.download_button(
+    exporting.button(
         "CSV",
         statement_csv,
         statement_files.file_name(creator_id, days, "csv"),
         "text/csv",
         icon=":material/download:",
-        on_click="ignore",
-        help="Download the statement as CSV.",
+        detail={"days": exporting.in_words(days), "creator": creator_id},
+        help_text="Download the statement as CSV.",
     )
-    st.download_button(
+    exporting.button(
         "PDF",
         statement_pdf,
         statement_files.file_name(creator_id, days, "pdf"),
         "application/pdf",
         icon=":material/picture_as_pdf:",
-        on_click="ignore",
-        help="Download the statement as PDF.",
+        detail={"days": exporting.in_words(days), "creator": creator_id},
+        help_text="Download the statement as PDF.",
+        is_told=False,
     )
 tables.creator_statements(listed, key="creators", opens=choose, alt="The statement: a row for each creator")
 

@@ -9,10 +9,22 @@ from credits_core.store.kinds import TransactionType
 from credits_core.values.days import DayRange
 from credits_core.values.text import counted
 from pages.explore import entry, history_view
-from pages.parts import choose, csv_files, filters, head, links, periods, resources, saved_views, tables, words
+from pages.parts import (
+    choose,
+    csv_files,
+    exporting,
+    filters,
+    head,
+    links,
+    periods,
+    resources,
+    saved_views,
+    tables,
+    words,
+)
 
 PAGE = 25
-FILTERS = ("user", "types")
+FILTERS = ("user", "types", "by")
 ABOUT = """
 Every movement of credits. One event, such as a run, is an entry; it moves credits between several accounts and sums to
 zero. Open an entry to see its receipt, to have its price explained, or to refund it.
@@ -35,6 +47,7 @@ def download() -> bytes:
 links.follow_link(*FILTERS, "entry", "legs")
 with resources.reading() as connection:
     creators = [creator for creator, _ in earnings.creator_totals(connection, DayRange(zone=resources.zone()))]
+    actors = accounts.newest_actors(connection)
     people = dict.fromkeys(
         [*creators, *(user.user_id for user in accounts.users(connection, limit=choose.LISTED_USERS))]
     )
@@ -53,6 +66,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         bind="query-params",
         on_change=open_entry,
     )
+    by = filters.one_of("By", actors, key="by", anyone="Anybody", on_change=open_entry)
     entry_id = filters.entry_number()
     legs = st.toggle(
         "Every movement",
@@ -65,7 +79,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         st.button("Back to the list", icon=":material/arrow_back:", on_click=open_entry)
 if not history_view.is_of_batch():  # which a view does not hold
     with views_place:
-        saved_views.button("History", history_view.chosen(period, user_id, types, legs), take=history_view.take)
+        saved_views.button("History", history_view.chosen(period, user_id, types, by, legs), take=history_view.take)
 
 if entry_id is not None:
     entry.show_in_full(entry_id, open_entry)
@@ -78,6 +92,7 @@ wanted = TransactionFilter(
     # Somebody who looks for one account or type looks for its own movements.
     headline_only=not (legs or user_id or types),
     key_prefix=history_view.batch(),
+    actor=by,
 )
 before = filters.page_start("history:page", wanted, None)
 with resources.reading() as connection:
@@ -99,13 +114,13 @@ if listed:
     with st.container(horizontal=True, vertical_alignment="center"):
         filters.page_buttons("history:page", listed[-1].cursor if len(found) > PAGE else None)
         st.space("stretch")
-        st.download_button(
+        exporting.button(
             "Download all matches as CSV",
             download,
             "credit-transactions.csv",
             "text/csv",
             icon=":material/download:",
-            on_click="ignore",
+            detail={"days": exporting.in_words(days), "user": user_id, "by": by},
         )
 elif wanted == TransactionFilter(days=DayRange(zone=days.zone), headline_only=not legs):
     st.info("Add credits to a user to see the first entry.", title="No entry yet", icon=":material/toll:")

@@ -13,7 +13,7 @@ _BATCH = "batch"
 
 
 def chosen(
-    period: Period, user_id: str | None, types: Sequence[TransactionType], legs: bool
+    period: Period, user_id: str | None, types: Sequence[TransactionType], by: str | None, legs: bool
 ) -> dict[str, str | list[str]]:
     """The filters that are chosen, without those that are not."""
     query = periods.in_link(period)
@@ -21,6 +21,8 @@ def chosen(
         query["user"] = user_id
     if types:
         query["types"] = [type_.value for type_ in types]
+    if by:
+        query["by"] = by
     if legs:
         query["legs"] = "true"
     return query
@@ -32,6 +34,7 @@ def take(query: Query) -> None:
     periods.take(query)
     st.session_state["user"] = query.get("user")
     st.session_state["types"] = [TransactionType(text) for text in query.get("types", ())]
+    st.session_state["by"] = query.get("by")
     st.session_state["legs"] = "legs" in query
 
 

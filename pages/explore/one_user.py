@@ -12,9 +12,11 @@ from credits_core.reports import sums, users
 from credits_core.reports.sums import AccountFlow
 from credits_core.reports.users import Role
 from credits_core.values.days import DayRange
+from credits_core.values.roles import May
 from credits_core.values.text import format_credits
 from pages.explore import charts as explore_charts
-from pages.parts import amounts, charts, links, resources, show, tables, words
+from pages.explore import trial_user
+from pages.parts import amounts, charts, links, resources, show, tables, who, words
 
 _LATEST = 8
 _ROLES = {Role.USER: "User", Role.CREATOR: "Creator", Role.BOTH: "User and creator"}
@@ -90,6 +92,7 @@ def _name_and_actions(user: UserBalance, role: Role, median_credits: int | None)
     st.badge(_ROLES[role], color="gray")
     if users.is_low(user.balance_credits, median_credits, role):
         st.badge("Low balance", icon=":material/warning:", color="orange")
+    trial_user.switch(user.user_id)
     st.space("stretch")
     if role is not Role.USER:
         st.page_link(
@@ -99,13 +102,16 @@ def _name_and_actions(user: UserBalance, role: Role, median_credits: int | None)
             query_params=links.link_to(creator=user.user_id),
             width="content",
         )
-    st.page_link(
-        "test_credits.py",
-        label=f"Run as {words.plain(user.user_id)}",
-        icon=":material/play_circle:",
-        query_params=links.link_to(user=user.user_id),
-        width="content",
-    )
+    if who.may_for(user.user_id, May.CHARGE):
+        st.page_link(
+            "test_credits.py",
+            label=f"Run as {words.plain(user.user_id)}",
+            icon=":material/play_circle:",
+            query_params=links.link_to(user=user.user_id),
+            width="content",
+        )
+    if not who.may_for(user.user_id, May.MOVE_CREDITS):
+        return
     st.page_link(
         "act/add_credits.py",
         label="Add credits",

@@ -19,7 +19,7 @@ from credits_core.pricing.models import Model
 from credits_core.pricing.models_toml import parse_model_registry
 from credits_core.pricing.price_words import prices_words
 from credits_core.pricing.quote import PriceBook
-from credits_core.values.roles import Actor
+from credits_core.values.roles import Actor, May
 from credits_core.values.text import counted
 from pages.parts import action, clock, done, proposing, resources, show, who, words
 
@@ -29,6 +29,8 @@ _ASKED = "models:asked"
 
 def offering(model: Model, book: PriceBook) -> None:
     """The button that offers the model, or offers it no more, and its dialog."""
+    if not who.may_or_told(May.PROPOSE_PLANS):
+        return
     is_offered = model.id in book.models
     label, icon = ("Withdraw model", ":material/block:") if is_offered else ("Offer model", ":material/add_circle:")
     st.button(label, icon=icon, on_click=_ask, args=(model.id,), key="models:offer:ask")
@@ -143,10 +145,11 @@ def price_lists(book: PriceBook) -> None:
         ]
         st.table(show.small_table(rows, {}), border="horizontal", hide_index=True, alt="Every price list, newest first")
         with st.container(horizontal=True):
-            if st.button("Check for new prices", icon=":material/refresh:"):
+            if who.may(May.DRAFT_PLANS) and st.button("Check for new prices", icon=":material/refresh:"):
                 _refresh()
             _download(book)
-        _bring_in(book)
+        if who.may_or_told(May.DRAFT_PLANS):
+            _bring_in(book)
         others = [one.number for one in known if not one.is_live]
         if others:
             _compare(others)
@@ -217,6 +220,8 @@ def _compare(others: list[int]) -> None:
             show.refusal(refusal, undone="It cannot be made live.")
             return
     _differences(compared.differences)
+    if not who.may_or_told(May.PROPOSE_PLANS):
+        return
     st.button("Make live", icon=":material/bolt:", on_click=_ask, args=(compared,), key="models:activate:ask")
     asked = st.session_state.get(_ASKED)
     if isinstance(asked, Compared) and asked.number == number:

@@ -26,6 +26,7 @@ SCREENS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Models": ("models/models.py", ("models-and-prices",)),
     "Approvals": ("people/approvals.py", ("approve-a-change",)),
     "Proof": ("operations/proof.py", ("prove-the-ledger",)),
+    "Activity": ("people/activity.py", ("who-may-do-what",)),
     "API": ("build/api_console.py", ("use-the-api",)),
 }
 """By the title of a screen: its file and the pages of the guide about it."""

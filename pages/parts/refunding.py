@@ -14,6 +14,7 @@ from credits_core.ledger import actions, bearing, entries, refunds
 from credits_core.ledger.refusals import AlreadyRefunded
 from credits_core.reports.sums import Spending
 from credits_core.store.kinds import TransactionType
+from credits_core.values.roles import May
 from pages.parts import action, done, proposing, resources, show, who, words
 
 _ACTION = "refund"
@@ -51,8 +52,18 @@ def borne_in_all(spent: Spending) -> Iterator[str]:
 
 
 def button(entry_id: int, *, label: str = "Refund this entry", key: str | None = None) -> None:
-    """A button that asks before it refunds the entry."""
+    """A button that asks before it refunds the entry, for who may do that."""
+    if not _may_refund(entry_id):
+        return
     st.button(label, icon=":material/undo:", key=key, on_click=ask, args=(entry_id,))
+
+
+def _may_refund(entry_id: int) -> bool:
+    if not who.may(May.TRY) or who.may(May.MOVE_CREDITS):
+        return who.may(May.MOVE_CREDITS)
+    with resources.reading() as connection:
+        payer = entries.receipt(connection, entry_id, plans={}).transactions[0].account_id
+    return who.may_for(payer, May.MOVE_CREDITS)
 
 
 def name_of(entry_id: int) -> str:

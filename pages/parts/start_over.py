@@ -5,7 +5,8 @@ import streamlit as st
 from credits_core.bulk import starting_over
 from credits_core.errors import CreditsError
 from credits_core.reports import daily_totals
-from pages.parts import action, done, resources, show
+from credits_core.values.roles import May
+from pages.parts import action, done, resources, show, who
 
 _START_OVER, _ASKED = "demo:start-over", "demo:asked"
 _UNDONE = "Nothing was deleted."
@@ -13,7 +14,7 @@ _UNDONE = "Nothing was deleted."
 
 def button() -> None:
     """The button, where the database began as a demo. What was deleted stands in the head of the overview."""
-    if not resources.is_demo():
+    if not resources.is_demo() or not who.may(May.MANAGE):
         return
     st.button(
         "Start the demo over",

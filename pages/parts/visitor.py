@@ -61,7 +61,12 @@ class Visitor:
             return operator(Way.DASHBOARD)
         if self.who is None or not self.is_let_in:
             return Actor(Way.DASHBOARD.value, frozenset(), is_person=True)
-        return person(self.who.email, self.roles, alone_up_to_credits=settings.four_eyes_above_credits())
+        return person(
+            self.who.email,
+            self.roles,
+            test_prefix=settings.test_user_prefix(),
+            alone_up_to_credits=settings.four_eyes_above_credits(),
+        )
 
 
 def now_at(engine: Engine) -> Visitor:

@@ -13,6 +13,7 @@ from credits_core.plans.refusals import PlanActivated
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_difference import plan_difference
 from credits_core.pricing.plan_toml import parse_price_plan, price_plan_toml
+from credits_core.values.roles import May
 from pages.parts import action, clock, done, links, plan_choice, proposing, resources, show, tables, who, words
 from pages.plans import effects, undo
 from pages.plans import month as plan_month
@@ -49,7 +50,7 @@ def row(record: PlanRecord, stored: dict[str, PlanRecord]) -> None:
             on_click="ignore",
             width="stretch",
         )
-        if record.status is PlanStatus.DRAFT:
+        if record.status is PlanStatus.DRAFT and who.may(May.DRAFT_PLANS):
             st.button(
                 "Discard draft",
                 icon=":material/delete:",
@@ -57,11 +58,14 @@ def row(record: PlanRecord, stored: dict[str, PlanRecord]) -> None:
                 on_click=_ask,
                 args=("discard", record, live),
             )
-        bring_in(stored)
+        if who.may(May.DRAFT_PLANS):
+            bring_in(stored)
 
 
 def make_live_button(record: PlanRecord, live: PlanRecord) -> None:
     """A button that asks whether to make the plan live in place of another; `open_asked` draws the question."""
+    if not who.may(May.PROPOSE_PLANS):
+        return
     st.button(
         "Propose to make live" if who.actor().needs_second() else "Make live",
         icon=":material/bolt:",

@@ -14,7 +14,8 @@ from credits_core.plans import actions as stored_actions
 from credits_core.plans.records import PlanRecord, PlanStatus
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_link import to_line
-from pages.parts import action, links, plan_choice, show, words
+from credits_core.values.roles import May
+from pages.parts import action, links, plan_choice, show, who, words
 from pages.plans import actions as plan_actions
 from pages.plans import effects, finding_list
 from pages.plans import month as plan_month
@@ -79,7 +80,8 @@ def draw(
                 same = next((record for record in stored.values() if same_rules(record.plan, cure.plan)), None)
                 with st.container(horizontal=True, vertical_alignment="center"):
                     if same is None:
-                        _draft_button(cure)
+                        if who.may(May.DRAFT_PLANS):
+                            _draft_button(cure)
                         _link_to_comparison(plan.id, plan.id, edit=to_line(cure.plan))
                     else:
                         _of_stored(plan, same, next(iter(stored.values())))

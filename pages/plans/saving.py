@@ -8,13 +8,16 @@ from credits_core.plans.records import PlanRecord, PlanStatus
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_link import from_line, to_line
 from credits_core.pricing.plan_toml import MAX_PLAN_ID
-from pages.parts import links, plan_choice, show, words
+from credits_core.values.roles import May
+from pages.parts import links, plan_choice, show, who, words
 from pages.plans import actions as plan_actions
 from pages.plans import editor
 
 
 def row(edited: PricePlan, record: PlanRecord, stored: dict[str, PlanRecord]) -> None:
     """The id to save under and the buttons; a draft keeps its id, a change of any other plan needs a new one."""
+    if not who.may_or_told(May.DRAFT_PLANS):
+        return
     is_draft = record.status is PlanStatus.DRAFT
     unchanged = same_rules(edited, record.plan)
     plan_id = st.text_input(

@@ -15,7 +15,8 @@ from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_toml import price_plan_toml
 from credits_core.reports import recorded_runs
 from credits_core.values.days import DayRange
-from pages.parts import csv_files, long_work, resources, show, words
+from credits_core.values.roles import May
+from pages.parts import csv_files, exporting, long_work, resources, show, who, words
 from pages.replay import summary
 
 
@@ -86,23 +87,25 @@ def check(found: Counterfactual) -> None:
 def downloads(found: Counterfactual, plan: PricePlan, days: DayRange) -> None:
     """Every run as CSV and a summary to print; the files are made when somebody asks for them."""
     in_words = replay_report.scope(days)
+    if not who.may_or_told(May.EXPORT_PEOPLE):
+        return
     with st.popover("Download", icon=":material/download:", type="tertiary"):
-        st.download_button(
+        exporting.button(
             "The runs as CSV",
             lambda: _runs_csv(plan, days),
             f"replay-{plan.id}.csv",
             "text/csv",
             icon=":material/csv:",
-            on_click="ignore",
+            detail={"days": exporting.in_words(days), "plan": plan.id},
             width="stretch",
         )
-        st.download_button(
+        exporting.button(
             "A summary to print",
             lambda: summary.page(found, plan, in_words),
             f"replay-{plan.id}.html",
             "text/html",
             icon=":material/print:",
-            on_click="ignore",
+            detail={"days": exporting.in_words(days), "plan": plan.id},
             width="stretch",
         )
 

@@ -9,6 +9,7 @@ from credits_core.bulk import first_start
 from credits_core.bulk.csv_rows import SentFile
 from credits_core.reports import daily_totals
 from credits_core.store import database
+from credits_core.values.roles import May
 from pages.parts import action, done, resources, show, who
 from pages.start import importing
 
@@ -37,13 +38,14 @@ def cards() -> SentFile | None:
                 "run a prompt or make an API key."
             )
             st.space("stretch")
-            st.button(
-                "Start clean",
-                icon=":material/check_box_outline_blank:",
-                width="stretch",
-                key="start:clean",
-                on_click=_choose_clean,
-            )
+            if who.may_or_told(May.MANAGE):
+                st.button(
+                    "Start clean",
+                    icon=":material/check_box_outline_blank:",
+                    width="stretch",
+                    key="start:clean",
+                    on_click=_choose_clean,
+                )
     return sent
 
 
@@ -76,12 +78,16 @@ def after_a_clean_start() -> SentFile | None:
 
 def import_later() -> SentFile | None:
     """Importing balances where there is something already. The file that somebody has sent, if any."""
+    if not who.may(May.MOVE_CREDITS):
+        return None
     with st.expander("Import balances from another system", icon=":material/upload_file:"):
         return importing.file_box()
 
 
 def _demo_button(*, is_first: bool) -> None:
     st.space("stretch")
+    if not who.may_or_told(May.MANAGE):
+        return
     st.button(
         "Build the demo world",
         type="primary" if is_first else "secondary",

@@ -9,6 +9,7 @@ from credits_core.bulk import opening_balances
 from credits_core.bulk.csv_rows import SentFile
 from credits_core.bulk.opening_balances import EXAMPLE_FILE, ONLY_IN_CASE, ImportPlan, ImportSummary
 from credits_core.errors import CreditsError, DataFileInvalid
+from credits_core.values.roles import May
 from credits_core.values.text import counted, format_credits
 from pages.parts import done, long_work, resources, show, who, words
 
@@ -30,6 +31,8 @@ class _Import:
 
 def file_box() -> SentFile | None:
     """The box for a CSV file, with an example to download."""
+    if not who.may_or_told(May.MOVE_CREDITS):
+        return None
     file = st.file_uploader(
         "CSV file with user_id and credits",
         type="csv",

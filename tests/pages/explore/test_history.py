@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from credits_core.store.kinds import CreditSource
 from pages.parts import links as page_links
 from tests.support import page_driver, plain_sql, world
-from tests.support.page_driver import button_labels, captions, click, downloads, links, open_page, run, table
+from tests.support.page_driver import button_labels, captions, choose, click, downloads, links, open_page, run, table
 from tests.support.plain_sql import rows, scalar
 
 LISTED = "SELECT entry_id, account_id, amount_credits FROM credit_transactions"
@@ -306,3 +306,11 @@ def test_an_added_credits_entry_can_be_taken_back(empty: Engine) -> None:
     page.text_input(key="refund:reason").set_value("Meant for ben")
     click(page, "Refund")
     assert plain_sql.balance(empty, "ada") == 0
+
+
+def test_entries_are_found_by_who_posted_them(ledger: Engine) -> None:
+    page = open_page("explore/history.py", by="support", period="all")
+    assert {int(row["Entry"]) for row in table(page)} == {
+        entry_id for (entry_id,) in rows(ledger, "SELECT id FROM journal_entries WHERE actor = 'support'")
+    }
+    assert choose(page, by="nobody at all").info[0].value.startswith("No movement matches these filters")

@@ -1,0 +1,51 @@
+"""Files with people's ids: a button for whoever may have them, and a line on record for each file that is prepared."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Literal
+
+import streamlit as st
+
+from credits_core.access import exports
+from credits_core.store import database
+from credits_core.values.days import DayRange
+from credits_core.values.roles import May
+from pages.parts import resources, who
+
+
+def button(
+    label: str,
+    content: Callable[[], bytes],
+    file_name: str,
+    mime: str,
+    *,
+    icon: str,
+    detail: Mapping[str, str | int | None],
+    help_text: str | None = None,
+    is_told: bool = True,
+    width: Literal["content", "stretch"] = "content",
+) -> None:
+    """The button, for who may export people's ids; others are told whom to ask, unless they were told beside it.
+
+    `detail` says what is in the file, such as the days.
+    """
+    if not (who.may_or_told if is_told else who.may)(May.EXPORT_PEOPLE):
+        return
+    actor, engine = who.actor(), resources.engine()
+
+    def prepared() -> bytes:
+        file = content()
+        now = datetime.now(UTC)
+        database.write(engine, lambda one: exports.note(one, file_name, detail=detail, now=now, actor=actor))
+        return file
+
+    st.download_button(label, prepared, file_name, mime, icon=icon, on_click="ignore", help=help_text, width=width)
+
+
+def in_words(days: DayRange) -> str:
+    """The days as the record keeps them.
+
+    >>> in_words(DayRange())
+    'all days'
+    """
+    return "all days" if days.is_all else f"{days.first or 'the start'} to {days.last or 'now'}"

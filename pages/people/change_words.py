@@ -1,0 +1,95 @@
+"""A change on record in plain words for Markdown, and the screen that shows what was changed."""
+
+from collections.abc import Mapping
+
+from credits_core.reports.changes import ListedChange
+from credits_core.store.activity import Change
+from pages.parts.words import plain
+
+_SAID: Mapping[Change, str] = {
+    Change.KEY_MADE: "Made the API key **{subject}** ({role})",
+    Change.KEY_REPLACED: "Replaced the API key **{subject}** ({role})",
+    Change.KEY_REVOKED: "Revoked the API key **{subject}** ({role})",
+    Change.PLAN_SAVED: "Saved the draft **{subject}**, revision {revision}",
+    Change.PLAN_DISCARDED: "Discarded the draft **{subject}**, revision {revision}",
+    Change.PLAN_MADE_LIVE: "Made the plan **{subject}** live in place of {in_place_of}",
+    Change.PRICES_SAVED: "Saved price list **{subject}**: {source}",
+    Change.PRICES_MADE_LIVE: "Made price list **{subject}** live in place of {in_place_of}: {source}",
+    Change.PERSON_ADDED: "Let **{subject}** sign in",
+    Change.ROLES_CHANGED: "Changed the roles of **{subject}**",
+    Change.PERSON_REMOVED: "Removed **{subject}**, who cannot sign in any more",
+    Change.TEST_USER_ADDED: "Made **{subject}** a test user",
+    Change.TEST_USER_REMOVED: "Made **{subject}** a test user no more",
+    Change.SIGNED_IN: "Signed in",
+    Change.SIGNED_OUT: "Signed out",
+    Change.PROPOSED: "Made proposal **{subject}**",
+    Change.APPROVED: "Approved proposal **{subject}**",
+    Change.DECLINED: "Declined proposal **{subject}**",
+    Change.WITHDRAWN: "Withdrew proposal **{subject}**",
+    Change.EXPIRED: "Proposal **{subject}** expired",
+    Change.EXPORTED: "Downloaded **{subject}**",
+    Change.DEMO_STARTED_OVER: "Started the demo over. Deleted: {deleted}",
+}
+_UNSAID = {"key"}
+_PLACES: Mapping[Change, tuple[str, str]] = {
+    Change.KEY_MADE: ("build/api_console.py", ""),
+    Change.KEY_REPLACED: ("build/api_console.py", ""),
+    Change.KEY_REVOKED: ("build/api_console.py", ""),
+    Change.PLAN_SAVED: ("plans/pricing_lab.py", "plan"),
+    Change.PLAN_MADE_LIVE: ("plans/pricing_lab.py", "plan"),
+    Change.PRICES_SAVED: ("models/models.py", ""),
+    Change.PRICES_MADE_LIVE: ("models/models.py", ""),
+    Change.TEST_USER_ADDED: ("explore/balances.py", "user"),
+    Change.TEST_USER_REMOVED: ("explore/balances.py", "user"),
+}
+
+
+def kind_name(kind: Change | str) -> str:
+    """A kind of change, as one chooses it.
+
+    >>> kind_name(Change.PLAN_MADE_LIVE)
+    'Plan made live'
+    """
+    return str(kind).replace("_", " ").capitalize()
+
+
+def sentence(one: ListedChange) -> str:
+    r"""What was changed, for Markdown.
+
+    >>> from credits_core.values.days import from_microseconds
+    >>> detail = {"revision": 2, "reason": "Autumn"}
+    >>> sentence(ListedChange(1, Change.PLAN_SAVED, "plan-2", detail, "ada", from_microseconds(0)))
+    'Saved the draft **plan\\-2**, revision 2'
+    """
+    said = _SAID.get(one.kind, "{kind} **{subject}**") if isinstance(one.kind, Change) else "{kind} **{subject}**"
+    return said.format_map(_Filled(one))
+
+
+def rest(one: ListedChange) -> str:
+    """What else is on record about the change, for Markdown; nothing where the sentence says all."""
+    said = _SAID.get(one.kind, "") if isinstance(one.kind, Change) else ""
+    left = {
+        name: kept
+        for name, kept in one.detail.items()
+        if kept is not None and name not in _UNSAID and f"{{{name}}}" not in said
+    }
+    return " · ".join(f"{name.replace('_', ' ').capitalize()}: {plain(str(kept))}" for name, kept in left.items())
+
+
+def place(one: ListedChange) -> tuple[str, dict[str, str]] | None:
+    """The screen that shows what was changed, with what its link chooses there; None where there is none."""
+    if not isinstance(one.kind, Change) or one.kind not in _PLACES:
+        return None
+    file, box = _PLACES[one.kind]
+    return file, {box: one.subject} if box else {}
+
+
+class _Filled(dict[str, str]):
+    """What a sentence is filled with. What an earlier or later version did not write down is a dash."""
+
+    def __init__(self, one: ListedChange) -> None:
+        kept = {name: plain(str(text)) for name, text in one.detail.items() if text is not None}
+        super().__init__(kept | {"subject": plain(one.subject), "kind": kind_name(one.kind)})
+
+    def __missing__(self, name: str) -> str:
+        return "–"

@@ -1,0 +1,109 @@
+"""Every command that writes asks who runs it; a table written by hand says which do, and every command stands in it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import typer
+from sqlalchemy import Engine
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from credits_core.access import keys as api_keys
+from credits_core.cli import keys, ledger, models, plans, trial_users
+from credits_core.cli import main as cli
+from credits_core.pricing.plan_toml import price_plan_toml
+from credits_core.store import database
+from credits_core.values.refusals import NotAllowed
+from credits_core.values.roles import PersonRole, Role, person
+from tests.support import world
+from tests.support.actors import TESTER
+from tests.support.plain_sql import every_row
+from tests.support.plans import SPECIFICATION
+from tests.support.world import NOW
+
+MODULES = (keys, ledger, models, plans, trial_users)
+READS = {
+    *("explain", "price", "simulate", "api-key list", "test-user list"),
+    *("models diff", "models list", "models lists", "models show"),
+    *("plan inspect", "plan journal", "plan list", "plan replay", "plan show"),
+}
+ASKS_NOBODY = {"migrate": "brings the schema of this version", "verify": "keeps what the audit found"}
+CREDITS, CHARGES, PLANS, PRICES, MANAGES = "finance, admin", "", "pricing, admin", "pricing, admin", "admin"
+# Who of those who sign in might run it; the command line itself is for the operator, who may do everything.
+WRITES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "seed": (MANAGES, ()),
+    "import-legacy": (CREDITS, ("{folder}/legacy.csv",)),
+    "replay": (CHARGES, ("{folder}/log.csv", "--model", "openai/gpt-4o", "--user", "ada")),
+    "models activate": (PRICES, ("2", "--reason", "Autumn", "--live-list", "1")),
+    "models import": (PRICES, ("{folder}/prices.toml",)),
+    "models offer": (PRICES, ("text-embedding-3-small", "--reason", "Asked for")),
+    "models refresh": (PRICES, ()),
+    "models withdraw": (PRICES, ("gpt-4", "--reason", "Old")),
+    "plan activate": (PLANS, ("plan-2", "--reason", "Autumn", "--revision", "1")),
+    "plan discard": (PLANS, ("plan-2", "--revision", "1")),
+    "plan import": (PLANS, ("{folder}/plan.toml",)),
+    "api-key create": (MANAGES, ("--name", "new", "--role", "service")),
+    "api-key revoke": (MANAGES, ("--name", "shop")),
+    "api-key rotate": (MANAGES, ("--name", "shop")),
+    "test-user add": (MANAGES, ("ada",)),
+    "test-user remove": (MANAGES, ("ada",)),
+}
+
+
+@pytest.fixture
+def prepared(ledger: Engine, tmp_path: Path) -> Engine:
+    """A ledger with a user, a draft, a second price list and a key; and the files that commands name."""
+    world.add(ledger, "ada", 10_000, key="fund")
+    world.save_draft(ledger, world.dearer_book().plan)
+    list_toml = world.PRICE_LIST
+    database.write(
+        ledger,
+        lambda connection: (
+            models.lists.save(connection, list_toml, source="a test", now=NOW, actor=TESTER),
+            api_keys.create_key(connection, "shop", key=api_keys.new_key(), role=Role.SERVICE, now=NOW, actor=TESTER),
+        ),
+    )
+    (tmp_path / "legacy.csv").write_text("user_id,credits\nben,5\n", encoding="utf-8")
+    (tmp_path / "log.csv").write_text(
+        "TIMESTAMP,ContextTokens,GeneratedTokens\n2026-02-01 00:00:00,10,10\n", encoding="utf-8"
+    )
+    (tmp_path / "prices.toml").write_text(list_toml, encoding="utf-8")
+    (tmp_path / "plan.toml").write_text(price_plan_toml(replace(SPECIFICATION, id="plan-3")), encoding="utf-8")
+    return ledger
+
+
+def _commands() -> set[str]:
+    found = set()
+    group = get_command(cli.app)
+    assert isinstance(group, typer.core.TyperGroup)
+    for name, command in group.commands.items():
+        if isinstance(command, typer.core.TyperGroup):
+            found |= {f"{name} {inner}" for inner in command.commands}
+        else:
+            found.add(name)
+    return found
+
+
+def test_every_command_is_one_that_reads_or_stands_in_the_table() -> None:
+    assert _commands() == READS | WRITES.keys() | ASKS_NOBODY.keys()
+
+
+@pytest.mark.parametrize("command", WRITES)
+def test_a_command_is_refused_to_whoever_may_not_do_it_and_leaves_no_trace(
+    prepared: Engine, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may, options = WRITES[command]
+    arguments = [*command.split(), *(option.format(folder=tmp_path) for option in options)]
+    monkeypatch.setattr(models.offers, "refreshed_text", lambda *_, **__: world.PRICE_LIST)  # else nothing is saved
+    names = may.split(", ")
+    for role in sorted(PersonRole, key=lambda role: role.value in names):  # what was done is not there any more
+        before = every_row(prepared)
+        actor = person("one@example.org", frozenset({role}))
+        for module in MODULES:
+            monkeypatch.setattr(module, "actor", lambda actor=actor: actor)
+        ran = CliRunner().invoke(cli.app, arguments)
+        is_refused = isinstance(ran.exception, NotAllowed) or "may not charge" in str(ran.exception)
+        assert is_refused == (role.value not in names), (role, ran.exception)
+        if is_refused:
+            assert every_row(prepared) == before
