@@ -141,3 +141,13 @@ def test_what_is_no_number_of_calls_is_refused(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(InvalidRequest) as caught:
         settings.kept_calls()
     assert str(caught.value) == f"CREDITS_KEPT_CALLS: must be a whole number from 0 to 100,000, not {given!r}"
+
+
+def test_test_users_have_no_prefix_unless_one_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CREDITS_TEST_USER_PREFIX", raising=False)
+    assert settings.test_user_prefix() == ""
+    monkeypatch.setenv("CREDITS_TEST_USER_PREFIX", "qa-")
+    assert settings.test_user_prefix() == "qa-"
+    monkeypatch.setenv("CREDITS_TEST_USER_PREFIX", " qa:")
+    with pytest.raises(InvalidRequest, match="CREDITS_TEST_USER_PREFIX"):
+        settings.test_user_prefix()
