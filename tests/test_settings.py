@@ -159,3 +159,13 @@ def test_a_limit_that_is_no_amount_is_refused(monkeypatch: pytest.MonkeyPatch, g
     monkeypatch.setenv("CREDITS_FOUR_EYES_ABOVE", given)
     with pytest.raises(InvalidRequest, match="must be a whole number of credits"):
         settings.four_eyes_above_credits()
+
+
+def test_test_users_have_no_prefix_unless_one_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CREDITS_TEST_USER_PREFIX", raising=False)
+    assert settings.test_user_prefix() == ""
+    monkeypatch.setenv("CREDITS_TEST_USER_PREFIX", "qa-")
+    assert settings.test_user_prefix() == "qa-"
+    monkeypatch.setenv("CREDITS_TEST_USER_PREFIX", " qa:")
+    with pytest.raises(InvalidRequest, match="CREDITS_TEST_USER_PREFIX"):
+        settings.test_user_prefix()
