@@ -1,7 +1,6 @@
 """The command line, `python -m credits_core …`: every command with its options and help.
 
-What a command needs is imported when it runs, so that `--help` answers at once. Errors are one line on stderr and exit
-1, Ctrl-C 130.
+What a command needs is imported when it runs: `--help` answers at once. An error is one line on stderr and exit 1.
 """
 
 import sys
@@ -11,11 +10,11 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
+from credits_core.cli.role_commands import grant_app_role
 from credits_core.errors import CreditsError, DataFileInvalid
 from credits_core.store.kinds import Role
 
 _PROGRAM = "python -m credits_core"
-_INTERRUPTED = 130  # by convention, and what Typer returns for Ctrl-C
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PlanName = Annotated[str, typer.Argument(metavar="ID-or-FILE.toml", help="A plan's id, or a file that holds a plan.")]
 Revision = Annotated[int | None, typer.Option(help="The revision of the draft you looked at, from plan show.", min=1)]
@@ -33,6 +32,7 @@ key_app = typer.Typer(help="The keys of the API: make, list, replace and revoke 
 app.add_typer(models_app, name="models")
 app.add_typer(plan_app, name="plan")
 app.add_typer(key_app, name="api-key")
+app.command()(grant_app_role)
 
 
 def main() -> None:
@@ -58,7 +58,7 @@ def main() -> None:
         _fail(f"the database cannot be used: {str(getattr(error, 'orig', None) or error).splitlines()[0]}")
     except OSError as error:
         _fail(f"{error.filename or 'a file'}: cannot be used: {error.strerror or error}")
-    if exit_code == _INTERRUPTED:
+    if exit_code == 130:  # by convention, and what Typer returns for Ctrl-C
         _fail("stopped by Ctrl-C", exit_code=exit_code)
     sys.exit(exit_code)
 

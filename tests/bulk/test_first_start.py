@@ -15,6 +15,8 @@ from credits_core.store.kinds import Role
 from tests.support import api_world, demo, demo_watchers, racers, world
 from tests.support.plain_sql import rows, scalar
 
+pytestmark = pytest.mark.as_owner
+
 NOW = demo.NOW
 
 

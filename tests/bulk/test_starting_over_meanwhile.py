@@ -18,6 +18,8 @@ from tests.support import demo, demo_watchers, plain_sql, racers, world
 from tests.support.plain_sql import every_row, rows, scalar
 from tests.support.plans import SPECIFICATION
 
+pytestmark = pytest.mark.as_owner
+
 NOW = demo.NOW
 DEARER = replace(SPECIFICATION, id="dearer", creator_share_bps=5_000)
 RUN = demo_watchers.RUN

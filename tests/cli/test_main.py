@@ -118,6 +118,7 @@ def test_a_ledger_is_made_filled_replayed_and_proved(
     assert [line.partition(":")[0] for line in since_last[1:]] == [line.partition(":")[0] for line in lines]
 
 
+@pytest.mark.as_owner
 def test_the_commands_work_on_postgresql(commands: Commands, postgres_url: str, trace: Path) -> None:
     commands.use(postgres_url)
     assert commands("migrate")[0] == 0
@@ -128,6 +129,7 @@ def test_the_commands_work_on_postgresql(commands: Commands, postgres_url: str, 
     assert "WRONG" not in stdout
 
 
+@pytest.mark.as_owner
 def test_a_password_is_not_printed(commands: Commands, postgres_url: str) -> None:
     for url in (
         "postgresql://credits:secret@127.0.0.1:1/credits",

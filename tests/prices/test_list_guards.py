@@ -12,6 +12,8 @@ from credits_core.store import database
 from tests.support import world
 from tests.support.plain_sql import every_row
 
+pytestmark = pytest.mark.as_owner
+
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
 
