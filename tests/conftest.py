@@ -4,6 +4,9 @@ A test has a fresh database, migrated by Alembic, on SQLite and on a real Postgr
 server to use (its user may create databases); otherwise one is started from the machine's binaries. Without either the
 PostgreSQL half is skipped, or fails when `REQUIRE_POSTGRES=1`.
 
+On PostgreSQL the product runs as a role that may neither change nor delete history, as it should in use. Tests that
+damage a database, or prove what guards it, are marked `as_owner`.
+
 `--full` tries everything on its full range of samples: laws, kills, generated requests and a million runs.
 """
 
@@ -13,22 +16,23 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine, make_url, text
 
 from credits_core.pricing.quote import PriceBook
-from credits_core.store import database
+from credits_core.store import database, grants
 from tests.support import memory, plain_sql, postgres_server, world
 
 BACKENDS = ("sqlite", "postgresql")
 _MAIN = sys.modules["__main__"]
 _numbers = itertools.count()
 _EXAMPLES, _EXAMPLES_IN_FULL = 40, 500
+_ROLE = "credits_product"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "as_owner: connects to PostgreSQL as the owner of the tables")
     config.addinivalue_line("markers", "long: takes many seconds, and so begins before the others")
     examples = _EXAMPLES_IN_FULL if config.getoption("full") else _EXAMPLES
     # Nothing here may fail because the machine is slow: no deadline for an example, none for drawing it.
@@ -106,10 +111,24 @@ def postgres_server_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server_url: str) -> Iterator[str]:
+def postgres_role(postgres_server_url: str) -> str:
+    """A role of the server that owns nothing: the product runs as it."""
+    known = make_url(postgres_server_url)
+    plain_sql.owner |= {"username": known.username or "", "password": known.password or ""}
+    made_by_another_worker = (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation)
+    with closing(psycopg.connect(postgres_server_url, autocommit=True)) as admin, suppress(*made_by_another_worker):
+        admin.execute(f"CREATE ROLE {_ROLE} LOGIN PASSWORD '{_ROLE}'")
+    return _ROLE
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server_url: str, postgres_role: str) -> Iterator[str]:
     """The name of a migrated, empty database that each test's own is a copy of."""
     with _postgres_database(postgres_server_url) as url:
         _migrate(url)
+        with _engine(url) as engine, engine.begin() as connection:
+            connection.execute(text("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))  # so by itself from 15 on
+            grants.grant(connection, postgres_role)
         name = make_url(url).database
         assert name is not None
         yield name
@@ -130,10 +149,10 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgres_url(postgres_server_url: str, postgres_template: str) -> Iterator[str]:
+def postgres_url(request: pytest.FixtureRequest, postgres_server_url: str, postgres_template: str) -> Iterator[str]:
     """A migrated PostgreSQL database of the test's own."""
     with _postgres_database(postgres_server_url, template=postgres_template) as url:
-        yield url
+        yield _as_product(request, url)
 
 
 @pytest.fixture(params=BACKENDS)
@@ -155,7 +174,7 @@ def shared_engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
             url = f"sqlite:///{copied}"
         else:
             server, template = (request.getfixturevalue(f"postgres_{name}") for name in ("server_url", "template"))
-            url = opened.enter_context(_postgres_database(server, template=template))
+            url = _as_product(request, opened.enter_context(_postgres_database(server, template=template)))
         engine = opened.enter_context(_engine(url))
         yield engine
         assert plain_sql.contradictions(engine) == []
@@ -204,6 +223,12 @@ def _engine(url: str) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def _as_product(request: pytest.FixtureRequest, url: str) -> str:
+    if request.node.get_closest_marker("as_owner"):
+        return url
+    return make_url(url).set(username=_ROLE, password=_ROLE).render_as_string(hide_password=False)
 
 
 def _quickest_copy(server: "psycopg.Connection[tuple[object, ...]]") -> str:

@@ -31,6 +31,7 @@ KEY_PREFIX = "pfk_"
 MAX_NAME = 64
 USUAL_OVERLAP, LONGEST_OVERLAP = timedelta(hours=24), timedelta(days=30)
 """How long a replaced key goes on working, and how long at most."""
+_ROTATION_LOCK = 7_206_151_035
 _FORM = re.compile(rf"{KEY_PREFIX}[A-Za-z0-9_-]{{43}}")
 _SHOWN = len(KEY_PREFIX) + 6
 
@@ -243,9 +244,10 @@ def revoke_key(
 
 
 def _wait_for_others(connection: Connection) -> None:
-    # Two rotations of one name follow each other; callers are let in meanwhile. On SQLite there is one writer.
+    # Two rotations of one name follow each other; callers are let in meanwhile. On SQLite there is one writer. Not a
+    # lock of the table: the role that the product runs as may not take one.
     if connection.dialect.name == "postgresql":
-        connection.execute(text("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE"))
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_ROTATION_LOCK})"))
 
 
 def _hash(key: str) -> str:

@@ -22,6 +22,7 @@ from credits_core.values.days import from_microseconds, to_microseconds
 from credits_core.values.fields import cut_repr
 from credits_core.values.roles import Actor, May, PersonRole
 
+_PEOPLE_LOCK = 7_206_151_036
 MAX_EMAIL = 110
 """Longest address, so that `dashboard/` and the address together are a valid id."""
 _EMAIL = re.compile(r"[a-z0-9_][a-z0-9._+|-]*@[a-z0-9-]+(\.[a-z0-9-]+)*")
@@ -189,7 +190,7 @@ def _stored(roles: Iterable[PersonRole]) -> str:
 def _wait_for_others(connection: Connection) -> None:
     # Two admins who remove each other at the same moment follow each other. On SQLite there is one writer.
     if connection.dialect.name == "postgresql":
-        connection.execute(text("LOCK TABLE people IN SHARE ROW EXCLUSIVE MODE"))
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_PEOPLE_LOCK})"))
 
 
 def _row(connection: Connection, email: str) -> Any:

@@ -17,7 +17,7 @@ from credits_core.bulk import replay as trace_replay
 from credits_core.bulk.demo_world import load_demo_world
 from credits_core.cli.opened import actor, both, opened_ledger, price_books
 from credits_core.reports import daily_totals
-from credits_core.store import database
+from credits_core.store import database, grants
 
 _SHOWN = 10
 
@@ -27,6 +27,13 @@ def migrate() -> None:
     with database.opened(settings.database_url()) as engine:
         startup.migrate(engine)
         typer.echo(f"{engine.url.render_as_string(hide_password=True)} is at the newest migration")
+
+
+def grant_app_role(name: str) -> None:
+    """Give the role what the running product needs, and no more."""
+    with opened_ledger() as engine:
+        database.write(engine, lambda connection: grants.grant(connection, name))
+    typer.echo(f"{name} may now run the product: it can add to history, and neither change nor delete it")
 
 
 def seed(*, fresh: bool) -> None:

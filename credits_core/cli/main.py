@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 from credits_core.cli.key_commands import key_app
 from credits_core.cli.people_commands import people_app
 from credits_core.cli.proof_app import app as proof_app
+from credits_core.cli.role_commands import grant_app_role
 from credits_core.cli.trial_user_commands import trial_user_app
 from credits_core.errors import CreditsError, DataFileInvalid
 
@@ -36,6 +37,7 @@ app.add_typer(key_app, name="api-key")
 app.add_typer(people_app, name="people")
 app.add_typer(proof_app, name="proof")
 app.add_typer(trial_user_app, name="test-user")
+app.command()(grant_app_role)
 
 
 def main() -> None:

@@ -25,6 +25,9 @@ from credits_core.store import database
 from credits_core.usage.responses import known_providers
 from credits_core.values.roles import Actor
 from credits_core.values.time_zones import TimeZone
+from credits_core.worlds import breaking
+from credits_core.worlds.breaking import Tried
+from credits_core.worlds.damages import Damage
 from pages.parts import visitor
 
 
@@ -121,6 +124,11 @@ def scenarios() -> dict[str, Scenario]:
 def presets() -> dict[str, Preset]:
     """Stories that a scenario can begin with, by their names."""
     return load_presets(settings.SCENARIOS_FILE, scenarios())
+
+
+def try_damage(damage: Damage, now: datetime) -> Tried:
+    """Damage a scratch copy of the ledger, and return what its audit found. Takes some seconds."""
+    return breaking.try_damage(engine(), _books(), damage, zone=zone(), now=now)
 
 
 def reading() -> AbstractContextManager[Connection]:

@@ -18,7 +18,7 @@ from credits_core.audit import invariants
 from credits_core.settings import load_price_book
 from credits_core.store import database
 from credits_core.values.roles import Role
-from tests.support import live_api, racers, world
+from tests.support import live_api, plain_sql, racers, world
 from tests.support.actors import TESTER
 from tests.support.api_world import CHARGE, Api, api_over, problem
 from tests.support.plain_sql import balance, every_row, rows, scalar
@@ -133,7 +133,7 @@ def older(engine: Engine) -> Iterator[Api]:
         _revoke(engine, "shop")
         api.make_key("shop", Role.SERVICE)
         api.make_key("other", Role.SERVICE)
-        with engine.begin() as connection:
+        with plain_sql.unguarded(engine) as connection:
             connection.execute(text("UPDATE api_keys SET has_numbered_requests = true WHERE id IN (3, 4)"))
         run = world.HAIKU
         world.charge(engine, run, key="api:3:order-9")

@@ -156,6 +156,7 @@ def test_a_caller_who_goes_before_the_end_of_the_body_is_answered_nothing(api: A
     assert (sent, every_row(api.engine)) == ([], before)
 
 
+@pytest.mark.as_owner
 def test_a_database_of_another_version_is_a_503_and_not_ready(postgres_engine: Engine) -> None:
     with api_over(postgres_engine) as api:
         with postgres_engine.begin() as connection:

@@ -13,6 +13,8 @@ from credits_core.store.described import Part
 from tests.support import rows
 from tests.support.schema_names import CHECKS, FOREIGN_KEYS, INDEXES, TABLES, TRIGGERS, UNIQUE_KEYS
 
+pytestmark = pytest.mark.as_owner
+
 PAYING = "UPDATE user_credits SET balance_credits = balance_credits + 1"
 KEPT = "SELECT RAISE(ABORT, 'journal_entries is append-only: post a new entry instead')"
 

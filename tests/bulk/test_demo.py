@@ -366,6 +366,7 @@ def test_an_empty_migrated_postgresql_is_filled(postgres_engine: Engine, built: 
     assert _history(postgres_engine) == _history(built)
 
 
+@pytest.mark.as_owner
 def test_a_postgresql_that_is_not_migrated_is_left_to_its_operators(
     postgres_engine: Engine, real_book: PriceBook
 ) -> None:

@@ -18,6 +18,8 @@ from tests.support import api_world, demo, demo_watchers, racers, world
 from tests.support.actors import TESTER, named
 from tests.support.plain_sql import refused, rows, scalar
 
+pytestmark = pytest.mark.as_owner
+
 NOW = demo.NOW
 
 

@@ -19,6 +19,8 @@ from tests.support.actors import TESTER, named
 from tests.support.plain_sql import rows, scalar
 from tests.support.plans import SPECIFICATION
 
+pytestmark = pytest.mark.as_owner
+
 NOW = demo.NOW
 DEARER = replace(SPECIFICATION, id="dearer", creator_share_bps=5_000)
 RUN = demo_watchers.RUN

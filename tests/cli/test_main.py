@@ -121,6 +121,7 @@ def test_a_ledger_is_made_filled_replayed_and_proved(
         assert plain_sql.rows(engine, "SELECT since_entry_id, last_entry_id FROM audit_runs") == [(0, 4), (4, 4)]
 
 
+@pytest.mark.as_owner
 def test_the_commands_work_on_postgresql(commands: Commands, postgres_url: str, trace: Path) -> None:
     commands.use(postgres_url)
     assert commands("migrate")[0] == 0
@@ -131,6 +132,7 @@ def test_the_commands_work_on_postgresql(commands: Commands, postgres_url: str, 
     assert "WRONG" not in stdout
 
 
+@pytest.mark.as_owner
 def test_a_password_is_not_printed(commands: Commands, postgres_url: str) -> None:
     for url in (
         "postgresql://credits:secret@127.0.0.1:1/credits",

@@ -349,6 +349,7 @@ def _damaged(engine: Engine, *statements: str) -> list[str]:
     return list(finding.violations)
 
 
+@pytest.mark.as_owner
 def test_a_change_of_the_journal_or_of_an_activated_plan_is_found(engine: Engine) -> None:
     world.save_draft(engine, CAPPED)
     activate(engine, "promptflow-v2")
@@ -373,6 +374,7 @@ def test_a_change_of_the_journal_or_of_an_activated_plan_is_found(engine: Engine
     ]
 
 
+@pytest.mark.as_owner
 def test_an_activation_that_is_missing_at_the_end_of_the_journal_is_found(engine: Engine) -> None:
     world.save_draft(engine, CAPPED)
     activate(engine, "promptflow-v2")
@@ -391,6 +393,7 @@ def test_an_activation_that_is_missing_at_the_end_of_the_journal_is_found(engine
     ]
 
 
+@pytest.mark.as_owner
 def test_the_place_of_an_activation_that_is_missing_at_the_end_stays_empty(engine: Engine) -> None:
     world.save_draft(engine, CAPPED)
     activate(engine, "promptflow-v2")

@@ -13,6 +13,8 @@ from tests.support import world
 from tests.support.actors import named
 from tests.support.plain_sql import every_row
 
+pytestmark = pytest.mark.as_owner
+
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
 

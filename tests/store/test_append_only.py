@@ -12,6 +12,8 @@ from credits_core.store import database
 from tests.support import rows
 from tests.support.plain_sql import every_row
 
+pytestmark = pytest.mark.as_owner
+
 APPEND_ONLY = ("journal_entries", "credit_transactions", "prompt_runs", "refunds")
 CHANGES = [
     "UPDATE journal_entries SET actor = 'someone'",

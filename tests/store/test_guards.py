@@ -15,6 +15,8 @@ from credits_core.pricing.quote import PriceBook
 from tests.support import damage, rows
 from tests.support.damage import Ledger
 
+pytestmark = pytest.mark.as_owner
+
 REFUSED = "refused"
 SEALED = "the seals tell it"  # an administrative record; the chain of seals has it
 CHOICE = "no history"  # a choice of somebody, a draft or a log of calls

@@ -21,6 +21,8 @@ from tests.support import racers, world
 from tests.support.plain_sql import every_row, rows, scalar
 from tests.support.schema_names import CHECKS, FOREIGN_KEYS, INDEXES, TABLES, TRIGGERS, UNIQUE_KEYS
 
+pytestmark = pytest.mark.as_owner
+
 # On SQLite neither SQLAlchemy nor Alembic reads them. The test of all names below does.
 _without_indexes_of_expressions = pytest.mark.filterwarnings(
     "ignore:Skipped unsupported reflection of expression-based index",

@@ -8,6 +8,8 @@ from sqlalchemy import Engine, text
 from tests.support import rows
 from tests.support.plain_sql import every_row
 
+pytestmark = pytest.mark.as_owner
+
 _TOKEN_PRICED = {
     "run_price_credits": "NULL",
     "input_tokens": "1",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
 from credits_core.errors import CreditsError
 
@@ -85,6 +85,29 @@ def every_row(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
         table: sorted(rows(engine, f'SELECT * FROM "{table}"'), key=repr)
         for table in sorted(inspect(engine).get_table_names())
     }
+
+
+owner: dict[str, str] = {}
+"""Who owns the tables of the test server: `username`, and `password` where it needs one."""
+
+
+@contextmanager
+def unguarded(engine: Engine) -> Iterator[Connection]:
+    """A connection on which no trigger refuses anything, as the owner on PostgreSQL. What it did is committed."""
+    if engine.dialect.name == "sqlite":
+        with engine.begin() as connection:
+            triggers = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")).all()
+            for name, _ in triggers:
+                connection.exec_driver_sql(f"DROP TRIGGER {name}")
+            yield connection
+            for _, sql in triggers:
+                connection.exec_driver_sql(sql)
+        return
+    as_owner = create_engine(engine.url.set(**owner))
+    with as_owner.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        yield connection
+    as_owner.dispose()
 
 
 def contradictions(engine: Engine) -> list[str]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
+import pytest
 from sqlalchemy import Engine, text
 
 from credits_core.lab.replay.report import as_json, limits
@@ -62,6 +63,7 @@ def test_an_inference_cost_that_was_booked_back_is_booked_back_under_the_plan_to
     assert not any("earlier rule" in text for text in limits(found))
 
 
+@pytest.mark.as_owner
 def test_a_replay_says_how_many_refunds_followed_the_earlier_rule(engine: Engine) -> None:
     world.add(engine, "ada", 10_000, key="add")
     runs = [world.charge(engine, HAIKU, key=f"run-{number}") for number in range(2)]

@@ -1,0 +1,1 @@
+"""Scratch ledgers: copies to try things on, which are thrown away."""

@@ -1,0 +1,53 @@
+"""The section Break it: a damage to a copy is told in words, and the ledger behind the dashboard stays as it was."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from credits_core.worlds.damages import DAMAGES
+from tests.support import page_driver
+from tests.support.plain_sql import every_row
+
+
+def section() -> None:
+    from pages.operations import break_it
+
+    break_it.draw()
+
+
+def damaged(folder: Path, damage: str) -> AppTest:
+    with page_driver.dashboard(folder, demo=True) as engine:
+        before = every_row(engine)
+        page = AppTest.from_function(section, default_timeout=120).run()
+        assert not page.exception
+        assert page.success.len + page.warning.len + page.error.len == 0
+        page.radio[0].set_value(damage)
+        page = page.button[0].click().run()
+        assert not page.exception
+        assert every_row(engine) == before
+    return page
+
+
+def test_a_changed_balance_is_found_and_said_in_words(tmp_path: Path) -> None:
+    page = damaged(tmp_path, "balance")
+    assert page.success[0].value.startswith("One check of ")
+    said = " ".join(markdown.value for markdown in page.markdown)
+    assert "was raised by 1,000,000 credits" in said
+    assert "every balance is the sum of its transactions" in said
+    assert "but the transactions sum to" in said
+    assert page.caption[-1].value.startswith("A copy of this ledger: ")
+
+
+def test_a_consistent_rewriting_says_that_only_a_seal_tells_it(tmp_path: Path) -> None:
+    page = damaged(tmp_path, "entry")
+    assert page.success.len == 0
+    assert page.warning[0].value == (
+        "No check found it: everything was changed to match. Only a seal made before tells it."
+    )
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damage_is_offered_in_plain_words(damage: object) -> None:
+    assert len(str(getattr(damage, "title", "")).split()) <= 4
+    assert len(str(getattr(damage, "meaning", "")).split()) <= 12
