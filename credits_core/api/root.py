@@ -73,9 +73,9 @@ async def _metrics(shared: Resources, request: Request) -> Response:
         return PlainTextResponse(
             "Send the metrics key as: Authorization: Bearer …", 401, {"WWW-Authenticate": "Bearer"}
         )
-    now = datetime.now(UTC)
     try:
         await shared.catch_up()
+        now = datetime.now(UTC)
         text = await shared.read(lambda connection: shared.metrics.render(connection, now, shared.zone))
     except (CreditsError, SQLAlchemyError):
         _log.exception("the database cannot be read for the metrics")

@@ -14,7 +14,7 @@ from credits_core.audit.blocks import blocks
 from credits_core.audit.check_proof import HASH_BYTES, RECORD_TABLES, root_of, skipped_to
 from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.audit.seal_keys import SealKey
-from credits_core.audit.seal_rows import Leaf, Reader
+from credits_core.audit.seal_rows import Hashing, Leaf, Ranges, Reader
 from credits_core.audit.seals import StoredSeal
 from credits_core.store.tables import Base, Seal
 from credits_core.values.progress import Progress, Work, finish
@@ -56,8 +56,17 @@ def checking_seals(connection: Connection, since: Since = BEGINNING) -> Work[Fin
     return Finding("the chain of seals holds", checked.entries + checked.records, checked.violations)
 
 
-def check(connection: Connection, since: Since = BEGINNING, *, key: SealKey | None = None) -> Work[Checked]:
-    """Check every seal, or those over entries after an earlier audit; with a key, its signatures, too."""
+def check(
+    connection: Connection,
+    since: Since = BEGINNING,
+    *,
+    key: SealKey | None = None,
+    hashing: Hashing | None = None,
+) -> Work[Checked]:
+    """Check every seal, or those over entries after an earlier audit; with a key, its signatures, too.
+
+    `hashing` reads and hashes entries elsewhere, such as on every core.
+    """
     before = _last_before(connection, since)
     first = 0 if before is None else before.number
     numbers = select(func.count()).select_from(Seal).where(Seal.number > first)
@@ -66,12 +75,13 @@ def check(connection: Connection, since: Since = BEGINNING, *, key: SealKey | No
     reader, checked = Reader(connection), Checked()
     hashes: dict[int, str] = {}
     for rows in blocks(connection, asked, rows_at_once=_SEALS_AT_ONCE):
-        for *values, stored in rows:
-            seal = StoredSeal(*values)
+        loaded = [(StoredSeal(*values), bytes(stored)) for *values, stored in rows]
+        found = iter((hashing or reader.each)(_ranges(before, [seal for seal, _ in loaded])))
+        for seal, stored in loaded:
             hashes[seal.number] = seal.hash
             wrong = [*_in_the_chain(connection, before, seal, hashes), *_signature(before, seal, key)]
             if seal.is_whole():
-                wrong += _over(reader, before, seal, bytes(stored))
+                wrong += _over(reader, before, seal, stored, next(found))
             else:
                 wrong.append(f"seal {seal.number} was changed: it does not have the hash of what it says")
             checked = replace(
@@ -146,13 +156,23 @@ def _is_unproved(seal: StoredSeal, key: SealKey | None) -> bool:
     return seal.signature is not None and (key is None or key.key_id != seal.key_id)
 
 
-def _over(reader: Reader, before: StoredSeal | None, seal: StoredSeal, stored: bytes) -> Iterator[str]:
+def _ranges(before: StoredSeal | None, seals: list[StoredSeal]) -> Ranges:
+    """The entries that each of these seals covers, but for those that were changed and may say anything."""
+    last = [seal.last_entry_id for seal in (before, *seals) if seal is not None]
+    after: list[int | None] = [number if type(number) is int else None for number in last]
+    if before is None:
+        after.insert(0, None)
+    return [(after[at], seal.last_entry_id) for at, seal in enumerate(seals) if seal.is_whole()]
+
+
+def _over(
+    reader: Reader, before: StoredSeal | None, seal: StoredSeal, stored: bytes, entries: list[Leaf]
+) -> Iterator[str]:
     """What differs between the records of a seal and those that are there now."""
     sealed = [stored[at : at + HASH_BYTES] for at in range(0, len(stored), HASH_BYTES)]
     if root_of(sealed).hex() != seal.root or len(sealed) != seal.entry_count + seal.record_count:
         yield f"seal {seal.number} was changed: its leaves are not those that it was made over"
-    after = None if before is None else before.last_entry_id
-    yield from _differences(seal, "entry", sealed[: seal.entry_count], reader.entries(after, seal.last_entry_id))
+    yield from _differences(seal, "entry", sealed[: seal.entry_count], entries)
     found: list[Leaf] = []
     for table in RECORD_TABLES:
         up_to = seal.up_to(table)

@@ -3,7 +3,7 @@
 The rows come from the driver as they are: SQLAlchemy's own cost as much as all the hashing.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -29,6 +29,12 @@ class Leaf(NamedTuple):
         return f"{self.kind} {self.number}"
 
 
+Ranges = Sequence[tuple[int | None, int]]
+"""After which entry each begins, None for the first, and up to which it goes."""
+Hashing = Callable[[Ranges], Iterable[list[Leaf]]]
+"""Reads and hashes the entries of several ranges, in order."""
+
+
 class Reader:
     """Reads records over one connection. Keeps when accounts were opened, so use it for one snapshot alone."""
 
@@ -45,6 +51,10 @@ class Reader:
         found = [*self._entries(after, up_to)]
         hashes = leaf_hashes([record for _, record in found])
         return [Leaf("entry", number, hash_) for (number, _), hash_ in zip(found, hashes, strict=True)]
+
+    def each(self, ranges: Ranges) -> Iterator[list[Leaf]]:
+        """The entries of each range, one after the other."""
+        return (self.entries(after, up_to) for after, up_to in ranges)
 
     def entry(self, entry_id: int) -> Row | None:
         """One entry as the record that is hashed; None when it is not there."""

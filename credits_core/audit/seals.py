@@ -8,7 +8,7 @@ leaves nothing half done.
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, text
 from credits_core.audit import seal_keys
 from credits_core.audit.check_proof import RECORD_TABLES, SEAL, root_of, seal_hash, skipped_to
 from credits_core.audit.seal_keys import SealKey
-from credits_core.audit.seal_rows import Leaf, Reader
+from credits_core.audit.seal_rows import Hashing, Leaf, Ranges, Reader
 from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.reports import daily_totals
 from credits_core.store import database
@@ -147,11 +147,13 @@ def catch_up(
     key: SealKey | None = None,
     begins_signing: bool = False,
     most_seals: int | None = None,
+    hashing: Hashing | None = None,
 ) -> int:
     """Seal every entry and record that is not sealed yet, and return how many seals that took.
 
     Does nothing while another process is sealing. With a key each seal is signed. `most_seals` leaves the rest for
-    later. `begins_signing`: a first signed seal is made, even over nothing new.
+    later. `begins_signing`: a first signed seal is made, even over nothing new. `hashing` reads and hashes entries
+    elsewhere, such as on every core.
 
     Raises:
         InvalidRequest: the newest seal is signed and there is no key; or there is one, no seal is signed with it, and
@@ -167,7 +169,18 @@ def catch_up(
                 is_first_signed = _begins_to_sign(last, key, begins_signing=begins_signing)
                 if not _is_there(connection, bounds):
                     break  # a demo was started over meanwhile; the next time seals it
-                made = _make(connection, last, bounds, key, now=now, most=most, one_at_least=is_first_signed)
+                reader = Reader(connection)
+                ranges = _next_ranges(reader, last, bounds, most)
+                made = _make(
+                    connection,
+                    last,
+                    bounds,
+                    key,
+                    entries=iter((hashing or reader.each)(ranges)),
+                    now=now,
+                    most=most,
+                    one_at_least=is_first_signed,
+                )
             if not made or not database.write(engine, partial(_append, after=last, made=made)):
                 break
             made_in_all += len(made)
@@ -239,13 +252,14 @@ def _make(
     bounds: _Bounds,
     key: SealKey | None,
     *,
+    entries: Iterator[list[Leaf]],
     now: datetime,
     most: int,
     one_at_least: bool,
 ) -> list[_Made]:
     reader, made, before = Reader(connection), list[_Made](), last
     while len(made) < most:
-        leaves, entry_id, records = _next_leaves(reader, before, bounds)
+        leaves, entry_id, records = _next_leaves(reader, before, bounds, next(entries, []))
         if not leaves and not (one_at_least and not made):
             break
         number = 1 if before is None else before.number + 1
@@ -267,11 +281,24 @@ def _make(
     return made
 
 
-def _next_leaves(reader: Reader, before: StoredSeal | None, bounds: _Bounds) -> tuple[list[Leaf], int, dict[str, int]]:
-    """The next leaves, and up to where the seal over them covers entries and other tables."""
-    after = None if before is None else before.last_entry_id
-    entry_id = reader.last_of_next("journal_entries", after, bounds.entry_id, MOST_IN_A_SEAL)
-    leaves = [] if entry_id is None else reader.entries(after, entry_id)
+def _next_ranges(reader: Reader, last: StoredSeal | None, bounds: _Bounds, most: int) -> Ranges:
+    """The entries of each of the next seals, of at most so many."""
+    ranges, after = list[tuple[int | None, int]](), None if last is None else last.last_entry_id
+    while len(ranges) < most:
+        up_to = reader.last_of_next("journal_entries", after, bounds.entry_id, MOST_IN_A_SEAL)
+        if up_to is None:
+            break
+        ranges.append((after, up_to))
+        after = up_to
+    return ranges
+
+
+def _next_leaves(
+    reader: Reader, before: StoredSeal | None, bounds: _Bounds, entries: list[Leaf]
+) -> tuple[list[Leaf], int, dict[str, int]]:
+    """The leaves of the next seal, and up to where it covers entries and other tables."""
+    leaves = [*entries]
+    entry_id = entries[-1].number if entries else 0 if before is None else before.last_entry_id
     records, left = {}, MOST_IN_A_SEAL
     for table in RECORD_TABLES:
         up_to = None if before is None else before.up_to(table)
@@ -282,7 +309,7 @@ def _next_leaves(reader: Reader, before: StoredSeal | None, bounds: _Bounds) -> 
             records[table] = covered
         leaves += found
         left -= len(found)
-    return leaves, (after or 0) if entry_id is None else entry_id, records
+    return leaves, entry_id, records
 
 
 def _hash_of(connection: Connection, number: int, made: list[_Made]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from credits_core.audit import check_proof, seal_check, seal_keys, seal_proofs, seals
+from credits_core.audit import check_proof, seal_check, seal_keys, seal_proofs, seal_workers, seals
 from credits_core.audit.seal_check import Checked, Head
 from credits_core.cli.opened import opened_ledger, print_json
 from credits_core.errors import DataFileInvalid, InvalidRequest
@@ -36,7 +36,11 @@ def print_head(*, as_json: bool) -> None:
 def seal_now() -> None:
     """Seal everything that is not sealed yet. With a new key, this is where signing begins."""
     with opened_ledger() as engine:
-        made = seals.catch_up(engine, now=datetime.now(UTC), key=seal_keys.configured(), begins_signing=True)
+        key = seal_keys.configured()
+        with database.read(engine) as connection:
+            waiting = seals.unsealed(connection).entries
+        with seal_workers.for_many(engine, waiting) as hashing:
+            made = seals.catch_up(engine, now=datetime.now(UTC), key=key, begins_signing=True, hashing=hashing)
         with database.read(engine) as connection:
             seal, left = seals.newest(connection), seals.unsealed(connection)
     if left.entries and not made:
@@ -52,7 +56,9 @@ def verify(against: Path | None, public_key: Path | None) -> None:
     key = seal_keys.configured() if public_key is None else seal_keys.read(public_key, setting="--public-key")
     head = None if against is None else _head_in(against)
     with opened_ledger() as engine, database.read(engine) as connection:
-        checked = finish(seal_check.check(connection, key=key))
+        newest = seals.newest(connection)
+        with seal_workers.for_many(engine, 0 if newest is None else newest.last_entry_id) as hashing:
+            checked = finish(seal_check.check(connection, key=key, hashing=hashing))
         kept = None if head is None else seal_check.against(connection, head)
         left = seals.unsealed(connection)
     wrong = [*([kept] if kept else []), *checked.violations]

@@ -252,6 +252,23 @@ def test_metrics_keep_the_daily_totals_caught_up(api: Api) -> None:
     assert int(str(scalar(api.engine, counted))) == 2 + 3
 
 
+def test_metrics_seal_what_is_new_and_name_the_newest_seal(api: Api) -> None:
+    found = _metrics(api)
+    assert found["promptflow_newest_seal_number",] == 1  # over the first credits, made for this answer
+    assert found["promptflow_unsealed_entries",] == 0
+    assert 0 <= found["promptflow_newest_seal_age_seconds",] < 100
+    api.post("/api/credits/charge-prompt", CHARGE)
+    assert _metrics(api)["promptflow_newest_seal_number",] == 2
+    assert scalar(api.engine, "SELECT entry_count FROM seals WHERE number = 2") == 1
+
+
+def test_metrics_are_told_even_where_nothing_can_be_sealed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDITS_SEAL_KEY_FILE", "/nowhere/key")
+    found = _metrics(api)
+    assert math.isnan(found["promptflow_newest_seal_number",])
+    assert found["promptflow_unsealed_entries",] == 1
+
+
 def test_without_the_database_metrics_tell_what_this_process_counted(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     api.post("/api/credits/charge-prompt", CHARGE)
 

@@ -10,10 +10,11 @@ from multiprocessing.connection import Connection as Pipe
 import pytest
 from sqlalchemy import Engine, event, text
 
-from credits_core.audit import invariants, seal_check, seals
+from credits_core.audit import invariants, seal_check, seal_workers, seals
 from credits_core.audit import log as audit_log
 from credits_core.audit.finding import Finding
 from credits_core.audit.seal_check import Checked
+from credits_core.audit.seal_rows import Reader
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import clearing, database
 from credits_core.values.progress import finish
@@ -142,6 +143,15 @@ def test_a_gap_in_the_numbers_is_no_false_alarm_and_nothing_can_be_put_into_it(p
         connection.execute(text("DELETE FROM journal_entries WHERE id IN (2, -7)"))
 
 
+def test_a_part_without_its_entry_is_told(postgres_engine: Engine) -> None:
+    world.add(postgres_engine, "ada", 50_000, key="fund")
+    _seal(postgres_engine)
+    part = "INSERT INTO credit_transactions VALUES (-5, 0, 'platform:grants', 'grant', -7, NULL, 0)"
+    damage.behind_its_back(postgres_engine, part)
+    assert _check(postgres_engine).violations == ("entry -5 is not what seal 1 sealed",)
+    damage.behind_its_back(postgres_engine, "DELETE FROM credit_transactions WHERE entry_id = -5")
+
+
 def test_each_new_seal_is_a_line_in_the_log(engine: Engine, api_log: pytest.LogCaptureFixture) -> None:
     api_log.set_level(logging.INFO, logger="promptflow.api")
     world.add(engine, "ada", 50_000, key="fund")
@@ -159,6 +169,21 @@ def test_a_ledger_that_was_emptied_is_sealed_anew(engine: Engine, book: PriceBoo
     world.add(engine, "ben", 50_000, key="fund")
     _seal(engine)
     assert _check(engine).violations == ()
+
+
+def test_processes_on_every_core_seal_and_find_the_same(engine: Engine, in_fives: None) -> None:
+    busy_ledger.three_days(engine)
+    with seal_workers.on_every_core(engine) as hashing:
+        made = seals.catch_up(engine, now=LATER, hashing=hashing)
+        assert made == 3
+        assert _check(engine).violations == ()
+        with database.read(engine) as connection:
+            assert finish(seal_check.check(connection, hashing=hashing)) == _check(engine)
+        damage.behind_its_back(engine, "UPDATE journal_entries SET actor = 'mallory' WHERE id = 7")
+        with database.read(engine) as connection:
+            found = finish(seal_check.check(connection, hashing=hashing))
+    assert found == _check(engine)
+    assert found.violations == ("entry 7 is not what seal 2 sealed",)
 
 
 # --- several at once ------------------------------------------------------------------------------------------------
@@ -190,7 +215,9 @@ def test_seals_made_on_an_old_end_of_the_chain_are_thrown_away(engine: Engine, i
         last = seals.newest(connection)
         bounds = seals._settled(engine)
         assert bounds is not None
-        made = seals._make(connection, last, bounds, None, now=LATER, most=9, one_at_least=False)
+        reader = Reader(connection)
+        entries = reader.each(seals._next_ranges(reader, last, bounds, 9))
+        made = seals._make(connection, last, bounds, None, entries=entries, now=LATER, most=9, one_at_least=False)
     assert len(made) == 1
     assert _seal(engine) == 1
     assert not database.write(engine, lambda connection: seals._append(connection, after=last, made=made))

@@ -110,7 +110,7 @@ def test_a_ledger_is_made_filled_replayed_and_proved(
     lines = _succeed(new_url, "verify").splitlines()
     assert lines[0] == "ok    the transactions of every entry sum to zero: 4 checked"
     assert [line for line in lines if not re.fullmatch(r"ok    [^:]+: [\d,]+ checked", line)] == []
-    assert len(lines) == 20
+    assert len(lines) == 21
     since_last = _succeed(new_url, "verify", "--since-last").splitlines()
     assert since_last[:2] == [
         "After entry 4, where the last clean audit ended:",

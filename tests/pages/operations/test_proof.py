@@ -1,14 +1,22 @@
 """The screen Proof: what was checked last, a check on the spot, and the newest seal with its head."""
 
+import pytest
 from sqlalchemy import Engine
 
 from credits_core.audit import invariants, seal_proofs, seals
 from credits_core.store import database
-from tests.support import damage, world
+from tests.support import damage, page_driver, world
 from tests.support.page_driver import button_labels, click, metrics, open_page, run, table
 from tests.support.plain_sql import rows, scalar
 
 FILE = "operations/proof.py"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pages_known(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The driver has opened the overview before, which seals what is new, on a ledger of its own."""
+    with page_driver.small_dashboard(tmp_path_factory.mktemp("pages")):
+        open_page(FILE)
 
 
 def test_what_was_never_checked_says_so_and_is_checked_by_a_click(ledger: Engine) -> None:
