@@ -26,6 +26,7 @@ from credits_core.plans.book import PriceBooks
 from credits_core.settings import load_models
 from credits_core.store import database
 from credits_core.values.progress import finish
+from credits_core.values.roles import system
 
 Result = TypeVar("Result")
 _CHARGES, _ROUNDS, _SECONDS_BETWEEN = 5_000, 5, 5
@@ -94,7 +95,12 @@ def _charge(engine: Engine, books: PriceBooks, key: str) -> None:
     database.write(
         engine,
         lambda connection: actions.charge_prompt(
-            connection, request, book=books.asked(connection), key=f"seal-{key}", now=datetime.now(UTC), actor="bench"
+            connection,
+            request,
+            book=books.asked(connection),
+            key=f"seal-{key}",
+            now=datetime.now(UTC),
+            actor=system("bench"),
         ),
     )
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine, delete, update
 
-from credits_core.audit import invariants
+from credits_core.audit import invariants, seals
 from credits_core.audit.finding import Finding
 from credits_core.plans.book import PriceBooks
 from credits_core.reports import daily_totals
@@ -33,8 +33,12 @@ class Tried:
 
 
 def try_damage(engine: Engine, books: PriceBooks, damage: Damage, *, zone: TimeZone, now: datetime) -> Tried:
-    """Do this damage to a scratch copy of the ledger, audit the copy, and throw it away. The ledger is only read."""
+    """Do this damage to a scratch copy of the ledger, audit the copy, and throw it away. The ledger is only read.
+
+    What was not sealed yet is sealed in the copy first.
+    """
     with scratch(engine, books, zone=zone, now=now) as copy:
+        seals.catch_up_quietly(copy.engine, now=now)
         before = _audited(copy, books)
         done = damages.do(copy, damage)
         if damage.rebuilds_sums:

@@ -29,14 +29,13 @@ _SOURCES = {
 class Damage:
     """One way to damage a ledger. `do` does it and says what it did.
 
-    `needs_seals` is true for what only the chain of seals can tell, because everything in the ledger still fits.
+    With `rebuilds_sums`, the daily totals are made anew afterwards, as somebody careful would.
     """
 
     id: str
     title: str
     meaning: str
     do: Callable[[Connection], str]
-    needs_seals: bool = False
     rebuilds_sums: bool = False
 
 
@@ -217,7 +216,6 @@ DAMAGES: dict[str, Damage] = {
             "Rewrite an entry consistently",
             "Raise a purchase, and change everything else to match.",
             _rewrite_entry,
-            needs_seals=True,
             rebuilds_sums=True,
         ),
         Damage("day", "Move a day", "Date the newest entry one day earlier.", _move_a_day),

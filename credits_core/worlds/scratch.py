@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -45,9 +46,7 @@ def scratch(engine: Engine, books: PriceBooks, *, zone: TimeZone, now: datetime)
         with database.opened(f"sqlite:///{path}") as own:
             if why_not is not None:
                 startup.migrate(own)
-                database.write(
-                    own, lambda connection: startup.build_demo(connection, books, now=now, actor=system("scratch"))
-                )
+                database.write(own, partial(startup.build_demo, books=books, now=now, actor=system("scratch")))
             daily_totals.build_for(own, zone)
             with database.read(own) as connection:
                 count = connection.execute(select(func.count()).select_from(JournalEntry)).scalar_one()

@@ -6,7 +6,7 @@ import streamlit as st
 
 from credits_core.audit import log as audit_log
 from credits_core.audit import seal_proofs, seals
-from pages.operations import checking
+from pages.operations import break_it, checking
 from pages.parts import clock, head, resources, tables, window, words
 
 ABOUT = """
@@ -85,3 +85,5 @@ if findings:
         opens={},
         if_wide=["Checked"],
     )
+
+break_it.draw()
