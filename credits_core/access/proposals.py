@@ -106,10 +106,10 @@ def propose(
     activity.note(
         connection,
         Change.PROPOSED,
-        change.subject,
+        str(number),
         actor=actor.recorded,
         now=now,
-        detail={"proposal": number, "kind": change.kind, "request": request, "reason": reason},
+        detail={"change": change.kind, "of": change.subject, "reason": reason},
     )
     return proposal(connection, number)
 
@@ -272,10 +272,10 @@ def _close(
     activity.note(
         connection,
         _NOTED[state],
-        found.change.subject,
+        str(found.number),
         actor="proposals" if by is None else by.recorded,
         now=now,
-        detail={"proposal": found.number, "kind": found.change.kind, "reason": why, "entry": entry_id},
+        detail={"change": found.change.kind, "of": found.change.subject, "reason": why, "entry": entry_id},
     )
     return proposal(connection, found.number)
 

@@ -83,8 +83,8 @@ def test_credits_that_another_approves_are_added_once_and_say_who(engine: Engine
         (done.entry_id, "grant", f"proposal:{asked.number}", "dashboard/second@example.org", "Because")
     ]
     assert activity(engine) == [
-        ("proposed", "ada", "dashboard/first@example.org"),
-        ("approved", "ada", "dashboard/second@example.org"),
+        ("proposed", "1", "dashboard/first@example.org"),
+        ("approved", "1", "dashboard/second@example.org"),
     ]
 
 
