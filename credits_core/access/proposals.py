@@ -109,7 +109,7 @@ def propose(
         str(number),
         actor=actor.recorded,
         now=now,
-        detail={"change": change.kind, "of": change.subject, "reason": reason},
+        detail={"change": change.kind.replace("_", " "), "of": change.subject, "reason": reason},
     )
     return proposal(connection, number)
 
@@ -275,7 +275,12 @@ def _close(
         str(found.number),
         actor="proposals" if by is None else by.recorded,
         now=now,
-        detail={"change": found.change.kind, "of": found.change.subject, "reason": why, "entry": entry_id},
+        detail={
+            "change": found.change.kind.replace("_", " "),
+            "of": found.change.subject,
+            "reason": why,
+            "entry": entry_id,
+        },
     )
     return proposal(connection, found.number)
 

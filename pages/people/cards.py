@@ -67,8 +67,8 @@ def waiting(one: ProposalRecord, effect: list[str] | CreditsError, actor: Actor)
     with st.container(border=True, gap="small"):
         st.markdown(f"**{named(one)}**")
         st.caption(
-            f"Proposal {one.number} by {words.plain(one.proposed_by)}, {clock.text(one.proposed_at, '%Y-%m-%d %H:%M')}."
-            f" Ends {clock.text(one.expires_at, '%Y-%m-%d %H:%M')}."
+            f"Proposal {one.number}, made {clock.text(one.proposed_at, '%Y-%m-%d %H:%M')},"
+            f" ends {clock.text(one.expires_at, '%Y-%m-%d %H:%M')}, by {words.plain(one.proposed_by)}"
         )
         st.markdown(f"Reason: {words.plain(one.reason)}")
         if isinstance(effect, CreditsError):

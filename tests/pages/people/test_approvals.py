@@ -92,7 +92,7 @@ def test_what_it_does_is_computed_now_and_what_it_did_then_is_kept(
     [
         (FIRST, {"Withdraw this"}, "You proposed this, so another person must approve it."),
         (VIEWER, set(), "Somebody with the role finance or admin can approve this."),
-        (SECOND, {"Approve", "Decline this"}, "Proposal 1 by dashboard/first@example.org"),
+        (SECOND, {"Approve", "Decline this"}, ", by dashboard/first@example.org"),
     ],
 )
 def test_each_sees_what_they_may_do(
