@@ -109,4 +109,5 @@ SHOTS = (
         most=700,
     ),
     Shot("activity", "/activity"),
+    Shot("proof", "/proof", (click(button("Check now")), see("text=checks passed")), last=TABLE, most=760),
 )
