@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Engine, text
 
 import credits_core
 from credits_core import settings, startup
-from credits_core.access import exports, keys
+from credits_core.access import exports, keys, people, proposals
 from credits_core.access import trial_users as trial_user_actions
+from credits_core.access.proposed import AddCredits, MakePlanLive, ProposedChange
 from credits_core.bulk import batch, batch_refund, demo, first_start, opening_balances, replay, starting_over
 from credits_core.errors import CreditsError
 from credits_core.ledger import actions, opening, writer
@@ -25,7 +26,7 @@ from credits_core.reports import saved_views
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource
 from credits_core.values.progress import finish
-from credits_core.values.refusals import NotAllowed
+from credits_core.values.refusals import NeedsApproval, NotAllowed
 from credits_core.values.roles import Actor, PersonRole, Role, Way, key_holder, operator, person
 from tests.support import demo as demo_world
 from tests.support import world
@@ -159,6 +160,30 @@ def _of(user_id: str, act: Callable[[Connection, Actor, str], object]) -> Callab
     return lambda connection, actor: act(connection, actor, user_id)
 
 
+PLAN_LIVE = MakePlanLive("plan-2", 1)
+GRANT = AddCredits("ada", 20_000_000, CreditSource.GRANT)
+
+
+def _propose(change: ProposedChange) -> Callable[[Connection, Actor], object]:
+    return lambda c, actor: proposals.propose(c, change, reason="Because", now=NOW, actor=actor)
+
+
+def _approve(change: ProposedChange) -> Callable[[Connection, Actor], object]:
+    def approved(connection: Connection, actor: Actor) -> object:
+        made = proposals.propose(connection, change, reason="Because", now=NOW, actor=TESTER)
+        return proposals.approve(connection, made.number, book=BOOK, now=NOW, actor=actor)
+
+    return approved
+
+
+def _decline(change: ProposedChange) -> Callable[[Connection, Actor], object]:
+    def declined(connection: Connection, actor: Actor) -> object:
+        made = proposals.propose(connection, change, reason="Because", now=NOW, actor=TESTER)
+        return proposals.decline(connection, made.number, reason="No", now=NOW, actor=actor)
+
+    return declined
+
+
 EVERYBODY = "viewer, tester, pricing, finance, admin, user key, service key, admin key, operator"
 CHARGE = "service key, admin key, operator"
 CHARGE_TRIAL = "tester, finance, admin, service key, admin key, operator"
@@ -166,6 +191,7 @@ MOVE = "finance, admin, admin key, operator"
 MOVE_TRIAL = "tester, finance, admin, admin key, operator"
 PLANS = "pricing, admin, operator"
 MANAGE = "admin, operator"
+APPROVE_MONEY = "finance, admin, operator"
 EXPORT = "finance, admin, service key, admin key, operator"
 
 # By the action's room, module and name, and where that matters, whose credits move: who may do it.
@@ -226,6 +252,21 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
     ),
     "access.keys.rotate_key": (MANAGE, lambda c, actor: keys.rotate_key(c, "shop", key=NEW_KEY, now=NOW, actor=actor)),
     "access.keys.revoke_key": (MANAGE, lambda c, actor: keys.revoke_key(c, "shop", now=NOW, actor=actor)),
+    "access.people.add": (
+        MANAGE,
+        lambda c, actor: people.add(c, "new@example.org", [PersonRole.VIEWER], now=NOW, actor=actor),
+    ),
+    "access.people.change_roles": (
+        MANAGE,
+        lambda c, actor: people.change_roles(c, "known@example.org", [PersonRole.TESTER], now=NOW, actor=actor),
+    ),
+    "access.people.remove": (MANAGE, lambda c, actor: people.remove(c, "known@example.org", now=NOW, actor=actor)),
+    "access.proposals.propose": (PLANS, _propose(PLAN_LIVE)),
+    "access.proposals.propose of credits": (MOVE, _propose(GRANT)),
+    "access.proposals.approve": (PLANS, _approve(PLAN_LIVE)),
+    "access.proposals.approve of credits": (APPROVE_MONEY, _approve(GRANT)),
+    "access.proposals.decline": (PLANS, _decline(PLAN_LIVE)),
+    "access.proposals.decline of credits": (APPROVE_MONEY, _decline(GRANT)),
     "access.trial_users.add": (MANAGE, lambda c, actor: trial_user_actions.add(c, REAL, now=NOW, actor=actor)),
     "access.trial_users.remove": (MANAGE, lambda c, actor: trial_user_actions.remove(c, TRIAL, now=NOW, actor=actor)),
     "access.exports.note": (EXPORT, lambda c, actor: exports.note(c, "a.csv", detail={}, now=NOW, actor=actor)),
@@ -276,6 +317,9 @@ ON_A_DEMO: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
     ),
 }
 NO_ACTIONS = {
+    "access.proposals.may_decide": "says what the screen may offer",
+    "access.proposals.is_own": "says what the screen may offer",
+    "access.proposals.waiting_for": "counts what waits",
     "ledger.requests.new_entry": "makes an entry in memory; whoever posts it has asked",
     "ledger.trial_users.require_test_users": "is the question itself",
 }
@@ -293,6 +337,7 @@ def walked(engine: Engine) -> Engine:
     world.make_prices_live(engine, world.PRICE_LIST)
 
     def prepare(connection: Connection) -> None:
+        people.add(connection, "known@example.org", [PersonRole.VIEWER], now=NOW, actor=TESTER)
         trial_user_actions.add(connection, TRIAL, now=NOW, actor=TESTER)
         saved_views.save(connection, "overview", "Theirs", {}, now=NOW, actor=TESTER)
         keys.create_key(connection, "shop", key="pfk_" + "k" * 43, role=Role.SERVICE, now=NOW, actor=TESTER)
@@ -317,6 +362,9 @@ def _require_as_told(engine: Engine, may: str, act: Callable[[Connection, Actor]
             database.write(engine, lambda connection, actor=actor: tried(connection, actor))  # type: ignore[misc]
         except _Undone:
             found.add(name)
+        except NeedsApproval:  # a role that may, together with a second person
+            found.add(name)
+            assert every_row(engine) == before
         except NotAllowed:
             assert every_row(engine) == before, "a refusal leaves no trace"
     assert found == _names(may)

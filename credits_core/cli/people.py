@@ -7,18 +7,16 @@ import typer
 
 from credits_core.access import people
 from credits_core.access.people import PersonRecord
-from credits_core.cli.opened import opened_ledger
+from credits_core.cli.opened import actor, opened_ledger
 from credits_core.store import database
-from credits_core.values.roles import PersonRole, Way, operator
-
-_OPERATOR = operator(Way.CLI)
+from credits_core.values.roles import PersonRole
 
 
 def add(email: str, roles: Sequence[PersonRole]) -> None:
     """Let a person sign in with these roles."""
     now = datetime.now(UTC)
     with opened_ledger() as engine:
-        database.write(engine, lambda connection: people.add(connection, email, roles, actor=_OPERATOR, now=now))
+        database.write(engine, lambda connection: people.add(connection, email, roles, actor=actor(), now=now))
     typer.echo(f"{people.folded_email(email)} may sign in as {_named(roles)}")
 
 
@@ -33,9 +31,7 @@ def change_roles(email: str, roles: Sequence[PersonRole]) -> None:
     """Give a person these roles instead of the present ones."""
     now = datetime.now(UTC)
     with opened_ledger() as engine:
-        database.write(
-            engine, lambda connection: people.change_roles(connection, email, roles, actor=_OPERATOR, now=now)
-        )
+        database.write(engine, lambda connection: people.change_roles(connection, email, roles, actor=actor(), now=now))
     typer.echo(f"{people.folded_email(email)} now has: {_named(roles)}")
 
 
@@ -43,7 +39,7 @@ def remove(email: str) -> None:
     """Let a person in no more."""
     now = datetime.now(UTC)
     with opened_ledger() as engine:
-        database.write(engine, lambda connection: people.remove(connection, email, actor=_OPERATOR, now=now))
+        database.write(engine, lambda connection: people.remove(connection, email, actor=actor(), now=now))
     typer.echo(f"{people.folded_email(email)} is removed")
 
 

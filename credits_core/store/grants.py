@@ -29,7 +29,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "daily_sums": _DERIVED,
     "daily_totals": _DERIVED,
     "daily_works": _DERIVED,
-    "invariant_results": _DERIVED,
+    "invariant_results": (_READ, _ADD, "DELETE"),
     "journal_entries": (_READ, _ADD),
     "people": (_READ, _ADD, _change("roles", "since_us", "added_by", "removed_at_us")),
     "plan_activations": (_READ, _ADD),

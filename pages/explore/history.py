@@ -4,24 +4,12 @@ import streamlit as st
 
 from credits_core.ledger import accounts
 from credits_core.ledger.accounts import ListedTransaction, TransactionFilter
-from credits_core.reports import earnings, movements
+from credits_core.reports import movements
 from credits_core.store.kinds import TransactionType
 from credits_core.values.days import DayRange
 from credits_core.values.text import counted
 from pages.explore import entry, history_view
-from pages.parts import (
-    choose,
-    csv_files,
-    exporting,
-    filters,
-    head,
-    links,
-    periods,
-    resources,
-    saved_views,
-    tables,
-    words,
-)
+from pages.parts import csv_files, exporting, filters, head, links, periods, resources, saved_views, tables, words
 
 PAGE = 25
 FILTERS = ("user", "types", "by")
@@ -45,18 +33,13 @@ def download() -> bytes:
 
 
 links.follow_link(*FILTERS, "entry", "legs")
-with resources.reading() as connection:
-    creators = [creator for creator, _ in earnings.creator_totals(connection, DayRange(zone=resources.zone()))]
-    actors = accounts.newest_actors(connection)
-    people = dict.fromkeys(
-        [*creators, *(user.user_id for user in accounts.users(connection, limit=choose.LISTED_USERS))]
-    )
+people, actors = history_view.offered()
 with head.line("History", "Everything that happened, newest first.", about=ABOUT):
     views_place = st.container(width="content")
     period = periods.choose(on_change=open_entry)
     days = period.days
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    user_id = filters.one_of("User or creator", sorted(people), key="user", anyone="Everybody", on_change=open_entry)
+    user_id = filters.one_of("User or creator", people, key="user", anyone="Everybody", on_change=open_entry)
     types = st.multiselect(
         "Types",
         list(TransactionType),

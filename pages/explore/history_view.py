@@ -4,10 +4,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from credits_core.ledger import accounts
+from credits_core.reports import earnings
 from credits_core.reports.saved_views import Query
 from credits_core.store.kinds import TransactionType
+from credits_core.values.days import DayRange
 from credits_core.values.periods import Period
-from pages.parts import periods
+from pages.parts import choose, periods, resources
 
 _BATCH = "batch"
 
@@ -56,3 +59,12 @@ def batch() -> str | None:
 
 def _forget_batch() -> None:
     st.query_params.pop(_BATCH, None)
+
+
+def offered() -> tuple[list[str], list[str]]:
+    """Whom one can choose: users and creators in order, and who acted, the newest first."""
+    with resources.reading() as connection:
+        earned = earnings.creator_totals(connection, DayRange(zone=resources.zone()))
+        users = accounts.users(connection, limit=choose.LISTED_USERS)
+        actors = accounts.newest_actors(connection)
+    return sorted({*(creator for creator, _ in earned), *(user.user_id for user in users)}), actors

@@ -24,6 +24,7 @@ SCREENS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Scenario": ("scenario/scenario.py", ("try-a-scenario",)),
     "Fees": ("fees/fee_designer.py", ("design-a-fee",)),
     "Models": ("models/models.py", ("models-and-prices",)),
+    "People": ("people/people.py", ("who-may-do-what",)),
     "Approvals": ("people/approvals.py", ("approve-a-change",)),
     "Proof": ("operations/proof.py", ("prove-the-ledger",)),
     "Activity": ("people/activity.py", ("who-may-do-what",)),

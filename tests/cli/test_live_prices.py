@@ -114,6 +114,7 @@ def test_a_withdrawn_model_is_quoted_at_the_price_of_the_package(ledger: Engine,
     assert ("price_list" in answer, answer["inference_cost_credits"]) == (False, 3_500)
 
 
+@pytest.mark.as_owner
 def test_a_database_that_is_not_up_to_date_is_refused_instead_of_quoting_other_prices(
     ledger: Engine, call: Call
 ) -> None:

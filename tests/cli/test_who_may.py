@@ -10,7 +10,8 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from credits_core.access import keys as api_keys
-from credits_core.cli import keys, ledger, models, plans, trial_users
+from credits_core.access import people as access_people
+from credits_core.cli import keys, ledger, models, people, plans, trial_users
 from credits_core.cli import main as cli
 from credits_core.pricing.plan_toml import price_plan_toml
 from credits_core.store import database
@@ -22,13 +23,20 @@ from tests.support.plain_sql import every_row
 from tests.support.plans import SPECIFICATION
 from tests.support.world import NOW
 
-MODULES = (keys, ledger, models, plans, trial_users)
+MODULES = (keys, ledger, models, people, plans, trial_users)
 READS = {
-    *("explain", "price", "simulate", "api-key list", "test-user list"),
+    *("explain", "price", "simulate", "api-key list", "people list", "test-user list"),
+    *("proof check", "proof export", "proof head", "proof verify"),
     *("models diff", "models list", "models lists", "models show"),
     *("plan inspect", "plan journal", "plan list", "plan replay", "plan show"),
 }
-ASKS_NOBODY = {"migrate": "brings the schema of this version", "verify": "keeps what the audit found"}
+ASKS_NOBODY = {
+    "grant-app-role": "needs the owner of the tables",
+    "migrate": "brings the schema of this version",
+    "proof new-key": "writes a file of its own",
+    "proof seal": "seals what is there, and changes none of it",
+    "verify": "keeps what the audit found",
+}
 CREDITS, CHARGES, PLANS, PRICES, MANAGES = "finance, admin", "", "pricing, admin", "pricing, admin", "admin"
 # Who of those who sign in might run it; the command line itself is for the operator, who may do everything.
 WRITES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -46,6 +54,9 @@ WRITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "api-key create": (MANAGES, ("--name", "new", "--role", "service")),
     "api-key revoke": (MANAGES, ("--name", "shop")),
     "api-key rotate": (MANAGES, ("--name", "shop")),
+    "people add": (MANAGES, ("new@example.org", "viewer")),
+    "people remove": (MANAGES, ("known@example.org",)),
+    "people role": (MANAGES, ("known@example.org", "tester")),
     "test-user add": (MANAGES, ("ada",)),
     "test-user remove": (MANAGES, ("ada",)),
 }
@@ -61,6 +72,7 @@ def prepared(ledger: Engine, tmp_path: Path) -> Engine:
         ledger,
         lambda connection: (
             models.lists.save(connection, list_toml, source="a test", now=NOW, actor=TESTER),
+            access_people.add(connection, "known@example.org", [PersonRole.VIEWER], now=NOW, actor=TESTER),
             api_keys.create_key(connection, "shop", key=api_keys.new_key(), role=Role.SERVICE, now=NOW, actor=TESTER),
         ),
     )

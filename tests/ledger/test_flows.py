@@ -123,6 +123,7 @@ def test_access_of_nobody_is_refused(engine: Engine) -> None:
 # --- guards -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.as_owner
 @pytest.mark.parametrize("change", ["UPDATE unlock_answers SET request_hash = 'x'", "DELETE FROM unlock_answers"])
 def test_an_answer_cannot_be_changed(unlocked: Engine, change: str) -> None:
     with unlocked.connect() as connection, pytest.raises(DBAPIError, match="append-only"):

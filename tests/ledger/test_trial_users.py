@@ -152,6 +152,7 @@ def test_only_who_may_move_credits_imports_opening_balances(engine: Engine, role
             database.write(engine, bring_in)
 
 
+@pytest.mark.as_owner
 def test_nothing_is_asked_of_the_database_for_an_actor_who_may_charge_everybody(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE trial_users"))

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
-from credits_core.access import trial_users
+from credits_core.access import proposals, trial_users
+from credits_core.access.proposed import MakePlanLive
+from credits_core.audit import seals
 from credits_core.reports import daily_totals
 from credits_core.store import database
 from credits_core.values.roles import PersonRole
@@ -54,7 +57,7 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "act/simulate_runs.py of a batch": ({"user": "testy", "runs": "20", **BENCH}, {"Run 20 times": TRY}),
     "act/add_credits.py": ({"user": "ada"}, {"Add credits": MOVE}),
     "act/add_credits.py of a test user": ({"user": "testy"}, {"Add credits": TRY}),
-    "plans/pricing_lab.py": ({"plan": "plan-2"}, {"Make live": PLANS, "Discard draft": PLANS}),
+    "plans/pricing_lab.py": ({"plan": "plan-2"}, {"Propose to make live": PLANS, "Discard draft": PLANS}),
     "plans/compare_plans.py": ({}, {"Save draft": PLANS}),
     "replay/replay_history.py": ({}, {"file: replay-plan-1.csv": EXPORT, "file: replay-plan-1.html": EXPORT}),
     "scenario/scenario.py": ({}, {}),
@@ -64,6 +67,9 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {"Withdraw model": PLANS, "Check for new prices": PLANS, "Make live": PLANS},
     ),
     "people/activity.py": ({}, {}),
+    "people/approvals.py": ({}, {"Approve": "pricing, admin", "Decline this": "pricing, admin"}),
+    "people/people.py": ({}, {"Add person": MANAGE}),
+    "operations/proof.py": ({}, {}),
     "build/api_console.py": ({}, {"Make a key for today": MANAGE, "Make key": MANAGE}),
     "guide/guide.py": ({}, {}),
 }
@@ -79,7 +85,12 @@ def ledger(tmp_path: Path) -> Iterator[Engine]:
             world.charge(engine, world.run_by(user_id, world.HAIKU_WITH_FEE), key=f"run-{user_id}")
         world.save_draft(engine, world.dearer_book().plan)
         database.write(engine, lambda connection: trial_users.add(connection, "testy", now=NOW, actor=TESTER))
-        daily_totals.catch_up(engine)  # a screen would do it
+        asked, now = MakePlanLive("plan-2", 1), datetime.now(UTC)
+        database.write(
+            engine, lambda connection: proposals.propose(connection, asked, reason="r", now=now, actor=TESTER)
+        )
+        daily_totals.catch_up(engine)  # a screen would do both
+        seals.catch_up(engine, now=now)
         yield engine
 
 

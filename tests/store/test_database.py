@@ -210,6 +210,7 @@ def test_another_failure_on_postgres_is_not_run_again(
     assert len(attempts) == 1
 
 
+@pytest.mark.as_owner
 def test_a_real_deadlock_on_postgres_ends_with_both_units_of_work_done(postgres_engine: Engine) -> None:
     for user_id in ("ada", "ben"):
         world.add(postgres_engine, user_id, 100, key=f"fund-{user_id}")

@@ -18,9 +18,10 @@ from credits_core.audit.finding import BEGINNING, Finding, Since
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
 from credits_core.pricing.quote import PriceBook
 from credits_core.reports import daily_totals
-from credits_core.store import activity, database
-from credits_core.store.kinds import CreditSource, Role
+from credits_core.store import database
+from credits_core.store.kinds import CreditSource
 from credits_core.store.tables import Proposal
+from credits_core.values.roles import Role, Way, operator
 from tests.support import busy_ledger, world
 
 MUCH_LATER = busy_ledger.THIRD_DAY + timedelta(days=1)
@@ -162,8 +163,9 @@ def administered(engine: Engine) -> None:
 
     def write(connection: Connection) -> None:
         for name in ("shop", "till"):
-            activity.note(connection, activity.Change.KEY_MADE, name, actor="cli", now=MUCH_LATER, detail={"n": 1})
-            keys.create_key(connection, name, key=keys.new_key(), role=Role.SERVICE, now=MUCH_LATER)
+            keys.create_key(
+                connection, name, key=keys.new_key(), role=Role.SERVICE, now=MUCH_LATER, actor=operator(Way.CLI)
+            )
             audit_log.record(connection, [Finding("nothing is wrong", 1, ())], now=MUCH_LATER)
             connection.execute(insert(Proposal).values(**_PROPOSED, subject=name))
 

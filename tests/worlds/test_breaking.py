@@ -24,7 +24,7 @@ FOUND = {
     "transaction": ("the transactions of every entry sum to zero", "has"),
     "price": ("every run costs what its inputs say", "priced again as"),
     "grant": ("every entry says what was asked for", "differs from the request"),
-    "entry": ("the chain of seals holds", "is not what was sealed"),
+    "entry": ("the chain of seals holds", "is not what seal"),
     "day": ("the daily totals are sums of the transactions", "daily"),
     "trigger": ("history cannot be changed", "the trigger journal_entries_no_update is not as it should be"),
 }

@@ -234,7 +234,7 @@ def test_a_refund_is_told_by_who_bore_it(ledger: Engine) -> None:
     assert stored.startswith(
         "Refunded entry: **2 (prompt run)** · Reason: **The answer was empty** · Rule: **The provider"
     )
-    assert unescaped(page.caption[-2].value).startswith("Refunded to ada, posted 2026-03-01")
+    assert unescaped(page.main.caption[-1].value).startswith("Refunded to ada, posted 2026-03-01")
     assert titles(click(page, "Explain the refunded entry"))[0] == "Entry 2: Run of summarise on openai/gpt-4o"
 
 

@@ -125,8 +125,8 @@ def test_who_bore_the_refunds_is_told_with_the_rule(empty: Engine) -> None:
     runs = [world.charge(empty, world.HAIKU_WITH_FEE, key=f"run-{number}").entry_id for number in range(3)]
     world.refund(empty, runs[0], key="borne")
     world.refund(empty, runs[1], provider_refunded=True, key="by-provider")
-    told = [caption.value.replace("\\", "") for caption in open_page("explore/overview.py", period="all").caption]
-    assert told[-6:-2] == [
+    told = [caption.value.replace("\\", "") for caption in open_page("explore/overview.py", period="all").main.caption]
+    assert told[-5:-1] == [
         "Amounts before refunds. Refunded on these days: 2,502 credits ($0.002502).",
         "Creators gave back 1,600 credits ($0.0016), PromptFlow bore 652 credits ($0.000652).",
         "PromptFlow's part includes inference costs of 250 credits ($0.00025).",
@@ -139,8 +139,8 @@ def test_who_bore_the_refunds_is_told_with_the_rule(empty: Engine) -> None:
             "UPDATE refunds SET rule = 'cost_booked_back', provider_refunded = FALSE"
             " WHERE entry_id = (SELECT MAX(entry_id) FROM refunds)"
         )
-    told = [caption.value.replace("\\", "") for caption in open_page("explore/overview.py", period="all").caption]
-    assert told[-3] == "Earlier rule: inference costs of 250 credits ($0.00025) were booked back."
+    told = [caption.value.replace("\\", "") for caption in open_page("explore/overview.py", period="all").main.caption]
+    assert told[-2] == "Earlier rule: inference costs of 250 credits ($0.00025) were booked back."
 
 
 def test_days_far_apart_stand_side_by_side(empty: Engine) -> None:

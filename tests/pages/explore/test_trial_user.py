@@ -9,9 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 from credits_core.values.roles import PersonRole
 from tests.support import world
+from tests.support.acting import actor_as, signed_in
 from tests.support.page_driver import open_page, run, small_dashboard
 from tests.support.plain_sql import rows
-from tests.support.signed_in import actor_as, signed_in
 
 
 @pytest.fixture
