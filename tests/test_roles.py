@@ -12,10 +12,9 @@ from sqlalchemy import Connection, Engine, text
 
 import credits_core
 from credits_core import settings, startup
-from credits_core.access import exports, keys, people, proposals
+from credits_core.access import exports, keys, people
 from credits_core.access import trial_users as trial_user_actions
-from credits_core.access.proposed import AddCredits, MakePlanLive, ProposedChange
-from credits_core.bulk import batch, batch_refund, demo, first_start, opening_balances, replay, starting_over
+from credits_core.bulk import batch, batch_refund, demo, first_start, starting_over
 from credits_core.errors import CreditsError
 from credits_core.ledger import actions, opening, writer
 from credits_core.ledger.requests import Charge, ChargeRequest, UnlockRequest
@@ -25,11 +24,10 @@ from credits_core.prices import lists, offers
 from credits_core.reports import saved_views
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource
-from credits_core.values.progress import finish
 from credits_core.values.refusals import NeedsApproval, NotAllowed
 from credits_core.values.roles import Actor, PersonRole, Role, Way, key_holder, operator, person
 from tests.support import demo as demo_world
-from tests.support import world
+from tests.support import walked_actions, world
 from tests.support.actors import TESTER
 from tests.support.plain_sql import every_row
 from tests.support.world import NOW
@@ -125,63 +123,12 @@ def _batch_back(connection: Connection, actor: Actor, user_id: str) -> object:
     return back
 
 
-def _legacy(engine: Engine, actor: Actor, folder: Path) -> object:
-    path = folder / "legacy.csv"
-    path.write_text("user_id,credits\nada,5\n", encoding="utf-8")
-    return opening_balances.import_legacy(engine, path, now=NOW, actor=actor)
-
-
-def _importing(engine: Engine, actor: Actor, folder: Path) -> object:
-    path = folder / "legacy.csv"
-    path.write_text("user_id,credits\nada,5\n", encoding="utf-8")
-    return finish(opening_balances.importing(engine, path, now=NOW, actor=actor))
-
-
-def _replay(user_id: str) -> Callable[[Engine, Actor, Path], object]:
-    def replayed(engine: Engine, actor: Actor, folder: Path) -> object:
-        path = folder / "log.csv"
-        path.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n2026-02-01 00:00:00,10,10\n", encoding="utf-8")
-        plan = replay.plan_replay(engine, path, user_id=user_id, model_id="openai/gpt-4o", book=BOOK, now=NOW)
-        try:
-            return replay.replay(engine, plan, book_at=lambda _: BOOK, clock=lambda: NOW, actor=actor)
-        except replay.ReplayStopped as stopped:
-            if "may not" in str(stopped):
-                raise NotAllowed(actor.recorded, "charge", ()) from stopped
-            raise
-
-    return replayed
-
-
 def _draft(connection: Connection) -> plan_records.PlanRecord:
     return plan_records.plans(connection)["plan-2"]
 
 
 def _of(user_id: str, act: Callable[[Connection, Actor, str], object]) -> Callable[[Connection, Actor], object]:
     return lambda connection, actor: act(connection, actor, user_id)
-
-
-PLAN_LIVE = MakePlanLive("plan-2", 1)
-GRANT = AddCredits("ada", 20_000_000, CreditSource.GRANT)
-
-
-def _propose(change: ProposedChange) -> Callable[[Connection, Actor], object]:
-    return lambda c, actor: proposals.propose(c, change, reason="Because", now=NOW, actor=actor)
-
-
-def _approve(change: ProposedChange) -> Callable[[Connection, Actor], object]:
-    def approved(connection: Connection, actor: Actor) -> object:
-        made = proposals.propose(connection, change, reason="Because", now=NOW, actor=TESTER)
-        return proposals.approve(connection, made.number, book=BOOK, now=NOW, actor=actor)
-
-    return approved
-
-
-def _decline(change: ProposedChange) -> Callable[[Connection, Actor], object]:
-    def declined(connection: Connection, actor: Actor) -> object:
-        made = proposals.propose(connection, change, reason="Because", now=NOW, actor=TESTER)
-        return proposals.decline(connection, made.number, reason="No", now=NOW, actor=actor)
-
-    return declined
 
 
 EVERYBODY = "viewer, tester, pricing, finance, admin, user key, service key, admin key, operator"
@@ -261,12 +208,12 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
         lambda c, actor: people.change_roles(c, "known@example.org", [PersonRole.TESTER], now=NOW, actor=actor),
     ),
     "access.people.remove": (MANAGE, lambda c, actor: people.remove(c, "known@example.org", now=NOW, actor=actor)),
-    "access.proposals.propose": (PLANS, _propose(PLAN_LIVE)),
-    "access.proposals.propose of credits": (MOVE, _propose(GRANT)),
-    "access.proposals.approve": (PLANS, _approve(PLAN_LIVE)),
-    "access.proposals.approve of credits": (APPROVE_MONEY, _approve(GRANT)),
-    "access.proposals.decline": (PLANS, _decline(PLAN_LIVE)),
-    "access.proposals.decline of credits": (APPROVE_MONEY, _decline(GRANT)),
+    "access.proposals.propose": (PLANS, walked_actions.propose(walked_actions.PLAN_LIVE)),
+    "access.proposals.propose of credits": (MOVE, walked_actions.propose(walked_actions.GRANT)),
+    "access.proposals.approve": (PLANS, walked_actions.approve(walked_actions.PLAN_LIVE)),
+    "access.proposals.approve of credits": (APPROVE_MONEY, walked_actions.approve(walked_actions.GRANT)),
+    "access.proposals.decline": (PLANS, walked_actions.decline(walked_actions.PLAN_LIVE)),
+    "access.proposals.decline of credits": (APPROVE_MONEY, walked_actions.decline(walked_actions.GRANT)),
     "access.trial_users.add": (MANAGE, lambda c, actor: trial_user_actions.add(c, REAL, now=NOW, actor=actor)),
     "access.trial_users.remove": (MANAGE, lambda c, actor: trial_user_actions.remove(c, TRIAL, now=NOW, actor=actor)),
     "access.exports.note": (EXPORT, lambda c, actor: exports.note(c, "a.csv", detail={}, now=NOW, actor=actor)),
@@ -279,10 +226,10 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
 }
 # Actions that make units of work of their own; whoever may repeat them.
 IN_PIECES: dict[str, tuple[str, Callable[[Engine, Actor, Path], object]]] = {
-    "bulk.opening_balances.import_legacy": (MOVE, _legacy),
-    "bulk.opening_balances.importing": (MOVE, _importing),
-    "bulk.replay.replay": (CHARGE, _replay(REAL)),
-    "bulk.replay.replay of a test user": (CHARGE_TRIAL, _replay(TRIAL)),
+    "bulk.opening_balances.import_legacy": (MOVE, walked_actions.legacy),
+    "bulk.opening_balances.importing": (MOVE, walked_actions.importing),
+    "bulk.replay.replay": (CHARGE, walked_actions.replaying(REAL)),
+    "bulk.replay.replay of a test user": (CHARGE_TRIAL, walked_actions.replaying(TRIAL)),
 }
 # Actions on an empty database, or on one that began as the demo.
 ON_A_DEMO: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {

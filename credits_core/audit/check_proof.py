@@ -89,7 +89,15 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     # What is not said of an API key and of a proposal may change later: it is recorded in `activity`.
     "activity": ("id", "kind", "subject", "detail", "actor", "happened_at_us"),
     "api_keys": ("id", "name", "role", "user_id", "key_hash", "beginning", "created_at_us", "has_numbered_requests"),
-    "audit_runs": ("id", "invariants", "broken_invariants", "finished_at_us", "last_entry_id", "carried"),
+    "audit_runs": (
+        "id",
+        "invariants",
+        "broken_invariants",
+        "finished_at_us",
+        "last_entry_id",
+        "carried",
+        "since_entry_id",
+    ),
     "plan_activations": ("id", "plan_id", "reason", "actor", "activated_at_us", "seal"),
     "price_list_activations": ("id", "price_list_id", "reason", "actor", "activated_at_us", "seal"),
     "proposals": (

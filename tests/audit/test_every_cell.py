@@ -46,7 +46,6 @@ MAY_CHANGE = {
     ("api_keys", "replaced_at_us"),
     ("api_keys", "revoked_at_us"),
     ("proposals", "entry_id"),
-    ("proposals", "decided_by"),
     ("proposals", "decision_reason"),
 }
 # One entry of each kind, some covered by the daily totals and some not.

@@ -15,6 +15,8 @@ from tests.support import damage, world
 from tests.support.damage import MUCH_LATER, Ledger
 from tests.support.world import HAIKU
 
+pytestmark = pytest.mark.as_owner
+
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def ledger(

@@ -19,8 +19,11 @@ from credits_core.pricing.quote import PriceBook
 from credits_core.store import clearing, database
 from credits_core.values.progress import finish
 from tests.support import busy_ledger, damage, racers, world
+from tests.support.actors import TESTER
 from tests.support.plain_sql import every_row, rows, scalar
 from tests.support.world import HAIKU, LATER, NOW
+
+pytestmark = pytest.mark.as_owner
 
 
 def _seal(engine: Engine) -> int:
@@ -266,7 +269,7 @@ def test_an_entry_that_is_not_committed_yet_is_waited_for(postgres_engine: Engin
     def charge_slowly() -> None:
         def charge(connection: object) -> None:
             world.actions.charge_prompt(  # type: ignore[attr-defined]
-                connection, HAIKU, book=world.price_book(), key="slow", now=NOW, actor="tester"
+                connection, HAIKU, book=world.price_book(), key="slow", now=NOW, actor=TESTER
             )
             begun.set()
             go_on.wait(60)

@@ -133,7 +133,7 @@ BEFORE = (
     f"{_REPLACED} (3, 'was', 'service', 'hash-3', 'pfk_', 0, 5, FALSE)",
     "INSERT INTO audit_runs (id, invariants, broken_invariants, finished_at_us) VALUES (1, 20, 1, 0)",
     "INSERT INTO people VALUES ('ada@example.org', 'viewer', 0, 'me', NULL)",
-    "INSERT INTO activity VALUES (1, 'key_made', 'shop', '{}', 'me', 0)",
+    "INSERT INTO activity VALUES (901, 'key_made', 'shop', '{}', 'me', 0)",
     "INSERT INTO proposals VALUES (1, 'grant', 'ada', '{}', '{}', '', 'why', 'ada', 0, 9, 'declined', 'ben', 5, 'no',"
     " NULL)",
 )
