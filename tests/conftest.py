@@ -31,7 +31,7 @@ from tests.support import memory, plain_sql, postgres_server, world
 BACKENDS = ("sqlite", "postgresql")
 _MAIN = sys.modules["__main__"]
 _numbers = itertools.count()
-_EXAMPLES, _EXAMPLES_IN_FULL = 40, 500
+_EXAMPLES, _EXAMPLES_IN_FULL = 25, 500
 _ROLE = "credits_product"
 
 

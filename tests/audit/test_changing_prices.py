@@ -15,6 +15,8 @@ from tests.support import world
 from tests.support.actors import TESTER
 from tests.support.damage import Ledger
 
+pytestmark = pytest.mark.as_owner
+
 DEARER_FROM = datetime(2026, 3, 2, tzinfo=UTC)
 MODELS = """
 [[models]]

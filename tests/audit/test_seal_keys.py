@@ -15,6 +15,8 @@ from tests.support import damage, world
 from tests.support.plain_sql import rows, scalar
 from tests.support.world import HAIKU, LATER
 
+pytestmark = pytest.mark.as_owner
+
 
 def _seal(engine: Engine, key: SealKey | None = None, *, begins: bool = False) -> int:
     return seals.catch_up(engine, now=LATER, key=key, begins_signing=begins)
