@@ -7,7 +7,6 @@ leaves nothing half done.
 
 import json
 import logging
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +29,6 @@ MOST_IN_A_SEAL = 1_000
 """How many entries a seal covers at most, and how many other records."""
 _SEALS_AT_ONCE = 20
 _LOCK = 7_267_474  # any number that nothing else locks
-_LONGEST_WAIT_SECONDS, _BETWEEN_LOOKS_SECONDS = 5, 0.005
 _WRITERS = """
 SELECT virtualtransaction FROM pg_locks JOIN pg_class ON pg_class.oid = relation
 WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted AND relname = ANY(:tables)
@@ -215,12 +213,8 @@ def _settled(engine: Engine) -> _Bounds | None:
     """
     with database.read(engine) as connection:
         records = {name: _last_number(connection, name) for name in RECORD_TABLES}
-        writing = _writers(connection)
-        until = time.monotonic() + _LONGEST_WAIT_SECONDS
-        while writing := writing & _writers(connection):
-            if time.monotonic() > until:
-                return None
-            time.sleep(_BETWEEN_LOOKS_SECONDS)
+        if not database.outlasts(lambda: _writers(connection)):
+            return None
     with database.read(engine) as connection:
         is_empty = connection.execute(select(JournalEntry.id).limit(1)).first() is None
     if is_empty:

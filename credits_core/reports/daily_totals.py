@@ -4,7 +4,6 @@ They are derived: they can be emptied and built again at any time, and the audit
 are correct even when the tables are behind, or have the days of another time zone; they only get slower.
 """
 
-import time
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, delete, func, literal, select, tuple_, update
@@ -14,12 +13,12 @@ from credits_core.ledger.writer import writers_under_way
 from credits_core.reports import daily_rows
 from credits_core.reports.daily_rows import After, Rows
 from credits_core.store import database
+from credits_core.store.database import outlasts
 from credits_core.store.tables import Base, CreditTransaction, JournalEntry, RollupWatermark
 from credits_core.values.time_zones import UTC_ZONE, TimeZone
 
 _ENTRIES_PER_UNIT_OF_WORK = 2_000
 _ROWS_DELETED_AT_ONCE = 5_000
-_LONGEST_WAIT_SECONDS, _BETWEEN_LOOKS_SECONDS = 5, 0.005
 _BEING_EMPTIED = ""
 # How an upsert joins these columns with what is there; the others are added up. SQLite's names, then PostgreSQL's.
 _JOINED = {"first_entry_id": ("min", "least"), "last_entry_id": ("max", "greatest")}
@@ -62,12 +61,8 @@ def last_settled_entry(engine: Engine) -> tuple[int, str] | None:
     newest = select(JournalEntry.id, JournalEntry.idempotency_key).order_by(JournalEntry.id.desc()).limit(1)
     with database.read(engine) as connection:
         found = connection.execute(newest).one_or_none()
-        writing = writers_under_way(connection)
-        until = time.monotonic() + _LONGEST_WAIT_SECONDS
-        while writing := writing & writers_under_way(connection):
-            if time.monotonic() > until:
-                return None
-            time.sleep(_BETWEEN_LOOKS_SECONDS)
+        if not outlasts(lambda: writers_under_way(connection)):
+            return None
     return None if found is None else (found.id, found.idempotency_key)
 
 

@@ -45,6 +45,7 @@ Result = TypeVar("Result")
 _WAL_IS_SAFE_FROM = (3, 51, 3)
 _POSTGRES_ATTEMPTS = 5
 _IDLE_SECONDS = 1
+_LONGEST_WAIT_SECONDS, _BETWEEN_LOOKS_SECONDS = 5, 0.005
 _MIGRATION_LOCK = 7_267_473  # any number that nothing else locks
 _KEY_CONSTRAINT = "uq_journal_entries_idempotency_key"
 _RETRIED_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
@@ -195,6 +196,19 @@ def read_twice(engine: Engine) -> Iterator[tuple[Connection, Connection]]:
                 for connection in (one, other):
                     connection.execute(text("SELECT 1 FROM sqlite_master")).first()
         yield one, other
+
+
+def outlasts(under_way: Callable[[], set[str]]) -> bool:
+    """Wait for those that are under way now, not for who comes later; False when one of them is for very long.
+
+    `under_way` names those of each moment.
+    """
+    waited_for, until = under_way(), time.monotonic() + _LONGEST_WAIT_SECONDS
+    while waited_for := waited_for & under_way():
+        if time.monotonic() > until:
+            return False
+        time.sleep(_BETWEEN_LOOKS_SECONDS)
+    return True
 
 
 @contextmanager

@@ -220,7 +220,7 @@ def test_an_entry_still_under_way_with_a_lower_number_is_not_lost(postgres_engin
 def test_a_writer_that_never_ends_leaves_its_entries_for_the_next_time(
     postgres_engine: Engine, book: PriceBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(daily_totals, "_LONGEST_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(database, "_LONGEST_WAIT_SECONDS", 0.1)
     world.add(postgres_engine, "ada", 10_000, key="fund-ada")
     with postgres_engine.begin() as connection:
         actions.charge_prompt(connection, HAIKU, book=book, key="slow", now=NOW, actor=TESTER)
