@@ -58,6 +58,7 @@ class ProposalRecord:
     number: int
     change: ProposedChange
     effect: tuple[str, ...]
+    based_on: str
     reason: str
     proposed_by: str
     proposed_at: datetime
@@ -129,7 +130,7 @@ def approve(connection: Connection, number: int, *, book: PriceBook, actor: Acto
     """
     found = _decidable(connection, number)
     actor.require(found.change.approves)
-    if _who(actor.recorded) == _who(found.proposed_by):
+    if is_own(found, actor):
         raise OwnProposal(number)
     if found.state_at(now) is State.EXPIRED:
         return _close(connection, found, State.EXPIRED, by=None, why="Nobody decided in seven days.", now=now)
@@ -151,12 +152,12 @@ def decline(connection: Connection, number: int, *, reason: str, actor: Actor, n
     """
     reason = require_text("reason", reason)
     found = _decidable(connection, number)
-    is_own = _who(actor.recorded) == _who(found.proposed_by)
-    if not is_own:
+    own = is_own(found, actor)
+    if not own:
         actor.require(found.change.approves)
     if found.state_at(now) is State.EXPIRED:
         raise ProposalClosed(number, State.EXPIRED.value)
-    return _close(connection, found, State.WITHDRAWN if is_own else State.DECLINED, by=actor, why=reason, now=now)
+    return _close(connection, found, State.WITHDRAWN if own else State.DECLINED, by=actor, why=reason, now=now)
 
 
 def close_stale(connection: Connection, *, now: datetime) -> int:
@@ -209,7 +210,7 @@ def waiting_for(connection: Connection, actor: Actor, *, now: datetime) -> int:
 
 def may_decide(found: ProposalRecord, actor: Actor) -> bool:
     """Whether the actor may approve the proposal: it is another's, and their roles allow it."""
-    return found.change.approves in actor.may and _who(actor.recorded) != _who(found.proposed_by)
+    return found.change.approves in actor.may and not is_own(found, actor)
 
 
 def is_own(found: ProposalRecord, actor: Actor) -> bool:
@@ -239,9 +240,8 @@ def _decidable(connection: Connection, number: int) -> ProposalRecord:
 
 def _has_changed(connection: Connection, found: ProposalRecord) -> str | None:
     """Why what the proposal was based on is no longer so, as a sentence; None when it still is."""
-    kept = connection.execute(select(Proposal.based_on).where(Proposal.id == found.number)).scalar_one()
     try:
-        return None if _hash(found.change, connection) == kept else "What it was based on has changed."
+        return None if _hash(found.change, connection) == found.based_on else "What it was based on has changed."
     except CreditsError as refusal:
         return str(refusal)
 
@@ -294,6 +294,7 @@ def _record(row: Any) -> ProposalRecord:
         number=row.id,
         change=proposed.from_json(row.kind, row.request),
         effect=tuple(json.loads(row.effect)),
+        based_on=row.based_on,
         reason=row.reason,
         proposed_by=row.proposed_by,
         proposed_at=from_microseconds(row.proposed_at_us),

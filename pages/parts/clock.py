@@ -24,8 +24,3 @@ def text(moment: datetime, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
 def label(name: str) -> str:
     """The name of a column or an input of times, with the time zone."""
     return f"{name} ({resources.zone().name})"
-
-
-def zone_name() -> str:
-    """The name of the time zone, as columns of times take it."""
-    return resources.zone().name

@@ -17,12 +17,6 @@ from pages.parts import action, clock, done, links, resources, show, tables, wor
 _SCREEN = "Approvals"
 _APPROVE, _DECLINE = "proposal:approve", "proposal:decline"
 _NUMBER = re.compile("[1-9][0-9]{0,17}")
-_STATES = {
-    State.APPROVED: "Approved",
-    State.DECLINED: "Declined",
-    State.WITHDRAWN: "Withdrawn",
-    State.EXPIRED: "Expired",
-}
 
 
 def sorted_for(waiting: Sequence[ProposalRecord], actor: Actor) -> tuple[list[ProposalRecord], list[ProposalRecord]]:
@@ -167,7 +161,7 @@ def decided(closed: Sequence[ProposalRecord]) -> None:
         {
             "Proposal": named(one).replace("\\", ""),
             "No": one.number,
-            "Outcome": _STATES[one.state],
+            "Outcome": one.state.capitalize(),
             "Proposed by": one.proposed_by,
             "Decided by": one.decided_by or "nobody",
             clock.label("Decided"): "" if one.decided_at is None else f"{clock.shown(one.decided_at):%Y-%m-%d %H:%M}",
@@ -202,11 +196,11 @@ def in_full(one: ProposalRecord) -> None:
         decided_at = "" if one.decided_at is None else f", {clock.text(one.decided_at, '%Y-%m-%d %H:%M')}"
         st.caption(
             f"Proposal {one.number} by {words.plain(one.proposed_by)},"
-            f" {clock.text(one.proposed_at, '%Y-%m-%d %H:%M')}. {_STATES[one.state]} by {by}{decided_at}."
+            f" {clock.text(one.proposed_at, '%Y-%m-%d %H:%M')}. {one.state.capitalize()} by {by}{decided_at}."
         )
         st.markdown(f"Reason: {words.plain(one.reason)}")
         if one.decision_reason:
-            st.markdown(f"{_STATES[one.state]} because: {words.plain(one.decision_reason)}")
+            st.markdown(f"{one.state.capitalize()} because: {words.plain(one.decision_reason)}")
         _lines("What it said when it was proposed", one.effect)
         if one.entry_id is not None:
             link = done.link_to_entry(one.entry_id)

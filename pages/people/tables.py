@@ -7,7 +7,7 @@ import streamlit as st
 
 from credits_core.access.people import PersonRecord
 from credits_core.values.roles import MAY, May, PersonRole
-from pages.parts import clock, csv_files, window
+from pages.parts import clock, csv_files, resources, window
 from pages.people import changing
 
 _COLOURS = {
@@ -53,7 +53,7 @@ def everybody(people: Sequence[PersonRecord], *, may_manage: bool) -> None:
     if window.is_narrow():
         left_out += [clock.label("Since"), "Added by"]
     minute = "YYYY-MM-DD HH:mm"
-    zone = clock.zone_name()
+    zone = resources.zone().name
     st.dataframe(
         table.drop(columns=left_out),
         width="stretch",
