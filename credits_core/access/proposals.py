@@ -7,12 +7,12 @@ the ledger's actions, these never commit and never ask for the time.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, and_, insert, not_, select, update
 
 from credits_core.access import proposed
 from credits_core.access.proposed import Approval, ProposedChange
@@ -188,13 +188,17 @@ def proposal(connection: Connection, number: int) -> ProposalRecord:
 
 
 def proposals(
-    connection: Connection, *, is_open: bool, before: int | None = None, limit: int = 50
+    connection: Connection, *, is_open: bool, now: datetime, before: int | None = None, limit: int = 50
 ) -> list[ProposalRecord]:
-    """Open proposals, or closed ones, the newest first; `before` is the number after which the page begins."""
-    wanted = Proposal.state == State.OPEN.value if is_open else Proposal.state != State.OPEN.value
+    """Open proposals, or closed ones, the newest first; `before` is the number after which the page begins.
+
+    One that nobody decided in time is a closed one, and says that it has expired.
+    """
+    waits = and_(Proposal.state == State.OPEN.value, Proposal.expires_at_us > to_microseconds(now))
     older = Proposal.id < before if before is not None else Proposal.id > 0
+    wanted = waits if is_open else not_(waits)
     rows = connection.execute(select(Proposal.__table__).where(wanted, older).order_by(Proposal.id.desc()).limit(limit))
-    return [_record(row) for row in rows]
+    return [replace(found, state=found.state_at(now)) for found in map(_record, rows)]
 
 
 def waiting_for(connection: Connection, actor: Actor, *, now: datetime) -> int:

@@ -24,10 +24,10 @@ now, actor = datetime.now(UTC), who.actor()
 start: int | None = filters.page_start("approvals:page", "", None)
 asked = st.query_params.get("proposal", "")
 with resources.reading() as connection:
-    waiting = [one for one in proposals.proposals(connection, is_open=True) if one.state_at(now) is one.state]
-    decided = proposals.proposals(connection, is_open=False, before=start, limit=PAGE + 1)
+    waiting = proposals.proposals(connection, is_open=True, now=now)
+    decided = proposals.proposals(connection, is_open=False, now=now, before=start, limit=PAGE + 1)
     for_you, others = cards.sorted_for(waiting, actor)
-    opened = cards.found(connection, asked)
+    opened = cards.found(connection, asked, now)
     effects = {one.number: cards.effect_now(connection, one) for one in waiting}
 
 if opened is not None and opened.state is not State.OPEN:

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 
 import streamlit as st
 from sqlalchemy import Connection
@@ -25,14 +27,15 @@ def sorted_for(waiting: Sequence[ProposalRecord], actor: Actor) -> tuple[list[Pr
     return mine, [one for one in waiting if one not in mine]
 
 
-def found(connection: Connection, number: str) -> ProposalRecord | None:
+def found(connection: Connection, number: str, now: datetime) -> ProposalRecord | None:
     """The proposal that an address names by its number, or None when there is no such proposal."""
     if not _NUMBER.fullmatch(number):
         return None
     try:
-        return proposals.proposal(connection, int(number))
+        one = proposals.proposal(connection, int(number))
     except UnknownProposal:
         return None
+    return replace(one, state=one.state_at(now))
 
 
 def effect_now(connection: Connection, one: ProposalRecord) -> list[str] | CreditsError:

@@ -240,6 +240,18 @@ def test_after_seven_days_a_proposal_has_expired(engine: Engine, later: timedelt
         approve(engine, asked.number)
 
 
+def test_one_that_has_expired_is_listed_with_those_that_are_closed(engine: Engine) -> None:
+    asked = propose(engine, GRANT)
+    with database.read(engine) as connection:
+        for now, is_open, state in (
+            (NOW + timedelta(days=7) - timedelta(microseconds=1), True, State.OPEN),
+            (NOW + timedelta(days=7), False, State.EXPIRED),
+        ):
+            listed = proposals.proposals(connection, is_open=is_open, now=now)
+            assert [(one.number, one.state) for one in listed] == [(asked.number, state)]
+            assert proposals.proposals(connection, is_open=not is_open, now=now) == []
+
+
 def test_a_plan_is_withdrawn_when_another_is_live_meanwhile(engine: Engine) -> None:
     world.save_draft(engine, DEARER)
     asked = propose(engine, MakePlanLive("dearer", 1))
@@ -284,8 +296,8 @@ def test_stale_proposals_are_closed_and_the_others_stay(engine: Engine) -> None:
     grant = propose(engine, GRANT)
     assert database.write(engine, lambda connection: proposals.close_stale(connection, now=LATER)) == 1
     with database.read(engine) as connection:
-        assert [one.number for one in proposals.proposals(connection, is_open=True)] == [grant.number]
-        assert [one.state for one in proposals.proposals(connection, is_open=False)] == [State.WITHDRAWN]
+        assert [one.number for one in proposals.proposals(connection, is_open=True, now=NOW)] == [grant.number]
+        assert [one.state for one in proposals.proposals(connection, is_open=False, now=NOW)] == [State.WITHDRAWN]
         assert proposals.proposal(connection, plan.number).decided_by is None
 
 
