@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from pages.act import taking_back
-from pages.parts import amounts, done, find, links, refunding, resources, sign_in, window
+from pages.parts import amounts, done, find, links, proposing, refunding, resources, sign_in, window
 from pages.parts.visitor import Visitor
 from pages.parts.words import plain
 
@@ -174,6 +174,7 @@ def inside(page: StreamlitPage, visitor: Visitor) -> None:
             query_params=links.carry_to(plan=live),
             help=f"{live} is live: it prices every run and unlock. Open it.",
         )
+        proposing.waiting_link()
         amounts.switch()
         listed = done.activity()
         if resources.is_demo():

@@ -1,4 +1,4 @@
-"""People who may sign in at the dashboard, and their roles: add, change, remove, list and find.
+"""People who may sign in at the dashboard, and their roles: add, change, remove and list.
 
 A person is an e-mail address in lower case. The row stays when somebody is removed, so that a domain that is let in
 does not let that person in again. Each change asks what its actor may do and is noted beside it. The first admin is
@@ -143,12 +143,6 @@ def remove(connection: Connection, email: str, *, actor: Actor, now: datetime) -
         .values(ended_at_us=moment_us)
     )
     _note(connection, Change.PERSON_REMOVED, before.email, actor, now, roles=before.roles)
-
-
-def find(connection: Connection, email: str) -> PersonRecord | None:
-    """The person who may sign in with this address, in any case of its letters; None when nobody may by a role."""
-    found = connection.execute(_everybody().where(Person.email == folded_email(email))).one_or_none()
-    return None if found is None else _record(found)
 
 
 def list_people(connection: Connection) -> list[PersonRecord]:

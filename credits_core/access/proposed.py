@@ -149,6 +149,8 @@ class AddCredits:
     def effect(self, connection: Connection) -> list[str]:
         """The user's balance before and after."""
         before = self._balance_credits(connection)
+        if before is None:
+            writer.require_may_open(connection, self.user_id, distinct=self.distinct)
         held = "A new user" if before is None else f"{self.user_id} has {_both(before)}"
         after = (before or 0) + self.amount_credits
         return [f"{self.source.value.capitalize()} of {_both(self.amount_credits)}.", f"{held}, then {_both(after)}."]

@@ -385,6 +385,18 @@ def look_alikes(connection: Connection, user_ids: Iterable[str]) -> dict[str, li
     return found
 
 
+def require_may_open(connection: Connection, user_id: str, *, distinct: bool) -> None:
+    """Check that posting would open an account for this user, who has none yet.
+
+    Raises:
+        InvalidRequest: the id is not valid, or looks like one that a spreadsheet broke.
+        AccountLooksAlike: without `distinct`, and an account's id differs only in upper and lower case.
+    """
+    require_new_user_id("user_id", user_id)
+    if not distinct and (alike := look_alikes(connection, [user_id])):
+        raise AccountLooksAlike(user_id, alike[folded_id(user_id)][0])
+
+
 def balance_of(connection: Connection, user_id: str) -> int:
     """The user's balance in credits, as this unit of work sees it.
 

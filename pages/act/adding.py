@@ -3,7 +3,7 @@
 import streamlit as st
 
 from credits_core.access.proposed import AddCredits
-from credits_core.errors import InvalidRequest
+from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.ledger import actions
 from credits_core.ledger.refusals import AccountLooksAlike
 from credits_core.store.kinds import CreditSource
@@ -78,14 +78,12 @@ def form(name: str, user_id: str, amount_credits: int | None) -> bool:
     elif submitted and amount_credits is None:
         st.warning("Choose or type an amount first.", icon=":material/edit:")
     elif submitted and amount_credits is not None and second:
-        change = AddCredits(user_id, amount_credits, source)
+        change = AddCredits(user_id, amount_credits, source, distinct=_is_somebody_else(name, user_id))
         said = f"to add {words.both(amount_credits)} to {words.plain(user_id)}"
-        refusal = proposing.propose(f"{name}:propose", "Add credits", change, reason=reason, said=said)
-        if refusal is None:
+        if proposing.propose(f"{name}:propose", "Add credits", change, reason=reason, said=said) is None:
             st.rerun()
-        show.refusal(refusal, undone="Nothing was proposed.")
     elif submitted and amount_credits is not None:
-        is_somebody_else = bool(st.session_state.get(f"{name}:somebody-else:{user_id}"))
+        is_somebody_else = _is_somebody_else(name, user_id)
         performed = action.perform(
             name,
             (user_id, amount_credits, source, reason.strip(), is_somebody_else),
@@ -104,16 +102,35 @@ def form(name: str, user_id: str, amount_credits: int | None) -> bool:
         added = performed.refusal is None and not performed.repeated
         if added and performed.result is not None:
             undoing.note("Add credits", performed.result, "added")
-    outcome = action.performed(name)
-    if outcome is not None and outcome.refusal is not None and outcome.request[:2] == (user_id, amount_credits):
-        show.refusal(outcome.refusal, undone="Nothing was added.")
-        if isinstance(outcome.refusal, AccountLooksAlike):
-            st.checkbox(
-                "This is somebody else",
-                help="Then choose Add credits again. The two ids stay two users.",
-                key=f"{name}:somebody-else:{user_id}",
-            )
+    if second:
+        proposed = action.performed(f"{name}:propose")
+        if proposed is not None and _amount_of(proposed.request[0]) == (user_id, amount_credits):
+            _refused(proposed.refusal, name, user_id, "Propose")
+    else:
+        outcome = action.performed(name)
+        if outcome is not None and outcome.request[:2] == (user_id, amount_credits):
+            _refused(outcome.refusal, name, user_id, "Add credits")
     return added
+
+
+def _amount_of(change: AddCredits) -> tuple[str, int]:
+    return change.user_id, change.amount_credits
+
+
+def _refused(refusal: CreditsError | None, name: str, user_id: str, button: str) -> None:
+    if refusal is None:
+        return
+    show.refusal(refusal, undone=f"Nothing was {'proposed' if button == 'Propose' else 'added'}.")
+    if isinstance(refusal, AccountLooksAlike):
+        st.checkbox(
+            "This is somebody else",
+            help=f"Then choose {button} again. The two ids stay two users.",
+            key=f"{name}:somebody-else:{user_id}",
+        )
+
+
+def _is_somebody_else(name: str, user_id: str) -> bool:
+    return bool(st.session_state.get(f"{name}:somebody-else:{user_id}"))
 
 
 def _in_both(amount_credits: int | None) -> str:

@@ -1,11 +1,14 @@
-"""Proposes a change where a second person must approve it: one action, and the link to where it waits."""
+"""Proposes a change where a second person must approve it: one action, the link to it, and what waits for you."""
+
+from datetime import UTC, datetime
 
 import streamlit as st
 
 from credits_core.access import proposals
 from credits_core.access.proposed import ProposedChange
 from credits_core.errors import CreditsError
-from pages.parts import action, done, links
+from credits_core.values.text import counted
+from pages.parts import action, done, links, resources, who
 
 
 def propose(name: str, screen: str, change: ProposedChange, *, reason: str, said: str) -> CreditsError | None:
@@ -36,3 +39,19 @@ def say(screen: str, number: int, said: str) -> None:
 def note() -> None:
     """One sentence above a button that proposes instead of doing."""
     st.caption("Another person must approve this. It waits under Approvals for seven days.")
+
+
+def waiting_link() -> None:
+    """For the sidebar: how many proposals wait for the one who acts, as a link to them; nothing when none does."""
+    actor = who.actor()
+    if not actor.needs_second():
+        return
+    with resources.reading() as connection:
+        waiting = proposals.waiting_for(connection, actor, now=datetime.now(UTC))
+    if waiting:
+        st.page_link(
+            "people/approvals.py",
+            label=f"{counted(waiting, 'proposal')} to decide",
+            icon=":material/how_to_reg:",
+            help="Others proposed this. You may approve or decline it.",
+        )

@@ -51,6 +51,10 @@ def said(page: page_driver.AppTest) -> str:
     )
 
 
+def sidebar(page: page_driver.AppTest) -> list[str]:
+    return [one.value for one in page.sidebar.get("page_link")]
+
+
 def test_where_nothing_waits_the_screen_says_what_would_stand_there(ledger: Engine) -> None:
     page = open_page("people/approvals.py")
     assert [one.value for one in page.header] == []
@@ -136,6 +140,18 @@ def test_a_decided_proposal_opens_in_full_by_its_address(ledger: Engine, monkeyp
     assert "Entry 2" in links(page)
 
 
+@pytest.mark.parametrize(("actor", "said_in_the_sidebar"), [(SECOND, True), (FIRST, False), (VIEWER, False)])
+def test_every_screen_says_what_waits_for_whoever_may_decide(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch, actor: Actor, said_in_the_sidebar: bool
+) -> None:
+    number = propose(ledger)
+    sign_in(monkeypatch, actor)
+    assert ("1 proposal to decide" in sidebar(open_page("explore/balances.py"))) is said_in_the_sidebar
+    if said_in_the_sidebar:
+        click(open_page("people/approvals.py", proposal=str(number)), "Approve")
+        assert "1 proposal to decide" not in sidebar(open_page("explore/balances.py"))
+
+
 @pytest.mark.parametrize("number", ["99", "-1", "x", "9" * 40])
 def test_an_address_of_no_proposal_shows_the_lists(ledger: Engine, number: str) -> None:
     page = open_page("people/approvals.py", proposal=number)
@@ -158,6 +174,23 @@ def test_many_credits_are_proposed_and_not_added(
     assert (balance(ledger, "ada"), proposed) == ((1_000_000, 1) if button == "Propose" else (11_000_000, 0))
     if button == "Propose":
         assert "Proposed to add 10,000,001 credits ($10.00) to ada. It waits for another person" in said(page)
+
+
+def test_credits_for_an_id_like_anothers_are_proposed_once_the_proposer_says_it_is_somebody_else(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in(monkeypatch, FIRST)
+    page = choose(open_page("act/add_credits.py", user="ADA"), amount=20_000_000)
+    page.get_by_key("reason").set_value("A prize")
+    click(page, "Propose")
+    assert scalar(ledger, "SELECT COUNT(*) FROM proposals") == 0
+    choose(page, **{"add:somebody-else:ADA": True})
+    page.get_by_key("reason").set_value("A prize")
+    click(page, "Propose")
+    number = scalar(ledger, "SELECT id FROM proposals")
+    sign_in(monkeypatch, SECOND)
+    click(open_page("people/approvals.py", proposal=str(number)), "Approve")
+    assert (balance(ledger, "ADA"), balance(ledger, "ada")) == (20_000_000, 1_000_000)
 
 
 def test_the_operator_of_the_machine_adds_as_much_as_they_like(ledger: Engine) -> None:
