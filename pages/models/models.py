@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.models import actions, opened, tables, view
+from pages.models import changing, opened, price_lists, tables, view
 from pages.parts import head, links, resources, words
 
 ABOUT = """
@@ -35,7 +35,7 @@ if shown is not None:
             )
         else:
             view.facts(model, book)
-            actions.offering(model, book)
+            changing.offering(model, book)
             view.prices(model)
             view.prices_over_time(model, book)
 if listed:
@@ -44,4 +44,4 @@ if listed:
 else:
     advice = "No model matches. Shorten the search." if is_every else "No offered model matches. Show all models."
     st.info(advice, title="Nothing found", icon=":material/search_off:")
-actions.price_lists(book)
+price_lists.show_all(book)

@@ -17,7 +17,7 @@ from credits_core.pricing.plan_link import to_line
 from credits_core.values.roles import May
 from pages.parts import action, links, plan_choice, show, who, words
 from pages.plans import actions as plan_actions
-from pages.plans import effects, finding_list
+from pages.plans import drafts, effects, finding_list
 from pages.plans import month as plan_month
 from pages.plans.month import Month
 
@@ -112,7 +112,7 @@ def _draft_button(cure: Cure) -> None:
         show.refusal(outcome.refusal, undone="Nothing was saved.")
         return
     assert outcome.result is not None, "what was not refused was saved"
-    plan_actions.say_saved("Plans", outcome.result, None)
+    drafts.say_saved("Plans", outcome.result, None)
     action.start_over(name)
     st.rerun()
 

@@ -10,8 +10,7 @@ from credits_core.pricing.plan_link import from_line, to_line
 from credits_core.pricing.plan_toml import MAX_PLAN_ID
 from credits_core.values.roles import May
 from pages.parts import links, plan_choice, show, who, words
-from pages.plans import actions as plan_actions
-from pages.plans import editor
+from pages.plans import drafts, editor
 
 
 def row(edited: PricePlan, record: PlanRecord, stored: dict[str, PlanRecord]) -> None:
@@ -44,7 +43,7 @@ def row(edited: PricePlan, record: PlanRecord, stored: dict[str, PlanRecord]) ->
         st.error("Nothing was saved.", title=words.refusal_text(error), icon=":material/block:")
         return
     seen = editor.seen() if is_draft and named.id == record.plan.id else None
-    refusal = plan_actions.save("Compare", named, seen=seen)
+    refusal = drafts.save("Compare", named, seen=seen)
     if refusal is not None:
         show.refusal(refusal, undone="Nothing was saved.")
         return
