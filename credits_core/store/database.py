@@ -170,6 +170,12 @@ def _is_lost_race(error: psycopg.Error | DBAPIError) -> bool:
     return getattr(cause, "sqlstate", None) in _RETRIED_SQLSTATES
 
 
+def is_out_of_range(error: Exception) -> bool:
+    """Whether a statement failed because a number, or a sum, passed 64 bits."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(cause, psycopg.errors.NumericValueOutOfRange) or str(cause) == "integer overflow"
+
+
 @lru_cache(maxsize=16)
 def _writer(engine: Engine) -> Engine:
     return engine.execution_options(credits_writer=True)

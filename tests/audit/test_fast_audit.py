@@ -148,6 +148,8 @@ def test_an_amount_that_no_account_can_have_is_left_to_the_database(ledger: Ledg
         set_one = ledger.sql(f"UPDATE credit_transactions SET amount_credits = {amount_credits} WHERE entry_id = <run>")
         connection.execute(text(f"{set_one} AND position = 1"))
         assert day_arrays.compare_days(connection, literal(1), 10**6) is None
+        found = dict(ledger.findings(connection))  # no sum that is too large ends the audit
+        assert {"entries_sum_to_zero", "daily_totals_are_sums"} <= found.keys()
 
 
 def test_what_many_blocks_of_rows_have_in_common_is_kept_once() -> None:

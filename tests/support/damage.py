@@ -71,7 +71,7 @@ class Ledger:
         if self.engine.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL session_replication_role = origin"))
         for invariant in invariants.INVARIANTS:
-            finding = invariant(connection, self.book.plans, since)
+            finding = invariants.finding(connection, self.book.plans, invariant, since)
             if not finding.ok:
                 yield invariant.__name__, finding
 
