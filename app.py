@@ -12,6 +12,7 @@ from credits_core.api import lifespan
 from credits_core.api.root import with_base_path
 from credits_core.errors import CreditsError
 from credits_core.settings import SignIn
+from pages.parts import sending
 from pages.parts.failures import hide_and_log
 from pages.parts.reach import OnlyThisMachine, provider_section
 
@@ -27,7 +28,7 @@ except CreditsError as refusal:
 
 app = st.App(
     "pages/navigation.py",
-    routes=with_base_path(api.routes, st.get_option("server.baseUrlPath")),
+    routes=with_base_path([*api.routes, sending.ROUTE], st.get_option("server.baseUrlPath")),
     lifespan=lifespan,
     middleware=[Middleware(OnlyThisMachine)] if way is SignIn.LOCAL else [],
     on_script_error=hide_and_log,

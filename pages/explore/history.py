@@ -2,14 +2,13 @@
 
 import streamlit as st
 
-from credits_core.ledger import accounts
 from credits_core.ledger.accounts import ListedTransaction, TransactionFilter
 from credits_core.reports import movements
 from credits_core.store.kinds import TransactionType
 from credits_core.values.days import DayRange
 from credits_core.values.text import counted
 from pages.explore import entry, history_view
-from pages.parts import csv_files, exporting, filters, head, links, periods, resources, saved_views, tables, words
+from pages.parts import exporting, filters, head, links, periods, resources, saved_views, tables, words
 
 PAGE = 25
 FILTERS = ("user", "types", "by")
@@ -25,11 +24,6 @@ def open_entry(number: int | None = None) -> None:
 
 def open_one(one: ListedTransaction) -> None:
     open_entry(one.entry_id)
-
-
-def download() -> bytes:
-    with resources.reading() as connection:
-        return csv_files.transactions_csv(accounts.all_transactions(connection, wanted))
 
 
 links.follow_link(*FILTERS, "entry", "legs")
@@ -97,9 +91,9 @@ if listed:
     with st.container(horizontal=True, vertical_alignment="center"):
         filters.page_buttons("history:page", listed[-1].cursor if len(found) > PAGE else None)
         st.space("stretch")
-        exporting.button(
+        exporting.streamed_button(
             "Download all matches as CSV",
-            download,
+            history_view.file(wanted),
             "credit-transactions.csv",
             "text/csv",
             icon=":material/download:",

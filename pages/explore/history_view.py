@@ -1,18 +1,21 @@
 """What is chosen on the history, as a saved view keeps it; and the runs of one batch, which a link names."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import streamlit as st
 
 from credits_core.ledger import accounts
+from credits_core.ledger.accounts import ListedTransaction, TransactionFilter
 from credits_core.reports import earnings
 from credits_core.reports.saved_views import Query
+from credits_core.store import database
 from credits_core.store.kinds import TransactionType
 from credits_core.values.days import DayRange
 from credits_core.values.periods import Period
-from pages.parts import choose, periods, resources
+from pages.parts import choose, csv_files, periods, resources
 
 _BATCH = "batch"
+_ROWS_A_PAGE = 1_000
 
 
 def chosen(
@@ -55,6 +58,27 @@ def batch() -> str | None:
         st.badge("The runs of one batch and their refunds", icon=":material/playlist_play:", color="blue")
         st.button("Show everything", icon=":material/close:", type="tertiary", on_click=_forget_batch)
     return f"{key}:"
+
+
+def file(wanted: TransactionFilter) -> Callable[[], Iterator[bytes]]:
+    """What gives the CSV file of every transaction that matches, in pieces.
+
+    Each page is read by itself, so nothing is held while whoever takes the file is slow. What is posted meanwhile would
+    come before the first page, and what was posted never changes.
+    """
+    engine = resources.engine()
+
+    def listed() -> Iterator[ListedTransaction]:
+        before = None
+        while True:
+            with database.read(engine) as connection:
+                page = accounts.transactions(connection, wanted, before=before, limit=_ROWS_A_PAGE)
+            if not page:
+                return
+            yield from page
+            before = page[-1].cursor
+
+    return lambda: csv_files.transactions_csv(listed())
 
 
 def _forget_batch() -> None:

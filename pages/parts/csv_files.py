@@ -5,12 +5,14 @@ language and on what the person chooses. Quotes do not help then, because they n
 So a text is safe behind every character at which it could be split.
 """
 
+import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain, islice
 
 from credits_core.lab.replay.counterfactual import ReplayedRun
 from credits_core.ledger.accounts import ListedTransaction
@@ -19,6 +21,7 @@ from credits_core.values.text import usd_text
 from credits_core.values.time_zones import TimeZone
 
 Cell = str | int | Decimal | None
+_ROWS_IN_A_PIECE = 1_000
 # The second line is full-width, which spreadsheets in East Asian languages read as the first.
 _FORMULA_STARTS = (
     r"=+\-@\t\r"
@@ -41,11 +44,17 @@ def csv_file(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     >>> csv_file(["note", "credits", "usd"], [["=1+1", -250, Decimal("-0.000250")]]).decode("utf-8-sig")
     "note,credits,usd\\r\\n'=1+1,-250,-0.000250\\r\\n"
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(header)
-    writer.writerows(map(_row, rows))
-    return text.getvalue().encode("utf-8-sig")
+    return b"".join(csv_pieces(header, rows))
+
+
+def csv_pieces(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[bytes]:
+    """The same file, some rows at a time."""
+    yield codecs.BOM_UTF8
+    lines = iter(chain([header], map(_row, rows)))
+    while some := list(islice(lines, _ROWS_IN_A_PIECE)):
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows(some)
+        yield text.getvalue().encode()
 
 
 def safe_text(text: str) -> str:
@@ -59,8 +68,11 @@ def safe_text(text: str) -> str:
     return _UNSAFE.sub("'", text)
 
 
-def transactions_csv(listed: Iterable[ListedTransaction]) -> bytes:
-    """One line per transaction, in the given order: when it was posted, and when its run took place, if known."""
+def transactions_csv(listed: Iterable[ListedTransaction]) -> Iterator[bytes]:
+    """One line per transaction, in the given order: when it was posted, and when its run took place, if known.
+
+    The file comes in pieces.
+    """
     header = [
         "entry",
         "position",
@@ -75,7 +87,7 @@ def transactions_csv(listed: Iterable[ListedTransaction]) -> bytes:
         "balance_after_credits",
         "balance_after_usd",
     ]
-    return csv_file(header, map(_transaction, listed))
+    return csv_pieces(header, map(_transaction, listed))
 
 
 def replayed_runs_csv(runs: Iterable[ReplayedRun], plan_id: str, zone: TimeZone) -> bytes:

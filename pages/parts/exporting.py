@@ -1,6 +1,6 @@
 """Files with people's ids: a button for whoever may have them, and a line on record for each file that is prepared."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -10,7 +10,8 @@ from credits_core.access import exports
 from credits_core.store import database
 from credits_core.values.days import DayRange
 from credits_core.values.roles import May
-from pages.parts import resources, who
+from pages.parts import resources, sending, who
+from pages.parts.sending import Offer
 
 
 def button(
@@ -40,6 +41,22 @@ def button(
         return file
 
     st.download_button(label, prepared, file_name, mime, icon=icon, on_click="ignore", help=help_text, width=width)
+
+
+def streamed_button(
+    label: str,
+    pieces: Callable[[], Iterator[bytes]],
+    file_name: str,
+    mime: str,
+    *,
+    icon: str,
+    detail: Mapping[str, str | int | None],
+) -> None:
+    """As `button`, for a file of any length: `pieces` gives it while it is sent."""
+    if not who.may_or_told(May.EXPORT_PEOPLE):
+        return
+    offer = Offer(pieces, file_name, mime, detail, who.later(), resources.engine())
+    st.link_button(label, sending.address(file_name, offer), icon=icon)
 
 
 def in_words(days: DayRange) -> str:

@@ -88,6 +88,13 @@ def lately_at(engine: Engine) -> Visitor:
     return looked[1]
 
 
+def looked_up_again(engine: Engine, visitor: Visitor) -> Visitor:
+    """The same visitor, asked of the database at this moment, outside of a run of a screen."""
+    if visitor.who is None:
+        return visitor
+    return Visitor(who=visitor.who, visit=_visit(engine, visitor.who, datetime.now(UTC)))
+
+
 def forget() -> None:
     """Ask the database again the next time."""
     st.session_state.pop(_KEY, None)
@@ -107,8 +114,12 @@ def _looked_up(engine: Engine, claims: Mapping[str, object]) -> Visitor:
     except NotSignedIn as refusal:
         return Visitor(problem=str(refusal))
     domains, now = settings.sign_in_domains(), datetime.now(UTC)
-    with database.read(engine) as connection:
-        visit = sessions.look(connection, who, domains=domains, now=now)
+    visit = _visit(engine, who, now)
     if visit.is_let_in and visit.is_to_be_noted and not is_part_of_a_screen():
         visit = database.write(engine, lambda connection: sessions.note_use(connection, who, domains=domains, now=now))
     return Visitor(who=who, visit=visit)
+
+
+def _visit(engine: Engine, who: SignedIn, now: datetime) -> Visit:
+    with database.read(engine) as connection:
+        return sessions.look(connection, who, domains=settings.sign_in_domains(), now=now)

@@ -1,5 +1,7 @@
 """Who acts on the dashboard, and what they may do: somebody who signed in, or the operator of this machine."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from credits_core.ledger.trial_users import are_test_users
@@ -14,6 +16,13 @@ def actor() -> Actor:
     a unit of work.
     """
     return visitor.lately_at(resources.engine()).actor
+
+
+def later() -> Callable[[], Actor]:
+    """What says who acts, asked of the database each time, for when no screen is run: a file that is sent."""
+    engine = resources.engine()
+    there = visitor.lately_at(engine)
+    return lambda: visitor.looked_up_again(engine, there).actor
 
 
 def may(*any_of: May) -> bool:

@@ -37,6 +37,12 @@ def test_a_click_on_a_row_opens_the_creator_the_user_and_the_entry(tmp_path: Pat
 
         page.goto(f"{live.address}/history?entry=19")
         expect(page.get_by_role("heading", name=re.compile("Entry 19: ")).first).to_be_visible()
+        page.goto(f"{live.address}/history?period=all")
+        sent_at = page.get_by_role("link", name="Download all matches as CSV").get_attribute("href")
+        file = page.request.get(f"{live.address}{sent_at}")
+        assert file.headers["content-disposition"] == 'attachment; filename="credit-transactions.csv"'
+        assert len(file.text().splitlines()) > 1_000
+
         page.goto(f"{live.address}/history?user=nobody&types=Refund")
         page.get_by_role("button", name="Clear the filters").click()
         expect(page.get_by_text("One line an event.")).to_be_visible()

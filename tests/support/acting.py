@@ -19,4 +19,5 @@ def signed_in(actor: Actor) -> Iterator[None]:
     """Whoever opens a page acts as this one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(who, "actor", lambda: actor)
+        patch.setattr(who, "later", lambda: lambda: actor)
         yield

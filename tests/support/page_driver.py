@@ -10,16 +10,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import httpx
 import pytest
 import streamlit as st
 from sqlalchemy import Engine
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 from streamlit import dataframe_util
 from streamlit.testing.v1 import AppTest
 
 from credits_core import settings, startup
 from credits_core.plans.book import PriceBooks
 from credits_core.store import database
-from pages.parts import clock, resources
+from pages.parts import clock, resources, sending
+from pages.parts.sending import Offer
 from tests.support import world
 
 TODAY = date(2026, 11, 22)
@@ -181,11 +185,24 @@ class Downloads:
 
 @contextmanager
 def downloads() -> Iterator[Downloads]:
-    """Stands in for `st.download_button`, whose file only a browser can ask for."""
-    caught = Downloads()
+    """Stands in for `st.download_button`, whose file only a browser can ask for, and asks for files that are sent."""
+    caught, address = Downloads(), sending.address
+
+    def offered(key: str, offer: Offer) -> str:
+        path = address(key, offer)
+        caught.files[offer.file_name] = lambda: fetched(path).content
+        return path
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(st, "download_button", caught.button)
+        patch.setattr(sending, "address", offered)
         yield caught
+
+
+def fetched(path: str) -> httpx.Response:
+    """What the server answers to a browser that asks for an offered file."""
+    with TestClient(Starlette(routes=[sending.ROUTE])) as browser:
+        return browser.get(path)
 
 
 def click_in_row(page: AppTest, row: int, label: str = "Revoke", *, column: str = "") -> AppTest:

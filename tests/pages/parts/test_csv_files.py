@@ -82,13 +82,13 @@ def test_spreadsheets_are_told_that_the_file_is_utf8() -> None:
 
 
 def test_a_transaction_has_exact_credits_and_all_six_decimals_of_its_dollars() -> None:
-    file = csv_files.transactions_csv(
+    pieces = csv_files.transactions_csv(
         [
             listed(LARGEST_CREDITS, after_credits=LARGEST_CREDITS),
             listed(-1, note="@x", after_credits=None, used_at=datetime(2026, 2, 28, 23, 59, 59, 250_000, tzinfo=UTC)),
         ]
     )
-    header, largest, smallest = read(file)
+    header, largest, smallest = read(b"".join(pieces))
     assert dict(zip(header, largest, strict=True)) == {
         "entry": "17",
         "position": "0",

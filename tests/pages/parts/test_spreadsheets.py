@@ -92,7 +92,7 @@ def days_of_a_scenario() -> bytes:
 
 
 EXPORTS = {
-    "transactions": csv_files.transactions_csv(map(transaction, HOSTILE)),
+    "transactions": b"".join(csv_files.transactions_csv(map(transaction, HOSTILE))),
     "statement of all creators": statement_files.as_csv(
         [CreatorStatement(text, 1, 0, 400, 320, 570) for text in HOSTILE],
         days=DayRange(),
