@@ -168,6 +168,18 @@ def test_user_prefix() -> str:
     return given
 
 
+def log_people() -> bool:
+    """Whether the log may name people: true unless `CREDITS_LOG_PEOPLE=0`.
+
+    Raises:
+        InvalidRequest: it is neither 0 nor 1.
+    """
+    given = os.environ.get("CREDITS_LOG_PEOPLE") or "1"
+    if given not in ("0", "1"):
+        raise InvalidRequest("CREDITS_LOG_PEOPLE", f"must be 0 or 1, not {given!r}")
+    return given == "1"
+
+
 def metrics_key() -> str:
     """`CREDITS_METRICS_KEY`: the key with which another machine may read the metrics; empty: no other machine may."""
     return os.environ.get("CREDITS_METRICS_KEY", "")

@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from credits_core import logs
 from pages.act import taking_back
 from pages.parts import amounts, done, find, links, proposing, refunding, resources, sign_in, window
 from pages.parts.visitor import Visitor
@@ -197,6 +198,7 @@ def inside(page: StreamlitPage, visitor: Visitor) -> None:
         st.rerun()
 
 
+logs.begin()
 there = sign_in.visiting()
 opened = st.navigation(SCREENS, expanded=True, position="sidebar" if there.is_let_in else "hidden")
 name = opened.title.partition(": ")[2] if there.is_let_in else "Sign in"

@@ -87,7 +87,7 @@ def own_main_module() -> Iterator[None]:
 
 @pytest.fixture
 def api_log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """What the API logs, which otherwise goes to the error stream alone."""
+    """What the API logs, which otherwise goes to the output alone."""
     logger = logging.getLogger("promptflow.api")
     logger.addHandler(caplog.handler)
     yield caplog

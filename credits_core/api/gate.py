@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from credits_core import logs
 from credits_core.access.refusals import Unauthorized
 from credits_core.api import problems
 from credits_core.api.exchange import SCOPE_NAME, Exchange
@@ -55,6 +56,7 @@ class Gate:
             return
         started = time.perf_counter()
         exchange = _exchange(scope)
+        logs.know(request_id=exchange.request_id)
         if exchange.method == "HEAD":  # answered as GET is; the server leaves out the body
             scope = {**scope, "method": "GET"}
         mount = scope.get("route")

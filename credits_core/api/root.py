@@ -17,8 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from credits_core import settings
-from credits_core.api import logs
+from credits_core import logs, settings
 from credits_core.api.application import create_api
 from credits_core.api.resources import Resources
 from credits_core.errors import CreditsError

@@ -124,7 +124,7 @@ def _carry_on(
         result = database.write(opened, lambda connection: action(connection, current.key, now, actor, before.result))
         current.outcome = Performed(request, current.key, result, None, is_whole=is_whole(result))
     except CreditsError as refusal:
-        _log.info("refused: %s", refusal)
+        _log.info("refused", extra={"code": refusal.code, "refusal": str(refusal), "actor": actor.recorded})
         current.outcome = replace(before, refusal=refusal)
     return current.outcome
 

@@ -22,7 +22,6 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
-from credits_core.api import logs
 from credits_core.api.limits import Limiter
 from credits_core.api.resources import Resources
 from credits_core.audit import invariants
@@ -307,10 +306,10 @@ def test_without_a_metrics_key_nobody_elsewhere_reads_the_metrics(sqlite_engine:
 def test_the_log_has_a_json_line_for_each_write_and_refusal_and_never_a_key(
     api: Api, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logger = logging.getLogger("promptflow.api")
+    logger = logging.getLogger("promptflow")
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
-    logs.configure()  # to the error stream of this test
+    logs.configure()  # to the output of this test
     (handler,) = logger.handlers
 
     api.get("/api/credits/balance", user_id="ada")
@@ -320,7 +319,7 @@ def test_the_log_has_a_json_line_for_each_write_and_refusal_and_never_a_key(
     api.get("/api/models", as_="forged")
     handler.flush()
     logger.removeHandler(handler)
-    printed = capsys.readouterr().err
+    printed = capsys.readouterr().out
 
     written, replayed, refused = [json.loads(line) for line in printed.splitlines()]
     assert (written["message"], replayed["message"], refused["message"]) == ("written", "replayed", "refused")
