@@ -22,6 +22,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
+from credits_core import logs
 from credits_core.api.limits import Limiter
 from credits_core.api.resources import Resources
 from credits_core.audit import invariants
