@@ -26,7 +26,7 @@ from credits_core.store import database
 from credits_core.values.refusals import NotAllowed
 from credits_core.values.roles import PersonRole, person
 from tests.support import busy_ledger, world
-from tests.support.backup_world import NIGHT, back_up, bring_back, new_key, place, try_it
+from tests.support.backup_world import NIGHT, back_up, bring_back, new_key, place, some_runs, try_it
 from tests.support.plain_sql import every_row, rows, scalar
 
 FINANCE = person("fin@example.org", frozenset({PersonRole.FINANCE}))
@@ -292,7 +292,7 @@ def test_a_name_that_no_backup_has_is_refused(kept: tuple[Engine, Path], tmp_pat
 
 
 def test_a_drill_calls_a_backup_good_and_says_what_would_have_been_lost(sqlite_engine: Engine, tmp_path: Path) -> None:
-    busy_ledger.three_days(sqlite_engine)
+    some_runs(sqlite_engine)
     where = place(tmp_path)
     back_up(sqlite_engine, where)
     world.add(sqlite_engine, "ada", 5, key="later")
