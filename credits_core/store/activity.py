@@ -36,6 +36,7 @@ class Change(StrEnum):
     EXPIRED = "expired"
     EXPORTED = "exported"
     DEMO_STARTED_OVER = "demo_started_over"
+    RESTORED = "restored"
 
 
 def note(

@@ -30,6 +30,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "daily_totals": _DERIVED,
     "daily_works": _DERIVED,
     "invariant_results": (_READ, _ADD, "DELETE"),
+    "job_leases": _DERIVED,
+    "job_runs": _DERIVED,
     "journal_entries": (_READ, _ADD),
     "people": (_READ, _ADD, _change("roles", "since_us", "added_by", "removed_at_us")),
     "plan_activations": (_READ, _ADD),
@@ -46,13 +48,14 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "rollup_watermark": (_READ, _change("entry_id", "time_zone", "circulating_credits")),
     "saved_views": _DERIVED,
     "seals": (_READ, _ADD),
-    "sign_in_sessions": (_READ, _ADD, _change("seen_at_us", "ended_at_us")),
+    "sign_in_sessions": (_READ, _ADD, _change("seen_at_us", "ended_at_us"), "DELETE"),
     "trial_users": (_READ, _ADD, "DELETE"),
     "unlock_answers": (_READ, _ADD),
     "unlocked_flows": (_READ, _ADD, _change("refunded_by_entry_id")),
     "user_credits": (_READ, _ADD, _change("balance_credits")),
 }
-"""The privileges of the running product, by table. A sequence may be asked for its next number and never be set."""
+"""The privileges of the running product, by table. A sequence may be read, for backups, and asked for its next
+number, and never be set."""
 
 _KINDS_OF_ROLE = """
 SELECT rolsuper, rolcreaterole, rolbypassrls, rolreplication FROM pg_catalog.pg_roles WHERE rolname = :role
@@ -131,7 +134,7 @@ def _statements(connection: Connection, role: str) -> Iterator[str]:
     for table, privileges in GRANTS.items():
         yield f"GRANT {', '.join(privileges)} ON {schema}.{table} TO {named}"
     for sequence in connection.execute(text(_SEQUENCES)).scalars():
-        yield f"GRANT USAGE ON SEQUENCE {schema}.{quote(sequence)} TO {named}"
+        yield f"GRANT USAGE, SELECT ON SEQUENCE {schema}.{quote(sequence)} TO {named}"
 
 
 def excess(connection: Connection, role: str) -> list[str]:

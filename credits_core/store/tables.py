@@ -7,7 +7,7 @@ order of things is the order of `journal_entries.id`.
 An entry, its transactions, its run and its refund are never updated or deleted, and neither is an activation or a plan
 that was live. A transaction's key is its entry and its position, like a line of an invoice; a run's key is its entry's.
 
-Some are in `choice_tables`, `daily_tables`, `people_tables` and `seal_tables`; all are named here too.
+Some are in `choice_tables`, `daily_tables`, `job_tables`, `people_tables` and `seal_tables`; all are named here too.
 """
 
 from sqlalchemy import (
@@ -34,6 +34,8 @@ from credits_core.store.daily_tables import DailySum as DailySum
 from credits_core.store.daily_tables import DailyTotal as DailyTotal
 from credits_core.store.daily_tables import DailyWork as DailyWork
 from credits_core.store.daily_tables import RollupWatermark as RollupWatermark
+from credits_core.store.job_tables import JobLease as JobLease
+from credits_core.store.job_tables import JobRun as JobRun
 from credits_core.store.kinds import FREQUENT_TYPES, EntryType, RefundRule, TransactionType
 from credits_core.store.people_tables import ActivityRecord as ActivityRecord
 from credits_core.store.people_tables import Person as Person

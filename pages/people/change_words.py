@@ -28,6 +28,7 @@ _SAID: Mapping[Change, str] = {
     Change.WITHDRAWN: "Withdrew proposal **{subject}**: {change} ({of})",
     Change.EXPIRED: "Proposal **{subject}** expired: {change} ({of})",
     Change.EXPORTED: "Downloaded **{subject}**",
+    Change.RESTORED: "Restored the backup **{subject}** of {entries} entries",
     Change.DEMO_STARTED_OVER: "Started the demo over. Deleted: {deleted}",
 }
 _UNSAID = {"key"}

@@ -33,9 +33,10 @@ MAY_CHANGE = {
     "user_credits": {"balance_credits"},
 }
 MAY_DELETE = {
-    *("api_calls", "daily_sums", "daily_totals", "daily_works", "invariant_results", "saved_views", "trial_users")
+    *("api_calls", "daily_sums", "daily_totals", "daily_works", "invariant_results", "job_leases", "job_runs"),
+    *("saved_views", "sign_in_sessions", "trial_users"),
 }
-MAY_CHANGE_ALL = {"daily_sums", "daily_totals", "daily_works", "saved_views"}
+MAY_CHANGE_ALL = {"daily_sums", "daily_totals", "daily_works", "job_leases", "job_runs", "saved_views"}
 NO_ONE_MAY = (
     "SELECT setval('journal_entries_id_seq', 5)",
     "ALTER SEQUENCE journal_entries_id_seq RESTART",
