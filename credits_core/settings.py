@@ -31,6 +31,7 @@ _MOST_KEPT_CALLS = 100_000
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _USUAL_CHECK_SECONDS, _LONGEST_CHECK_SECONDS = 20, 30
+_USUAL_DEADLINE_SECONDS, _LONGEST_DEADLINE_SECONDS = 8, 300
 
 
 class SignIn(StrEnum):
@@ -131,6 +132,20 @@ def four_eyes_above_credits() -> int:
     given = os.environ.get("CREDITS_FOUR_EYES_ABOVE") or str(USUAL_ALONE_CREDITS)
     if not given.isascii() or not given.isdecimal() or int(given) > MAX_CREDITS:
         raise InvalidRequest("CREDITS_FOUR_EYES_ABOVE", f"must be a whole number of credits, not {given!r}")
+    return int(given)
+
+
+def deadline_seconds() -> int:
+    """`CREDITS_DEADLINE_SECONDS`: within how many seconds a request, or an action of a screen, is answered; default 8.
+
+    Raises:
+        InvalidRequest: it is no whole number from 1 to 300.
+    """
+    given = os.environ.get("CREDITS_DEADLINE_SECONDS") or str(_USUAL_DEADLINE_SECONDS)
+    if not given.isascii() or not given.isdecimal() or not 1 <= int(given) <= _LONGEST_DEADLINE_SECONDS:
+        raise InvalidRequest(
+            "CREDITS_DEADLINE_SECONDS", f"must be a whole number from 1 to {_LONGEST_DEADLINE_SECONDS}, not {given!r}"
+        )
     return int(given)
 
 

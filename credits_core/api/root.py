@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from functools import partial
 
 from prometheus_client import CONTENT_TYPE_LATEST
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -22,6 +21,8 @@ from credits_core.api import logs
 from credits_core.api.application import create_api
 from credits_core.api.resources import Resources
 from credits_core.errors import CreditsError
+from credits_core.store import deadline
+from credits_core.store.database import FAILURES
 
 _log = logging.getLogger("promptflow.api")
 
@@ -74,10 +75,11 @@ async def _metrics(shared: Resources, request: Request) -> Response:
             "Send the metrics key as: Authorization: Bearer …", 401, {"WWW-Authenticate": "Bearer"}
         )
     try:
-        await shared.catch_up()
-        now = datetime.now(UTC)
-        text = await shared.read(lambda connection: shared.metrics.render(connection, now, shared.zone))
-    except (CreditsError, SQLAlchemyError):
+        with deadline.within(shared.deadline_seconds):
+            await shared.catch_up()
+            now = datetime.now(UTC)
+            text = await shared.read(lambda connection: shared.metrics.render(connection, now, shared.zone))
+    except (CreditsError, *FAILURES):
         _log.exception("the database cannot be read for the metrics")
         text = shared.metrics.render_without_database()
     return Response(text, media_type=CONTENT_TYPE_LATEST)

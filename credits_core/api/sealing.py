@@ -5,14 +5,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from threading import Event, Lock, Thread
 
-import psycopg
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from credits_core.audit import seals
-from credits_core.store import database
+from credits_core.errors import CreditsError
+from credits_core.store import database, deadline
 
 _SECONDS_BETWEEN, _SECONDS_TO_END = 60, 5
+_LONGEST_SECONDS = 60
 _SEALS_AT_ONCE = 20
 _log = logging.getLogger("promptflow.api")
 
@@ -37,8 +37,9 @@ class Sealer:
     def seal_now(self, *, most_seals: int) -> int:
         """Seal what is new, at most so many seals, and return how many there were. A failure is only logged."""
         try:
-            return seals.catch_up_quietly(self._engine(), now=datetime.now(UTC), most_seals=most_seals)
-        except (SQLAlchemyError, psycopg.Error, database.sqlite_driver().Error, OSError) as error:
+            with deadline.within(_LONGEST_SECONDS):
+                return seals.catch_up_quietly(self._engine(), now=datetime.now(UTC), most_seals=most_seals)
+        except (CreditsError, *database.FAILURES) as error:
             _log.error("new entries cannot be sealed", exc_info=error)
             return 0
 
