@@ -29,6 +29,7 @@ PRICE_CORRECTIONS_FILE = DATA_FOLDER / "price_corrections.toml"
 _EARLIEST_DEMO_END = date(2000, 1, 1)
 _MOST_KEPT_CALLS = 100_000
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
+_HOST = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\]")
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _USUAL_CHECK_SECONDS, _LONGEST_CHECK_SECONDS = 20, 30
 _USUAL_DEADLINE_SECONDS, _LONGEST_DEADLINE_SECONDS = 8, 300
@@ -207,6 +208,22 @@ def cors_origins() -> list[str]:
                 "CREDITS_CORS_ORIGINS", f"must be origins such as https://promptflow.example, not {origin!r}"
             )
     return origins
+
+
+def allowed_hosts() -> list[str]:
+    """`CREDITS_ALLOWED_HOSTS`: the names, separated by commas, under which callers may ask; by default any.
+
+    Raises:
+        InvalidRequest: one is not a name such as credits.example.org or *.example.org.
+    """
+    given = os.environ.get("CREDITS_ALLOWED_HOSTS", "")
+    hosts = [host.strip().lower() for host in given.split(",") if host.strip()]
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise InvalidRequest(
+                "CREDITS_ALLOWED_HOSTS", f"must be names such as credits.example.org, without a port, not {host!r}"
+            )
+    return hosts
 
 
 def sign_in() -> SignIn:

@@ -27,6 +27,7 @@ DIVIDING_MODULES = {
 DIVISIONS_OF_SOMETHING_ELSE = {
     "access/calls": {"round(call.latency_ms * 1000)", "row.latency_us / 1000"},  # milliseconds
     "api/gate": {"round(seconds * 1000, 3)"},
+    "api/connections": {"self._received_bytes // BYTES_PER_MORE_SECOND"},
     "api/workers": {"0.5"},  # seconds
     "bulk/demo_events": {"world.runs_per_day * (60 if is_weekend else 110) * (world.days + day) // (150 * world.days)"},
     "bulk/demo_usage": {"counts[draw.of] * drawn // 100"},  # a percentage of a count

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from functools import partial
 
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -19,6 +21,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from credits_core import settings
 from credits_core.api import logs
 from credits_core.api.application import create_api
+from credits_core.api.connections import Patience
 from credits_core.api.resources import Resources
 from credits_core.errors import CreditsError
 from credits_core.store import deadline
@@ -36,6 +39,18 @@ def routes(resources: Resources | None = None) -> list[BaseRoute]:
         Mount("/api", create_api(shared)),
         Route("/metrics", partial(_metrics, shared)),
     ]
+
+
+def middleware() -> list[Middleware]:
+    """What stands around everything that a server serves: limits for slow callers, and for the names it answers to.
+
+    Raises:
+        InvalidRequest: `CREDITS_ALLOWED_HOSTS` cannot be understood.
+    """
+    around = [Middleware(Patience)]
+    if hosts := settings.allowed_hosts():
+        around.append(Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False))
+    return around
 
 
 def closing(resources: Resources) -> Callable[[object], AbstractAsyncContextManager[None]]:
