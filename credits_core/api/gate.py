@@ -5,7 +5,6 @@ It stands around the routes, so that a caller without a valid key cannot find ou
 
 import logging
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from random import getrandbits
 
@@ -80,7 +79,7 @@ class Gate:
                 reads_from = time.monotonic()
                 body = await _read_body(receive)
                 # A caller who sends slowly has as much time left: the server decides how slow is too slow.
-                answer_by = replace(answer_by, until=answer_by.until + time.monotonic() - reads_from)
+                answer_by = deadline.later(answer_by, time.monotonic() - reads_from)
             except (CreditsError, *FAILURES) as error:
                 refusal = problems.refusal_for(error, exchange.request_id)
                 exchange.refuse(refusal)

@@ -172,7 +172,7 @@ class GroupCommit:
 def _last(group: Sequence[_Waiting]) -> Deadline | None:
     """The latest deadline of the group; None when one has none."""
     deadlines = [waiting.deadline for waiting in group if waiting.deadline is not None]
-    return max(deadlines, key=lambda one: one.until) if len(deadlines) == len(group) else None
+    return max(deadlines, key=lambda one: one.until or 0) if len(deadlines) == len(group) else None
 
 
 def _answer(outcomes: Sequence[tuple[_Future, _Outcome]]) -> None:

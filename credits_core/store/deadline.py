@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from credits_core.store.refusals import DeadlinePassed
 
@@ -18,9 +18,12 @@ LONGEST_WAIT_SECONDS = 300
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment of the monotonic clock, in seconds, and how many seconds there were in all."""
+    """A moment of the monotonic clock, in seconds, and how many seconds there were in all.
 
-    until: float
+    Without a moment each wait has so many seconds of its own.
+    """
+
+    until: float | None
     seconds: int
 
 
@@ -35,6 +38,11 @@ def current() -> Deadline | None:
 def after(seconds: int) -> Deadline:
     """The deadline that is so many seconds from now."""
     return Deadline(time.monotonic() + seconds, seconds)
+
+
+def later(deadline: Deadline, seconds: float) -> Deadline:
+    """The same deadline so many seconds later."""
+    return deadline if deadline.until is None else replace(deadline, until=deadline.until + seconds)
 
 
 @contextmanager
@@ -54,16 +62,25 @@ def within(seconds: int) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def each_wait(seconds: int) -> Iterator[None]:
+    """Let nothing inside of the block wait for longer than so many seconds at once, however long all of it takes."""
+    with by(Deadline(None, seconds)):
+        yield
+
+
 def remaining(at_most: float = LONGEST_WAIT_SECONDS) -> float:
     """The seconds to the deadline, at least 0 and at most so many; that many where no deadline holds."""
     deadline = _current.get()
-    return at_most if deadline is None else min(at_most, max(0, deadline.until - time.monotonic()))
+    if deadline is None:
+        return at_most
+    return min(at_most, deadline.seconds if deadline.until is None else max(0, deadline.until - time.monotonic()))
 
 
 def has_passed() -> bool:
     """Whether there is a deadline here and it has passed."""
     deadline = _current.get()
-    return deadline is not None and time.monotonic() >= deadline.until
+    return deadline is not None and deadline.until is not None and time.monotonic() >= deadline.until
 
 
 def require_time() -> None:

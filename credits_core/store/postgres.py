@@ -87,20 +87,21 @@ def _has_news(connection: psycopg.Connection[Any]) -> bool:
 def _tell_limits(connection: PunctualConnection, record: ConnectionPoolEntry) -> None:
     """Tell the server the limits of this deadline, unless the connection has them: all requests have the same."""
     now = deadline.current()
-    seconds = None if now is None else now.seconds
-    if "limits" in record.info and record.info["limits"] == seconds:
+    statement_ms, lock_ms, idle_ms = 0, LONGEST_WAIT_SECONDS * 1_000, 0
+    if now is not None:
+        statement_ms = lock_ms = (now.seconds + _LATER_SECONDS) * 1_000
+        idle_ms = 0 if now.until is None else statement_ms
+    limits = (str(statement_ms), str(lock_ms), str(idle_ms))
+    if record.info.get("limits") == limits:
         return
-    statement_ms, lock_ms = 0, LONGEST_WAIT_SECONDS * 1_000
-    if seconds is not None:
-        statement_ms = lock_ms = (seconds + _LATER_SECONDS) * 1_000
     connection.autocommit = True
     try:
         connection.execute(
             "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),"
             " set_config('idle_in_transaction_session_timeout', %s, false)",
-            (str(statement_ms), str(lock_ms), str(statement_ms)),
+            limits,
         )
     finally:
         if not connection.closed:
             connection.autocommit = False
-    record.info["limits"] = seconds
+    record.info["limits"] = limits

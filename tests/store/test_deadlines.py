@@ -298,6 +298,27 @@ def test_a_deadline_holds_inside_of_its_block_and_for_whom_it_is_handed_to(threa
     assert deadline.current() is None
 
 
+def test_each_wait_may_have_a_time_of_its_own_however_long_all_of_it_takes(postgres_engine: Engine) -> None:
+    with deadline.each_wait(1):
+        time.sleep(1.1)
+        assert (deadline.has_passed(), deadline.remaining()) == (False, 1)
+        with pytest.raises(OperationalError) as caught:
+            _ask_one_that_stands_still(postgres_engine)
+        assert database.is_out_of_reach(caught.value)
+
+
+def _ask_one_that_stands_still(engine: Engine) -> None:
+    with database.read(engine) as connection:
+        assert _limits(connection) == ["2s", "2s", "0"]
+        with standing_still([_backend(connection)]):
+            connection.execute(text("SELECT 1"))
+
+
+def test_a_later_deadline_is_as_long_as_before() -> None:
+    assert deadline.later(Deadline(100, 8), 5) == Deadline(105, 8)
+    assert deadline.later(Deadline(None, 8), 5) == Deadline(None, 8)
+
+
 SQLITE = database.sqlite_driver()
 
 
