@@ -29,8 +29,10 @@ PRICE_CORRECTIONS_FILE = DATA_FOLDER / "price_corrections.toml"
 _EARLIEST_DEMO_END = date(2000, 1, 1)
 _MOST_KEPT_CALLS = 100_000
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
+_HOST = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\]")
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _USUAL_CHECK_SECONDS, _LONGEST_CHECK_SECONDS = 20, 30
+_USUAL_DEADLINE_SECONDS, _LONGEST_DEADLINE_SECONDS = 8, 300
 
 
 class SignIn(StrEnum):
@@ -131,6 +133,20 @@ def four_eyes_above_credits() -> int:
     given = os.environ.get("CREDITS_FOUR_EYES_ABOVE") or str(USUAL_ALONE_CREDITS)
     if not given.isascii() or not given.isdecimal() or int(given) > MAX_CREDITS:
         raise InvalidRequest("CREDITS_FOUR_EYES_ABOVE", f"must be a whole number of credits, not {given!r}")
+    return int(given)
+
+
+def deadline_seconds() -> int:
+    """`CREDITS_DEADLINE_SECONDS`: within how many seconds a request, or an action of a screen, is answered; default 8.
+
+    Raises:
+        InvalidRequest: it is no whole number from 1 to 300.
+    """
+    given = os.environ.get("CREDITS_DEADLINE_SECONDS") or str(_USUAL_DEADLINE_SECONDS)
+    if not given.isascii() or not given.isdecimal() or not 1 <= int(given) <= _LONGEST_DEADLINE_SECONDS:
+        raise InvalidRequest(
+            "CREDITS_DEADLINE_SECONDS", f"must be a whole number from 1 to {_LONGEST_DEADLINE_SECONDS}, not {given!r}"
+        )
     return int(given)
 
 
@@ -236,6 +252,22 @@ def cors_origins() -> list[str]:
                 "CREDITS_CORS_ORIGINS", f"must be origins such as https://promptflow.example, not {origin!r}"
             )
     return origins
+
+
+def allowed_hosts() -> list[str]:
+    """`CREDITS_ALLOWED_HOSTS`: the names, separated by commas, under which callers may ask; by default any.
+
+    Raises:
+        InvalidRequest: one is not a name such as credits.example.org or *.example.org.
+    """
+    given = os.environ.get("CREDITS_ALLOWED_HOSTS", "")
+    hosts = [host.strip().lower() for host in given.split(",") if host.strip()]
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise InvalidRequest(
+                "CREDITS_ALLOWED_HOSTS", f"must be names such as credits.example.org, without a port, not {host!r}"
+            )
+    return hosts
 
 
 def sign_in() -> SignIn:

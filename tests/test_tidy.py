@@ -27,8 +27,11 @@ DIVIDING_MODULES = {
 DIVISIONS_OF_SOMETHING_ELSE = {
     "access/calls": {"round(call.latency_ms * 1000)", "row.latency_us / 1000"},  # milliseconds
     "api/gate": {"round(seconds * 1000, 3)"},
+    "api/connections": {"self._received_bytes // BYTES_PER_MORE_SECOND"},
+    "api/workers": {"0.5"},  # seconds
     "bulk/demo_events": {"world.runs_per_day * (60 if is_weekend else 110) * (world.days + day) // (150 * world.days)"},
     "bulk/demo_usage": {"counts[draw.of] * drawn // 100"},  # a percentage of a count
+    "bulk/group_commit": {"0.5"},  # seconds
     "bulk/pieces": {"0.005"},  # seconds
     "pricing/models_toml": {"per // 1000"},  # units, in a refusal
     "lab/scenario/simulation": {"user * _HABIT_STEP % BPS_PER_WHOLE"},
@@ -46,6 +49,7 @@ DIVISIONS_OF_SOMETHING_ELSE = {
     },
     "store/day_columns": {"(moment_us + added_us) // MICROSECONDS_PER_DAY"},
     "store/database": {"Path(__file__).parent / 'migrations'", "0.02", "0.005"},
+    "store/file_lock": {"0.0005"},  # seconds
     "store/statements": {"len(rows) % _HUNDRED"},
     "values/days": {"(moment - _EPOCH) // _MICROSECOND"},
     "values/time_zones": {

@@ -6,7 +6,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -24,6 +23,7 @@ from credits_core.api.resources import Resources
 from credits_core.api.routes import FOR_SERVICES, charge_prompt, models_router, router, status_router
 from credits_core.api.straight import StraightWay
 from credits_core.errors import CreditsError
+from credits_core.store.database import FAILURES
 
 _DESCRIPTION = """Prices, charges and refunds prompt runs, unlocks flows, and reads users' balances and transactions.
 
@@ -62,7 +62,7 @@ def _app_of_routes(resources: Resources) -> FastAPI:
         api.include_router(part)
     (charge,) = (route for route in router.routes if isinstance(route, Route) and route.endpoint is charge_prompt)
     api.add_middleware(StraightWay, route=charge, body=ChargeBody, roles=FOR_SERVICES, refused=_refused)
-    for kind in (CreditsError, RequestValidationError, HTTPException, SQLAlchemyError, Exception):
+    for kind in (CreditsError, RequestValidationError, HTTPException, *FAILURES, Exception):
         api.add_exception_handler(kind, _refused)
     api.openapi = lambda: _document(api)  # type: ignore[method-assign]
     return api

@@ -12,15 +12,19 @@ from datetime import UTC, datetime
 from functools import partial
 
 from prometheus_client import CONTENT_TYPE_LATEST
-from sqlalchemy.exc import SQLAlchemyError
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from credits_core import logs, settings
 from credits_core.api.application import create_api
+from credits_core.api.connections import Patience
 from credits_core.api.resources import Resources
 from credits_core.errors import CreditsError
+from credits_core.store import deadline
+from credits_core.store.database import FAILURES
 
 _log = logging.getLogger("promptflow.api")
 
@@ -34,6 +38,18 @@ def routes(resources: Resources | None = None) -> list[BaseRoute]:
         Mount("/api", create_api(shared)),
         Route("/metrics", partial(_metrics, shared)),
     ]
+
+
+def middleware() -> list[Middleware]:
+    """What stands around everything that a server serves: limits for slow callers, and for the names it answers to.
+
+    Raises:
+        InvalidRequest: `CREDITS_ALLOWED_HOSTS` cannot be understood.
+    """
+    around = [Middleware(Patience)]
+    if hosts := settings.allowed_hosts():
+        around.append(Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False))
+    return around
 
 
 def closing(resources: Resources) -> Callable[[object], AbstractAsyncContextManager[None]]:
@@ -74,10 +90,11 @@ async def _metrics(shared: Resources, request: Request) -> Response:
             "Send the metrics key as: Authorization: Bearer …", 401, {"WWW-Authenticate": "Bearer"}
         )
     try:
-        await shared.catch_up()
-        now = datetime.now(UTC)
-        text = await shared.read(lambda connection: shared.metrics.render(connection, now, shared.zone))
-    except (CreditsError, SQLAlchemyError):
+        with deadline.within(shared.deadline_seconds):
+            await shared.catch_up()
+            now = datetime.now(UTC)
+            text = await shared.read(lambda connection: shared.metrics.render(connection, now, shared.zone))
+    except (CreditsError, *FAILURES):
         _log.exception("the database cannot be read for the metrics")
         text = shared.metrics.render_without_database()
     return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -63,7 +63,7 @@ from credits_core.prices.refusals import NoPrice
 from credits_core.pricing.quote import quote
 from credits_core.pricing.refusals import AmbiguousModel, UnknownModel, UnpricedServiceTier, UnpricedUsage
 from credits_core.store.kinds import TransactionType
-from credits_core.store.refusals import DatabaseNotReady
+from credits_core.store.refusals import DatabaseNotReady, DeadlinePassed, TooManyWaiting, Unavailable
 from credits_core.usage.refusals import UnreadableResponse
 from credits_core.values.days import DayRange
 from credits_core.values.roles import Actor, Role
@@ -74,6 +74,7 @@ Responses = dict[int | str, dict[str, Any]]
 _WRITING = (*READING, Forbidden, IdempotencyKeyRequired, IdempotencyKeyReused, BodyTooLarge)
 _CHARGING = (*_WRITING, InsufficientCredits, UnknownUser, AccountLooksAlike, BalanceTooLarge)
 _PRICING = (UnknownModel, AmbiguousModel, NoPrice, UnpricedUsage, UnpricedServiceTier, UnreadableResponse)
+_BUSY = (Unavailable, DeadlinePassed, TooManyWaiting)
 _REPLAYED_HEADER = "Idempotent-Replayed"
 _REPLAYED = {
     _REPLAYED_HEADER: {
@@ -345,7 +346,7 @@ async def health() -> StatusAnswer:
     return StatusAnswer()
 
 
-@status_router.get("/ready", responses=documented(problems.Unexpected, DatabaseNotReady, problems.Unavailable))
+@status_router.get("/ready", responses=documented(problems.Unexpected, DatabaseNotReady, *_BUSY))
 async def ready(shared: Shared) -> StatusAnswer:
     """Says that the database answers and has the schema of this version."""
     await shared.require_ready()

@@ -93,7 +93,7 @@ def finding(connection: Connection, plans: Plans, invariant: Invariant, since: S
         with connection.begin_nested():
             return invariant(connection, plans, since)
     except (DBAPIError, psycopg.Error, database.sqlite_driver().Error) as error:
-        if not database.is_out_of_range(error):
+        if not database.is_overflow(error):
             raise
         return Finding(invariant.__name__.replace("_", " "), 0, ("a number in it is too large to be added up",))
 

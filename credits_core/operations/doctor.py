@@ -164,7 +164,11 @@ def _own_files(database_url: str) -> Iterator[tuple[Path, bool]]:
     """The files that others should not read or write, and whether reading one tells a secret."""
     if database.is_sqlite(database_url):
         yield database.sqlite_file(database_url), False
-    for secret in (settings.seal_key_file(), settings.backup_identity_file(), *(settings.secrets_files() or (_SECRETS,))):
+    for secret in (
+        settings.seal_key_file(),
+        settings.backup_identity_file(),
+        *(settings.secrets_files() or (_SECRETS,)),
+    ):
         if secret is not None:
             yield secret, True
 
@@ -217,8 +221,10 @@ def _role(engine: Engine, _now: Now) -> Findings:
 def _clock(engine: Engine, now: Now) -> Findings:
     with database.read(engine) as connection:
         newest_us = connection.execute(
-            text(f"SELECT MAX(created_at_us) FROM {JournalEntry.__tablename__} WHERE id = (SELECT MAX(id) FROM "  # noqa: S608
-                 f"{JournalEntry.__tablename__})")
+            text(
+                f"SELECT MAX(created_at_us) FROM {JournalEntry.__tablename__} WHERE id = (SELECT MAX(id) FROM "  # noqa: S608
+                f"{JournalEntry.__tablename__})"
+            )
         ).scalar_one()
         servers = None
         if engine.dialect.name == "postgresql":
@@ -323,8 +329,10 @@ def _backups(now: Now) -> Findings:
         yield Verdict.OK, said, ""
     drilled = max((one.drilled.at for one in found if one.drilled is not None), default=None)
     if newest.state is State.BAD:
-        yield Verdict.WRONG, f"A drill could not restore it: {newest.drilled.message if newest.drilled else ''}", (
-            "python -m credits_core backup create, then backup drill"
+        yield (
+            Verdict.WRONG,
+            f"A drill could not restore it: {newest.drilled.message if newest.drilled else ''}",
+            ("python -m credits_core backup create, then backup drill"),
         )
     elif drilled is None or now() - drilled > _DRILL_EVERY:
         yield Verdict.WARNING, "No backup was restored on trial for a week.", "python -m credits_core backup drill"

@@ -75,7 +75,7 @@ class Leader:
             try:
                 self._look(self._surroundings())
                 self._is_failing = False
-            except (CreditsError, *running.DATABASE_FAILURES) as error:
+            except (CreditsError, *database.FAILURES) as error:
                 if not self._is_failing:
                     _log.error("jobs cannot be run now", exc_info=error)
                 self._is_failing = True
@@ -126,7 +126,7 @@ class Leader:
                 _told(running.run(job, around, actor=running.SCHEDULE, leader=own))
         except JobIsRunning as refusal:
             _log.info("a job was not begun", extra={"job": job.name, "why": str(refusal)})
-        except (CreditsError, *running.DATABASE_FAILURES) as error:
+        except (CreditsError, *database.FAILURES) as error:
             _log.warning("a job was not begun or not ended", exc_info=error, extra={"job": job.name})
 
     def _carry_out_apart(self, job: Job, around: Surroundings, own: Lease) -> None:
@@ -158,7 +158,7 @@ class Leader:
         held = self._lease
         self._end_schedule()
         if held is not None:
-            with suppress(CreditsError, *running.DATABASE_FAILURES):
+            with suppress(CreditsError, *database.FAILURES):
                 database.write(self._surroundings().engine, lambda connection: lease.release(connection, held))
 
 

@@ -12,9 +12,7 @@ from datetime import datetime
 from functools import partial
 from threading import Event, Thread
 
-import psycopg
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from credits_core.errors import CreditsError
 from credits_core.operations import lease, runs
@@ -31,8 +29,6 @@ SCHEDULE = system("jobs")
 """Who acts when a job runs by itself."""
 LEASE_SECONDS, RENEWED_EVERY_SECONDS = 40, 10
 """How long a lease lasts, and how often it is renewed: what a process that died had is free after 40 seconds."""
-DATABASE_FAILURES = (SQLAlchemyError, psycopg.Error, database.sqlite_driver().Error, OSError)
-"""What is raised when the database, or another machine, cannot be used now."""
 _STOPPED = "Somebody stopped it."
 
 
@@ -70,7 +66,7 @@ def running(job: Job, around: Surroundings, *, actor: Actor, leader: Lease | Non
         raise
     except LeaseLost:
         raise
-    except (CreditsError, *DATABASE_FAILURES) as error:
+    except (CreditsError, *database.FAILURES) as error:
         message = str(getattr(error, "orig", None) or error) or type(error).__name__
     finally:
         # Nobody writes about a run that is no longer theirs; whoever has the lease now says that it died.
@@ -104,7 +100,7 @@ def _kept(engine: Engine, own: Lease) -> Iterator[None]:
 
     def renew_now_and_then() -> None:
         while not ended.wait(RENEWED_EVERY_SECONDS):
-            with suppress(*DATABASE_FAILURES):
+            with suppress(*database.FAILURES):
                 if not database.write(engine, lambda c: lease.renew(c, own, seconds=LEASE_SECONDS)):
                     return
 

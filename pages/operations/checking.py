@@ -6,7 +6,6 @@ import streamlit as st
 
 from credits_core.audit import invariants, seals
 from credits_core.audit import log as audit_log
-from credits_core.store import database
 from credits_core.values.text import counted
 from pages.parts import done, long_work, resources
 
@@ -43,7 +42,7 @@ def carry_out() -> None:
         return
     findings, leaves = result
     now = datetime.now(UTC)
-    database.write(engine, lambda connection: audit_log.record(connection, findings, now=now, leaves=leaves))
+    resources.writing(lambda connection: audit_log.record(connection, findings, now=now, leaves=leaves))
     st.session_state.pop(_ASKED)
     broken = sum(not finding.ok for finding in findings)
     said = f"{broken} of {len(findings)} checks failed." if broken else "The record was checked: everything holds."

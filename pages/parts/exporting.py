@@ -6,8 +6,9 @@ from typing import Literal
 
 import streamlit as st
 
+from credits_core import settings
 from credits_core.access import exports
-from credits_core.store import database
+from credits_core.store import database, deadline
 from credits_core.values.days import DayRange
 from credits_core.values.roles import May
 from pages.parts import resources, sending, who
@@ -37,7 +38,8 @@ def button(
     def prepared() -> bytes:
         file = content()
         now = datetime.now(UTC)
-        database.write(engine, lambda one: exports.note(one, file_name, detail=detail, now=now, actor=actor))
+        with deadline.within(settings.deadline_seconds()):
+            database.write(engine, lambda one: exports.note(one, file_name, detail=detail, now=now, actor=actor))
         return file
 
     st.download_button(label, prepared, file_name, mime, icon=icon, on_click="ignore", help=help_text, width=width)

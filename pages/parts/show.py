@@ -23,6 +23,7 @@ from pages.parts.words import (
     both,
     credits_and_dollars,
     exact_dollars,
+    may_have_happened,
     plain,
     refusal_text,
     type_name,
@@ -108,6 +109,10 @@ def refusal(error: CreditsError, *, undone: str = "Nothing was charged.") -> Non
     if isinstance(error, AccountLooksAlike):  # in a title an id with an @ would be a link to write to
         said = f"There is no user {plain(error.user_id)}, but there is {plain(error.known_user_id)}. {undone}"
         st.error(said, title="Almost the same id is in use", icon=":material/block:")
+        return
+    if may_have_happened(error):  # then nobody may say that nothing was done
+        reason, _, rest = refusal_text(error).partition(". ")
+        st.warning(rest, title=reason, icon=":material/hourglass_disabled:")
         return
     reason, says_it, rest = refusal_text(error).partition(" Nothing was ")
     st.error(f"Nothing was {rest}" if says_it else undone, title=reason, icon=":material/block:")

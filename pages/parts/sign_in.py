@@ -111,6 +111,6 @@ def _watch(there: Visitor) -> None:
 
 def _sign_out(who: SignedIn) -> None:
     now = datetime.now(UTC)
-    database.write(resources.engine(), lambda connection: sessions.end(connection, who, now=now))
+    resources.writing(lambda connection: sessions.end(connection, who, now=now))
     visitor.forget()
     st.logout()

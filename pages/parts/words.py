@@ -9,6 +9,7 @@ from credits_core.plans.records import PlanStatus
 from credits_core.pricing.models import Model, RunPrice
 from credits_core.pricing.price_words import unit_price
 from credits_core.store.kinds import TransactionType
+from credits_core.store.refusals import DeadlinePassed, TooManyWaiting, Unavailable
 from credits_core.values.text import format_credits, format_usd, format_usd_rounded
 
 ACCOUNT_NAMES = {
@@ -21,6 +22,10 @@ ACCOUNT_NAMES = {
 }
 _STATUS_NAMES = {PlanStatus.DRAFT: "Draft", PlanStatus.IN_FORCE: "Live", PlanStatus.RETIRED: "Previously live"}
 
+_NOT_KNOWN = (
+    "The database did not answer. Click the same button again in a moment: you see whether it was done, and nothing is "
+    "charged twice."
+)
 _LINK = re.compile(r"\w@\w|://|www\.", re.IGNORECASE)
 _UNIT_OF_FIELD = re.compile("_(id|credits|usd|bps)\\b")
 _JOINED = re.compile("(?<=[a-z])_(?=[a-z])")
@@ -88,6 +93,11 @@ def model_price(model: Model, *, most: int | None = None) -> str:
     return "; ".join(said[:1] if most is not None else said)
 
 
+def may_have_happened(error: CreditsError) -> bool:
+    """Whether it is not known, after this refusal, if what was asked for was carried out."""
+    return isinstance(error, Unavailable) or (isinstance(error, DeadlinePassed) and error.may_have_happened)
+
+
 def refusal_text(error: CreditsError) -> str:
     r"""A refusal in words, for Markdown: its message, with fields named as people read them, and dollars.
 
@@ -99,6 +109,10 @@ def refusal_text(error: CreditsError) -> str:
     if isinstance(error, InvalidRequest):
         field = _UNIT_OF_FIELD.sub("", error.field).replace("_", " ").capitalize()
         return plain(f"{field} {_JOINED.sub(' ', _UNIT_OF_FIELD.sub('', error.problem))}.")
+    if may_have_happened(error):
+        return _NOT_KNOWN
+    if isinstance(error, DeadlinePassed | TooManyWaiting):
+        return "The database is busy. Nothing was changed. Try again in a moment."
     if isinstance(error, InsufficientCredits):
         numbers = f"{both(error.balance_credits)}, but this takes {both(error.required_credits)}"
         advice = f" {plain(error.advice)}" if isinstance(error, AddedCreditsSpent) else ""
