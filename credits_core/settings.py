@@ -311,3 +311,32 @@ def sign_in_check() -> timedelta:
             "CREDITS_SIGN_IN_CHECK_SECONDS", f"must be a whole number from 1 to {_LONGEST_CHECK_SECONDS}, not {given!r}"
         )
     return timedelta(seconds=int(given))
+
+
+def secrets_files() -> tuple[Path, ...]:
+    """The files with Streamlit's secrets: `STREAMLIT_SECRETS_FILES`, or `.streamlit/secrets.toml` of this checkout."""
+    given = os.environ.get("STREAMLIT_SECRETS_FILES", "")
+    return tuple(map(Path, filter(None, given.split(",")))) or (PROJECT_FOLDER / ".streamlit" / "secrets.toml",)
+
+
+CHECKED = (
+    time_zone,
+    demo_end,
+    four_eyes_above_credits,
+    deadline_seconds,
+    kept_calls,
+    test_user_prefix,
+    log_people,
+    cors_origins,
+    allowed_hosts,
+    sign_in,
+    sign_in_domains,
+    sign_in_check,
+)
+"""The settings that can be given wrongly: each refuses what it cannot accept."""
+
+
+def unknown_variables() -> list[str]:
+    """The variables that begin like a setting of ours, and that nothing reads: this module names all that are."""
+    known = set(re.findall(r'"(CREDITS_[A-Z_]+)"', Path(__file__).read_text(encoding="utf-8")))
+    return sorted(name for name in os.environ if name.startswith("CREDITS_") and name not in known)

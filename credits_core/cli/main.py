@@ -81,6 +81,14 @@ def migrate() -> None:
 
 
 @app.command()
+def doctor(as_json: Json = False) -> None:
+    """Examine settings, database, disk, clock, permissions, jobs, backups and sign-in, and say what to do."""
+    from credits_core.cli import doctor as examination
+
+    examination.examine(as_json=as_json)
+
+
+@app.command()
 def seed(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start the demo over: delete all, unless it is more than a demo.")

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, select, text
 
 from credits_core import settings
 from credits_core.access import guard, people
@@ -32,12 +32,11 @@ from credits_core.values.text import counted
 
 _PYTHON_FROM, _PYTHON_BEFORE = (3, 11), (3, 14)
 _OLDEST_POSTGRES = 13
-_MIB = 1 << 20
-_ENOUGH_BYTES, _HARDLY_BYTES = 2_048 * _MIB, 200 * _MIB
+_MIB_BITS = 20
+_ENOUGH_BYTES, _HARDLY_BYTES = 2_048 << _MIB_BITS, 200 << _MIB_BITS
 _CLOCKS_APART = timedelta(seconds=2)
 _BACKUP_EVERY, _DRILL_EVERY, _AUDIT_EVERY = timedelta(hours=26), timedelta(days=8), timedelta(hours=26)
 _OTHERS_WRITE, _OTHERS_READ = stat.S_IWGRP | stat.S_IWOTH, stat.S_IROTH
-_SECRETS = Path(".streamlit/secrets.toml")
 
 
 class Verdict(StrEnum):
@@ -87,7 +86,7 @@ def _each(subject: str, look: Callable[..., Findings], *given: object) -> list[E
 
 def _settings() -> Findings:
     wrong = False
-    for read in settings.READERS:
+    for read in settings.CHECKED:
         try:
             read()
         except CreditsError as refusal:
@@ -125,7 +124,7 @@ def _signing_in() -> Findings:
 
 
 def _provider_section() -> dict[str, object]:
-    for path in settings.secrets_files() or (_SECRETS,):
+    for path in settings.secrets_files():
         if path.exists():
             section = tomllib.loads(path.read_text(encoding="utf-8")).get("auth", {})
             return dict(section)
@@ -162,15 +161,11 @@ def _files(database_url: str) -> Findings:
 
 def _own_files(database_url: str) -> Iterator[tuple[Path, bool]]:
     """The files that others should not read or write, and whether reading one tells a secret."""
-    if database.is_sqlite(database_url):
-        yield database.sqlite_file(database_url), False
-    for secret in (
-        settings.seal_key_file(),
-        settings.backup_identity_file(),
-        *(settings.secrets_files() or (_SECRETS,)),
-    ):
-        if secret is not None:
-            yield secret, True
+    if (own := database.sqlite_file(database_url)) is not None:
+        yield own, False
+    secrets = (settings.seal_key_file(), settings.backup_identity_file(), *settings.secrets_files())
+    for secret in filter(None, secrets):
+        yield secret, True
 
 
 def _database(engine: Engine) -> Findings:
@@ -184,7 +179,11 @@ def _server(connection: Connection) -> str:
     if connection.dialect.name == "sqlite":
         return f"SQLite {database.sqlite_driver().sqlite_version} answers"
     version = int(connection.execute(text("SHOW server_version_num")).scalar_one())
-    return f"PostgreSQL {version // 10_000} answers"  # noqa: RUF100
+    return f"PostgreSQL {_major(version)} answers"
+
+
+def _major(version: int) -> int:
+    return int(str(version)[:-4])  # 150004 is 15.4
 
 
 def _server_version(engine: Engine, _now: Now) -> Findings:
@@ -197,7 +196,7 @@ def _server_version(engine: Engine, _now: Now) -> Findings:
             )
         return
     with database.read(engine) as connection:
-        major, _ = divmod(int(connection.execute(text("SHOW server_version_num")).scalar_one()), 10_000)
+        major = _major(int(connection.execute(text("SHOW server_version_num")).scalar_one()))
     if major < _OLDEST_POSTGRES:
         yield Verdict.WRONG, f"PostgreSQL {major} is not supported.", f"Use PostgreSQL {_OLDEST_POSTGRES} or newer."
 
@@ -207,7 +206,7 @@ def _role(engine: Engine, _now: Now) -> Findings:
         return
     with database.read(engine) as connection:
         role = str(connection.execute(text("SELECT current_user")).scalar_one())
-        too_much = grants.too_wide(connection, role)
+        too_much = grants.excess(connection, role)
     if too_much:
         yield (
             Verdict.WARNING,
@@ -220,12 +219,7 @@ def _role(engine: Engine, _now: Now) -> Findings:
 
 def _clock(engine: Engine, now: Now) -> Findings:
     with database.read(engine) as connection:
-        newest_us = connection.execute(
-            text(
-                f"SELECT MAX(created_at_us) FROM {JournalEntry.__tablename__} WHERE id = (SELECT MAX(id) FROM "  # noqa: S608
-                f"{JournalEntry.__tablename__})"
-            )
-        ).scalar_one()
+        newest_us = connection.scalar(select(JournalEntry.created_at_us).order_by(JournalEntry.id.desc()).limit(1))
         servers = None
         if engine.dialect.name == "postgresql":
             servers = connection.execute(text("SELECT clock_timestamp()")).scalar_one().astimezone(UTC)
@@ -261,7 +255,7 @@ def _people(engine: Engine, _now: Now) -> Findings:
         )
 
 
-def _jobs(engine: Engine, now: Now) -> Findings:
+def _jobs(engine: Engine, _now: Now) -> Findings:
     with database.read(engine) as connection:
         leading = lease.held(connection).get(leader.NAME)
         found = runs.newest_of_each(connection, jobs.NAMES, limit=runs.FAILURES_UNTIL_RED)
@@ -298,15 +292,15 @@ def _audits(engine: Engine, now: Now) -> Findings:
 
 def _disk(database_url: str) -> Findings:
     folders = {}
-    if database.is_sqlite(database_url):
-        folders["the database"] = database.sqlite_file(database_url).parent
+    if (own := database.sqlite_file(database_url)) is not None:
+        folders["the database"] = own.parent
     backups = place.place_at(settings.backup_url())
     if backups.is_local:
         folders["backups"] = Path(backups.address)
     for what, folder in folders.items():
         there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
         free = shutil.disk_usage(there).free
-        said = f"{free // _MIB:,} MiB are free for {what} in {folder}."
+        said = f"{free >> _MIB_BITS:,} MiB are free for {what} in {folder}."
         if free < _HARDLY_BYTES:
             yield Verdict.WRONG, said, "Make room, or move to a larger disk."
         elif free < _ENOUGH_BYTES:

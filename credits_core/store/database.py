@@ -57,6 +57,21 @@ def sqlite_driver() -> ModuleType:
     return sqlite3
 
 
+def is_wal_safe() -> bool:
+    """Whether the driver's SQLite cannot damage a database in WAL mode."""
+    return bool(sqlite_driver().sqlite_version_info >= _WAL_IS_SAFE_FROM)
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite database; None for another kind of database, or an address that cannot be read."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return None
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database
+    return Path(str(parsed.database)) if is_file else None
+
+
 def create_engine_for(url: str) -> Engine:
     """An engine for `sqlite:///FILE` or `postgresql://…`, whose connections are set up for the ledger.
 
@@ -100,9 +115,8 @@ def _wait_until_the_deadline(_dialect: object, _record: object, _unnamed: object
 def set_up_sqlite(connection: Any, _record: object = None) -> None:
     """Set up a new connection of the SQLite driver for the ledger: durable writes, foreign keys and triggers on."""
     connection.isolation_level = None  # the driver must not begin transactions of its own
-    is_wal_safe = sqlite_driver().sqlite_version_info >= _WAL_IS_SAFE_FROM
-    connection.execute(f"PRAGMA journal_mode = {'WAL' if is_wal_safe else 'DELETE'}")
-    connection.execute(f"PRAGMA synchronous = {'FULL' if is_wal_safe else 'EXTRA'}")
+    connection.execute(f"PRAGMA journal_mode = {'WAL' if is_wal_safe() else 'DELETE'}")
+    connection.execute(f"PRAGMA synchronous = {'FULL' if is_wal_safe() else 'EXTRA'}")
     connection.execute("PRAGMA cache_size = -64000")  # 64 MB: 2 MB, the default, does not hold 100,000 entries' keys
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA recursive_triggers = ON")

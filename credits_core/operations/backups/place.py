@@ -22,12 +22,12 @@ _HALF = ".part"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place for backups. `address` is for people; it has no password."""
+    """A place for backups. `address` is for people; it has no password. `is_local`: it is a folder here."""
 
     address: str
+    is_local: bool
     _files: Any
     _root: str
-    _is_local: bool
 
     def manifests(self) -> list[Manifest]:
         """Every backup that is complete, the newest first."""
@@ -113,7 +113,7 @@ class Place:
 
     def _put(self, name: str, content: Path) -> None:
         self._files.makedirs(self._root, exist_ok=True)
-        if not self._is_local:
+        if not self.is_local:
             self._files.put_file(str(content), self._path(name))
             return
         half = Path(self._path(f"{name}{_HALF}"))
@@ -125,7 +125,7 @@ class Place:
 
     def _put_text(self, name: str, text: str) -> None:
         self._files.makedirs(self._root, exist_ok=True)
-        if not self._is_local:
+        if not self.is_local:
             self._files.pipe_file(self._path(name), text.encode())
             return
         half = Path(self._path(f"{name}{_HALF}"))
@@ -160,7 +160,7 @@ def place_at(address: str) -> Place:
     except ValueError as error:
         raise InvalidRequest("CREDITS_BACKUP_URL", f"must be a folder or an address such as s3://…: {error}") from None
     is_local = "file" in ([files.protocol] if isinstance(files.protocol, str) else files.protocol)
-    return Place(root if is_local else _without_password(address), files, root.rstrip("/"), is_local)
+    return Place(root if is_local else _without_password(address), is_local, files, root.rstrip("/"))
 
 
 def sync_folder(folder: Path) -> None:
