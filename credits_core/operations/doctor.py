@@ -77,11 +77,15 @@ def examine(database_url: str, now: Now) -> list[Examined]:
 
 
 def _each(subject: str, look: Callable[..., Findings], *given: object) -> list[Examined]:
+    found: list[Examined] = []
     try:
-        return [Examined(subject, *finding) for finding in look(*given)]
-    except (CreditsError, *database.FAILURES) as error:
+        found.extend(Examined(subject, *finding) for finding in look(*given))  # keeps what was found before a failure
+    except CreditsError as refusal:
+        found.append(Examined(subject, Verdict.WRONG, str(refusal)))
+    except database.FAILURES as error:
         first_line = (str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__])[0]
-        return [Examined(subject, Verdict.WRONG, f"This cannot be examined: {first_line}", "")]
+        found.append(Examined(subject, Verdict.WRONG, f"This cannot be examined: {first_line}"))
+    return found
 
 
 def _settings() -> Findings:

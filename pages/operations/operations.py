@@ -1,6 +1,6 @@
 """What the product does by itself: each job with its last runs, and the backups with what was proved of them."""
 
-from pages.operations import backups, jobs, running
+from pages.operations import backups, health, jobs, running
 from pages.parts import head
 
 ABOUT = """
@@ -14,3 +14,4 @@ with head.line("Operations", "See what runs by itself, and whether it works.", a
 running.carry_out()
 jobs.draw()
 backups.draw()
+health.draw()

@@ -25,7 +25,7 @@ from tests.support.world import NOW
 
 MODULES = (backup, jobs, keys, ledger, models, people, plans, trial_users)
 READS = {
-    *("explain", "price", "simulate", "api-key list", "people list", "test-user list"),
+    *("doctor", "explain", "price", "simulate", "api-key list", "people list", "test-user list"),
     *("backup list", "backup verify", "jobs history", "jobs list"),
     *("proof check", "proof export", "proof head", "proof verify"),
     *("models diff", "models list", "models lists", "models show"),

@@ -12,7 +12,7 @@ from credits_core.store.tables import JobRun
 from credits_core.values.days import to_microseconds
 from credits_core.values.roles import PersonRole
 from tests.support.acting import actor_as, signed_in
-from tests.support.page_driver import button_labels, captions, choose, click, open_page, table
+from tests.support.page_driver import button_labels, captions, choose, click, open_page, small_tables, table
 from tests.support.plain_sql import rows, scalar
 
 FILE = "operations/operations.py"
@@ -144,3 +144,14 @@ def test_the_last_runs_of_the_chosen_job_are_listed(ledger: Engine) -> None:
         ("Failed", "Said 1.", "2.0 s"),
         ("Well", "Said 0.", "2.0 s"),
     ]
+
+
+def test_whoever_may_manage_examines_the_installation_and_sees_what_to_do(ledger: Engine) -> None:
+    page = open_page(FILE)
+    click(page, "Examine now")
+    shown = small_tables(page)["What was examined, the worst first"]
+    found = [tuple(cell.replace("\\", "") for cell in row) for row in shown]
+    assert ("⚠️ Soon", "Audit", "Nothing was ever audited.", "python -m credits_core verify") in found
+    assert [row[0] for row in found] == sorted((row[0] for row in found), key=["🔴 Wrong", "⚠️ Soon", "Well"].index)
+    with signed_in(actor_as(PersonRole.FINANCE)):
+        assert "Examine now" not in button_labels(open_page(FILE))
