@@ -317,8 +317,10 @@ def test_each_wait_may_have_a_time_of_its_own_however_long_all_of_it_takes(postg
     with deadline.each_wait(1):
         time.sleep(1.1)
         assert (deadline.has_passed(), deadline.remaining()) == (False, 1)
+        begun = time.monotonic()
         with pytest.raises(OperationalError) as caught:
             _ask_one_that_stands_still(postgres_engine)
+        assert 1 <= time.monotonic() - begun < 1.9  # nor is the connection asked to roll back
         assert database.is_out_of_reach(caught.value)
 
 
