@@ -152,6 +152,7 @@ def write(engine: Engine, action: Callable[[Connection], Result]) -> Result:
             try:
                 with _write_lock(engine), _writer(engine).begin() as connection:
                     result = action(connection)
+                    deadline.require_time()  # who asked has gone, and was told that nothing happened
                     is_committing = True
             except FAILURES as error:
                 if deadline.has_passed():

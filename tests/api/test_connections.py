@@ -31,7 +31,7 @@ from credits_core.api.connections import Patience
 from credits_core.api.root import middleware
 from credits_core.errors import InvalidRequest
 from credits_core.values.roles import Role
-from tests.support import live_api, world
+from tests.support import live_api, live_dashboard, world
 from tests.support.waiting import wait_until
 
 _CUT_SECONDS = 1
@@ -244,6 +244,17 @@ def test_more_idle_connections_than_descriptors_keep_nobody_from_being_answered(
         pytest.raises(requests.RequestException),
     ):
         requests.get(f"{url}/api/health", timeout=2)
+
+
+def test_the_server_of_the_dashboard_has_the_same_limits(tmp_path: Path) -> None:
+    with (
+        live_dashboard.live_dashboard(tmp_path, under=_few_descriptors(), CREDITS_ALLOWED_HOSTS="127.0.0.1") as live,
+        _idle_connections(live.root),
+    ):
+        for path in ("/_stcore/health", "/api/health", "/api/ready"):
+            assert requests.get(f"{live.root}{path}", timeout=10).status_code == 200
+        for path in ("/", "/_stcore/health", "/api/health"):
+            assert requests.get(f"{live.root}{path}", headers={"Host": "evil.example"}, timeout=10).status_code == 400
 
 
 # --- names ------------------------------------------------------------------------------------------------------------

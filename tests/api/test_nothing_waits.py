@@ -8,6 +8,7 @@ import os
 import resource
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,17 +18,19 @@ from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from credits_core.store import database
 from credits_core.values.roles import Role
 from tests.support import live_api, postgres_server, racers, world
-from tests.support.api_world import FORGED
+from tests.support.api_world import FORGED, client_of, problem
 from tests.support.plain_sql import balance, rows, scalar
 from tests.support.standing_still import backends, server_of, standing_still
+from tests.support.waiting import wait_until
 
 DEADLINE_SECONDS = 2
 RUN = {"user_id": "ada", "prompt_id": "summarise", "model_id": "claude-3-haiku"}
+FLOW = {"user_id": "ada", "flow_id": "report", "creator_id": "ben", "unlock_fee_credits": 100}
 PRICE = {"model_id": "claude-3-haiku"}
 
 
@@ -39,6 +42,9 @@ class Caller:
 
     def charge(self, idempotency_key: str) -> requests.Response:
         return self._ask("POST", "/api/credits/charge-prompt", json=RUN, idempotency_key=idempotency_key)
+
+    def unlock(self, idempotency_key: str) -> requests.Response:
+        return self._ask("POST", "/api/credits/unlock-flow", json=FLOW, idempotency_key=idempotency_key)
 
     def status(self, method: str, path: str, **more: Any) -> int:
         answer = self._ask(method, path, **more)
@@ -99,12 +105,14 @@ def test_a_writer_that_stands_still_delays_charges_to_their_deadline_and_nothing
         live_api.serving(
             engine, tmp_path / "log-2", CREDITS_DEADLINE_SECONDS="100", CREDITS_KEPT_CALLS="0"
         ) as patient_url,
-        ThreadPoolExecutor(8) as threads,
+        ThreadPoolExecutor(16) as threads,
     ):
         caller, patient = Caller(url, key), Caller(patient_url, key)
         with _a_writer_stands_still(engine) as go_on:
             charges = [threads.submit(caller.charge, f"k-{number}") for number in range(4)]
+            unlocks = [threads.submit(caller.unlock, f"u-{number}") for number in range(6)]
             control = threads.submit(patient.charge, "k-patient")
+            time.sleep(0.2)
             assert caller.status("GET", "/api/health") == 200
             assert caller.status("GET", "/api/credits/balance", params={"user_id": "ada"}) == 200
             assert caller.status("POST", "/api/credits/calculate-cost", json=PRICE) == 200
@@ -112,7 +120,7 @@ def test_a_writer_that_stands_still_delays_charges_to_their_deadline_and_nothing
             assert caller.status("GET", "/metrics") == 200
             assert caller.status("GET", "/api/models", key=FORGED) == 401
             # On PostgreSQL the unit of work had begun, and has been rolled back: that is certain, too.
-            _all_refused(charges, may_have_happened=False)
+            _all_refused(charges + unlocks, may_have_happened=False)
             assert not control.done()
             go_on()
         assert control.result(120).status_code == 201
@@ -120,6 +128,29 @@ def test_a_writer_that_stands_still_delays_charges_to_their_deadline_and_nothing
     assert [answer.status_code for answer in again] == [201] * 4
     assert balance(engine, "ada") == 10_000 - 5 * 300
     assert rows(engine, "SELECT COUNT(*) FROM prompt_runs") == [(5,)]
+
+
+def test_a_start_that_waits_for_a_writer_is_told_in_time_and_goes_on(
+    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDITS_DEADLINE_SECONDS", "1")
+    monkeypatch.setenv("CREDITS_DEMO", "0")
+    is_inside, may_end = threading.Event(), threading.Event()
+
+    def stand_in_the_way(_: Connection) -> None:
+        is_inside.set()
+        assert may_end.wait(60)
+
+    with ThreadPoolExecutor(1) as threads:
+        writing = threads.submit(database.write, sqlite_engine, stand_in_the_way)
+        assert is_inside.wait(60)
+        with client_of(sqlite_engine.url.render_as_string()) as client:
+            begun = time.monotonic()
+            assert problem(client.get("/api/ready")) == (503, "deadline_passed")
+            assert 1 <= time.monotonic() - begun < 2
+            may_end.set()
+            writing.result(60)
+            wait_until(lambda: client.get("/api/ready").status_code == 200)
 
 
 def test_a_postgres_server_that_answers_nothing_holds_nobody(tmp_path: Path) -> None:

@@ -103,8 +103,10 @@ def test_a_file_that_another_program_keeps_locked_is_waited_for_until_the_deadli
     other = database.sqlite_driver().connect(str(sqlite_engine.url.database), isolation_level=None)
     with closing(other):
         other.execute("BEGIN IMMEDIATE")
+        begun = time.monotonic()
         with deadline.within(1), pytest.raises(DeadlinePassed):
             database.write(sqlite_engine, _take_one)
+        assert 1 <= time.monotonic() - begun < 2
         other.execute("ROLLBACK")
     with deadline.within(1):
         database.write(sqlite_engine, _take_one)
@@ -200,6 +202,19 @@ def test_a_unit_of_work_whose_process_stands_still_is_ended_by_the_server(
     assert not caught.value.may_have_happened
     assert balance(postgres_engine, "ada") == 99
     database.write(postgres_engine, _give_back)
+
+
+def test_what_is_done_too_late_is_not_committed(engine: Engine) -> None:
+    world.add(engine, "ada", 100, key="fund")
+
+    def take_your_time(connection: Connection) -> None:
+        _take_one(connection)
+        time.sleep(1.1)
+
+    with deadline.within(1), pytest.raises(DeadlinePassed) as caught:
+        database.write(engine, take_your_time)
+    assert not caught.value.may_have_happened
+    assert balance(engine, "ada") == 100
 
 
 def _limits(connection: Connection) -> list[str]:
@@ -302,8 +317,10 @@ def test_each_wait_may_have_a_time_of_its_own_however_long_all_of_it_takes(postg
     with deadline.each_wait(1):
         time.sleep(1.1)
         assert (deadline.has_passed(), deadline.remaining()) == (False, 1)
+        begun = time.monotonic()
         with pytest.raises(OperationalError) as caught:
             _ask_one_that_stands_still(postgres_engine)
+        assert 1 <= time.monotonic() - begun < 1.9  # nor is the connection asked to roll back
         assert database.is_out_of_reach(caught.value)
 
 
