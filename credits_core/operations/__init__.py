@@ -1,0 +1,1 @@
+"""Keeps the product running: jobs, backups, and what is wrong now."""
