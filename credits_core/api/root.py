@@ -22,6 +22,7 @@ from credits_core.api import logs
 from credits_core.api.application import create_api
 from credits_core.api.resources import Resources
 from credits_core.errors import CreditsError
+from credits_core.operations.alert_state import JOBS, read_state
 
 _log = logging.getLogger("promptflow.api")
 
@@ -76,7 +77,8 @@ async def _metrics(shared: Resources, request: Request) -> Response:
     try:
         await shared.catch_up()
         now = datetime.now(UTC)
-        text = await shared.read(lambda connection: shared.metrics.render(connection, now, shared.zone))
+        state = await shared.read(lambda connection: read_state(connection, JOBS, now=now, zone=shared.zone))
+        text = shared.metrics.render(state)
     except (CreditsError, SQLAlchemyError):
         _log.exception("the database cannot be read for the metrics")
         text = shared.metrics.render_without_database()

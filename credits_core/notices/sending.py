@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 from credits_core.notices.digest import Message
 
@@ -18,7 +19,7 @@ def send(message: Message, addresses: Sequence[str]) -> int:
 
     taken = 0
     for number, address in enumerate(addresses, 1):
-        service = apprise.Apprise.instantiate(address, suppress_exceptions=True)
+        service: Any = apprise.Apprise.instantiate(address, suppress_exceptions=True)
         if service is None:
             _log.error("address %d of CREDITS_NOTIFY_URLS is no address that apprise knows", number)
             continue

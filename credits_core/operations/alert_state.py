@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 from credits_core.audit import log as audit_log
 from credits_core.audit import seals
 from credits_core.reports import sums
+from credits_core.reports.daily_rows import USERS
 from credits_core.store.kinds import (
     PLATFORM_REFUNDED_INFERENCE,
     PLATFORM_REVENUE,
@@ -21,6 +22,11 @@ from credits_core.store.tables import AlertSample, AuditRun, JobLease, JobRun, J
 from credits_core.values.days import DayRange, from_microseconds, to_microseconds
 from credits_core.values.time_zones import TimeZone
 
+JOBS = (
+    *("rollup", "seals", "verify-new", "verify-all", "backup", "drill", "prune", "clean-up", "price-check"),
+    *("alerts", "watch"),
+)
+"""The names of all jobs."""
 LEADER = "leader"
 """The lease of the process that runs the jobs."""
 _LOOKED_BACK = 20  # runs of a job, to count how often it failed in a row
@@ -127,7 +133,7 @@ def _money(connection: Connection, zone: TimeZone) -> Money:
     party, type_ = totals.c.party, totals.c.type
     of_all = connection.execute(
         select(
-            sums.sum_where(totals, party == sums.USERS),
+            sums.sum_where(totals, party == USERS),
             sums.sum_where(totals, party == PLATFORM_REVENUE),
             sums.sum_where(totals, party == PLATFORM_REFUNDED_INFERENCE),
             sums.sum_where(totals, sums.borne_by_platform(party, type_)),
