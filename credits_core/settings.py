@@ -185,6 +185,38 @@ def seal_key_file() -> Path | None:
     return Path(given) if given else None
 
 
+def jobs_enabled() -> bool:
+    """Whether the servers run the jobs by themselves: true unless `CREDITS_JOBS=0`."""
+    return os.environ.get("CREDITS_JOBS", "") != "0"
+
+
+def backup_url() -> str:
+    """`CREDITS_BACKUP_URL`: where backups are kept, a folder or any address of fsspec; default `backups/` here."""
+    return os.environ.get("CREDITS_BACKUP_URL") or str(PROJECT_FOLDER / "backups")
+
+
+def backup_recipients() -> tuple[str, ...]:
+    """`CREDITS_BACKUP_RECIPIENT`: public keys of age, separated by commas; without any, backups are not encrypted."""
+    given = os.environ.get("CREDITS_BACKUP_RECIPIENT", "")
+    return tuple(key.strip() for key in given.split(",") if key.strip())
+
+
+def backup_identity_file() -> Path | None:
+    """`CREDITS_BACKUP_IDENTITY_FILE`: the file with the age identity that opens encrypted backups, or None."""
+    given = os.environ.get("CREDITS_BACKUP_IDENTITY_FILE")
+    return Path(given) if given else None
+
+
+def backup_scratch_url() -> str | None:
+    """`CREDITS_BACKUP_SCRATCH_URL`: a PostgreSQL server where drills may make databases; None: the ledger's own."""
+    return os.environ.get("CREDITS_BACKUP_SCRATCH_URL") or None
+
+
+def environment_of_a_process(own_database_url: str | None = None) -> dict[str, str]:
+    """The environment for a process that this one starts; where a database is given, with that one."""
+    return os.environ | ({} if own_database_url is None else {"CREDITS_DATABASE_URL": own_database_url})
+
+
 def cors_origins() -> list[str]:
     """`CREDITS_CORS_ORIGINS`: the origins, separated by commas, whose pages may call the API; by default none.
 

@@ -161,9 +161,12 @@ def decline(connection: Connection, number: int, *, reason: str, actor: Actor, n
 
 
 def close_stale(connection: Connection, *, now: datetime) -> int:
-    """Close the open proposals that have expired or whose basis has changed, and return how many those were."""
+    """Close the open proposals that have expired or whose basis has changed, and return how many those were.
+
+    One that somebody decides at this moment is left to them.
+    """
     stale = 0
-    for row in _open(connection):
+    for row in _open(connection, but_being_decided=True):
         found = _record(row)
         if found.state_at(now) is State.EXPIRED:
             _close(connection, found, State.EXPIRED, by=None, why="Nobody decided in seven days.", now=now)
@@ -227,8 +230,9 @@ def _who(recorded: str) -> str:
     return recorded.partition("/")[2] or recorded
 
 
-def _open(connection: Connection) -> Any:
-    return connection.execute(select(Proposal.__table__).where(Proposal.state == State.OPEN.value)).all()
+def _open(connection: Connection, *, but_being_decided: bool = False) -> Any:
+    rows = select(Proposal.__table__).where(Proposal.state == State.OPEN.value)
+    return connection.execute(rows.with_for_update(skip_locked=True) if but_being_decided else rows).all()
 
 
 def _decidable(connection: Connection, number: int) -> ProposalRecord:

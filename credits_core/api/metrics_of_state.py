@@ -2,7 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from credits_core.operations.alert_state import JOBS, State
+from credits_core.operations import jobs
+from credits_core.operations.alert_state import State
 from credits_core.store.kinds import TransactionType
 
 _UNKNOWN = float("nan")
@@ -68,7 +69,7 @@ class StateGauges:
             *(
                 of_job.labels(name)
                 for of_job in (self._job_ok, self._job_good_age, self._job_failures)
-                for name in JOBS
+                for name in jobs.NAMES
             ),
         ):
             gauge.set(_UNKNOWN)

@@ -22,7 +22,8 @@ from credits_core.api import logs
 from credits_core.api.application import create_api
 from credits_core.api.resources import Resources
 from credits_core.errors import CreditsError
-from credits_core.operations.alert_state import JOBS, read_state
+from credits_core.operations import jobs
+from credits_core.operations.alert_state import read_state
 
 _log = logging.getLogger("promptflow.api")
 
@@ -77,7 +78,7 @@ async def _metrics(shared: Resources, request: Request) -> Response:
     try:
         await shared.catch_up()
         now = datetime.now(UTC)
-        state = await shared.read(lambda connection: read_state(connection, JOBS, now=now, zone=shared.zone))
+        state = await shared.read(lambda connection: read_state(connection, jobs.NAMES, now=now, zone=shared.zone))
         text = shared.metrics.render(state)
     except (CreditsError, SQLAlchemyError):
         _log.exception("the database cannot be read for the metrics")

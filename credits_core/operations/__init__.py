@@ -1,1 +1,1 @@
-"""Keeps the product running: jobs, backups, and what is wrong now."""
+"""What keeps the product going by itself: jobs, who runs them, backups that are proved, and what is wrong now."""

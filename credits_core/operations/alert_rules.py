@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from credits_core.operations.alert_state import State
+from credits_core.operations.runs import FAILURES_UNTIL_RED
 
 FEWEST_REQUESTS = 30
 """In five minutes. A share of fewer requests says nothing."""
@@ -20,7 +21,7 @@ OLDEST_DRILL_HOURS = 8 * 24
 LARGEST_JUMP_PERCENT = 25
 SMALLEST_JUMP_CREDITS = 100_000_000
 LONGEST_UNSEALED_SECONDS = 900
-MOST_FAILURES_IN_A_ROW = 2
+MOST_FAILURES_IN_A_ROW = FAILURES_UNTIL_RED - 1
 BACKUP, DRILL = "backup", "drill"
 _HOUR_SECONDS = 3_600
 

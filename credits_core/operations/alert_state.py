@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from credits_core.audit import log as audit_log
 from credits_core.audit import seals
+from credits_core.operations import lease, runs
 from credits_core.reports import sums
 from credits_core.reports.daily_rows import USERS
 from credits_core.store.kinds import (
@@ -18,15 +19,10 @@ from credits_core.store.kinds import (
     PLATFORM_REVENUE,
     TransactionType,
 )
-from credits_core.store.tables import AlertSample, AuditRun, JobLease, JobRun, JournalEntry, WatchFinding
+from credits_core.store.tables import AlertSample, AuditRun, JobRun, JournalEntry, WatchFinding
 from credits_core.values.days import DayRange, from_microseconds, to_microseconds
 from credits_core.values.time_zones import TimeZone
 
-JOBS = (
-    *("rollup", "seals", "verify-new", "verify-all", "backup", "drill", "prune", "clean-up", "price-check"),
-    *("alerts", "watch"),
-)
-"""The names of all jobs."""
 LEADER = "leader"
 """The lease of the process that runs the jobs."""
 _LOOKED_BACK = 20  # runs of a job, to count how often it failed in a row
@@ -121,7 +117,7 @@ def read_state(connection: Connection, names: Sequence[str], *, now: datetime, z
         seal_age_seconds=None if seal is None else _seconds(now - seal.sealed_at),
         seal_lag_seconds=_seal_lag(connection, 0 if seal is None else seal.last_entry_id, now),
         unsealed_entries=seals.unsealed(connection).entries,
-        has_leader=_has_leader(connection, now),
+        has_leader=_has_leader(connection),
         jobs=[_job(connection, name, began, now) for name in names],
         findings_waiting=_findings_waiting(connection),
         an_hour_ago=_sample_before(connection, now - timedelta(hours=1)),
@@ -151,10 +147,9 @@ def _seal_lag(connection: Connection, sealed_up_to: int, now: datetime) -> int:
     return _age(connection.execute(first).scalar(), now) or 0
 
 
-def _has_leader(connection: Connection, now: datetime) -> bool:
-    until = select(JobLease.until_us).where(JobLease.name == LEADER)
-    until_us = connection.execute(until).scalar()
-    return until_us is not None and until_us > to_microseconds(now)
+def _has_leader(connection: Connection) -> bool:
+    holder = lease.held(connection).get(LEADER)
+    return holder is not None and holder.is_running
 
 
 def _first_run(connection: Connection) -> int | None:
@@ -162,20 +157,14 @@ def _first_run(connection: Connection) -> int | None:
 
 
 def _job(connection: Connection, name: str, began_seconds: int | None, now: datetime) -> Job:
-    ended = select(JobRun.outcome, JobRun.ended_at_us).where(JobRun.job_name == name, JobRun.outcome.is_not(None))
-    newest = connection.execute(ended.order_by(JobRun.id.desc()).limit(_LOOKED_BACK)).all()
-    good = ended.where(JobRun.outcome == "ok").order_by(JobRun.id.desc()).limit(1)
-    last_good = connection.execute(good).one_or_none()
-    failures = 0
-    for run in newest:
-        if run.outcome == "ok":
-            break
-        failures += 1
+    newest = runs.newest(connection, name, limit=_LOOKED_BACK)
+    last = runs.last_ended(connection, name)
+    good = runs.last_ended(connection, name, is_ok=True)
     return Job(
         name,
-        None if not newest else newest[0].outcome == "ok",
-        began_seconds if last_good is None else _age(last_good.ended_at_us, now),
-        failures,
+        None if last is None else last.outcome == runs.OK,
+        began_seconds if good is None or good.ended_at is None else _seconds(now - good.ended_at),
+        runs.failures_in_a_row(newest),
     )
 
 

@@ -37,6 +37,7 @@ class Change(StrEnum):
     EXPORTED = "exported"
     FINDING_LOOKED_AT = "finding_looked_at"
     DEMO_STARTED_OVER = "demo_started_over"
+    RESTORED = "restored"
 
 
 def note(

@@ -316,6 +316,16 @@ def _newest_migration() -> str:
     return str(ScriptDirectory.from_config(_alembic_config()).get_current_head())
 
 
+def newest_migration() -> str:
+    """The newest migration that this version knows, such as 0018."""
+    return _newest_migration()
+
+
+def knows_migration(revision: str) -> bool:
+    """Whether this version can bring a database at this migration to the newest one."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(_alembic_config()).walk_revisions()}
+
+
 def _is_missing_file(engine: Engine) -> bool:
     return engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).exists()
 

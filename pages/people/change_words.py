@@ -29,6 +29,7 @@ _SAID: Mapping[Change, str] = {
     Change.EXPIRED: "Proposal **{subject}** expired: {change} ({of})",
     Change.EXPORTED: "Downloaded **{subject}**",
     Change.FINDING_LOOKED_AT: "Looked at finding **{subject}** about {about}",
+    Change.RESTORED: "Restored the backup **{subject}** of {entries} entries",
     Change.DEMO_STARTED_OVER: "Started the demo over. Deleted: {deleted}",
 }
 _UNSAID = {"key"}
