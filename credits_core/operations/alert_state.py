@@ -92,9 +92,8 @@ class State:
     calls: Calls | None = field(default=None)
 
     def job(self, name: str) -> Job:
-        """The job of this name; one that never ran where there is none."""
-        first = min((job.good_age_seconds for job in self.jobs if job.good_age_seconds is not None), default=None)
-        return next((job for job in self.jobs if job.name == name), Job(name, None, first, 0))
+        """The job of this name. Of one that was not asked for nothing is known."""
+        return next((job for job in self.jobs if job.name == name), Job(name, None, None, 0))
 
 
 def read_state(connection: Connection, names: Sequence[str], *, now: datetime, zone: TimeZone) -> State:

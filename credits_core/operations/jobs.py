@@ -138,7 +138,7 @@ ALL: tuple[Job, ...] = (
         first_after=timedelta(minutes=3),
     ),
 )
-NAMES = tuple(job.name for job in ALL)
+NAMES: tuple[str, ...] = tuple(job.name for job in ALL)
 
 
 def named(name: str) -> Job:

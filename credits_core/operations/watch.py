@@ -22,12 +22,11 @@ from credits_core.store.tables import WatchProgress
 from credits_core.values.time_zones import TimeZone
 
 ENTRIES_PER_STEP = 10_000
-_STEPS_PER_PASS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What one pass did: how many entry numbers it passed, and how many findings are new."""
+    """What was done: how many entry numbers it passed, and how many findings are new."""
 
     entries: int
     findings: int
@@ -41,22 +40,11 @@ class _Seen:
     uses: Sequence[KeyUse]
 
 
-def watch(engine: Engine, rules: WatchRules, *, now: datetime, zone: TimeZone, steps: int = _STEPS_PER_PASS) -> Watched:
-    """Watch the entries that are new since the last pass, at most so many steps of 10,000.
-
-    Repeating it finds nothing twice. Of two processes that watch at once, one stops when the other was there.
-    """
-    done = Watched(0, 0)
-    for _ in range(steps):
-        step = watch_step(engine, rules, now=now, zone=zone)
-        if step is None:
-            break
-        done = Watched(done.entries + step.entries, done.findings + step.findings)
-    return done
-
-
 def watch_step(engine: Engine, rules: WatchRules, *, now: datetime, zone: TimeZone) -> Watched | None:
-    """Watch the next 10,000 entries; None when there are none, or another process has watched them meanwhile."""
+    """Watch the next 10,000 entries; None when there are none, or another process has watched them meanwhile.
+
+    Repeating it finds nothing twice.
+    """
     with database.read(engine) as connection:
         after = _progress(connection)
         up_to = min(after + ENTRIES_PER_STEP, sums.watermark_for(connection, zone))

@@ -22,7 +22,7 @@ def check_alerts(around: Surroundings, jobs: Sequence[str]) -> Work[str]:
     addresses, taken = settings.notify_urls(), 0
     if addresses:
         taken = alerts_told.tell(around.engine, partial(sending.send, addresses=addresses), now=around.clock())
-    told = f" {counted(taken, 'address', 'addresses')} told of what is new." if taken else ""
+    told = f" Told of what is new: {taken:,} of {len(addresses):,} addresses." if taken else ""
     return f"{counted(wrong, 'thing')} wrong.{told}"
 
 

@@ -37,7 +37,13 @@ FEE = replace(world.HAIKU_WITH_FEE, creator_fee_credits=20 * MILLION)
 
 def look(engine: Engine, zone: TimeZone = UTC_ZONE, *, steps: int = 100) -> Watched:
     daily_totals.build_for(engine, zone)
-    return watch.watch(engine, RULES, now=NOW, zone=zone, steps=steps)
+    entries = findings = 0
+    for _ in range(steps):
+        done = watch.watch_step(engine, RULES, now=NOW, zone=zone)
+        if done is None:
+            break
+        entries, findings = entries + done.entries, findings + done.findings
+    return Watched(entries, findings)
 
 
 def waiting(engine: Engine) -> list[Finding]:
@@ -321,11 +327,11 @@ def test_of_two_that_watch_at_once_one_stops(engine: Engine, monkeypatch: pytest
 
     def while_another_watches(*read: object) -> object:
         monkeypatch.setattr(watch, "_see", see)
-        assert watch.watch(engine, RULES, now=NOW, zone=UTC_ZONE) == Watched(21, 1)
+        assert watch.watch_step(engine, RULES, now=NOW, zone=UTC_ZONE) == Watched(21, 1)
         return see(*read)  # type: ignore[arg-type]
 
     monkeypatch.setattr(watch, "_see", while_another_watches)
-    assert watch.watch(engine, RULES, now=NOW, zone=UTC_ZONE) == Watched(0, 0)
+    assert watch.watch_step(engine, RULES, now=NOW, zone=UTC_ZONE) is None
     assert len(waiting(engine)) == 1
 
 
@@ -337,7 +343,7 @@ def test_days_are_those_of_the_time_zone_and_those_of_another_are_left_alone(eng
     shop(engine, ["ada"], days_ago=0, minute=480)
     assert look(engine, zone).entries == 3
     assert scalar(engine, "SELECT day FROM watch_key_days") == number_of_day((late + DAY).date())
-    assert watch.watch(engine, RULES, now=NOW, zone=UTC_ZONE) == Watched(0, 0)
+    assert watch.watch_step(engine, RULES, now=NOW, zone=UTC_ZONE) is None
 
 
 # --- looked at --------------------------------------------------------------------------------------------------------
