@@ -145,6 +145,12 @@ SCREENS = {
     ],
     "Operations": [
         screen("operations/proof.py", "Proof", "verified_user", "See what proves the record, and check it now."),
+        screen(
+            "operations/watching.py",
+            "Watching",
+            "visibility",
+            "See what is unusual in the credits, and note what it was.",
+        ),
     ],
     "Developers": [
         screen(

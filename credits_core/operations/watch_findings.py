@@ -95,6 +95,18 @@ def findings(connection: Connection, *, is_waiting: bool, before: int | None = N
     return [_finding(row) for row in connection.execute(asked.order_by(WatchFinding.id.desc()).limit(limit))]
 
 
+def finding(connection: Connection, number: int) -> Finding:
+    """The finding with this number.
+
+    Raises:
+        UnknownFinding: there is none.
+    """
+    row = connection.execute(select(WatchFinding.__table__).where(WatchFinding.id == number)).one_or_none()
+    if row is None:
+        raise UnknownFinding(number)
+    return _finding(row)
+
+
 def look_at(connection: Connection, number: int, *, note: str, now: datetime, actor: Actor) -> None:
     """Note that somebody looked at a finding, and what it was.
 

@@ -27,6 +27,7 @@ SCREENS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "People": ("people/people.py", ("who-may-do-what",)),
     "Approvals": ("people/approvals.py", ("approve-a-change",)),
     "Proof": ("operations/proof.py", ("prove-the-ledger",)),
+    "Watching": ("operations/watching.py", ("look-into-what-is-unusual",)),
     "Activity": ("people/activity.py", ("who-may-do-what",)),
     "API": ("build/api_console.py", ("use-the-api",)),
 }
