@@ -25,6 +25,7 @@ DEMO_FILE = DATA_FOLDER / "demo.toml"
 WORKLOADS_FILE = DATA_FOLDER / "workloads.toml"
 FIRST_PLAN_FILE = DATA_FOLDER / "price_plans" / "promptflow-v1.toml"
 SCENARIOS_FILE = DATA_FOLDER / "scenarios.toml"
+WATCH_FILE = DATA_FOLDER / "watch.toml"
 PRICE_CORRECTIONS_FILE = DATA_FOLDER / "price_corrections.toml"
 _EARLIEST_DEMO_END = date(2000, 1, 1)
 _MOST_KEPT_CALLS = 100_000
@@ -199,6 +200,11 @@ def log_people() -> bool:
 def metrics_key() -> str:
     """`CREDITS_METRICS_KEY`: the key with which another machine may read the metrics; empty: no other machine may."""
     return os.environ.get("CREDITS_METRICS_KEY", "")
+
+
+def notify_urls() -> tuple[str, ...]:
+    """`CREDITS_NOTIFY_URLS`: where notices go, as addresses of apprise with spaces between; by default nowhere."""
+    return tuple(os.environ.get("CREDITS_NOTIFY_URLS", "").split())
 
 
 def seal_key_file() -> Path | None:

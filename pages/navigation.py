@@ -149,6 +149,12 @@ SCREENS = {
             "operations/operations.py", "Operations", "settings_suggest", "See what runs by itself, and every backup."
         ),
         screen("operations/proof.py", "Proof", "verified_user", "See what proves the record, and check it now."),
+        screen(
+            "operations/watching.py",
+            "Watching",
+            "visibility",
+            "See what is unusual in the credits, and note what it was.",
+        ),
     ],
     "Developers": [
         screen(

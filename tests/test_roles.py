@@ -218,6 +218,7 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
     "access.trial_users.add": (MANAGE, lambda c, actor: trial_user_actions.add(c, REAL, now=NOW, actor=actor)),
     "access.trial_users.remove": (MANAGE, lambda c, actor: trial_user_actions.remove(c, TRIAL, now=NOW, actor=actor)),
     "access.exports.note": (EXPORT, lambda c, actor: exports.note(c, "a.csv", detail={}, now=NOW, actor=actor)),
+    "operations.watch_findings.look_at": (APPROVE_MONEY, walked_actions.look_at),
     "reports.saved_views.save": (
         EVERYBODY,
         lambda c, actor: saved_views.save(c, "overview", "Mine", {}, now=NOW, actor=actor),

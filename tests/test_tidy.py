@@ -22,6 +22,7 @@ DIVIDING_MODULES = {
     "lab/scenario/workload",  # quantiles of token counts
     "settings",  # paths
     "api/metrics",  # seconds
+    "api/metrics_of_state",  # what is not known is no number
 }
 # Elsewhere these alone, none of which is about credits.
 DIVISIONS_OF_SOMETHING_ELSE = {
@@ -41,6 +42,7 @@ DIVISIONS_OF_SOMETHING_ELSE = {
         "(in_all - 1) // points",
         "(numbered.c.number - 1) % step",
     },
+    "operations/alert_state": {"ago // timedelta(seconds=1)"},
     "reports/recorded_runs": {"(moments_us + offsets[holds, 1]) // MICROSECONDS_PER_DAY"},
     "reports/users": {
         "timedelta(days=30) // timedelta(microseconds=1)",

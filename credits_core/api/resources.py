@@ -60,8 +60,8 @@ class Resources:
         self.zone = settings.time_zone()
         self.books = PriceBooks(settings.load_models())
         self.limiter = Limiter(settings.rate_limit(), settings.rate_limit_storage())
-        self.metrics = Metrics()
         self._group = GroupCommit(self._opened, self.books.asked)
+        self.metrics = Metrics(lambda: self._group.waiting)
         self.calls = CallLog(self._opened, kept=settings.kept_calls())
         self._leader = Leader(self._surroundings)
 

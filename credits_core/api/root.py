@@ -23,6 +23,8 @@ from credits_core.api.application import create_api
 from credits_core.api.connections import Patience
 from credits_core.api.resources import Resources
 from credits_core.errors import CreditsError
+from credits_core.operations import jobs
+from credits_core.operations.alert_state import read_state
 from credits_core.store import deadline
 from credits_core.store.database import FAILURES
 
@@ -93,7 +95,8 @@ async def _metrics(shared: Resources, request: Request) -> Response:
         with deadline.within(shared.deadline_seconds):
             await shared.catch_up()
             now = datetime.now(UTC)
-            text = await shared.read(lambda connection: shared.metrics.render(connection, now, shared.zone))
+            state = await shared.read(lambda connection: read_state(connection, jobs.NAMES, now=now, zone=shared.zone))
+            text = shared.metrics.render(state)
     except (CreditsError, *FAILURES):
         _log.exception("the database cannot be read for the metrics")
         text = shared.metrics.render_without_database()

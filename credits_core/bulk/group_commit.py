@@ -62,6 +62,11 @@ class GroupCommit:
         self._is_writing = False
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="credits-group")
 
+    @property
+    def waiting(self) -> int:
+        """How many charges wait for their turn now."""
+        return len(self._waiting)
+
     def submit(self, charge: Charge) -> "Future[Receipt]":
         """Take the charge, and give its receipt or its refusal once it is durably committed or refused.
 

@@ -8,7 +8,7 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from credits_core.operations import backup_jobs, ledger_jobs
+from credits_core.operations import backup_jobs, ledger_jobs, watch_jobs
 from credits_core.operations.refusals import UnknownJob
 from credits_core.operations.surroundings import Surroundings
 from credits_core.values.progress import Work
@@ -120,8 +120,25 @@ ALL: tuple[Job, ...] = (
         ledger_jobs.check_prices,
         first_after=timedelta(minutes=30),
     ),
+    Job(
+        "alerts",
+        "Alerts",
+        "finds out what is wrong, and tells the addresses of CREDITS_NOTIFY_URLS",
+        "every minute",
+        _every(1),
+        lambda around: watch_jobs.check_alerts(around, NAMES),
+    ),
+    Job(
+        "watch",
+        "Watching",
+        "looks for what is unusual in the credits",
+        "every ten minutes",
+        _every(10),
+        watch_jobs.watch_credits,
+        first_after=timedelta(minutes=3),
+    ),
 )
-NAMES = tuple(job.name for job in ALL)
+NAMES: tuple[str, ...] = tuple(job.name for job in ALL)
 
 
 def named(name: str) -> Job:

@@ -13,8 +13,8 @@ from credits_core.errors import InvalidRequest
 from credits_core.store.tables import Base, PlanActivation, RollupWatermark, StoredPlan
 
 _FIRST_ACTIVATION = 1
-# Who may sign in stays: otherwise nobody could after a demo was started over. Jobs go on meanwhile.
-_KEPT = {"rollup_watermark", "people", "sign_in_sessions", "job_leases", "job_runs"}
+# Who may sign in stays: otherwise nobody could after a demo was started over. Jobs go on meanwhile, and so do faults.
+_KEPT = {"rollup_watermark", "people", "sign_in_sessions", "job_leases", "job_runs", "alerts"}
 _TABLES = [table for table in Base.metadata.sorted_tables if table.name not in _KEPT]
 _SQLITE_TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
 _POSTGRES_PROTECTED = (

@@ -65,7 +65,11 @@ class DailyWork(Base):
     """
 
     __tablename__ = "daily_works"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (
+        # What was refunded of one creator's works, without reading those of all creators.
+        Index("ix_daily_works_creator_id", "creator_id", "day"),
+        {"sqlite_with_rowid": False},
+    )
 
     day: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     entry_type: Mapped[str] = mapped_column(String(32), primary_key=True)

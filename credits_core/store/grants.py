@@ -21,6 +21,13 @@ def _change(*columns: str) -> str:
 GRANTS: dict[str, tuple[str, ...]] = {
     "activity": (_READ, _ADD),
     "alembic_version": (_READ,),
+    "alert_samples": (_READ, _ADD, "DELETE"),
+    "alerts": (
+        _READ,
+        _ADD,
+        "DELETE",
+        _change("said", "counts_from_us", "ended_at_us", "told_at_us", "end_told_at_us"),
+    ),
     "api_calls": (_READ, _ADD, "DELETE"),
     "api_keys": (_READ, _ADD, _change("expires_at_us", "revoked_at_us", "replaced_at_us")),
     "audit_runs": (_READ, _ADD),
@@ -53,6 +60,9 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "unlock_answers": (_READ, _ADD),
     "unlocked_flows": (_READ, _ADD, _change("refunded_by_entry_id")),
     "user_credits": (_READ, _ADD, _change("balance_credits")),
+    "watch_findings": (_READ, _ADD, _change("numbers", "entries", "looked_at_us", "looked_by", "note")),
+    "watch_key_days": _DERIVED,
+    "watch_progress": (_READ, _ADD, _change("entry_id")),
 }
 """The privileges of the running product, by table. A sequence may be read, for backups, and asked for its next
 number, and never be set."""

@@ -44,6 +44,11 @@ from credits_core.store.people_tables import SignInSession as SignInSession
 from credits_core.store.people_tables import TrialUser as TrialUser
 from credits_core.store.seal_tables import InvariantResult as InvariantResult
 from credits_core.store.seal_tables import Seal as Seal
+from credits_core.store.watch_tables import Alert as Alert
+from credits_core.store.watch_tables import AlertSample as AlertSample
+from credits_core.store.watch_tables import WatchFinding as WatchFinding
+from credits_core.store.watch_tables import WatchKeyDay as WatchKeyDay
+from credits_core.store.watch_tables import WatchProgress as WatchProgress
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.roles import Role
 

@@ -23,6 +23,7 @@ class May(StrEnum):
     MOVE_CREDITS = "add, adjust or refund credits of any user"
     PROPOSE_PAYOUTS = "propose payouts"
     APPROVE_MONEY = "approve credits that another proposed to move"
+    LOOK_INTO = "note that a finding was looked at"
     MANAGE = "manage people, roles, API keys and settings"
 
 
@@ -45,7 +46,10 @@ MAY: dict[PersonRole, frozenset[May]] = {
     PersonRole.TESTER: frozenset({May.SEE, May.TRY}),
     PersonRole.PRICING: frozenset({May.SEE, May.DRAFT_PLANS, May.PROPOSE_PLANS, May.APPROVE_PLANS}),
     PersonRole.FINANCE: frozenset(
-        {May.SEE, May.EXPORT_PEOPLE, May.TRY, May.MOVE_CREDITS, May.PROPOSE_PAYOUTS, May.APPROVE_MONEY}
+        {
+            *(May.SEE, May.EXPORT_PEOPLE, May.TRY, May.MOVE_CREDITS, May.PROPOSE_PAYOUTS, May.APPROVE_MONEY),
+            May.LOOK_INTO,
+        }
     ),
     PersonRole.ADMIN: frozenset(May) - {May.CHARGE},
 }

@@ -1,6 +1,6 @@
 """What the product does by itself: each job with its last runs, and the backups with what was proved of them."""
 
-from pages.operations import backups, health, jobs, running
+from pages.operations import backups, health, jobs, running, wrong_now
 from pages.parts import head
 
 ABOUT = """
@@ -12,6 +12,7 @@ and proved there.
 with head.line("Operations", "See what runs by itself, and whether it works.", about=ABOUT):
     pass
 running.carry_out()
+wrong_now.show()
 jobs.draw()
 backups.draw()
 health.draw()

@@ -28,6 +28,7 @@ SCREENS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Approvals": ("people/approvals.py", ("approve-a-change",)),
     "Operations": ("operations/operations.py", ("keep-backups",)),
     "Proof": ("operations/proof.py", ("prove-the-ledger",)),
+    "Watching": ("operations/watching.py", ("look-into-what-is-unusual",)),
     "Activity": ("people/activity.py", ("who-may-do-what",)),
     "API": ("build/api_console.py", ("use-the-api",)),
 }

@@ -28,6 +28,7 @@ _SAID: Mapping[Change, str] = {
     Change.WITHDRAWN: "Withdrew proposal **{subject}**: {change} ({of})",
     Change.EXPIRED: "Proposal **{subject}** expired: {change} ({of})",
     Change.EXPORTED: "Downloaded **{subject}**",
+    Change.FINDING_LOOKED_AT: "Looked at finding **{subject}** about {about}",
     Change.RESTORED: "Restored the backup **{subject}** of {entries} entries",
     Change.DEMO_STARTED_OVER: "Started the demo over. Deleted: {deleted}",
 }
@@ -48,6 +49,7 @@ _PLACES: Mapping[Change, tuple[str, str]] = {
     Change.DECLINED: ("people/approvals.py", "proposal"),
     Change.WITHDRAWN: ("people/approvals.py", "proposal"),
     Change.EXPIRED: ("people/approvals.py", "proposal"),
+    Change.FINDING_LOOKED_AT: ("operations/watching.py", ""),
     Change.TEST_USER_ADDED: ("explore/balances.py", "user"),
     Change.TEST_USER_REMOVED: ("explore/balances.py", "user"),
 }

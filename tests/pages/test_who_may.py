@@ -12,6 +12,9 @@ from streamlit.testing.v1 import AppTest
 from credits_core.access import proposals, trial_users
 from credits_core.access.proposed import MakePlanLive
 from credits_core.audit import seals
+from credits_core.operations import watch_findings
+from credits_core.operations.watch_decide import Found
+from credits_core.operations.watch_rules import WatchRule
 from credits_core.reports import daily_totals
 from credits_core.store import database
 from credits_core.values.roles import PersonRole
@@ -30,6 +33,7 @@ from tests.support.page_driver import (
 from tests.support.plain_sql import every_row
 from tests.support.world import NOW
 
+FOUND = Found(WatchRule.SPENDING, "ada", 1, {"spent_credits": 5, "largest_day_credits": 1}, (3,))
 TRY, MOVE, PLANS = "tester, finance, admin", "finance, admin", "pricing, admin"
 MANAGE, EXPORT = "admin", "finance, admin"
 BENCH = {"prompt": "p", "model": "claude-3-haiku"}
@@ -71,6 +75,7 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "people/people.py": ({}, {"Add person": MANAGE}),
     "operations/operations.py": ({}, {"Run now": MANAGE, "Create backup": MANAGE}),
     "operations/proof.py": ({}, {}),
+    "operations/watching.py": ({"finding": "1"}, {"Looked at": MOVE}),
     "build/api_console.py": ({}, {"Make a key for today": MANAGE, "Make key": MANAGE}),
     "guide/guide.py": ({}, {}),
 }
@@ -90,6 +95,7 @@ def ledger(tmp_path: Path) -> Iterator[Engine]:
         database.write(
             engine, lambda connection: proposals.propose(connection, asked, reason="r", now=now, actor=TESTER)
         )
+        database.write(engine, lambda connection: watch_findings.keep(connection, FOUND, 7, now=NOW))
         daily_totals.catch_up(engine)  # a screen would do both
         seals.catch_up(engine, now=now)
         yield engine

@@ -210,10 +210,11 @@ def click_in_row(page: AppTest, row: int, label: str = "Revoke", *, column: str 
 
     Without a column, in the table of keys.
     """
-    (drawn,) = (found for found in page.dataframe if found.proto.button_click_widgets)
+    name = column or ("Action" if label == "Revoke" else label)
+    (drawn,) = (found for found in page.dataframe if name in found.proto.button_click_widgets)
     states = page._tree.get_widget_states()
     clicked = states.widgets.add()
-    clicked.id = drawn.proto.button_click_widgets[column or ("Action" if label == "Revoke" else label)]
+    clicked.id = drawn.proto.button_click_widgets[name]
     clicked.string_trigger_value.data = json.dumps({"row": row, "label": label})
     page._run(states)
     assert not page.exception, page.exception

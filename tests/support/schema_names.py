@@ -3,6 +3,8 @@
 TABLES = {
     "activity",
     "alembic_version",
+    "alert_samples",
+    "alerts",
     "api_calls",
     "api_keys",
     "audit_runs",
@@ -31,6 +33,9 @@ TABLES = {
     "unlock_answers",
     "unlocked_flows",
     "user_credits",
+    "watch_findings",
+    "watch_key_days",
+    "watch_progress",
 }
 CHECKS = {
     "ck_api_keys_role_known",
@@ -67,6 +72,8 @@ CHECKS = {
     "ck_unlocked_flows_fee_positive",
     "ck_unlocked_flows_share_within_fee",
     "ck_user_credits_balance_in_bounds",
+    "ck_watch_findings_looked_at_by_somebody",
+    "ck_watch_progress_one_row",
 }
 UNIQUE_KEYS = {
     "uq_api_keys_key_hash",
@@ -99,6 +106,7 @@ INDEXES = {
     "ix_credit_transactions_rare",
     "ix_daily_totals_account_id",
     "ix_daily_totals_payments",
+    "ix_daily_works_creator_id",
     "ix_job_runs_job_name",
     "ix_proposals_state",
     "ix_refunds_cost_booked_back",
@@ -107,8 +115,11 @@ INDEXES = {
     "ix_unlocked_flows_flow_id",
     "ix_unlocked_flows_user_id",
     "ix_user_credits_folded_id",
+    "ix_watch_findings_waiting",
+    "uq_alerts_name_now",
     "uq_api_keys_name_in_force",
     "uq_unlocked_flows_in_force",
+    "uq_watch_findings_once",
 }
 TRIGGERS = {
     "sqlite": {

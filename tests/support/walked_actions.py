@@ -8,6 +8,9 @@ from sqlalchemy import Connection, Engine
 from credits_core.access import proposals
 from credits_core.access.proposed import AddCredits, MakePlanLive, ProposedChange
 from credits_core.bulk import opening_balances, replay
+from credits_core.operations import watch_findings
+from credits_core.operations.watch_decide import Found
+from credits_core.operations.watch_rules import WatchRule
 from credits_core.store.kinds import CreditSource
 from credits_core.values.progress import finish
 from credits_core.values.refusals import NotAllowed
@@ -39,6 +42,12 @@ def decline(change: ProposedChange) -> Callable[[Connection, Actor], object]:
         return proposals.decline(connection, made.number, reason="No", now=NOW, actor=actor)
 
     return declined
+
+
+def look_at(connection: Connection, actor: Actor) -> object:
+    found = Found(WatchRule.SPENDING, "ada", 1, {"spent_credits": 5, "largest_day_credits": 1})
+    watch_findings.keep(connection, found, 1, now=NOW)
+    return watch_findings.look_at(connection, 1, note="Fine", now=NOW, actor=actor)
 
 
 def legacy(engine: Engine, actor: Actor, folder: Path) -> object:
