@@ -52,6 +52,7 @@ DIVISIONS_OF_SOMETHING_ELSE = {
     "store/day_columns": {"(moment_us + added_us) // MICROSECONDS_PER_DAY"},
     "store/database": {"Path(__file__).parent / 'migrations'", "0.02", "0.005"},
     "store/file_lock": {"0.0005"},  # seconds
+    "store/postgres": {"0.1"},  # seconds
     "store/statements": {"len(rows) % _HUNDRED"},
     "values/days": {"(moment - _EPOCH) // _MICROSECOND"},
     "values/time_zones": {

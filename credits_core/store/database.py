@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
+from math import ceil
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -126,9 +127,11 @@ def _begin_sqlite(connection: Connection) -> None:
     is_writer = connection.get_execution_options().get("credits_writer", False)
     driver_connection: Any = connection.connection.driver_connection  # exec_driver_sql costs 40 µs more
     statement = "BEGIN IMMEDIATE" if is_writer else "BEGIN"
-    wait_ms = int(deadline.remaining(_SQLITE_WAIT_SECONDS) * 1_000) + 1
+    wait_seconds = ceil(deadline.remaining(_SQLITE_WAIT_SECONDS))
     try:
-        driver_connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
+        if connection.info.get("wait_seconds") != wait_seconds:  # mostly a whole deadline, which is one number
+            driver_connection.execute(f"PRAGMA busy_timeout = {wait_seconds * 1_000}")
+            connection.info["wait_seconds"] = wait_seconds
         driver_connection.execute(statement)
     except sqlite_driver().OperationalError as error:  # SQLAlchemy would have wrapped it like this
         raise OperationalError(statement, None, error) from error

@@ -18,6 +18,7 @@ from credits_core.store import deadline
 from credits_core.store.deadline import LONGEST_WAIT_SECONDS
 
 _IDLE_SECONDS = 1
+_LOOK_UP_SECONDS = 0.1  # as the driver does, so that Ctrl-C is noticed
 _LATER_SECONDS = 1
 """How much later the server gives up than whoever asked, who can say more about it."""
 _NETWORK = {"tcp_user_timeout": 30_000, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
@@ -31,7 +32,7 @@ class NoAnswer(psycopg.OperationalError):
 class PunctualConnection(psycopg.Connection[Any]):
     """A connection on which nobody waits for the server past the deadline."""
 
-    def wait(self, gen: Any, interval: float = 1, timeout: float | None = None) -> Any:
+    def wait(self, gen: Any, interval: float = _LOOK_UP_SECONDS, timeout: float | None = None) -> Any:
         """As the driver's own.
 
         Raises:
@@ -87,21 +88,21 @@ def _has_news(connection: psycopg.Connection[Any]) -> bool:
 def _tell_limits(connection: PunctualConnection, record: ConnectionPoolEntry) -> None:
     """Tell the server the limits of this deadline, unless the connection has them: all requests have the same."""
     now = deadline.current()
+    kind = (0, False) if now is None else (now.seconds, now.until is not None)
+    if record.info.get("limits") == kind:
+        return
     statement_ms, lock_ms, idle_ms = 0, LONGEST_WAIT_SECONDS * 1_000, 0
     if now is not None:
         statement_ms = lock_ms = (now.seconds + _LATER_SECONDS) * 1_000
         idle_ms = 0 if now.until is None else statement_ms
-    limits = (str(statement_ms), str(lock_ms), str(idle_ms))
-    if record.info.get("limits") == limits:
-        return
     connection.autocommit = True
     try:
         connection.execute(
             "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),"
             " set_config('idle_in_transaction_session_timeout', %s, false)",
-            limits,
+            (str(statement_ms), str(lock_ms), str(idle_ms)),
         )
     finally:
         if not connection.closed:
             connection.autocommit = False
-    record.info["limits"] = limits
+    record.info["limits"] = kind

@@ -278,8 +278,10 @@ def test_so_many_write_at_once_so_many_wait_and_the_next_one_is_told_at_once(thr
 
 def test_a_turn_that_does_not_come_in_time_is_not_taken() -> None:
     turns = Turns(at_once=1, waiting=1)
+    begun = time.monotonic()
     with turns.one(), deadline.within(0), pytest.raises(DeadlinePassed), turns.one():
         pytest.fail("nobody may be here")
+    assert time.monotonic() - begun < 1
     with deadline.within(0), turns.one():
         pass  # one that is free is taken at any time
 
