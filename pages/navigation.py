@@ -144,6 +144,9 @@ SCREENS = {
         ),
     ],
     "Operations": [
+        screen(
+            "operations/operations.py", "Operations", "settings_suggest", "See what runs by itself, and every backup."
+        ),
         screen("operations/proof.py", "Proof", "verified_user", "See what proves the record, and check it now."),
         screen(
             "operations/watching.py",

@@ -54,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     settings.load_profile("tests")
     os.environ.setdefault("CREDITS_DEMO_END", "2026-11-22")
+    os.environ.setdefault("CREDITS_JOBS", "0")  # those that test jobs switch them on
     os.environ["LOGNAME"] = "maria"  # who runs the commands, whatever the machine
     if folder := memory.folder():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))

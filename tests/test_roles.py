@@ -14,6 +14,7 @@ import credits_core
 from credits_core import settings, startup
 from credits_core.access import exports, keys, people
 from credits_core.access import trial_users as trial_user_actions
+from credits_core.audit import seals
 from credits_core.bulk import batch, batch_refund, demo, first_start, starting_over
 from credits_core.errors import CreditsError
 from credits_core.ledger import actions, opening, writer
@@ -27,7 +28,7 @@ from credits_core.store.kinds import CreditSource
 from credits_core.values.refusals import NeedsApproval, NotAllowed
 from credits_core.values.roles import Actor, PersonRole, Role, Way, key_holder, operator, person
 from tests.support import demo as demo_world
-from tests.support import walked_actions, world
+from tests.support import walked_actions, walked_backups, world
 from tests.support.actors import TESTER
 from tests.support.plain_sql import every_row
 from tests.support.world import NOW
@@ -231,6 +232,15 @@ IN_PIECES: dict[str, tuple[str, Callable[[Engine, Actor, Path], object]]] = {
     "bulk.opening_balances.importing": (MOVE, walked_actions.importing),
     "bulk.replay.replay": (CHARGE, walked_actions.replaying(REAL)),
     "bulk.replay.replay of a test user": (CHARGE_TRIAL, walked_actions.replaying(TRIAL)),
+    "operations.running.run": (MANAGE, walked_backups.run_job),
+    "operations.running.running": (MANAGE, walked_backups.run_job_in_steps),
+}
+# Actions that leave the ledger as it is.
+ON_BACKUPS: dict[str, tuple[str, Callable[[Engine, Actor, Path], object]]] = {
+    "operations.backups.create.creating": (MANAGE, walked_backups.create),
+    "operations.backups.restore.restoring": (MANAGE, walked_backups.restore),
+    "operations.backups.drill.drilling": (MANAGE, walked_backups.drill),
+    "operations.backups.listing.prune": (MANAGE, walked_backups.prune),
 }
 # Actions on an empty database, or on one that began as the demo.
 ON_A_DEMO: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
@@ -339,6 +349,20 @@ def test_an_action_in_pieces_is_for_whom_the_table_names(walked: Engine, action:
     assert every_row(walked) != before
 
 
+@pytest.mark.parametrize("action", ON_BACKUPS)
+def test_only_who_manages_the_product_handles_backups(walked: Engine, action: str, tmp_path: Path) -> None:
+    may, act = ON_BACKUPS[action]
+    seals.catch_up(walked, now=NOW)
+    before = every_row(walked)
+    for name, actor in ACTORS.items():
+        if name in _names(may):
+            act(walked, actor, tmp_path)
+        else:
+            with pytest.raises(NotAllowed):
+                act(walked, actor, tmp_path)
+    assert every_row(walked) == before
+
+
 @pytest.mark.parametrize("action", ON_A_DEMO)
 def test_only_who_manages_the_database_builds_the_demo_and_starts_it_over(
     engine: Engine, action: str, monkeypatch: pytest.MonkeyPatch
@@ -363,13 +387,13 @@ def test_every_action_stands_in_the_table() -> None:
             is_own = function.__module__ == module.name and not name.startswith("_")
             if is_own and _takes_an_actor(function):
                 found.add(f"{module.name.removeprefix('credits_core.')}.{name}")
-    in_table = {action.partition(" of ")[0] for action in (*TABLE, *IN_PIECES, *ON_A_DEMO)}
+    in_table = {action.partition(" of ")[0] for action in (*TABLE, *IN_PIECES, *ON_BACKUPS, *ON_A_DEMO)}
     assert found - NO_ACTIONS.keys() == in_table - {"ledger.actions.charge_prompts"}
     assert NO_ACTIONS.keys() <= found
 
 
 def test_nobody_in_the_table_is_unknown() -> None:
-    for may, _ in (*TABLE.values(), *IN_PIECES.values(), *ON_A_DEMO.values()):
+    for may, _ in (*TABLE.values(), *IN_PIECES.values(), *ON_BACKUPS.values(), *ON_A_DEMO.values()):
         assert _names(may) <= ACTORS.keys()
 
 

@@ -17,11 +17,14 @@ from credits_core.access.keys import KeyRecord
 from credits_core.api.limits import Limiter
 from credits_core.api.metrics import Metrics
 from credits_core.api.problems import Unavailable
-from credits_core.api.sealing import Sealer
+from credits_core.audit import seals
 from credits_core.bulk.group_commit import GroupCommit
 from credits_core.errors import InvalidRequest
 from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.requests import Charge
+from credits_core.operations import running
+from credits_core.operations.leader import Leader
+from credits_core.operations.surroundings import Surroundings
 from credits_core.plans.book import PriceBooks
 from credits_core.reports import daily_totals
 from credits_core.store import database
@@ -51,7 +54,7 @@ class Resources:
         self._group = GroupCommit(self._opened, self.books.asked)
         self.metrics = Metrics(lambda: self._group.waiting)
         self.calls = CallLog(self._opened, kept=settings.kept_calls())
-        self._sealer = Sealer(self._opened)
+        self._leader = Leader(self._surroundings)
 
     async def write(self, action: Callable[[Connection], Result]) -> Result:
         """Run the action in one unit of work, off the event loop, and return its result once that is committed."""
@@ -80,7 +83,7 @@ class Resources:
     async def catch_up(self) -> None:
         """Add the newest entries to the daily totals, so that reading sums stays quick, and seal them."""
         await self._in_thread(lambda: daily_totals.catch_up(self._opened(), self.zone))
-        await self._in_thread(lambda: self._sealer.seal_now(most_seals=_SEALS_AT_ONCE))
+        await self._in_thread(self._seal_some)
 
     async def require_ready(self) -> None:
         """Check that the database answers and is at the newest migration.
@@ -90,14 +93,28 @@ class Resources:
         """
         await self._in_thread(lambda: database.require_migrated(self._opened()))
 
+    def start(self) -> None:
+        """Begin to run the jobs by themselves, if no other process does. `CREDITS_JOBS=0` switches them off."""
+        if settings.jobs_enabled():
+            self._leader.start()
+
     def close(self) -> None:
         """Carry out what was taken, write the calls that wait, close every connection and end the threads."""
         self._group.close()
         self.calls.close()
-        self._sealer.close()
+        self._leader.close()
         self._threads.shutdown()
         if self._engine is not None:
             self._engine.dispose()
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(self._opened(), self.books, self.zone, lambda: datetime.now(UTC))
+
+    def _seal_some(self) -> None:
+        try:
+            seals.catch_up_quietly(self._opened(), now=datetime.now(UTC), most_seals=_SEALS_AT_ONCE)
+        except running.DATABASE_FAILURES as error:
+            _log.error("new entries cannot be sealed", exc_info=error)
 
     def _read(self, action: Callable[[Connection], Result]) -> Result:
         with database.read(self._opened()) as connection:
@@ -111,7 +128,6 @@ class Resources:
             if self._engine is None:
                 try:
                     self._engine = self._prepared()
-                    self._sealer.start()
                 except InvalidRequest as error:  # a setting of ours, which no caller can correct
                     _log.error("the database cannot be opened", exc_info=error)
                     raise Unavailable from error

@@ -40,10 +40,11 @@ def routes(resources: Resources | None = None) -> list[BaseRoute]:
 
 
 def closing(resources: Resources) -> Callable[[object], AbstractAsyncContextManager[None]]:
-    """A lifespan for the server that serves these resources: it closes them when the server ends."""
+    """A lifespan for the server that serves these resources: jobs run from its start to its end, which closes them."""
 
     @asynccontextmanager
     async def until_the_end(_: object) -> AsyncIterator[None]:
+        resources.start()
         yield
         resources.close()
 

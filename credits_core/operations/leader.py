@@ -30,7 +30,7 @@ NAME = "leader"
 """The lease of the process whose schedule runs."""
 _AT_ONCE = 3
 _SECONDS_TO_END = 10
-_log = logging.getLogger("promptflow.jobs")
+_log = logging.getLogger("promptflow.api.jobs")
 
 
 class Leader:

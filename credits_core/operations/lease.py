@@ -58,9 +58,7 @@ def take(connection: Connection, name: str, holder: str, *, seconds: int) -> Lea
     Raises:
         OperationalError: on PostgreSQL, when the row is locked for five seconds.
     """
-    is_postgres = connection.dialect.name == "postgresql"
-    if is_postgres:
-        connection.execute(text(_LONGEST_WAIT))
+    _bound(connection)
     now = _now(connection)
     until = now + seconds * _SECOND_US
     taken = connection.execute(
@@ -70,7 +68,7 @@ def take(connection: Connection, name: str, holder: str, *, seconds: int) -> Lea
         .returning(JobLease.epoch)
     ).scalar_one_or_none()
     if taken is None:
-        insert_ = postgresql.insert if is_postgres else sqlite.insert
+        insert_ = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         taken = connection.execute(
             insert_(JobLease)
             .values(name=name, holder=holder, epoch=1, until_us=until)
@@ -82,6 +80,7 @@ def take(connection: Connection, name: str, holder: str, *, seconds: int) -> Lea
 
 def renew(connection: Connection, lease: Lease, *, seconds: int) -> bool:
     """Keep the lease for so many seconds from now on; False when somebody else has it, or its end has passed."""
+    _bound(connection)
     now = _now(connection)
     renewed = connection.execute(
         update(JobLease)
@@ -142,6 +141,12 @@ def fenced(engine: Engine, lease: Lease) -> Engine:
             raise
 
     return guarded
+
+
+def _bound(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(_LONGEST_WAIT))
+        connection.execute(text(_LONGEST_STANDSTILL))
 
 
 def _now(connection: Connection) -> ColumnElement[int]:

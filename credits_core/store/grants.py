@@ -64,7 +64,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "watch_key_days": _DERIVED,
     "watch_progress": (_READ, _ADD, _change("entry_id")),
 }
-"""The privileges of the running product, by table. A sequence may be asked for its next number and never be set."""
+"""The privileges of the running product, by table. A sequence may be read, for backups, and asked for its next
+number, and never be set."""
 
 _KINDS_OF_ROLE = """
 SELECT rolsuper, rolcreaterole, rolbypassrls, rolreplication FROM pg_catalog.pg_roles WHERE rolname = :role
@@ -143,7 +144,7 @@ def _statements(connection: Connection, role: str) -> Iterator[str]:
     for table, privileges in GRANTS.items():
         yield f"GRANT {', '.join(privileges)} ON {schema}.{table} TO {named}"
     for sequence in connection.execute(text(_SEQUENCES)).scalars():
-        yield f"GRANT USAGE ON SEQUENCE {schema}.{quote(sequence)} TO {named}"
+        yield f"GRANT USAGE, SELECT ON SEQUENCE {schema}.{quote(sequence)} TO {named}"
 
 
 def excess(connection: Connection, role: str) -> list[str]:

@@ -15,6 +15,7 @@ from credits_core.bulk.starting_over import Holdings
 from credits_core.lab.scenario.assumptions import Scenario, load_scenarios
 from credits_core.lab.scenario.presets import Preset, load_presets
 from credits_core.lab.scenario.workload import Workload, load_workloads
+from credits_core.operations.surroundings import Surroundings
 from credits_core.plans import records as plan_records
 from credits_core.plans.book import PriceBooks
 from credits_core.plans.records import PlanRecord
@@ -124,6 +125,11 @@ def scenarios() -> dict[str, Scenario]:
 def presets() -> dict[str, Preset]:
     """Stories that a scenario can begin with, by their names."""
     return load_presets(settings.SCENARIOS_FILE, scenarios())
+
+
+def surroundings() -> Surroundings:
+    """What jobs work with."""
+    return Surroundings(engine(), _books(), zone(), lambda: datetime.now(UTC))
 
 
 def try_damage(damage: Damage, now: datetime) -> Tried:

@@ -73,6 +73,7 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "people/activity.py": ({}, {}),
     "people/approvals.py": ({}, {"Approve": "pricing, admin", "Decline this": "pricing, admin"}),
     "people/people.py": ({}, {"Add person": MANAGE}),
+    "operations/operations.py": ({}, {"Run now": MANAGE, "Create backup": MANAGE}),
     "operations/proof.py": ({}, {}),
     "operations/watching.py": ({"finding": "1"}, {"Looked at": MOVE}),
     "build/api_console.py": ({}, {"Make a key for today": MANAGE, "Make key": MANAGE}),

@@ -18,6 +18,13 @@ from credits_core.operations.backups.refusals import BackupDamaged, BackupImposs
 from credits_core.store import database
 
 _CONNECTION = {"host": "PGHOST", "port": "PGPORT", "username": "PGUSER", "password": "PGPASSWORD"}
+MARK = "_restoring_"
+"""What stands in the name of a database that a backup is restored into first."""
+_LEFT = """
+SELECT datname FROM pg_database WHERE starts_with(datname, %s)
+    AND NOT EXISTS (SELECT 1 FROM pg_stat_activity AS a WHERE a.datname = pg_database.datname)
+    AND pg_has_role(datdba, 'USAGE')
+"""
 _DEBIANS = Path("/usr/lib/postgresql")
 
 
@@ -84,11 +91,15 @@ def server_of(url: URL) -> Iterator["psycopg.Connection[Any]"]:
 def made(url: URL, name: str) -> Iterator[URL]:
     """A new, empty database on the server of this URL. It is deleted at the end, unless it was renamed meanwhile.
 
+    Those that a process left which was killed are deleted before.
+
     Raises:
         BackupImpossible: the role may not make databases.
     """
     new = url.set(database=name)
     with server_of(url) as server:
+        for (left,) in server.execute(_LEFT, [f"{name.partition(MARK)[0]}{MARK}"]).fetchall():
+            server.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(left)))
         try:
             server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
         except psycopg.errors.InsufficientPrivilege:

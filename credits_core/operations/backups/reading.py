@@ -1,5 +1,6 @@
 """Reads a backup back: fetches it, checks it, and gives its content or a scratch ledger made of it."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,6 +105,11 @@ def require_kind(made: Manifest, url: URL) -> None:
 
 
 def scratch_name(server: URL, made: Manifest) -> str:
-    """The name of the database that a backup is restored into first; at most 63 characters."""
+    """The name of the database that a backup is restored into first; at most 63 characters.
+
+    Databases with the same beginning have different ones.
+    """
+    name = str(server.database)
+    own = hashlib.sha256(name.encode()).hexdigest()[:6]
     stamp = "".join(letter for letter in made.name if letter.isdigit())
-    return f"{str(server.database)[:24]}_restoring_{stamp}"
+    return f"{name[:20]}_{own}{postgres_dump.MARK}{stamp}"
