@@ -40,6 +40,7 @@ DIVISIONS_OF_SOMETHING_ELSE = {
         "(numbered.c.number - 1) % step",
     },
     "operations/alert_state": {"ago // timedelta(seconds=1)"},
+    "operations/watch_keys": {"first_us // window_us", "used.c.created_at_us // window_us"},
     "reports/recorded_runs": {"(moments_us + offsets[holds, 1]) // MICROSECONDS_PER_DAY"},
     "reports/users": {
         "timedelta(days=30) // timedelta(microseconds=1)",
