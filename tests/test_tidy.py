@@ -31,6 +31,7 @@ DIVISIONS_OF_SOMETHING_ELSE = {
     "bulk/demo_events": {"world.runs_per_day * (60 if is_weekend else 110) * (world.days + day) // (150 * world.days)"},
     "bulk/demo_usage": {"counts[draw.of] * drawn // 100"},  # a percentage of a count
     "bulk/pieces": {"0.005"},  # seconds
+    "operations/backups/manifest": {"drilled.took // timedelta(microseconds=1)"},
     "pricing/models_toml": {"per // 1000"},  # units, in a refusal
     "lab/scenario/simulation": {"user * _HABIT_STEP % BPS_PER_WHOLE"},
     "ledger/accounts": {
