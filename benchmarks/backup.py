@@ -22,6 +22,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, make_url
 
 from benchmarks.growth import build
+from credits_core.audit import seals
 from credits_core.ledger import actions, opening
 from credits_core.ledger.requests import Charge, ChargeRequest
 from credits_core.operations.backups import create, drill, restore
@@ -55,6 +56,7 @@ def main() -> None:
         else:
             engine, into = _sqlite(folder, arguments), f"sqlite:///{folder / 'restored.db'}"
         where = place_at(str(folder / "backups"))
+        seals.catch_up(engine, now=datetime.now(UTC))  # as a server has done before
         made = _timed("made a backup", lambda: _back_up(engine, where))
         print(f"{made.figures.entries:,} entries, {made.content_bytes:,} bytes become {made.stored_bytes:,}")
         _timed(

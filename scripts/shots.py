@@ -114,9 +114,9 @@ SHOTS = (
         "/operations",
         (
             click(button("Create backup")),
-            see("text=Not tried yet"),
+            see("text=Backup ended well"),
             click(button("Try the newest")),
-            see("text=Restored and proved"),
+            see("text=Drill ended well"),
         ),
         most=900,
     ),

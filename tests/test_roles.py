@@ -235,13 +235,6 @@ IN_PIECES: dict[str, tuple[str, Callable[[Engine, Actor, Path], object]]] = {
     "operations.running.run": (MANAGE, walked_backups.run_job),
     "operations.running.running": (MANAGE, walked_backups.run_job_in_steps),
 }
-# Actions that leave the ledger as it is.
-ON_BACKUPS: dict[str, tuple[str, Callable[[Engine, Actor, Path], object]]] = {
-    "operations.backups.create.creating": (MANAGE, walked_backups.create),
-    "operations.backups.restore.restoring": (MANAGE, walked_backups.restore),
-    "operations.backups.drill.drilling": (MANAGE, walked_backups.drill),
-    "operations.backups.listing.prune": (MANAGE, walked_backups.prune),
-}
 # Actions on an empty database, or on one that began as the demo.
 ON_A_DEMO: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
     "bulk.demo.build_once": (
@@ -349,13 +342,13 @@ def test_an_action_in_pieces_is_for_whom_the_table_names(walked: Engine, action:
     assert every_row(walked) != before
 
 
-@pytest.mark.parametrize("action", ON_BACKUPS)
+@pytest.mark.parametrize("action", walked_backups.ALL)
 def test_only_who_manages_the_product_handles_backups(walked: Engine, action: str, tmp_path: Path) -> None:
-    may, act = ON_BACKUPS[action]
+    act = walked_backups.ALL[action]
     seals.catch_up(walked, now=NOW)
     before = every_row(walked)
     for name, actor in ACTORS.items():
-        if name in _names(may):
+        if name in _names(MANAGE):
             act(walked, actor, tmp_path)
         else:
             with pytest.raises(NotAllowed):
@@ -387,13 +380,13 @@ def test_every_action_stands_in_the_table() -> None:
             is_own = function.__module__ == module.name and not name.startswith("_")
             if is_own and _takes_an_actor(function):
                 found.add(f"{module.name.removeprefix('credits_core.')}.{name}")
-    in_table = {action.partition(" of ")[0] for action in (*TABLE, *IN_PIECES, *ON_BACKUPS, *ON_A_DEMO)}
+    in_table = {action.partition(" of ")[0] for action in (*TABLE, *IN_PIECES, *walked_backups.ALL, *ON_A_DEMO)}
     assert found - NO_ACTIONS.keys() == in_table - {"ledger.actions.charge_prompts"}
     assert NO_ACTIONS.keys() <= found
 
 
 def test_nobody_in_the_table_is_unknown() -> None:
-    for may, _ in (*TABLE.values(), *IN_PIECES.values(), *ON_BACKUPS.values(), *ON_A_DEMO.values()):
+    for may, _ in (*TABLE.values(), *IN_PIECES.values(), *ON_A_DEMO.values()):
         assert _names(may) <= ACTORS.keys()
 
 

@@ -34,6 +34,7 @@ DIVISIONS_OF_SOMETHING_ELSE = {
     "bulk/demo_usage": {"counts[draw.of] * drawn // 100"},  # a percentage of a count
     "bulk/group_commit": {"0.5"},  # seconds
     "bulk/pieces": {"0.005"},  # seconds
+    "operations/backups/manifest": {"drilled.took // timedelta(microseconds=1)"},
     "pricing/models_toml": {"per // 1000"},  # units, in a refusal
     "lab/scenario/simulation": {"user * _HABIT_STEP % BPS_PER_WHOLE"},
     "ledger/accounts": {
@@ -43,6 +44,7 @@ DIVISIONS_OF_SOMETHING_ELSE = {
         "(numbered.c.number - 1) % step",
     },
     "operations/alert_state": {"ago // timedelta(seconds=1)"},
+    "operations/watch_keys": {"first_us // window_us", "used.c.created_at_us // window_us"},
     "reports/recorded_runs": {"(moments_us + offsets[holds, 1]) // MICROSECONDS_PER_DAY"},
     "reports/users": {
         "timedelta(days=30) // timedelta(microseconds=1)",

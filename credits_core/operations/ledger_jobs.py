@@ -1,6 +1,7 @@
 """What the jobs do that look after the ledger itself: sums, seals, audits, and what is not needed any more."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import Connection
@@ -19,6 +20,7 @@ from credits_core.values.progress import Progress, Work
 from credits_core.values.text import counted
 
 _SHOWN = 3
+_KEPT_EVERY = timedelta(hours=1)
 
 
 def roll_up(around: Surroundings) -> Work[str]:
@@ -38,7 +40,7 @@ def seal(around: Surroundings) -> Work[str]:
 def verify_new(around: Surroundings) -> Work[str]:
     """Audit what came after the last clean audit."""
     yield Progress(0, 1)
-    return _said(verifying.verify(around, since_last=True))
+    return _said(verifying.verify(around, since_last=True, kept_every=_KEPT_EVERY))
 
 
 def verify_all(around: Surroundings) -> Work[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import Connection
 
@@ -35,15 +36,19 @@ class Verified:
         return f"{len(broken)} of {len(self.findings)} invariants are broken: {broken[0]}"
 
 
-def verify(around: Surroundings, *, since_last: bool) -> Verified:
-    """Audit everything, or what came after the last clean audit, with two threads; keep the result and return it."""
+def verify(around: Surroundings, *, since_last: bool, kept_every: timedelta = timedelta(0)) -> Verified:
+    """Audit everything, or what came after the last clean audit, with two threads; keep the result and return it.
+
+    A result that is as it was, with nothing new, is kept again only when the last one is at least `kept_every` old:
+    audits are on record for ever.
+    """
     engine = around.engine
     seals.catch_up_quietly(engine, now=around.clock())
     with database.read(engine) as connection:
         plans = around.books.at(connection).plans
         since = audit_log.last_clean(connection) if since_last else None
     findings, leaves = invariants.audit(engine, plans, since or BEGINNING)
-    return _kept(around, Verified(findings, since), leaves)
+    return _kept(around, Verified(findings, since), leaves, kept_every)
 
 
 def verifying(around: Surroundings) -> Work[Verified]:
@@ -53,19 +58,16 @@ def verifying(around: Surroundings) -> Work[Verified]:
     with database.read(engine) as connection:
         plans = around.books.at(connection).plans
     findings, leaves = yield from invariants.auditing(engine, plans)
-    return _kept(around, Verified(findings, None), leaves)
+    return _kept(around, Verified(findings, None), leaves, timedelta(0))
 
 
-def _kept(around: Surroundings, found: Verified, leaves: Since | None) -> Verified:
-    """Keep the result, unless nothing is new since the audit before and nothing was wrong then either."""
-
+def _kept(around: Surroundings, found: Verified, leaves: Since | None, kept_every: timedelta) -> Verified:
     def keep(connection: Connection) -> None:
-        last = audit_log.last_run(connection)
+        last, now = audit_log.last_run(connection), around.clock()
         is_as_before = found.since is not None and leaves is not None and leaves.entry_id == found.since.entry_id
-        if not (is_as_before and last is not None and last.ok):
-            audit_log.record(
-                connection, found.findings, now=around.clock(), leaves=leaves, since=found.since or BEGINNING
-            )
+        if is_as_before and last is not None and last.ok and now < last.finished_at + kept_every:
+            return
+        audit_log.record(connection, found.findings, now=now, leaves=leaves, since=found.since or BEGINNING)
 
     database.write(around.engine, keep)
     return found

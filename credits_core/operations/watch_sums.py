@@ -131,7 +131,7 @@ def payments(connection: Connection, of: Step, newest: int) -> Iterator[Payments
     """Of every creator who was paid in these entries: so many of the newest payments, by who paid."""
     paid = (
         select(CreditTransaction.account_id)
-        .where(of.has(CreditTransaction.entry_id), *_IS_PAYMENT)
+        .where(of.has(CreditTransaction.entry_id), CreditTransaction.type == TransactionType.CREATOR_PAYMENT.value)
         .distinct()
         .order_by(CreditTransaction.account_id)
     )
@@ -148,12 +148,6 @@ def payments(connection: Connection, of: Step, newest: int) -> Iterator[Payments
         ).all()
         by_payer = {str(name): int(credits) for name, credits, _ in rows}
         yield Payments(creator_id, of.day, sum(count for *_, count in rows), by_payer)
-
-
-_IS_PAYMENT = (
-    CreditTransaction.type == TransactionType.CREATOR_PAYMENT.value,
-    CreditTransaction.amount_credits > 0,
-)
 
 
 def _newest_payments(creator_id: str, up_to: int, newest: int) -> FromClause:

@@ -24,7 +24,7 @@ def draw() -> None:
     except (CreditsError, OSError) as error:
         st.error(words.plain(str(error)), title="The place of backups cannot be read", icon=":material/cloud_off:")
         return
-    st.caption(f"{counted(len(found), 'backup')} in {words.plain(where.address)}.")
+    st.caption(f"{counted(len(found), 'backup')}.", help=words.plain(where.address))
     if who.may_or_told(May.MANAGE):
         with st.container(horizontal=True):
             st.button("Create backup", icon=":material/backup:", on_click=running.ask, args=("backup",))

@@ -52,7 +52,7 @@ def draw() -> None:
 
 def _leading(found: Held | None) -> None:
     if found is not None and found.is_running:
-        st.caption(f":material/check_circle: The server {words.plain(found.holder)} runs the jobs.")
+        st.caption(":material/check_circle: A server runs the jobs.", help=words.plain(found.holder))
     elif settings.jobs_enabled():
         st.warning(
             "A server that has started takes over within a minute. If this stays, read its log.",

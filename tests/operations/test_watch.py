@@ -85,7 +85,8 @@ def test_a_user_who_spends_far_more_than_ever_is_found_with_the_runs_of_that_day
         runs(engine, FEE, 1, days_ago=days_ago, by="zoe")  # who always spends as much
     spent = runs(engine, FEE, 2)
     runs(engine, FEE, 2, by="zoe", name="today")
-    assert look(engine) == Watched(entries=2 + 15 + 4, findings=1)
+    runs(engine, world.HAIKU_WITH_FEE, 1, days_ago=-1)
+    assert look(engine) == Watched(entries=2 + 15 + 4 + 1, findings=1)
     found = the_one(engine, WatchRule.SPENDING, "ada")
     assert found.numbers == {"spent_credits": 40_000_500, "largest_day_credits": 2_502}
     assert found.entries == spent[::-1]
@@ -164,15 +165,22 @@ def test_a_creator_who_runs_their_own_prompts_is_found(engine: Engine) -> None:
     assert found.entries == own[::-1]
 
 
-def test_only_the_newest_payments_count(engine: Engine) -> None:
-    users = [f"user-{number}" for number in range(10)]
+def test_only_the_newest_hundred_payments_count_and_refunds_are_none(engine: Engine) -> None:
+    users = [f"user-{number}" for number in range(6)]
     funded(engine, "ada", *users)
     fee = replace(FEE, creator_fee_credits=50_000)
-    runs(engine, fee, 15, days_ago=9)
     for user_id in users:
         runs(engine, fee, 10, by=user_id)
+    paid = runs(engine, fee, 99)  # and one of a user's, before
+    world.refund(engine, paid[0], key="back")
     look(engine)
-    assert waiting(engine) == []  # of the newest hundred none is ada's
+    found = the_one(engine, WatchRule.ONE_PAYER, "ben")
+    assert found.numbers == {
+        "paid_credits": 99 * 40_000,
+        "earned_credits": 100 * 40_000,
+        "payments": 100,
+        "payer": "ada",
+    }
 
 
 def test_runs_of_a_model_that_is_priced_at_zero_are_found_by_model_and_plan(engine: Engine) -> None:
@@ -259,6 +267,11 @@ def test_a_key_that_charges_for_many_users_at_once_is_found_with_one_entry_of_ea
     assert found.numbers == {"users": 20, "most_before": 4, "window_minutes": 10}
     assert found.entries == second[::-1]
     assert len(first) == 10
+    shop(engine, users[:1], days_ago=0, minute=30)
+    look(engine)
+    today = number_of_day(NOW.date())
+    kept = "SELECT most_users FROM watch_key_days WHERE actor = 'api/shop' AND day = :day"
+    assert found_rows(engine, kept, day=today) == [(20,)]  # the most of the day, not the newest
 
 
 def test_users_of_one_key_who_are_apart_are_not_at_once(engine: Engine) -> None:

@@ -1,5 +1,6 @@
 """Actions on jobs and backups that the walk through all roles carries out."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,3 +43,12 @@ def drill(engine: Engine, actor: Actor, folder: Path) -> None:
 
 def prune(_: Engine, actor: Actor, folder: Path) -> object:
     return listing.prune(backup_world.place(folder), now=NOW, actor=actor)
+
+
+# Actions that leave the ledger as it is.
+ALL: dict[str, Callable[[Engine, Actor, Path], object]] = {
+    "operations.backups.create.creating": create,
+    "operations.backups.restore.restoring": restore,
+    "operations.backups.drill.drilling": drill,
+    "operations.backups.listing.prune": prune,
+}
