@@ -16,9 +16,9 @@ _SECONDS = timedelta(milliseconds=50).total_seconds()
 
 
 def configure() -> None:
-    """Send the API's log to stderr as JSON. Calling it again does nothing."""
-    log = logging.getLogger("promptflow.api")
-    if log.handlers:
+    """Send the log of the API and of the ledger to stderr as JSON. Calling it again does nothing."""
+    logs = [logging.getLogger(f"promptflow.{name}") for name in ("api", "ledger")]
+    if logs[0].handlers:
         return
     handler = LaterHandler(sys.stderr)
     handler.setFormatter(
@@ -28,9 +28,10 @@ def configure() -> None:
             timestamp="time",
         )
     )
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False
+    for log in logs:
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        log.propagate = False
 
 
 class LaterHandler(logging.Handler):

@@ -123,6 +123,7 @@ class Metrics:
         self._whole_audit_age.set(float("nan") if whole is None else (now - whole.finished_at).total_seconds())
         seal = seals.newest(connection)
         self._seal_number.set(float("nan") if seal is None else seal.number)
-        self._seal_age.set(float("nan") if seal is None else (now - seal.sealed_at).total_seconds())
+        is_whole = seal is not None and seal.is_whole()  # one that was changed may hold anything
+        self._seal_age.set(float("nan") if seal is None or not is_whole else (now - seal.sealed_at).total_seconds())
         self._unsealed.set(seals.unsealed(connection).entries)
         return generate_latest(self._registry)

@@ -30,7 +30,7 @@ Result = TypeVar("Result")
 _log = logging.getLogger("promptflow.api")
 # Not the event loop's own threads: those also serve the dashboard's files, which must not queue behind charges.
 _THREADS = 4
-_SEALS_AT_ONCE = 5  # whoever asks for the metrics does not wait for more
+_MOST_SEALS_WHILE_WAITED_FOR = 5  # whoever asks for the metrics does not wait for more
 
 
 class Resources:
@@ -80,7 +80,7 @@ class Resources:
     async def catch_up(self) -> None:
         """Add the newest entries to the daily totals, so that reading sums stays quick, and seal them."""
         await self._in_thread(lambda: daily_totals.catch_up(self._opened(), self.zone))
-        await self._in_thread(lambda: self._sealer.seal_now(most_seals=_SEALS_AT_ONCE))
+        await self._in_thread(lambda: self._sealer.seal_now(most_seals=_MOST_SEALS_WHILE_WAITED_FOR))
 
     async def require_ready(self) -> None:
         """Check that the database answers and is at the newest migration.

@@ -13,7 +13,7 @@ from credits_core.audit import seals
 from credits_core.store import database
 
 _SECONDS_BETWEEN, _SECONDS_TO_END = 60, 5
-_SEALS_AT_ONCE = 20
+_SEALS_BETWEEN_LOOKS = 20
 _log = logging.getLogger("promptflow.api")
 
 
@@ -50,5 +50,5 @@ class Sealer:
 
     def _seal_now_and_then(self) -> None:
         while not self._closing.wait(_SECONDS_BETWEEN):
-            while self.seal_now(most_seals=_SEALS_AT_ONCE) == _SEALS_AT_ONCE and not self._closing.is_set():
+            while self.seal_now(most_seals=_SEALS_BETWEEN_LOOKS) == _SEALS_BETWEEN_LOOKS and not self._closing.is_set():
                 pass

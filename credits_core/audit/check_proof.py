@@ -262,6 +262,23 @@ def record_of(shown: Values) -> list[Any]:
     return ["entry", values("entry", shown["entry"]), transactions, *parts]
 
 
+def read(file: Path) -> Values:
+    """The JSON object in a file.
+
+    Raises:
+        ProofFails: the file cannot be read, or holds something else.
+    """
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise ProofFails(f"{file} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise ProofFails(f"{file} is no JSON") from None
+    if not isinstance(found, dict):
+        raise ProofFails(f"{file} is no proof and no head: it holds no JSON object")
+    return found
+
+
 def check(proof: Values, head: Values) -> str:
     """One sentence that says what is proved: that the record which the proof shows is sealed by the chain of this head.
 
@@ -320,16 +337,14 @@ def _is_hash(text: object) -> bool:
 def main(arguments: Sequence[str]) -> int:
     """Check the proof in a file against a head, say the outcome, and return the exit code."""
     match arguments:
-        case [file, "--head", hash_]:
-            head = {"hash": hash_}
-        case [file, "--against", head_file]:
-            head = json.loads(Path(head_file).read_text("utf-8"))
+        case [_, "--head" | "--against", _]:
+            file, kind, given = arguments
         case _:
             sys.stderr.write("use: check_proof.py PROOF.json --head HASH | --against HEAD.json\n")
             return 2
     try:
-        said = check(json.loads(Path(file).read_text("utf-8")), head)
-    except (ProofFails, ValueError) as error:
+        said = check(read(Path(file)), {"hash": given} if kind == "--head" else read(Path(given)))
+    except ProofFails as error:
         sys.stderr.write(f"WRONG {error}\n")
         return 1
     sys.stdout.write(f"ok    {said}\n")

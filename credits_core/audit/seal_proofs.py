@@ -7,13 +7,13 @@ from sqlalchemy import Connection, select
 from credits_core.audit import seals
 from credits_core.audit.check_proof import (
     FORMAT,
-    HASH_BYTES,
     PROOF_FORMAT,
     named,
     path_to,
     way_down,
 )
-from credits_core.audit.refusals import NotSealed
+from credits_core.audit.refusals import NotSealed, SealDamaged
+from credits_core.audit.seal_check import leaves_of
 from credits_core.audit.seal_rows import Reader
 from credits_core.audit.seals import StoredSeal
 from credits_core.ledger.refusals import UnknownEntry
@@ -41,6 +41,7 @@ def proof_of(connection: Connection, entry_id: int, *, head_number: int | None =
     Raises:
         UnknownEntry: there is no such entry.
         NotSealed: the entry is not sealed yet, or only after that head; or there is no such seal.
+        SealDamaged: the head or the entry's seal was changed.
     """
     record = Reader(connection).entry(entry_id)
     if record is None:
@@ -48,6 +49,8 @@ def proof_of(connection: Connection, entry_id: int, *, head_number: int | None =
     top = seals.newest(connection) if head_number is None else seals.numbered(connection, head_number)
     if top is None:
         raise NotSealed(entry_id, head_number)
+    if not top.is_whole():
+        raise SealDamaged(top.number, "it does not have the hash of what it says")
     over = select(Seal.number, Seal.leaves).where(Seal.last_entry_id >= entry_id).order_by(Seal.number).limit(1)
     found = connection.execute(over).one_or_none()
     if found is None or found.number > top.number:
@@ -58,7 +61,9 @@ def proof_of(connection: Connection, entry_id: int, *, head_number: int | None =
         leaf.number for leaf in Reader(connection).entries(None if before is None else before.last_entry_id, entry_id)
     ]
     index = len(ids) - 1
-    leaves = [found.leaves[at : at + HASH_BYTES] for at in range(0, len(found.leaves), HASH_BYTES)]
+    leaves = leaves_of(found.leaves)
+    if not leaves:
+        raise SealDamaged(found.number, "its leaves are not those that it was made over")
     _, entry, transactions, run, unlock, refund = record
     return {
         "format": PROOF_FORMAT,

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from credits_core.errors import InvalidRequest
+
 app = typer.Typer(
     help="Seals: prove that nobody rewrote the record, and hand on proofs of single entries.", no_args_is_help=True
 )
@@ -19,11 +21,26 @@ def head(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, to be
 
 
 @app.command("seal")
-def seal() -> None:
+def seal(
+    begin_signing: Annotated[
+        bool, typer.Option("--begin-signing", help="Sign with the key from here on, over all seals before.")
+    ] = False,
+    against: Annotated[
+        Path | None, typer.Option(help="To begin signing: a head that was kept, a file from proof head --json.")
+    ] = None,
+    without_head: Annotated[
+        bool, typer.Option("--without-head", help="To begin signing: nobody kept a head; sign what is there.")
+    ] = False,
+) -> None:
     """Seal what is not sealed yet. Servers do that by themselves once a minute."""
     from credits_core.cli import proof
 
-    proof.seal_now()
+    if begin_signing:
+        proof.begin_signing(against, without_head=without_head)
+    elif against is not None or without_head:
+        raise InvalidRequest("--begin-signing", "is missing: --against and --without-head say where signing begins")
+    else:
+        proof.seal_now()
 
 
 @app.command("verify")
