@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from credits_core.audit import carried
 from credits_core.audit.answers import answers_match_their_unlocks
 from credits_core.audit.balances import balances_are_sums, balances_follow_each_other
+from credits_core.audit.changes import changes_are_on_record
 from credits_core.audit.charges import (
     runs_cost_what_they_should,
     runs_match_their_transactions,
@@ -130,6 +131,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     price_lists_are_sealed,
     runs_have_the_price_of_their_list,
     daily_totals_are_sums,
+    changes_are_on_record,
     seals_hold,
     references_exist,
     constraints_hold,

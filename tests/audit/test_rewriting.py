@@ -149,7 +149,6 @@ REWRITTEN: dict[str, tuple[list[str], str]] = {
         [f"UPDATE user_credits SET created_at_us = created_at_us - {_DAY_US} WHERE user_id = 'fay'"],
         "entry <late grant> is not what seal",
     ),
-    "a key is given a larger role": (["UPDATE api_keys SET role = 'admin' WHERE id = 1"], "api_keys 1 is not what"),
     "a record of a change names somebody else": (
         ["UPDATE activity SET actor = 'dashboard/ben' WHERE id = 2"],
         "activity 2 is not what seal",

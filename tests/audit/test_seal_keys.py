@@ -117,12 +117,14 @@ def test_the_setting_wants_the_private_half(
 ) -> None:
     """With the public one a server goes on, seals nothing, and says so."""
     monkeypatch.setenv("CREDITS_SEAL_KEY_FILE", str(tmp_path / "key.pub"))
-    with pytest.raises(InvalidRequest, match="key.pub, which is a public key; the private one signs"):
+    with pytest.raises(InvalidRequest, match=r"key\.pub, which is a public key; the private one signs"):
         seal_keys.configured()
     assert seals.catch_up_quietly(engine, now=LATER) == 0
     assert "new entries cannot be sealed: CREDITS_SEAL_KEY_FILE: names" in api_log.text
     monkeypatch.setenv("CREDITS_SEAL_KEY_FILE", str(tmp_path / "key"))
-    assert seal_keys.configured() == key
+    configured = seal_keys.configured()
+    assert configured is not None
+    assert (configured.key_id, configured.file) == (key.key_id, key.file)
 
 
 # --- what is kept beside the key ------------------------------------------------------------------------------------

@@ -53,13 +53,13 @@ def test_everything_that_is_there_is_sealed_by_the_first_who_seals(engine: Engin
     entries = int(str(scalar(engine, "SELECT count(*) FROM journal_entries")))
     with database.read(engine) as connection:
         assert seals.newest(connection) is None
-        assert seals.unsealed(connection) == seals.Unsealed(entries, 9)
+        assert seals.unsealed(connection) == seals.Unsealed(entries, 13)
     assert _seal(engine) == (entries + 4) // 5
     covered = rows(engine, "SELECT number, entry_count, record_count, last_entry_id FROM seals ORDER BY number")
-    assert [row[:3] for row in covered[:2]] == [(1, 5, 5), (2, 5, 4)]
+    assert [row[:3] for row in covered[:2]] == [(1, 5, 5), (2, 5, 5)]
     assert covered[-1][3] == entries
     checked = _check(engine)
-    assert (checked.entries, checked.records, checked.violations) == (entries, 9, ())
+    assert (checked.entries, checked.records, checked.violations) == (entries, 13, ())
     with database.read(engine) as connection:
         assert seals.unsealed(connection) == seals.Unsealed(0, 0)
 
@@ -240,7 +240,8 @@ def test_nothing_is_sealed_upon_a_forged_seal_over_what_is_not_there(
     forged = {**last.header(), **header}
     values = {**header, "hash": check_proof.seal_hash(forged)}
     damage.behind_its_back(
-        engine, f"UPDATE seals SET {', '.join(f'{name} = {value!r}' for name, value in values.items())}"
+        engine,
+        f"UPDATE seals SET {', '.join(f'{name} = {value!r}' for name, value in values.items())}".replace(":", "\\:"),
     )
     world.charge(engine, HAIKU, key="run")
     with pytest.raises(SealDamaged, match=f"Seal 1 was changed: {why}"):
@@ -256,7 +257,7 @@ def test_nothing_is_sealed_upon_a_forged_seal_over_what_is_not_there(
         ("leaves = 'text'", "seal 1 was changed: its leaves are not those that it was made over"),
         ("leaves = 7", "seal 1 was changed: its leaves are not those that it was made over"),
         ("signature = X'00', key_id = 'k'", "the signature of seal 1 is wrong"),
-        ("hash = X'00'", "seal 1 was changed: it does not have the hash of what it says"),
+        ("hash = X'00'", "the signature of seal 1 is wrong"),
         ("previous_hash = X'ff', records_up_to = X'ff'", "seal 1 does not follow from seal 0"),
     ],
 )

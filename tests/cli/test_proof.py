@@ -202,7 +202,7 @@ def test_a_changed_newest_seal_is_told_by_every_command(commands: Commands, ledg
     damage.behind_its_back(
         ledger, "UPDATE seals SET last_entry_id = 'abc', sealed_at_us = 'abc', signature = X'00', key_id = 'x'"
     )
-    world.charge(ledger, HAIKU_WITH_FEE, key="run")
+    world.add(ledger, "ada", 500, key="more")
     was_changed = "seal 1 was changed: it does not have the hash of what it says"
     code, out, _ = commands("verify")
     assert (code, [line for line in out.splitlines() if line.startswith("WRONG")]) == (
