@@ -1,4 +1,4 @@
-"""Checks the proof that an entry stands in a ledger whose head one has kept. Needs Python and nothing else.
+"""Checks the proof that entries stand in a ledger whose head one has kept. Needs Python and nothing else.
 
 `python check_proof.py PROOF.json --head HASH` or `--against HEAD.json`. Exit 0 when the proof holds, 1 when not.
 This file stands alone on purpose: give it to whoever shall check, without the rest of the product.
@@ -30,6 +30,7 @@ from typing import Any
 
 FORMAT = "promptflow-credits seal 1"
 PROOF_FORMAT = "promptflow-credits proof 1"
+STATEMENT_FORMAT = "promptflow-credits statement 1"
 HASH_BYTES = 32
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "entry": (
@@ -282,13 +283,14 @@ def read(file: Path) -> Values:
 def check(proof: Values, head: Values) -> str:
     """One sentence that says what is proved: that the record which the proof shows is sealed by the chain of this head.
 
+    Of a statement it says that of each entry, and that between the first and the last one none of the user is left out.
     A head has its `hash`, and its `number` where that is known.
 
     Raises:
         ProofFails: the proof does not hold; the message says why.
     """
     try:
-        return _check(proof, head)
+        return _check_statement(proof, head) if proof["format"] == STATEMENT_FORMAT else _check(proof, head)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise ProofFails(f"this is no proof, or one that was cut: {error!r}") from None
 
@@ -319,6 +321,33 @@ def _check(proof: Values, head: Values) -> str:
     return (
         f"entry {shown['entry']['id']} is as sealed in seal {seal['number']}, "
         f"and seal {chain[0]['number']} with the hash {head['hash']} names that seal"
+    )
+
+
+def _check_statement(statement: Values, head: Values) -> str:
+    user, proofs = statement["user"], statement["proofs"]
+    last, before, balance, received, paid = 0, None, None, 0, 0
+    for proof in proofs:
+        _check(proof, head)
+        shown = proof["record"]
+        number = shown["entry"]["id"]
+        moved = [row for row in shown["transactions"] if row["account_id"] == user]
+        if number <= last or not moved:
+            raise ProofFails(f"entry {number} is none of {user}, or does not stand after entry {last}")
+        for row in moved:
+            due = row["balance_after_credits"] - row["amount_credits"]
+            if balance is not None and due != balance:
+                raise ProofFails(f"an entry of {user} is left out between entry {last} and entry {number}")
+            before = due if before is None else before
+            balance = row["balance_after_credits"]
+            received += max(row["amount_credits"], 0)
+            paid -= min(row["amount_credits"], 0)
+        last = number
+    first, top = proofs[0]["record"]["entry"]["id"], proofs[0]["chain"][0]["number"]
+    return (
+        f"{len(proofs)} {'entry' if len(proofs) == 1 else 'entries'} of {user}, from entry {first} to entry {last}, "
+        f"are as sealed, and none between is left out: {before} credits before, {received} received, {paid} paid, {balance} after; "
+        f"seal {top} with the hash {head['hash']} names their seals"
     )
 
 

@@ -8,6 +8,7 @@ from credits_core.audit import seals
 from credits_core.audit.check_proof import (
     FORMAT,
     PROOF_FORMAT,
+    STATEMENT_FORMAT,
     named,
     path_to,
     way_down,
@@ -16,8 +17,12 @@ from credits_core.audit.refusals import NotSealed, SealDamaged
 from credits_core.audit.seal_check import leaves_of
 from credits_core.audit.seal_rows import Reader
 from credits_core.audit.seals import StoredSeal
+from credits_core.errors import InvalidRequest
 from credits_core.ledger.refusals import UnknownEntry
-from credits_core.store.tables import Seal
+from credits_core.store.tables import CreditTransaction, Seal
+from credits_core.values.days import DayRange
+
+MOST_IN_A_STATEMENT = 5_000
 
 
 def head(seal: StoredSeal) -> dict[str, Any]:
@@ -78,3 +83,30 @@ def proof_of(connection: Connection, entry_id: int, *, head_number: int | None =
         "path": [beside.hex() for beside in path_to(leaves, index)],
         "chain": [seal.header() for seal in chain if seal],
     }
+
+
+def statement_of(
+    connection: Connection, user_id: str, days: DayRange, *, head_number: int | None = None
+) -> dict[str, Any]:
+    """Every entry of a user or creator in these days, at most 5,000, each with its proof, ready for JSON.
+
+    Raises:
+        InvalidRequest: there are none in these days, or too many.
+        NotSealed, SealDamaged: as `proof_of`.
+    """
+    entries = select(CreditTransaction.entry_id).where(CreditTransaction.account_id == user_id).distinct()
+    if days.begin_us is not None:
+        entries = entries.where(CreditTransaction.created_at_us >= days.begin_us)
+    if days.end_us is not None:
+        entries = entries.where(CreditTransaction.created_at_us < days.end_us)
+    limited = entries.order_by(CreditTransaction.entry_id).limit(MOST_IN_A_STATEMENT + 1)
+    ids = connection.execute(limited).scalars().all()
+    if not 0 < len(ids) <= MOST_IN_A_STATEMENT:
+        raise InvalidRequest(
+            "USER",
+            f"has no entries in these days: {user_id}"
+            if not ids
+            else f"has more than {MOST_IN_A_STATEMENT:,} entries in these days; choose fewer days",
+        )
+    proofs = [proof_of(connection, entry_id, head_number=head_number) for entry_id in ids]
+    return {"format": STATEMENT_FORMAT, "user": user_id, "proofs": proofs}

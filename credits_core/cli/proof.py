@@ -1,11 +1,12 @@
 """What the commands about seals do: the head, sealing, checking, and proofs to hand on."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import typer
 
+from credits_core import settings
 from credits_core.audit import check_proof, heads, seal_check, seal_keys, seal_proofs, seal_workers, seals
 from credits_core.audit.refusals import SealDamaged
 from credits_core.audit.seal_check import Checked
@@ -14,6 +15,7 @@ from credits_core.audit.seals import StoredSeal
 from credits_core.cli.opened import opened_ledger, print_json
 from credits_core.errors import InvalidRequest
 from credits_core.store import database
+from credits_core.values.days import DayRange
 from credits_core.values.progress import finish
 from credits_core.values.text import counted
 
@@ -52,7 +54,7 @@ def begin_signing(against: Path | None, *, without_head: bool) -> None:
         newest, left = seals.newest(connection), seals.unsealed(connection)
         said = None if head is None else heads.against(connection, head)
     typer.echo(f"The key {key.key_id} would sign from here on, {_over(newest)}")
-    typer.echo(f"and over {left.entries:,} entries and {left.records:,} other records that are not sealed yet.")
+    typer.echo(f"and over {_entries(left.entries)} and {left.records:,} other records that are not sealed yet.")
     if said is not None:
         typer.echo(f"WRONG {said}; nothing was signed")
         raise typer.Exit(1)
@@ -127,8 +129,12 @@ def _sealed_entries(newest: StoredSeal | None) -> int:
 
 
 def _said(checked: Checked) -> str:
-    over = f"{checked.entries:,} {'entry' if checked.entries == 1 else 'entries'}"
+    over = _entries(checked.entries)
     return f"every seal holds: {checked.seals:,} over {over} and {counted(checked.records, 'other record')}"
+
+
+def _entries(count: int) -> str:
+    return f"{count:,} {'entry' if count == 1 else 'entries'}"
 
 
 def export(entry_id: int, out: Path | None, head: int | None) -> None:
@@ -142,6 +148,19 @@ def export(entry_id: int, out: Path | None, head: int | None) -> None:
     top = proof["chain"][0]
     typer.echo(
         f"{out}: entry {entry_id:,}, proved by seal {top['number']:,} with the hash {check_proof.seal_hash(top)}"
+    )
+
+
+def statement(user: str, out: Path, first: date | None, last: date | None, head: int | None) -> None:
+    """Write the entries of a user or creator in these days with their proofs to a file."""
+    days = DayRange(first, last, settings.time_zone())
+    with opened_ledger() as engine, database.read(engine) as connection:
+        found = seal_proofs.statement_of(connection, user, days, head_number=head)
+    out.write_text(f"{json.dumps(found, indent=2)}\n", encoding="utf-8")
+    top = found["proofs"][0]["chain"][0]
+    typer.echo(
+        f"{out}: {_entries(len(found['proofs']))} of {user}, proved by seal {top['number']:,} with the hash "
+        f"{check_proof.seal_hash(top)}"
     )
 
 

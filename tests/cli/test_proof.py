@@ -1,13 +1,15 @@
 """The commands `proof …` in this process."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
-from credits_core.audit import seals
-from tests.support import damage, world
+from credits_core.audit import check_proof, seals
+from tests.support import busy_ledger, damage, world
 from tests.support.commands import Commands
 from tests.support.plain_sql import rows, scalar
 from tests.support.world import HAIKU_WITH_FEE
@@ -218,3 +220,29 @@ def test_a_changed_newest_seal_is_told_by_every_command(commands: Commands, ledg
             "error: Seal 1 was changed: it does not have the hash of what it says. Nothing was sealed. Keep a copy of "
             "the database, then run: python -m credits_core proof verify\n",
         )
+
+
+def test_a_statement_is_checked_by_the_file_that_stands_alone(
+    commands: Commands, sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    busy_ledger.three_days(sqlite_engine)
+    seals.catch_up(sqlite_engine, now=damage.MUCH_LATER)
+    file, head = tmp_path / "ada.json", tmp_path / "head.json"
+    code, out, _ = commands("proof", "statement", "ada", "--from", "2000-01-01", "--to", "2100-01-01", "--out", file)
+    assert (code, out.startswith(f"{file}: "), " entries of ada, proved by seal 1 with the hash " in out) == (
+        0,
+        True,
+        True,
+    )
+    head.write_text(commands("proof", "head", "--json")[1], encoding="utf-8")
+    assert commands("proof", "check", file, "--against", head)[0] == 0
+    alone = [sys.executable, "-I", check_proof.__file__, str(file), "--against", str(head)]
+    done = subprocess.run(alone, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout[:5]) == (0, "ok   ")
+    for arguments in (["gone.json", "--head", "x"], [str(file), "--against", "gone.json"], [str(file), "--head", "x"]):
+        done = subprocess.run([*alone[:3], *arguments], capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert (done.returncode, done.stdout, done.stderr[:6]) == (1, "", "WRONG ")
+    for said in ("[1]", "[", "[" * 100_000, "7"):
+        head.write_text(said, encoding="utf-8")
+        done = subprocess.run(alone, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr[:6]) == (1, "", "WRONG ")

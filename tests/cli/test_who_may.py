@@ -26,7 +26,7 @@ from tests.support.world import NOW
 MODULES = (keys, ledger, models, people, plans, trial_users)
 READS = {
     *("explain", "price", "simulate", "api-key list", "people list", "test-user list"),
-    *("proof check", "proof export", "proof head", "proof verify"),
+    *("proof check", "proof export", "proof head", "proof statement", "proof verify"),
     *("models diff", "models list", "models lists", "models show"),
     *("plan inspect", "plan journal", "plan list", "plan replay", "plan show"),
 }
