@@ -346,8 +346,8 @@ def _check_statement(statement: Values, head: Values) -> str:
     first, top = proofs[0]["record"]["entry"]["id"], proofs[0]["chain"][0]["number"]
     return (
         f"{len(proofs)} {'entry' if len(proofs) == 1 else 'entries'} of {user}, from entry {first} to entry {last}, "
-        f"are as sealed, and none between is left out: {before} credits before, {received} received, {paid} paid, {balance} after; "
-        f"seal {top} with the hash {head['hash']} names their seals"
+        f"are as sealed, and none between is left out: {before} credits before, {received} received, {paid} paid, "
+        f"{balance} after; seal {top} with the hash {head['hash']} names their seals"
     )
 
 
