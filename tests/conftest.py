@@ -88,11 +88,13 @@ def own_main_module() -> Iterator[None]:
 
 @pytest.fixture
 def api_log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """What the API logs, which otherwise goes to the output alone."""
-    logger = logging.getLogger("promptflow.api")
-    logger.addHandler(caplog.handler)
+    """What the API and the ledger log, which otherwise goes to the output alone."""
+    loggers = [logging.getLogger(f"promptflow.{name}") for name in ("api", "ledger")]
+    for logger in loggers:
+        logger.addHandler(caplog.handler)
     yield caplog
-    logger.removeHandler(caplog.handler)
+    for logger in loggers:
+        logger.removeHandler(caplog.handler)
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ Result = TypeVar("Result")
 _log = logging.getLogger("promptflow.api")
 # Not the event loop's own threads: those also serve the dashboard's files, which must not queue behind charges.
 _READING, _WRITING = 4, 4
-_SEALS_AT_ONCE = 5  # whoever asks for the metrics does not wait for more
+_MOST_SEALS_WHILE_WAITED_FOR = 5  # whoever asks for the metrics does not wait for more
 _CATCH_UP_SECONDS, _LONGEST_CATCH_UP_SECONDS = 1, 60
 
 
@@ -137,7 +137,7 @@ class Resources:
             _log.error("the daily totals cannot catch up", exc_info=error)
         try:
             with deadline.within(_LONGEST_CATCH_UP_SECONDS):
-                seals.catch_up_quietly(self._opened(), now=datetime.now(UTC), most_seals=_SEALS_AT_ONCE)
+                seals.catch_up_quietly(self._opened(), now=datetime.now(UTC), most_seals=_MOST_SEALS_WHILE_WAITED_FOR)
         except (CreditsError, *database.FAILURES) as error:
             _log.error("new entries cannot be sealed", exc_info=error)
 

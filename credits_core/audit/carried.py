@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from credits_core.audit.finding import Since
 from credits_core.store.kinds import PLATFORM_PREFIX
-from credits_core.store.tables import CreditTransaction, DailySum, JournalEntry, RollupWatermark
+from credits_core.store.tables import CreditTransaction, DailySum, JournalEntry, RollupWatermark, Seal
 from credits_core.values import time_zones
 
 Sums = Mapping[tuple[str, str, str], tuple[int, int, int]]
@@ -33,7 +33,8 @@ def after(connection: Connection, entry_id: int, key: str) -> Since | None:
     if not is_current(stamp):
         return None
     circulating_credits += held_by_users(connection, watermark, entry_id)
-    return Since(entry_id, watermark, circulating_credits, daily_sums(connection))
+    seal_number = int(connection.execute(select(func.coalesce(func.max(Seal.number), 0))).scalar_one())
+    return Since(entry_id, watermark, circulating_credits, daily_sums(connection), seal_number)
 
 
 def is_current(stamp: str) -> bool:

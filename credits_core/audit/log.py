@@ -105,11 +105,12 @@ def last_clean(connection: Connection) -> Since | None:
     ).one_or_none()
     if row is None:
         return None
-    summed_entry_id, circulating_credits, sums = json.loads(row.carried)
+    summed_entry_id, circulating_credits, sums, *seal_number = json.loads(row.carried)  # an older version kept three
     by_key = {(party, entry, type_): (got, gave, count) for party, entry, type_, got, gave, count in sums}
-    return Since(row.last_entry_id, summed_entry_id, circulating_credits, by_key)
+    return Since(row.last_entry_id, summed_entry_id, circulating_credits, by_key, *seal_number)
 
 
 def _text(leaves: Since) -> str:
     sums = [[*key, *numbers] for key, numbers in sorted(leaves.sums.items())]
-    return json.dumps([leaves.summed_entry_id, leaves.circulating_credits, sums], separators=(",", ":"))
+    kept = [leaves.summed_entry_id, leaves.circulating_credits, sums, leaves.seal_number]
+    return json.dumps(kept, separators=(",", ":"))

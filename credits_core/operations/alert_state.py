@@ -104,6 +104,7 @@ def read_state(connection: Connection, names: Sequence[str], *, now: datetime, z
     last = audit_log.last_run(connection)
     whole = audit_log.last_run(connection, of_everything=True)
     seal = seals.newest(connection)
+    is_whole = seal is not None and seal.is_whole()  # one that was changed may hold anything
     began = _age(_first_run(connection), now)
     clean = _age(_last_clean_audit(connection), now)
     return State(
@@ -113,8 +114,8 @@ def read_state(connection: Connection, names: Sequence[str], *, now: datetime, z
         whole_audit_age_seconds=None if whole is None else _seconds(now - whole.finished_at),
         clean_audit_age_seconds=began if clean is None else clean,
         seal_number=None if seal is None else seal.number,
-        seal_age_seconds=None if seal is None else _seconds(now - seal.sealed_at),
-        seal_lag_seconds=_seal_lag(connection, 0 if seal is None else seal.last_entry_id, now),
+        seal_age_seconds=None if seal is None or not is_whole else _seconds(now - seal.sealed_at),
+        seal_lag_seconds=_seal_lag(connection, 0 if seal is None or not is_whole else seal.last_entry_id, now),
         unsealed_entries=seals.unsealed(connection).entries,
         has_leader=_has_leader(connection),
         jobs=[_job(connection, name, began, now) for name in names],

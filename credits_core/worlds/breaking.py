@@ -38,7 +38,7 @@ def try_damage(engine: Engine, books: PriceBooks, damage: Damage, *, zone: TimeZ
     What was not sealed yet is sealed in the copy first.
     """
     with scratch(engine, books, zone=zone, now=now) as copy:
-        seals.catch_up_quietly(copy.engine, now=now)
+        seals.seal_copy(copy.engine, now=now)
         before = _audited(copy, books)
         done = damages.do(copy, damage)
         if damage.rebuilds_sums:
@@ -52,7 +52,7 @@ def try_damage(engine: Engine, books: PriceBooks, damage: Damage, *, zone: TimeZ
 def _audited(copy: Scratch, books: PriceBooks) -> list[Finding]:
     with database.read(copy.engine) as connection:
         plans = books.at(connection).plans
-    return invariants.check(copy.engine, plans)
+    return invariants.audit(copy.engine, plans, of_copy=True)[0]
 
 
 def _rebuild_sums(copy: Scratch, zone: TimeZone) -> None:

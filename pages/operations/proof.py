@@ -40,7 +40,7 @@ with st.container(border=True):
         st.header("Newest seal", width="stretch")
         if left.entries or left.records:
             st.button("Seal now", icon=":material/lock:", on_click=checking.seal_now)
-        if newest is not None:
+        if newest is not None and newest.is_whole():
             st.download_button(
                 "Download head",
                 f"{json.dumps(seal_proofs.head(newest), indent=2)}\n",
@@ -52,6 +52,13 @@ with st.container(border=True):
             )
     if newest is None:
         st.caption("Nothing is sealed yet.")
+    elif not newest.is_whole():
+        st.error(
+            "It does not have the hash of what it says, so nothing more is sealed. Keep a copy of the database, and "
+            "tell the engineers.",
+            title=f"Seal {newest.number:,} was changed",
+            icon=":material/gpp_bad:",
+        )
     else:
         number, hash_, time, rest = [*st.columns(2), *st.columns(2)] if window.is_narrow() else st.columns(4)
         number.metric("Seal", f"{newest.number:,}")

@@ -32,7 +32,7 @@ _SAID: Mapping[Change, str] = {
     Change.RESTORED: "Restored the backup **{subject}** of {entries} entries",
     Change.DEMO_STARTED_OVER: "Started the demo over. Deleted: {deleted}",
 }
-_UNSAID = {"key"}
+_UNSAID = {"key", "keys"}
 _PLACES: Mapping[Change, tuple[str, str]] = {
     Change.KEY_MADE: ("build/api_console.py", ""),
     Change.KEY_REPLACED: ("build/api_console.py", ""),

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, event, text
 
-from credits_core.audit import invariants
+from credits_core.audit import invariants, seals
 from credits_core.audit import log as audit_log
 from credits_core.audit.finding import BEGINNING, Finding, Since
 from credits_core.pricing.quote import PriceBook
@@ -221,8 +221,10 @@ def test_each_clean_audit_begins_where_the_one_before_ended(engine: Engine, book
 def test_what_an_audit_leaves_is_kept_with_it(engine: Engine, book: PriceBook) -> None:
     assert _last_clean(engine) is None
     busy_ledger.covered_three_days(engine, "the first half")
+    seals.catch_up(engine, now=MUCH_LATER)
     findings, leaves = invariants.audit(engine, book.plans)
     assert leaves is not None
+    assert leaves.seal_number == 1
     _record(engine, findings, leaves)
     assert _last_clean(engine) == leaves
     broken = [*findings[:-1], Finding("history cannot be changed", 1, ("a trigger is missing",))]

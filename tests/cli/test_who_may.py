@@ -27,7 +27,7 @@ MODULES = (backup, jobs, keys, ledger, models, people, plans, trial_users)
 READS = {
     *("doctor", "explain", "price", "simulate", "api-key list", "people list", "test-user list"),
     *("backup list", "backup verify", "jobs history", "jobs list"),
-    *("proof check", "proof export", "proof head", "proof verify"),
+    *("proof check", "proof export", "proof head", "proof statement", "proof verify"),
     *("models diff", "models list", "models lists", "models show"),
     *("plan inspect", "plan journal", "plan list", "plan replay", "plan show"),
 }

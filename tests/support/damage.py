@@ -6,22 +6,25 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, insert, make_url, text
 
-from credits_core.access import keys
+from credits_core.access import keys, people, trial_users
 from credits_core.audit import invariants, seals
 from credits_core.audit import log as audit_log
 from credits_core.audit.finding import BEGINNING, Finding, Since
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
 from credits_core.pricing.quote import PriceBook
 from credits_core.reports import daily_totals
-from credits_core.store import database
+from credits_core.store import activity, database
+from credits_core.store.activity import Change
 from credits_core.store.kinds import CreditSource
 from credits_core.store.tables import Proposal
-from credits_core.values.roles import Role, Way, operator
+from credits_core.values.days import to_microseconds
+from credits_core.values.roles import PersonRole, Role, Way, operator
 from tests.support import busy_ledger, world
 
 MUCH_LATER = busy_ledger.THIRD_DAY + timedelta(days=1)
@@ -159,7 +162,7 @@ def behind_its_back(engine: Engine, *statements: str) -> None:
 
 
 def administered(engine: Engine) -> None:
-    """Records that are no entries: two of each kind, of a change, a key, an audit and a proposal."""
+    """Records that are no entries: two keys, audits and proposals, a person, a test user, and that they were made."""
 
     def write(connection: Connection) -> None:
         for name in ("shop", "till"):
@@ -168,19 +171,23 @@ def administered(engine: Engine) -> None:
             )
             audit_log.record(connection, [Finding("nothing is wrong", 1, ())], now=MUCH_LATER)
             connection.execute(insert(Proposal).values(**_PROPOSED, subject=name))
+        for number in "12":
+            activity.note(connection, Change.PROPOSED, number, actor=_PROPOSED["proposed_by"], now=MUCH_LATER)
+        people.add(connection, "ada@example.org", [PersonRole.ADMIN], now=MUCH_LATER, actor=operator(Way.CLI))
+        trial_users.add(connection, "ada", now=MUCH_LATER, actor=operator(Way.CLI))
 
     database.write(engine, write)
 
 
-_PROPOSED = {
+_PROPOSED: dict[str, Any] = {
     "kind": "add_credits",
     "request": "{}",
     "effect": "{}",
     "based_on": "0" * 64,
     "reason": "Goodwill",
     "proposed_by": "dashboard/ada@example.org",
-    "proposed_at_us": 1,
-    "expires_at_us": 2,
+    "proposed_at_us": to_microseconds(MUCH_LATER),
+    "expires_at_us": to_microseconds(MUCH_LATER) + 1,
     "state": "open",
 }
 
