@@ -13,7 +13,7 @@ from credits_core.store.activity import Change
 from credits_core.values.roles import Role
 from pages.people import change_words
 from tests.support.actors import named
-from tests.support.page_driver import captions, choose, click, dashboard, links, open_page, small_dashboard
+from tests.support.page_driver import as_read, captions, choose, click, dashboard, links, open_page, small_dashboard
 from tests.support.world import NOW
 
 FILE = "people/activity.py"
@@ -43,7 +43,7 @@ def test_who_changed_what_stands_there_in_plain_words_with_a_link(ledger: Engine
     )
     page = choose(open_page(FILE), kind=Change.KEY_MADE)
     assert r"Made the API key **shop** (service)" in said(page)
-    assert "`dashboard/ada@example.org`" in captions(page)
+    assert "ada@example.org" in map(as_read, said(page))
     assert "2026-03-01 12:00 UTC" in captions(page)
     assert links(page)["Open"][0] == "api-console"
     assert "kkkk" not in str(said(page)) + captions(page)
@@ -64,7 +64,7 @@ def test_changes_are_found_by_kind_person_and_what_was_changed(ledger: Engine) -
     database.write(ledger, note)
     assert lines(choose(open_page(FILE), kind=Change.TEST_USER_ADDED)) == 2
     assert lines(choose(open_page(FILE), kind=Change.TEST_USER_ADDED, by="ada")) == 1
-    assert said(choose(open_page(FILE), subject="one-1"))[1:] == [r"Made **one\-1** a test user"]
+    assert said(choose(open_page(FILE), subject="one-1"))[1:] == [r"Made **one\-1** a test user", "ben"]
     page = choose(open_page(FILE), by="nobody", subject="one-1")
     assert [one.proto.title or one.value for one in page.info]
     assert lines(click(page, "Clear the filters")) > 3
@@ -109,4 +109,4 @@ def test_what_somebody_typed_is_shown_as_it_is(ledger: Engine) -> None:
     )
     page = open_page(FILE, by="ada")
     assert r"Made the plan **x\_y\_z** live in place of a\*b\*" in said(page)
-    assert "Reason: `[click](http://evil.example) **now**`" in captions(page)
+    assert r"Reason: \[click\]\(http:color[\:]//evil\.example\) \*\*now\*\*" in captions(page)
