@@ -99,7 +99,7 @@ def export(entry_id: int, out: Path | None, head: int | None) -> None:
 def check(file: Path, hash_: str | None, against: Path | None) -> None:
     """Check a proof in a file against a head. Exit 0 when it holds. Asks no database."""
     if (hash_ is None) == (against is None):
-        raise InvalidRequest("--head", "give either --head HASH or --against FILE")
+        raise InvalidRequest("proof check", "needs the head that you kept: either --head HASH or --against FILE")
     head = {"hash": hash_} if against is None else dict(_read_json(against))
     try:
         said = check_proof.check(_read_json(file), head)

@@ -58,9 +58,11 @@ for one in listed:
                 st.caption(rest)
         st.markdown(words.by(one.actor), width=_ACTOR_PIXELS)
         place = change_words.place(one)
-        with st.container(width=_OPEN_PIXELS):
-            if place is not None:
-                file, chosen = place
+        if place is None:
+            st.space(_OPEN_PIXELS)  # an empty container takes no room
+        else:
+            file, chosen = place
+            with st.container(width=_OPEN_PIXELS):
                 st.page_link(file, label="Open", query_params=links.link_to(**chosen))
 if listed:
     with st.container(horizontal=True, vertical_alignment="center"):

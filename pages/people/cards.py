@@ -166,7 +166,7 @@ def decided(closed: Sequence[ProposalRecord]) -> None:
             "Outcome": one.state.capitalize(),
             "Proposed by": words.actor_name(one.proposed_by),
             "Decided by": "nobody" if one.decided_by is None else words.actor_name(one.decided_by),
-            clock.label("Decided"): "" if one.decided_at is None else f"{clock.shown(one.decided_at):%Y-%m-%d %H:%M}",
+            clock.label("Decided"): "" if one.decided_at is None else f"{clock.shown(one.decided_at):%Y-%m-%d}",
             "Why": one.decision_reason or one.reason,
         }
         for one in closed

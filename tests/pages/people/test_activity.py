@@ -94,6 +94,42 @@ def test_an_empty_record_says_what_would_stand_there(tmp_path: Path) -> None:
     ]
 
 
+def test_a_proposal_says_how_many_credits_it_is_about_and_an_older_record_does_without(ledger: Engine) -> None:
+    new = {"change": "add credits", "of": "ben", "amount_credits": 20_000_000, "reason": "A prize"}
+    old = {"change": "add credits", "of": "ben", "reason": "A prize"}
+
+    def note(connection: Connection) -> None:
+        activity.note(connection, Change.PROPOSED, "1", actor="dashboard/ada@example.org", now=NOW, detail=old)
+        activity.note(connection, Change.PROPOSED, "2", actor="dashboard/ada@example.org", now=NOW, detail=new)
+        activity.note(connection, Change.WITHDRAWN, "2", actor="proposals", now=NOW, detail=new)
+
+    database.write(ledger, note)
+    shown = [as_read(one) for one in said(open_page(FILE))]
+    assert "Made proposal **1**: add credits (ben)" in shown
+    assert "Made proposal **2**: add 20,000,000 credits ($20.00) to ben" in shown
+    place = shown.index("Proposal **2** was withdrawn: add 20,000,000 credits ($20.00) to ben")
+    assert shown[place + 1] == "nobody"
+
+
+def test_roles_are_listed_with_spaces(ledger: Engine) -> None:
+    detail = {"before": "viewer", "roles": "viewer,finance"}
+    database.write(
+        ledger,
+        lambda connection: activity.note(connection, Change.ROLES_CHANGED, "ben", actor="ada", now=NOW, detail=detail),
+    )
+    assert "Before: viewer · Roles: viewer, finance" in captions(open_page(FILE))
+
+
+def test_people_are_chosen_by_their_address_and_by_what_is_on_record(ledger: Engine) -> None:
+    database.write(
+        ledger,
+        lambda connection: activity.note(connection, Change.TEST_USER_ADDED, "ben", actor=ADA.recorded, now=NOW),
+    )
+    assert "ada@example.org" in open_page(FILE).selectbox(key="by").options
+    for by in ("ada@example.org", "dashboard/ada@example.org"):
+        assert lines(open_page(FILE, by=by)) == 1
+
+
 @pytest.mark.parametrize("kind", list(Change))
 def test_every_kind_of_change_has_words_of_its_own(kind: Change) -> None:
     assert kind in change_words._SAID

@@ -138,6 +138,18 @@ def test_a_decided_proposal_opens_in_full_by_its_address(ledger: Engine, monkeyp
     assert "Entry 2" in links(page)
 
 
+def test_the_entry_of_an_approved_proposal_says_who_proposed_it(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = propose(ledger)
+    sign_in(monkeypatch, SECOND)
+    click(open_page("people/approvals.py"), "Approve")
+    page = open_page("explore/history.py", entry="2")
+    assert "Proposed by first@example.org, approved by second@example.org." in said(page)
+    assert f"Proposal {number}" in links(page)
+    assert "Proposed by" not in said(open_page("explore/history.py", entry="1"))
+
+
 @pytest.mark.parametrize(("actor", "said_in_the_sidebar"), [(SECOND, True), (FIRST, False), (VIEWER, False)])
 def test_every_screen_says_what_waits_for_whoever_may_decide(
     ledger: Engine, monkeypatch: pytest.MonkeyPatch, actor: Actor, said_in_the_sidebar: bool
