@@ -314,7 +314,7 @@ def test_what_a_person_posted_is_found_by_the_address(empty: Engine) -> None:
     ben = named("dashboard/ben@example.org")
     with empty.begin() as connection:
         actions.add_credits(
-            connection, "ada", 5_000, source=CreditSource.GRANT, reason="", key="1", now=world.NOW, actor=ben
+            connection, "ada", 5_000, source=CreditSource.PURCHASE, reason="", key="1", now=world.NOW, actor=ben
         )
     page = open_page("explore/history.py", period="all")
     assert page.selectbox(key="by").options == ["ben@example.org"]

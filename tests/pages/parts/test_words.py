@@ -48,11 +48,11 @@ def test_what_markdown_would_make_a_link_is_kept_from_it_and_reads_the_same(type
 def test_a_refusal_is_a_whole_sentence_with_its_addresses_as_plain_text(
     refusal: CreditsError, title: str, body: str
 ) -> None:
-    def screen(refusal: CreditsError) -> None:
+    def screen(refusal):  # type: ignore[no-untyped-def]  # runs as a script of its own
         from pages.parts import show
 
         show.refusal(refusal, undone="Undone.")
 
-    (error,) = AppTest.from_function(screen, kwargs={"refusal": refusal}).run().error
+    (error,) = AppTest.from_function(screen, kwargs={"refusal": refusal}, default_timeout=60).run().error
     assert (as_read(error.proto.title), as_read(error.value)) == (title, body)
     assert "`" not in error.proto.title + error.value
