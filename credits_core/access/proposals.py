@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, insert, not_, select, update
 
 from credits_core.access import proposed
-from credits_core.access.proposed import Approval, ProposedChange
+from credits_core.access.proposed import AddCredits, Approval, ProposedChange
 from credits_core.access.refusals import AlreadyProposed, OwnProposal, ProposalClosed, UnknownProposal
 from credits_core.errors import CreditsError
 from credits_core.pricing.quote import PriceBook
@@ -27,6 +27,7 @@ from credits_core.values.fields import require_text
 from credits_core.values.roles import Actor
 
 OPEN_FOR = timedelta(days=7)
+_KEY, _MOST_DIGITS = "proposal", 18
 
 
 class State(StrEnum):
@@ -110,7 +111,7 @@ def propose(
         str(number),
         actor=actor.recorded,
         now=now,
-        detail={"change": change.kind.replace("_", " "), "of": change.subject, "reason": reason},
+        detail={**_named(change), "reason": reason},
     )
     return proposal(connection, number)
 
@@ -137,7 +138,7 @@ def approve(connection: Connection, number: int, *, book: PriceBook, actor: Acto
     changed = _has_changed(connection, found)
     if changed is not None:
         return _close(connection, found, State.WITHDRAWN, by=None, why=changed, now=now)
-    approval = Approval(book, found.reason, f"proposal:{number}", actor.approving(), now)
+    approval = Approval(book, found.reason, f"{_KEY}:{number}", actor.approving(), now)
     entry_id = found.change.carry_out(connection, approval)
     return _close(connection, found, State.APPROVED, by=actor, why=None, now=now, entry_id=entry_id)
 
@@ -188,6 +189,17 @@ def proposal(connection: Connection, number: int) -> ProposalRecord:
     if row is None:
         raise UnknownProposal(number)
     return _record(row)
+
+
+def that_posted(connection: Connection, entry_id: int, key: str) -> ProposalRecord | None:
+    """The proposal whose approval posted this entry under this idempotency key; None for every other entry."""
+    name, _, number = key.partition(":")
+    if name != _KEY or not (number.isascii() and number.isdecimal()) or len(number) > _MOST_DIGITS:
+        return None
+    row = connection.execute(
+        select(Proposal.__table__).where(Proposal.id == int(number), Proposal.entry_id == entry_id)
+    ).one_or_none()
+    return None if row is None else _record(row)
 
 
 def proposals(
@@ -283,14 +295,15 @@ def _close(
         str(found.number),
         actor="proposals" if by is None else by.recorded,
         now=now,
-        detail={
-            "change": found.change.kind.replace("_", " "),
-            "of": found.change.subject,
-            "reason": why,
-            "entry": entry_id,
-        },
+        detail={**_named(found.change), "reason": why, "entry": entry_id},
     )
     return proposal(connection, found.number)
+
+
+def _named(change: ProposedChange) -> dict[str, str | int | None]:
+    """What the record of changes says of a proposal's change."""
+    amount_credits = change.amount_credits if isinstance(change, AddCredits) else None
+    return {"change": change.kind.replace("_", " "), "of": change.subject, "amount_credits": amount_credits}
 
 
 def _hash(change: ProposedChange, connection: Connection) -> str:

@@ -6,6 +6,7 @@ from operator import itemgetter
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, case, exists, func, literal, select, true, union_all
 from sqlalchemy.orm import aliased
 
+from credits_core.audit import said
 from credits_core.audit.blocks import blocks
 from credits_core.audit.carried import held_by_users, is_users
 from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
@@ -40,7 +41,8 @@ def balances_are_sums(connection: Connection, _: Plans, since: Since = BEGINNING
     both = union_all(with_transactions, without_any).subquery()
     bad = connection.execute(select(both).order_by(both.c.account_id)).all()
     violations = [
-        f"{user} has {balance} " + (f"but the transactions sum to {sum_}" if balance != sum_ else "and is negative")
+        f"{user} has {said.credits(balance)}, "
+        + (f"but the transactions sum to {said.grouped(sum_)}" if balance != sum_ else "which is negative")
         for user, balance, sum_, has_account in bad
         if has_account
     ]
@@ -108,8 +110,8 @@ def balances_follow_each_other(connection: Connection, _: Plans, since: Since = 
         "every balance follows from the one before",
         checked,
         tuple(
-            f"{user} has {after} after entry {entry_id}, "
-            + (f"where {due} follow from the balance before" if after != due else "which is negative")
+            f"{user} has {said.credits(after)} after entry {entry_id}, "
+            + (f"where {said.grouped(due)} follow from the balance before" if after != due else "which is negative")
             for user, entry_id, after, due in sorted(bad, key=itemgetter(0, 1))
         ),
     )

@@ -2,6 +2,7 @@
 
 from sqlalchemy import ColumnElement, Connection, and_, case, false, func, or_, select, true, union_all
 
+from credits_core.audit import said
 from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.store.kinds import (
     PLATFORM_ADJUSTMENTS,
@@ -15,6 +16,7 @@ from credits_core.store.kinds import (
     TransactionType,
 )
 from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow
+from credits_core.values.text import counted
 
 Form = tuple[str, str, int]
 """The form of a transaction: its type, its account ("user" for any user's) and its sign."""
@@ -67,7 +69,10 @@ def entries_sum_to_zero(connection: Connection, _: Plans, since: Since = BEGINNI
     return Finding(
         "the transactions of every entry sum to zero",
         _count(connection, since),
-        tuple(f"entry {id_} has {count} transactions with the sum {sum_ or 0}" for id_, count, sum_ in bad),
+        tuple(
+            f"entry {id_} has {counted(count, 'transaction')} with the sum of {said.credits(sum_ or 0)}"
+            for id_, count, sum_ in bad
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from credits_core.audit.finding import BEGINNING, Finding, Since
 from credits_core.store.tables import AuditRun, InvariantResult, JournalEntry
@@ -93,6 +93,15 @@ def last_run(connection: Connection, *, of_everything: bool = False) -> LoggedAu
     if row is None:
         return None
     return LoggedAudit(row.invariants, row.broken_invariants, from_microseconds(row.finished_at_us))
+
+
+def entries_since_last_run(connection: Connection, *, most: int) -> int:
+    """How many entries were posted after the newest result was recorded, counted up to `most`; 0 before the first."""
+    finished_at_us = select(func.max(AuditRun.finished_at_us)).scalar_subquery()
+    newest = select(JournalEntry.created_at_us).order_by(JournalEntry.id.desc()).limit(most).subquery()
+    return connection.execute(
+        select(func.count()).select_from(newest).where(newest.c.created_at_us > finished_at_us)
+    ).scalar_one()
 
 
 def last_clean(connection: Connection) -> Since | None:

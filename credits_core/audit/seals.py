@@ -104,6 +104,15 @@ class _Bounds:
     records: Mapping[str, int]
 
 
+def obstacle(connection: Connection) -> CreditsError | None:
+    """Why the key of this process cannot sign the next seal, as `catch_up` says; None when nothing is in the way."""
+    try:
+        _begins_to_sign(newest(connection), seal_keys.configured(), begins_signing=False)
+    except CreditsError as refusal:
+        return refusal
+    return None
+
+
 def newest(connection: Connection) -> StoredSeal | None:
     """The newest seal, or None when nothing was sealed yet."""
     found = connection.execute(select(*_HEADER).order_by(Seal.number.desc()).limit(1)).one_or_none()

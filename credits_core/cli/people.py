@@ -7,7 +7,7 @@ import typer
 
 from credits_core.access import people
 from credits_core.access.people import PersonRecord
-from credits_core.cli.opened import actor, opened_ledger
+from credits_core.cli.opened import actor, opened_ledger, print_json
 from credits_core.store import database
 from credits_core.values.roles import PersonRole
 
@@ -20,11 +20,17 @@ def add(email: str, roles: Sequence[PersonRole]) -> None:
     typer.echo(f"{people.folded_email(email)} may sign in as {_named(roles)}")
 
 
-def list_all() -> None:
-    """Print everybody who has a role, by address."""
+def list_all(*, as_json: bool) -> None:
+    """Print everybody who has a role, by address: a line each in columns, or as JSON."""
     with opened_ledger() as engine, database.read(engine) as connection:
-        for one in people.list_people(connection):
-            typer.echo(_line(one))
+        everybody = people.list_people(connection)
+    if as_json:
+        print_json([_fields(one) for one in everybody])
+        return
+    rows = [_cells(one) for one in everybody]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def change_roles(email: str, roles: Sequence[PersonRole]) -> None:
@@ -47,6 +53,16 @@ def _named(roles: Sequence[PersonRole]) -> str:
     return people.roles_text(roles).replace(",", ", ")
 
 
-def _line(one: PersonRecord) -> str:
+def _cells(one: PersonRecord) -> tuple[str, ...]:
     seen = "never seen" if one.seen_at is None else f"seen {one.seen_at:%Y-%m-%d %H:%M} UTC"
-    return f"{one.email}  {_named(list(one.roles))}  since {one.since:%Y-%m-%d}  by {one.added_by}  {seen}"
+    return one.email, _named(list(one.roles)), f"since {one.since:%Y-%m-%d}", f"by {one.added_by}", seen
+
+
+def _fields(one: PersonRecord) -> dict[str, str | list[str] | None]:
+    return {
+        "email": one.email,
+        "roles": [role.value for role in PersonRole if role in one.roles],
+        "since": one.since.isoformat(),
+        "added_by": one.added_by,
+        "seen_at": None if one.seen_at is None else one.seen_at.isoformat(),
+    }

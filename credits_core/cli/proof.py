@@ -167,7 +167,7 @@ def statement(user: str, out: Path, first: date | None, last: date | None, head:
 def check(file: Path, hash_: str | None, against: Path | None) -> None:
     """Check a proof in a file against a head. Exit 0 when it holds. Asks no database."""
     if (hash_ is None) == (against is None):
-        raise InvalidRequest("--head", "give either --head HASH or --against FILE")
+        raise InvalidRequest("proof check", "needs the head that you kept: either --head HASH or --against FILE")
     try:
         head = {"hash": hash_} if against is None else check_proof.read(against)
         said = check_proof.check(check_proof.read(file), head)

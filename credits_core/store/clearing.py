@@ -14,8 +14,8 @@ from credits_core.store.activity import Change
 from credits_core.store.tables import ActivityRecord, Base, PlanActivation, RollupWatermark, StoredPlan
 
 _FIRST_ACTIVATION = 1
-# Who may sign in stays, and the record of it: otherwise nobody could after a demo was started over. Jobs go on meanwhile,
-# and so do faults.
+# Who may sign in stays, and the record of it: otherwise nobody could after a demo was started over. Jobs go on
+# meanwhile, and so do faults.
 _OF_PEOPLE = (Change.PERSON_ADDED, Change.ROLES_CHANGED, Change.PERSON_REMOVED)
 _KEPT = {"rollup_watermark", "people", "sign_in_sessions", "job_leases", "job_runs", "alerts"}
 _TABLES = [table for table in Base.metadata.sorted_tables if table.name not in _KEPT]

@@ -21,6 +21,7 @@ from pages.parts.words import (
     account_name,
     aligned_dollars,
     both,
+    by,
     credits_and_dollars,
     exact_dollars,
     may_have_happened,
@@ -106,7 +107,7 @@ def refusal(error: CreditsError, *, undone: str = "Nothing was charged.") -> Non
     if isinstance(error, InvalidRequest) and error.field == "reason":
         st.warning("Enter a reason, at most 500 printable characters.", icon=":material/edit:")
         return
-    if isinstance(error, AccountLooksAlike):  # in a title an id with an @ would be a link to write to
+    if isinstance(error, AccountLooksAlike):
         said = f"There is no user {plain(error.user_id)}, but there is {plain(error.known_user_id)}. {undone}"
         st.error(said, title="Almost the same id is in use", icon=":material/block:")
         return
@@ -213,7 +214,7 @@ def receipt(posted: Receipt) -> None:
     movements(posted.transactions)
     used = "" if posted.used_at is None else f" · used {clock.text(posted.used_at)}"
     st.caption(
-        f"Entry {posted.entry_id} · posted {clock.text(posted.created_at)}{used} · by {plain(posted.actor)}"
+        f"Entry {posted.entry_id} · posted {clock.text(posted.created_at)}{used} · by {by(posted.actor)}"
         f" · {'sums to zero' if posted.is_balanced else 'does not sum to zero: run the audit'}"
     )
 

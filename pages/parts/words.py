@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 
+from credits_core.access.refusals import AlreadyProposed
 from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.ledger.refusals import AddedCreditsSpent, InsufficientCredits
 from credits_core.plans.records import PlanStatus
@@ -10,6 +11,8 @@ from credits_core.pricing.models import Model, RunPrice
 from credits_core.pricing.price_words import unit_price
 from credits_core.store.kinds import TransactionType
 from credits_core.store.refusals import DeadlinePassed, TooManyWaiting, Unavailable
+from credits_core.values.refusals import NotAllowed
+from credits_core.values.roles import Way
 from credits_core.values.text import format_credits, format_usd, format_usd_rounded
 
 ACCOUNT_NAMES = {
@@ -26,7 +29,10 @@ _NOT_KNOWN = (
     "The database did not answer. Click the same button again in a moment: you see whether it was done, and nothing is "
     "charged twice."
 )
-_LINK = re.compile(r"\w@\w|://|www\.", re.IGNORECASE)
+_NO_LINK, _NOBODY = ":color[{}]", "proposals"
+_MARKS = re.compile(
+    r"(?P<begins_link>(?<=[\w.+-])@(?=[\w-])|:(?=//)|(?<=www)\.)|[\\`*_{}\[\]()<>#+\-.!$|~:]", re.IGNORECASE
+)
 _UNIT_OF_FIELD = re.compile("_(id|credits|usd|bps)\\b")
 _JOINED = re.compile("(?<=[a-z])_(?=[a-z])")
 
@@ -55,14 +61,48 @@ def status_name(status: PlanStatus) -> str:
 
 
 def plain(text: str) -> str:
-    r"""Text that somebody typed, so that Markdown shows it as it is. What it would turn into a link is set as code.
+    r"""Text that somebody typed, so that Markdown shows it as it is.
+
+    An address would become a link, with a backslash or without one: what is looked at for links is the text around the
+    marks. So its first mark is set in a colour, which is no colour in particular.
 
     >>> plain("costs $5 *more*"), plain("ada@example.org")
-    ('costs \\$5 \\*more\\*', '`ada@example.org`')
+    ('costs \\$5 \\*more\\*', 'ada:color[\\@]example\\.org')
     """
-    if _LINK.search(text) and "`" not in text:
-        return f"`{text}`"
-    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!$|~:])", r"\\\1", text)
+    return _MARKS.sub(_escaped, text)
+
+
+def _escaped(mark: re.Match[str]) -> str:
+    escaped = f"\\{mark[0]}"
+    return _NO_LINK.format(escaped) if mark["begins_link"] else escaped
+
+
+def actor_name(recorded: str) -> str:
+    """Who did something, from what is on record: a person by the address alone, a key or the command line as recorded.
+
+    >>> actor_name("dashboard/ada@example.org"), actor_name("api/shop"), actor_name("proposals")
+    ('ada@example.org', 'api/shop', 'nobody')
+    """
+    way, _, name = recorded.partition("/")
+    if recorded == _NOBODY:
+        return "nobody"
+    return name if way == Way.DASHBOARD.value and name else recorded
+
+
+def recorded_actor(name: str) -> str:
+    """What is on record of somebody whose name `actor_name` gives, or who is named as on record.
+
+    >>> [recorded_actor(name) for name in ("ada@example.org", "dashboard/ada@example.org", "api/shop", "nobody")]
+    ['dashboard/ada@example.org', 'dashboard/ada@example.org', 'api/shop', 'proposals']
+    """
+    if name == "nobody":
+        return _NOBODY
+    return f"{Way.DASHBOARD}/{name}" if "@" in name and "/" not in name else name
+
+
+def by(recorded: str) -> str:
+    """The same for Markdown."""
+    return plain(actor_name(recorded))
 
 
 def both(credits: int) -> str:
@@ -106,6 +146,8 @@ def refusal_text(error: CreditsError) -> str:
     >>> refusal_text(InsufficientCredits("ada", 250, 1_000))
     'ada has 250 credits (\\$0.00025), but this takes 1,000 credits (\\$0.001).'
     """
+    if isinstance(error, InvalidRequest) and error.field.isupper():  # a setting
+        return plain(f"{error.field} {error.problem}.")
     if isinstance(error, InvalidRequest):
         field = _UNIT_OF_FIELD.sub("", error.field).replace("_", " ").capitalize()
         return plain(f"{field} {_JOINED.sub(' ', _UNIT_OF_FIELD.sub('', error.problem))}.")
@@ -117,6 +159,12 @@ def refusal_text(error: CreditsError) -> str:
         numbers = f"{both(error.balance_credits)}, but this takes {both(error.required_credits)}"
         advice = f" {plain(error.advice)}" if isinstance(error, AddedCreditsSpent) else ""
         return f"{plain(error.user_id)} has {numbers}.{advice}"
+    if isinstance(error, NotAllowed):  # whoever looks at the screen
+        ask = f" Ask somebody with the role {' or '.join(error.whom_to_ask)}." if error.whom_to_ask else ""
+        return plain(f"You may not {error.action}.{ask}")
+    if isinstance(error, AlreadyProposed):
+        same = f"{actor_name(error.proposed_by)} has proposed the same: see proposal {error.number}."
+        return plain(f"{same} Nothing was proposed twice.")
     return plain(str(error))
 
 

@@ -65,7 +65,7 @@ def waiting(one: ProposalRecord, effect: list[str] | CreditsError, actor: Actor)
         st.markdown(f"**{named(one)}**")
         st.caption(
             f"Proposal {one.number}, made {clock.text(one.proposed_at, '%Y-%m-%d %H:%M')},"
-            f" ends {clock.text(one.expires_at, '%Y-%m-%d %H:%M')}, by {words.plain(one.proposed_by)}"
+            f" ends {clock.text(one.expires_at, '%Y-%m-%d %H:%M')}, by {words.by(one.proposed_by)}"
         )
         st.markdown(f"Reason: {words.plain(one.reason)}")
         if isinstance(effect, CreditsError):
@@ -163,11 +163,10 @@ def decided(closed: Sequence[ProposalRecord]) -> None:
     rows = [
         {
             "Proposal": named(one).replace("\\", ""),
-            "No": one.number,
             "Outcome": one.state.capitalize(),
-            "Proposed by": one.proposed_by,
-            "Decided by": one.decided_by or "nobody",
-            clock.label("Decided"): "" if one.decided_at is None else f"{clock.shown(one.decided_at):%Y-%m-%d %H:%M}",
+            "Proposed by": words.actor_name(one.proposed_by),
+            "Decided by": "nobody" if one.decided_by is None else words.actor_name(one.decided_by),
+            clock.label("Decided"): "" if one.decided_at is None else f"{clock.shown(one.decided_at):%Y-%m-%d}",
             "Why": one.decision_reason or one.reason,
         }
         for one in closed
@@ -178,7 +177,7 @@ def decided(closed: Sequence[ProposalRecord]) -> None:
         alt="Proposals that were decided, newest first",
         key="decided",
         opens={"Proposal": lambda row: show_one(closed[row].number)},
-        if_wide=["No", "Why"],
+        if_wide=["Proposed by", "Why"],
     )
 
 
@@ -195,10 +194,10 @@ def in_full(one: ProposalRecord) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{named(one)}**")
             st.button("Close", icon=":material/close:", type="tertiary", on_click=show_one, args=(None,))
-        by = words.plain(one.decided_by) if one.decided_by else "nobody"
+        by = words.by(one.decided_by) if one.decided_by else "nobody"
         decided_at = "" if one.decided_at is None else f", {clock.text(one.decided_at, '%Y-%m-%d %H:%M')}"
         st.caption(
-            f"Proposal {one.number} by {words.plain(one.proposed_by)},"
+            f"Proposal {one.number} by {words.by(one.proposed_by)},"
             f" {clock.text(one.proposed_at, '%Y-%m-%d %H:%M')}. {one.state.capitalize()} by {by}{decided_at}."
         )
         st.markdown(f"Reason: {words.plain(one.reason)}")

@@ -23,7 +23,9 @@ def add_form() -> None:
             "E-mail address", max_chars=people.MAX_EMAIL, placeholder="ada@example.org", key="person_email"
         )
         roles = _roles_input("person_roles", [PersonRole.VIEWER])
-        submitted = st.form_submit_button("Add person", type="primary", icon=":material/person_add:")
+        submitted = st.form_submit_button(
+            "Add person", type="primary", icon=":material/person_add:", on_click=done.put_away
+        )
     if not submitted:
         return
     action.start_over(_ADD)
@@ -45,7 +47,11 @@ def button_column(name: str, listed: Sequence[PersonRecord]) -> Any:
     """A column of buttons that ask about a person of the list."""
     clicked = f"{name}:clicked"
     return st.column_config.ButtonColumn(
-        type="tertiary", key=clicked, on_click=_ask, args=(name, clicked, [one.email for one in listed])
+        type="tertiary",
+        alignment="left",
+        key=clicked,
+        on_click=_ask,
+        args=(name, clicked, [one.email for one in listed]),
     )
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from credits_core.access.people import PersonRecord
 from credits_core.values.roles import MAY, May, PersonRole
-from pages.parts import clock, csv_files, resources, window
+from pages.parts import clock, csv_files, resources, window, words
 from pages.people import changing
 
 _COLOURS = {
@@ -44,7 +44,7 @@ def everybody(people: Sequence[PersonRecord], *, may_manage: bool) -> None:
             "Remove": "Remove",
             clock.label("Last seen"): one.seen_at,
             clock.label("Since"): one.since,
-            "Added by": csv_files.safe_text(one.added_by),
+            "Added by": csv_files.safe_text(words.actor_name(one.added_by)),
         }
         for one in people
     ]

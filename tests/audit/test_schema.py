@@ -36,7 +36,7 @@ ON_SQLITE: dict[str, tuple[Sequence[str], list[str]]] = {
             "CREATE TRIGGER journal_entries_no_update BEFORE UPDATE ON journal_entries WHEN OLD.id < 5"
             f" BEGIN {KEPT}; END",
         ],
-        ["the trigger journal_entries_no_update is not as it should be: it says ‘WHEN OLD.id < 5 BEGIN"],
+        ["the trigger journal_entries_no_update is not as it should be: it also says ‘WHEN OLD.id < 5’"],
     ),
     "a trigger that keeps its words in a comment": (
         [
@@ -154,7 +154,7 @@ ON_POSTGRES: dict[str, tuple[Sequence[str], list[str]]] = {
             "CREATE TRIGGER refunds_no_change BEFORE UPDATE OR DELETE ON refunds FOR EACH ROW"
             " WHEN (OLD.entry_id < 5) EXECUTE FUNCTION refuse_change()",
         ],
-        ["the trigger refunds_no_change is not as it should be: it says ‘WHEN (old.entry_id < 5)"],
+        ["the trigger refunds_no_change is not as it should be: it also says ‘WHEN (old.entry_id < 5)’"],
     ),
     "a trigger of another function": (
         [

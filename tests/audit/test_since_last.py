@@ -82,7 +82,7 @@ def test_an_old_row_that_was_changed_behind_the_ledgers_back_is_seen_by_an_audit
 OLD_AND_SEEN = {
     "the balance of a user of whom nothing is new": (
         "UPDATE user_credits SET balance_credits = 1 WHERE user_id = 'cara'",
-        {"balances_are_sums": ("cara has 1 but the transactions sum to 0",)},
+        {"balances_are_sums": ("cara has 1 credit, but the transactions sum to 0",)},
     ),
     "the credits in circulation": (
         "UPDATE rollup_watermark SET circulating_credits = circulating_credits + 1",
@@ -152,7 +152,7 @@ def test_a_total_of_a_user_that_is_new_in_the_daily_tables_is_checked(engine: En
     assert _wrong(engine, book, since) == []
     _do(engine, "UPDATE daily_totals SET amount_credits = 12 WHERE account_id = 'dev' AND amount_credits = 11")
     (wrong,) = _wrong(engine, book, since)
-    assert "'dev', 'credit_purchase', 'credit_purchase') is (12, 1) but the transactions give (11, 1)" in wrong
+    assert "for dev (credit purchase) says 12 credits in 1 movement, but the transactions give 11 credits" in wrong
     _do(engine, "UPDATE daily_totals SET amount_credits = 11 WHERE account_id = 'dev' AND amount_credits = 12")
 
 

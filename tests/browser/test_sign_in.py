@@ -109,12 +109,14 @@ def change(live: LiveDashboard, sql: str) -> None:
 def test_whoever_signs_in_sees_who_they_are_and_leaves_for_good(window: Window) -> None:
     window.sign_in("tester@example.org")
     window.is_inside()
-    sidebar = window.page.get_by_test_id("stSidebarUserContent")
-    expect(sidebar.get_by_text("tester@example.org")).to_be_visible()
-    expect(sidebar.get_by_text("tester", exact=True)).to_be_visible()
+    window.page.get_by_role("button", name="tester").click()
+    account = window.page.get_by_test_id("stPopoverBody")
+    expect(account.get_by_text("tester@example.org")).to_be_visible()
+    expect(account.get_by_text("tester", exact=True)).to_be_visible()
+    expect(account.get_by_role("link")).to_have_count(0)  # an address is no link to write to
     assert sessions(window.live, "tester@example.org") == [False]
     kept = window.cookies
-    sidebar.get_by_role("button", name="Sign out").click()
+    account.get_by_role("button", name="Sign out").click()
     window.page.get_by_role("button", name="End session").click()
     window.is_at_the_door()
     assert sessions(window.live, "tester@example.org") == [True]

@@ -192,7 +192,7 @@ def test_a_damaged_ledger_does_not_pass(sqlite_url: str, sqlite_engine: Engine) 
     assert ran.stderr == ""
     assert [line for line in ran.stdout.splitlines() if not line.startswith("ok ")] == [
         "WRONG every balance is the sum of its transactions: 1 checked, 1 wrong: "
-        "ada has 501 but the transactions sum to 500"
+        "ada has 501 credits, but the transactions sum to 500"
     ]
 
 

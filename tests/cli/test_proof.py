@@ -93,7 +93,9 @@ def test_an_entry_is_exported_and_checked_without_the_database(commands: Command
     assert commands("proof", "check", proof, "--head", str(hash_))[:2] == (0, said)
     proof.write_text(proof.read_text("utf-8").replace('"tester"', '"mallory"'), encoding="utf-8")
     assert commands("proof", "check", proof, "--against", head)[:2] == (1, "WRONG entry 2 is not what seal 1 sealed\n")
-    assert commands("proof", "check", proof)[2] == "error: --head: give either --head HASH or --against FILE\n"
+    assert commands("proof", "check", proof)[2] == (
+        "error: proof check: needs the head that you kept: either --head HASH or --against FILE\n"
+    )
     proof.write_text("[", encoding="utf-8")
     assert commands("proof", "check", proof, "--against", head)[:2] == (1, f"WRONG {proof} is no JSON\n")
     proof.write_text("[]", encoding="utf-8")

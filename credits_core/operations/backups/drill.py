@@ -10,8 +10,8 @@ from pathlib import Path
 from sqlalchemy import Engine, func, make_url, select
 
 from credits_core import startup
-from credits_core.audit import invariants, seal_check
-from credits_core.audit.seal_check import Head
+from credits_core.audit import heads, invariants
+from credits_core.audit.heads import Head
 from credits_core.operations.backups import reading
 from credits_core.operations.backups.manifest import Drilled, Manifest
 from credits_core.operations.backups.place import Place
@@ -71,10 +71,12 @@ def _proved(made: Manifest, scratch: Engine, models: ModelRegistry) -> str | Non
         plans = PriceBooks(models).at(connection).plans
         if made.figures.seal_number:
             head = Head(made.figures.seal_number, made.figures.seal_hash)
-            other = seal_check.against(connection, head)
+            other = heads.against(connection, head)
             if other is not None:
                 return other
-    broken = [str(finding) for finding in invariants.check(scratch, plans) if not finding.ok]
+    # The head that is kept beside the key is newer than a backup, by rights: the one of the manifest counts.
+    findings, _ = invariants.audit(scratch, plans, of_copy=True)
+    broken = [str(finding) for finding in findings if not finding.ok]
     return broken[0] if broken else None
 
 

@@ -11,7 +11,7 @@ from credits_core.store import database
 from credits_core.values.roles import PersonRole, Way, operator
 from pages.parts import resources, visitor
 from tests.support.live_dashboard import PATHS
-from tests.support.page_driver import button_labels, captions, click, open_page
+from tests.support.page_driver import as_read, button_labels, captions, click, open_page
 from tests.support.plain_sql import rows
 from tests.support.signed_in import add, signed_in
 
@@ -56,8 +56,8 @@ def test_a_person_acts_under_their_address_with_the_roles_of_now(ledger: Engine)
     with signed_in("Ben@Example.org"):
         assert who_acts(AppTest.from_function(ask)) == "dashboard/ben@example.org 2 True"
         page = open_page("explore/history.py")
-    assert BEN in " ".join(one.value for one in page.sidebar.markdown)
-    assert "tester" in [one.value for one in page.sidebar.caption]
+    assert BEN in [as_read(one.value) for one in page.main.markdown]
+    assert "tester" in [one.value for one in page.main.caption]
     assert "Sign out" in button_labels(page)
 
 
@@ -91,12 +91,12 @@ def test_a_stranger_sees_whom_to_ask_and_is_no_row(ledger: Engine) -> None:
     add(ledger, ADA, PersonRole.ADMIN)
     add(ledger, BEN, PersonRole.VIEWER)
     with signed_in("eve@example.org"):
-        said = " ".join(one.value for one in open_page("explore/history.py").markdown)
+        said = as_read(" ".join(one.value for one in open_page("explore/history.py").markdown))
     assert "eve@example.org" in said
     assert ADA in said
     assert BEN not in said
     with signed_in("eve@elsewhere.example"):
-        said = " ".join(one.value for one in open_page("explore/history.py").markdown)
+        said = as_read(" ".join(one.value for one in open_page("explore/history.py").markdown))
     assert ADA not in said
     assert "an admin of this dashboard" in said
     assert rows(ledger, "SELECT id FROM sign_in_sessions") == []

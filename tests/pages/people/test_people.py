@@ -4,7 +4,7 @@ from sqlalchemy import Engine
 
 from credits_core.values.roles import MAY, May, PersonRole
 from pages.people import tables
-from tests.support.page_driver import button_labels, click, click_in_row, open_page, run, table
+from tests.support.page_driver import as_read, button_labels, click, click_in_row, open_page, run, table
 from tests.support.plain_sql import rows
 from tests.support.signed_in import add, signed_in
 
@@ -59,6 +59,28 @@ def test_what_is_no_address_is_refused_beside_the_form(ledger: Engine) -> None:
     assert len(page.error) == 1
 
 
+def test_what_was_done_before_does_not_stand_above_an_error(ledger: Engine) -> None:
+    add(ledger, ADA, PersonRole.ADMIN)
+    with signed_in(ADA):
+        page = open_page("people/people.py")
+        page.text_input(key="person_email").set_value(BEN)
+        page = click(page, "Add person")
+        assert "Put this away" in [button.help for button in page.button]
+        page.text_input(key="person_email").set_value(BEN)
+        page = click(page, "Add person")
+    assert as_read(page.error[0].proto.title) == f"{BEN} may sign in already. Change the roles instead."
+    assert "Put this away" not in [button.help for button in page.button]
+
+
+def test_who_added_somebody_is_listed_by_their_address(ledger: Engine) -> None:
+    add(ledger, ADA, PersonRole.ADMIN)
+    with signed_in(ADA):
+        page = open_page("people/people.py")
+        page.text_input(key="person_email").set_value(BEN)
+        page = click(page, "Add person")
+    assert [row["Added by"] for row in table(page)][1] == ADA
+
+
 def test_others_see_the_list_and_whom_to_ask_but_no_buttons(ledger: Engine) -> None:
     add(ledger, ADA, PersonRole.ADMIN)
     for role in (PersonRole.VIEWER, PersonRole.TESTER, PersonRole.PRICING, PersonRole.FINANCE):
@@ -66,7 +88,7 @@ def test_others_see_the_list_and_whom_to_ask_but_no_buttons(ledger: Engine) -> N
         add(ledger, email, role)
         with signed_in(email):
             page = open_page("people/people.py")
-        assert ADA in page.info[0].value
+        assert ADA in as_read(page.info[0].value)
         assert "Add person" not in button_labels(page)
         assert set(table(page)[0]) == {"Person", "Roles", "Last seen (UTC)", "Since (UTC)", "Added by"}
 
