@@ -18,7 +18,9 @@ from credits_core.store.kinds import (
     PLATFORM_REVENUE,
     CreditSource,
     EntryType,
+    Part,
     TransactionType,
+    part_account,
 )
 
 _SOURCES = {
@@ -69,6 +71,23 @@ def for_flow_unlock(
     if platform_share_credits:
         movements.append(Movement(PLATFORM_REVENUE, TransactionType.PLATFORM_REVENUE, platform_share_credits))
     return movements
+
+
+def for_hold(user_id: str, held_credits: int) -> list[Movement]:
+    """The movements that set credits of a user aside: from what the user can spend to what is held."""
+    return _for_transfer(user_id, part_account(user_id, Part.HELD), held_credits)
+
+
+def for_hold_end(user_id: str, held_credits: int) -> list[Movement]:
+    """The movements that give held credits back to what the user can spend."""
+    return _for_transfer(part_account(user_id, Part.HELD), user_id, held_credits)
+
+
+def _for_transfer(from_account: str, to_account: str, credits: int) -> list[Movement]:
+    return [
+        Movement(from_account, TransactionType.TRANSFER, -credits),
+        Movement(to_account, TransactionType.TRANSFER, credits),
+    ]
 
 
 def for_refund(recorded: list[Movement], balances_credits: Mapping[str, int], terms: RefundTerms) -> list[Movement]:

@@ -13,6 +13,8 @@ from credits_core.ledger.requests import require_entry_id
 from credits_core.store.kinds import EntryType, RefundRule, TransactionType, is_platform
 from credits_core.store.tables import Refund
 
+_NO_PAYMENT = {EntryType.REFUND, EntryType.TRANSFER, EntryType.EXPIRY}
+
 
 def preview(connection: Connection, entry_id: int, *, provider_refunded: bool = False) -> Bearing:
     """Who would bear what if the entry were refunded now. No side effect.
@@ -46,12 +48,12 @@ def refundable(connection: Connection, entry_id: int, terms: RefundTerms) -> Rec
 
     Raises:
         UnknownEntry: no entry has this id.
-        NotRefundable: the entry is itself a refund.
+        NotRefundable: the entry is itself a refund, or only moves credits between the parts of a user.
         InvalidRequest: the provider is said to have given an inference cost back, and the entry has none.
     """
     original = entries.receipt(connection, entry_id, plans={})
-    if original.type is EntryType.REFUND:
-        raise NotRefundable(entry_id)
+    if original.type in _NO_PAYMENT:
+        raise NotRefundable(entry_id, is_payment=original.type is EntryType.REFUND)
     has_cost = any(moved.type is TransactionType.INFERENCE_COST for moved in original.transactions)
     if terms.provider_refunded and not has_cost:
         raise InvalidRequest(

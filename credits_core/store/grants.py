@@ -29,6 +29,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "daily_sums": _DERIVED,
     "daily_totals": _DERIVED,
     "daily_works": _DERIVED,
+    "hold_ends": (_READ, _ADD),
+    "holds": (_READ, _ADD, _change("ended_by_entry_id")),
     "invariant_results": (_READ, _ADD, "DELETE"),
     "journal_entries": (_READ, _ADD),
     "people": (_READ, _ADD, _change("roles", "since_us", "added_by", "removed_at_us")),
@@ -50,7 +52,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "trial_users": (_READ, _ADD, "DELETE"),
     "unlock_answers": (_READ, _ADD),
     "unlocked_flows": (_READ, _ADD, _change("refunded_by_entry_id")),
-    "user_credits": (_READ, _ADD, _change("balance_credits")),
+    "user_credits": (_READ, _ADD, _change("balance_credits", "has_parts")),
+    "user_parts": (_READ, _ADD, _change("balance_credits")),
 }
 """The privileges of the running product, by table. A sequence may be asked for its next number and never be set."""
 
