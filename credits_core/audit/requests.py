@@ -127,8 +127,9 @@ ENTRIES = (
     .outerjoin(PromptRun, PromptRun.entry_id == JournalEntry.id)
     .outerjoin(UnlockedFlow, UnlockedFlow.entry_id == JournalEntry.id)
     .outerjoin(Refund, Refund.entry_id == JournalEntry.id)
+    .where(JournalEntry.type != EntryType.TRANSFER.value)
 )
-"""What is recorded of each request, in the order of `Entry`."""
+"""What is recorded of each request, in the order of `Entry`. What asked for a transfer is in `audit.holds`."""
 _OTHER_ENTRIES = ENTRIES.where(PromptRun.entry_id.is_(None) | _IS_MORE_SAID)
 
 
@@ -150,7 +151,7 @@ def possible_requests(entry: Entry) -> Iterator[tuple[object, ...]]:
         more: tuple[object, ...] = ()
         if entry.usage is not None or entry.service_tier is not None or entry.used_at_us is not None:
             used_at = () if entry.used_at_us is None else (entry.used_at_us,)
-            more = (_usage_asked(entry.usage), entry.service_tier, *used_at)
+            more = (usage_asked(entry.usage), entry.service_tier, *used_at)
         yield (entry.type, *run, None, *more)
         yield (entry.type, *run, entry.total_credits, *more)
     elif entry.type == EntryType.FLOW_UNLOCK:
@@ -163,7 +164,8 @@ def possible_requests(entry: Entry) -> Iterator[tuple[object, ...]]:
         yield entry.type, entry.account_id, entry.amount_credits, source, entry.description or ""
 
 
-def _usage_asked(text: str | None) -> object:
+def usage_asked(text: str | None) -> object:
+    """A recorded usage as it stands in the request."""
     if text is None:
         return None
     try:

@@ -252,7 +252,7 @@ class Posting:
             raise RuntimeError("a balance has changed although its user was locked")
         parts.write(self.connection, self._before, self.balances)
         for statement in self._also:
-            if self.connection.execute(statement).rowcount != 1:
+            if self.connection.execute(statement).rowcount == 0:
                 raise RuntimeError("a row has changed although its user was locked")
 
     def _account_rows(self) -> list[tuple[object, ...]]:
