@@ -130,8 +130,8 @@ def four_days(
             engine, "fay", 900, key="late-grant", source=CreditSource.GRANT, reason="Welcome", now=MUCH_LATER
         ).entry_id
         ids["late run"] = world.charge(engine, world.run_by("fay"), key="late-run", now=MUCH_LATER).entry_id
-        ids["late purchase"] = world.add(engine, "ada", 500, key="late-purchase", now=MUCH_LATER).entry_id
         ids |= _holds(engine)
+        ids["late purchase"] = world.add(engine, "ada", 500, key="late-purchase", now=MUCH_LATER).entry_id
         if is_sealed:
             administered(engine)
             with pytest.MonkeyPatch.context() as patch:
