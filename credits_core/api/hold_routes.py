@@ -25,6 +25,7 @@ from credits_core.values.roles import Actor
 
 holds_router = APIRouter(tags=["holds"], dependencies=[Security(bearer)], route_class=ClearRoute)
 _for_services = Depends(only(*FOR_SERVICES))
+_NOTHING = CaptureBody()
 _CAPTURING = (*CHARGING, *PRICING, NothingToCharge, UnknownHold, HoldEnded, HoldTooSmall)
 
 
@@ -68,7 +69,7 @@ async def capture_hold(
     response: Response,
     hold_id: EntryNumber,
     key: IdempotencyKey,
-    body: Annotated[CaptureBody, Body()] = CaptureBody(),
+    body: Annotated[CaptureBody, Body()] = _NOTHING,
 ) -> CaptureAnswer:
     """Charge the run of a hold for what it used, at the price of when the hold was made, and give back the rest."""
     shared = resources_of(request)
@@ -131,7 +132,7 @@ def _answer(response: Response, held: Held) -> HoldWrittenAnswer:
 
 def _told(model_name: str, body: CaptureBody) -> AskedUsage | None:
     """What was said of the usage; None when nothing was said at all."""
-    if body == CaptureBody():
+    if body == _NOTHING:
         return None
     if body.usage is None and body.response is None and body.input_tokens is None and body.output_tokens is None:
         raise InvalidRequest("usage", "must be given with a service tier or provider, or nothing at all")

@@ -1,4 +1,4 @@
-"""Carries out a write of the API: with a key that belongs to its caller, in a unit of work, with the answer to a retry."""
+"""Carries out a write of the API in one unit of work, with a key that belongs to its caller."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime

@@ -105,6 +105,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("input_tokens", "output_tokens", "usage", "service_tier", "asked_credits", "held_credits"),
         *("plan_id", "price_list_id", "created_at_us", "expires_at_us"),
     ),
+    "lot_terms": ("id", "expires_at_us"),
     "plan_activations": ("id", "plan_id", "reason", "actor", "activated_at_us", "seal"),
     "price_list_activations": ("id", "price_list_id", "reason", "actor", "activated_at_us", "seal"),
     "proposals": (
@@ -123,7 +124,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 """The values of each part of an entry, and of each other table, in the order in which they are hashed."""
 RECORD_TABLES = (
     *("activity", "api_keys", "audit_runs", "plan_activations", "price_list_activations", "proposals"),
-    *("holds", "hold_ends"),
+    *("holds", "hold_ends", "lot_terms"),
 )
 """The tables whose rows follow the entries in a seal, in this order, each by its number. A seal from before a table was
 there says nothing of it, and so is still checked as it was made."""

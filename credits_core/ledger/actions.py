@@ -18,7 +18,7 @@ from typing import Protocol
 from sqlalchemy import Connection, insert, update
 
 from credits_core.errors import CreditsError
-from credits_core.ledger import charging, entries, flows, refunds, writer
+from credits_core.ledger import charging, entries, expiring, flows, refunds, writer
 from credits_core.ledger.movements import for_added_credits, for_flow_unlock, for_refund
 from credits_core.ledger.receipts import FlowAccess, Receipt, Unlock
 from credits_core.ledger.refund_terms import RefundTerms
@@ -38,12 +38,13 @@ from credits_core.ledger.requests import (
     new_entry,
     refund_request,
     require_entry_id,
+    require_expiry,
 )
 from credits_core.ledger.trial_users import require_test_users
 from credits_core.ledger.writer import Posting, Question
 from credits_core.pricing.quote import PriceBook, Quote
 from credits_core.store.kinds import CreditSource, EntryType
-from credits_core.store.tables import UnlockedFlow
+from credits_core.store.tables import LotTerms, UnlockedFlow
 from credits_core.values.credits import require_credits
 from credits_core.values.days import to_microseconds
 from credits_core.values.fields import is_id, require_id, require_text
@@ -152,12 +153,16 @@ def add_credits(
     *,
     source: CreditSource,
     reason: str = "",
+    expires_at: datetime | None = None,
     key: str,
     now: datetime,
     actor: Actor,
     distinct: bool = False,
 ) -> Receipt:
     """Add credits to a user's balance and return the receipt. The first credits create the user.
+
+    From `expires_at` on, a time after `now`, what is left of them cannot be spent. The user's first credits that expire
+    take longer, because all of the user's movements are read then.
 
     A grant and an adjustment need a reason of 1 to 500 characters; a purchase may have one. With `distinct`, a new
     user's id may differ from another one's only in upper and lower case.
@@ -173,7 +178,16 @@ def add_credits(
     actor.require(May.MOVE_CREDITS, May.TRY)
     posting = writer.begin(connection, [require_id("user_id", user_id)], [key] if is_key(key) else [])
     receipt = post_credits(
-        posting, user_id, amount_credits, source=source, reason=reason, key=key, now=now, actor=actor, distinct=distinct
+        posting,
+        user_id,
+        amount_credits,
+        source=source,
+        reason=reason,
+        expires_at=expires_at,
+        key=key,
+        now=now,
+        actor=actor,
+        distinct=distinct,
     )
     posting.write()
     if writer.circulating_credits(connection) > MAX_CIRCULATION_CREDITS:
@@ -295,8 +309,11 @@ def refund(
     refunded_by = entries.refund_of(connection, entry_id)
     if refunded_by is not None:
         raise AlreadyRefunded(entry_id, refunded_by)
+    for user_id in refunds.users_of(paid):
+        expiring.settle(posting, user_id, now)
     try:
-        refund_id, posted = posting.post(entry, for_refund(paid, posting.balances, terms))
+        of = refunds.drawn(posting, entry_id, paid[0])
+        refund_id, posted = posting.post(entry, for_refund(paid, posting.balances, terms), of=of)
     except InsufficientCredits as short:
         raise AddedCreditsSpent(short.user_id, short.balance_credits, short.required_credits) from None
     posting.write()
@@ -315,6 +332,7 @@ def post_credits(
     *,
     source: CreditSource,
     reason: str,
+    expires_at: datetime | None = None,
     key: str,
     now: datetime,
     actor: Actor,
@@ -325,11 +343,18 @@ def post_credits(
     actor.require_second(require_credits("amount_credits", amount_credits))
     reason = require_text("reason", reason, minimum=0 if source is CreditSource.PURCHASE else 1)
     entry_type, movements = for_added_credits(source, user_id, amount_credits)
-    asked = (user_id, amount_credits, source.value, reason)
+    asked: tuple[object, ...] = (user_id, amount_credits, source.value, reason)
+    expires_at_us = None if expires_at is None else to_microseconds(require_expiry(expires_at, now=now))
+    if expires_at_us is not None:
+        asked = (*asked, expires_at_us)
     entry = new_entry(entry_type, asked, key=key, now=now, actor=actor, description=reason or None)
     if entry.idempotency_key in posting.taken:
         return charging.replayed(posting, entry, None)
-    entry_id, posted = posting.post(entry, movements, distinct=distinct)
+    if expires_at_us is not None:
+        posting.lots.begin(user_id)
+    entry_id, posted = posting.post(entry, movements, distinct=distinct, expires_at_us=expires_at_us)
+    if expires_at_us is not None:
+        posting.also(insert(LotTerms).values(id=entry_id, expires_at_us=expires_at_us))
     return charging.receipt_of(entry_id, entry, posted, None)
 
 

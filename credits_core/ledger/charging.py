@@ -1,11 +1,12 @@
 """Decides one charge, and replays one that was made before: what single charges, batches and captured holds share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
-from credits_core.ledger import entries, hold_rows
+from credits_core.ledger import entries, expiring, hold_rows
+from credits_core.ledger.lots import Draw
 from credits_core.ledger.movements import Movement, for_prompt_run
 from credits_core.ledger.receipts import PostedTransaction, Receipt
 from credits_core.ledger.refusals import IdempotencyKeyReused, InsufficientCredits, NothingToCharge, PriceChanged
@@ -19,8 +20,17 @@ from credits_core.values.roles import May
 _HOLDS_AT_ONCE = 1_000
 
 
-def charged(posting: Posting, charge: Charge, book: PriceBook, receipts: Mapping[int, Receipt]) -> Receipt:
+def charged(
+    posting: Posting,
+    charge: Charge,
+    book: PriceBook,
+    receipts: Mapping[int, Receipt],
+    *,
+    held: Sequence[Draw] = (),
+) -> Receipt:
     """Decide one charge and return its receipt. `receipts` are those decided in this unit of work, by their entries.
+
+    `held` is what a hold for the run drew from lots, which pays first.
 
     Raises:
         CreditsError: as `actions.charge_prompt`.
@@ -36,23 +46,31 @@ def charged(posting: Posting, charge: Charge, book: PriceBook, receipts: Mapping
     if priced.total_credits == 0:
         raise NothingToCharge(priced.model_id)
     movements = for_prompt_run(priced, request.user_id, request.creator_id)
-    entry_id, posted = post(posting, entry, movements, distinct=charge.distinct)
+    entry_id, posted = post(posting, entry, movements, distinct=charge.distinct, held=held)
     posting.add_run(entry_id, request=request, quote=priced, price_list=book.price_list, created_at=now)
     return receipt_of(entry_id, entry, posted, priced, used_at=request.used_at)
 
 
 def post(
-    posting: Posting, entry: NewEntry, movements: list[Movement], *, distinct: bool = False
+    posting: Posting,
+    entry: NewEntry,
+    movements: list[Movement],
+    *,
+    distinct: bool = False,
+    held: Sequence[Draw] = (),
 ) -> tuple[int, tuple[PostedTransaction, ...]]:
     """Decide an entry whose first movement is what a user pays, as `Posting.post`.
 
-    A user who cannot pay first gets back what is held after its time: that is judged now, and not only by a job.
+    Credits whose time is over are taken first, unless a hold has kept them for this payment. A user who cannot pay
+    first gets back what is held after its time. Both are judged now, and not only by a job.
 
     Raises:
         CreditsError: as `Posting.post`.
     """
+    if not held:
+        expiring.settle(posting, movements[0].account_id, entry.created_at)
     try:
-        return posting.post(entry, movements, distinct=distinct)
+        return posting.post(entry, movements, distinct=distinct, of=held)
     except InsufficientCredits as short:
         found = hold_rows.overdue(
             posting.connection, now=entry.created_at, user_ids=[short.user_id], limit=_HOLDS_AT_ONCE
@@ -61,7 +79,9 @@ def post(
         if sum(one.held_credits for one in found) < short.required_credits - short.balance_credits:
             raise
         hold_rows.expire(posting, found, entry.created_at)
-        return posting.post(entry, movements, distinct=distinct)
+        if not held:
+            expiring.settle(posting, movements[0].account_id, entry.created_at)
+        return posting.post(entry, movements, distinct=distinct, of=held)
 
 
 def price(request: ChargeRequest, book: PriceBook, now: datetime) -> Quote:

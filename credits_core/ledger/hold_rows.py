@@ -120,7 +120,8 @@ def end_key(hold_id: int, end: HoldEnd) -> str:
 
 def give_back(posting: Posting, of: StoredHold, entry: NewEntry) -> int:
     """Decide that the held credits come back, and return the entry's number. `mark_ended` has to follow."""
-    return posting.post(entry, for_hold_end(of.user_id, of.held_credits))[0]
+    drawn = posting.lots.drawn_by(of.user_id, of.id)
+    return posting.post(entry, for_hold_end(of.user_id, of.held_credits), of=drawn)[0]
 
 
 def mark_ended(posting: Posting, of: StoredHold, end: HoldEnd, entry_id: int, run_entry_id: int | None = None) -> None:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection, insert
 
-from credits_core.ledger import charging, hold_rows, writer
+from credits_core.ledger import charging, expiring, hold_rows, writer
 from credits_core.ledger.hold_rows import StoredHold
 from credits_core.ledger.movements import for_hold
 from credits_core.ledger.receipts import Receipt
@@ -158,12 +158,14 @@ def capture(
         return _captured_again(posting, found, charge, book)
     _require_open(found, now)
     entry_id = hold_rows.give_back(posting, found, hold_rows.end_entry(found, HoldEnd.CAPTURED, now=now, actor=actor))
-    receipt = charging.charged(posting, charge, book, _NO_RECEIPTS)
+    drawn = posting.lots.drawn_by(found.user_id, hold_id)
+    receipt = charging.charged(posting, charge, book, _NO_RECEIPTS, held=drawn)
     total_credits = -receipt.transactions[0].amount_credits
     most_credits = book.plan.most_of_hold(found.held_credits)
     if total_credits > most_credits:
         raise HoldTooSmall(hold_id, total_credits, most_credits)
     hold_rows.mark_ended(posting, found, HoldEnd.CAPTURED, entry_id, receipt.entry_id)
+    expiring.settle(posting, found.user_id, now)  # what came back of lots whose time is over by now
     posting.write()
     released_credits = max(0, found.held_credits - total_credits)
     return Captured(receipt, hold_id, released_credits, posting.balances[found.user_id])
@@ -189,6 +191,7 @@ def release(connection: Connection, hold_id: int, *, key: str, now: datetime, ac
         return Held(found, posting.balances[found.user_id], replayed=True)
     _require_open(found, now)
     hold_rows.mark_ended(posting, found, HoldEnd.RELEASED, hold_rows.give_back(posting, found, entry))
+    expiring.settle(posting, found.user_id, now)
     posting.write()
     return Held(hold_rows.hold(connection, hold_id), posting.balances[found.user_id], replayed=False)
 
@@ -204,6 +207,8 @@ def expire_overdue(connection: Connection, *, now: datetime, actor: Actor, limit
     posting = writer.begin(connection, {one.user_id for one in overdue}, ())
     still_open = hold_rows.overdue(connection, now=now, user_ids=sorted({one.user_id for one in overdue}), limit=limit)
     hold_rows.expire(posting, still_open, now)
+    for user_id in sorted({one.user_id for one in still_open}):
+        expiring.settle(posting, user_id, now)
     posting.write()
     return len(still_open)
 

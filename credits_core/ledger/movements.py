@@ -11,6 +11,7 @@ from credits_core.ledger.refund_terms import RefundTerms
 from credits_core.pricing.quote import Quote
 from credits_core.store.kinds import (
     PLATFORM_ADJUSTMENTS,
+    PLATFORM_EXPIRED,
     PLATFORM_GRANTS,
     PLATFORM_INFERENCE,
     PLATFORM_PAYMENTS_IN,
@@ -81,6 +82,14 @@ def for_hold(user_id: str, held_credits: int) -> list[Movement]:
 def for_hold_end(user_id: str, held_credits: int) -> list[Movement]:
     """The movements that give held credits back to what the user can spend."""
     return _for_transfer(part_account(user_id, Part.HELD), user_id, held_credits)
+
+
+def for_expiry(user_id: str, expired_credits: int) -> list[Movement]:
+    """The movements that take credits whose time is over from what the user can spend."""
+    return [
+        Movement(user_id, TransactionType.EXPIRY, -expired_credits),
+        Movement(PLATFORM_EXPIRED, TransactionType.EXPIRY, expired_credits),
+    ]
 
 
 def _for_transfer(from_account: str, to_account: str, credits: int) -> list[Movement]:

@@ -212,6 +212,19 @@ def require_used_at(used_at: datetime, *, now: datetime) -> datetime:
     return used_at
 
 
+def require_expiry(expires_at: datetime, *, now: datetime) -> datetime:
+    """The time itself, when credits that are added now can expire then.
+
+    Raises:
+        InvalidRequest: it has no zone, lies before 1970 or after 9998, or is not after `now`.
+    """
+    if expires_at.tzinfo is None or not EARLIEST <= expires_at < LATEST:
+        raise InvalidRequest("expires_at", f"must be a time with its zone, from 1970 to 9998, not {expires_at}")
+    if expires_at <= now:
+        raise InvalidRequest("expires_at", f"must be after now, {now:%Y-%m-%d %H:%M:%S} UTC")
+    return expires_at
+
+
 def require_entry_id(entry_id: object) -> int:
     """The number itself, when it can be an entry's number.
 

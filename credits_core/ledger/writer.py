@@ -12,12 +12,14 @@ transaction: building and compiling them per call costs more than the durable co
 import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from itertools import count
+from itertools import chain, count
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection, Executable, Table, func, select
 
 from credits_core.ledger import locks, parts
+from credits_core.ledger.lot_book import LotBook
+from credits_core.ledger.lots import Draw
 from credits_core.ledger.movements import Movement
 from credits_core.ledger.receipts import PostedTransaction
 from credits_core.ledger.refusals import AccountLooksAlike, BalanceTooLarge, InsufficientCredits, UnknownUser
@@ -67,6 +69,7 @@ class Posting:
         self._new_entries: list[tuple[int, NewEntry, list[PostedTransaction], int]] = []
         self._new_runs: list[tuple[object, ...]] = []
         self._with_parts: list[str] = []
+        with_lots: list[str] = []
         self._also: list[Executable] = []
         self.ended = set[int]()
         numbers = []
@@ -74,7 +77,8 @@ class Posting:
             if kind == "user":
                 self.balances[text_] = number
                 if said:
-                    self._with_parts.append(text_)
+                    self._with_parts += [text_] * ("p" in said)
+                    with_lots += [text_] * ("l" in said)
                 self._alike.setdefault(folded_id(text_), []).append((created_at_us, text_))
             elif kind == "number":
                 numbers.append(number)
@@ -82,6 +86,7 @@ class Posting:
                 self.taken[text_] = Taken(number or None, said)
         if self._with_parts:
             self.balances |= parts.balances(connection, self._with_parts)
+        self.lots = LotBook(connection, with_lots)
         self._before = dict(self.balances)
         # SQLite names the first number alone: nobody else takes one meanwhile.
         self._numbers = count(numbers[0]) if connection.dialect.name == "sqlite" else iter(sorted(numbers))
@@ -96,17 +101,23 @@ class Posting:
             raise UnknownUser(user_id)
 
     def post(
-        self, entry: NewEntry, movements: Sequence[Movement], *, distinct: bool = False
+        self,
+        entry: NewEntry,
+        movements: Sequence[Movement],
+        *,
+        distinct: bool = False,
+        of: Sequence[Draw] = (),
+        expires_at_us: int | None = None,
     ) -> tuple[int, tuple[PostedTransaction, ...]]:
         """Decide a new entry with these movements: its number, and its transactions in the movements' order.
 
         Users who receive credits get an account when they have none. Use only users and a key that `begin` was given.
-        With `distinct`, a new account may differ from another one only in upper and lower case. A refusal leaves
-        nothing of the entry.
+        With `distinct`, a new account may differ from another one only in upper and lower case. `of` and
+        `expires_at_us` say of the first user's lots what `lots.Move` says. A refusal leaves nothing of the entry.
 
         Raises:
             UnknownUser: a user who pays has no account.
-            InsufficientCredits: a user holds fewer credits than they would pay.
+            InsufficientCredits: a user can spend fewer credits than they would pay.
             BalanceTooLarge: a user would hold more than 2^53-1 credits.
             AccountLooksAlike: a new account would differ from another one only in upper and lower case.
             InvalidRequest: a new account's id looks like one that a spreadsheet has broken.
@@ -126,7 +137,11 @@ class Posting:
         assert sum_credits == 0, "the movements of an entry sum to zero"
         if self._with_parts:
             self._require_room(after)
-        at_us, entry_id = to_microseconds(entry.created_at), self._number()
+        at_us = to_microseconds(entry.created_at)
+        if self.lots.users:
+            number = self.peek_number()
+            self.lots.decide(number, entry.type, at_us, posted, of=of, expires_at_us=expires_at_us)
+        entry_id = self._number()
         for account_id in after.keys() - self.balances.keys():
             if not is_part(account_id):
                 self._open(account_id, at_us)
@@ -134,6 +149,12 @@ class Posting:
         self.taken[entry.idempotency_key] = Taken(entry_id, entry.request_hash)
         self._new_entries.append((entry_id, entry, posted, at_us))
         return entry_id, tuple(posted)
+
+    def peek_number(self) -> int:
+        """The number that the next entry will have."""
+        number = self._number()
+        self._numbers = chain([number], self._numbers)
+        return number
 
     def _number(self) -> int:
         number = next(self._numbers, None)
@@ -250,13 +271,14 @@ class Posting:
                 table.insert_on_sqlite(driver, some)
         if changes != len(changed):
             raise RuntimeError("a balance has changed although its user was locked")
+        self.lots.write()
         parts.write(self.connection, self._before, self.balances)
         for statement in self._also:
             if self.connection.execute(statement).rowcount == 0:
                 raise RuntimeError("a row has changed although its user was locked")
 
     def _account_rows(self) -> list[tuple[object, ...]]:
-        return [(user_id, self.balances[user_id], at_us, False) for user_id, at_us in self._opened_at_us.items()]
+        return [(user_id, self.balances[user_id], at_us, False, False) for user_id, at_us in self._opened_at_us.items()]
 
     def _entry_rows(self) -> list[tuple[object, ...]]:
         return [
@@ -334,10 +356,11 @@ def begin(
 
 
 _NEXT_NUMBER = "nextval('journal_entries_id_seq')"
-# Rows of a kind, a text, two numbers and a text: a hash, or of a user whether there are other parts. SQLite gives the
-# first number alone.
+# Rows of a kind, a text, two numbers and a text: a hash, or of a user whether there are other parts (p) and lots (l).
+# SQLite gives the first number alone.
 _READ = """
-SELECT 'user', user_id, balance_credits, created_at_us, CASE WHEN has_parts THEN 'parts' ELSE '' END FROM user_credits
+SELECT 'user', user_id, balance_credits, created_at_us, CASE WHEN has_parts THEN 'p' ELSE '' END
+    || CASE WHEN has_lots THEN 'l' ELSE '' END FROM user_credits
     WHERE lower(user_id) {users}
 UNION ALL SELECT 'entry', idempotency_key, id, 0, request_hash FROM journal_entries WHERE idempotency_key {keys}
 UNION ALL SELECT 'answer', idempotency_key, 0, 0, request_hash FROM unlock_answers WHERE idempotency_key {keys}

@@ -33,6 +33,9 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "holds": (_READ, _ADD, _change("ended_by_entry_id")),
     "invariant_results": (_READ, _ADD, "DELETE"),
     "journal_entries": (_READ, _ADD),
+    "lot_draws": (_READ, _ADD),
+    "lot_terms": (_READ, _ADD),
+    "lots": (_READ, _ADD, _change("left_credits")),
     "people": (_READ, _ADD, _change("roles", "since_us", "added_by", "removed_at_us")),
     "plan_activations": (_READ, _ADD),
     "price_list_activations": (_READ, _ADD),
@@ -52,7 +55,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "trial_users": (_READ, _ADD, "DELETE"),
     "unlock_answers": (_READ, _ADD),
     "unlocked_flows": (_READ, _ADD, _change("refunded_by_entry_id")),
-    "user_credits": (_READ, _ADD, _change("balance_credits", "has_parts")),
+    "user_credits": (_READ, _ADD, _change("balance_credits", "has_parts", "has_lots")),
     "user_parts": (_READ, _ADD, _change("balance_credits")),
 }
 """The privileges of the running product, by table. A sequence may be asked for its next number and never be set."""

@@ -38,6 +38,9 @@ from credits_core.store.daily_tables import DailyTotal as DailyTotal
 from credits_core.store.daily_tables import DailyWork as DailyWork
 from credits_core.store.daily_tables import RollupWatermark as RollupWatermark
 from credits_core.store.kinds import FREQUENT_TYPES, EntryType, RefundRule, TransactionType
+from credits_core.store.lot_tables import LotDraw as LotDraw
+from credits_core.store.lot_tables import LotTerms as LotTerms
+from credits_core.store.lot_tables import StoredLot as StoredLot
 from credits_core.store.part_tables import Hold as Hold
 from credits_core.store.part_tables import HoldEnding as HoldEnding
 from credits_core.store.part_tables import UserPart as UserPart
@@ -65,7 +68,8 @@ _RARE_TYPES = " AND ".join(f"type <> '{type_.value}'" for type_ in TransactionTy
 class UserCredits(Base):
     """A user's account and its balance: what the user can spend, never negative.
 
-    `has_parts`: the user has credits in other parts as well, in `user_parts`, so whoever charges reads those too.
+    `has_parts`: the user has credits in other parts as well, in `user_parts`; `has_lots`: the user has credits that
+    expire, so what is left of which is in `lots`. Whoever charges reads those too.
     """
 
     __tablename__ = "user_credits"
@@ -80,6 +84,7 @@ class UserCredits(Base):
     balance_credits: Mapped[int] = mapped_column(BigInteger)
     created_at_us: Mapped[int] = mapped_column(BigInteger)
     has_parts: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    has_lots: Mapped[bool] = mapped_column(Boolean, server_default=false())
 
 
 class JournalEntry(Base):

@@ -80,6 +80,9 @@ WITHOUT_ENTRIES = (
     "holds",
     "hold_ends",
     "user_parts",
+    "lots",
+    "lot_draws",
+    "lot_terms",
 )
 
 

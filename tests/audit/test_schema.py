@@ -72,6 +72,7 @@ ON_SQLITE: dict[str, tuple[Sequence[str], list[str]]] = {
         [
             "CREATE TABLE made_anew (user_id VARCHAR(128) NOT NULL, balance_credits BIGINT NOT NULL,"
             " created_at_us BIGINT NOT NULL, has_parts BOOLEAN DEFAULT 0 NOT NULL,"
+            " has_lots BOOLEAN DEFAULT 0 NOT NULL,"
             " CONSTRAINT pk_user_credits PRIMARY KEY (user_id))",
             "DROP TABLE user_credits",
             "ALTER TABLE made_anew RENAME TO user_credits",
