@@ -59,7 +59,10 @@ def expired_credits(connection: Connection, user_id: str, *, at_us: int) -> int:
 
 
 def drawn_by(connection: Connection, user_id: str, entry_id: int) -> list[Draw]:
-    """Which lots the user's payment in this entry drew on. Of an entry from before lots were stored: replayed."""
+    """Which lots the user's payment in this entry drew on, by their numbers.
+
+    Of an entry from before the user's lots were stored, it follows from all movements up to it, which are read.
+    """
     rows = connection.execute(
         select(LotDraw.lot, LotDraw.credits)
         .join(
@@ -67,9 +70,9 @@ def drawn_by(connection: Connection, user_id: str, entry_id: int) -> list[Draw]:
             (CreditTransaction.entry_id == LotDraw.entry_id) & (CreditTransaction.position == LotDraw.position),
         )
         .where(LotDraw.entry_id == entry_id, CreditTransaction.account_id == user_id, LotDraw.credits > 0)
-        .order_by(LotDraw.position, LotDraw.lot)
     )
-    return [Draw(*row) for row in rows] or replayed(connection, user_id, up_to=entry_id).drawn.get(entry_id, [])
+    draws = [Draw(*row) for row in rows] or replayed(connection, user_id, up_to=entry_id).drawn.get(entry_id, [])
+    return sorted(draws)
 
 
 def replayed(connection: Connection, user_id: str, *, up_to: int | None = None) -> History:
