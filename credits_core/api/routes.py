@@ -49,7 +49,7 @@ from credits_core.api.performing import (
 from credits_core.api.problems import READING, documented
 from credits_core.api.refusals import BodyTooLarge, Forbidden, IdempotencyKeyRequired
 from credits_core.errors import InvalidRequest
-from credits_core.ledger import accounts, actions, parts, refunds
+from credits_core.ledger import accounts, actions, lot_rows, parts, refunds
 from credits_core.ledger.accounts import Cursor, TransactionFilter
 from credits_core.ledger.bearing import Bearing, sentence
 from credits_core.ledger.receipts import Receipt, Unlock
@@ -73,7 +73,7 @@ from credits_core.pricing.refusals import AmbiguousModel, UnknownModel, Unpriced
 from credits_core.store.kinds import Part, TransactionType
 from credits_core.store.refusals import DatabaseNotReady
 from credits_core.usage.refusals import UnreadableResponse
-from credits_core.values.days import DayRange
+from credits_core.values.days import DayRange, to_microseconds
 from credits_core.values.roles import Actor, Role
 from credits_core.values.text import usd_text
 
@@ -94,11 +94,14 @@ async def balance(user_id: VisibleUser, shared: Shared) -> BalanceAnswer:
 
     def look_up(connection: Connection) -> BalanceAnswer:
         found = accounts.user(connection, user_id)
+        # What has expired and is not booked yet cannot be spent either.
+        expired_credits = lot_rows.expired_credits(connection, user_id, at_us=to_microseconds(datetime.now(UTC)))
+        balance_credits = found.balance_credits - expired_credits
         held_credits = parts.of_user(connection, user_id).get(Part.HELD, 0)
         return BalanceAnswer(
             user_id=user_id,
-            balance_credits=found.balance_credits,
-            balance_usd=usd_text(found.balance_credits),
+            balance_credits=balance_credits,
+            balance_usd=usd_text(balance_credits),
             held_credits=held_credits,
         )
 
@@ -172,6 +175,7 @@ async def add(request: Request, response: Response, body: AddBody, key: Idempote
                 body.amount_credits,
                 source=body.source,
                 reason=body.description,
+                expires_at=body.expires_at,
                 key=scoped_key,
                 now=now,
                 actor=actor,

@@ -49,10 +49,8 @@ FORMS: dict[tuple[str, bool], set[Form]] = {
     **{(entry_type, True): {(type_, _USER, 1)} for entry_type, (type_, _) in _ADDED.items()},
     (EntryType.EXPIRY, True): {(TransactionType.EXPIRY, _USER, -1)},
     (EntryType.EXPIRY, False): {(TransactionType.EXPIRY, PLATFORM_EXPIRED, 1)},
-    **{
-        (EntryType.TRANSFER, sign < 0): {(TransactionType.TRANSFER, account, sign) for account in (_USER, _HELD)}
-        for sign in (-1, 1)
-    },
+    (EntryType.TRANSFER, True): {(TransactionType.TRANSFER, _USER, sign) for sign in (-1, 1)},
+    (EntryType.TRANSFER, False): {(TransactionType.TRANSFER, _HELD, sign) for sign in (-1, 1)},
     (EntryType.REFUND, True): {(TransactionType.REFUND, _USER, 1), (TransactionType.REFUND, _USER, -1)},
     **{(entry_type, False): forms for entry_type, forms in _RECEIVERS.items()},
     (EntryType.REFUND, False): {

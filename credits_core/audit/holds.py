@@ -44,8 +44,8 @@ class _Made(NamedTuple):
     type: str | None
     request_hash: str | None
     entry_created_at_us: int | None
-    from_account: str | None
-    to_account: str | None
+    account: str | None
+    part: str | None
     moved_credits: int | None
 
 
@@ -59,8 +59,8 @@ class _Ended(NamedTuple):
     type: str | None
     request_hash: str | None
     created_at_us: int | None
-    from_account: str | None
-    to_account: str | None
+    account: str | None
+    part: str | None
     moved_credits: int | None
     user_id: str | None
     held_credits: int | None
@@ -96,7 +96,7 @@ def holds_end_once(connection: Connection, plans: Plans, since: Since = BEGINNIN
 
 
 def _made() -> Select[Any]:
-    giver, receiver = aliased(CreditTransaction), aliased(CreditTransaction)
+    own, of_part = aliased(CreditTransaction), aliased(CreditTransaction)
     columns = [Hold.__table__.c[name] for name in _Made._fields[:18]]
     return (
         select(
@@ -104,19 +104,19 @@ def _made() -> Select[Any]:
             JournalEntry.type,
             JournalEntry.request_hash,
             JournalEntry.created_at_us,
-            giver.account_id,
-            receiver.account_id,
-            receiver.amount_credits,
+            own.account_id,
+            of_part.account_id,
+            of_part.amount_credits,
         )
         .outerjoin(JournalEntry, JournalEntry.id == Hold.id)
-        .outerjoin(giver, and_(giver.entry_id == Hold.id, giver.position == 0))
-        .outerjoin(receiver, and_(receiver.entry_id == Hold.id, receiver.position == 1))
+        .outerjoin(own, and_(own.entry_id == Hold.id, own.position == 0))
+        .outerjoin(of_part, and_(of_part.entry_id == Hold.id, of_part.position == 1))
         .order_by(Hold.id)
     )
 
 
 def _ended() -> Select[*tuple[Any, ...]]:
-    giver, receiver = aliased(CreditTransaction), aliased(CreditTransaction)
+    own, of_part = aliased(CreditTransaction), aliased(CreditTransaction)
     same = (
         *(
             PromptRun.user_id == Hold.user_id,
@@ -138,9 +138,9 @@ def _ended() -> Select[*tuple[Any, ...]]:
             JournalEntry.type,
             JournalEntry.request_hash,
             JournalEntry.created_at_us,
-            giver.account_id,
-            receiver.account_id,
-            receiver.amount_credits,
+            own.account_id,
+            of_part.account_id,
+            of_part.amount_credits,
             Hold.user_id,
             Hold.held_credits,
             Hold.plan_id,
@@ -150,8 +150,8 @@ def _ended() -> Select[*tuple[Any, ...]]:
         )
         .outerjoin(Hold, Hold.id == HoldEnding.hold_id)
         .outerjoin(JournalEntry, JournalEntry.id == HoldEnding.id)
-        .outerjoin(giver, and_(giver.entry_id == HoldEnding.id, giver.position == 0))
-        .outerjoin(receiver, and_(receiver.entry_id == HoldEnding.id, receiver.position == 1))
+        .outerjoin(own, and_(own.entry_id == HoldEnding.id, own.position == 0))
+        .outerjoin(of_part, and_(of_part.entry_id == HoldEnding.id, of_part.position == 1))
         .outerjoin(PromptRun, PromptRun.entry_id == HoldEnding.run_entry_id)
         .order_by(HoldEnding.id)
     )
@@ -159,7 +159,7 @@ def _ended() -> Select[*tuple[Any, ...]]:
 
 def _wrongly_made(one: _Made) -> Iterator[str]:
     moved = (one.user_id, f"{one.user_id}:{Part.HELD.value}", one.held_credits)
-    if one.type != EntryType.TRANSFER or (one.from_account, one.to_account, one.moved_credits) != moved:
+    if one.type != EntryType.TRANSFER or (one.account, one.part, one.moved_credits) != moved:
         yield f"hold {one.id} is not what its entry moved"
     if one.created_at_us != one.entry_created_at_us:
         yield f"hold {one.id} was not made when its entry was"
@@ -204,8 +204,8 @@ def _wrongly_priced(one: _Made, plans: Plans, models: dict[int, ModelRegistry | 
 def _wrongly_ended(end: _Ended, plans: Plans) -> Iterator[str]:
     if end.user_id is None or end.held_credits is None or end.expires_at_us is None:
         return  # `references_exist` says that the hold is missing
-    moved = (f"{end.user_id}:{Part.HELD.value}", end.user_id, end.held_credits)
-    if end.type != EntryType.TRANSFER or (end.from_account, end.to_account, end.moved_credits) != moved:
+    moved = (end.user_id, f"{end.user_id}:{Part.HELD.value}", -end.held_credits)
+    if end.type != EntryType.TRANSFER or (end.account, end.part, end.moved_credits) != moved:
         yield f"entry {end.id} does not give hold {end.hold_id} back"
     if end.request_hash != hash_of((EntryType.TRANSFER.value, end.kind, end.hold_id)):
         yield f"entry {end.id} differs from the request to end hold {end.hold_id}"

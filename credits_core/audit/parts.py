@@ -80,14 +80,14 @@ def _wrongly_marked(connection: Connection, since: Since) -> Iterator[str]:
 
 def _between_users(connection: Connection, since: Since) -> Iterator[str]:
     """The transfers that are not from one part of a user to another one of the same user."""
-    giver, receiver = aliased(CreditTransaction), aliased(CreditTransaction)
+    first, second = aliased(CreditTransaction), aliased(CreditTransaction)
     transfers = (
-        select(JournalEntry.id, giver.account_id, receiver.account_id)
-        .join(giver, (giver.entry_id == JournalEntry.id) & (giver.position == 0))
-        .join(receiver, (receiver.entry_id == JournalEntry.id) & (receiver.position == 1))
+        select(JournalEntry.id, first.account_id, second.account_id)
+        .join(first, (first.entry_id == JournalEntry.id) & (first.position == 0))
+        .join(second, (second.entry_id == JournalEntry.id) & (second.position == 1))
         .where(JournalEntry.type == EntryType.TRANSFER.value, JournalEntry.id > since.entry_id)
         .order_by(JournalEntry.id)
     )
-    for entry_id, from_account, to_account in chain.from_iterable(blocks(connection, transfers)):
-        if from_account == to_account or from_account.partition(":")[0] != to_account.partition(":")[0]:
+    for entry_id, one, other in chain.from_iterable(blocks(connection, transfers)):
+        if one == other or one.partition(":")[0] != other.partition(":")[0]:
             yield f"entry {entry_id} is no transfer between two parts of one user"

@@ -76,12 +76,12 @@ def for_flow_unlock(
 
 def for_hold(user_id: str, held_credits: int) -> list[Movement]:
     """The movements that set credits of a user aside: from what the user can spend to what is held."""
-    return _for_transfer(user_id, part_account(user_id, Part.HELD), held_credits)
+    return _for_transfer(user_id, Part.HELD, held_credits)
 
 
 def for_hold_end(user_id: str, held_credits: int) -> list[Movement]:
     """The movements that give held credits back to what the user can spend."""
-    return _for_transfer(part_account(user_id, Part.HELD), user_id, held_credits)
+    return _for_transfer(user_id, Part.HELD, -held_credits)
 
 
 def for_expiry(user_id: str, expired_credits: int) -> list[Movement]:
@@ -92,10 +92,10 @@ def for_expiry(user_id: str, expired_credits: int) -> list[Movement]:
     ]
 
 
-def _for_transfer(from_account: str, to_account: str, credits: int) -> list[Movement]:
-    return [
-        Movement(from_account, TransactionType.TRANSFER, -credits),
-        Movement(to_account, TransactionType.TRANSFER, credits),
+def _for_transfer(user_id: str, part: Part, to_part_credits: int) -> list[Movement]:
+    return [  # the user's own account first, as in every entry
+        Movement(user_id, TransactionType.TRANSFER, -to_part_credits),
+        Movement(part_account(user_id, part), TransactionType.TRANSFER, to_part_credits),
     ]
 
 

@@ -1,5 +1,7 @@
 """Holds over HTTP: made, captured, released and asked for, and who may."""
 
+import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from credits_core.values.roles import Role
@@ -131,3 +133,20 @@ def test_who_may_hold_and_who_may_see_a_hold(api: Api) -> None:
     assert problem(api.get(path, as_="cleo")) == (404, "unknown_hold")
     assert problem(api.get(path, as_=None)) == (401, "unauthorized")
     assert api.post(f"{path}/release", as_="admin").status_code == 201
+
+
+def test_credits_that_expire_are_added_and_leave_the_balance_without_a_job(api: Api) -> None:
+    add = {"user_id": "ada", "amount_credits": 500, "description": "Bonus", "source": "grant"}
+    soon = datetime.now(UTC) + timedelta(seconds=2)
+    added = api.post("/api/credits/add", add | {"expires_at": soon.isoformat()})
+    assert (added.status_code, added.json()["balance_credits"]) == (201, 10_500)
+    past = api.post("/api/credits/add", add | {"expires_at": "2020-01-01T00:00:00Z"})
+    assert problem(past) == (422, "invalid_request")
+    assert past.json()["errors"][0]["field"] == "expires_at"
+    assert problem(api.post("/api/credits/add", add | {"expires_at": "2030-01-01"})) == (422, "invalid_request")
+    while datetime.now(UTC) < soon:
+        time.sleep(0.05)
+    assert api.get("/api/credits/balance", user_id="ada").json()["balance_credits"] == 10_000
+    assert balance(api.engine, "ada") == 10_500
+    run = {"user_id": "ada", "prompt_id": "p", "model_id": "claude-3-haiku"}
+    assert api.post("/api/credits/charge-prompt", run).json()["user_balance_credits"] == 9_700

@@ -74,8 +74,8 @@ def test_a_capture_charges_what_was_used_and_gives_the_rest_back(ledger: Engine)
     assert (balance(ledger, "ada"), held(ledger)) == (92_200, 0)
     given_back = done.receipt.entry_id - 1
     assert transactions(ledger, given_back) == [
-        ("ada:held", "transfer", -13_750, 0),
         ("ada", "transfer", 13_750, 100_000),
+        ("ada:held", "transfer", -13_750, 0),
     ]
     assert transactions(ledger, done.receipt.entry_id)[0] == ("ada", "prompt_run", -7_800, 92_200)
     now = stored(ledger, made.hold.id)

@@ -144,8 +144,11 @@ def four_days(
 
 
 def _holds(engine: Engine) -> dict[str, int]:
-    """Holds of gil, 13,750 credits each: one is captured for 7,800, one released, one has expired, and one is open."""
-    world.add(engine, "gil", 60_000, key="gil-fund", now=MUCH_LATER)
+    """Credits of gil that expire, and holds of 13,750 credits: one captured for 7,800, one released, one expired, one
+    open."""
+    world.add(engine, "gil", 40_000, key="gil-fund", now=MUCH_LATER)
+    granted = {"source": CreditSource.GRANT, "reason": "Welcome", "expires_at": MUCH_LATER + timedelta(days=1)}
+    world.add(engine, "gil", 20_000, key="gil-grant", now=MUCH_LATER, **granted)  # type: ignore[arg-type]
     made = {}
     for name in ("captured", "released", "expired", "open"):
         lasts = timedelta(seconds=1 if name == "expired" else 900)
