@@ -17,7 +17,7 @@ from credits_core.access import trial_users as trial_user_actions
 from credits_core.audit import seals
 from credits_core.bulk import batch, batch_refund, demo, first_start, starting_over
 from credits_core.errors import CreditsError
-from credits_core.ledger import actions, opening, writer
+from credits_core.ledger import actions, holds, opening, writer
 from credits_core.ledger.requests import Charge, ChargeRequest, UnlockRequest
 from credits_core.plans import actions as plan_actions
 from credits_core.plans import records as plan_records
@@ -155,6 +155,13 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
     "ledger.actions.post_credits of a test user": (MOVE_TRIAL, _of(TRIAL, _post)),
     "ledger.actions.unlock_flow": (CHARGE, _of(REAL, _unlock)),
     "ledger.actions.unlock_flow of a test user": (CHARGE_TRIAL, _of(TRIAL, _unlock)),
+    "ledger.holds.authorise": (CHARGE, _of(REAL, walked_actions.holding)),
+    "ledger.holds.authorise of a test user": (CHARGE_TRIAL, _of(TRIAL, walked_actions.holding)),
+    "ledger.holds.capture": (CHARGE, _of(REAL, walked_actions.capturing)),
+    "ledger.holds.capture of a test user": (CHARGE_TRIAL, _of(TRIAL, walked_actions.capturing)),
+    "ledger.holds.release": (CHARGE, _of(REAL, walked_actions.releasing)),
+    "ledger.holds.release of a test user": (CHARGE_TRIAL, _of(TRIAL, walked_actions.releasing)),
+    "ledger.holds.expire_overdue": (CHARGE, lambda c, actor: holds.expire_overdue(c, now=NOW, actor=actor)),
     "ledger.actions.refund": (MOVE, _of(REAL, _refund)),
     "ledger.actions.refund of a test user": (MOVE_TRIAL, _of(TRIAL, _refund)),
     "ledger.opening.import_opening_balances": (
@@ -271,6 +278,7 @@ NO_ACTIONS = {
     "access.proposals.may_decide": "says what the screen may offer",
     "access.proposals.is_own": "says what the screen may offer",
     "access.proposals.waiting_for": "counts what waits",
+    "ledger.hold_rows.end_entry": "makes an entry in memory; whoever posts it has asked",
     "ledger.requests.new_entry": "makes an entry in memory; whoever posts it has asked",
     "ledger.trial_users.require_test_users": "is the question itself",
 }

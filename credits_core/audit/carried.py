@@ -16,6 +16,9 @@ Sums = Mapping[tuple[str, str, str], tuple[int, int, int]]
 """By party, type of entry and type of transaction: the credits received and given, and the number of transactions."""
 
 is_users: ColumnElement[bool] = func.substr(CreditTransaction.account_id, 1, len(PLATFORM_PREFIX)) != PLATFORM_PREFIX
+is_own: ColumnElement[bool] = ~CreditTransaction.account_id.contains(":")
+"""Whether the account is what a user can spend. The names of all other accounts have a colon."""
+is_of_part: ColumnElement[bool] = is_users & CreditTransaction.account_id.contains(":")
 _moved = CreditTransaction.amount_credits
 
 

@@ -87,7 +87,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "created_at_us",
     ),
     "refund": ("rule", "provider_refunded"),
-    # What is not said of an API key and of a proposal may change later: it is recorded in `activity`.
+    # What is not said of an API key, a proposal and a hold may change later: it is recorded in `activity` and in
+    # `hold_ends`.
     "activity": ("id", "kind", "subject", "detail", "actor", "happened_at_us"),
     "api_keys": ("id", "name", "role", "user_id", "key_hash", "beginning", "created_at_us", "has_numbered_requests"),
     "audit_runs": (
@@ -99,6 +100,13 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "carried",
         "since_entry_id",
     ),
+    "hold_ends": ("id", "hold_id", "kind", "run_entry_id"),
+    "holds": (
+        *("id", "user_id", "prompt_id", "model_id", "asked_model", "creator_id", "creator_fee_credits"),
+        *("input_tokens", "output_tokens", "usage", "service_tier", "asked_credits", "held_credits"),
+        *("plan_id", "price_list_id", "created_at_us", "expires_at_us"),
+    ),
+    "lot_terms": ("id", "expires_at_us"),
     "plan_activations": ("id", "plan_id", "reason", "actor", "activated_at_us", "seal"),
     "price_list_activations": ("id", "price_list_id", "reason", "actor", "activated_at_us", "seal"),
     "proposals": (
@@ -115,8 +123,12 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 """The values of each part of an entry, and of each other table, in the order in which they are hashed."""
-RECORD_TABLES = ("activity", "api_keys", "audit_runs", "plan_activations", "price_list_activations", "proposals")
-"""The tables whose rows follow the entries in a seal, in this order, each by its number."""
+RECORD_TABLES = (
+    *("activity", "api_keys", "audit_runs", "plan_activations", "price_list_activations", "proposals"),
+    *("holds", "hold_ends", "lot_terms"),
+)
+"""The tables whose rows follow the entries in a seal, in this order, each by its number. A seal from before a table was
+there says nothing of it, and so is still checked as it was made."""
 SEAL = (
     "number",
     "last_entry_id",

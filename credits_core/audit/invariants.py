@@ -28,6 +28,9 @@ from credits_core.audit.entries import (
     times_agree,
 )
 from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
+from credits_core.audit.holds import holds_end_once
+from credits_core.audit.lots import lots_follow_from_the_journal
+from credits_core.audit.parts import parts_are_sums
 from credits_core.audit.plans import activations_are_sealed
 from credits_core.audit.prices import price_lists_are_sealed, runs_have_the_price_of_their_list
 from credits_core.audit.refunds import refunds_have_a_rule, refunds_reverse_once
@@ -120,6 +123,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     times_agree,
     balances_are_sums,
     balances_follow_each_other,
+    parts_are_sums,
+    holds_end_once,
+    lots_follow_from_the_journal,
     runs_cost_what_they_should,
     runs_match_their_transactions,
     unlocks_are_split_as_planned,

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from credits_core.errors import CreditsError
-from credits_core.ledger import actions, entries, writer
+from credits_core.ledger import actions, entries, locks, writer
 from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.refusals import AccountLooksAlike, BalanceTooLarge, CirculationTooLarge, IdempotencyKeyReused
 from credits_core.ledger.requests import hash_of
@@ -103,7 +103,7 @@ def import_opening_balances(
     """
     actor.require(May.MOVE_CREDITS)
     actor.require_second(sum(opening_credits.values()))
-    writer.lock_everyone(connection)
+    locks.lock_everyone(connection)
     circulating_credits = 0 if leaves_room else writer.circulating_credits(connection)
     keys = [opening_balance_key(user_id) for user_id in opening_credits if is_id(user_id)]
     posting = writer.begin(connection, filter(is_id, opening_credits), keys, everyone_is_locked=True)

@@ -22,6 +22,7 @@ ACCOUNT_NAMES = {
     "platform:payments_in": "Payments in",
     "platform:grants": "Grants",
     "platform:adjustments": "Adjustments",
+    "platform:expired": "Expired credits",
 }
 _STATUS_NAMES = {PlanStatus.DRAFT: "Draft", PlanStatus.IN_FORCE: "Live", PlanStatus.RETIRED: "Previously live"}
 
@@ -38,8 +39,13 @@ _JOINED = re.compile("(?<=[a-z])_(?=[a-z])")
 
 
 def account_name(account_id: str) -> str:
-    """A platform account by its name, a user by the id."""
-    return ACCOUNT_NAMES.get(account_id, account_id)
+    """A platform account by its name, a user by the id, and another part of a user by both.
+
+    >>> account_name("ada:held"), account_name("platform:expired")
+    ('ada, held', 'Expired credits')
+    """
+    user_id, _, part = account_id.partition(":")
+    return ACCOUNT_NAMES.get(account_id, f"{user_id}, {part.replace('_', ' ')}" if part else account_id)
 
 
 def type_name(type_: TransactionType) -> str:

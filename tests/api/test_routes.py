@@ -181,6 +181,7 @@ def test_a_balance_is_in_credits_and_dollars(unchanged: Api) -> None:
         "user_id": "ada",
         "balance_credits": 10_000,
         "balance_usd": "0.010000",
+        "held_credits": 0,
     }
 
 

@@ -56,6 +56,9 @@ TRIED = [
     "usage run",
     "late run",
     "late unlock",
+    "captured hold",
+    "held run",
+    "end of expired hold",
 ]
 WITHOUT_ENTRIES = (
     "activity",
@@ -73,6 +76,12 @@ WITHOUT_ENTRIES = (
     "plan_activations",
     "price_lists",
     "price_list_activations",
+    "holds",
+    "hold_ends",
+    "user_parts",
+    "lots",
+    "lot_draws",
+    "lot_terms",
 )
 
 
@@ -142,6 +151,7 @@ NOT_SEALED = {
     "refund": {"entry_id"},
     "transactions": {"entry_id"},
     "api_keys": {"expires_at_us", "replaced_at_us", "revoked_at_us"},
+    "holds": {"ended_by_entry_id"},
     "proposals": {"state", "decided_by", "decided_at_us", "decision_reason", "entry_id"},
 }
 PARTS = {

@@ -71,7 +71,9 @@ ON_SQLITE: dict[str, tuple[Sequence[str], list[str]]] = {
     "a table made anew without its check": (
         [
             "CREATE TABLE made_anew (user_id VARCHAR(128) NOT NULL, balance_credits BIGINT NOT NULL,"
-            " created_at_us BIGINT NOT NULL, CONSTRAINT pk_user_credits PRIMARY KEY (user_id))",
+            " created_at_us BIGINT NOT NULL, has_parts BOOLEAN DEFAULT 0 NOT NULL,"
+            " has_lots BOOLEAN DEFAULT 0 NOT NULL,"
+            " CONSTRAINT pk_user_credits PRIMARY KEY (user_id))",
             "DROP TABLE user_credits",
             "ALTER TABLE made_anew RENAME TO user_credits",
             "CREATE INDEX ix_user_credits_folded_id ON user_credits (lower(user_id))",

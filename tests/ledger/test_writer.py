@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from credits_core.errors import CreditsError
-from credits_core.ledger import writer
+from credits_core.ledger import locks, writer
 from credits_core.ledger.movements import Movement
 from credits_core.ledger.receipts import PostedTransaction, Receipt
 from credits_core.ledger.refusals import BalanceTooLarge, IdempotencyKeyReused, InsufficientCredits, UnknownUser
@@ -291,13 +291,13 @@ def test_users_are_locked_in_one_order_whatever_order_they_are_given_in(
 
     waiting = threading.Thread(target=lock_both)
     with postgres_engine.begin() as holder:
-        writer.lock_users(holder, [held])
+        locks.lock_users(holder, [held])
         waiting.start()
         _wait_for_a_lock_waiter(postgres_engine)
         with postgres_engine.connect() as third:
             third.execute(text("SET LOCAL lock_timeout = '100ms'"))
             try:
-                writer.lock_users(third, [other])
+                locks.lock_users(third, [other])
                 was_free = True
             except psycopg.errors.LockNotAvailable:
                 was_free = False

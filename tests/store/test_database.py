@@ -120,7 +120,9 @@ def test_a_server_that_dropped_our_connections_is_connected_to_again(postgres_en
 
 
 def _open(user_id: str) -> Callable[[Connection], None]:
-    return lambda connection: connection.execute(text("INSERT INTO user_credits VALUES (:id, 0, 0)"), {"id": user_id})
+    return lambda connection: connection.execute(
+        text("INSERT INTO user_credits (user_id, balance_credits, created_at_us) VALUES (:id, 0, 0)"), {"id": user_id}
+    )
 
 
 def test_a_unit_of_work_is_committed_when_the_action_returns(engine: Engine) -> None:
@@ -147,7 +149,9 @@ def test_a_statement_that_the_database_refuses_is_not_tried_again(engine: Engine
     def open_twice(connection: Connection) -> None:
         attempts.append(1)
         for _ in range(2):
-            connection.execute(text("INSERT INTO user_credits VALUES ('ada', 0, 0)"))
+            connection.execute(
+                text("INSERT INTO user_credits (user_id, balance_credits, created_at_us) VALUES ('ada', 0, 0)")
+            )
 
     with pytest.raises(IntegrityError):
         database.write(engine, open_twice)

@@ -18,7 +18,16 @@ from tests.support.plain_sql import every_row
 
 APPEND_ONLY = (
     *("activity", "audit_runs", "credit_transactions", "journal_entries", "plan_activations"),
-    *("price_list_activations", "prompt_runs", "refunds", "seals", "unlock_answers"),
+    *(
+        "price_list_activations",
+        "prompt_runs",
+        "refunds",
+        "seals",
+        "unlock_answers",
+        "hold_ends",
+        "lot_terms",
+        "lot_draws",
+    ),
 )
 # The columns of a table that has some of its columns changed, by hand: all others stay.
 MAY_CHANGE = {
@@ -31,7 +40,10 @@ MAY_CHANGE = {
     "rollup_watermark": {"entry_id", "time_zone", "circulating_credits"},
     "sign_in_sessions": {"seen_at_us", "ended_at_us"},
     "unlocked_flows": {"refunded_by_entry_id"},
-    "user_credits": {"balance_credits"},
+    "lots": {"left_credits"},
+    "holds": {"ended_by_entry_id"},
+    "user_credits": {"balance_credits", "has_parts", "has_lots"},
+    "user_parts": {"balance_credits"},
     "watch_findings": {"numbers", "entries", "looked_at_us", "looked_by", "note"},
     "watch_progress": {"entry_id"},
 }

@@ -52,6 +52,8 @@ def _entries_have_the_form_of_their_kind(connection: Connection, _: Plans) -> It
         account, sign, is_first = "user", 1 if amount > 0 else -1, position == 0
         if is_platform(account_id):
             account = account_id
+        elif ":" in account_id:
+            account = account_id[account_id.index(":") :]
         kind = account_id if account_id == PLATFORM_REFUNDED_INFERENCE else type_
         places.setdefault(entry_id, []).append((position, "" if is_first else kind))
         if (type_, account, sign) not in FORMS.get((entry_type, is_first), set()):
@@ -70,7 +72,7 @@ def _balances_are_sums(connection: Connection, _: Plans) -> Iterator[str]:
     for account_id, amount in connection.execute(
         select(CreditTransaction.account_id, CreditTransaction.amount_credits)
     ):
-        if not is_platform(account_id):
+        if ":" not in account_id:
             sums[account_id] = sums.get(account_id, 0) + amount
     accounts = select(UserCredits.user_id, UserCredits.balance_credits)
     users = {row.user_id: row.balance_credits for row in connection.execute(accounts)}

@@ -8,6 +8,8 @@ from sqlalchemy import Connection, Engine
 from credits_core.access import proposals
 from credits_core.access.proposed import AddCredits, MakePlanLive, ProposedChange
 from credits_core.bulk import opening_balances, replay
+from credits_core.ledger import holds
+from credits_core.ledger.requests import HoldRequest
 from credits_core.operations import watch_findings
 from credits_core.operations.watch_decide import Found
 from credits_core.operations.watch_rules import WatchRule
@@ -60,6 +62,25 @@ def importing(engine: Engine, actor: Actor, folder: Path) -> object:
     path = folder / "legacy.csv"
     path.write_text("user_id,credits\nada,5\n", encoding="utf-8")
     return finish(opening_balances.importing(engine, path, now=NOW, actor=actor))
+
+
+def holding(connection: Connection, actor: Actor, user_id: str) -> object:
+    request = HoldRequest(user_id, "summarise", "claude-3-haiku", asked_credits=300)
+    return holds.authorise(connection, request, book=BOOK, key="walk", now=NOW, actor=actor)
+
+
+def _held(connection: Connection, user_id: str) -> int:
+    request = HoldRequest(user_id, "summarise", "claude-3-haiku", asked_credits=300)
+    return holds.authorise(connection, request, book=BOOK, key="hold", now=NOW, actor=TESTER).hold.id
+
+
+def capturing(connection: Connection, actor: Actor, user_id: str) -> object:
+    hold_id = _held(connection, user_id)
+    return holds.capture(connection, hold_id, None, book=BOOK, key="walk", now=NOW, actor=actor)
+
+
+def releasing(connection: Connection, actor: Actor, user_id: str) -> object:
+    return holds.release(connection, _held(connection, user_id), key="walk", now=NOW, actor=actor)
 
 
 def replaying(user_id: str) -> Callable[[Engine, Actor, Path], object]:
