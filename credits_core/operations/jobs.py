@@ -55,6 +55,14 @@ ALL: tuple[Job, ...] = (
     ),
     Job("seals", "Seals", "seals what is new", "every minute", _every(1), ledger_jobs.seal),
     Job(
+        "expiry",
+        "Expiry",
+        "gives back holds, and books credits, whose time is over",
+        "every minute",
+        _every(1),
+        ledger_jobs.expire,
+    ),
+    Job(
         "verify-new",
         "Audit of what is new",
         "checks what came after the last clean audit",

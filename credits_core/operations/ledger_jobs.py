@@ -9,6 +9,8 @@ from sqlalchemy import Connection
 from credits_core import settings
 from credits_core.access import calls, proposals, sessions
 from credits_core.audit import seal_keys, seals
+from credits_core.ledger import holds
+from credits_core.ledger.expiring import expire_lots
 from credits_core.operations import runs, verifying
 from credits_core.operations.refusals import JobFailed
 from credits_core.operations.surroundings import Surroundings
@@ -17,9 +19,12 @@ from credits_core.prices import list_toml
 from credits_core.reports import daily_totals
 from credits_core.store import database
 from credits_core.values.progress import Progress, Work
+from credits_core.values.roles import system
 from credits_core.values.text import counted
 
 _SHOWN = 3
+_EXPIRING = system("expiry")
+_MOST_ROUNDS = 1_000
 _KEPT_EVERY = timedelta(hours=1)
 
 
@@ -67,6 +72,22 @@ def clean_up(around: Surroundings) -> Work[str]:
     for number, (what, step) in enumerate(steps.items()):
         yield Progress(number, len(steps))
         done.append(f"{what}: {database.write(around.engine, step):,}")
+    return f"{', '.join(done)}."
+
+
+def expire(around: Surroundings) -> Work[str]:
+    """Give back holds, and book lots, whose time is over: a hundred users in a unit of work."""
+    steps = {"holds ended": holds.expire_overdue, "users' lots booked": expire_lots}
+    done = []
+    for number, (what, step) in enumerate(steps.items()):
+        count = 0
+        for _ in range(_MOST_ROUNDS):
+            yield Progress(number, len(steps))
+            some = database.write(around.engine, partial(step, now=around.clock(), actor=_EXPIRING))
+            count += some
+            if not some:
+                break
+        done.append(f"{what}: {count:,}")
     return f"{', '.join(done)}."
 
 

@@ -14,7 +14,7 @@ from credits_core.operations import jobs, running
 from credits_core.operations.runs import Run
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource
-from tests.support import damage, job_world, world
+from tests.support import damage, holding, job_world, world
 from tests.support.actors import TESTER
 from tests.support.backup_world import charge_more, some_runs
 from tests.support.plain_sql import rows, scalar
@@ -49,6 +49,19 @@ def test_what_is_new_is_sealed(engine: Engine) -> None:
     some_runs(engine)
     assert said(engine, "seals") == ("ok", "1 new seal.")
     assert said(engine, "seals") == ("ok", "0 new seals.")
+
+
+def test_holds_and_lots_whose_time_is_over_come_back_and_expire_once(engine: Engine) -> None:
+    world.add(engine, "ada", 20_000, key="fund")
+    holding.authorise(engine, key="hold")
+    world.add(engine, "ben", 70, key="ben", expires_at=NOW + timedelta(hours=1))
+    assert said(engine, "expiry") == ("ok", "holds ended: 0, users' lots booked: 0.")
+    assert said(engine, "expiry", at=timedelta(hours=2)) == ("ok", "holds ended: 1, users' lots booked: 1.")
+    assert said(engine, "expiry", at=timedelta(hours=2)) == ("ok", "holds ended: 0, users' lots booked: 0.")
+    assert rows(engine, "SELECT user_id, balance_credits FROM user_credits ORDER BY user_id") == [
+        ("ada", 20_000),
+        ("ben", 0),
+    ]
 
 
 def test_sealing_that_is_refused_is_a_failure(engine: Engine, tmp_path: Path) -> None:
