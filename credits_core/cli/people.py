@@ -1,10 +1,11 @@
 """What the commands about people do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import typer
 
+from credits_core import settings
 from credits_core.access import people
 from credits_core.access.people import PersonRecord
 from credits_core.cli.opened import actor, opened_ledger
@@ -21,9 +22,9 @@ def add(email: str, roles: Sequence[PersonRole]) -> None:
 
 
 def list_all() -> None:
-    """Print everybody who has a role, by address."""
+    """Print everybody who may sign in, by address."""
     with opened_ledger() as engine, database.read(engine) as connection:
-        for one in people.list_people(connection):
+        for one in people.list_people(connection, domains=settings.sign_in_domains()):
             typer.echo(_line(one))
 
 
@@ -37,16 +38,20 @@ def change_roles(email: str, roles: Sequence[PersonRole]) -> None:
 
 def remove(email: str) -> None:
     """Let a person in no more."""
-    now = datetime.now(UTC)
+    now, domains = datetime.now(UTC), settings.sign_in_domains()
     with opened_ledger() as engine:
-        database.write(engine, lambda connection: people.remove(connection, email, actor=actor(), now=now))
+        database.write(
+            engine, lambda connection: people.remove(connection, email, actor=actor(), now=now, domains=domains)
+        )
     typer.echo(f"{people.folded_email(email)} is removed")
 
 
-def _named(roles: Sequence[PersonRole]) -> str:
+def _named(roles: Iterable[PersonRole]) -> str:
     return people.roles_text(roles).replace(",", ", ")
 
 
 def _line(one: PersonRecord) -> str:
     seen = "never seen" if one.seen_at is None else f"seen {one.seen_at:%Y-%m-%d %H:%M} UTC"
-    return f"{one.email}  {_named(list(one.roles))}  since {one.since:%Y-%m-%d}  by {one.added_by}  {seen}"
+    by = "by the domain" if one.added_by is None else f"by {one.added_by}"
+    unknown = f"  unknown roles: {', '.join(one.unknown_roles)}" if one.unknown_roles else ""
+    return f"{one.email}  {_named(one.roles) or '-'}  since {one.since:%Y-%m-%d}  {by}  {seen}{unknown}"
