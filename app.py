@@ -19,6 +19,8 @@ from pages.parts.reach import OnlyThisMachine, provider_section
 try:
     settings.sign_in_domains()
     settings.sign_in_check()
+    settings.four_eyes_above_credits()
+    settings.test_user_prefix()
     way = settings.sign_in()
     guard.require_guarded(st.get_option("server.address"), way)
     if way is SignIn.OIDC:

@@ -6,8 +6,10 @@ import streamlit as st
 
 from credits_core.audit import invariants, seals
 from credits_core.audit import log as audit_log
+from credits_core.audit.finding import Finding, Since
 from credits_core.store import database
 from credits_core.values.text import counted
+from pages.operations import alone
 from pages.parts import done, long_work, resources
 
 _ASKED = "proof:asked"
@@ -29,9 +31,28 @@ def carry_out() -> None:
     asked = st.session_state.get(_ASKED)
     if asked is None:
         return
+    with alone.one_at_a_time() as may_begin:
+        result = _checked(asked) if may_begin else None
+    if not may_begin:
+        st.session_state.pop(_ASKED)
+    if result is None:
+        return
+    findings, leaves = result
+    now = datetime.now(UTC)
+    database.write(
+        resources.engine(), lambda connection: audit_log.record(connection, findings, now=now, leaves=leaves)
+    )
+    st.session_state.pop(_ASKED)
+    broken = sum(not finding.ok for finding in findings)
+    said = f"{broken} of {len(findings)} checks failed." if broken else "The record was checked: everything holds."
+    done.add("Proof", said, is_shown=False)  # the screen says it
+    st.rerun()
+
+
+def _checked(asked: datetime) -> tuple[list[Finding], Since | None] | None:
     engine = resources.engine()
     seals.catch_up_quietly(engine, now=asked, most_seals=5)
-    result = long_work.carried_out(
+    return long_work.carried_out(
         "proof",
         asked,
         lambda: invariants.auditing(engine, resources.book().plans),
@@ -39,13 +60,3 @@ def carry_out() -> None:
         of=f"{len(invariants.INVARIANTS)} invariants",
         undone="Nothing was recorded. The last result is shown.",
     )
-    if result is None:
-        return
-    findings, leaves = result
-    now = datetime.now(UTC)
-    database.write(engine, lambda connection: audit_log.record(connection, findings, now=now, leaves=leaves))
-    st.session_state.pop(_ASKED)
-    broken = sum(not finding.ok for finding in findings)
-    said = f"{broken} of {len(findings)} checks failed." if broken else "The record was checked: everything holds."
-    done.add("Proof", said, is_shown=False)  # the screen says it
-    st.rerun()

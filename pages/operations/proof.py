@@ -7,7 +7,7 @@ import streamlit as st
 from credits_core.audit import log as audit_log
 from credits_core.audit import seal_proofs, seals
 from pages.operations import break_it, checking
-from pages.parts import clock, head, resources, tables, window, words
+from pages.parts import clock, head, resources, tables, who, window, words
 
 ABOUT = """
 The audit checks the whole record: sums, prices, refunds and the database's own guards. Seals are hashes over every
@@ -17,7 +17,9 @@ somebody made all seals anew.
 
 
 with head.line("Proof", "What shows that nobody changed the record.", about=ABOUT):
-    st.button("Check now", icon=":material/verified:", type="primary", on_click=checking.ask, key="check")
+    may_check = who.more_than_viewer_or_told("check the record here")
+    if may_check:
+        st.button("Check now", icon=":material/verified:", type="primary", on_click=checking.ask, key="check")
 checking.carry_out()
 
 with resources.reading() as connection:
@@ -38,7 +40,7 @@ else:
 with st.container(border=True):
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header("Newest seal", width="stretch")
-        if left.entries or left.records:
+        if may_check and (left.entries or left.records):
             st.button("Seal now", icon=":material/lock:", on_click=checking.seal_now)
         if newest is not None:
             st.download_button(
