@@ -20,6 +20,8 @@ try:
     settings.sign_in_domains()
     settings.sign_in_check()
     around = middleware()
+    settings.four_eyes_above_credits()
+    settings.test_user_prefix()
     way = settings.sign_in()
     guard.require_guarded(st.get_option("server.address"), way)
     if way is SignIn.OIDC:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, text
 
 import credits_core
 from credits_core import settings, startup
-from credits_core.access import exports, keys, people
+from credits_core.access import exports, keys, people, proposals
 from credits_core.access import trial_users as trial_user_actions
 from credits_core.audit import seals
 from credits_core.bulk import batch, batch_refund, demo, first_start, starting_over
@@ -84,8 +84,8 @@ def _post(connection: Connection, actor: Actor, user_id: str) -> object:
     )
 
 
-def _unlock(connection: Connection, actor: Actor, user_id: str) -> object:
-    request = UnlockRequest(user_id, "report", "ben", 1_001)
+def _unlock(connection: Connection, actor: Actor, user_id: str, creator_id: str = "ben") -> object:
+    request = UnlockRequest(user_id, "report", creator_id, 1_001)
     return actions.unlock_flow(connection, request, book=BOOK, key="walk", now=NOW, actor=actor)
 
 
@@ -162,6 +162,10 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
     "ledger.holds.release": (CHARGE, _of(REAL, walked_actions.releasing)),
     "ledger.holds.release of a test user": (CHARGE_TRIAL, _of(TRIAL, walked_actions.releasing)),
     "ledger.holds.expire_overdue": (CHARGE, lambda c, actor: holds.expire_overdue(c, now=NOW, actor=actor)),
+    "ledger.actions.unlock_flow of a test user, by another creator": (
+        CHARGE,
+        lambda c, actor: _unlock(c, actor, TRIAL, REAL),
+    ),
     "ledger.actions.refund": (MOVE, _of(REAL, _refund)),
     "ledger.actions.refund of a test user": (MOVE_TRIAL, _of(TRIAL, _refund)),
     "ledger.opening.import_opening_balances": (
@@ -222,6 +226,10 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
     "access.proposals.approve of credits": (APPROVE_MONEY, walked_actions.approve(walked_actions.GRANT)),
     "access.proposals.decline": (PLANS, walked_actions.decline(walked_actions.PLAN_LIVE)),
     "access.proposals.decline of credits": (APPROVE_MONEY, walked_actions.decline(walked_actions.GRANT)),
+    "access.proposals.withdraw_of": (
+        MANAGE,
+        lambda c, actor: proposals.withdraw_of(c, "known@example.org", now=NOW, actor=actor),
+    ),
     "access.trial_users.add": (MANAGE, lambda c, actor: trial_user_actions.add(c, REAL, now=NOW, actor=actor)),
     "access.trial_users.remove": (MANAGE, lambda c, actor: trial_user_actions.remove(c, TRIAL, now=NOW, actor=actor)),
     "access.exports.note": (EXPORT, lambda c, actor: exports.note(c, "a.csv", detail={}, now=NOW, actor=actor)),
@@ -279,8 +287,11 @@ NO_ACTIONS = {
     "access.proposals.is_own": "says what the screen may offer",
     "access.proposals.waiting_for": "counts what waits",
     "ledger.hold_rows.end_entry": "makes an entry in memory; whoever posts it has asked",
+    "access.proposals.waiting": "lists what waits",
     "ledger.requests.new_entry": "makes an entry in memory; whoever posts it has asked",
     "ledger.trial_users.require_test_users": "is the question itself",
+    "ledger.trial_users.require_may_charge": "is the question itself",
+    "ledger.opening.require_one_may_import": "is the question itself",
 }
 
 
@@ -292,12 +303,14 @@ def walked(engine: Engine) -> Engine:
         world.add(engine, user_id, 10_000, key=f"fund-{user_id}")
         world.charge(engine, _run(user_id), key=f"batch-{user_id}:1")
         world.add(engine, user_id, 300, key=f"enough-to-refund-{user_id}")
+    world.add(engine, "ben", 1, key="fund-ben")
     world.save_draft(engine, world.dearer_book().plan)
     world.make_prices_live(engine, world.PRICE_LIST)
 
     def prepare(connection: Connection) -> None:
         people.add(connection, "known@example.org", [PersonRole.VIEWER], now=NOW, actor=TESTER)
-        trial_user_actions.add(connection, TRIAL, now=NOW, actor=TESTER)
+        for user_id in (TRIAL, "ben"):
+            trial_user_actions.add(connection, user_id, now=NOW, actor=TESTER)
         saved_views.save(connection, "overview", "Theirs", {}, now=NOW, actor=TESTER)
         keys.create_key(connection, "shop", key="pfk_" + "k" * 43, role=Role.SERVICE, now=NOW, actor=TESTER)
 

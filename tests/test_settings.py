@@ -1,3 +1,4 @@
+import runpy
 from datetime import date
 from pathlib import Path
 
@@ -187,3 +188,21 @@ def test_a_deadline_that_is_no_number_of_seconds_is_refused(monkeypatch: pytest.
     monkeypatch.setenv("CREDITS_DEADLINE_SECONDS", given)
     with pytest.raises(InvalidRequest, match="must be a whole number from 1 to 300"):
         settings.deadline_seconds()
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("CREDITS_SIGN_IN", "yes"),
+        ("CREDITS_SIGN_IN_DOMAINS", "example"),
+        ("CREDITS_SIGN_IN_CHECK_SECONDS", "0"),
+        ("CREDITS_FOUR_EYES_ABOVE", "much"),
+        ("CREDITS_TEST_USER_PREFIX", " qa:"),
+    ],
+)
+def test_the_server_does_not_start_with_a_setting_that_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, name: str, wrong: str
+) -> None:
+    monkeypatch.setenv(name, wrong)
+    with pytest.raises(SystemExit, match=f"error: {name}: must be"):
+        runpy.run_path(str(settings.PROJECT_FOLDER / "app.py"))

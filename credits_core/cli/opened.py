@@ -15,7 +15,7 @@ from credits_core.plans.book import PriceBooks
 from credits_core.store import database
 from credits_core.values.fields import is_id
 from credits_core.values.roles import Actor, Way, operator
-from credits_core.values.text import format_credits, format_usd
+from credits_core.values.text import counted, format_usd
 
 
 def opened_ledger() -> AbstractContextManager[Engine]:
@@ -49,7 +49,7 @@ def both(credits: int) -> str:
     >>> both(4_425)
     '4,425 credits = $0.004425'
     """
-    return f"{format_credits(credits)} credits = {format_usd(credits)}"
+    return f"{counted(credits, 'credit')} = {format_usd(credits)}"
 
 
 def print_json(content: Any) -> None:

@@ -21,7 +21,7 @@ def add_person(email: Email, roles: Roles) -> None:
 
 @people_app.command("list")
 def list_people(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List everybody who has a role, and when they were last seen."""
+    """List everybody who has a role or came by their domain, and when they were last seen."""
     from credits_core.cli import people
 
     people.list_all(as_json=as_json)

@@ -5,8 +5,8 @@ makes one), an idempotency key, the time and the actor. A refusal raises a `Cred
 then rolled back and nothing is kept, not even the key. The same key with the same request returns the first receipt
 again, whatever the price and the balances are now.
 
-Whoever may neither act for all users nor try things out is refused (`NotAllowed`) before anything is looked up; whoever
-may only try things out, when a user is no test user.
+Whoever may not act is refused (`NotAllowed`) before anything is looked up; whoever may only try things out, when a user
+or the creator is no test user; a person who would move more than one may move alone, at the end (`NeedsApproval`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -40,7 +40,7 @@ from credits_core.ledger.requests import (
     require_entry_id,
     require_expiry,
 )
-from credits_core.ledger.trial_users import require_test_users
+from credits_core.ledger.trial_users import require_may_charge, require_test_users
 from credits_core.ledger.writer import Posting, Question
 from credits_core.pricing.quote import PriceBook, Quote
 from credits_core.store.kinds import CreditSource, EntryType
@@ -220,7 +220,7 @@ def unlock_flow(
     actor.require(May.CHARGE, May.TRY)
     for field in ("user_id", "flow_id", "creator_id"):
         require_id(field, getattr(request, field))
-    require_test_users(connection, actor, May.CHARGE, [request.user_id])
+    require_may_charge(connection, actor, request.user_id, request.creator_id)
     fee_credits = require_credits("unlock_fee_credits", request.unlock_fee_credits)
     entry = new_entry(EntryType.FLOW_UNLOCK, _UNLOCK_FIELDS(request), key=key, now=now, actor=actor)
     users = {request.user_id, request.creator_id}
@@ -239,6 +239,7 @@ def unlock_flow(
     if in_force is not None:
         flows.keep_answer(connection, request, entry, in_force)
         return Unlock(FlowAccess.UNLOCKED_BEFORE, None, in_force)
+    actor.require_second(fee_credits, instead="Unlock for a smaller fee")
     creator_share_credits, platform_share_credits = book.plan.split_fee(fee_credits)
     movements = for_flow_unlock(
         request.user_id,
@@ -340,7 +341,7 @@ def post_credits(
 ) -> Receipt:
     """Decide what `add_credits` adds, without adding up what all users hold: for callers who do that once for many."""
     require_test_users(posting.connection, actor, May.MOVE_CREDITS, [require_id("user_id", user_id)])
-    actor.require_second(require_credits("amount_credits", amount_credits))
+    require_credits("amount_credits", amount_credits)
     reason = require_text("reason", reason, minimum=0 if source is CreditSource.PURCHASE else 1)
     entry_type, movements = for_added_credits(source, user_id, amount_credits)
     asked: tuple[object, ...] = (user_id, amount_credits, source.value, reason)
@@ -350,6 +351,7 @@ def post_credits(
     entry = new_entry(entry_type, asked, key=key, now=now, actor=actor, description=reason or None)
     if entry.idempotency_key in posting.taken:
         return charging.replayed(posting, entry, None)
+    actor.require_second(amount_credits)
     if expires_at_us is not None:
         posting.lots.begin(user_id)
     entry_id, posted = posting.post(entry, movements, distinct=distinct, expires_at_us=expires_at_us)

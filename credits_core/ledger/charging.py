@@ -11,7 +11,7 @@ from credits_core.ledger.movements import Movement, for_prompt_run
 from credits_core.ledger.receipts import PostedTransaction, Receipt
 from credits_core.ledger.refusals import IdempotencyKeyReused, InsufficientCredits, NothingToCharge, PriceChanged
 from credits_core.ledger.requests import Charge, ChargeRequest, NewEntry, check_charge, new_entry
-from credits_core.ledger.trial_users import require_test_users
+from credits_core.ledger.trial_users import require_may_charge
 from credits_core.ledger.writer import Posting
 from credits_core.pricing.quote import PriceBook, Quote, quote
 from credits_core.store.kinds import EntryType
@@ -38,13 +38,14 @@ def charged(
     request, now = charge.request, charge.now
     charge.actor.require(May.CHARGE, May.TRY)
     check_charge(request, now=now)
-    require_test_users(posting.connection, charge.actor, May.CHARGE, [request.user_id])
+    require_may_charge(posting.connection, charge.actor, request.user_id, request.creator_id)
     entry = new_entry(EntryType.PROMPT_RUN, request.as_asked, key=charge.key, now=now, actor=charge.actor)
     if entry.idempotency_key in posting.taken:
         return replayed(posting, entry, book, receipts)
     priced = price(request, book, charge.priced_at or now)
     if priced.total_credits == 0:
         raise NothingToCharge(priced.model_id)
+    charge.actor.require_second(priced.total_credits, instead="Charge a smaller run")
     movements = for_prompt_run(priced, request.user_id, request.creator_id)
     entry_id, posted = post(posting, entry, movements, distinct=charge.distinct, held=held)
     posting.add_run(entry_id, request=request, quote=priced, price_list=book.price_list, created_at=now)

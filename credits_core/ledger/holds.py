@@ -30,7 +30,7 @@ from credits_core.ledger.requests import (
     is_key,
     new_entry,
 )
-from credits_core.ledger.trial_users import require_test_users
+from credits_core.ledger.trial_users import require_may_charge, require_test_users
 from credits_core.ledger.writer import Posting
 from credits_core.prices import lists
 from credits_core.pricing.quote import PriceBook
@@ -79,7 +79,7 @@ def authorise(
     """
     actor.require(May.CHARGE, May.TRY)
     check_hold(request, now=now)
-    require_test_users(connection, actor, May.CHARGE, [request.user_id])
+    require_may_charge(connection, actor, request.user_id, request.creator_id)
     entry = new_entry(
         EntryType.TRANSFER, request.as_asked, key=key, now=now, actor=actor, description=f"Hold for {request.prompt_id}"
     )
@@ -93,6 +93,7 @@ def authorise(
     held_credits = request.asked_credits or charging.price(request.run, book, now).total_credits
     if held_credits == 0:
         raise NothingToCharge(model.id)
+    actor.require_second(held_credits, instead="Hold less")
     posting.require_user(request.user_id)
     hold_id, _ = charging.post(posting, entry, for_hold(request.user_id, held_credits))
     row = {

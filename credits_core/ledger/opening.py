@@ -98,13 +98,13 @@ def import_opening_balances(
 
     Raises:
         NotAllowed: the actor may not move credits of any user.
-        NeedsApproval: these are more credits than one person may move; the command line imports them.
+        NeedsApproval: these users would get more than one person may move; the command line imports them.
         CirculationTooLarge: all users together would hold more than 2^62 credits.
     """
     actor.require(May.MOVE_CREDITS)
-    actor.require_second(sum(opening_credits.values()))
     locks.lock_everyone(connection)
-    circulating_credits = 0 if leaves_room else writer.circulating_credits(connection)
+    before_credits = 0 if leaves_room else writer.circulating_credits(connection)
+    circulating_credits = before_credits
     keys = [opening_balance_key(user_id) for user_id in opening_credits if is_id(user_id)]
     posting = writer.begin(connection, filter(is_id, opening_credits), keys, everyone_is_locked=True)
     outcomes: dict[str, Receipt | CreditsError | None] = {}
@@ -118,8 +118,18 @@ def import_opening_balances(
             outcomes[user_id] = refusal
         if circulating_credits > actions.MAX_CIRCULATION_CREDITS:
             raise CirculationTooLarge(amount_credits, actions.MAX_CIRCULATION_CREDITS)
+    require_one_may_import(actor, circulating_credits - before_credits)
     posting.write()
     return outcomes
+
+
+def require_one_may_import(actor: Actor, new_credits: int) -> None:
+    """Do nothing when the actor may import opening balances of this sum, which cannot be proposed.
+
+    Raises:
+        NeedsApproval: it is more than one person may move.
+    """
+    actor.require_second(new_credits, instead="Import the file at the command line")
 
 
 def opening_balance_key(user_id: str) -> str:

@@ -6,8 +6,10 @@ import streamlit as st
 
 from credits_core.audit import invariants, seal_keys, seals
 from credits_core.audit import log as audit_log
+from credits_core.audit.finding import Finding, Since
 from credits_core.errors import CreditsError
 from credits_core.values.text import counted
+from pages.operations import alone
 from pages.parts import done, long_work, resources, words
 
 _ASKED, _NOT_SEALED = "proof:asked", "proof:not_sealed"
@@ -49,16 +51,10 @@ def carry_out() -> None:
     asked = st.session_state.get(_ASKED)
     if asked is None:
         return
-    engine = resources.engine()
-    seals.catch_up_quietly(engine, now=asked, most_seals=5)
-    result = long_work.carried_out(
-        "proof",
-        asked,
-        lambda: invariants.auditing(engine, resources.book().plans),
-        what="Checking",
-        of=f"{len(invariants.INVARIANTS)} invariants",
-        undone="Nothing was recorded. The last result is shown.",
-    )
+    with alone.one_at_a_time() as may_begin:
+        result = _checked(asked) if may_begin else None
+    if not may_begin:
+        st.session_state.pop(_ASKED)
     if result is None:
         return
     findings, leaves = result
@@ -69,3 +65,16 @@ def carry_out() -> None:
     said = f"{broken} of {len(findings)} checks failed." if broken else "The record was checked: everything holds."
     done.add("Proof", said, is_shown=False)  # the screen says it
     st.rerun()
+
+
+def _checked(asked: datetime) -> tuple[list[Finding], Since | None] | None:
+    engine = resources.engine()
+    seals.catch_up_quietly(engine, now=asked, most_seals=5)
+    return long_work.carried_out(
+        "proof",
+        asked,
+        lambda: invariants.auditing(engine, resources.book().plans),
+        what="Checking",
+        of=f"{len(invariants.INVARIANTS)} invariants",
+        undone="Nothing was recorded. The last result is shown.",
+    )

@@ -8,7 +8,7 @@ from credits_core.audit import log as audit_log
 from credits_core.audit import seal_proofs, seals
 from credits_core.values.text import counted
 from pages.operations import break_it, checking, last_check
-from pages.parts import clock, head, resources
+from pages.parts import clock, head, resources, who
 
 ABOUT = """
 The audit checks the whole record: sums, prices, refunds and the database's own guards. Seals are hashes over every
@@ -18,7 +18,9 @@ somebody made all seals anew.
 
 
 with head.line("Proof", "What shows that nobody changed the record.", about=ABOUT):
-    st.button("Check now", icon=":material/verified:", type="primary", on_click=checking.ask, key="check")
+    may_check = who.more_than_viewer_or_told("check the record here")
+    if may_check:
+        st.button("Check now", icon=":material/verified:", type="primary", on_click=checking.ask, key="check")
 checking.carry_out()
 
 with resources.reading() as connection:
@@ -33,7 +35,7 @@ last_check.show(last, findings, since)
 with st.container(border=True):
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header("Newest seal", width="stretch")
-        if waits and obstacle is None:
+        if may_check and waits and obstacle is None:
             st.button("Seal now", icon=":material/lock:", on_click=checking.seal_now)
         if newest is not None and newest.is_whole():
             st.download_button(

@@ -33,9 +33,11 @@ def button(
     """
     if not (who.may_or_told if is_told else who.may)(May.EXPORT_PEOPLE):
         return
-    actor, engine = who.actor(), resources.engine()
+    later, engine = who.later(), resources.engine()
 
     def prepared() -> bytes:
+        actor = later()  # the file is made when it is asked for, and they may have been removed since
+        actor.require(May.EXPORT_PEOPLE)
         file = content()
         now = datetime.now(UTC)
         with deadline.within(settings.deadline_seconds()):

@@ -29,9 +29,6 @@ from credits_core.store.refusals import DeadlinePassed, TooManyWaiting
 from credits_core.usage.responses import known_providers
 from credits_core.values.roles import Actor
 from credits_core.values.time_zones import TimeZone
-from credits_core.worlds import breaking
-from credits_core.worlds.breaking import Tried
-from credits_core.worlds.damages import Damage
 from pages.parts import visitor
 
 Result = TypeVar("Result")
@@ -42,12 +39,13 @@ _LONGEST_WAIT_SECONDS, _CATCH_UP_SECONDS = 30, 3
 def engine() -> Engine:
     """The engine of the configured database, made ready on first use: SQLite is migrated."""
     opened = database.create_engine_for(settings.database_url())
-    startup.prepare(opened, _books(), demo=settings.demo_at_start(), now=datetime.now(UTC))
+    startup.prepare(opened, books(), demo=settings.demo_at_start(), now=datetime.now(UTC))
     return opened
 
 
 @st.cache_resource
-def _books() -> PriceBooks:
+def books() -> PriceBooks:
+    """What gives the current price book."""
     return PriceBooks(settings.load_models())
 
 
@@ -64,7 +62,7 @@ def book() -> PriceBook:
 
 def book_at(connection: Connection) -> PriceBook:
     """The models and the price plan that is live in this unit of work."""
-    return _books().at(connection)
+    return books().at(connection)
 
 
 def plans() -> dict[str, PlanRecord]:
@@ -107,12 +105,12 @@ def _demo_world() -> DemoWorld:
 
 def build_demo(connection: Connection, now: datetime, actor: Actor) -> bool:
     """Build the demo world where nothing is yet, and return whether it was built."""
-    return startup.build_demo(connection, _books(), now=now, actor=actor)
+    return startup.build_demo(connection, books(), now=now, actor=actor)
 
 
 def start_demo_over(connection: Connection, now: datetime, actor: Actor) -> Holdings:
     """Empty the database and build the demo world as in a new one; refused where there is anything but a demo."""
-    return startup.start_demo_over(connection, _books(), now=now, actor=actor)
+    return startup.start_demo_over(connection, books(), now=now, actor=actor)
 
 
 @st.cache_resource
@@ -135,12 +133,7 @@ def presets() -> dict[str, Preset]:
 
 def surroundings() -> Surroundings:
     """What jobs work with."""
-    return Surroundings(engine(), _books(), zone(), lambda: datetime.now(UTC))
-
-
-def try_damage(damage: Damage, now: datetime) -> Tried:
-    """Damage a scratch copy of the ledger, and return what its audit found. Takes some seconds."""
-    return breaking.try_damage(engine(), _books(), damage, zone=zone(), now=now)
+    return Surroundings(engine(), books(), zone(), lambda: datetime.now(UTC))
 
 
 def writing(action: Callable[[Connection], Result]) -> Result:

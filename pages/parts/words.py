@@ -13,7 +13,7 @@ from credits_core.store.kinds import TransactionType
 from credits_core.store.refusals import DeadlinePassed, TooManyWaiting, Unavailable
 from credits_core.values.refusals import NotAllowed
 from credits_core.values.roles import Way
-from credits_core.values.text import format_credits, format_usd, format_usd_rounded
+from credits_core.values.text import both_rounded, format_credits, format_usd
 
 ACCOUNT_NAMES = {
     "platform:revenue": "Platform revenue",
@@ -117,8 +117,7 @@ def both(credits: int) -> str:
     >>> both(12_345), both(1), both(28_708_818)
     ('12,345 credits (\\$0.01235)', '1 credit (\\$0.000001)', '28,708,818 credits (\\$28.71)')
     """
-    dollars = format_usd_rounded(credits).replace("$", r"\$")
-    return f"{format_credits(credits)} {'credit' if credits == 1 else 'credits'} ({dollars})"
+    return both_rounded(credits).replace("$", r"\$")
 
 
 def model_price(model: Model, *, most: int | None = None) -> str:

@@ -44,7 +44,7 @@ def everybody(people: Sequence[PersonRecord], *, may_manage: bool) -> None:
             "Remove": "Remove",
             clock.label("Last seen"): one.seen_at,
             clock.label("Since"): one.since,
-            "Added by": csv_files.safe_text(words.actor_name(one.added_by)),
+            "Added by": csv_files.safe_text(words.actor_name(one.added_by) if one.added_by else "their domain"),
         }
         for one in people
     ]
@@ -72,6 +72,14 @@ def everybody(people: Sequence[PersonRecord], *, may_manage: bool) -> None:
         key="people",
         alt="Everybody who has a role",
     )
+    unknown = [one for one in people if one.unknown_roles]
+    if unknown:
+        said = "; ".join(f"{words.plain(one.email)}: {words.plain(', '.join(one.unknown_roles))}" for one in unknown)
+        st.warning(
+            f"{said}. They give nothing. Save the person's roles anew.",
+            title="Roles that this version does not know",
+            icon=":material/help:",
+        )
     if may_manage:
         changing.questions(people)
 

@@ -45,7 +45,9 @@ def propose(engine: Engine, change: ProposedChange, *, actor: Actor = FIRST, rea
 def approve(engine: Engine, number: int, *, actor: Actor = SECOND, later: timedelta = timedelta()) -> ProposalRecord:
     return database.write(
         engine,
-        lambda connection: proposals.approve(connection, number, book=world.price_book(), actor=actor, now=NOW + later),
+        lambda connection: proposals.approve(
+            connection, number, book_at=lambda _: world.price_book(), actor=actor, now=NOW + later
+        ),
     )
 
 

@@ -34,6 +34,7 @@ from tests.support.plain_sql import every_row
 from tests.support.world import NOW
 
 FOUND = Found(WatchRule.SPENDING, "ada", 1, {"spent_credits": 5, "largest_day_credits": 1}, (3,))
+MORE = "tester, pricing, finance, admin"
 TRY, MOVE, PLANS = "tester, finance, admin", "finance, admin", "pricing, admin"
 MANAGE, EXPORT = "admin", "finance, admin"
 BENCH = {"prompt": "p", "model": "claude-3-haiku"}
@@ -73,8 +74,8 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "people/activity.py": ({}, {}),
     "people/approvals.py": ({}, {"Approve": "pricing, admin", "Decline this": "pricing, admin"}),
     "people/people.py": ({}, {"Add person": MANAGE}),
-    "operations/operations.py": ({}, {"Run now": MANAGE, "Create backup": MANAGE}),
-    "operations/proof.py": ({}, {}),
+    "operations/operations.py": ({}, {"Run now": MANAGE, "Create backup": MANAGE, "Examine now": MANAGE}),
+    "operations/proof.py": ({}, {"Check now": MORE, "Damage a copy": MORE}),
     "operations/watching.py": ({"finding": "1"}, {"Looked at": MOVE}),
     "build/api_console.py": ({}, {"Make a key for today": MANAGE, "Make key": MANAGE}),
     "guide/guide.py": ({}, {}),
@@ -136,8 +137,12 @@ def test_a_viewer_is_told_whom_to_ask(ledger: Engine) -> None:
     with signed_in(actor_as(PersonRole.VIEWER)):
         assert of_credits in captions(open_page("act/add_credits.py"))
         assert of_plans in captions(open_page("plans/compare_plans.py"))
+        told = captions(open_page("operations/proof.py"))
+        assert "A viewer may not damage a copy. Ask somebody with the role tester or pricing or finance" in told
     with signed_in(actor_as(PersonRole.TESTER)):
         assert "This user is no test user" in captions(open_page("act/add_credits.py", user="ada"))
+        told = captions(open_page("act/simulate_runs.py", user="ada", **BENCH))
+        assert "This user is no test user. Only API keys charge them." in told
 
 
 def test_only_an_admin_starts_the_demo_over(tmp_path: Path) -> None:

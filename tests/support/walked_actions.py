@@ -33,7 +33,7 @@ def propose(change: ProposedChange) -> Callable[[Connection, Actor], object]:
 def approve(change: ProposedChange) -> Callable[[Connection, Actor], object]:
     def approved(connection: Connection, actor: Actor) -> object:
         made = proposals.propose(connection, change, reason="Because", now=NOW, actor=TESTER)
-        return proposals.approve(connection, made.number, book=BOOK, now=NOW, actor=actor)
+        return proposals.approve(connection, made.number, book_at=lambda _: BOOK, now=NOW, actor=actor)
 
     return approved
 

@@ -11,7 +11,7 @@ from credits_core.audit import log as audit_log
 from credits_core.audit.finding import BEGINNING
 from credits_core.store import activity, database
 from credits_core.store.activity import Change
-from pages.operations import last_check
+from pages.operations import alone, last_check
 from tests.support import damage, page_driver, world
 from tests.support.page_driver import button_labels, click, metrics, open_page, run, table
 from tests.support.plain_sql import rows, scalar
@@ -158,3 +158,12 @@ def test_the_head_is_there_to_download(ledger: Engine) -> None:
         newest = seals.newest(connection)
     assert newest is not None
     assert seal_proofs.head(newest)["hash"] == scalar(ledger, "SELECT hash FROM seals")
+
+
+def test_a_second_check_at_the_same_time_is_told_to_wait_and_a_later_one_goes_on(ledger: Engine) -> None:
+    with alone._busy:
+        page = click(open_page(FILE), "Check now")
+        assert [box.proto.title for box in page.warning] == ["Somebody is at it already"]
+    assert scalar(ledger, "SELECT count(*) FROM audit_runs") == 0
+    click(page, "Check now")
+    assert scalar(ledger, "SELECT count(*) FROM audit_runs") == 1

@@ -6,14 +6,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from credits_core.access import proposals
+from credits_core.access.proposals import ProposalRecord
 from credits_core.access.proposed import AddCredits, MakePlanLive, ProposedChange
+from credits_core.errors import CreditsError
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource
 from credits_core.values.roles import Actor, PersonRole, person
 from pages.parts import who
+from pages.people import cards
 from tests.support import page_driver, plain_sql, world
 from tests.support.page_driver import as_read, button_labels, choose, click, links, open_page
 from tests.support.plain_sql import balance, rows, scalar
@@ -160,6 +163,45 @@ def test_every_screen_says_what_waits_for_whoever_may_decide(
     if said_in_the_sidebar:
         click(open_page("people/approvals.py", proposal=str(number)), "Approve")
         assert "1 proposal to decide" not in sidebar(open_page("explore/balances.py"))
+
+
+def test_many_that_wait_stand_on_pages_and_only_those_shown_are_computed(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = [propose(ledger, replace(GRANT, amount_credits=20_000_000 + one)) for one in range(12)]
+    computed, effect_now = [], cards.effect_now
+
+    def counted(connection: Connection, one: ProposalRecord) -> list[str] | CreditsError:
+        computed.append(one.number)
+        return effect_now(connection, one)
+
+    monkeypatch.setattr(cards, "effect_now", counted)
+    sign_in(monkeypatch, SECOND)
+    page = open_page("people/approvals.py")
+    assert button_labels(page).count("Approve") == 10
+    assert computed == numbers[:1:-1]
+    page = click(page, "Next")
+    assert button_labels(page).count("Approve") == 2
+    page = open_page("people/approvals.py", proposal=str(numbers[0]))
+    assert f"Proposal {numbers[0]}, made" in said(page)  # though it is not one of the first ten
+    assert button_labels(page).count("Approve") == 11
+
+
+def test_one_of_another_version_is_a_card_that_nobody_decides(ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    propose(ledger)
+    with ledger.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO proposals (kind, subject, request, effect, based_on, reason, proposed_by, proposed_at_us,"
+            " expires_at_us, state) VALUES ('pay_out', 'ada', '{}', '[]', 'x', 'Why', 'dashboard/new@example.org', 1,"
+            " 9000000000000000, 'open')"
+        )
+    sign_in(monkeypatch, SECOND)
+    page = open_page("people/approvals.py")
+    assert "Something that this version does not know: ada" in said(page)
+    assert "Another version made this. It ends by itself." in said(page)
+    assert button_labels(page).count("Approve") == 1
+    click(page, "Approve")
+    assert balance(ledger, "ada") == 21_000_000
 
 
 @pytest.mark.parametrize("number", ["99", "-1", "x", "9" * 40])

@@ -1,5 +1,6 @@
 """The screen People: who sees what, and that each change is asked about, made and noted."""
 
+import pytest
 from sqlalchemy import Engine
 
 from credits_core.values.roles import MAY, May, PersonRole
@@ -109,3 +110,43 @@ def test_without_sign_in_the_screen_says_that_it_is_off(ledger: Engine) -> None:
 
 def test_everything_that_some_role_may_do_is_in_the_table_of_roles() -> None:
     assert set(tables._IN_WORDS) == frozenset[May]().union(*MAY.values())
+
+
+def test_whom_a_domain_let_in_is_listed_given_a_role_and_removed(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDITS_SIGN_IN_DOMAINS", "example.org")
+    add(ledger, ADA, PersonRole.ADMIN)
+    for guest in (BEN, "cleo@example.org"):
+        with signed_in(guest):
+            open_page("people/people.py")
+    with signed_in(ADA):
+        page = open_page("people/people.py")
+        assert [(row["Person"], row["Added by"]) for row in table(page)[1:]] == [
+            (BEN, "their domain"),
+            ("cleo@example.org", "their domain"),
+        ]
+        click_in_row(page, 1, "Change roles", column="Change")
+        page.multiselect(key="person_new_roles").set_value([PersonRole.TESTER])
+        click(page, "Save roles")
+        click_in_row(page, 2, "Remove", column="Remove")
+        click(page, "Remove")
+        assert [row["Person"] for row in table(page)] == [ADA, BEN]
+    assert people(ledger) == [(ADA, "admin", 1), (BEN, "tester", 1), ("cleo@example.org", "viewer", 0)]
+
+
+def test_without_an_admin_the_screen_names_the_command(ledger: Engine) -> None:
+    add(ledger, BEN, PersonRole.VIEWER)
+    with signed_in(BEN):
+        assert "Ask whoever runs `python -m credits_core people add`" in open_page("people/people.py").info[0].value
+
+
+def test_a_role_that_is_not_known_is_told_below_the_list(ledger: Engine) -> None:
+    add(ledger, ADA, PersonRole.ADMIN)
+    add(ledger, BEN, PersonRole.VIEWER)
+    with ledger.begin() as connection:
+        connection.exec_driver_sql("UPDATE people SET roles = 'auditor' WHERE email = 'ben@example.org'")
+    with signed_in(ADA):
+        (told,) = open_page("people/people.py").warning
+    assert told.proto.title == "Roles that this version does not know"
+    assert "auditor" in told.value
