@@ -15,7 +15,7 @@ from credits_core import settings, startup
 from credits_core.access import exports, keys, people, proposals
 from credits_core.access import trial_users as trial_user_actions
 from credits_core.audit import seals
-from credits_core.bulk import batch, batch_refund, demo, first_start, starting_over
+from credits_core.bulk import demo, first_start, starting_over
 from credits_core.errors import CreditsError
 from credits_core.ledger import actions, holds, opening, writer
 from credits_core.ledger.requests import Charge, ChargeRequest, UnlockRequest
@@ -99,31 +99,6 @@ def _refund(connection: Connection, actor: Actor, user_id: str) -> object:
     return actions.refund(connection, entry_id, reason="Empty", book=BOOK, key="walk", now=NOW, actor=actor)
 
 
-def _batch(connection: Connection, actor: Actor, user_id: str) -> object:
-    summary = batch.charge_piece(
-        connection, batch.Batch(_run(user_id), 2), before=batch.Summary(), book=BOOK, key="walk", now=NOW, actor=actor
-    )
-    for refused in summary.refused.values():
-        raise refused.first
-    return summary
-
-
-def _batch_back(connection: Connection, actor: Actor, user_id: str) -> object:
-    back = batch_refund.refund_piece(
-        connection,
-        batch.Batch(_run(user_id), 1),
-        before=batch_refund.BatchRefund(),
-        key=f"batch-{user_id}",
-        reason="Mistake",
-        book=BOOK,
-        now=NOW,
-        actor=actor,
-    )
-    for refused in back.refused.values():
-        raise refused.first
-    return back
-
-
 def _draft(connection: Connection) -> plan_records.PlanRecord:
     return plan_records.plans(connection)["plan-2"]
 
@@ -172,10 +147,10 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
         MOVE,
         lambda c, actor: opening.import_opening_balances(c, {TRIAL: 5}, now=NOW, actor=actor),
     ),
-    "bulk.batch.charge_piece": (CHARGE, _of(REAL, _batch)),
-    "bulk.batch.charge_piece of a test user": (CHARGE_TRIAL, _of(TRIAL, _batch)),
-    "bulk.batch_refund.refund_piece": (MOVE, _of(REAL, _batch_back)),
-    "bulk.batch_refund.refund_piece of a test user": (MOVE_TRIAL, _of(TRIAL, _batch_back)),
+    "bulk.batch.charge_piece": (CHARGE, _of(REAL, walked_actions.batch_of_two)),
+    "bulk.batch.charge_piece of a test user": (CHARGE_TRIAL, _of(TRIAL, walked_actions.batch_of_two)),
+    "bulk.batch_refund.refund_piece": (MOVE, _of(REAL, walked_actions.batch_back)),
+    "bulk.batch_refund.refund_piece of a test user": (MOVE_TRIAL, _of(TRIAL, walked_actions.batch_back)),
     "bulk.first_start.choose_clean": (MANAGE, lambda c, actor: first_start.choose_clean(c, now=NOW, actor=actor)),
     "plans.actions.save_draft": (
         PLANS,

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 from sqlalchemy import Connection
 
 from credits_core.access.refusals import UnknownProposalKind
-from credits_core.ledger import actions, bearing, refunds, writer
+from credits_core.ledger import actions, alike, bearing, refunds, writer
 from credits_core.ledger.refusals import UnknownUser
 from credits_core.plans import actions as plan_actions
 from credits_core.plans import records
@@ -197,7 +197,7 @@ class AddCredits:
         require_credits("amount_credits", self.amount_credits)
         before = self._balance_credits(connection)
         if before is None:
-            writer.require_may_open(connection, self.user_id, distinct=self.distinct)
+            alike.require_may_open(connection, self.user_id, distinct=self.distinct)
         held = "A new user" if before is None else f"{self.user_id} has {both(before)}"
         after = (before or 0) + self.amount_credits
         return [f"{self.source.value.capitalize()} of {both(self.amount_credits)}.", f"{held}, then {both(after)}."]

@@ -151,14 +151,6 @@ def catch_up_quietly(engine: Engine, *, now: datetime, most_seals: int | None = 
         return 0
 
 
-def seal_copy(engine: Engine, *, now: datetime) -> None:
-    """Seal what is new in a copy of a ledger that is thrown away. Nothing is kept of it, and no real key signs it."""
-    try:
-        catch_up(engine, now=now, key=seal_keys.of_a_copy(), begins_signing=True)
-    except CreditsError as refusal:
-        _log.error("a copy cannot be sealed: %s", refusal)
-
-
 def catch_up(
     engine: Engine,
     *,

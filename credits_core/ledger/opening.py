@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select
 
 from credits_core.errors import CreditsError
 from credits_core.ledger import actions, entries, locks, writer
+from credits_core.ledger.alike import look_alikes
 from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.refusals import AccountLooksAlike, BalanceTooLarge, CirculationTooLarge, IdempotencyKeyReused
 from credits_core.ledger.requests import hash_of
@@ -43,7 +44,7 @@ def refusals(
         balances = _balances(connection, some)
         keys = {opening_balance_key(user_id): user_id for user_id in some}
         imported = {keys[key]: found for key, found in entries.entries_by_keys(connection, list(keys)).items()}
-        alike = writer.look_alikes(connection, some)
+        alike = look_alikes(connection, some)
         for user_id in some:
             amount_credits = opening_credits[user_id]
             known = known_by_folded.setdefault(folded_id(user_id), alike.get(folded_id(user_id), []))

@@ -13,6 +13,7 @@ from credits_core.audit.seal_keys import SealKey
 from credits_core.errors import DataFileInvalid, InvalidRequest
 from credits_core.store import database
 from credits_core.values.progress import finish
+from credits_core.worlds import breaking
 from tests.support import damage, world
 from tests.support.plain_sql import rows, scalar
 from tests.support.world import HAIKU, LATER
@@ -228,7 +229,7 @@ def test_a_copy_is_sealed_with_a_key_that_nobody_keeps(
     _seal(engine, key, begins=True)
     kept = heads.beside(_file(key))
     world.add(engine, "ada", 500, key="two")
-    seals.seal_copy(engine, now=LATER)
+    breaking.seal_copy(engine, now=LATER)
     assert rows(engine, "SELECT count(*) FROM seals WHERE key_id IS NOT NULL") == [(2,)]
     assert scalar(engine, "SELECT key_id FROM seals WHERE number = 2") != key.key_id
     assert heads.beside(_file(key)) == kept

@@ -7,9 +7,9 @@ from sqlalchemy import Connection, Engine
 
 from credits_core.access import proposals
 from credits_core.access.proposed import AddCredits, MakePlanLive, ProposedChange
-from credits_core.bulk import opening_balances, replay
+from credits_core.bulk import batch, batch_refund, opening_balances, replay
 from credits_core.ledger import holds
-from credits_core.ledger.requests import HoldRequest
+from credits_core.ledger.requests import ChargeRequest, HoldRequest
 from credits_core.operations import watch_findings
 from credits_core.operations.watch_decide import Found
 from credits_core.operations.watch_rules import WatchRule
@@ -96,3 +96,38 @@ def replaying(user_id: str) -> Callable[[Engine, Actor, Path], object]:
             raise
 
     return replayed
+
+
+def _run(user_id: str) -> ChargeRequest:
+    return ChargeRequest(user_id, "summarise", "claude-3-haiku")
+
+
+def batch_of_two(connection: Connection, actor: Actor, user_id: str) -> object:
+    summary = batch.charge_piece(
+        connection,
+        batch.Batch(_run(user_id), 2),
+        before=batch.Summary(),
+        book=BOOK,
+        key="walk",
+        now=NOW,
+        actor=actor,
+    )
+    for refused in summary.refused.values():
+        raise refused.first
+    return summary
+
+
+def batch_back(connection: Connection, actor: Actor, user_id: str) -> object:
+    back = batch_refund.refund_piece(
+        connection,
+        batch.Batch(_run(user_id), 1),
+        before=batch_refund.BatchRefund(),
+        key=f"batch-{user_id}",
+        reason="Mistake",
+        book=BOOK,
+        now=NOW,
+        actor=actor,
+    )
+    for refused in back.refused.values():
+        raise refused.first
+    return back
