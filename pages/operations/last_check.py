@@ -14,6 +14,9 @@ SUBJECTS = {
         "the transactions of every entry sum to zero",
         "every balance is the sum of its transactions",
         "every balance follows from the one before",
+        "every part of a user is the sum of its transactions",
+        "every hold ends once, as it was made",
+        "every lot follows from the journal",
         "the daily totals are sums of the transactions",
         "every entry has the form of its kind",
         "every run costs what its inputs say",
@@ -26,6 +29,7 @@ SUBJECTS = {
     ),
     "History": (
         "the chain of seals holds",
+        "people, keys and proposals are as the record of changes says",
         "every entry says what was asked for",
         "everything in an entry happened at one time",
         "every activated plan is as it was activated",
