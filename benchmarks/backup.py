@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--postgres", action="store_true", help="measure PostgreSQL instead of SQLite")
     arguments = parser.parse_args()
     with ExitStack() as opened:
-        folder = Path(opened.enter_context(tempfile.TemporaryDirectory(dir=Path.cwd())))
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-", dir=Path.cwd())))
         if arguments.postgres:
             engine, into = _postgres(opened, arguments.entries // 10)
         else:

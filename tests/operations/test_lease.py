@@ -82,6 +82,15 @@ def test_who_has_lost_the_lease_neither_reads_nor_writes(engine: Engine, another
         connection.execute(text("SELECT 1"))
 
 
+def test_two_readers_of_one_snapshot_are_let_in_as_long_as_the_lease_holds(engine: Engine) -> None:
+    fenced = lease.fenced(engine, taken(engine, "a:1"))
+    with database.read_twice(fenced) as (one, other):
+        assert one.execute(text("SELECT 1")).scalar_one() == other.execute(text("SELECT 1")).scalar_one()
+    let_it_pass(engine)
+    with pytest.raises(LeaseLost), database.read_twice(fenced):
+        pass
+
+
 def test_a_refused_unit_of_work_leaves_nobody_waiting(engine: Engine) -> None:
     fenced = lease.fenced(engine, taken(engine, "a:1"))
     let_it_pass(engine)
