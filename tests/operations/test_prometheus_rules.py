@@ -38,9 +38,9 @@ def backup(age: int) -> dict[str, str]:
 
 
 def slow(within_a_second: int) -> dict[str, str]:
-    """Answers per minute: so many within a second, and of 100 all within two and a half."""
-    buckets = {"0.5": 0, "1": within_a_second, "2.5": 100, "+Inf": 100}
-    return {REQUESTS: "0+100x60"} | {bucket(le): f"0+{rate}x60" for le, rate in buckets.items()}
+    """Answers per minute: so many of 10,000 within a second, and all within two and a half."""
+    buckets = {"0.5": 0, "1": within_a_second, "2.5": 10_000, "+Inf": 10_000}
+    return {REQUESTS: "0+10000x60"} | {bucket(le): f"0+{rate}x60" for le, rate in buckets.items()}
 
 
 # By alert: the series of one minute each where it fires, for how many minutes it must last, and where it does not fire.
@@ -67,7 +67,7 @@ CASES: dict[str, tuple[dict[str, str], int, dict[str, str]]] = {
         5,
         {REQUESTS: "0+99x60", UNAVAILABLE: "0+1x60", PROBES: "0+50x60"},
     ),
-    "AnswersSlow": (slow(98), 10, slow(99)),
+    "AnswersSlow": (slow(9_897), 10, slow(9_901)),
     "CirculationJumps": (
         {CIRCULATION: "1000000000x70 1250000001x70"},
         1,
@@ -97,7 +97,7 @@ CASES: dict[str, tuple[dict[str, str], int, dict[str, str]]] = {
 SILENT: list[tuple[str, dict[str, str]]] = [
     ("RefusalRateHigh", {REQUESTS: "0+5x60", REFUSED: "0+5x60"}),
     ("UnavailableRateHigh", {UNAVAILABLE: "0+5x60"}),
-    ("AnswersSlow", {key: values.replace("+100", "+5") for key, values in slow(0).items()}),
+    ("AnswersSlow", {key: values.replace("+10000", "+5") for key, values in slow(0).items()}),
     ("CirculationJumps", {CIRCULATION: "1000x70 100001000x70"}),
     ("NoCleanVerify", {"promptflow_last_clean_audit_age_seconds": NOT_KNOWN}),
     ("IntegrityBroken", {"promptflow_last_audit_ok": NOT_KNOWN}),

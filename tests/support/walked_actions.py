@@ -49,7 +49,8 @@ def decline(change: ProposedChange) -> Callable[[Connection, Actor], object]:
 def look_at(connection: Connection, actor: Actor) -> object:
     found = Found(WatchRule.SPENDING, "ada", 1, {"spent_credits": 5, "largest_day_credits": 1})
     watch_findings.keep(connection, found, 1, now=NOW)
-    return watch_findings.look_at(connection, 1, note="Fine", now=NOW, actor=actor)
+    (kept,) = watch_findings.findings(connection, is_waiting=True)
+    return watch_findings.look_at(connection, kept.number, note="Fine", now=NOW, actor=actor)
 
 
 def legacy(engine: Engine, actor: Actor, folder: Path) -> object:
