@@ -13,6 +13,7 @@ from credits_core.access import people, sessions
 from credits_core.access.people import PersonRecord
 from credits_core.access.refusals import LastAdmin, PersonKnown, UnknownPerson
 from credits_core.access.sessions import SignedIn
+from credits_core.audit.changes import changes_are_on_record
 from credits_core.errors import InvalidRequest
 from credits_core.store import database
 from credits_core.values.refusals import NotAllowed
@@ -272,3 +273,11 @@ def test_a_role_that_this_version_does_not_know_gives_nothing_and_is_told(engine
     change(engine, BEN, VIEWER, ADMIN)
     remove(engine, ADA)
     assert [one.unknown_roles for one in listed(engine)] == [()]
+
+
+def test_who_was_let_in_by_a_domain_and_removed_is_as_the_record_says(engine: Engine) -> None:
+    add(engine, ADA, ADMIN)
+    domains = frozenset({people.domain_of(BEN)})
+    database.write(engine, lambda connection: people.remove(connection, BEN, actor=ROOT, now=LATER, domains=domains))
+    with database.read(engine) as connection:
+        assert changes_are_on_record(connection, {}).violations == ()

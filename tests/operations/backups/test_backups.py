@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from credits_core import startup
+from credits_core.audit import seal_keys, seals
 from credits_core.errors import InvalidRequest
 from credits_core.operations.backups import listing, manifest, reading, sqlite_copy
 from credits_core.operations.backups.listing import State
@@ -26,7 +27,7 @@ from credits_core.store import database
 from credits_core.values.refusals import NotAllowed
 from credits_core.values.roles import PersonRole, person
 from tests.support import busy_ledger, world
-from tests.support.backup_world import NIGHT, back_up, bring_back, new_key, place, some_runs, try_it
+from tests.support.backup_world import NIGHT, back_up, bring_back, charge_more, new_key, place, some_runs, try_it
 from tests.support.plain_sql import every_row, rows, scalar
 
 FINANCE = person("fin@example.org", frozenset({PersonRole.FINANCE}))
@@ -303,6 +304,21 @@ def test_a_drill_calls_a_backup_good_and_says_what_would_have_been_lost(sqlite_e
     assert every_row(sqlite_engine) == before
     assert listing.listed(where)[0].drilled == drilled
     assert listing.listed(where)[0].state is State.GOOD
+
+
+def test_a_drill_of_a_signed_ledger_is_not_misled_by_the_newer_head_beside_the_key(
+    sqlite_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = seal_keys.make(tmp_path / "key")
+    monkeypatch.setenv("CREDITS_SEAL_KEY_FILE", str(tmp_path / "key"))
+    some_runs(sqlite_engine)
+    assert seals.catch_up(sqlite_engine, now=NIGHT, key=key, begins_signing=True)
+    where = place(tmp_path)
+    back_up(sqlite_engine, where)
+    charge_more(sqlite_engine, runs=1, prefix="later")
+    assert seals.catch_up(sqlite_engine, now=NIGHT, key=key)
+    drilled = try_it(sqlite_engine, where)
+    assert (drilled.is_good, drilled.lost_entries) == (True, 1), drilled.message
 
 
 def test_a_drill_finds_a_ledger_that_was_broken_before_it_was_backed_up(sqlite_engine: Engine, tmp_path: Path) -> None:
