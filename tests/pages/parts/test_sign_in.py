@@ -141,8 +141,8 @@ def test_a_part_that_draws_itself_anew_reads_nothing_for_somebody_who_is_out(
         raise InterruptedError
 
     monkeypatch.setattr(visitor.st, "rerun", stop)
-    with signed_in(None), pytest.raises(InterruptedError):
-        resources.reading()
+    with signed_in(None), pytest.raises(InterruptedError), resources.reading():
+        pytest.fail("nothing may be read")
 
 
 def test_a_part_that_draws_itself_anew_is_no_use_of_the_session(
