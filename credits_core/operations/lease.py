@@ -128,19 +128,25 @@ def require(connection: Connection, lease: Lease) -> None:
 def fenced(engine: Engine, lease: Lease) -> Engine:
     """The same database, in which every unit of work and every read begins with `require`."""
     guarded = engine.execution_options(credits_lease=lease.epoch)
+    is_postgres = engine.dialect.name == "postgresql"
 
     @event.listens_for(guarded, "begin")
-    def look(connection: Connection) -> None:
-        is_writer = connection.get_execution_options().get("credits_writer", False)
-        if connection.dialect.name == "postgresql" and not is_writer:
+    def look_first(connection: Connection) -> None:
+        if is_postgres and not connection.get_execution_options().get("credits_writer", False):
             # Elsewhere: two connections that read one snapshot take it over before their first query.
             with engine.connect() as beside:
                 require(beside, lease)
+        else:
+            require(connection, lease)
+
+    @event.listens_for(guarded, "commit")
+    def look_again(connection: Connection) -> None:
+        if is_postgres:
             return
-        try:
+        try:  # the first look came before the lock that keeps others from writing
             require(connection, lease)
         except BaseException:
-            # The pool would keep the open transaction: SQLAlchemy knows of none yet.
+            # SQLAlchemy takes the unit of work for ended, and the pool would keep it open.
             driver_connection = connection.connection.driver_connection
             assert driver_connection is not None
             driver_connection.rollback()

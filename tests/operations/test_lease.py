@@ -1,6 +1,7 @@
 """Leases: one holder at a time, and whoever has lost one does nothing more."""
 
 import time
+from contextlib import closing
 
 import psycopg
 import pytest
@@ -91,6 +92,28 @@ def test_two_readers_of_one_snapshot_are_let_in_as_long_as_the_lease_holds(engin
         pass
 
 
+def test_who_is_stopped_right_after_the_first_look_commits_nothing(
+    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fenced = lease.fenced(sqlite_engine, taken(sqlite_engine, "a:1"))
+    looked: list[int] = []
+
+    def stopped_after_it(connection: Connection, own: Lease) -> None:
+        look(connection, own)
+        looked.append(1)
+        if len(looked) == 1:
+            with closing(database.sqlite_driver().connect(str(sqlite_engine.url.database))) as other, other:
+                other.execute("UPDATE job_leases SET holder = 'b:2', epoch = 2")
+
+    look = lease.require
+    monkeypatch.setattr(lease, "require", stopped_after_it)
+    with pytest.raises(LeaseLost):
+        world.add(fenced, "ada", 5, key="too-late")
+    assert rows(sqlite_engine, "SELECT holder FROM job_leases") == [("b:2",)]
+    assert rows(sqlite_engine, "SELECT id FROM journal_entries") == []
+    world.add(sqlite_engine, "ada", 5, key="others-go-on")
+
+
 def test_a_refused_unit_of_work_leaves_nobody_waiting(engine: Engine) -> None:
     fenced = lease.fenced(engine, taken(engine, "a:1"))
     let_it_pass(engine)
@@ -98,7 +121,8 @@ def test_a_refused_unit_of_work_leaves_nobody_waiting(engine: Engine) -> None:
         with pytest.raises(LeaseLost):
             database.write(fenced, lambda c: None)
     world.add(engine, "ada", 5, key="after")
-    world.add(database.create_engine_for(engine.url.render_as_string(hide_password=False)), "ada", 5, key="elsewhere")
+    with database.opened(engine.url.render_as_string(hide_password=False)) as other:
+        world.add(other, "ada", 5, key="elsewhere")
 
 
 def test_nobody_takes_the_lease_from_within_a_unit_of_work(
