@@ -38,6 +38,7 @@ DIVISIONS_OF_SOMETHING_ELSE = {
         "(in_all - 1) // points",
         "(numbered.c.number - 1) % step",
     },
+    "ledger/requests": {"self.lasts // timedelta(microseconds=1)"},  # microseconds
     "reports/recorded_runs": {"(moments_us + offsets[holds, 1]) // MICROSECONDS_PER_DAY"},
     "reports/users": {
         "timedelta(days=30) // timedelta(microseconds=1)",
