@@ -17,7 +17,7 @@ from credits_core.access import trial_users as trial_user_actions
 from credits_core.audit import seals
 from credits_core.bulk import demo, first_start, starting_over
 from credits_core.errors import CreditsError
-from credits_core.ledger import actions, holds, opening, writer
+from credits_core.ledger import actions, expiring, holds, opening, writer
 from credits_core.ledger.requests import Charge, ChargeRequest, UnlockRequest
 from credits_core.plans import actions as plan_actions
 from credits_core.plans import records as plan_records
@@ -141,6 +141,7 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
         CHARGE,
         lambda c, actor: _unlock(c, actor, TRIAL, REAL),
     ),
+    "ledger.expiring.expire_lots": (CHARGE, lambda c, actor: expiring.expire_lots(c, now=NOW, actor=actor)),
     "ledger.actions.refund": (MOVE, _of(REAL, _refund)),
     "ledger.actions.refund of a test user": (MOVE_TRIAL, _of(TRIAL, _refund)),
     "ledger.opening.import_opening_balances": (

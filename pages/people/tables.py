@@ -26,6 +26,7 @@ _IN_WORDS = {
     May.MOVE_CREDITS: "Add, adjust and refund credits of any user",
     May.PROPOSE_PAYOUTS: "Propose payouts",
     May.APPROVE_MONEY: "Approve credits that another proposed",
+    May.LOOK_INTO: "Note that an unusual finding was looked at",
     May.EXPORT_PEOPLE: "Download files with users' ids",
     May.MANAGE: "Manage people, roles, API keys and settings",
 }

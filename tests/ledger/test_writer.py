@@ -66,7 +66,10 @@ def test_an_entry_is_written_with_its_movements_in_their_order(engine: Engine) -
         (1, 1, "platform:grants", "grant", -100, None, NOW_US),
         (1, 2, "amy", "grant", 30, 30, NOW_US),
     ]
-    assert rows(engine, "SELECT * FROM user_credits ORDER BY user_id") == [("amy", 30, NOW_US), ("zoe", 70, NOW_US)]
+    assert rows(engine, "SELECT user_id, balance_credits, created_at_us FROM user_credits ORDER BY user_id") == [
+        ("amy", 30, NOW_US),
+        ("zoe", 70, NOW_US),
+    ]
 
 
 def test_one_users_own_movements_keep_their_order(engine: Engine) -> None:
@@ -122,7 +125,10 @@ def test_what_is_posted_later_sees_what_was_posted_before_it(engine: Engine) -> 
 
     assert database.write(engine, post_both) == [70, 30]
     assert rows(engine, "SELECT id, idempotency_key FROM journal_entries ORDER BY id") == [(1, "k-1"), (2, "k-2")]
-    assert rows(engine, "SELECT * FROM user_credits ORDER BY user_id") == [("ada", 70, NOW_US), ("amy", 30, NOW_US)]
+    assert rows(engine, "SELECT user_id, balance_credits, created_at_us FROM user_credits ORDER BY user_id") == [
+        ("ada", 70, NOW_US),
+        ("amy", 30, NOW_US),
+    ]
 
 
 def test_what_is_refused_leaves_nothing_of_itself_in_a_posting(engine: Engine) -> None:
@@ -189,7 +195,7 @@ def test_an_account_that_is_opened_again_keeps_its_balance(engine: Engine) -> No
     _open_account(engine, "ada", NOW)
     _post(engine, "k-1", ("ada", 5), ("platform:grants", -5))
     _open_account(engine, "ada", LATER)
-    assert rows(engine, "SELECT * FROM user_credits") == [("ada", 5, NOW_US)]
+    assert rows(engine, "SELECT user_id, balance_credits, created_at_us FROM user_credits") == [("ada", 5, NOW_US)]
 
 
 def test_balances_are_read_of_those_who_have_an_account(engine: Engine) -> None:
