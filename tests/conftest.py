@@ -89,12 +89,13 @@ def own_main_module() -> Iterator[None]:
 @pytest.fixture
 def api_log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     """What the API and the ledger log, which otherwise goes to the output alone."""
-    loggers = [logging.getLogger(f"promptflow.{name}") for name in ("api", "ledger")]
-    for logger in loggers:
-        logger.addHandler(caplog.handler)
+    logger = logging.getLogger("promptflow")
+    goes_on = logger.propagate
+    logger.addHandler(caplog.handler)
+    logger.propagate = False  # or each record would come twice
     yield caplog
-    for logger in loggers:
-        logger.removeHandler(caplog.handler)
+    logger.propagate = goes_on
+    logger.removeHandler(caplog.handler)
 
 
 @pytest.fixture(scope="session")

@@ -68,10 +68,10 @@ def lots_follow_from_the_journal(connection: Connection, _: Plans, since: Since 
 def _began(connection: Connection) -> dict[str, int]:
     """The users with credits that expire, and the first entry that added such."""
     rows = connection.execute(
-        select(CreditTransaction.account_id, LotTerms.id)
-        .join(LotTerms, LotTerms.id == CreditTransaction.entry_id)
-        .where(CreditTransaction.position == 0)
-        .order_by(LotTerms.id.desc())
+        # Not as a join, for which SQLite would read every transaction.
+        select(CreditTransaction.account_id, CreditTransaction.entry_id)
+        .where(CreditTransaction.entry_id.in_(select(LotTerms.id)), CreditTransaction.position == 0)
+        .order_by(CreditTransaction.entry_id.desc())
     )
     return {user_id: entry_id for user_id, entry_id in rows}  # noqa: C416
 

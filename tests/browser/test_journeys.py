@@ -20,7 +20,7 @@ RUNS = "SELECT COUNT(*), COALESCE(SUM(total_credits), 0) FROM prompt_runs"
 
 @pytest.fixture(scope="module")
 def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDashboard]:
-    with live_dashboard(tmp_path_factory.mktemp("live")) as live:
+    with live_dashboard(tmp_path_factory.mktemp("live"), CREDITS_DEADLINE_SECONDS="300") as live:
         yield live
 
 
