@@ -148,6 +148,7 @@ def test_a_stranger_is_told_whom_to_ask_and_comes_in_when_added(window: Window) 
 def test_an_open_tab_shows_the_roles_of_now_and_closes_when_the_person_is_removed(window: Window) -> None:
     window.sign_in("viewer@example.org")
     window.is_inside()
+    window.page.get_by_role("button", name="viewer").click()
     change(window.live, "UPDATE people SET roles = 'viewer,pricing' WHERE email = 'viewer@example.org'")
     expect(window.page.get_by_text("viewer, pricing")).to_be_visible()  # nobody has clicked
     with database.opened(f"sqlite:///{window.live.database}") as engine:
