@@ -83,13 +83,13 @@ def nobody_can_write(live: LiveDashboard) -> Iterator[None]:
 
 
 def somebody_waits(page: Page, live: LiveDashboard) -> None:
-    """Until a unit of work waits for the lock."""
-    if not LOCKS.exists():  # only Linux tells who waits
+    """Until a unit of work waits for the lock: whoever waits holds the queue."""
+    if not LOCKS.exists():  # only Linux tells who holds what
         page.wait_for_timeout(3_000)
         return
-    waiting = re.compile(rf"-> FLOCK .*:{lock_of(live).stat().st_ino} ")
+    queue = lock_of(live).with_suffix(".queue")
     until = time.monotonic() + PATIENCE_SECONDS
-    while not waiting.search(LOCKS.read_text()):
+    while not (queue.exists() and re.search(rf"FLOCK .*:{queue.stat().st_ino} ", LOCKS.read_text())):
         assert time.monotonic() < until, "nothing is being charged"
         page.wait_for_timeout(20)
 
