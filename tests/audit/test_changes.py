@@ -51,7 +51,7 @@ def history(engine: Engine) -> None:
             change = AddCredits("ada", 20_000_000 + amount, CreditSource.GRANT)
             proposals.propose(connection, change, reason="Goodwill", now=now, actor=ANN)
         for number in (1, 2):
-            proposals.approve(connection, number, book=world.price_book(), now=now + HOUR, actor=BOB)
+            proposals.approve(connection, number, book_at=lambda _: world.price_book(), now=now + HOUR, actor=BOB)
         proposals.decline(connection, 3, reason="No", now=now + HOUR, actor=BOB)
         proposals.decline(connection, 4, reason="A mistake", now=now + HOUR, actor=ANN)
 
@@ -213,7 +213,7 @@ def test_a_refund_that_was_approved_and_one_that_expired_are_as_recorded(engine:
         for entry in ("run", "run by cara"):
             change = RefundEntry(ids[entry])
             proposals.propose(connection, change, reason="Broken", now=MUCH_LATER, actor=ANN)
-        proposals.approve(connection, 1, book=book, now=MUCH_LATER, actor=BOB)
+        proposals.approve(connection, 1, book_at=lambda _: book, now=MUCH_LATER, actor=BOB)
         proposals.close_stale(connection, now=MUCH_LATER + 200 * HOUR)
 
     database.write(engine, write)
