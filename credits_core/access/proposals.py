@@ -73,6 +73,10 @@ class ProposalRecord:
         """Its state at this time: an open one that nobody decided in time has expired, though no row says so yet."""
         return State.EXPIRED if self.state is State.OPEN and self.expires_at <= now else self.state
 
+    def at(self, now: datetime) -> "ProposalRecord":
+        """The same, with its state at this time."""
+        return replace(self, state=self.state_at(now))
+
 
 def propose(
     connection: Connection, change: ProposedChange, *, reason: str, actor: Actor, now: datetime
@@ -198,12 +202,14 @@ def proposals(
     older = Proposal.id < before if before is not None else Proposal.id > 0
     wanted = waits if is_open else not_(waits)
     rows = connection.execute(select(Proposal.__table__).where(wanted, older).order_by(Proposal.id.desc()).limit(limit))
-    return [replace(found, state=found.state_at(now)) for found in map(_record, rows)]
+    return [_record(row).at(now) for row in rows]
 
 
 def waiting_for(connection: Connection, actor: Actor, *, now: datetime) -> int:
     """How many open proposals this actor may approve: those of others, whose approval is in the actor's roles."""
     kinds = [kind for kind, asked in proposed.APPROVED_BY.items() if asked in actor.may]
+    if not kinds:
+        return 0
     rows = connection.execute(
         select(Proposal.proposed_by).where(
             Proposal.state == State.OPEN.value, Proposal.kind.in_(kinds), Proposal.expires_at_us > to_microseconds(now)

@@ -4,7 +4,7 @@ Lists are paged by key, never by offset. Amounts are whole credits. Transactions
 first. Single entries are in `ledger.entries`, sums over many in `reports`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,9 @@ from credits_core.store.day_columns import within
 from credits_core.store.kinds import FREQUENT_TYPES, EntryType, TransactionType
 from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow, UserCredits
 from credits_core.values.days import ALL_DAYS, DayRange, from_microseconds
+
+ROWS_A_PAGE = 1_000
+"""How many transactions are read at once where all of them are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +295,12 @@ def newest_actors(connection: Connection, *, of_newest: int = 500) -> list[str]:
 
 def all_transactions(connection: Connection, wanted: TransactionFilter) -> Iterator[ListedTransaction]:
     """Every transaction that matches the filter, newest first. Read page by page, so that memory holds one page."""
+    return in_pages(lambda before: transactions(connection, wanted, before=before, limit=ROWS_A_PAGE))
+
+
+def in_pages(read: Callable[[Cursor | None], Sequence[ListedTransaction]]) -> Iterator[ListedTransaction]:
+    """Every transaction of the pages that `read` gives, until one is empty. It gets where the page before ended."""
     before = None
-    while page := transactions(connection, wanted, before=before, limit=1_000):
+    while page := read(before):
         yield from page
         before = page[-1].cursor

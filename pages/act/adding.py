@@ -1,9 +1,11 @@
 """Inputs for adding credits: the amount, in credits or dollars, and the form with kind and reason."""
 
+from typing import Any
+
 import streamlit as st
 
 from credits_core.access.proposed import AddCredits
-from credits_core.errors import CreditsError, InvalidRequest
+from credits_core.errors import InvalidRequest
 from credits_core.ledger import actions
 from credits_core.ledger.refusals import AccountLooksAlike
 from credits_core.store.kinds import CreditSource
@@ -70,20 +72,19 @@ def form(name: str, user_id: str, amount_credits: int | None) -> bool:
         second = amount_credits is not None and who.actor().needs_second(amount_credits)
         if second:
             proposing.note()
-        submitted = st.form_submit_button(
-            "Propose" if second else "Add credits", type="primary", icon=":material/add_card:"
-        )
+        label = "Propose" if second else "Add credits"
+        submitted = st.form_submit_button(label, type="primary", icon=":material/add_card:")
+    is_somebody_else = bool(st.session_state.get(_somebody_else(name, user_id)))
     if submitted and not user_id:
         st.warning("Choose a user first.", icon=":material/edit:")
     elif submitted and amount_credits is None:
         st.warning("Choose or type an amount first.", icon=":material/edit:")
     elif submitted and amount_credits is not None and second:
-        change = AddCredits(user_id, amount_credits, source, distinct=_is_somebody_else(name, user_id))
+        change = AddCredits(user_id, amount_credits, source, distinct=is_somebody_else)
         said = f"to add {words.both(amount_credits)} to {words.plain(user_id)}"
         if proposing.propose(f"{name}:propose", "Add credits", change, reason=reason, said=said) is None:
             st.rerun()
     elif submitted and amount_credits is not None:
-        is_somebody_else = _is_somebody_else(name, user_id)
         performed = action.perform(
             name,
             (user_id, amount_credits, source, reason.strip(), is_somebody_else),
@@ -102,35 +103,27 @@ def form(name: str, user_id: str, amount_credits: int | None) -> bool:
         added = performed.refusal is None and not performed.repeated
         if added and performed.result is not None:
             undoing.note("Add credits", performed.result, "added")
-    if second:
-        proposed = action.performed(f"{name}:propose")
-        if proposed is not None and _amount_of(proposed.request[0]) == (user_id, amount_credits):
-            _refused(proposed.refusal, name, user_id, "Propose")
-    else:
-        outcome = action.performed(name)
-        if outcome is not None and outcome.request[:2] == (user_id, amount_credits):
-            _refused(outcome.refusal, name, user_id, "Add credits")
+    outcome = action.performed(f"{name}:propose" if second else name)
+    if outcome is not None and outcome.refusal is not None and _asked(outcome.request) == (user_id, amount_credits):
+        show.refusal(outcome.refusal, undone=f"Nothing was {'proposed' if second else 'added'}.")
+        if isinstance(outcome.refusal, AccountLooksAlike):
+            st.checkbox(
+                "This is somebody else",
+                help=f"Then choose {label} again. The two ids stay two users.",
+                key=_somebody_else(name, user_id),
+            )
     return added
 
 
-def _amount_of(change: AddCredits) -> tuple[str, int]:
-    return change.user_id, change.amount_credits
+def _asked(request: tuple[Any, ...]) -> tuple[str, int]:
+    """The user and the amount of what was asked, whether it was proposed or done."""
+    change = request[0]
+    return (change.user_id, change.amount_credits) if isinstance(change, AddCredits) else request[:2]
 
 
-def _refused(refusal: CreditsError | None, name: str, user_id: str, button: str) -> None:
-    if refusal is None:
-        return
-    show.refusal(refusal, undone=f"Nothing was {'proposed' if button == 'Propose' else 'added'}.")
-    if isinstance(refusal, AccountLooksAlike):
-        st.checkbox(
-            "This is somebody else",
-            help=f"Then choose {button} again. The two ids stay two users.",
-            key=f"{name}:somebody-else:{user_id}",
-        )
-
-
-def _is_somebody_else(name: str, user_id: str) -> bool:
-    return bool(st.session_state.get(f"{name}:somebody-else:{user_id}"))
+def _somebody_else(name: str, user_id: str) -> str:
+    """The key of the box that says that a user whose id looks like another's is somebody else."""
+    return f"{name}:somebody-else:{user_id}"
 
 
 def _in_both(amount_credits: int | None) -> str:

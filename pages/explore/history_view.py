@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import streamlit as st
 
 from credits_core.ledger import accounts
-from credits_core.ledger.accounts import ListedTransaction, TransactionFilter
+from credits_core.ledger.accounts import Cursor, ListedTransaction, TransactionFilter
 from credits_core.reports import earnings
 from credits_core.reports.saved_views import Query
 from credits_core.store import database
@@ -15,7 +15,6 @@ from credits_core.values.periods import Period
 from pages.parts import choose, csv_files, periods, resources
 
 _BATCH = "batch"
-_ROWS_A_PAGE = 1_000
 
 
 def chosen(
@@ -68,17 +67,11 @@ def file(wanted: TransactionFilter) -> Callable[[], Iterator[bytes]]:
     """
     engine = resources.engine()
 
-    def listed() -> Iterator[ListedTransaction]:
-        before = None
-        while True:
-            with database.read(engine) as connection:
-                page = accounts.transactions(connection, wanted, before=before, limit=_ROWS_A_PAGE)
-            if not page:
-                return
-            yield from page
-            before = page[-1].cursor
+    def page(before: Cursor | None) -> Sequence[ListedTransaction]:
+        with database.read(engine) as connection:
+            return accounts.transactions(connection, wanted, before=before, limit=accounts.ROWS_A_PAGE)
 
-    return lambda: csv_files.transactions_csv(listed())
+    return lambda: csv_files.transactions_csv(accounts.in_pages(page))
 
 
 def _forget_batch() -> None:

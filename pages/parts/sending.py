@@ -55,7 +55,8 @@ def address(key: str, offer: Offer) -> str:
         while len(_offers) > _MOST_OFFERS:
             _offers.popitem(last=False)
     base = st.get_option("server.baseUrlPath").strip("/")
-    return f"{f'/{base}' if base else ''}/download/{token}"
+    below = f"/{base}" if base else ""
+    return f"{below}/download/{token}"
 
 
 def send(request: Request) -> Response:

@@ -113,9 +113,10 @@ def _looked_up(engine: Engine, claims: Mapping[str, object]) -> Visitor:
         who = sessions.signed_in(claims, client_id=reach.provider_section().get("client_id", ""))
     except NotSignedIn as refusal:
         return Visitor(problem=str(refusal))
-    domains, now = settings.sign_in_domains(), datetime.now(UTC)
+    now = datetime.now(UTC)
     visit = _visit(engine, who, now)
     if visit.is_let_in and visit.is_to_be_noted and not is_part_of_a_screen():
+        domains = settings.sign_in_domains()
         visit = database.write(engine, lambda connection: sessions.note_use(connection, who, domains=domains, now=now))
     return Visitor(who=who, visit=visit)
 

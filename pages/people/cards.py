@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 import streamlit as st
@@ -32,10 +31,9 @@ def found(connection: Connection, number: str, now: datetime) -> ProposalRecord 
     if not _NUMBER.fullmatch(number):
         return None
     try:
-        one = proposals.proposal(connection, int(number))
+        return proposals.proposal(connection, int(number)).at(now)
     except UnknownProposal:
         return None
-    return replace(one, state=one.state_at(now))
 
 
 def effect_now(connection: Connection, one: ProposalRecord) -> list[str] | CreditsError:
