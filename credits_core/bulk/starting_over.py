@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from credits_core.bulk import demo
 from credits_core.bulk.demo_world import DemoWorld
 from credits_core.bulk.refusals import NotADemo
-from credits_core.ledger import trial_users, writer
+from credits_core.ledger import locks, trial_users
 from credits_core.plans import actions as plan_actions
 from credits_core.plans.book import PriceBooks
 from credits_core.prices import lists
@@ -140,7 +140,7 @@ def start_over(
     actor.require(May.MANAGE)
     # Everybody who charges or makes something live waits from here on. In this order, as they take the locks.
     plan_actions.lock_all(connection)
-    writer.lock_everyone(connection)
+    locks.lock_everyone(connection)
     deleted = holdings(connection)
     if deleted.entries:
         clearing.clear(connection)

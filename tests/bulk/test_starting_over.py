@@ -26,7 +26,14 @@ from credits_core.prices import lists
 from credits_core.reports import daily_totals, saved_views
 from credits_core.store import activity, clearing, database
 from credits_core.store.activity import Change
-from credits_core.store.tables import Proposal, TrialUser
+from credits_core.store.tables import (
+    AlertSample,
+    Proposal,
+    TrialUser,
+    WatchFinding,
+    WatchKeyDay,
+    WatchProgress,
+)
 from credits_core.values.days import to_microseconds
 from credits_core.values.roles import Role
 from tests.support import demo, demo_watchers, world
@@ -93,6 +100,7 @@ def play(engine: Engine) -> None:
         lambda connection: saved_views.save(connection, "overview", "Mine", query, now=NOW, actor=named("dashboard")),
     )
     database.write(engine, propose)
+    database.write(engine, watch)
     daily_totals.catch_up(engine)
     seals.catch_up(engine, now=NOW)
 
@@ -103,6 +111,15 @@ def propose(connection: Connection) -> None:
     connection.execute(insert(TrialUser).values(user_id="newcomer", since_us=1, actor="dashboard"))
     asked = dict.fromkeys(("kind", "subject", "request", "effect", "based_on", "reason", "proposed_by"), "x")
     connection.execute(insert(Proposal).values(**asked, proposed_at_us=1, expires_at_us=2, state="open"))
+
+
+def watch(connection: Connection) -> None:
+    """What watching the credits leaves behind."""
+    connection.execute(insert(AlertSample).values(taken_at_us=1, circulating_credits=2, margin_credits=3))
+    connection.execute(insert(WatchProgress).values(id=1, entry_id=1))
+    connection.execute(insert(WatchKeyDay).values(actor="api/shop", day=1, most_users=2))
+    found = {"rule": "spending", "subject": "ada", "day": 1, "numbers": "{}", "entries": "[]", "found_at_us": 1}
+    connection.execute(insert(WatchFinding).values(**found))
 
 
 def go_back_to_the_first_plan_and_prices(engine: Engine) -> None:
@@ -126,7 +143,7 @@ def test_everything_is_as_in_a_new_demo_down_to_the_numbers(begun: Engine) -> No
     entries = len(as_new["journal_entries"])
     played = every_row(begun)
     # A table that is not among them is new: decide whether it belongs to a demo, and let `play` fill it.
-    kept = {"alembic_version", "people", "sign_in_sessions"}
+    kept = {"alembic_version", "alerts", "job_leases", "job_runs", "people", "sign_in_sessions"}
     assert {name for name in as_new if played[name] != as_new[name]} == as_new.keys() - kept
     assert demo.start_over(begun) == Holdings(entries + 6, 6, price_plans=2, price_lists=1, api_keys=1, saved_views=1)
     assert demo.but_for_the_record(begun) == as_new

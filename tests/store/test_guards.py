@@ -53,7 +53,7 @@ STATEMENTS: dict[str, str] = {
     "UPDATE user_credits SET created_at_us = 0 WHERE user_id = 'ada'": REFUSED,
     "DELETE FROM user_credits WHERE user_id = 'cara'": REFUSED,
     "DELETE FROM user_credits": REFUSED,
-    "INSERT INTO user_credits VALUES ('me', 5000, 0)": "balances_are_sums",
+    "INSERT INTO user_credits (user_id, balance_credits, created_at_us) VALUES ('me', 5000, 0)": "balances_are_sums",
     "INSERT INTO trial_users VALUES ('ada', 0, 'me')": SEALED,
     # unlocks
     "DELETE FROM unlocked_flows": REFUSED,
@@ -112,7 +112,7 @@ STATEMENTS: dict[str, str] = {
     " VALUES ('a', 'b', 'c', '', 'me', 0)": CHOICE,
 }
 ON_SQLITE = (
-    "INSERT OR REPLACE INTO user_credits VALUES ('ada', 9000, 0)",
+    "INSERT OR REPLACE INTO user_credits (user_id, balance_credits, created_at_us) VALUES ('ada', 9000, 0)",
     "INSERT OR REPLACE INTO unlocked_flows SELECT * FROM unlocked_flows WHERE entry_id = <late unlock>",
     "INSERT OR REPLACE INTO unlocked_flows SELECT 998, user_id, flow_id, creator_id, plan_id, 1, 0, NULL, 0"
     " FROM unlocked_flows WHERE entry_id = <late unlock>",
