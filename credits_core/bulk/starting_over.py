@@ -37,14 +37,16 @@ _BUILT, _TRIED = f"{trial_users.DEMO_KEYS}%", "dashboard:%"
 # A key that the screen API sends is kept with its caller, as `caller:NAME:dashboard:…`. No name has a colon, so more
 # than one before `dashboard` are of a key that the caller chose.
 _TRIED_OVER_HTTP, _CHOSEN_BY_A_CALLER = "caller:%:dashboard:%", "caller:%:%:dashboard:%"
+# What follows from entries that are counted anyway: the end of a hold, credits that expired, an approved proposal.
+_FOLLOWING = ("hold:%", "expiry:%", "proposal:%")
 
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
     """What a demo database holds, and so what is deleted when the demo is started over.
 
-    `tried_entries` are those of `entries` that people posted on the dashboard. The plans and price lists are those that
-    people added; a discarded draft does not count.
+    `tried_entries` are those of `entries` that people posted on the dashboard, and what followed from them. The plans
+    and price lists are those that people added; a discarded draft does not count.
     """
 
     entries: int = 0
@@ -106,7 +108,8 @@ def _from_outside(connection: Connection) -> list[tuple[int, str, str]]:
 
 def _is_foreign(key: InstrumentedAttribute[str]) -> ColumnElement[bool]:
     is_tried_over_http = and_(key.like(_TRIED_OVER_HTTP), key.not_like(_CHOSEN_BY_A_CALLER))
-    return and_(key.not_like(_BUILT), key.not_like(_TRIED), not_(is_tried_over_http))
+    own = (_BUILT, _TRIED, *_FOLLOWING)
+    return and_(*(key.not_like(pattern) for pattern in own), not_(is_tried_over_http))
 
 
 def _counted(count: int, one: str, many: str) -> str:
