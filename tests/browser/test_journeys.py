@@ -241,7 +241,7 @@ def test_an_unexpected_failure_shows_a_reference_and_the_log_alone_has_the_trace
         with closing(sqlite3.connect(live.database)) as connection:
             connection.execute("ALTER TABLE user_credits RENAME TO lost")
         page.reload()
-        shown(page, "This page could not be shown")
+        shown(page, "The database does not answer")
         said = page.get_by_test_id("stMain").inner_text()
         reference = re.search(r"reference ([0-9a-f]{8})", said)
         assert reference is not None

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from credits_core.operations import jobs, leader, lease, running
 from credits_core.operations.leader import Leader
 from credits_core.operations.surroundings import Surroundings
-from credits_core.store import database
+from credits_core.store import database, file_lock
 from credits_core.values.progress import Progress, Work
 from tests.support import job_world, leading, racers, world
 from tests.support.plain_sql import rows, scalar
@@ -96,7 +96,7 @@ def stop_between_units_of_work(engine: Engine, pid: int) -> None:
 
 
 def nobody_writes(engine: Engine) -> bool:
-    fcntl = database.fcntl
+    fcntl = file_lock.fcntl
     assert fcntl is not None
     for name in ("queue", "lock"):
         descriptor = os.open(f"{engine.url.database}.{name}", os.O_RDWR | os.O_CREAT)
