@@ -9,7 +9,7 @@ from credits_core import settings
 from credits_core.access import guard
 from credits_core.api import app as api
 from credits_core.api import lifespan
-from credits_core.api.root import with_base_path
+from credits_core.api.root import middleware, with_base_path
 from credits_core.errors import CreditsError
 from credits_core.settings import SignIn
 from pages.parts import sending
@@ -19,6 +19,9 @@ from pages.parts.reach import OnlyThisMachine, provider_section
 try:
     settings.sign_in_domains()
     settings.sign_in_check()
+    around = middleware()
+    settings.four_eyes_above_credits()
+    settings.test_user_prefix()
     way = settings.sign_in()
     guard.require_guarded(st.get_option("server.address"), way)
     if way is SignIn.OIDC:
@@ -30,6 +33,6 @@ app = st.App(
     "pages/navigation.py",
     routes=with_base_path([*api.routes, sending.ROUTE], st.get_option("server.baseUrlPath")),
     lifespan=lifespan,
-    middleware=[Middleware(OnlyThisMachine)] if way is SignIn.LOCAL else [],
+    middleware=[*around, *([Middleware(OnlyThisMachine)] if way is SignIn.LOCAL else [])],
     on_script_error=hide_and_log,
 )

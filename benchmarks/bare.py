@@ -67,7 +67,11 @@ def opened(path: str) -> Any:
     """A driver's connection to a migrated SQLite file, set up as the product's are, with a payer who has plenty."""
     connection = database.sqlite_driver().connect(path)
     database.set_up_sqlite(connection)
-    connection.execute("INSERT INTO user_credits VALUES ('ada', ?, 0) ON CONFLICT DO NOTHING", (PLENTY_CREDITS,))
+    connection.execute(
+        "INSERT INTO user_credits (user_id, balance_credits, created_at_us) VALUES ('ada', ?, 0)"
+        " ON CONFLICT DO NOTHING",
+        (PLENTY_CREDITS,),
+    )
     return connection
 
 

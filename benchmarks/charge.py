@@ -148,7 +148,10 @@ def _compare_on_postgres(url: str, charges: int, rounds: int) -> None:
         for engine in engines.values():
             database.migrate(engine)
         with psycopg.connect(url, autocommit=True, options="-csearch_path=bench_bare") as connection:
-            connection.execute("INSERT INTO user_credits VALUES ('ada', %s, 0)", (bare.PLENTY_CREDITS,))
+            connection.execute(
+                "INSERT INTO user_credits (user_id, balance_credits, created_at_us) VALUES ('ada', %s, 0)",
+                (bare.PLENTY_CREDITS,),
+            )
             _compare(
                 f"PostgreSQL {connection.info.server_version // 10000}",
                 engines["bench_ours"],

@@ -31,11 +31,11 @@ from credits_core.values.days import DayRange
 from credits_core.values.roles import system
 
 _BENCH = system("bench")
-_BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
-_DAYS, _CREATORS, _PROMPTS = 30, 200, 1_000
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+DAYS, _CREATORS, _PROMPTS = 30, 200, 1_000
 _AT_ONCE = 1_000
-_MONTH = DayRange(_BEGIN.date(), (_BEGIN + timedelta(days=_DAYS - 1)).date())
-_OLD_DAY = DayRange(_BEGIN.date(), _BEGIN.date())
+_MONTH = DayRange(BEGIN.date(), (BEGIN + timedelta(days=DAYS - 1)).date())
+_OLD_DAY = DayRange(BEGIN.date(), BEGIN.date())
 _ROUNDS = 5
 
 
@@ -52,14 +52,14 @@ def build(path: Path, *, entries: int, user_count: int) -> Engine:
             database.write(
                 engine,
                 partial(
-                    opening.import_opening_balances, opening_credits=given, now=_BEGIN, actor=_BENCH, leaves_room=True
+                    opening.import_opening_balances, opening_credits=given, now=BEGIN, actor=_BENCH, leaves_room=True
                 ),
             )
         imported = time.perf_counter()
         runs = entries - user_count
         for first in range(0, runs, _AT_ONCE):
             charges = [
-                _charge(number, random, names, at=_BEGIN + timedelta(days=_DAYS) * number / runs)
+                _charge(number, random, names, at=BEGIN + timedelta(days=DAYS) * number / runs)
                 for number in range(first, min(first + _AT_ONCE, runs))
             ]
             database.write(engine, partial(_charge_all, charges=charges, books=books))
@@ -113,7 +113,7 @@ def _calls(engine: Engine) -> dict[str, Callable[[], object]]:
     """What is measured, by the words for it."""
     books = PriceBooks(load_models())
     keys = iter(range(10**9))
-    now = _BEGIN + timedelta(days=_DAYS)
+    now = BEGIN + timedelta(days=DAYS)
 
     def reading(read: Callable[[Connection], object]) -> Callable[[], object]:
         def call() -> object:

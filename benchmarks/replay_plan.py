@@ -95,7 +95,9 @@ class _Ledger:
     def finish(self) -> None:
         self.write()
         users = [(user, credits, _FIRST_US) for user, credits in self._balances.items()]
-        self._connection.executemany("INSERT INTO user_credits VALUES (?, ?, ?)", users)
+        self._connection.executemany(
+            "INSERT INTO user_credits (user_id, balance_credits, created_at_us) VALUES (?, ?, ?)", users
+        )
 
 
 def _make(path: Path, runs: int, plan: PricePlan) -> None:

@@ -25,12 +25,15 @@ DEMO_FILE = DATA_FOLDER / "demo.toml"
 WORKLOADS_FILE = DATA_FOLDER / "workloads.toml"
 FIRST_PLAN_FILE = DATA_FOLDER / "price_plans" / "promptflow-v1.toml"
 SCENARIOS_FILE = DATA_FOLDER / "scenarios.toml"
+WATCH_FILE = DATA_FOLDER / "watch.toml"
 PRICE_CORRECTIONS_FILE = DATA_FOLDER / "price_corrections.toml"
 _EARLIEST_DEMO_END = date(2000, 1, 1)
 _MOST_KEPT_CALLS = 100_000
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
+_HOST = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\]")
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _USUAL_CHECK_SECONDS, _LONGEST_CHECK_SECONDS = 20, 30
+_USUAL_DEADLINE_SECONDS, _LONGEST_DEADLINE_SECONDS = 8, 300
 
 
 class SignIn(StrEnum):
@@ -134,6 +137,20 @@ def four_eyes_above_credits() -> int:
     return int(given)
 
 
+def deadline_seconds() -> int:
+    """`CREDITS_DEADLINE_SECONDS`: within how many seconds a request, or an action of a screen, is answered; default 8.
+
+    Raises:
+        InvalidRequest: it is no whole number from 1 to 300.
+    """
+    given = os.environ.get("CREDITS_DEADLINE_SECONDS") or str(_USUAL_DEADLINE_SECONDS)
+    if not given.isascii() or not given.isdecimal() or not 1 <= int(given) <= _LONGEST_DEADLINE_SECONDS:
+        raise InvalidRequest(
+            "CREDITS_DEADLINE_SECONDS", f"must be a whole number from 1 to {_LONGEST_DEADLINE_SECONDS}, not {given!r}"
+        )
+    return int(given)
+
+
 def rate_limit() -> str:
     """`CREDITS_RATE_LIMIT`: how many requests an API key, and an address, may make; default `600/minute`."""
     return os.environ.get("CREDITS_RATE_LIMIT") or "600/minute"
@@ -168,15 +185,64 @@ def test_user_prefix() -> str:
     return given
 
 
+def log_people() -> bool:
+    """Whether the log may name people: true unless `CREDITS_LOG_PEOPLE=0`.
+
+    Raises:
+        InvalidRequest: it is neither 0 nor 1.
+    """
+    given = os.environ.get("CREDITS_LOG_PEOPLE") or "1"
+    if given not in ("0", "1"):
+        raise InvalidRequest("CREDITS_LOG_PEOPLE", f"must be 0 or 1, not {given!r}")
+    return given == "1"
+
+
 def metrics_key() -> str:
     """`CREDITS_METRICS_KEY`: the key with which another machine may read the metrics; empty: no other machine may."""
     return os.environ.get("CREDITS_METRICS_KEY", "")
+
+
+def notify_urls() -> tuple[str, ...]:
+    """`CREDITS_NOTIFY_URLS`: where notices go, as addresses of apprise with spaces between; by default nowhere."""
+    return tuple(os.environ.get("CREDITS_NOTIFY_URLS", "").split())
 
 
 def seal_key_file() -> Path | None:
     """`CREDITS_SEAL_KEY_FILE`: the file with the key that signs seals; None, the default, signs none."""
     given = os.environ.get("CREDITS_SEAL_KEY_FILE")
     return Path(given) if given else None
+
+
+def jobs_enabled() -> bool:
+    """Whether the servers run the jobs by themselves: true unless `CREDITS_JOBS=0`."""
+    return os.environ.get("CREDITS_JOBS", "") != "0"
+
+
+def backup_url() -> str:
+    """`CREDITS_BACKUP_URL`: where backups are kept, a folder or any address of fsspec; default `backups/` here."""
+    return os.environ.get("CREDITS_BACKUP_URL") or str(PROJECT_FOLDER / "backups")
+
+
+def backup_recipients() -> tuple[str, ...]:
+    """`CREDITS_BACKUP_RECIPIENT`: public keys of age, separated by commas; without any, backups are not encrypted."""
+    given = os.environ.get("CREDITS_BACKUP_RECIPIENT", "")
+    return tuple(key.strip() for key in given.split(",") if key.strip())
+
+
+def backup_identity_file() -> Path | None:
+    """`CREDITS_BACKUP_IDENTITY_FILE`: the file with the age identity that opens encrypted backups, or None."""
+    given = os.environ.get("CREDITS_BACKUP_IDENTITY_FILE")
+    return Path(given) if given else None
+
+
+def backup_scratch_url() -> str | None:
+    """`CREDITS_BACKUP_SCRATCH_URL`: a PostgreSQL server where drills may make databases; None: the ledger's own."""
+    return os.environ.get("CREDITS_BACKUP_SCRATCH_URL") or None
+
+
+def environment_of_a_process(own_database_url: str | None = None) -> dict[str, str]:
+    """The environment for a process that this one starts; where a database is given, with that one."""
+    return os.environ | ({} if own_database_url is None else {"CREDITS_DATABASE_URL": own_database_url})
 
 
 def cors_origins() -> list[str]:
@@ -192,6 +258,22 @@ def cors_origins() -> list[str]:
                 "CREDITS_CORS_ORIGINS", f"must be origins such as https://promptflow.example, not {origin!r}"
             )
     return origins
+
+
+def allowed_hosts() -> list[str]:
+    """`CREDITS_ALLOWED_HOSTS`: the names, separated by commas, under which callers may ask; by default any.
+
+    Raises:
+        InvalidRequest: one is not a name such as credits.example.org or *.example.org.
+    """
+    given = os.environ.get("CREDITS_ALLOWED_HOSTS", "")
+    hosts = [host.strip().lower() for host in given.split(",") if host.strip()]
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise InvalidRequest(
+                "CREDITS_ALLOWED_HOSTS", f"must be names such as credits.example.org, without a port, not {host!r}"
+            )
+    return hosts
 
 
 def sign_in() -> SignIn:
@@ -235,3 +317,32 @@ def sign_in_check() -> timedelta:
             "CREDITS_SIGN_IN_CHECK_SECONDS", f"must be a whole number from 1 to {_LONGEST_CHECK_SECONDS}, not {given!r}"
         )
     return timedelta(seconds=int(given))
+
+
+def secrets_files() -> tuple[Path, ...]:
+    """The files with Streamlit's secrets: `STREAMLIT_SECRETS_FILES`, or `.streamlit/secrets.toml` of this checkout."""
+    given = os.environ.get("STREAMLIT_SECRETS_FILES", "")
+    return tuple(map(Path, filter(None, given.split(",")))) or (PROJECT_FOLDER / ".streamlit" / "secrets.toml",)
+
+
+CHECKED = (
+    time_zone,
+    demo_end,
+    four_eyes_above_credits,
+    deadline_seconds,
+    kept_calls,
+    test_user_prefix,
+    log_people,
+    cors_origins,
+    allowed_hosts,
+    sign_in,
+    sign_in_domains,
+    sign_in_check,
+)
+"""The settings that can be given wrongly: each refuses what it cannot accept."""
+
+
+def unknown_variables() -> list[str]:
+    """The variables that begin like a setting of ours, and that nothing reads: this module names all that are."""
+    known = set(re.findall(r'"(CREDITS_[A-Z_]+)"', Path(__file__).read_text(encoding="utf-8")))
+    return sorted(name for name in os.environ if name.startswith("CREDITS_") and name not in known)

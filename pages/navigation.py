@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from credits_core import logs
 from pages.act import taking_back
 from pages.parts import amounts, done, find, links, proposing, refunding, resources, sign_in, window
 from pages.parts.visitor import Visitor
@@ -144,7 +145,16 @@ SCREENS = {
         ),
     ],
     "Operations": [
+        screen(
+            "operations/operations.py", "Operations", "settings_suggest", "See what runs by itself, and every backup."
+        ),
         screen("operations/proof.py", "Proof", "verified_user", "See what proves the record, and check it now."),
+        screen(
+            "operations/watching.py",
+            "Watching",
+            "visibility",
+            "See what is unusual in the credits, and note what it was.",
+        ),
     ],
     "Developers": [
         screen(
@@ -197,6 +207,7 @@ def inside(page: StreamlitPage, visitor: Visitor) -> None:
         st.rerun()
 
 
+logs.begin()
 there = sign_in.visiting()
 opened = st.navigation(SCREENS, expanded=True, position="sidebar" if there.is_let_in else "hidden")
 name = opened.title.partition(": ")[2] if there.is_let_in else "Sign in"

@@ -103,7 +103,12 @@ def dashboard() -> Iterator[str]:
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         database = f"sqlite:///{folder}/credits.db"
-        settings = {"CREDITS_DATABASE_URL": database, "CREDITS_DEMO": "1", "CREDITS_DEMO_END": LAST_DAY}
+        settings = {
+            "CREDITS_DATABASE_URL": database,
+            "CREDITS_BACKUP_URL": f"{folder}/backups",
+            "CREDITS_DEMO": "1",
+            "CREDITS_DEMO_END": LAST_DAY,
+        }
         server = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", _NO_WATCHER],
             cwd=ROOT,

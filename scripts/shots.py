@@ -109,5 +109,16 @@ SHOTS = (
         most=700,
     ),
     Shot("activity", "/activity"),
+    Shot(
+        "operations",
+        "/operations",
+        (
+            click(button("Create backup")),
+            see("text=Backup ended well"),
+            click(button("Try the newest")),
+            see("text=Drill ended well"),
+        ),
+        most=900,
+    ),
     Shot("proof", "/proof", (click(button("Check now")), see("text=checks passed")), last=TABLE, most=760),
 )

@@ -54,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     settings.load_profile("tests")
     os.environ.setdefault("CREDITS_DEMO_END", "2026-11-22")
+    os.environ.setdefault("CREDITS_JOBS", "0")  # those that test jobs switch them on
     os.environ["LOGNAME"] = "maria"  # who runs the commands, whatever the machine
     if folder := memory.folder():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
@@ -87,10 +88,13 @@ def own_main_module() -> Iterator[None]:
 
 @pytest.fixture
 def api_log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """What the API logs, which otherwise goes to the error stream alone."""
-    logger = logging.getLogger("promptflow.api")
+    """What the API and the ledger log, which otherwise goes to the output alone."""
+    logger = logging.getLogger("promptflow")
+    goes_on = logger.propagate
     logger.addHandler(caplog.handler)
+    logger.propagate = False  # or each record would come twice
     yield caplog
+    logger.propagate = goes_on
     logger.removeHandler(caplog.handler)
 
 

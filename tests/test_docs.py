@@ -80,6 +80,7 @@ def test_a_name_is_found_where_it_is(named: str, *, there: bool) -> None:
 def test_the_walk_along_the_command_line_prints_what_it_shows(tmp_path: Path) -> None:
     environment = os.environ | {
         "CREDITS_DATABASE_URL": f"sqlite:///{tmp_path / 'walk.db'}",
+        "CREDITS_BACKUP_URL": str(tmp_path / "backups"),
         "PYTHONPATH": str(ROOT),
         "PYTHON": sys.executable,
         "COLUMNS": "200",

@@ -12,11 +12,12 @@ from sqlalchemy import Connection, Engine, text
 
 import credits_core
 from credits_core import settings, startup
-from credits_core.access import exports, keys, people
+from credits_core.access import exports, keys, people, proposals
 from credits_core.access import trial_users as trial_user_actions
-from credits_core.bulk import batch, batch_refund, demo, first_start, starting_over
+from credits_core.audit import seals
+from credits_core.bulk import demo, first_start, starting_over
 from credits_core.errors import CreditsError
-from credits_core.ledger import actions, opening, writer
+from credits_core.ledger import actions, expiring, holds, opening, writer
 from credits_core.ledger.requests import Charge, ChargeRequest, UnlockRequest
 from credits_core.plans import actions as plan_actions
 from credits_core.plans import records as plan_records
@@ -27,7 +28,7 @@ from credits_core.store.kinds import CreditSource
 from credits_core.values.refusals import NeedsApproval, NotAllowed
 from credits_core.values.roles import Actor, PersonRole, Role, Way, key_holder, operator, person
 from tests.support import demo as demo_world
-from tests.support import walked_actions, world
+from tests.support import walked_actions, walked_backups, world
 from tests.support.actors import TESTER
 from tests.support.plain_sql import every_row
 from tests.support.world import NOW
@@ -83,8 +84,8 @@ def _post(connection: Connection, actor: Actor, user_id: str) -> object:
     )
 
 
-def _unlock(connection: Connection, actor: Actor, user_id: str) -> object:
-    request = UnlockRequest(user_id, "report", "ben", 1_001)
+def _unlock(connection: Connection, actor: Actor, user_id: str, creator_id: str = "ben") -> object:
+    request = UnlockRequest(user_id, "report", creator_id, 1_001)
     return actions.unlock_flow(connection, request, book=BOOK, key="walk", now=NOW, actor=actor)
 
 
@@ -96,31 +97,6 @@ def _funded_by(connection: Connection, user_id: str) -> int:
 def _refund(connection: Connection, actor: Actor, user_id: str) -> object:
     entry_id = _funded_by(connection, user_id)
     return actions.refund(connection, entry_id, reason="Empty", book=BOOK, key="walk", now=NOW, actor=actor)
-
-
-def _batch(connection: Connection, actor: Actor, user_id: str) -> object:
-    summary = batch.charge_piece(
-        connection, batch.Batch(_run(user_id), 2), before=batch.Summary(), book=BOOK, key="walk", now=NOW, actor=actor
-    )
-    for refused in summary.refused.values():
-        raise refused.first
-    return summary
-
-
-def _batch_back(connection: Connection, actor: Actor, user_id: str) -> object:
-    back = batch_refund.refund_piece(
-        connection,
-        batch.Batch(_run(user_id), 1),
-        before=batch_refund.BatchRefund(),
-        key=f"batch-{user_id}",
-        reason="Mistake",
-        book=BOOK,
-        now=NOW,
-        actor=actor,
-    )
-    for refused in back.refused.values():
-        raise refused.first
-    return back
 
 
 def _draft(connection: Connection) -> plan_records.PlanRecord:
@@ -154,16 +130,28 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
     "ledger.actions.post_credits of a test user": (MOVE_TRIAL, _of(TRIAL, _post)),
     "ledger.actions.unlock_flow": (CHARGE, _of(REAL, _unlock)),
     "ledger.actions.unlock_flow of a test user": (CHARGE_TRIAL, _of(TRIAL, _unlock)),
+    "ledger.holds.authorise": (CHARGE, _of(REAL, walked_actions.holding)),
+    "ledger.holds.authorise of a test user": (CHARGE_TRIAL, _of(TRIAL, walked_actions.holding)),
+    "ledger.holds.capture": (CHARGE, _of(REAL, walked_actions.capturing)),
+    "ledger.holds.capture of a test user": (CHARGE_TRIAL, _of(TRIAL, walked_actions.capturing)),
+    "ledger.holds.release": (CHARGE, _of(REAL, walked_actions.releasing)),
+    "ledger.holds.release of a test user": (CHARGE_TRIAL, _of(TRIAL, walked_actions.releasing)),
+    "ledger.holds.expire_overdue": (CHARGE, lambda c, actor: holds.expire_overdue(c, now=NOW, actor=actor)),
+    "ledger.actions.unlock_flow of a test user, by another creator": (
+        CHARGE,
+        lambda c, actor: _unlock(c, actor, TRIAL, REAL),
+    ),
+    "ledger.expiring.expire_lots": (CHARGE, lambda c, actor: expiring.expire_lots(c, now=NOW, actor=actor)),
     "ledger.actions.refund": (MOVE, _of(REAL, _refund)),
     "ledger.actions.refund of a test user": (MOVE_TRIAL, _of(TRIAL, _refund)),
     "ledger.opening.import_opening_balances": (
         MOVE,
         lambda c, actor: opening.import_opening_balances(c, {TRIAL: 5}, now=NOW, actor=actor),
     ),
-    "bulk.batch.charge_piece": (CHARGE, _of(REAL, _batch)),
-    "bulk.batch.charge_piece of a test user": (CHARGE_TRIAL, _of(TRIAL, _batch)),
-    "bulk.batch_refund.refund_piece": (MOVE, _of(REAL, _batch_back)),
-    "bulk.batch_refund.refund_piece of a test user": (MOVE_TRIAL, _of(TRIAL, _batch_back)),
+    "bulk.batch.charge_piece": (CHARGE, _of(REAL, walked_actions.batch_of_two)),
+    "bulk.batch.charge_piece of a test user": (CHARGE_TRIAL, _of(TRIAL, walked_actions.batch_of_two)),
+    "bulk.batch_refund.refund_piece": (MOVE, _of(REAL, walked_actions.batch_back)),
+    "bulk.batch_refund.refund_piece of a test user": (MOVE_TRIAL, _of(TRIAL, walked_actions.batch_back)),
     "bulk.first_start.choose_clean": (MANAGE, lambda c, actor: first_start.choose_clean(c, now=NOW, actor=actor)),
     "plans.actions.save_draft": (
         PLANS,
@@ -214,9 +202,14 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
     "access.proposals.approve of credits": (APPROVE_MONEY, walked_actions.approve(walked_actions.GRANT)),
     "access.proposals.decline": (PLANS, walked_actions.decline(walked_actions.PLAN_LIVE)),
     "access.proposals.decline of credits": (APPROVE_MONEY, walked_actions.decline(walked_actions.GRANT)),
+    "access.proposals.withdraw_of": (
+        MANAGE,
+        lambda c, actor: proposals.withdraw_of(c, "known@example.org", now=NOW, actor=actor),
+    ),
     "access.trial_users.add": (MANAGE, lambda c, actor: trial_user_actions.add(c, REAL, now=NOW, actor=actor)),
     "access.trial_users.remove": (MANAGE, lambda c, actor: trial_user_actions.remove(c, TRIAL, now=NOW, actor=actor)),
     "access.exports.note": (EXPORT, lambda c, actor: exports.note(c, "a.csv", detail={}, now=NOW, actor=actor)),
+    "operations.watch_findings.look_at": (APPROVE_MONEY, walked_actions.look_at),
     "reports.saved_views.save": (
         EVERYBODY,
         lambda c, actor: saved_views.save(c, "overview", "Mine", {}, now=NOW, actor=actor),
@@ -230,6 +223,8 @@ IN_PIECES: dict[str, tuple[str, Callable[[Engine, Actor, Path], object]]] = {
     "bulk.opening_balances.importing": (MOVE, walked_actions.importing),
     "bulk.replay.replay": (CHARGE, walked_actions.replaying(REAL)),
     "bulk.replay.replay of a test user": (CHARGE_TRIAL, walked_actions.replaying(TRIAL)),
+    "operations.running.run": (MANAGE, walked_backups.run_job),
+    "operations.running.running": (MANAGE, walked_backups.run_job_in_steps),
 }
 # Actions on an empty database, or on one that began as the demo.
 ON_A_DEMO: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
@@ -267,8 +262,12 @@ NO_ACTIONS = {
     "access.proposals.may_decide": "says what the screen may offer",
     "access.proposals.is_own": "says what the screen may offer",
     "access.proposals.waiting_for": "counts what waits",
+    "ledger.hold_rows.end_entry": "makes an entry in memory; whoever posts it has asked",
+    "access.proposals.waiting": "lists what waits",
     "ledger.requests.new_entry": "makes an entry in memory; whoever posts it has asked",
     "ledger.trial_users.require_test_users": "is the question itself",
+    "ledger.trial_users.require_may_charge": "is the question itself",
+    "ledger.opening.require_one_may_import": "is the question itself",
 }
 
 
@@ -280,12 +279,14 @@ def walked(engine: Engine) -> Engine:
         world.add(engine, user_id, 10_000, key=f"fund-{user_id}")
         world.charge(engine, _run(user_id), key=f"batch-{user_id}:1")
         world.add(engine, user_id, 300, key=f"enough-to-refund-{user_id}")
+    world.add(engine, "ben", 1, key="fund-ben")
     world.save_draft(engine, world.dearer_book().plan)
     world.make_prices_live(engine, world.PRICE_LIST)
 
     def prepare(connection: Connection) -> None:
         people.add(connection, "known@example.org", [PersonRole.VIEWER], now=NOW, actor=TESTER)
-        trial_user_actions.add(connection, TRIAL, now=NOW, actor=TESTER)
+        for user_id in (TRIAL, "ben"):
+            trial_user_actions.add(connection, user_id, now=NOW, actor=TESTER)
         saved_views.save(connection, "overview", "Theirs", {}, now=NOW, actor=TESTER)
         keys.create_key(connection, "shop", key="pfk_" + "k" * 43, role=Role.SERVICE, now=NOW, actor=TESTER)
 
@@ -338,6 +339,20 @@ def test_an_action_in_pieces_is_for_whom_the_table_names(walked: Engine, action:
     assert every_row(walked) != before
 
 
+@pytest.mark.parametrize("action", walked_backups.ALL)
+def test_only_who_manages_the_product_handles_backups(walked: Engine, action: str, tmp_path: Path) -> None:
+    act = walked_backups.ALL[action]
+    seals.catch_up(walked, now=NOW)
+    before = every_row(walked)
+    for name, actor in ACTORS.items():
+        if name in _names(MANAGE):
+            act(walked, actor, tmp_path)
+        else:
+            with pytest.raises(NotAllowed):
+                act(walked, actor, tmp_path)
+    assert every_row(walked) == before
+
+
 @pytest.mark.parametrize("action", ON_A_DEMO)
 def test_only_who_manages_the_database_builds_the_demo_and_starts_it_over(
     engine: Engine, action: str, monkeypatch: pytest.MonkeyPatch
@@ -362,7 +377,7 @@ def test_every_action_stands_in_the_table() -> None:
             is_own = function.__module__ == module.name and not name.startswith("_")
             if is_own and _takes_an_actor(function):
                 found.add(f"{module.name.removeprefix('credits_core.')}.{name}")
-    in_table = {action.partition(" of ")[0] for action in (*TABLE, *IN_PIECES, *ON_A_DEMO)}
+    in_table = {action.partition(" of ")[0] for action in (*TABLE, *IN_PIECES, *walked_backups.ALL, *ON_A_DEMO)}
     assert found - NO_ACTIONS.keys() == in_table - {"ledger.actions.charge_prompts"}
     assert NO_ACTIONS.keys() <= found
 

@@ -1,3 +1,4 @@
+import runpy
 from datetime import date
 from pathlib import Path
 
@@ -169,3 +170,39 @@ def test_test_users_have_no_prefix_unless_one_is_set(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("CREDITS_TEST_USER_PREFIX", " qa:")
     with pytest.raises(InvalidRequest, match="CREDITS_TEST_USER_PREFIX"):
         settings.test_user_prefix()
+
+
+@pytest.mark.parametrize(("given", "seconds"), [(None, 8), ("", 8), ("1", 1), ("300", 300)])
+def test_a_request_is_answered_within_eight_seconds_unless_it_is_set_otherwise(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, seconds: int
+) -> None:
+    if given is None:
+        monkeypatch.delenv("CREDITS_DEADLINE_SECONDS", raising=False)
+    else:
+        monkeypatch.setenv("CREDITS_DEADLINE_SECONDS", given)
+    assert settings.deadline_seconds() == seconds
+
+
+@pytest.mark.parametrize("given", ["0", "301", "-1", "1.5", "8s", "never"])
+def test_a_deadline_that_is_no_number_of_seconds_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("CREDITS_DEADLINE_SECONDS", given)
+    with pytest.raises(InvalidRequest, match="must be a whole number from 1 to 300"):
+        settings.deadline_seconds()
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("CREDITS_SIGN_IN", "yes"),
+        ("CREDITS_SIGN_IN_DOMAINS", "example"),
+        ("CREDITS_SIGN_IN_CHECK_SECONDS", "0"),
+        ("CREDITS_FOUR_EYES_ABOVE", "much"),
+        ("CREDITS_TEST_USER_PREFIX", " qa:"),
+    ],
+)
+def test_the_server_does_not_start_with_a_setting_that_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, name: str, wrong: str
+) -> None:
+    monkeypatch.setenv(name, wrong)
+    with pytest.raises(SystemExit, match=f"error: {name}: must be"):
+        runpy.run_path(str(settings.PROJECT_FOLDER / "app.py"))

@@ -14,17 +14,17 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from credits_core.access import calls
 from credits_core.access.calls import Call
 from credits_core.errors import CreditsError
-from credits_core.store import database
+from credits_core.store import database, deadline
 
 MOST_WAITING = 2_000
 """How many calls may wait. A call with the largest body takes 68 KiB."""
 _AT_ONCE = 100
 _SECONDS_BETWEEN, _SECONDS_TO_END = 1, 5
+_LONGEST_SECONDS = 30
 _log = logging.getLogger("promptflow.api")
 
 
@@ -78,8 +78,9 @@ class CallLog:
         while self._rows:
             rows = list(islice(self._rows, _AT_ONCE))
             try:
-                database.write(self._engine(), partial(calls.keep, rows=rows, most=self._kept))
-            except (CreditsError, SQLAlchemyError, OSError) as error:  # an OSError when the lock file cannot be opened
+                with deadline.within(_LONGEST_SECONDS):
+                    database.write(self._engine(), partial(calls.keep, rows=rows, most=self._kept))
+            except (CreditsError, *database.FAILURES) as error:
                 if not self._is_failing:
                     _log.error("the calls cannot be written to the list of calls", exc_info=error)
                 self._is_failing = True

@@ -154,8 +154,13 @@ def row_of(call: Call) -> dict[str, Any]:
 def keep(connection: Connection, rows: Sequence[Mapping[str, Any]], *, most: int) -> None:
     """Add rows of `row_of`, and delete the oldest calls beyond the newest `most`."""
     connection.execute(insert(ApiCall), [dict(row) for row in rows])
+    delete_old(connection, most=most)
+
+
+def delete_old(connection: Connection, *, most: int) -> int:
+    """Delete the oldest calls beyond the newest `most`, and return how many there were."""
     newest = select(func.max(ApiCall.id)).scalar_subquery()
-    connection.execute(delete(ApiCall).where(ApiCall.id <= newest - most))
+    return connection.execute(delete(ApiCall).where(ApiCall.id <= newest - most)).rowcount
 
 
 def last_calls(connection: Connection, wanted: CallFilter, *, limit: int) -> list[ListedCall]:

@@ -9,6 +9,7 @@ passes it in (`new_key`), because no action here draws random numbers or asks fo
 import hashlib
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -117,9 +118,14 @@ def create_key(
     return made
 
 
-def _note(connection: Connection, change: Change, of: KeyRecord, actor: Actor, now: datetime) -> None:
+def _note(
+    connection: Connection, change: Change, of: KeyRecord, actor: Actor, now: datetime, *, ids: Sequence[int] = ()
+) -> None:
+    """Note a change of a key; of several that are changed together, `of` is the newest."""
     until = None if of.expires_at is None else f"{of.expires_at:%Y-%m-%d %H:%M} UTC"
-    detail = {"key": of.id, "role": of.role.value, "user": of.user_id, "until": until}
+    detail: dict[str, str | int | None] = {"key": of.id, "role": of.role.value, "user": of.user_id, "until": until}
+    if len(ids) > 1:
+        detail["keys"] = ",".join(map(str, sorted(ids)))
     activity.note(connection, change, of.name, actor=actor.recorded, now=now, detail=detail)
 
 
@@ -239,7 +245,7 @@ def revoke_key(
     if not ids:
         raise UnknownKey(name)
     newest = _record(connection.execute(_every_key().where(ApiKey.id == max(ids))).one())
-    _note(connection, Change.KEY_REVOKED, newest, actor, now)
+    _note(connection, Change.KEY_REVOKED, newest, actor, now, ids=ids)
     return newest
 
 

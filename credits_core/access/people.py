@@ -9,10 +9,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, insert, select, text, update
 
+from credits_core.access import proposals
 from credits_core.access.refusals import LastAdmin, PersonKnown, UnknownPerson
 from credits_core.errors import InvalidRequest
 from credits_core.store import activity
@@ -30,13 +32,18 @@ _EMAIL = re.compile(r"[a-z0-9_][a-z0-9._+|-]*@[a-z0-9-]+(\.[a-z0-9-]+)*")
 
 @dataclass(frozen=True, slots=True)
 class PersonRecord:
-    """What is stored about a person. `seen_at` is when they last used the dashboard, to the minute; None for never."""
+    """What is stored about a person. `seen_at` is when they last used the dashboard, to the minute; None for never.
+
+    `unknown_roles` stand in the row and give nothing, because this version does not know them. Somebody whom only their
+    domain lets in has been there `since` their first sign-in, and nobody added them.
+    """
 
     email: str
     roles: frozenset[PersonRole]
     since: datetime
-    added_by: str
+    added_by: str | None
     seen_at: datetime | None = None
+    unknown_roles: tuple[str, ...] = ()
 
 
 def folded_email(given: str) -> str:
@@ -122,32 +129,46 @@ def change_roles(
     _note(connection, Change.ROLES_CHANGED, before.email, actor, now, before=before.roles, roles=stored)
 
 
-def remove(connection: Connection, email: str, *, actor: Actor, now: datetime) -> None:
-    """Let a person in no more, also where the person's domain is let in, and end what is open of them.
+def remove(
+    connection: Connection, email: str, *, actor: Actor, now: datetime, domains: frozenset[str] = frozenset()
+) -> None:
+    """Let a person in no more, also where the domain is let in; end their sessions and withdraw what they proposed.
+
+    Whoever has an address of one of `domains` needs no role to be removed.
 
     Raises:
         InvalidRequest: the address is none.
         LastAdmin: nobody else is an admin.
         NotAllowed: the actor may not manage people.
-        UnknownPerson: nobody with this address may sign in by a role of their own.
+        UnknownPerson: nobody with this address may sign in.
     """
     actor.require(May.MANAGE)
     _wait_for_others(connection)
-    before = _present(connection, email)
-    _require_another_admin(connection, before)
-    moment_us = to_microseconds(now)
-    connection.execute(update(Person).where(Person.email == before.email).values(removed_at_us=moment_us))
+    folded, moment_us = folded_email(email), to_microseconds(now)
+    if _row(connection, folded) is None and domain_of(folded) in domains:
+        roles = roles_text({PersonRole.VIEWER})
+        begun = {"roles": roles, "since_us": moment_us, "added_by": actor.recorded}
+        connection.execute(insert(Person).values(email=folded, removed_at_us=moment_us, **begun))
+    else:
+        before = _present(connection, folded)
+        _require_another_admin(connection, before)
+        roles = before.roles
+        connection.execute(update(Person).where(Person.email == folded).values(removed_at_us=moment_us))
     connection.execute(
         update(SignInSession)
-        .where(SignInSession.email == before.email, SignInSession.ended_at_us.is_(None))
+        .where(SignInSession.email == folded, SignInSession.ended_at_us.is_(None))
         .values(ended_at_us=moment_us)
     )
-    _note(connection, Change.PERSON_REMOVED, before.email, actor, now, roles=before.roles)
+    _note(connection, Change.PERSON_REMOVED, folded, actor, now, roles=roles)
+    proposals.withdraw_of(connection, folded, actor=actor, now=now)
 
 
-def list_people(connection: Connection) -> list[PersonRecord]:
-    """Everybody who has a role, by address. Whom only a domain lets in has no role of their own and is not listed."""
-    return [_record(row) for row in connection.execute(_everybody().order_by(Person.email))]
+def list_people(connection: Connection, *, domains: frozenset[str] = frozenset()) -> list[PersonRecord]:
+    """Everybody who may sign in, by address: who has a role, and who came because one of these domains is let in."""
+    listed = [_record(row) for row in connection.execute(_everybody())]
+    if domains:
+        listed += [one for one in map(_guest, connection.execute(_guests())) if domain_of(one.email) in domains]
+    return sorted(listed, key=attrgetter("email"))
 
 
 def admins(connection: Connection) -> list[str]:
@@ -158,7 +179,7 @@ def admins(connection: Connection) -> list[str]:
 def roles_of(email: str, stored: str | None, *, is_removed: bool, domains: frozenset[str]) -> frozenset[PersonRole]:
     """The roles that an address signs in with: those that are stored, or viewer where the whole domain is let in.
 
-    Whoever was removed has none, whatever the domain.
+    Whoever was removed has none, whatever the domain. A stored role that this version does not know gives nothing.
 
     >>> roles_of("ada@example.org", None, is_removed=False, domains=frozenset({"example.org"}))
     frozenset({<PersonRole.VIEWER: 'viewer'>})
@@ -171,7 +192,7 @@ def roles_of(email: str, stored: str | None, *, is_removed: bool, domains: froze
 
 
 def _roles(stored: str) -> frozenset[PersonRole]:
-    return frozenset(PersonRole(name) for name in stored.split(","))
+    return frozenset(role for role in PersonRole if role in stored.split(","))
 
 
 def _stored(roles: Iterable[PersonRole]) -> str:
@@ -224,4 +245,23 @@ def _record(row: Any) -> PersonRecord:
         from_microseconds(row.since_us),
         row.added_by,
         seen_at=None if row.seen_at_us is None else from_microseconds(row.seen_at_us),
+        unknown_roles=tuple(name for name in row.roles.split(",") if name not in list(PersonRole)),
     )
+
+
+def _guests() -> Select[str, int, int]:
+    return (
+        select(
+            SignInSession.email,
+            func.min(SignInSession.started_at_us).label("since_us"),
+            func.max(SignInSession.seen_at_us).label("seen_at_us"),
+        )
+        .where(SignInSession.email.not_in(select(Person.email)))
+        .group_by(SignInSession.email)
+    )
+
+
+def _guest(row: Any) -> PersonRecord:
+    roles = frozenset({PersonRole.VIEWER})
+    since, seen_at = from_microseconds(row.since_us), from_microseconds(row.seen_at_us)
+    return PersonRecord(row.email, roles, since, None, seen_at=seen_at)

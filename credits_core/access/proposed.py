@@ -4,6 +4,7 @@ A change is kept as JSON, so that it is carried out as it was proposed, whoever 
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
@@ -11,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 from sqlalchemy import Connection
 
 from credits_core.access.refusals import UnknownProposalKind
-from credits_core.ledger import actions, bearing, refunds, writer
+from credits_core.ledger import actions, alike, bearing, refunds, writer
 from credits_core.ledger.refusals import UnknownUser
 from credits_core.plans import actions as plan_actions
 from credits_core.plans import records
@@ -21,15 +22,19 @@ from credits_core.prices import lists, offers
 from credits_core.pricing.plan_difference import plan_difference
 from credits_core.pricing.quote import PriceBook
 from credits_core.store.kinds import CreditSource
+from credits_core.values.credits import require_credits
 from credits_core.values.roles import Actor, May
-from credits_core.values.text import format_credits, format_usd
+from credits_core.values.text import both
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """With what an approved change is carried out. `reason` is the proposal's, `actor` whoever approves it."""
+    """With what an approved change is carried out. `reason` is the proposal's, `actor` whoever approves it.
 
-    book: PriceBook
+    `book_at` gives the live price book. Only a change that needs it asks: on PostgreSQL it is then kept live.
+    """
+
+    book_at: Callable[[Connection], PriceBook]
     reason: str
     key: str
     actor: Actor
@@ -39,13 +44,24 @@ class Approval:
 class ProposedChange(Protocol):
     """One change. `asks` is what whoever proposes it must be allowed, `approves` what the second person must be."""
 
-    kind: ClassVar[str]
     asks: ClassVar[May]
     approves: ClassVar[May]
 
     @property
+    def kind(self) -> str:
+        """The kind of change, as it is stored."""
+
+    @property
     def subject(self) -> str:
         """What would be changed: a plan, a user or an entry."""
+
+    @property
+    def only_once(self) -> tuple[str | int, ...]:
+        """What of it is not proposed a second time while it is open."""
+
+    @property
+    def says(self) -> str:
+        """What is proposed, as a short sentence with {subject} where the subject stands."""
 
     def effect(self, connection: Connection) -> list[str]:
         """What it would do now, a sentence a line. Refuses as carrying it out would, as far as that can be told."""
@@ -71,6 +87,16 @@ class MakePlanLive:
     def subject(self) -> str:
         """The plan's id."""
         return self.plan_id
+
+    @property
+    def only_once(self) -> tuple[str | int, ...]:
+        """The plan, with its revision."""
+        return (self.plan_id, self.revision)
+
+    @property
+    def says(self) -> str:
+        """What is proposed."""
+        return "Make {subject} live"
 
     def effect(self, connection: Connection) -> list[str]:
         """How the plan differs from the live one, a rule a line."""
@@ -114,6 +140,16 @@ class MakePricesLive:
         """The version's number."""
         return f"price list {self.price_list}"
 
+    @property
+    def only_once(self) -> tuple[str | int, ...]:
+        """The version."""
+        return (self.price_list,)
+
+    @property
+    def says(self) -> str:
+        """What is proposed."""
+        return "Make {subject} live"
+
     def effect(self, connection: Connection) -> list[str]:
         """Which models come (+), go (-), or change their price (~)."""
         compared = offers.compare(connection, self.price_list)
@@ -146,14 +182,25 @@ class AddCredits:
         """The user."""
         return self.user_id
 
+    @property
+    def only_once(self) -> tuple[str | int, ...]:
+        """How much for whom, and of what kind; not whether the user is said to be distinct."""
+        return (self.user_id, self.amount_credits, self.source.value)
+
+    @property
+    def says(self) -> str:
+        """What is proposed."""
+        return f"Add {both(self.amount_credits)} to {{subject}}"
+
     def effect(self, connection: Connection) -> list[str]:
         """The user's balance before and after."""
+        require_credits("amount_credits", self.amount_credits)
         before = self._balance_credits(connection)
         if before is None:
-            writer.require_may_open(connection, self.user_id, distinct=self.distinct)
-        held = "A new user" if before is None else f"{self.user_id} has {_both(before)}"
+            alike.require_may_open(connection, self.user_id, distinct=self.distinct)
+        held = "A new user" if before is None else f"{self.user_id} has {both(before)}"
         after = (before or 0) + self.amount_credits
-        return [f"{self.source.value.capitalize()} of {_both(self.amount_credits)}.", f"{held}, then {_both(after)}."]
+        return [f"{self.source.value.capitalize()} of {both(self.amount_credits)}.", f"{held}, then {both(after)}."]
 
     def basis(self, connection: Connection) -> tuple[str | int, ...]:
         """Whether the user has an account. The balance may move: users go on running prompts."""
@@ -196,6 +243,16 @@ class RefundEntry:
         """The entry."""
         return f"entry {self.entry_id}"
 
+    @property
+    def only_once(self) -> tuple[str | int, ...]:
+        """The entry, whoever bears the cost."""
+        return (self.entry_id,)
+
+    @property
+    def says(self) -> str:
+        """What is proposed."""
+        return "Refund {subject}"
+
     def effect(self, connection: Connection) -> list[str]:
         """Who would bear what."""
         return [bearing.sentence(self._bearing(connection), done=False)]
@@ -212,7 +269,7 @@ class RefundEntry:
             self.entry_id,
             reason=approval.reason,
             provider_refunded=self.provider_refunded,
-            book=approval.book,
+            book=approval.book_at(connection),
             key=approval.key,
             now=approval.now,
             actor=approval.actor,
@@ -221,6 +278,48 @@ class RefundEntry:
 
     def _bearing(self, connection: Connection) -> bearing.Bearing:
         return refunds.preview(connection, self.entry_id, provider_refunded=self.provider_refunded)
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownChange:
+    """A kept change that this version does not know, as a later version may have kept it. Nobody can decide it here."""
+
+    asks: ClassVar[May] = May.MANAGE
+    approves: ClassVar[May] = May.MANAGE
+    kind: str
+    subject: str
+
+    @property
+    def only_once(self) -> tuple[str | int, ...]:
+        """What would be changed."""
+        return (self.subject,)
+
+    @property
+    def says(self) -> str:
+        """What is known of it."""
+        return "Something that this version does not know: {subject}"
+
+    def effect(self, connection: Connection) -> list[str]:  # noqa: ARG002
+        """Refuse: nobody knows what it would do."""
+        raise UnknownProposalKind(self.kind)
+
+    def basis(self, connection: Connection) -> tuple[str | int, ...]:  # noqa: ARG002
+        """Refuse: nobody knows what it would do."""
+        raise UnknownProposalKind(self.kind)
+
+    def carry_out(self, connection: Connection, approval: Approval) -> int | None:  # noqa: ARG002
+        """Refuse: nobody knows what it would do."""
+        raise UnknownProposalKind(self.kind)
+
+
+def title(change: ProposedChange, *, name: Callable[[str], str] = str) -> str:
+    """What is proposed, as a short sentence. `name` writes texts and ids, where a reader needs them escaped.
+
+    >>> title(AddCredits("ada", 20_000_000, CreditSource.GRANT)), title(RefundEntry(7))
+    ('Add 20,000,000 credits ($20.00) to ada', 'Refund entry 7')
+    """
+    before, _, after = change.says.partition("{subject}")
+    return "".join(name(part) for part in (before, change.subject, after) if part)
 
 
 _KINDS: dict[str, Any] = {one.kind: one for one in (MakePlanLive, MakePricesLive, AddCredits, RefundEntry)}
@@ -237,23 +336,21 @@ def to_json(change: Any) -> str:
     return json.dumps(asdict(change), sort_keys=True, ensure_ascii=False)
 
 
-def from_json(kind: str, text: str) -> ProposedChange:
-    """The change that was kept.
+def from_json(kind: str, subject: str, text: str) -> ProposedChange:
+    """The change that was kept; an `UnknownChange` for one that this version does not know.
 
-    Raises:
-        UnknownProposalKind: this version knows no such change.
-
-    >>> from_json("add_credits", to_json(AddCredits("ada", 5, CreditSource.GRANT)))
+    >>> from_json("add_credits", "ada", to_json(AddCredits("ada", 5, CreditSource.GRANT)))
     AddCredits(user_id='ada', amount_credits=5, source=<CreditSource.GRANT: 'grant'>, distinct=False)
+    >>> from_json("pay_out", "ben", "{}")
+    UnknownChange(kind='pay_out', subject='ben')
     """
     if kind not in _KINDS:
-        raise UnknownProposalKind(kind)
-    kept = json.loads(text)
-    if kind == AddCredits.kind:
-        kept["source"] = CreditSource(kept["source"])
-    change: ProposedChange = _KINDS[kind](**kept)
+        return UnknownChange(kind, subject)
+    try:
+        kept = json.loads(text)
+        if kind == AddCredits.kind:
+            kept["source"] = CreditSource(kept["source"])
+        change: ProposedChange = _KINDS[kind](**kept)
+    except (KeyError, TypeError, ValueError):  # kept by another version, with other fields
+        return UnknownChange(kind, subject)
     return change
-
-
-def _both(credits: int) -> str:
-    return f"{format_credits(credits)} credits ({format_usd(credits)})"

@@ -50,7 +50,7 @@ class UnknownProposal(CreditsError):
 
 
 class UnknownProposalKind(CreditsError):
-    """A kept proposal is of a kind that this version does not know, so it cannot be carried out."""
+    """A kept proposal is of a kind that this version does not know, so nobody can decide it here."""
 
     code = "unknown_proposal_kind"
     http_status = 409
@@ -114,7 +114,9 @@ class UnknownPerson(CreditsError):
 
     def __init__(self, email: str) -> None:
         self.email = email
-        super().__init__(f"Nobody has a role as {email}. Add the person, or check the address.")
+        super().__init__(
+            f"Nobody has a role as {email}, so nothing was changed. Check the address; the list of people has them all."
+        )
 
 
 class LastAdmin(CreditsError):

@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, literal, select, update
+from sqlalchemy import Connection, bindparam, delete, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import aliased
 
 from credits_core.access import people
 from credits_core.access.refusals import NotSignedIn
@@ -30,6 +31,8 @@ LONGEST = timedelta(hours=12)
 """How long a session lasts from the sign-in on."""
 LONGEST_IDLE = timedelta(hours=1)
 """How long a session lasts without use."""
+KEPT = timedelta(days=30)
+"""How long at least a session is kept after it began."""
 SEEN_EVERY = timedelta(minutes=1)
 """How often at most it is written down that a session is in use."""
 _IDENTIFYING = ("iss", "aud", "sub", "iat", "auth_time", "nonce", "sid", "jti")
@@ -151,6 +154,26 @@ def end(connection: Connection, who: SignedIn, *, now: datetime) -> None:
     )
     if found.scalar() is not None:
         activity.note(connection, Change.SIGNED_OUT, who.email, actor=_actor(who), now=now)
+
+
+def delete_old(connection: Connection, *, now: datetime) -> int:
+    """Delete the sessions that began more than 30 days ago, and return how many there were.
+
+    Each address keeps its newest one, which says when the person was last seen. A sign-in of that time is too old to
+    begin a session again.
+    """
+    later = aliased(SignInSession)
+    is_there_a_later_one = select(later.id).where(
+        later.email == SignInSession.email, later.started_at_us > SignInSession.started_at_us
+    )
+    old = SignInSession.started_at_us < to_microseconds(now - KEPT)
+    return connection.execute(delete(SignInSession).where(old, is_there_a_later_one.exists())).rowcount
+
+
+def end_all(connection: Connection, *, now: datetime) -> int:
+    """End every open session, and return how many there were: after a restore, one may have been ended since."""
+    ended = update(SignInSession).where(SignInSession.ended_at_us.is_(None)).values(ended_at_us=to_microseconds(now))
+    return connection.execute(ended).rowcount
 
 
 def _insert(connection: Connection, who: SignedIn, *, now: datetime, ended_at_us: int | None) -> bool:

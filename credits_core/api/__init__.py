@@ -7,8 +7,8 @@ below the dashboard's base path.
 from starlette.applications import Starlette
 
 from credits_core.api.resources import Resources
-from credits_core.api.root import closing, routes
+from credits_core.api.root import closing, middleware, routes
 
 _resources = Resources()
 lifespan = closing(_resources)
-app = Starlette(routes=routes(_resources), lifespan=lifespan)
+app = Starlette(routes=routes(_resources), lifespan=lifespan, middleware=middleware())

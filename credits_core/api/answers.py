@@ -17,11 +17,12 @@ from credits_core.values.text import exact_text, usd_text
 
 
 class BalanceAnswer(BaseModel):
-    """A user's balance."""
+    """What a user can spend. Held credits are not among it: they are set aside for runs."""
 
     user_id: str
     balance_credits: int
     balance_usd: str
+    held_credits: int
 
 
 class TransactionAnswer(BaseModel):

@@ -6,7 +6,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -18,12 +17,14 @@ from credits_core.api import problems
 from credits_core.api.bodies import ChargeBody
 from credits_core.api.exchange import exchange_of
 from credits_core.api.gate import Gate
+from credits_core.api.hold_routes import holds_router
 from credits_core.api.lookup_answers import EntryAnswer, FlowAccessAnswer
 from credits_core.api.lookups import lookups_router
 from credits_core.api.resources import Resources
 from credits_core.api.routes import FOR_SERVICES, charge_prompt, models_router, router, status_router
 from credits_core.api.straight import StraightWay
 from credits_core.errors import CreditsError
+from credits_core.store.database import FAILURES
 
 _DESCRIPTION = """Prices, charges and refunds prompt runs, unlocks flows, and reads users' balances and transactions.
 
@@ -58,11 +59,11 @@ def _app_of_routes(resources: Resources) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,  # what a generated client calls its methods
     )
     api.state.resources = resources
-    for part in (router, lookups_router, models_router, status_router):
+    for part in (router, holds_router, lookups_router, models_router, status_router):
         api.include_router(part)
     (charge,) = (route for route in router.routes if isinstance(route, Route) and route.endpoint is charge_prompt)
     api.add_middleware(StraightWay, route=charge, body=ChargeBody, roles=FOR_SERVICES, refused=_refused)
-    for kind in (CreditsError, RequestValidationError, HTTPException, SQLAlchemyError, Exception):
+    for kind in (CreditsError, RequestValidationError, HTTPException, *FAILURES, Exception):
         api.add_exception_handler(kind, _refused)
     api.openapi = lambda: _document(api)  # type: ignore[method-assign]
     return api

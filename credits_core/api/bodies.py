@@ -11,6 +11,7 @@ from credits_core.api.fields import (
     Credits,
     EntryId,
     ExpectedTotal,
+    ExpiresAt,
     Fee,
     FlowId,
     ModelId,
@@ -99,6 +100,7 @@ class AddBody(_Body):
     amount_credits: Credits
     description: Words
     source: CreditSource = CreditSource.PURCHASE
+    expires_at: ExpiresAt | None = None
     create_distinct: CreateDistinct = False
 
     model_config = ConfigDict(

@@ -148,6 +148,14 @@ UsedAt = Annotated[
         examples=["2026-11-16T18:15:46Z"],
     ),
 ]
+ExpiresAt = Annotated[
+    AwareDatetime,
+    BeforeValidator(_time_with_zone),
+    Field(
+        description="From this time on, what is left of these credits cannot be spent. Without it they never expire.",
+        examples=["2027-11-16T00:00:00Z"],
+    ),
+]
 UsedAtAnswer = Annotated[
     Moment | None, Field(description="When the run took place, as the caller said; null where nobody said so.")
 ]

@@ -8,10 +8,10 @@ import time
 from datetime import UTC, datetime
 from random import getrandbits
 
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from credits_core import logs
 from credits_core.access.refusals import Unauthorized
 from credits_core.api import problems
 from credits_core.api.exchange import SCOPE_NAME, Exchange
@@ -19,6 +19,8 @@ from credits_core.api.known_keys import KnownKeys
 from credits_core.api.refusals import BodyTooLarge
 from credits_core.api.resources import Resources
 from credits_core.errors import CreditsError
+from credits_core.store import deadline
+from credits_core.store.database import FAILURES
 
 _OPEN_PATHS = frozenset({"/health", "/ready", "/docs", "/openapi.json"})
 _OPEN_FOLDER = "/static-offline-docs/"
@@ -53,8 +55,9 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = time.perf_counter()
+        started, answer_by = time.perf_counter(), deadline.after(self._resources.deadline_seconds)
         exchange = _exchange(scope)
+        logs.know(request_id=exchange.request_id)
         if exchange.method == "HEAD":  # answered as GET is; the server leaves out the body
             scope = {**scope, "method": "GET"}
         mount = scope.get("route")
@@ -73,9 +76,13 @@ class Gate:
 
         try:
             try:
-                await self._let_in(scope, exchange)
+                with deadline.by(answer_by):
+                    await self._let_in(scope, exchange)
+                reads_from = time.monotonic()
                 body = await _read_body(receive)
-            except (CreditsError, SQLAlchemyError) as error:
+                # A caller who sends slowly has as much time left: the server decides how slow is too slow.
+                answer_by = deadline.later(answer_by, time.monotonic() - reads_from)
+            except (CreditsError, *FAILURES) as error:
                 refusal = problems.refusal_for(error, exchange.request_id)
                 exchange.refuse(refusal)
                 await problems.response(refusal, exchange.request_id)(scope, receive, send_with_headers)
@@ -84,7 +91,8 @@ class Gate:
                     exchange.answer.status = _CALLER_HAS_GONE
                 else:
                     exchange.body = body
-                    await self._app(scope, _after(body, receive), send_with_headers)
+                    with deadline.by(answer_by):
+                        await self._app(scope, _after(body, receive), send_with_headers)
         finally:
             # Without a route of its own, the call was turned away here or went to a path that does not exist.
             route = "none" if scope.get("route") is mount else scope["route"].path

@@ -10,11 +10,10 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from credits_core.access.keys import KeyRecord
 from credits_core.access.refusals import Unauthorized
 from credits_core.errors import CreditsError
+from credits_core.store.database import FAILURES
 
 SECONDS = 1
 """How long a record is believed. A key that is revoked, here or by another process, is refused after this time."""
@@ -62,7 +61,7 @@ class KnownKeys:
             await self._learn(digest, key, now)
         except Unauthorized:
             self._kept.pop(digest, None)  # the next call is told
-        except (CreditsError, SQLAlchemyError):
+        except (CreditsError, *FAILURES):
             pass  # the record is believed to the end of its second; then a call asks, and is told
         finally:
             del self._asking[digest]

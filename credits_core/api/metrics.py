@@ -1,32 +1,30 @@
 """The metrics that Prometheus reads at /metrics.
 
-Requests, refusals, entries and moved credits are what this process did over HTTP since it started. The credits in
-circulation, the platform's revenue, the inference cost it bore for refunds, the last audit and the newest seal are read
-from the database at each request.
+Requests, refusals, charges, entries and moved credits are what this process did over HTTP since it started. What is
+read from the database at each request is in `metrics_of_state`. Every label has its values from a closed list.
 """
 
-from datetime import datetime
+from collections.abc import Callable
 from http import HTTPMethod
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from sqlalchemy import Connection
 
-from credits_core.audit import log as audit_log
-from credits_core.audit import seals
+from credits_core.api.metrics_of_state import StateGauges
 from credits_core.ledger.receipts import Receipt
-from credits_core.reports import sums
-from credits_core.values.days import DayRange
-from credits_core.values.time_zones import TimeZone
+from credits_core.operations.alert_state import State
 
 _METHODS = frozenset(HTTPMethod)
 _LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_CHARGE = ("POST", "/credits/charge-prompt")
+_OUTCOMES = {201: "charged", 200: "repeated", 499: "left", 503: "unavailable"}
+_FIRST_FAILURE = 500
 
 
 class Metrics:
     """The metrics of one API, in their own registry."""
 
-    def __init__(self) -> None:
-        """Start with every count at zero."""
+    def __init__(self, waiting_charges: Callable[[], int]) -> None:
+        """Start with every count at zero. `waiting_charges` says how many charges wait for their turn now."""
         self._registry = registry = CollectorRegistry()
         self._requests = Counter(
             "promptflow_requests", "Answered requests.", ["method", "route", "status"], registry=registry
@@ -39,6 +37,9 @@ class Metrics:
             registry=registry,
         )
         self._refusals = Counter("promptflow_refusals", "Refused requests by code.", ["code"], registry=registry)
+        self._charges = Counter("promptflow_charges", "Requests to charge a run.", ["outcome"], registry=registry)
+        for outcome in (*_OUTCOMES.values(), "refused", "failed"):
+            self._charges.labels(outcome)
         self._entries = Counter("promptflow_entries", "Journal entries written.", ["type"], registry=registry)
         self._moved = Counter(
             "promptflow_moved_credits",
@@ -46,35 +47,9 @@ class Metrics:
             ["type"],
             registry=registry,
         )
-        self._circulation = Gauge(
-            "promptflow_circulating_credits", "Credits held by all users together.", registry=registry
-        )
-        self._revenue = Gauge(
-            "promptflow_platform_revenue_credits", "The platform's revenue so far, net of refunds.", registry=registry
-        )
-        self._refunded_inference = Gauge(
-            "promptflow_refunded_inference_credits",
-            "The inference cost of refunded runs that the platform has borne so far.",
-            registry=registry,
-        )
-        self._audit_ok = Gauge(
-            "promptflow_last_audit_ok", "1 when every invariant held in the last audit, else 0.", registry=registry
-        )
-        self._audit_age = Gauge(
-            "promptflow_last_audit_age_seconds", "Seconds since the last audit ended.", registry=registry
-        )
-        self._whole_audit_age = Gauge(
-            "promptflow_last_whole_audit_age_seconds",
-            "Seconds since the last audit that checked everything ended.",
-            registry=registry,
-        )
-        self._seal_number = Gauge("promptflow_newest_seal_number", "The number of the newest seal.", registry=registry)
-        self._seal_age = Gauge(
-            "promptflow_newest_seal_age_seconds", "Seconds since the newest seal was made.", registry=registry
-        )
-        self._unsealed = Gauge(
-            "promptflow_unsealed_entries", "Journal entries that no seal covers yet.", registry=registry
-        )
+        waiting = Gauge("promptflow_waiting_charges", "Charges that wait for their turn.", registry=registry)
+        waiting.set_function(waiting_charges)
+        self._state = StateGauges(registry)
 
     def answered(self, method: str, route: str, *, status: int, seconds: float, code: str) -> None:
         """Count an answered request. Unknown HTTP methods count as `other`, because anybody can make one up."""
@@ -82,6 +57,9 @@ class Metrics:
         self._latency.labels(route).observe(seconds)
         if code:
             self._refusals.labels(code).inc()
+        if (method, route) == _CHARGE:
+            otherwise = "failed" if status >= _FIRST_FAILURE else "refused"
+            self._charges.labels(_OUTCOMES.get(status, otherwise)).inc()
 
     def written(self, receipt: Receipt) -> None:
         """Count an entry that was written now, and the credits it moved."""
@@ -92,37 +70,10 @@ class Metrics:
 
     def render_without_database(self) -> bytes:
         """The metrics in Prometheus' text format when the database cannot be read: what only it knows is NaN."""
-        for gauge in (
-            self._circulation,
-            self._revenue,
-            self._refunded_inference,
-            self._audit_ok,
-            self._audit_age,
-            self._whole_audit_age,
-            self._seal_number,
-            self._seal_age,
-            self._unsealed,
-        ):
-            gauge.set(float("nan"))
+        self._state.forget()
         return generate_latest(self._registry)
 
-    def render(self, connection: Connection, now: datetime, zone: TimeZone) -> bytes:
-        """The metrics in Prometheus' text format. Those about the audit are NaN before the first audit. Those about
-        the newest seal are NaN before the first seal.
-
-        `zone` is the time zone whose days the daily totals have; the sums are the same by any.
-        """
-        totals = sums.overview(connection, DayRange(zone=zone))
-        self._circulation.set(totals.circulation_credits)
-        self._revenue.set(totals.platform_credits)
-        self._refunded_inference.set(totals.refunded_inference_credits)
-        last = audit_log.last_run(connection)
-        self._audit_ok.set(float("nan") if last is None else last.ok)
-        self._audit_age.set(float("nan") if last is None else (now - last.finished_at).total_seconds())
-        whole = audit_log.last_run(connection, of_everything=True)
-        self._whole_audit_age.set(float("nan") if whole is None else (now - whole.finished_at).total_seconds())
-        seal = seals.newest(connection)
-        self._seal_number.set(float("nan") if seal is None else seal.number)
-        self._seal_age.set(float("nan") if seal is None else (now - seal.sealed_at).total_seconds())
-        self._unsealed.set(seals.unsealed(connection).entries)
+    def render(self, state: State) -> bytes:
+        """The metrics in Prometheus' text format. What is not known, such as an audit before the first, is NaN."""
+        self._state.show(state)
         return generate_latest(self._registry)

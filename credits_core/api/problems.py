@@ -11,7 +11,6 @@ from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -24,17 +23,21 @@ from credits_core.ledger.refusals import (
     AlreadyRefunded,
     BalanceTooLarge,
     CirculationTooLarge,
+    HoldEnded,
+    HoldTooSmall,
     IdempotencyKeyReused,
     InsufficientCredits,
     NothingToCharge,
     NotRefundable,
     PriceChanged,
     UnknownEntry,
+    UnknownHold,
     UnknownUser,
 )
 from credits_core.prices.refusals import NoPrice
 from credits_core.pricing.refusals import AmbiguousModel, UnknownModel, UnpricedServiceTier, UnpricedUsage
-from credits_core.store.refusals import DatabaseNotReady
+from credits_core.store.database import is_out_of_reach
+from credits_core.store.refusals import DatabaseNotReady, DeadlinePassed, TooManyWaiting, Unavailable
 from credits_core.usage.refusals import UnreadableResponse
 
 MEDIA_TYPE = "application/problem+json"
@@ -45,6 +48,8 @@ LONGEST_NAME = 140
 _MOST_TOLD = 20
 _EXAMPLE_REQUEST_ID = "0d9c7a5e4f2b4c1d9a37b1f0c2e8d6a4"
 _NO_OBJECT = "must be a JSON object, sent with Content-Type: application/json"
+COME_AGAIN = (RateLimited, Unavailable, DeadlinePassed, TooManyWaiting)
+"""The refusals that pass by themselves: the header `Retry-After` says when to send the request again."""
 _BODY_PROBLEMS = {
     "json_invalid": "is not valid JSON",
     "missing": _NO_OBJECT,
@@ -73,19 +78,6 @@ class Problem(BaseModel):
     errors: list[FieldProblem] = []
 
     model_config = ConfigDict(extra="allow")
-
-
-class Unavailable(CreditsError):
-    """The database does not answer."""
-
-    code = "database_unavailable"
-    http_status = 503
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The database does not answer. Send the same request again in a moment, with the same Idempotency-Key: "
-            "nothing is charged twice."
-        )
 
 
 class InvalidFields(CreditsError):
@@ -138,7 +130,7 @@ def response(refusal: CreditsError, request_id: str, *, headers: Mapping[str, st
     all_headers = dict(headers or {})
     if isinstance(refusal, Unauthorized):
         all_headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(refusal, RateLimited):
+    if isinstance(refusal, COME_AGAIN):
         all_headers["Retry-After"] = str(refusal.retry_after_seconds)
     # ASCII, because a field's name can have characters that no encoding accepts.
     content = json.dumps(content_of(refusal, request_id), ensure_ascii=True)
@@ -173,7 +165,7 @@ def refusal_for(error: Exception, request_id: str) -> CreditsError:
         return of_validation(error)
     if isinstance(error, HTTPException):
         return of_http(error)
-    if isinstance(error, OperationalError):
+    if is_out_of_reach(error):
         _log.error("the database does not answer", extra={"request_id": request_id}, exc_info=error)
         return Unavailable()
     _log.error("the call failed", extra={"request_id": request_id}, exc_info=error)
@@ -223,6 +215,9 @@ _EXAMPLES: Mapping[type[CreditsError], CreditsError] = {
         PriceChanged(300, 320),
         NothingToCharge("maker/free-model"),
         AlreadyRefunded(4_711, 4_720),
+        UnknownHold(4_715),
+        HoldEnded(4_715, "captured", 4_716),
+        HoldTooSmall(4_715, 14_000, 13_750),
         NotRefundable(4_720),
         AccountLooksAlike("Ada", "ada"),
         BodyTooLarge(MAX_BODY_BYTES),
@@ -234,6 +229,8 @@ _EXAMPLES: Mapping[type[CreditsError], CreditsError] = {
         Unexpected(),
         DatabaseNotReady("0001", "0002"),
         Unavailable(),
+        DeadlinePassed(may_have_happened=True),
+        TooManyWaiting(200),
     )
 }
 
@@ -252,12 +249,12 @@ def documented(*refusals: type[CreditsError]) -> dict[int | str, dict[str, Any]]
             "value": content_of(example, _EXAMPLE_REQUEST_ID),
             "summary": _title(refusal.code),
         }
-        if refusal is RateLimited:
+        if issubclass(refusal, COME_AGAIN):
             answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
     return by_status
 
 
 _PROBLEM_SCHEMA = {"$ref": "#/components/schemas/Problem"}
-_ALWAYS = (Unauthorized, RateLimited, Unexpected, DatabaseNotReady, Unavailable)
+_ALWAYS = (Unauthorized, RateLimited, Unexpected, DatabaseNotReady, Unavailable, DeadlinePassed, TooManyWaiting)
 READING = (*_ALWAYS, InvalidFields)
 """The refusals of every route that reads."""

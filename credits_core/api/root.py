@@ -12,16 +12,21 @@ from datetime import UTC, datetime
 from functools import partial
 
 from prometheus_client import CONTENT_TYPE_LATEST
-from sqlalchemy.exc import SQLAlchemyError
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from credits_core import settings
-from credits_core.api import logs
+from credits_core import logs, settings
 from credits_core.api.application import create_api
+from credits_core.api.connections import Patience
 from credits_core.api.resources import Resources
 from credits_core.errors import CreditsError
+from credits_core.operations import jobs
+from credits_core.operations.alert_state import read_state
+from credits_core.store import deadline
+from credits_core.store.database import FAILURES
 
 _log = logging.getLogger("promptflow.api")
 
@@ -37,11 +42,24 @@ def routes(resources: Resources | None = None) -> list[BaseRoute]:
     ]
 
 
+def middleware() -> list[Middleware]:
+    """What stands around everything that a server serves: limits for slow callers, and for the names it answers to.
+
+    Raises:
+        InvalidRequest: `CREDITS_ALLOWED_HOSTS` cannot be understood.
+    """
+    around = [Middleware(Patience)]
+    if hosts := settings.allowed_hosts():
+        around.append(Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False))
+    return around
+
+
 def closing(resources: Resources) -> Callable[[object], AbstractAsyncContextManager[None]]:
-    """A lifespan for the server that serves these resources: it closes them when the server ends."""
+    """A lifespan for the server that serves these resources: jobs run from its start to its end, which closes them."""
 
     @asynccontextmanager
     async def until_the_end(_: object) -> AsyncIterator[None]:
+        resources.start()
         yield
         resources.close()
 
@@ -74,10 +92,12 @@ async def _metrics(shared: Resources, request: Request) -> Response:
             "Send the metrics key as: Authorization: Bearer …", 401, {"WWW-Authenticate": "Bearer"}
         )
     try:
-        await shared.catch_up()
-        now = datetime.now(UTC)
-        text = await shared.read(lambda connection: shared.metrics.render(connection, now, shared.zone))
-    except (CreditsError, SQLAlchemyError):
+        with deadline.within(shared.deadline_seconds):
+            await shared.catch_up()
+            now = datetime.now(UTC)
+            state = await shared.read(lambda connection: read_state(connection, jobs.NAMES, now=now, zone=shared.zone))
+            text = shared.metrics.render(state)
+    except (CreditsError, *FAILURES):
         _log.exception("the database cannot be read for the metrics")
         text = shared.metrics.render_without_database()
     return Response(text, media_type=CONTENT_TYPE_LATEST)

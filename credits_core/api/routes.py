@@ -1,14 +1,13 @@
 """The routes of the specification. Each reads its fields, calls the action that the dashboard calls, and answers."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response, Security
 from fastapi.responses import JSONResponse
 from sqlalchemy import Connection
 
-from credits_core.access import callers
 from credits_core.api import problems
 from credits_core.api.answers import (
     AddAnswer,
@@ -31,17 +30,26 @@ from credits_core.api.dependencies import (
     IdempotencyKey,
     Shared,
     VisibleUser,
-    any_caller,
     bearer,
     only,
     resources_of,
 )
-from credits_core.api.exchange import exchange_of
 from credits_core.api.fields import CursorText, Day, PageSize
+from credits_core.api.performing import (
+    REPLAYED,
+    REPLAYED_HEADER,
+    Responses,
+    holds_now,
+    in_unit_of_work,
+    note,
+    payer_balance,
+    perform,
+    written,
+)
 from credits_core.api.problems import READING, documented
 from credits_core.api.refusals import BodyTooLarge, Forbidden, IdempotencyKeyRequired
 from credits_core.errors import InvalidRequest
-from credits_core.ledger import accounts, actions, refunds
+from credits_core.ledger import accounts, actions, lot_rows, parts, refunds
 from credits_core.ledger.accounts import Cursor, TransactionFilter
 from credits_core.ledger.bearing import Bearing, sentence
 from credits_core.ledger.receipts import Receipt, Unlock
@@ -62,27 +70,17 @@ from credits_core.ledger.requests import Charge, ChargeRequest, UnlockRequest
 from credits_core.prices.refusals import NoPrice
 from credits_core.pricing.quote import quote
 from credits_core.pricing.refusals import AmbiguousModel, UnknownModel, UnpricedServiceTier, UnpricedUsage
-from credits_core.store.kinds import TransactionType
-from credits_core.store.refusals import DatabaseNotReady
+from credits_core.store.kinds import Part, TransactionType
+from credits_core.store.refusals import DatabaseNotReady, DeadlinePassed, TooManyWaiting, Unavailable
 from credits_core.usage.refusals import UnreadableResponse
-from credits_core.values.days import DayRange
+from credits_core.values.days import DayRange, to_microseconds
 from credits_core.values.roles import Actor, Role
 from credits_core.values.text import usd_text
 
-Result = TypeVar("Result")
-Responses = dict[int | str, dict[str, Any]]
-_WRITING = (*READING, Forbidden, IdempotencyKeyRequired, IdempotencyKeyReused, BodyTooLarge)
-_CHARGING = (*_WRITING, InsufficientCredits, UnknownUser, AccountLooksAlike, BalanceTooLarge)
-_PRICING = (UnknownModel, AmbiguousModel, NoPrice, UnpricedUsage, UnpricedServiceTier, UnreadableResponse)
-_REPLAYED_HEADER = "Idempotent-Replayed"
-_REPLAYED = {
-    _REPLAYED_HEADER: {
-        "schema": {"type": "string"},
-        "description": "`true`: this request was carried out before and was not carried out again.",
-    }
-}
-
-
+WRITING = (*READING, Forbidden, IdempotencyKeyRequired, IdempotencyKeyReused, BodyTooLarge)
+CHARGING = (*WRITING, InsufficientCredits, UnknownUser, AccountLooksAlike, BalanceTooLarge)
+PRICING = (UnknownModel, AmbiguousModel, NoPrice, UnpricedUsage, UnpricedServiceTier, UnreadableResponse)
+_BUSY = (Unavailable, DeadlinePassed, TooManyWaiting)
 router = APIRouter(tags=["credits"], dependencies=[Security(bearer)], route_class=ClearRoute)
 models_router = APIRouter(tags=["models"], dependencies=[Security(bearer)], route_class=ClearRoute)
 status_router = APIRouter(tags=["status"])
@@ -93,11 +91,22 @@ _for_services = Depends(only(*FOR_SERVICES))
 
 @router.get("/credits/balance", responses=documented(*READING, Forbidden, UnknownUser))
 async def balance(user_id: VisibleUser, shared: Shared) -> BalanceAnswer:
-    """A user's balance."""
-    found = await shared.read(lambda connection: accounts.user(connection, user_id))
-    return BalanceAnswer(
-        user_id=user_id, balance_credits=found.balance_credits, balance_usd=usd_text(found.balance_credits)
-    )
+    """What a user can spend, and what is held of the user beside that."""
+
+    def look_up(connection: Connection) -> BalanceAnswer:
+        found = accounts.user(connection, user_id)
+        # What has expired and is not booked yet cannot be spent either.
+        expired_credits = lot_rows.expired_credits(connection, user_id, at_us=to_microseconds(datetime.now(UTC)))
+        balance_credits = found.balance_credits - expired_credits
+        held_credits = parts.of_user(connection, user_id).get(Part.HELD, 0)
+        return BalanceAnswer(
+            user_id=user_id,
+            balance_credits=balance_credits,
+            balance_usd=usd_text(balance_credits),
+            held_credits=held_credits,
+        )
+
+    return await shared.read(look_up)
 
 
 @router.get("/credits/transactions", responses=documented(*READING, Forbidden, UnknownUser))
@@ -132,7 +141,7 @@ async def transactions(
     return await shared.read(read_page)
 
 
-@router.post("/credits/calculate-cost", responses=documented(*READING, *_PRICING, BodyTooLarge))
+@router.post("/credits/calculate-cost", responses=documented(*READING, *PRICING, BodyTooLarge))
 async def calculate_cost(body: PriceBody, shared: Shared) -> PriceAnswer:
     """What a run would cost now, with every step of the calculation. Charges nothing."""
     asked = body.asked()
@@ -150,15 +159,11 @@ async def calculate_cost(body: PriceBody, shared: Shared) -> PriceAnswer:
     return PriceAnswer(**price_fields(priced, book.models, asked))
 
 
-def _written(model: type[Any]) -> Responses:
-    return {200: {"model": model, "description": "The same request was carried out before", "headers": _REPLAYED}}
-
-
 @router.post(
     "/credits/add",
     status_code=201,
     dependencies=[_for_admins],
-    responses=_written(AddAnswer) | documented(*_WRITING, AccountLooksAlike, BalanceTooLarge, CirculationTooLarge),
+    responses=written(AddAnswer) | documented(*WRITING, AccountLooksAlike, BalanceTooLarge, CirculationTooLarge),
 )
 async def add(request: Request, response: Response, body: AddBody, key: IdempotencyKey) -> AddAnswer:
     """Add credits to a user's balance. The first credits create the user."""
@@ -171,6 +176,7 @@ async def add(request: Request, response: Response, body: AddBody, key: Idempote
                 body.amount_credits,
                 source=body.source,
                 reason=body.description,
+                expires_at=body.expires_at,
                 key=scoped_key,
                 now=now,
                 actor=actor,
@@ -181,15 +187,15 @@ async def add(request: Request, response: Response, body: AddBody, key: Idempote
                 "description" if refusal.field == "reason" else refusal.field, refusal.problem
             ) from None
 
-    receipt = _note(request, response, await _perform(request, key, _in_unit_of_work(request, action)))
-    balance_credits = _payer_balance(receipt)
+    receipt = note(request, response, await perform(request, key, in_unit_of_work(request, action)))
+    balance_credits = payer_balance(receipt)
     return AddAnswer(
         entry_id=receipt.entry_id,
         user_id=body.user_id,
         amount_credits=body.amount_credits,
         balance_credits=balance_credits,
         balance_usd=usd_text(balance_credits),
-        **_holds_now(receipt),
+        **holds_now(receipt),
     )
 
 
@@ -197,9 +203,9 @@ async def add(request: Request, response: Response, body: AddBody, key: Idempote
     "/credits/charge-prompt",
     status_code=201,
     dependencies=[_for_services],
-    responses=_written(ChargeAnswer)
+    responses=written(ChargeAnswer)
     | documented(
-        *(*_WRITING, *_PRICING),
+        *(*WRITING, *PRICING),
         *(InsufficientCredits, UnknownUser, PriceChanged, NothingToCharge, AccountLooksAlike, BalanceTooLarge),
     ),
 )
@@ -224,15 +230,15 @@ async def charge_prompt(request: Request, response: Response, body: ChargeBody, 
     async def charge(kept_key: str, now: datetime, actor: Actor) -> Receipt:
         return await shared.charge(Charge(asked, kept_key, now, actor, distinct=body.create_distinct))
 
-    receipt = _note(request, response, await _perform(request, key, charge))
+    receipt = note(request, response, await perform(request, key, charge))
     assert receipt.quote is not None, "a charge has a quote"
     return ChargeAnswer(
         **price_fields(receipt.quote, shared.books.models, used),
         prompt_run_id=receipt.entry_id,
         entry_id=receipt.entry_id,
         used_at=receipt.used_at,
-        user_balance_credits=_payer_balance(receipt),
-        **_holds_now(receipt),
+        user_balance_credits=payer_balance(receipt),
+        **holds_now(receipt),
     )
 
 
@@ -240,7 +246,7 @@ _UNLOCKED_BEFORE: Responses = {
     200: {
         "model": UnlockAnswer | AlreadyUnlockedAnswer,
         "description": "The same request was carried out before, or the user already has the flow: no new charge",
-        "headers": _REPLAYED,
+        "headers": REPLAYED,
     }
 }
 
@@ -249,7 +255,7 @@ _UNLOCKED_BEFORE: Responses = {
     "/credits/unlock-flow",
     status_code=201,
     dependencies=[_for_services],
-    responses=_UNLOCKED_BEFORE | documented(*_CHARGING),
+    responses=_UNLOCKED_BEFORE | documented(*CHARGING),
     response_model=UnlockAnswer,
 )
 async def unlock_flow(request: Request, response: Response, body: UnlockBody, key: IdempotencyKey) -> Any:
@@ -268,7 +274,7 @@ async def unlock_flow(request: Request, response: Response, body: UnlockBody, ke
             distinct=body.create_distinct,
         )
 
-    unlock = await _perform(request, key, _in_unit_of_work(request, action))
+    unlock = await perform(request, key, in_unit_of_work(request, action))
     if unlock.receipt is None:
         answer = AlreadyUnlockedAnswer(
             unlocked_by_entry_id=unlock.had_by_entry_id,
@@ -276,16 +282,16 @@ async def unlock_flow(request: Request, response: Response, body: UnlockBody, ke
             refunded_by_entry_id=unlock.refunded_by_entry_id,
             has_access_now=unlock.has_access_now,
         )
-        return JSONResponse(answer.model_dump(), headers={_REPLAYED_HEADER: "true"} if unlock.replayed else None)
-    receipt = _note(request, response, unlock.receipt)
+        return JSONResponse(answer.model_dump(), headers={REPLAYED_HEADER: "true"} if unlock.replayed else None)
+    receipt = note(request, response, unlock.receipt)
     creator_share_credits = receipt.received_by(body.creator_id)
     return UnlockAnswer(
         entry_id=receipt.entry_id,
         creator_share_credits=creator_share_credits,
         platform_share_credits=body.unlock_fee_credits - creator_share_credits,
-        user_balance_credits=_payer_balance(receipt),
+        user_balance_credits=payer_balance(receipt),
         has_access_now=unlock.has_access_now,
-        **_holds_now(receipt),
+        **holds_now(receipt),
     )
 
 
@@ -293,8 +299,8 @@ async def unlock_flow(request: Request, response: Response, body: UnlockBody, ke
     "/credits/refund",
     status_code=201,
     dependencies=[_for_admins],
-    responses=_written(RefundAnswer)
-    | documented(*_WRITING, UnknownEntry, AlreadyRefunded, NotRefundable, InsufficientCredits, BalanceTooLarge),
+    responses=written(RefundAnswer)
+    | documented(*WRITING, UnknownEntry, AlreadyRefunded, NotRefundable, InsufficientCredits, BalanceTooLarge),
 )
 async def refund(request: Request, response: Response, body: RefundBody, key: IdempotencyKey) -> RefundAnswer:
     """Refund an entry, once: a new entry reverses its transactions.
@@ -316,19 +322,19 @@ async def refund(request: Request, response: Response, body: RefundBody, key: Id
         )
         return receipt, refunds.borne(connection, receipt)
 
-    receipt, borne = await _perform(request, key, _in_unit_of_work(request, action))
-    _note(request, response, receipt)
+    receipt, borne = await perform(request, key, in_unit_of_work(request, action))
+    note(request, response, receipt)
     return RefundAnswer(
         entry_id=receipt.entry_id,
         refunded_entry_id=body.entry_id,
-        user_balance_credits=_payer_balance(receipt),
+        user_balance_credits=payer_balance(receipt),
         rule=borne.terms.rule,
         provider_refunded=borne.terms.provider_refunded,
         creator_gives_back_credits=borne.creator_credits,
         platform_bears_credits=borne.platform_credits,
         provider_gives_back_credits=borne.returned_cost_credits,
         summary=sentence(borne, done=True),
-        **_holds_now(receipt),
+        **holds_now(receipt),
     )
 
 
@@ -345,61 +351,11 @@ async def health() -> StatusAnswer:
     return StatusAnswer()
 
 
-@status_router.get("/ready", responses=documented(problems.Unexpected, DatabaseNotReady, problems.Unavailable))
+@status_router.get("/ready", responses=documented(problems.Unexpected, DatabaseNotReady, *_BUSY))
 async def ready(shared: Shared) -> StatusAnswer:
     """Says that the database answers and has the schema of this version."""
     await shared.require_ready()
     return StatusAnswer()
-
-
-def _in_unit_of_work(
-    request: Request, action: Callable[[Connection, str, datetime, Actor], Result]
-) -> Callable[[str, datetime, Actor], Awaitable[Result]]:
-    async def perform(kept_key: str, now: datetime, actor: Actor) -> Result:
-        return await resources_of(request).write(lambda connection: action(connection, kept_key, now, actor))
-
-    return perform
-
-
-async def _perform(
-    request: Request, key: str, carry_out: Callable[[str, datetime, Actor], Awaitable[Result]]
-) -> Result:
-    """Carry out an action with an idempotency key that only this caller can use, now and by this caller.
-
-    An entry of an earlier version may have the same key in an older form. Then it is the one to replay.
-    """
-    caller, now = await any_caller(request), datetime.now(UTC)
-    kept_keys = [callers.scoped_key(caller.name, key)]
-    if caller.has_numbered_requests:
-        older = await resources_of(request).read(lambda connection: callers.numbered_keys(connection, caller, key))
-        kept_keys = older or kept_keys
-    try:
-        for kept_key in kept_keys[:-1]:
-            try:
-                return await carry_out(kept_key, now, caller.actor)
-            except IdempotencyKeyReused:
-                continue  # the key was used under two numbers of the name, for two requests
-        return await carry_out(kept_keys[-1], now, caller.actor)
-    except IdempotencyKeyReused as refusal:
-        raise IdempotencyKeyReused(key, refusal.entry_id) from None
-
-
-def _note(request: Request, response: Response, receipt: Receipt) -> Receipt:
-    exchange_of(request).receipt = receipt
-    if receipt.replayed:
-        response.status_code = 200
-        response.headers[_REPLAYED_HEADER] = "true"
-    return receipt
-
-
-def _holds_now(receipt: Receipt) -> dict[str, Any]:
-    return {"replayed": receipt.replayed, "refunded_by_entry_id": receipt.refunded_by_entry_id}
-
-
-def _payer_balance(receipt: Receipt) -> int:
-    balance_credits = receipt.balance_after(receipt.transactions[0].account_id)
-    assert balance_credits is not None, "the first transaction of an entry is a user's"
-    return balance_credits
 
 
 def _before(cursor: str | None) -> Cursor | None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from fastapi import Request
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -18,6 +17,7 @@ from credits_core.api.clear_route import read_json
 from credits_core.api.exchange import exchange_of
 from credits_core.api.fields import IdempotencyKeyText
 from credits_core.errors import CreditsError
+from credits_core.store.database import FAILURES
 from credits_core.values.roles import Role
 
 _KEY = TypeAdapter[str](IdempotencyKeyText)
@@ -58,7 +58,7 @@ class StraightWay:
             answer = await self._route.endpoint(request, response, **asked)
             response.body = answer.model_dump_json().encode()
             response.headers["content-length"] = str(len(response.body))
-        except (CreditsError, SQLAlchemyError) as error:
+        except (CreditsError, *FAILURES) as error:
             response = await self._refused(request, error)
         await response(scope, receive, send)
 

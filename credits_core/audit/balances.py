@@ -6,10 +6,11 @@ from operator import itemgetter
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, case, exists, func, literal, select, true, union_all
 from sqlalchemy.orm import aliased
 
+from credits_core.audit import said
 from credits_core.audit.blocks import blocks
-from credits_core.audit.carried import held_by_users, is_users
+from credits_core.audit.carried import held_by_users, is_own, is_users
 from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
-from credits_core.store.tables import CreditTransaction, UserCredits
+from credits_core.store.tables import CreditTransaction, UserCredits, UserPart
 
 _SUMS = "every balance is the sum of its transactions"
 
@@ -24,7 +25,7 @@ def balances_are_sums(connection: Connection, _: Plans, since: Since = BEGINNING
         return Finding(_SUMS, checked, ())
     moved = (
         select(CreditTransaction.account_id, func.sum(CreditTransaction.amount_credits).label("sum_credits"))
-        .where(is_users)
+        .where(is_own)
         .group_by(CreditTransaction.account_id)
         .subquery()
     )
@@ -40,7 +41,8 @@ def balances_are_sums(connection: Connection, _: Plans, since: Since = BEGINNING
     both = union_all(with_transactions, without_any).subquery()
     bad = connection.execute(select(both).order_by(both.c.account_id)).all()
     violations = [
-        f"{user} has {balance} " + (f"but the transactions sum to {sum_}" if balance != sum_ else "and is negative")
+        f"{user} has {said.credits(balance)}, "
+        + (f"but the transactions sum to {said.grouped(sum_)}" if balance != sum_ else "which is negative")
         for user, balance, sum_, has_account in bad
         if has_account
     ]
@@ -56,7 +58,7 @@ def _follow_from(connection: Connection, since: Since) -> int | None:
             func.max(CreditTransaction.account_id).label("account_id"),
             func.sum(CreditTransaction.amount_credits).label("credits"),
         )
-        .where(CreditTransaction.entry_id > since.entry_id, is_users)
+        .where(CreditTransaction.entry_id > since.entry_id, is_own)
         .group_by(CreditTransaction.account_id.concat(""))  # SQLite would read the whole index of accounts for a column
         .subquery()
     )
@@ -67,7 +69,9 @@ def _follow_from(connection: Connection, since: Since) -> int | None:
         .outerjoin(UserCredits, UserCredits.user_id == moved.c.account_id)
     ).one()
     last = connection.execute(select(func.coalesce(func.max(CreditTransaction.entry_id), 0))).scalar_one()
-    circulating = connection.execute(select(func.coalesce(func.sum(UserCredits.balance_credits), 0))).scalar_one()
+    of_users = select(func.coalesce(func.sum(UserCredits.balance_credits), 0)).scalar_subquery()
+    of_parts = select(func.coalesce(func.sum(UserPart.balance_credits), 0)).scalar_subquery()
+    circulating = connection.execute(select(of_users + of_parts)).scalar_one()
     follows = since.circulating_credits + held_by_users(connection, since.entry_id, last)
     return users if wrong == 0 and circulating == follows else None
 
@@ -108,8 +112,8 @@ def balances_follow_each_other(connection: Connection, _: Plans, since: Since = 
         "every balance follows from the one before",
         checked,
         tuple(
-            f"{user} has {after} after entry {entry_id}, "
-            + (f"where {due} follow from the balance before" if after != due else "which is negative")
+            f"{user} has {said.credits(after)} after entry {entry_id}, "
+            + (f"where {said.grouped(due)} follow from the balance before" if after != due else "which is negative")
             for user, entry_id, after, due in sorted(bad, key=itemgetter(0, 1))
         ),
     )

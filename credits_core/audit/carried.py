@@ -9,13 +9,16 @@ from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from credits_core.audit.finding import Since
 from credits_core.store.kinds import PLATFORM_PREFIX
-from credits_core.store.tables import CreditTransaction, DailySum, JournalEntry, RollupWatermark
+from credits_core.store.tables import CreditTransaction, DailySum, JournalEntry, RollupWatermark, Seal
 from credits_core.values import time_zones
 
 Sums = Mapping[tuple[str, str, str], tuple[int, int, int]]
 """By party, type of entry and type of transaction: the credits received and given, and the number of transactions."""
 
 is_users: ColumnElement[bool] = func.substr(CreditTransaction.account_id, 1, len(PLATFORM_PREFIX)) != PLATFORM_PREFIX
+is_own: ColumnElement[bool] = ~CreditTransaction.account_id.contains(":")
+"""Whether the account is what a user can spend. The names of all other accounts have a colon."""
+is_of_part: ColumnElement[bool] = is_users & CreditTransaction.account_id.contains(":")
 _moved = CreditTransaction.amount_credits
 
 
@@ -33,7 +36,8 @@ def after(connection: Connection, entry_id: int, key: str) -> Since | None:
     if not is_current(stamp):
         return None
     circulating_credits += held_by_users(connection, watermark, entry_id)
-    return Since(entry_id, watermark, circulating_credits, daily_sums(connection))
+    seal_number = int(connection.execute(select(func.coalesce(func.max(Seal.number), 0))).scalar_one())
+    return Since(entry_id, watermark, circulating_credits, daily_sums(connection), seal_number)
 
 
 def is_current(stamp: str) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, Subquery, case, func, select, union_all
 from sqlalchemy.orm import aliased
 
-from credits_core.audit import recompute
+from credits_core.audit import recompute, said
 from credits_core.audit.blocks import Row, blocks
 from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.audit.recompute import AMOUNTS, NotRecomputable, has_several_prices, run_amounts
@@ -31,7 +31,7 @@ def runs_cost_what_they_should(connection: Connection, plans: Plans, since: Sinc
             if isinstance(quote, NotRecomputable):
                 violations.append(f"run {run.entry_id} {quote.reason}")
             elif (recorded := run_amounts(run)) != (again := run_amounts(quote)):
-                violations.append(f"run {run.entry_id} is recorded as {recorded} and priced again as {again}")
+                violations.append(said.priced_again(run.entry_id, recorded, again))
     return Finding("every run costs what its inputs say", checked, tuple(violations))
 
 
@@ -89,7 +89,8 @@ def unlocks_are_split_as_planned(connection: Connection, plans: Plans, since: Si
         if isinstance(again, NotRecomputable):
             violations.append(f"unlock {entry_id} {again.reason}")
         elif again[0] != share_credits:
-            violations.append(f"unlock {entry_id} gave the creator {share_credits} of {fee_credits}, not {again[0]}")
+            given, of, due = map(said.grouped, (share_credits, fee_credits, again[0]))
+            violations.append(f"unlock {entry_id} gave the creator {given} of {of} credits, not {due}")
     checked = _count(connection, UnlockedFlow, since)
     return Finding("every unlock is split as its plan says", checked, tuple(violations))
 

@@ -1,4 +1,4 @@
-"""Checks the proof that an entry stands in a ledger whose head one has kept. Needs Python and nothing else.
+"""Checks the proof that entries stand in a ledger whose head one has kept. Needs Python and nothing else.
 
 `python check_proof.py PROOF.json --head HASH` or `--against HEAD.json`. Exit 0 when the proof holds, 1 when not.
 This file stands alone on purpose: give it to whoever shall check, without the rest of the product.
@@ -30,6 +30,7 @@ from typing import Any
 
 FORMAT = "promptflow-credits seal 1"
 PROOF_FORMAT = "promptflow-credits proof 1"
+STATEMENT_FORMAT = "promptflow-credits statement 1"
 HASH_BYTES = 32
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "entry": (
@@ -86,7 +87,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "created_at_us",
     ),
     "refund": ("rule", "provider_refunded"),
-    # What is not said of an API key and of a proposal may change later: it is recorded in `activity`.
+    # What is not said of an API key, a proposal and a hold may change later: it is recorded in `activity` and in
+    # `hold_ends`.
     "activity": ("id", "kind", "subject", "detail", "actor", "happened_at_us"),
     "api_keys": ("id", "name", "role", "user_id", "key_hash", "beginning", "created_at_us", "has_numbered_requests"),
     "audit_runs": (
@@ -98,6 +100,13 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "carried",
         "since_entry_id",
     ),
+    "hold_ends": ("id", "hold_id", "kind", "run_entry_id"),
+    "holds": (
+        *("id", "user_id", "prompt_id", "model_id", "asked_model", "creator_id", "creator_fee_credits"),
+        *("input_tokens", "output_tokens", "usage", "service_tier", "asked_credits", "held_credits"),
+        *("plan_id", "price_list_id", "created_at_us", "expires_at_us"),
+    ),
+    "lot_terms": ("id", "expires_at_us"),
     "plan_activations": ("id", "plan_id", "reason", "actor", "activated_at_us", "seal"),
     "price_list_activations": ("id", "price_list_id", "reason", "actor", "activated_at_us", "seal"),
     "proposals": (
@@ -114,8 +123,12 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 """The values of each part of an entry, and of each other table, in the order in which they are hashed."""
-RECORD_TABLES = ("activity", "api_keys", "audit_runs", "plan_activations", "price_list_activations", "proposals")
-"""The tables whose rows follow the entries in a seal, in this order, each by its number."""
+RECORD_TABLES = (
+    *("activity", "api_keys", "audit_runs", "plan_activations", "price_list_activations", "proposals"),
+    *("holds", "hold_ends", "lot_terms"),
+)
+"""The tables whose rows follow the entries in a seal, in this order, each by its number. A seal from before a table was
+there says nothing of it, and so is still checked as it was made."""
 SEAL = (
     "number",
     "last_entry_id",
@@ -262,16 +275,34 @@ def record_of(shown: Values) -> list[Any]:
     return ["entry", values("entry", shown["entry"]), transactions, *parts]
 
 
+def read(file: Path) -> Values:
+    """The JSON object in a file.
+
+    Raises:
+        ProofFails: the file cannot be read, or holds something else.
+    """
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise ProofFails(f"{file} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise ProofFails(f"{file} is no JSON") from None
+    if not isinstance(found, dict):
+        raise ProofFails(f"{file} is no proof and no head: it holds no JSON object")
+    return found
+
+
 def check(proof: Values, head: Values) -> str:
     """One sentence that says what is proved: that the record which the proof shows is sealed by the chain of this head.
 
+    Of a statement it says that of each entry, and that between the first and the last one none of the user is left out.
     A head has its `hash`, and its `number` where that is known.
 
     Raises:
         ProofFails: the proof does not hold; the message says why.
     """
     try:
-        return _check(proof, head)
+        return _check_statement(proof, head) if proof["format"] == STATEMENT_FORMAT else _check(proof, head)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise ProofFails(f"this is no proof, or one that was cut: {error!r}") from None
 
@@ -305,6 +336,33 @@ def _check(proof: Values, head: Values) -> str:
     )
 
 
+def _check_statement(statement: Values, head: Values) -> str:
+    user, proofs = statement["user"], statement["proofs"]
+    last, before, balance, received, paid = 0, None, None, 0, 0
+    for proof in proofs:
+        _check(proof, head)
+        shown = proof["record"]
+        number = shown["entry"]["id"]
+        moved = [row for row in shown["transactions"] if row["account_id"] == user]
+        if number <= last or not moved:
+            raise ProofFails(f"entry {number} is none of {user}, or does not stand after entry {last}")
+        for row in moved:
+            due = row["balance_after_credits"] - row["amount_credits"]
+            if balance is not None and due != balance:
+                raise ProofFails(f"an entry of {user} is left out between entry {last} and entry {number}")
+            before = due if before is None else before
+            balance = row["balance_after_credits"]
+            received += max(row["amount_credits"], 0)
+            paid -= min(row["amount_credits"], 0)
+        last = number
+    first, top = proofs[0]["record"]["entry"]["id"], proofs[0]["chain"][0]["number"]
+    return (
+        f"{len(proofs)} {'entry' if len(proofs) == 1 else 'entries'} of {user}, from entry {first} to entry {last}, "
+        f"are as sealed, and none between is left out: {before} credits before, {received} received, {paid} paid, "
+        f"{balance} after; seal {top} with the hash {head['hash']} names their seals"
+    )
+
+
 def _hash_named(seal: Values, number: int) -> str:
     if number == seal["number"] - 1:
         return str(seal["previous_hash"])
@@ -320,16 +378,14 @@ def _is_hash(text: object) -> bool:
 def main(arguments: Sequence[str]) -> int:
     """Check the proof in a file against a head, say the outcome, and return the exit code."""
     match arguments:
-        case [file, "--head", hash_]:
-            head = {"hash": hash_}
-        case [file, "--against", head_file]:
-            head = json.loads(Path(head_file).read_text("utf-8"))
+        case [_, "--head" | "--against", _]:
+            file, kind, given = arguments
         case _:
             sys.stderr.write("use: check_proof.py PROOF.json --head HASH | --against HEAD.json\n")
             return 2
     try:
-        said = check(json.loads(Path(file).read_text("utf-8")), head)
-    except (ProofFails, ValueError) as error:
+        said = check(read(Path(file)), {"hash": given} if kind == "--head" else read(Path(given)))
+    except ProofFails as error:
         sys.stderr.write(f"WRONG {error}\n")
         return 1
     sys.stdout.write(f"ok    {said}\n")

@@ -17,7 +17,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from credits_core.audit import carried
+from credits_core.audit import carried, said
 from credits_core.audit.day_arrays import compare_days
 from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.store.day_columns import day_number
@@ -65,7 +65,8 @@ def daily_totals_are_sums(connection: Connection, _: Plans, since: Since = BEGIN
         violations.append(f"the watermark is {watermark} but the last entry is {last}")
     held_credits = carried.held_by_users(connection, 0, watermark or 0)
     if circulating_credits != held_credits:
-        violations.append(f"the watermark names {circulating_credits} in circulation where users held {held_credits}")
+        named, held = said.credits(circulating_credits), said.grouped(held_credits)
+        violations.append(f"the watermark names {named} in circulation where users held {held}")
     name = stamp.partition(" ")[0]
     if name not in time_zones.names() and (name or watermark):
         violations.append(f"the time zone of the totals is {stamp!r}, which is none")
@@ -76,16 +77,16 @@ def daily_totals_are_sums(connection: Connection, _: Plans, since: Since = BEGIN
     # Arrays find the days on which something may be wrong, and the database says what is wrong on those.
     compared = compare_days(connection, day, watermark or 0)
     checked, days = (0, None) if compared is None else (compared.rows, compared.days)
-    for table, what, due, which in (
-        (DailyTotal.__table__, "daily total", _totals(offsets, watermark or 0), days),
-        (DailySum.__table__, "daily sum", _sums(offsets, watermark or 0), days),
-        (DailyWork.__table__, "daily use", _works(offsets, watermark or 0), None),
+    for table, words, due, which in (
+        (DailyTotal.__table__, said.daily_total, _totals(offsets, watermark or 0), days),
+        (DailySum.__table__, said.daily_sum, _sums(offsets, watermark or 0), days),
+        (DailyWork.__table__, said.daily_use, _works(offsets, watermark or 0), None),
     ):
         assert isinstance(table, Table)
         summed, kept = _of_days(connection, due, table, which), _of_days(connection, select(table), table, which)
         checked += len(kept) if which is None else 0
         violations += [
-            f"{what} {key} is {kept.get(key)} but the transactions give {summed.get(key)}"
+            _difference(words(key, kept.get(key)), words(key, summed.get(key)))
             for key in sorted(summed.keys() | kept.keys())
             if summed.get(key) != kept.get(key)
         ]
@@ -206,6 +207,11 @@ def _works(offsets: tuple[Offset, ...], last_entry_id: int) -> _Rows:
         func.sum(uses.c.back * uses.c.fee),
         func.sum(uses.c.back * uses.c.share),
     ).group_by(*by)
+
+
+def _difference(kept: tuple[str, str], summed: tuple[str, str]) -> str:
+    of, says = kept
+    return f"{of} says {says}, but the transactions give {summed[1]}"
 
 
 def _of_days(

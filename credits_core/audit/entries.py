@@ -2,29 +2,34 @@
 
 from sqlalchemy import ColumnElement, Connection, and_, case, false, func, or_, select, true, union_all
 
+from credits_core.audit import said
+from credits_core.audit.carried import is_own, is_users
 from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.store.kinds import (
     PLATFORM_ADJUSTMENTS,
+    PLATFORM_EXPIRED,
     PLATFORM_GRANTS,
     PLATFORM_INFERENCE,
     PLATFORM_PAYMENTS_IN,
-    PLATFORM_PREFIX,
     PLATFORM_REFUNDED_INFERENCE,
     PLATFORM_REVENUE,
     EntryType,
+    Part,
     TransactionType,
 )
 from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow
+from credits_core.values.text import counted
 
 Form = tuple[str, str, int]
-"""The form of a transaction: its type, its account ("user" for any user's) and its sign."""
+"""The form of a transaction: its type, its account and its sign. The account is "user" for what any user can spend, and
+":held" or the like for a part of any user."""
 
 _ADDED = {
     EntryType.CREDIT_PURCHASE: (TransactionType.CREDIT_PURCHASE, PLATFORM_PAYMENTS_IN),
     EntryType.GRANT: (TransactionType.GRANT, PLATFORM_GRANTS),
     EntryType.ADJUSTMENT: (TransactionType.ADJUSTMENT, PLATFORM_ADJUSTMENTS),
 }
-_USER = "user"
+_USER, _HELD = "user", f":{Part.HELD.value}"
 _CLOCKS_DIFFER_US = 300_000_000
 """Five minutes: how far the clock of whoever ran a prompt may be ahead of ours."""
 _RECEIVERS: dict[EntryType, set[Form]] = {
@@ -44,6 +49,10 @@ FORMS: dict[tuple[str, bool], set[Form]] = {
     (EntryType.PROMPT_RUN, True): {(TransactionType.PROMPT_RUN, _USER, -1)},
     (EntryType.FLOW_UNLOCK, True): {(TransactionType.FLOW_UNLOCK, _USER, -1)},
     **{(entry_type, True): {(type_, _USER, 1)} for entry_type, (type_, _) in _ADDED.items()},
+    (EntryType.EXPIRY, True): {(TransactionType.EXPIRY, _USER, -1)},
+    (EntryType.EXPIRY, False): {(TransactionType.EXPIRY, PLATFORM_EXPIRED, 1)},
+    (EntryType.TRANSFER, True): {(TransactionType.TRANSFER, _USER, sign) for sign in (-1, 1)},
+    (EntryType.TRANSFER, False): {(TransactionType.TRANSFER, _HELD, sign) for sign in (-1, 1)},
     (EntryType.REFUND, True): {(TransactionType.REFUND, _USER, 1), (TransactionType.REFUND, _USER, -1)},
     **{(entry_type, False): forms for entry_type, forms in _RECEIVERS.items()},
     (EntryType.REFUND, False): {
@@ -67,7 +76,10 @@ def entries_sum_to_zero(connection: Connection, _: Plans, since: Since = BEGINNI
     return Finding(
         "the transactions of every entry sum to zero",
         _count(connection, since),
-        tuple(f"entry {id_} has {count} transactions with the sum {sum_ or 0}" for id_, count, sum_ in bad),
+        tuple(
+            f"entry {id_} has {counted(count, 'transaction')} with the sum of {said.credits(sum_ or 0)}"
+            for id_, count, sum_ in bad
+        ),
     )
 
 
@@ -77,17 +89,16 @@ def entries_have_the_form_of_their_kind(connection: Connection, _: Plans, since:
     Positions count from 0 without a gap; after the first transaction, no type occurs twice in an entry, except that
     the platform can pay for two reasons in a refund, from two accounts.
     """
-    is_user = func.substr(CreditTransaction.account_id, 1, len(PLATFORM_PREFIX)) != PLATFORM_PREFIX
     is_first = CreditTransaction.position == 0
     form = (
         JournalEntry.type,
         case((is_first, 1), else_=0),
         CreditTransaction.type,
-        case((is_user, _USER), else_=CreditTransaction.account_id),
+        case((is_own, _USER), else_=CreditTransaction.account_id),
         case((CreditTransaction.amount_credits > 0, 1), else_=-1),
     )
     is_allowed = case(
-        *((JournalEntry.type == entry_type.value, _has_form_of(entry_type, is_user)) for entry_type in EntryType),
+        *((JournalEntry.type == entry_type.value, _has_form_of(entry_type)) for entry_type in EntryType),
         else_=false(),
     )
     other_forms = (
@@ -140,12 +151,17 @@ def times_agree(connection: Connection, _: Plans, since: Since = BEGINNING) -> F
     return Finding("everything in an entry happened at one time", _count(connection, since), tuple(violations))
 
 
-def _has_form_of(entry_type: EntryType, is_user: ColumnElement[bool]) -> ColumnElement[bool]:
+def _has_form_of(entry_type: EntryType) -> ColumnElement[bool]:
     """Whether a transaction has one of the forms that this kind of entry allows."""
     allowed = []
     for is_first in (True, False):
         for type_, account, sign in sorted(FORMS.get((entry_type, is_first), set())):
-            of_account = is_user if account == _USER else CreditTransaction.account_id == account
+            if account == _USER:
+                of_account = is_own
+            elif account == _HELD:
+                of_account = is_users & CreditTransaction.account_id.endswith(_HELD)
+            else:
+                of_account = CreditTransaction.account_id == account
             place = CreditTransaction.position == 0 if is_first else CreditTransaction.position != 0
             amount = CreditTransaction.amount_credits
             allowed.append(

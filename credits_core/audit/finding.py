@@ -16,13 +16,14 @@ class Since:
 
     `sums` are what the daily sums came to in all, up to the entry `summed_entry_id`: for each party, type of entry and
     type of transaction the credits received and given and the number of transactions. `circulating_credits` is what
-    users held after that entry.
+    users held after that entry. `seal_number` is the newest seal that was checked, 0 for none.
     """
 
     entry_id: int = 0
     summed_entry_id: int = 0
     circulating_credits: int = 0
     sums: Mapping[tuple[str, str, str], tuple[int, int, int]] = field(default_factory=dict)
+    seal_number: int = 0
 
     @property
     def is_beginning(self) -> bool:

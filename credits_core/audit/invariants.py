@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from credits_core.audit import carried
 from credits_core.audit.answers import answers_match_their_unlocks
 from credits_core.audit.balances import balances_are_sums, balances_follow_each_other
+from credits_core.audit.changes import changes_are_on_record
 from credits_core.audit.charges import (
     runs_cost_what_they_should,
     runs_match_their_transactions,
@@ -27,12 +28,15 @@ from credits_core.audit.entries import (
     times_agree,
 )
 from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
+from credits_core.audit.holds import holds_end_once
+from credits_core.audit.lots import lots_follow_from_the_journal
+from credits_core.audit.parts import parts_are_sums
 from credits_core.audit.plans import activations_are_sealed
 from credits_core.audit.prices import price_lists_are_sealed, runs_have_the_price_of_their_list
 from credits_core.audit.refunds import refunds_have_a_rule, refunds_reverse_once
 from credits_core.audit.requests import entries_say_what_was_asked
 from credits_core.audit.schema import constraints_hold, ledger_is_append_only, references_exist
-from credits_core.audit.seal_check import checking_seals, seals_hold
+from credits_core.audit.seal_check import checking_seals, seals_hold, seals_of_a_copy_hold
 from credits_core.reports import daily_totals
 from credits_core.store import database
 from credits_core.values.progress import Progress, Work, part
@@ -45,10 +49,13 @@ def check(engine: Engine, plans: Plans) -> list[Finding]:
     return audit(engine, plans)[0]
 
 
-def audit(engine: Engine, plans: Plans, since: Since = BEGINNING) -> tuple[list[Finding], Since | None]:
+def audit(
+    engine: Engine, plans: Plans, since: Since = BEGINNING, *, of_copy: bool = False
+) -> tuple[list[Finding], Since | None]:
     """Every invariant in order, over one snapshot, for what came after an earlier audit; and what this one leaves.
 
-    It leaves nothing when something is wrong, or when an entry may still appear before others.
+    It leaves nothing when something is wrong, or when an entry may still appear before others. `of_copy`: the database
+    is a copy that is thrown away, and the key that signs seals says nothing about it.
     What the database works out by itself goes on beside what is worked out here.
     """
     settled = daily_totals.last_settled_entry(engine)
@@ -56,7 +63,10 @@ def audit(engine: Engine, plans: Plans, since: Since = BEGINNING) -> tuple[list[
     with database.read_twice(engine) as (connection, other), ThreadPoolExecutor(1) as beside:
         by_database = [invariant for invariant in INVARIANTS if invariant not in _WORKED_OUT_HERE]
         going_on = beside.submit(_findings, other, plans, by_database, since)
-        found = _findings(connection, plans, _WORKED_OUT_HERE, since) | going_on.result()
+        here = [invariant for invariant in _WORKED_OUT_HERE if not (of_copy and invariant is seals_hold)]
+        found = _findings(connection, plans, here, since) | going_on.result()
+        if of_copy:
+            found[seals_hold] = finding(connection, plans, seals_of_a_copy_hold, since)
         if settled is not None and all(one.ok for one in found.values()):
             leaves = carried.after(connection, *settled)
     return [found[invariant] for invariant in INVARIANTS], leaves
@@ -93,7 +103,7 @@ def finding(connection: Connection, plans: Plans, invariant: Invariant, since: S
         with connection.begin_nested():
             return invariant(connection, plans, since)
     except (DBAPIError, psycopg.Error, database.sqlite_driver().Error) as error:
-        if not database.is_out_of_range(error):
+        if not database.is_overflow(error):
             raise
         return Finding(invariant.__name__.replace("_", " "), 0, ("a number in it is too large to be added up",))
 
@@ -113,6 +123,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     times_agree,
     balances_are_sums,
     balances_follow_each_other,
+    parts_are_sums,
+    holds_end_once,
+    lots_follow_from_the_journal,
     runs_cost_what_they_should,
     runs_match_their_transactions,
     unlocks_are_split_as_planned,
@@ -124,6 +137,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     price_lists_are_sealed,
     runs_have_the_price_of_their_list,
     daily_totals_are_sums,
+    changes_are_on_record,
     seals_hold,
     references_exist,
     constraints_hold,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from credits_core.audit.finding import BEGINNING, Finding, Since
 from credits_core.store.tables import AuditRun, InvariantResult, JournalEntry
@@ -95,6 +95,15 @@ def last_run(connection: Connection, *, of_everything: bool = False) -> LoggedAu
     return LoggedAudit(row.invariants, row.broken_invariants, from_microseconds(row.finished_at_us))
 
 
+def entries_since_last_run(connection: Connection, *, most: int) -> int:
+    """How many entries were posted after the newest result was recorded, counted up to `most`; 0 before the first."""
+    finished_at_us = select(func.max(AuditRun.finished_at_us)).scalar_subquery()
+    newest = select(JournalEntry.created_at_us).order_by(JournalEntry.id.desc()).limit(most).subquery()
+    return connection.execute(
+        select(func.count()).select_from(newest).where(newest.c.created_at_us > finished_at_us)
+    ).scalar_one()
+
+
 def last_clean(connection: Connection) -> Since | None:
     """What the last clean audit left, or None when there is none whose last entry is still there."""
     row = connection.execute(
@@ -105,11 +114,12 @@ def last_clean(connection: Connection) -> Since | None:
     ).one_or_none()
     if row is None:
         return None
-    summed_entry_id, circulating_credits, sums = json.loads(row.carried)
+    summed_entry_id, circulating_credits, sums, *seal_number = json.loads(row.carried)  # an older version kept three
     by_key = {(party, entry, type_): (got, gave, count) for party, entry, type_, got, gave, count in sums}
-    return Since(row.last_entry_id, summed_entry_id, circulating_credits, by_key)
+    return Since(row.last_entry_id, summed_entry_id, circulating_credits, by_key, *seal_number)
 
 
 def _text(leaves: Since) -> str:
     sums = [[*key, *numbers] for key, numbers in sorted(leaves.sums.items())]
-    return json.dumps([leaves.summed_entry_id, leaves.circulating_credits, sums], separators=(",", ":"))
+    kept = [leaves.summed_entry_id, leaves.circulating_credits, sums, leaves.seal_number]
+    return json.dumps(kept, separators=(",", ":"))

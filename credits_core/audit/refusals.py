@@ -1,4 +1,4 @@
-"""The refusals to explain an entry that has nothing to calculate, and to prove one that is not sealed yet."""
+"""The refusals to explain an entry that has nothing to calculate, to prove one, and to seal upon what was changed."""
 
 from credits_core.errors import CreditsError
 
@@ -32,4 +32,34 @@ class NotSealed(CreditsError):
             f"Entry {entry_id} is not sealed yet. Run: python -m credits_core proof seal"
             if head_number is None
             else f"No seal up to {head_number} covers entry {entry_id}. Leave --head out for the newest one."
+        )
+
+
+class SealDamaged(CreditsError):
+    """A seal that others would be made or proved upon is not as it was made. `why` is the rest of a sentence."""
+
+    code = "seal_damaged"
+    http_status = 409
+
+    def __init__(self, number: int, why: str) -> None:
+        self.number = number
+        self.why = why
+        super().__init__(
+            f"Seal {number} was changed: {why}. Nothing was sealed. Keep a copy of the database, "
+            "then run: python -m credits_core proof verify"
+        )
+
+
+class BehindTheKeptHead(CreditsError):
+    """The chain does not have the seal whose head is kept beside the key. `said` is what that head says against it."""
+
+    code = "behind_the_kept_head"
+    http_status = 409
+
+    def __init__(self, said: str, file: str) -> None:
+        self.said = said
+        self.file = file
+        super().__init__(
+            f"The head in {file} does not fit: {said}. Nothing was sealed. If the database was restored from a backup, "
+            "or a demo was started over, run: python -m credits_core proof seal --begin-signing"
         )

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, func, or_, select
 from credits_core.audit.blocks import blocks
 from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.store.kinds import CreditSource, EntryType
-from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, Refund, UnlockedFlow
+from credits_core.store.tables import CreditTransaction, JournalEntry, LotTerms, PromptRun, Refund, UnlockedFlow
 
 _SOURCES: dict[str, CreditSource] = {
     EntryType.CREDIT_PURCHASE: CreditSource.PURCHASE,
@@ -69,6 +69,7 @@ class Entry(NamedTuple):
     flow_id: str | None
     unlock_fee_credits: int | None
     provider_refunded: bool | int | None
+    expires_at_us: int | None
 
 
 _MODEL = func.coalesce(PromptRun.asked_model, PromptRun.model_id)
@@ -94,6 +95,7 @@ _ENTRY = (
     UnlockedFlow.flow_id,
     UnlockedFlow.unlock_fee_credits,
     Refund.provider_refunded,
+    LotTerms.expires_at_us,
 )
 
 
@@ -127,8 +129,10 @@ ENTRIES = (
     .outerjoin(PromptRun, PromptRun.entry_id == JournalEntry.id)
     .outerjoin(UnlockedFlow, UnlockedFlow.entry_id == JournalEntry.id)
     .outerjoin(Refund, Refund.entry_id == JournalEntry.id)
+    .outerjoin(LotTerms, LotTerms.id == JournalEntry.id)
+    .where(JournalEntry.type != EntryType.TRANSFER.value)
 )
-"""What is recorded of each request, in the order of `Entry`."""
+"""What is recorded of each request, in the order of `Entry`. What asked for a transfer is in `audit.holds`."""
 _OTHER_ENTRIES = ENTRIES.where(PromptRun.entry_id.is_(None) | _IS_MORE_SAID)
 
 
@@ -150,7 +154,7 @@ def possible_requests(entry: Entry) -> Iterator[tuple[object, ...]]:
         more: tuple[object, ...] = ()
         if entry.usage is not None or entry.service_tier is not None or entry.used_at_us is not None:
             used_at = () if entry.used_at_us is None else (entry.used_at_us,)
-            more = (_usage_asked(entry.usage), entry.service_tier, *used_at)
+            more = (usage_asked(entry.usage), entry.service_tier, *used_at)
         yield (entry.type, *run, None, *more)
         yield (entry.type, *run, entry.total_credits, *more)
     elif entry.type == EntryType.FLOW_UNLOCK:
@@ -160,10 +164,14 @@ def possible_requests(entry: Entry) -> Iterator[tuple[object, ...]]:
         yield (entry.type, entry.refunds_entry_id, entry.description, *provider)
     elif entry.type in _SOURCES:
         source = _SOURCES[entry.type].value
-        yield entry.type, entry.account_id, entry.amount_credits, source, entry.description or ""
+        expiry = () if entry.expires_at_us is None else (entry.expires_at_us,)
+        yield (entry.type, entry.account_id, entry.amount_credits, source, entry.description or "", *expiry)
+    elif entry.type == EntryType.EXPIRY:
+        yield entry.type, entry.account_id, -(entry.amount_credits or 0)
 
 
-def _usage_asked(text: str | None) -> object:
+def usage_asked(text: str | None) -> object:
+    """A recorded usage as it stands in the request."""
     if text is None:
         return None
     try:

@@ -101,7 +101,14 @@ def _difference(part: Part, found: str, wanted: str) -> str:
     if found == f"{wanted} DISABLED":
         return f"{_name(part)} is switched off"
     begin = _first_difference(found, wanted) if max(len(found), len(wanted)) > _SHOWN else 0
-    return f"{_name(part)} is not as it should be: it says {_cut(found[begin:])}, and not {_cut(wanted[begin:])}"
+    says, due = found[begin:], wanted[begin:]
+    if begin and says.endswith(due):
+        difference = f"it also says {_cut(says.removesuffix(due))}"
+    elif begin and due.endswith(says):
+        difference = f"it does not say {_cut(due.removesuffix(says))}"
+    else:
+        difference = f"it says {_cut(says)}, and not {_cut(due)}"
+    return f"{_name(part)} is not as it should be: {difference}"
 
 
 def _first_difference(found: str, wanted: str) -> int:

@@ -4,30 +4,33 @@ The whole chain hangs on its newest hash. Whoever can write to the database and 
 that it fits what they changed; a head that was kept elsewhere then tells, because that seal has another hash now.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, select
 
-from credits_core.audit import seal_keys
+from credits_core.audit import heads, seal_keys, seals
 from credits_core.audit.blocks import blocks
 from credits_core.audit.check_proof import HASH_BYTES, RECORD_TABLES, root_of, skipped_to
 from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.audit.seal_keys import SealKey
 from credits_core.audit.seal_rows import Hashing, Leaf, Ranges, Reader
 from credits_core.audit.seals import StoredSeal
-from credits_core.store.tables import Base, Seal
+from credits_core.store import database
+from credits_core.store.tables import Base, JournalEntry, Seal
 from credits_core.values.progress import Progress, Work, finish
 
-_SEALS_AT_ONCE = 20
+_SEALS_READ_AT_ONCE = 20
+_MOST_NAMED = 1_000
 _COLUMNS = tuple(Base.metadata.tables["seals"].c[name] for name in (*StoredSeal.__slots__, "leaves"))
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was checked, and one sentence for each thing that differs.
+    """What was checked, and one sentence for each thing that differs, for the first thousand.
 
-    `unproved_signatures` counts the signatures that were not checked, because they need another key.
+    `unproved_signatures` counts the signatures that were not checked, because they need another key. `unnamed` is how
+    many more things differ than there are sentences.
     """
 
     seals: int = 0
@@ -35,14 +38,22 @@ class Checked:
     records: int = 0
     unproved_signatures: int = 0
     violations: tuple[str, ...] = ()
+    unnamed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A seal that somebody kept elsewhere: its number and its hash."""
+@dataclass(slots=True)
+class _Differences:
+    """The sentences about what differs: the first thousand, and how many more there are."""
 
-    number: int
-    hash: str
+    said: list[str] = field(default_factory=list)
+    unnamed: int = 0
+
+    def add(self, sentences: Iterable[str]) -> None:
+        for sentence in sentences:
+            if len(self.said) < _MOST_NAMED:
+                self.said.append(sentence)
+            else:
+                self.unnamed += 1
 
 
 def seals_hold(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
@@ -50,10 +61,21 @@ def seals_hold(connection: Connection, _: Plans, since: Since = BEGINNING) -> Fi
     return finish(checking_seals(connection, since))
 
 
+def seals_of_a_copy_hold(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
+    """The same of a copy that is thrown away: its newest seals are not signed with the key, and no head of it is kept.
+
+    So no signature is checked."""
+    return _finding(finish(check(connection, since)))
+
+
 def checking_seals(connection: Connection, since: Since = BEGINNING) -> Work[Finding]:
     """The same as long work."""
-    checked = yield from check(connection, since, key=seal_keys.configured())
-    return Finding("the chain of seals holds", checked.entries + checked.records, checked.violations)
+    return _finding((yield from check(connection, since, key=seal_keys.configured())))
+
+
+def _finding(checked: Checked) -> Finding:
+    more = (f"and {checked.unnamed:,} more",) if checked.unnamed else ()
+    return Finding("the chain of seals holds", checked.entries + checked.records, (*checked.violations, *more))
 
 
 def check(
@@ -63,67 +85,55 @@ def check(
     key: SealKey | None = None,
     hashing: Hashing | None = None,
 ) -> Work[Checked]:
-    """Check every seal, or those over entries after an earlier audit; with a key, its signatures, too.
+    """Check every seal, or those after the last one that an earlier audit checked; with a key, its signatures, too.
 
-    `hashing` reads and hashes entries elsewhere, such as on every core.
+    With a key's private half it also asks the head that is kept beside it. `hashing` reads and hashes entries
+    elsewhere, such as on every core.
     """
-    before = _last_before(connection, since)
+    differences = _Differences()
+    before = seals.numbered(connection, since.seal_number) if since.seal_number else None
+    if since.seal_number and before is None:
+        differences.add([f"seal {since.seal_number}, the last that was checked, is not there"])
     first = 0 if before is None else before.number
     numbers = select(func.count()).select_from(Seal).where(Seal.number > first)
     total = int(connection.execute(numbers).scalar_one())
     asked = select(*_COLUMNS).where(Seal.number > first).order_by(Seal.number)
-    reader, checked = Reader(connection), Checked()
+    reader = Reader(connection)
+    count, entries, records, unproved = 0, 0, 0, 0
     hashes: dict[int, str] = {}
-    for rows in blocks(connection, asked, rows_at_once=_SEALS_AT_ONCE):
-        loaded = [(StoredSeal(*values), bytes(stored)) for *values, stored in rows]
+    for rows in blocks(connection, asked, rows_at_once=_SEALS_READ_AT_ONCE):
+        loaded = [(StoredSeal(*values), stored) for *values, stored in rows]
         found = iter((hashing or reader.each)(_ranges(before, [seal for seal, _ in loaded])))
         for seal, stored in loaded:
             hashes[seal.number] = seal.hash
-            wrong = [*_in_the_chain(connection, before, seal, hashes), *_signature(before, seal, key)]
+            differences.add(_in_the_chain(connection, before, seal, hashes))
+            differences.add(_signature(before, seal, key))
             if seal.is_whole():
-                wrong += _over(reader, before, seal, stored, next(found))
+                differences.add(_over(reader, before, seal, stored, next(found)))
+                entries, records = entries + seal.entry_count, records + seal.record_count
             else:
-                wrong.append(f"seal {seal.number} was changed: it does not have the hash of what it says")
-            checked = replace(
-                checked,
-                seals=checked.seals + 1,
-                entries=checked.entries + (seal.entry_count if seal.is_whole() else 0),
-                records=checked.records + (seal.record_count if seal.is_whole() else 0),
-                unproved_signatures=checked.unproved_signatures + _is_unproved(seal, key),
-                violations=(*checked.violations, *wrong),
-            )
+                differences.add([f"seal {seal.number} was changed: it does not have the hash of what it says"])
+            count, unproved = count + 1, unproved + _is_unproved(seal, key)
             before = seal
-            yield Progress(min(checked.seals, total), total)
-    if key is not None and before is not None and before.key_id != key.key_id:
-        said = f"seal {before.number}, the newest, is not signed with the key {key.key_id}"
-        checked = replace(checked, violations=(*checked.violations, said))
-    return checked
+            yield Progress(min(count, total), total)
+    if key is not None:
+        differences.add(_by_the_key(connection, before, key))
+    return Checked(count, entries, records, unproved, tuple(differences.said), differences.unnamed)
 
 
-def against(connection: Connection, head: Head) -> str | None:
-    """What a head that was kept elsewhere says against this chain: a sentence, or None when it is part of it."""
-    found = connection.execute(select(Seal.hash).where(Seal.number == head.number)).scalar_one_or_none()
-    if found is None:
-        return f"seal {head.number}, whose head was kept, is not there: the end of the record was removed"
-    if found != head.hash:
-        return (
-            f"seal {head.number} is not the one whose head was kept: "
-            f"the record up to it was rewritten after the head was kept"
-        )
-    return None
-
-
-def _last_before(connection: Connection, since: Since) -> StoredSeal | None:
-    """The last seal over nothing but entries up to an earlier audit; looked for from the end, where it stands."""
-    if since.is_beginning:
-        return None
-    numbers = select(Seal.number, Seal.last_entry_id).order_by(Seal.number.desc())
-    for rows in blocks(connection, numbers):
-        for number, last_entry_id in rows:
-            if last_entry_id <= since.entry_id:
-                row = connection.execute(select(*_COLUMNS[:-1]).where(Seal.number == number)).one()
-                return StoredSeal(*row)
-    return None
+def _by_the_key(connection: Connection, last: StoredSeal | None, key: SealKey) -> Iterator[str]:
+    """What whoever has the key knows of the end of the chain."""
+    if last is not None and last.key_id != key.key_id:
+        yield f"seal {last.number}, the newest, is not signed with the key {key.key_id}"
+    if last is None and connection.execute(select(JournalEntry.id).limit(1)).first() is not None:
+        yield f"there is no seal, but a key that signs, {key.key_id}: all seals were removed, or signing never began"
+    kept = None if key.file is None else heads.beside(key.file)
+    if kept is None or heads.against(connection, kept) is None:
+        return
+    with database.read(connection.engine) as now:  # it may have been made after the snapshot that is checked
+        said = heads.against(now, kept)
+    if said is not None:
+        yield f"{said} (beside the key)"
 
 
 def _in_the_chain(
@@ -166,22 +176,28 @@ def _ranges(before: StoredSeal | None, seals: list[StoredSeal]) -> Ranges:
 
 
 def _over(
-    reader: Reader, before: StoredSeal | None, seal: StoredSeal, stored: bytes, entries: list[Leaf]
+    reader: Reader, before: StoredSeal | None, seal: StoredSeal, stored: object, entries: list[Leaf]
 ) -> Iterator[str]:
     """What differs between the records of a seal and those that are there now."""
-    sealed = [stored[at : at + HASH_BYTES] for at in range(0, len(stored), HASH_BYTES)]
+    sealed = leaves_of(stored)
     if root_of(sealed).hex() != seal.root or len(sealed) != seal.entry_count + seal.record_count:
         yield f"seal {seal.number} was changed: its leaves are not those that it was made over"
-    yield from _differences(seal, "entry", sealed[: seal.entry_count], entries)
+    yield from _different(seal, "entry", sealed[: seal.entry_count], entries)
     found: list[Leaf] = []
     for table in RECORD_TABLES:
         up_to = seal.up_to(table)
         if up_to is not None:
             found += reader.records(table, None if before is None else before.up_to(table), up_to)
-    yield from _differences(seal, "record", sealed[seal.entry_count :], found)
+    yield from _different(seal, "record", sealed[seal.entry_count :], found)
 
 
-def _differences(seal: StoredSeal, what: str, sealed: list[bytes], found: list[Leaf]) -> Iterator[str]:
+def leaves_of(stored: object) -> list[bytes]:
+    """The hashes that stand in the column `leaves`; none where a damaged database holds something else there."""
+    content = bytes(stored) if isinstance(stored, bytes | memoryview) else b""
+    return [content[at : at + HASH_BYTES] for at in range(0, len(content), HASH_BYTES)]
+
+
+def _different(seal: StoredSeal, what: str, sealed: list[bytes], found: list[Leaf]) -> Iterator[str]:
     """One sentence for each record that is not as it was sealed, and one for those that are missing."""
     hashes = [leaf.hash for leaf in found]
     if hashes == sealed:

@@ -29,19 +29,25 @@ _FOR_OTHERS = 0o077
 
 @dataclass(frozen=True, slots=True)
 class SealKey:
-    """A key to check signatures with, and with its private half to sign. `key_id` is a hash of the public half."""
+    """A key to check signatures with, and with its private half to sign. `key_id` is a hash of the public half.
+
+    `file` is where the private half lies. The newest head is kept beside it.
+    """
 
     key_id: str
     public: Ed25519PublicKey
     private: Ed25519PrivateKey | None = None
+    file: Path | None = None
 
     def sign(self, seal_hash: str) -> str:
         """The signature of a seal, in hexadecimal."""
         assert self.private is not None, "only whoever has the private half signs"
         return self.private.sign(signed_text(seal_hash)).hex()
 
-    def has_signed(self, seal_hash: str, signature: str) -> bool:
-        """Whether this key made the signature of the seal with this hash."""
+    def has_signed(self, seal_hash: object, signature: object) -> bool:
+        """Whether this key made the signature of the seal with this hash. In a damaged database both may be no text."""
+        if not (isinstance(seal_hash, str) and isinstance(signature, str)):
+            return False
         try:
             self.public.verify(bytes.fromhex(signature), signed_text(seal_hash))
         except (InvalidSignature, ValueError):
@@ -53,10 +59,19 @@ def configured() -> SealKey | None:
     """The key in the file that `CREDITS_SEAL_KEY_FILE` names; None when it is not set.
 
     Raises:
-        InvalidRequest: the file is no such key, or others than its owner can read it.
+        InvalidRequest: the file is no such key, has its public half alone, or others than its owner can read it.
     """
     path = settings.seal_key_file()
-    return None if path is None else read(path, setting=_SETTING)
+    if path is None:
+        return None
+    key = read(path, setting=_SETTING)
+    if key.private is None:
+        raise InvalidRequest(
+            _SETTING,
+            f"names {path}, which is a public key; the private one signs. "
+            "To check signatures alone, run: python -m credits_core proof verify --public-key FILE",
+        )
+    return key
 
 
 def read(path: Path, *, setting: str) -> SealKey:
@@ -81,7 +96,7 @@ def read(path: Path, *, setting: str) -> SealKey:
         raise InvalidRequest(setting, f"names {path}, which is no key as `proof new-key` makes it")
     if os.name == "posix" and mode & _FOR_OTHERS:
         raise InvalidRequest(setting, f"names {path}, which others can read: chmod 600 {path}")
-    return SealKey(_id_of(key.public_key()), key.public_key(), key)
+    return SealKey(_id_of(key.public_key()), key.public_key(), key, path)
 
 
 def make(path: Path) -> SealKey:
@@ -97,7 +112,13 @@ def make(path: Path) -> SealKey:
     public = private.public_key()
     _write(path, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), mode=0o600)
     _write(public_path, public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), mode=0o644)
-    return SealKey(_id_of(public), public, private)
+    return SealKey(_id_of(public), public, private, path)
+
+
+def of_a_copy() -> SealKey:
+    """A key that nobody keeps, for a copy that is thrown away: nothing there gets a signature that means something."""
+    private = Ed25519PrivateKey.generate()
+    return SealKey(_id_of(private.public_key()), private.public_key(), private)
 
 
 def _write(path: Path, content: bytes, *, mode: int) -> None:

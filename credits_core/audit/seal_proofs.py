@@ -7,17 +7,22 @@ from sqlalchemy import Connection, select
 from credits_core.audit import seals
 from credits_core.audit.check_proof import (
     FORMAT,
-    HASH_BYTES,
     PROOF_FORMAT,
+    STATEMENT_FORMAT,
     named,
     path_to,
     way_down,
 )
-from credits_core.audit.refusals import NotSealed
+from credits_core.audit.refusals import NotSealed, SealDamaged
+from credits_core.audit.seal_check import leaves_of
 from credits_core.audit.seal_rows import Reader
 from credits_core.audit.seals import StoredSeal
+from credits_core.errors import InvalidRequest
 from credits_core.ledger.refusals import UnknownEntry
-from credits_core.store.tables import Seal
+from credits_core.store.tables import CreditTransaction, Seal
+from credits_core.values.days import DayRange
+
+MOST_IN_A_STATEMENT = 5_000
 
 
 def head(seal: StoredSeal) -> dict[str, Any]:
@@ -41,6 +46,7 @@ def proof_of(connection: Connection, entry_id: int, *, head_number: int | None =
     Raises:
         UnknownEntry: there is no such entry.
         NotSealed: the entry is not sealed yet, or only after that head; or there is no such seal.
+        SealDamaged: the head or the entry's seal was changed.
     """
     record = Reader(connection).entry(entry_id)
     if record is None:
@@ -48,6 +54,8 @@ def proof_of(connection: Connection, entry_id: int, *, head_number: int | None =
     top = seals.newest(connection) if head_number is None else seals.numbered(connection, head_number)
     if top is None:
         raise NotSealed(entry_id, head_number)
+    if not top.is_whole():
+        raise SealDamaged(top.number, "it does not have the hash of what it says")
     over = select(Seal.number, Seal.leaves).where(Seal.last_entry_id >= entry_id).order_by(Seal.number).limit(1)
     found = connection.execute(over).one_or_none()
     if found is None or found.number > top.number:
@@ -58,7 +66,9 @@ def proof_of(connection: Connection, entry_id: int, *, head_number: int | None =
         leaf.number for leaf in Reader(connection).entries(None if before is None else before.last_entry_id, entry_id)
     ]
     index = len(ids) - 1
-    leaves = [found.leaves[at : at + HASH_BYTES] for at in range(0, len(found.leaves), HASH_BYTES)]
+    leaves = leaves_of(found.leaves)
+    if not leaves:
+        raise SealDamaged(found.number, "its leaves are not those that it was made over")
     _, entry, transactions, run, unlock, refund = record
     return {
         "format": PROOF_FORMAT,
@@ -73,3 +83,30 @@ def proof_of(connection: Connection, entry_id: int, *, head_number: int | None =
         "path": [beside.hex() for beside in path_to(leaves, index)],
         "chain": [seal.header() for seal in chain if seal],
     }
+
+
+def statement_of(
+    connection: Connection, user_id: str, days: DayRange, *, head_number: int | None = None
+) -> dict[str, Any]:
+    """Every entry of a user or creator in these days, at most 5,000, each with its proof, ready for JSON.
+
+    Raises:
+        InvalidRequest: there are none in these days, or too many.
+        NotSealed, SealDamaged: as `proof_of`.
+    """
+    entries = select(CreditTransaction.entry_id).where(CreditTransaction.account_id == user_id).distinct()
+    if days.begin_us is not None:
+        entries = entries.where(CreditTransaction.created_at_us >= days.begin_us)
+    if days.end_us is not None:
+        entries = entries.where(CreditTransaction.created_at_us < days.end_us)
+    limited = entries.order_by(CreditTransaction.entry_id).limit(MOST_IN_A_STATEMENT + 1)
+    ids = connection.execute(limited).scalars().all()
+    if not 0 < len(ids) <= MOST_IN_A_STATEMENT:
+        raise InvalidRequest(
+            "USER",
+            f"has no entries in these days: {user_id}"
+            if not ids
+            else f"has more than {MOST_IN_A_STATEMENT:,} entries in these days; choose fewer days",
+        )
+    proofs = [proof_of(connection, entry_id, head_number=head_number) for entry_id in ids]
+    return {"format": STATEMENT_FORMAT, "user": user_id, "proofs": proofs}

@@ -15,11 +15,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select, text
 
-from credits_core.audit import seal_keys
+from credits_core.audit import heads, seal_keys
 from credits_core.audit.check_proof import RECORD_TABLES, SEAL, root_of, seal_hash, skipped_to
+from credits_core.audit.heads import Head
+from credits_core.audit.refusals import BehindTheKeptHead, SealDamaged
 from credits_core.audit.seal_keys import SealKey
 from credits_core.audit.seal_rows import Hashing, Leaf, Ranges, Reader
-from credits_core.errors import CreditsError, InvalidRequest
+from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
 from credits_core.reports import daily_totals
 from credits_core.store import database
 from credits_core.store.tables import Base, JournalEntry, Seal
@@ -27,14 +29,14 @@ from credits_core.values.days import from_microseconds, to_microseconds
 
 MOST_IN_A_SEAL = 1_000
 """How many entries a seal covers at most, and how many other records."""
-_SEALS_AT_ONCE = 20
+_SEALS_IN_A_UNIT = 20
 _LOCK = 7_267_474  # any number that nothing else locks
 _WRITERS = """
 SELECT virtualtransaction FROM pg_locks JOIN pg_class ON pg_class.oid = relation
 WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted AND relname = ANY(:tables)
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
-_log = logging.getLogger("promptflow.api")
+_log = logging.getLogger("promptflow.ledger")
 _seals = Base.metadata.tables["seals"]
 _HEADER = tuple(_seals.c[name] for name in (*SEAL, "hash", "key_id", "signature"))
 
@@ -102,6 +104,15 @@ class _Bounds:
     records: Mapping[str, int]
 
 
+def obstacle(connection: Connection) -> CreditsError | None:
+    """Why the key of this process cannot sign the next seal, as `catch_up` says; None when nothing is in the way."""
+    try:
+        _begins_to_sign(newest(connection), seal_keys.configured(), begins_signing=False)
+    except CreditsError as refusal:
+        return refusal
+    return None
+
+
 def newest(connection: Connection) -> StoredSeal | None:
     """The newest seal, or None when nothing was sealed yet."""
     found = connection.execute(select(*_HEADER).order_by(Seal.number.desc()).limit(1)).one_or_none()
@@ -115,8 +126,10 @@ def numbered(connection: Connection, number: int) -> StoredSeal | None:
 
 
 def unsealed(connection: Connection) -> Unsealed:
-    """What is not sealed yet, in this snapshot."""
+    """What is not sealed yet, in this snapshot. While the newest seal is a changed one, nothing counts as sealed."""
     last = newest(connection)
+    if last is not None and _wrong(last, _last_number(connection, "journal_entries")) is not None:
+        last = None
     entries = select(func.count()).select_from(JournalEntry)
     if last is not None:
         entries = entries.where(JournalEntry.id > last.last_entry_id)
@@ -134,7 +147,7 @@ def catch_up_quietly(engine: Engine, *, now: datetime, most_seals: int | None = 
     try:
         return catch_up(engine, now=now, key=seal_keys.configured(), most_seals=most_seals)
     except CreditsError as refusal:
-        _log.warning("new entries cannot be sealed: %s", refusal)
+        _log.error("new entries cannot be sealed: %s", refusal)
         return 0
 
 
@@ -150,21 +163,25 @@ def catch_up(
     """Seal every entry and record that is not sealed yet, and return how many seals that took.
 
     Does nothing while another process is sealing. With a key each seal is signed. `most_seals` leaves the rest for
-    later. `begins_signing`: a first signed seal is made, even over nothing new. `hashing` reads and hashes entries
-    elsewhere, such as on every core.
+    later. `begins_signing`: a first signed seal is made, even over nothing new, whatever the head beside the key says.
+    `hashing` reads and hashes entries elsewhere, such as on every core.
 
     Raises:
+        SealDamaged: the newest seal was changed, or covers what is not there.
+        BehindTheKeptHead: the chain does not have the seal whose head is kept beside the key.
         InvalidRequest: the newest seal is signed and there is no key; or there is one, no seal is signed with it, and
             nobody said to begin: somebody without the key may have made the chain anew.
     """
-    made_in_all = 0
+    made_in_all, top = 0, None
     with database.alone(engine, "seals", _LOCK) as is_alone:
         bounds = _settled(engine) if is_alone else None
         while bounds is not None and (most_seals is None or made_in_all < most_seals):
-            most = _SEALS_AT_ONCE if most_seals is None else min(_SEALS_AT_ONCE, most_seals - made_in_all)
+            most = _SEALS_IN_A_UNIT if most_seals is None else min(_SEALS_IN_A_UNIT, most_seals - made_in_all)
             with database.read(engine) as connection:
                 last = newest(connection)
+                _require_trusted(connection, last, bounds, None if begins_signing else key)
                 is_first_signed = _begins_to_sign(last, key, begins_signing=begins_signing)
+                top = last
                 if not _is_there(connection, bounds):
                     break  # a demo was started over meanwhile; the next time seals it
                 reader = Reader(connection)
@@ -182,9 +199,52 @@ def catch_up(
             if not made or not database.write(engine, partial(_append, after=last, made=made)):
                 break
             made_in_all += len(made)
+            top = made[-1].seal
             for one in made:
                 _tell(one.seal)
+        _keep(top, key)
     return made_in_all
+
+
+def _require_trusted(connection: Connection, last: StoredSeal | None, bounds: _Bounds, key: SealKey | None) -> None:
+    """Refuse to seal upon a seal that was changed, or without one whose head is kept beside the key."""
+    if last is not None:
+        why = _wrong(last, bounds.entry_id, bounds.records)
+        if why is not None:
+            raise SealDamaged(last.number, why)
+    if key is not None and key.file is not None:
+        kept = heads.beside(key.file)
+        said = None if kept is None else heads.against(connection, kept)
+        if said is not None:
+            raise BehindTheKeptHead(said, str(heads.file_beside(key.file)))
+
+
+def _wrong(last: StoredSeal, newest_entry_id: int, newest_records: Mapping[str, int] | None = None) -> str | None:
+    """What is wrong with the newest seal by itself, as the rest of a sentence; None when it can be sealed upon."""
+    if not last.is_whole():
+        return "it does not have the hash of what it says"
+    if last.last_entry_id > newest_entry_id:
+        return f"it covers entries up to {last.last_entry_id}, but the newest is {newest_entry_id}"
+    for table, number in (newest_records or {}).items():
+        if (last.up_to(table) or 0) > number:
+            return f"it covers {table} up to {last.up_to(table)}, but the newest is {number}"
+    return None
+
+
+def _keep(top: StoredSeal | None, key: SealKey | None) -> None:
+    """Keep the newest head beside the key, for the next time. Where that cannot be written, the log says so."""
+    if top is None or key is None or key.file is None or top.key_id != key.key_id:
+        return
+    head = Head(top.number, top.hash)
+    try:
+        is_kept = heads.beside(key.file) == head
+    except DataFileInvalid:  # somebody said to begin anew
+        is_kept = False
+    try:
+        if not is_kept:
+            heads.keep(key.file, head)
+    except OSError as error:
+        _log.error("the newest head cannot be kept in %s: %s", heads.file_beside(key.file), error.strerror)
 
 
 def _begins_to_sign(last: StoredSeal | None, key: SealKey | None, *, begins_signing: bool) -> bool:
@@ -200,7 +260,8 @@ def _begins_to_sign(last: StoredSeal | None, key: SealKey | None, *, begins_sign
     if not begins_signing:
         raise InvalidRequest(
             "CREDITS_SEAL_KEY_FILE",
-            "names a key that did not sign the newest seal. If the key is new, run: python -m credits_core proof seal",
+            "names a key that did not sign the newest seal. If the key is new, compare the record with a head that you "
+            "kept, and run: python -m credits_core proof seal --begin-signing",
         )
     return True
 

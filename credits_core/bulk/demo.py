@@ -15,7 +15,7 @@ from credits_core.bulk.demo_events import Adjust, Event, Join, Purchase, Refund,
 from credits_core.bulk.demo_world import DemoFlow, DemoUser, DemoWorld, SupportCase
 from credits_core.errors import CreditsError, DataFileInvalid, InvalidRequest
 from credits_core.lab.scenario.workload import load_workloads
-from credits_core.ledger import actions, entries, writer
+from credits_core.ledger import actions, entries, locks
 from credits_core.ledger.movements import Movement, for_prompt_run
 from credits_core.ledger.receipts import PostedTransaction
 from credits_core.ledger.requests import Charge, ChargeRequest, UnlockRequest
@@ -113,7 +113,7 @@ def build_if_empty(
 def _wait_for_other_builders(connection: Connection, world: DemoWorld) -> None:
     # On PostgreSQL two processes that start at once would both find the ledger empty, and the second would build over
     # the first. Whoever comes second waits here until the first world is there.
-    writer.lock_users(connection, [world.people[0].id])
+    locks.lock_users(connection, [world.people[0].id])
 
 
 class _Builder:

@@ -6,7 +6,7 @@ stopped is finished by running it again.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -88,7 +88,7 @@ def plan_import(connection: Connection, path: Path | SentFile, *, distinct: bool
     rows = read_legacy_balances(path)
     _check(connection, path, rows, distinct=distinct)
     imported = opening.imported_before(connection, rows)
-    new = [credits for user_id, (_, credits) in rows.items() if credits and user_id not in imported]
+    new = _new(rows, imported)
     return ImportPlan(
         new=len(new),
         new_credits=sum(new),
@@ -130,6 +130,7 @@ def import_legacy(
 
     Raises:
         NotAllowed: the actor may not move credits of any user.
+        NeedsApproval: what the file adds is more than one person may move. Nothing is imported.
         DataFileInvalid: as `read_legacy_balances`; a user was imported before with other credits, or would hold too
             many; or an id differs from another one only in upper and lower case. Nothing is imported, unless other
             writers have made such a row impossible after the check: then the message says so.
@@ -147,6 +148,8 @@ def importing(
     opening_credits = {user_id: balance_credits for user_id, (_, balance_credits) in rows.items()}
     with database.read(engine) as connection:
         leaves_room = _check(connection, path, rows, distinct=distinct)
+        if actor.needs_second(sum(opening_credits.values())):  # otherwise nobody needs to know what is new of it
+            opening.require_one_may_import(actor, sum(_new(rows, opening.imported_before(connection, rows))))
     summary, done = ImportSummary(0, 0, 0, 0), 0
 
     def give(piece: Sequence[tuple[str, int]]) -> dict[str, Receipt | None]:
@@ -165,6 +168,10 @@ def importing(
         summary, done = summary.plus(outcomes), done + len(outcomes)
         yield Progress(done, len(rows))
     return summary
+
+
+def _new(rows: Mapping[str, tuple[int, int]], imported: Collection[str]) -> list[int]:
+    return [credits for user_id, (_, credits) in rows.items() if credits and user_id not in imported]
 
 
 def _check(connection: Connection, path: Path | SentFile, rows: dict[str, tuple[int, int]], *, distinct: bool) -> bool:

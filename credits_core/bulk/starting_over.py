@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from credits_core.bulk import demo
 from credits_core.bulk.demo_world import DemoWorld
 from credits_core.bulk.refusals import NotADemo
-from credits_core.ledger import trial_users, writer
+from credits_core.ledger import locks, trial_users
 from credits_core.plans import actions as plan_actions
 from credits_core.plans.book import PriceBooks
 from credits_core.prices import lists
@@ -37,14 +37,16 @@ _BUILT, _TRIED = f"{trial_users.DEMO_KEYS}%", "dashboard:%"
 # A key that the screen API sends is kept with its caller, as `caller:NAME:dashboard:…`. No name has a colon, so more
 # than one before `dashboard` are of a key that the caller chose.
 _TRIED_OVER_HTTP, _CHOSEN_BY_A_CALLER = "caller:%:dashboard:%", "caller:%:%:dashboard:%"
+# What follows from entries that are counted anyway: the end of a hold, credits that expired, an approved proposal.
+_FOLLOWING = ("hold:%", "expiry:%", "proposal:%")
 
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
     """What a demo database holds, and so what is deleted when the demo is started over.
 
-    `tried_entries` are those of `entries` that people posted on the dashboard. The plans and price lists are those that
-    people added; a discarded draft does not count.
+    `tried_entries` are those of `entries` that people posted on the dashboard, and what followed from them. The plans
+    and price lists are those that people added; a discarded draft does not count.
     """
 
     entries: int = 0
@@ -106,7 +108,8 @@ def _from_outside(connection: Connection) -> list[tuple[int, str, str]]:
 
 def _is_foreign(key: InstrumentedAttribute[str]) -> ColumnElement[bool]:
     is_tried_over_http = and_(key.like(_TRIED_OVER_HTTP), key.not_like(_CHOSEN_BY_A_CALLER))
-    return and_(key.not_like(_BUILT), key.not_like(_TRIED), not_(is_tried_over_http))
+    own = (_BUILT, _TRIED, *_FOLLOWING)
+    return and_(*(key.not_like(pattern) for pattern in own), not_(is_tried_over_http))
 
 
 def _counted(count: int, one: str, many: str) -> str:
@@ -140,7 +143,7 @@ def start_over(
     actor.require(May.MANAGE)
     # Everybody who charges or makes something live waits from here on. In this order, as they take the locks.
     plan_actions.lock_all(connection)
-    writer.lock_everyone(connection)
+    locks.lock_everyone(connection)
     deleted = holdings(connection)
     if deleted.entries:
         clearing.clear(connection)

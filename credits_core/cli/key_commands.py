@@ -12,7 +12,7 @@ key_app = typer.Typer(help="The keys of the API: make, list, replace and revoke 
 @key_app.command("create")
 def create_key(
     name: Annotated[str, typer.Option(help="Who uses the key; entries name it as api/NAME.")],
-    role: Annotated[Role, typer.Option(help="admin: everything; service: charge and read; user: read one user.")],
+    role: Annotated[Role, typer.Option(help="admin: add, charge, refund; service: charge and read; user: read one.")],
     user_id: Annotated[str | None, typer.Option(help="Whose data a key with the role user may see.")] = None,
     expires: Annotated[str | None, typer.Option(help="UTC day from which the key is refused, e.g. 2027-01-31.")] = None,
 ) -> None:

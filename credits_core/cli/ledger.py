@@ -9,13 +9,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from credits_core import settings, startup
-from credits_core.audit import invariants, seals
-from credits_core.audit import log as audit_log
-from credits_core.audit.finding import BEGINNING
 from credits_core.bulk import demo, opening_balances
 from credits_core.bulk import replay as trace_replay
 from credits_core.bulk.demo_world import load_demo_world
 from credits_core.cli.opened import actor, both, opened_ledger, price_books
+from credits_core.operations import verifying
+from credits_core.operations.surroundings import Surroundings
 from credits_core.reports import daily_totals
 from credits_core.store import database, grants
 
@@ -131,22 +130,12 @@ def _now() -> datetime:
 def verify(*, since_last: bool) -> None:
     """Print one line per invariant and keep the result of the audit."""
     with opened_ledger() as engine:
-        seals.catch_up_quietly(engine, now=_now())
-        with database.read(engine) as connection:
-            plans = price_books().at(connection).plans
-            since = audit_log.last_clean(connection) if since_last else None
-        findings, leaves = invariants.audit(engine, plans, since or BEGINNING)
-        database.write(
-            engine,
-            lambda connection: audit_log.record(
-                connection, findings, now=datetime.now(UTC), leaves=leaves, since=since or BEGINNING
-            ),
-        )
-    if since is not None:
-        typer.echo(f"After entry {since.entry_id:,}, where the last clean audit ended:")
+        found = verifying.verify(Surroundings(engine, price_books(), settings.time_zone(), _now), since_last=since_last)
+    if found.since is not None:
+        typer.echo(f"After entry {found.since.entry_id:,}, where the last clean audit ended:")
     elif since_last:
         typer.echo("No audit was clean yet, so everything is checked:")
-    for finding in findings:
+    for finding in found.findings:
         typer.echo(str(finding))
-    if not all(finding.ok for finding in findings):
+    if not found.is_clean:
         raise typer.Exit(1)

@@ -10,6 +10,8 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
+from credits_core.cli.backup_app import backup_app
+from credits_core.cli.jobs_app import jobs_app
 from credits_core.cli.key_commands import key_app
 from credits_core.cli.people_commands import people_app
 from credits_core.cli.proof_app import app as proof_app
@@ -33,6 +35,8 @@ models_app = typer.Typer(help="AI models: which are offered, and their price lis
 plan_app = typer.Typer(help="Price plans: list, check, edit, replay, and make one live.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 app.add_typer(plan_app, name="plan")
+app.add_typer(backup_app, name="backup")
+app.add_typer(jobs_app, name="jobs")
 app.add_typer(key_app, name="api-key")
 app.add_typer(people_app, name="people")
 app.add_typer(proof_app, name="proof")
@@ -74,6 +78,14 @@ def migrate() -> None:
     from credits_core.cli import ledger
 
     ledger.migrate()
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Examine settings, database, disk, clock, permissions, jobs, backups and sign-in, and say what to do."""
+    from credits_core.cli import doctor as examination
+
+    examination.examine(as_json=as_json)
 
 
 @app.command()

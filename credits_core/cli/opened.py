@@ -2,22 +2,29 @@
 
 import getpass
 import json
+import logging
+import sys
 from contextlib import AbstractContextManager
 from typing import Any
 
 import typer
 from sqlalchemy import Engine
 
-from credits_core import settings
+from credits_core import logs, settings
 from credits_core.plans.book import PriceBooks
 from credits_core.store import database
 from credits_core.values.fields import is_id
 from credits_core.values.roles import Actor, Way, operator
-from credits_core.values.text import format_credits, format_usd
+from credits_core.values.text import counted, format_usd
 
 
 def opened_ledger() -> AbstractContextManager[Engine]:
-    """The configured database, which is at the newest migration, or `DatabaseNotReady`."""
+    """The configured database, which is at the newest migration, or `DatabaseNotReady`.
+
+    What goes wrong meanwhile is logged on stderr: stdout has what the command prints.
+    """
+    logs.configure(sys.stderr, logging.WARNING)
+    logs.begin()
     return database.opened_ledger(settings.database_url())
 
 
@@ -42,7 +49,7 @@ def both(credits: int) -> str:
     >>> both(4_425)
     '4,425 credits = $0.004425'
     """
-    return f"{format_credits(credits)} credits = {format_usd(credits)}"
+    return f"{counted(credits, 'credit')} = {format_usd(credits)}"
 
 
 def print_json(content: Any) -> None:

@@ -20,11 +20,11 @@ def add_person(email: Email, roles: Roles) -> None:
 
 
 @people_app.command("list")
-def list_people() -> None:
-    """List everybody who has a role, and when they were last seen."""
+def list_people(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List everybody who has a role or came by their domain, and when they were last seen."""
     from credits_core.cli import people
 
-    people.list_all()
+    people.list_all(as_json=as_json)
 
 
 @people_app.command("role")
@@ -37,7 +37,7 @@ def change_roles(email: Email, roles: Roles) -> None:
 
 @people_app.command("remove")
 def remove_person(email: Email) -> None:
-    """Let a person in no more, within a minute also in an open tab. The last admin cannot be removed."""
+    """Remove a person: an open tab ends within a minute. The last admin cannot be removed."""
     from credits_core.cli import people
 
     people.remove(email)

@@ -122,8 +122,7 @@ class TransactionFilter:
 
     With `headline_only`, only the first transaction of each entry is listed: what the user paid or received. `entries`
     are the first and the last entry to look at. With `key_prefix`, only entries whose idempotency key begins with it,
-    and the refunds of those. With `actor`, only entries that somebody
-    recorded under this name has posted.
+    and the refunds of those. With `actor`, only entries that this one posted.
     """
 
     entry_id: int | None = None

@@ -5,32 +5,28 @@ makes one), an idempotency key, the time and the actor. A refusal raises a `Cred
 then rolled back and nothing is kept, not even the key. The same key with the same request returns the first receipt
 again, whatever the price and the balances are now.
 
-Whoever may neither act for all users nor try things out is refused (`NotAllowed`) before anything is looked up; whoever
-may only try things out, when a user is no test user.
+Whoever may not act is refused (`NotAllowed`) before anything is looked up; whoever may only try things out, when a user
+or the creator is no test user; a person who would move more than one may move alone, at the end (`NeedsApproval`).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from operator import attrgetter
-from types import MappingProxyType
 from typing import Protocol
 
 from sqlalchemy import Connection, insert, update
 
 from credits_core.errors import CreditsError
-from credits_core.ledger import entries, flows, refunds, writer
-from credits_core.ledger.movements import for_added_credits, for_flow_unlock, for_prompt_run, for_refund
-from credits_core.ledger.receipts import FlowAccess, PostedTransaction, Receipt, Unlock
+from credits_core.ledger import charging, entries, expiring, flows, refunds, writer
+from credits_core.ledger.movements import for_added_credits, for_flow_unlock, for_refund
+from credits_core.ledger.receipts import FlowAccess, Receipt, Unlock
 from credits_core.ledger.refund_terms import RefundTerms
 from credits_core.ledger.refusals import (
     AddedCreditsSpent,
     AlreadyRefunded,
     CirculationTooLarge,
-    IdempotencyKeyReused,
     InsufficientCredits,
-    NothingToCharge,
-    PriceChanged,
 )
 from credits_core.ledger.requests import (
     Charge,
@@ -42,12 +38,13 @@ from credits_core.ledger.requests import (
     new_entry,
     refund_request,
     require_entry_id,
+    require_expiry,
 )
-from credits_core.ledger.trial_users import require_test_users
+from credits_core.ledger.trial_users import require_may_charge, require_test_users
 from credits_core.ledger.writer import Posting, Question
-from credits_core.pricing.quote import PriceBook, Quote, quote
+from credits_core.pricing.quote import PriceBook, Quote
 from credits_core.store.kinds import CreditSource, EntryType
-from credits_core.store.tables import UnlockedFlow
+from credits_core.store.tables import LotTerms, UnlockedFlow
 from credits_core.values.credits import require_credits
 from credits_core.values.days import to_microseconds
 from credits_core.values.fields import is_id, require_id, require_text
@@ -78,7 +75,7 @@ def quote_prompt(request: ChargeRequest, book: PriceBook, *, now: datetime) -> Q
         PriceChanged: the total is not the one that the request expects.
     """
     check_charge(request, now=now)
-    return _price(request, book, now)
+    return charging.price(request, book, now)
 
 
 def charge_prompt(
@@ -140,30 +137,13 @@ def charge_prompts(
     outcomes: list[Receipt | CreditsError] = []
     for charge in pace(charges):
         try:
-            outcome = _charge(posting, charge, book, receipts)
+            outcome = charging.charged(posting, charge, book, receipts)
             receipts[outcome.entry_id] = outcome
             outcomes.append(outcome)
         except CreditsError as refusal:
             outcomes.append(refusal)
     posting.write()
     return outcomes
-
-
-def _charge(posting: Posting, charge: Charge, book: PriceBook, receipts: Mapping[int, Receipt]) -> Receipt:
-    request, now = charge.request, charge.now
-    charge.actor.require(May.CHARGE, May.TRY)
-    check_charge(request, now=now)
-    require_test_users(posting.connection, charge.actor, May.CHARGE, [request.user_id])
-    entry = new_entry(EntryType.PROMPT_RUN, request.as_asked, key=charge.key, now=now, actor=charge.actor)
-    if entry.idempotency_key in posting.taken:
-        return _replay(posting, entry, book, receipts)
-    priced = _price(request, book, charge.priced_at or now)
-    if priced.total_credits == 0:
-        raise NothingToCharge(priced.model_id)
-    movements = for_prompt_run(priced, request.user_id, request.creator_id)
-    entry_id, posted = posting.post(entry, movements, distinct=charge.distinct)
-    posting.add_run(entry_id, request=request, quote=priced, price_list=book.price_list, created_at=now)
-    return _receipt(entry_id, entry, posted, priced, used_at=request.used_at)
 
 
 def add_credits(
@@ -173,12 +153,16 @@ def add_credits(
     *,
     source: CreditSource,
     reason: str = "",
+    expires_at: datetime | None = None,
     key: str,
     now: datetime,
     actor: Actor,
     distinct: bool = False,
 ) -> Receipt:
     """Add credits to a user's balance and return the receipt. The first credits create the user.
+
+    From `expires_at` on, a time after `now`, what is left of them cannot be spent. The user's first credits that expire
+    take longer, because all of the user's movements are read then.
 
     A grant and an adjustment need a reason of 1 to 500 characters; a purchase may have one. With `distinct`, a new
     user's id may differ from another one's only in upper and lower case.
@@ -194,7 +178,16 @@ def add_credits(
     actor.require(May.MOVE_CREDITS, May.TRY)
     posting = writer.begin(connection, [require_id("user_id", user_id)], [key] if is_key(key) else [])
     receipt = post_credits(
-        posting, user_id, amount_credits, source=source, reason=reason, key=key, now=now, actor=actor, distinct=distinct
+        posting,
+        user_id,
+        amount_credits,
+        source=source,
+        reason=reason,
+        expires_at=expires_at,
+        key=key,
+        now=now,
+        actor=actor,
+        distinct=distinct,
     )
     posting.write()
     if writer.circulating_credits(connection) > MAX_CIRCULATION_CREDITS:
@@ -227,7 +220,7 @@ def unlock_flow(
     actor.require(May.CHARGE, May.TRY)
     for field in ("user_id", "flow_id", "creator_id"):
         require_id(field, getattr(request, field))
-    require_test_users(connection, actor, May.CHARGE, [request.user_id])
+    require_may_charge(connection, actor, request.user_id, request.creator_id)
     fee_credits = require_credits("unlock_fee_credits", request.unlock_fee_credits)
     entry = new_entry(EntryType.FLOW_UNLOCK, _UNLOCK_FIELDS(request), key=key, now=now, actor=actor)
     users = {request.user_id, request.creator_id}
@@ -246,6 +239,7 @@ def unlock_flow(
     if in_force is not None:
         flows.keep_answer(connection, request, entry, in_force)
         return Unlock(FlowAccess.UNLOCKED_BEFORE, None, in_force)
+    actor.require_second(fee_credits, instead="Unlock for a smaller fee")
     creator_share_credits, platform_share_credits = book.plan.split_fee(fee_credits)
     movements = for_flow_unlock(
         request.user_id,
@@ -253,7 +247,7 @@ def unlock_flow(
         creator_share_credits=creator_share_credits,
         platform_share_credits=platform_share_credits,
     )
-    entry_id, posted = posting.post(entry, movements, distinct=distinct)
+    entry_id, posted = charging.post(posting, entry, movements, distinct=distinct)
     posting.write()
     connection.execute(
         insert(UnlockedFlow).values(
@@ -267,7 +261,7 @@ def unlock_flow(
             created_at_us=to_microseconds(now),
         )
     )
-    return Unlock(FlowAccess.PAID_NOW, _receipt(entry_id, entry, posted, None))
+    return Unlock(FlowAccess.PAID_NOW, charging.receipt_of(entry_id, entry, posted, None))
 
 
 def refund(
@@ -304,7 +298,7 @@ def refund(
         payer = entries.receipt(connection, entry_id, plans={}).transactions[0].account_id
         require_test_users(connection, actor, May.MOVE_CREDITS, [payer])
     if entries.entry_by_key(connection, key) is not None:
-        return _replay(writer.begin(connection, (), [key]), entry, book)
+        return charging.replayed(writer.begin(connection, (), [key]), entry, book)
     terms = RefundTerms(provider_refunded=provider_refunded)
     original = refunds.refundable(connection, entry_id, terms)
     paid = refunds.movements_of(original)
@@ -312,12 +306,15 @@ def refund(
     # Two refunds of one entry wait for each other here, so that the second one sees the first.
     posting = writer.begin(connection, refunds.users_of(paid), [key])
     if key in posting.taken:  # this same request, carried out while this one waited
-        return _replay(posting, entry, book)
+        return charging.replayed(posting, entry, book)
     refunded_by = entries.refund_of(connection, entry_id)
     if refunded_by is not None:
         raise AlreadyRefunded(entry_id, refunded_by)
+    for user_id in refunds.users_of(paid):
+        expiring.settle(posting, user_id, now)
     try:
-        refund_id, posted = posting.post(entry, for_refund(paid, posting.balances, terms))
+        of = refunds.drawn(posting, entry_id, paid[0])
+        refund_id, posted = posting.post(entry, for_refund(paid, posting.balances, terms), of=of)
     except InsufficientCredits as short:
         raise AddedCreditsSpent(short.user_id, short.balance_credits, short.required_credits) from None
     posting.write()
@@ -326,24 +323,7 @@ def refund(
         connection.execute(
             update(UnlockedFlow).where(UnlockedFlow.entry_id == entry_id).values(refunded_by_entry_id=refund_id)
         )
-    return replace(_receipt(refund_id, entry, posted, None), terms=terms)
-
-
-def _price(request: ChargeRequest, book: PriceBook, now: datetime) -> Quote:
-    priced = quote(
-        book.models[request.model_id],
-        book.plan,
-        creator_fee_credits=request.creator_fee_credits,
-        usage=request.usage,
-        input_tokens=request.input_tokens,
-        output_tokens=request.output_tokens,
-        service_tier=request.service_tier,
-        at=now,
-    )
-    expected_credits = request.expected_total_credits
-    if expected_credits is not None and expected_credits != priced.total_credits:
-        raise PriceChanged(expected_credits, priced.total_credits)
-    return priced
+    return replace(charging.receipt_of(refund_id, entry, posted, None), terms=terms)
 
 
 def post_credits(
@@ -353,6 +333,7 @@ def post_credits(
     *,
     source: CreditSource,
     reason: str,
+    expires_at: datetime | None = None,
     key: str,
     now: datetime,
     actor: Actor,
@@ -360,58 +341,30 @@ def post_credits(
 ) -> Receipt:
     """Decide what `add_credits` adds, without adding up what all users hold: for callers who do that once for many."""
     require_test_users(posting.connection, actor, May.MOVE_CREDITS, [require_id("user_id", user_id)])
-    actor.require_second(require_credits("amount_credits", amount_credits))
+    require_credits("amount_credits", amount_credits)
     reason = require_text("reason", reason, minimum=0 if source is CreditSource.PURCHASE else 1)
     entry_type, movements = for_added_credits(source, user_id, amount_credits)
-    asked = (user_id, amount_credits, source.value, reason)
+    asked: tuple[object, ...] = (user_id, amount_credits, source.value, reason)
+    expires_at_us = None if expires_at is None else to_microseconds(require_expiry(expires_at, now=now))
+    if expires_at_us is not None:
+        asked = (*asked, expires_at_us)
     entry = new_entry(entry_type, asked, key=key, now=now, actor=actor, description=reason or None)
     if entry.idempotency_key in posting.taken:
-        return _replay(posting, entry, None)
-    entry_id, posted = posting.post(entry, movements, distinct=distinct)
-    return _receipt(entry_id, entry, posted, None)
+        return charging.replayed(posting, entry, None)
+    actor.require_second(amount_credits)
+    if expires_at_us is not None:
+        posting.lots.begin(user_id)
+    entry_id, posted = posting.post(entry, movements, distinct=distinct, expires_at_us=expires_at_us)
+    if expires_at_us is not None:
+        posting.also(insert(LotTerms).values(id=entry_id, expires_at_us=expires_at_us))
+    return charging.receipt_of(entry_id, entry, posted, None)
 
 
 def _replayed_unlock(posting: Posting, request: UnlockRequest, entry: NewEntry, book: PriceBook) -> Unlock:
-    receipt = _replay(posting, entry, book)
+    receipt = charging.replayed(posting, entry, book)
     in_force = entries.unlock_in_force(posting.connection, request.user_id, flow_id=request.flow_id)
     if in_force is None:
         access = FlowAccess.REFUNDED
     else:
         access = FlowAccess.PAID_NOW if in_force == receipt.entry_id else FlowAccess.UNLOCKED_BEFORE
     return Unlock(access, receipt, refunded_by_entry_id=receipt.refunded_by_entry_id, replayed=True)
-
-
-def _replay(
-    posting: Posting, entry: NewEntry, book: PriceBook | None, receipts: Mapping[int, Receipt] = MappingProxyType({})
-) -> Receipt:
-    """The receipt of the entry that has the key: one of those decided in this unit of work, or an earlier one."""
-    entry_id, request_hash = posting.taken[entry.idempotency_key]
-    # An answer without an entry has the key of an unlock, and is never the answer to anything else.
-    if entry_id is None or request_hash != entry.request_hash:
-        raise IdempotencyKeyReused(entry.idempotency_key, entry_id)
-    if entry_id in receipts:
-        return replace(receipts[entry_id], replayed=True)
-    return entries.receipt(posting.connection, entry_id, plans={} if book is None else book.plans, replayed=True)
-
-
-def _receipt(
-    entry_id: int,
-    entry: NewEntry,
-    posted: tuple[PostedTransaction, ...],
-    priced: Quote | None,
-    *,
-    used_at: datetime | None = None,
-) -> Receipt:
-    return Receipt(
-        entry_id=entry_id,
-        type=entry.type,
-        idempotency_key=entry.idempotency_key,
-        actor=entry.actor,
-        description=entry.description,
-        created_at=entry.created_at,
-        transactions=posted,
-        quote=priced,
-        replayed=False,
-        refunds_entry_id=entry.refunds_entry_id,
-        used_at=used_at,
-    )

@@ -17,7 +17,7 @@ from credits_core.store.kinds import (
     RefundRule,
     TransactionType,
 )
-from credits_core.values.text import counted, format_usd
+from credits_core.values.text import both
 
 Moved = Movement | PostedTransaction
 
@@ -72,12 +72,8 @@ def bearing(paid: Iterable[Moved], back: Sequence[Moved], terms: RefundTerms) ->
     )
 
 
-def _both(credits: int) -> str:
-    return f"{counted(credits, 'credit')} ({format_usd(credits)})"
-
-
 def sentence(
-    found: Bearing, *, done: bool, name: Callable[[str], str] = str, amount: Callable[[int], str] = _both
+    found: Bearing, *, done: bool, name: Callable[[str], str] = str, amount: Callable[[int], str] = both
 ) -> str:
     """Who bears what, in one sentence: before the refund, or after it when it is `done`.
 

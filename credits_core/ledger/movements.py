@@ -11,6 +11,7 @@ from credits_core.ledger.refund_terms import RefundTerms
 from credits_core.pricing.quote import Quote
 from credits_core.store.kinds import (
     PLATFORM_ADJUSTMENTS,
+    PLATFORM_EXPIRED,
     PLATFORM_GRANTS,
     PLATFORM_INFERENCE,
     PLATFORM_PAYMENTS_IN,
@@ -18,7 +19,9 @@ from credits_core.store.kinds import (
     PLATFORM_REVENUE,
     CreditSource,
     EntryType,
+    Part,
     TransactionType,
+    part_account,
 )
 
 _SOURCES = {
@@ -69,6 +72,31 @@ def for_flow_unlock(
     if platform_share_credits:
         movements.append(Movement(PLATFORM_REVENUE, TransactionType.PLATFORM_REVENUE, platform_share_credits))
     return movements
+
+
+def for_hold(user_id: str, held_credits: int) -> list[Movement]:
+    """The movements that set credits of a user aside: from what the user can spend to what is held."""
+    return _for_transfer(user_id, Part.HELD, held_credits)
+
+
+def for_hold_end(user_id: str, held_credits: int) -> list[Movement]:
+    """The movements that give held credits back to what the user can spend."""
+    return _for_transfer(user_id, Part.HELD, -held_credits)
+
+
+def for_expiry(user_id: str, expired_credits: int) -> list[Movement]:
+    """The movements that take credits whose time is over from what the user can spend."""
+    return [
+        Movement(user_id, TransactionType.EXPIRY, -expired_credits),
+        Movement(PLATFORM_EXPIRED, TransactionType.EXPIRY, expired_credits),
+    ]
+
+
+def _for_transfer(user_id: str, part: Part, to_part_credits: int) -> list[Movement]:
+    return [  # the user's own account first, as in every entry
+        Movement(user_id, TransactionType.TRANSFER, -to_part_credits),
+        Movement(part_account(user_id, part), TransactionType.TRANSFER, to_part_credits),
+    ]
 
 
 def for_refund(recorded: list[Movement], balances_credits: Mapping[str, int], terms: RefundTerms) -> list[Movement]:

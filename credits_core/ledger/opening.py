@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from credits_core.errors import CreditsError
-from credits_core.ledger import actions, entries, writer
+from credits_core.ledger import actions, entries, locks, writer
+from credits_core.ledger.alike import look_alikes
 from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.refusals import AccountLooksAlike, BalanceTooLarge, CirculationTooLarge, IdempotencyKeyReused
 from credits_core.ledger.requests import hash_of
@@ -43,7 +44,7 @@ def refusals(
         balances = _balances(connection, some)
         keys = {opening_balance_key(user_id): user_id for user_id in some}
         imported = {keys[key]: found for key, found in entries.entries_by_keys(connection, list(keys)).items()}
-        alike = writer.look_alikes(connection, some)
+        alike = look_alikes(connection, some)
         for user_id in some:
             amount_credits = opening_credits[user_id]
             known = known_by_folded.setdefault(folded_id(user_id), alike.get(folded_id(user_id), []))
@@ -98,13 +99,13 @@ def import_opening_balances(
 
     Raises:
         NotAllowed: the actor may not move credits of any user.
-        NeedsApproval: these are more credits than one person may move; the command line imports them.
+        NeedsApproval: these users would get more than one person may move; the command line imports them.
         CirculationTooLarge: all users together would hold more than 2^62 credits.
     """
     actor.require(May.MOVE_CREDITS)
-    actor.require_second(sum(opening_credits.values()))
-    writer.lock_everyone(connection)
-    circulating_credits = 0 if leaves_room else writer.circulating_credits(connection)
+    locks.lock_everyone(connection)
+    before_credits = 0 if leaves_room else writer.circulating_credits(connection)
+    circulating_credits = before_credits
     keys = [opening_balance_key(user_id) for user_id in opening_credits if is_id(user_id)]
     posting = writer.begin(connection, filter(is_id, opening_credits), keys, everyone_is_locked=True)
     outcomes: dict[str, Receipt | CreditsError | None] = {}
@@ -118,8 +119,18 @@ def import_opening_balances(
             outcomes[user_id] = refusal
         if circulating_credits > actions.MAX_CIRCULATION_CREDITS:
             raise CirculationTooLarge(amount_credits, actions.MAX_CIRCULATION_CREDITS)
+    require_one_may_import(actor, circulating_credits - before_credits)
     posting.write()
     return outcomes
+
+
+def require_one_may_import(actor: Actor, new_credits: int) -> None:
+    """Do nothing when the actor may import opening balances of this sum, which cannot be proposed.
+
+    Raises:
+        NeedsApproval: it is more than one person may move.
+    """
+    actor.require_second(new_credits, instead="Import the file at the command line")
 
 
 def opening_balance_key(user_id: str) -> str:

@@ -5,13 +5,17 @@ from sqlalchemy import Connection, insert
 from credits_core.errors import InvalidRequest
 from credits_core.ledger import entries, writer
 from credits_core.ledger.bearing import Bearing, bearing
+from credits_core.ledger.lots import Draw
 from credits_core.ledger.movements import Movement, for_refund
 from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.refund_terms import RefundTerms
-from credits_core.ledger.refusals import AddedCreditsSpent, AlreadyRefunded, NotRefundable
+from credits_core.ledger.refusals import AddedCreditsSpent, AlreadyRefunded, InsufficientCredits, NotRefundable
 from credits_core.ledger.requests import require_entry_id
+from credits_core.ledger.writer import Posting
 from credits_core.store.kinds import EntryType, RefundRule, TransactionType, is_platform
 from credits_core.store.tables import Refund
+
+_NO_PAYMENT = {EntryType.REFUND, EntryType.TRANSFER, EntryType.EXPIRY}
 
 
 def preview(connection: Connection, entry_id: int, *, provider_refunded: bool = False) -> Bearing:
@@ -46,12 +50,12 @@ def refundable(connection: Connection, entry_id: int, terms: RefundTerms) -> Rec
 
     Raises:
         UnknownEntry: no entry has this id.
-        NotRefundable: the entry is itself a refund.
+        NotRefundable: the entry is itself a refund, or only moves credits between the parts of a user.
         InvalidRequest: the provider is said to have given an inference cost back, and the entry has none.
     """
     original = entries.receipt(connection, entry_id, plans={})
-    if original.type is EntryType.REFUND:
-        raise NotRefundable(entry_id)
+    if original.type in _NO_PAYMENT:
+        raise NotRefundable(entry_id, is_payment=original.type is EntryType.REFUND)
     has_cost = any(moved.type is TransactionType.INFERENCE_COST for moved in original.transactions)
     if terms.provider_refunded and not has_cost:
         raise InvalidRequest(
@@ -69,6 +73,21 @@ def movements_of(receipt: Receipt) -> list[Movement]:
 def users_of(movements: list[Movement]) -> set[str]:
     """The users whose credits these movements move."""
     return {movement.account_id for movement in movements if not is_platform(movement.account_id)}
+
+
+def drawn(posting: Posting, entry_id: int, paid: Movement) -> list[Draw]:
+    """What the refund of an entry gives back to lots or, of added credits, takes: those of its own lot and no others.
+
+    Raises:
+        InsufficientCredits: the credits that the entry added are spent, of a user whose lots are kept.
+    """
+    user_id, credits = paid.account_id, paid.amount_credits
+    if credits < 0 or user_id not in posting.lots.users:
+        return posting.lots.drawn_by(user_id, entry_id)
+    left_credits = posting.lots.left_credits(user_id, entry_id)
+    if left_credits < credits:
+        raise InsufficientCredits(user_id, left_credits, credits)
+    return [Draw(entry_id, credits)]
 
 
 def keep_terms(connection: Connection, refund_id: int, terms: RefundTerms) -> None:

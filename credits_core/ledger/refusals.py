@@ -162,13 +162,57 @@ class AlreadyRefunded(CreditsError):
 
 
 class NotRefundable(CreditsError):
-    """The entry is itself a refund."""
+    """The entry is itself a refund, or no payment at all."""
 
     code = "not_refundable"
     http_status = 409
 
-    def __init__(self, entry_id: int) -> None:
+    def __init__(self, entry_id: int, is_payment: bool = True) -> None:
         self.entry_id = entry_id
         super().__init__(
             f"Entry {entry_id} is itself a refund and cannot be refunded. To take the credits again, charge again."
+            if is_payment
+            else f"Entry {entry_id} is no payment and cannot be refunded. Refund the run or the added credits."
+        )
+
+
+class UnknownHold(CreditsError):
+    """No hold has this id."""
+
+    code = "unknown_hold"
+    http_status = 404
+
+    def __init__(self, hold_id: int) -> None:
+        self.hold_id = hold_id
+        super().__init__(f"There is no hold {hold_id}. Use the hold_id that making the hold answered.")
+
+
+class HoldEnded(CreditsError):
+    """The hold was captured, released or has expired. `entry_id` is the entry that ended it, where it has one yet."""
+
+    code = "hold_ended"
+    http_status = 409
+
+    def __init__(self, hold_id: int, state: str, entry_id: int | None) -> None:
+        self.hold_id = hold_id
+        self.state = state
+        self.entry_id = entry_id
+        was = "has expired" if state == "expired" else f"was already {state}"
+        by = "" if entry_id is None else f", by entry {entry_id}"
+        super().__init__(f"Hold {hold_id} {was}{by}. Nothing was charged or given back now. Make a new hold.")
+
+
+class HoldTooSmall(CreditsError):
+    """The run costs more than the hold and what its price plan allows beyond it. Both numbers are in credits."""
+
+    code = "hold_too_small"
+    http_status = 409
+
+    def __init__(self, hold_id: int, total_credits: int, most_credits: int) -> None:
+        self.hold_id = hold_id
+        self.total_credits = total_credits
+        self.most_credits = most_credits
+        super().__init__(
+            f"The run costs {total_credits:,} credits, but hold {hold_id} can be charged at most {most_credits:,}. "
+            "Nothing was charged, and the hold stays open. Capture it without usage to charge what it was made for."
         )

@@ -17,6 +17,7 @@ from credits_core.values.roles import Actor
 
 MAX_AHEAD = timedelta(minutes=5)
 """How far the time of use may lie ahead of the ledger's clock: two machines' clocks differ a little."""
+SHORTEST_HOLD, LONGEST_HOLD = timedelta(seconds=1), timedelta(days=1)
 _LARGEST_ENTRY_ID = 2**63 - 1
 _KEY = re.compile(r"[!-~]{1,400}")
 _TIER = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -77,6 +78,58 @@ class ChargeRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldRequest:
+    """Credits to set aside for one run: the price of the most that it may use, or `asked_credits`.
+
+    The fields are those of `ChargeRequest`. Usage or token counts are the most that is expected. After `lasts` the hold
+    expires.
+    """
+
+    user_id: str
+    prompt_id: str
+    model_id: str
+    creator_id: str | None = None
+    creator_fee_credits: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    usage: Usage | None = None
+    service_tier: str | None = None
+    asked_credits: int | None = None
+    lasts: timedelta = timedelta(minutes=15)
+
+    @property
+    def run(self) -> ChargeRequest:
+        """The run that the hold is for, with the most that it may use."""
+        return ChargeRequest(
+            self.user_id,
+            self.prompt_id,
+            self.model_id,
+            self.creator_id,
+            self.creator_fee_credits,
+            self.input_tokens,
+            self.output_tokens,
+            usage=self.usage,
+            service_tier=self.service_tier,
+        )
+
+    @property
+    def as_asked(self) -> tuple[object, ...]:
+        """What the hash of the request is taken of."""
+        run = (*self.run.as_asked[:7], self.usage, self.service_tier)
+        return ("hold", *run, self.asked_credits, self.lasts // timedelta(microseconds=1))
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureRequest:
+    """What the run of a hold really used. A run has the hold's service tier where none is given."""
+
+    usage: Usage | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    service_tier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Charge:
     """A charge request with its own key, time and actor, as a batch takes it; the rest as `actions.charge_prompt`."""
 
@@ -128,6 +181,22 @@ def check_charge(request: ChargeRequest, *, now: datetime) -> None:
         require_used_at(request.used_at, now=now)
 
 
+def check_hold(request: HoldRequest, *, now: datetime) -> None:
+    """Check every field of the request.
+
+    Raises:
+        InvalidRequest: a field cannot be accepted, as `check_charge`; usage and an amount are both given; the hold
+            would last less than a second or more than a day.
+    """
+    check_charge(request.run, now=now)
+    if request.asked_credits is not None:
+        require_credits("amount_credits", request.asked_credits)
+        if (request.usage, request.input_tokens, request.output_tokens) != (None, None, None):
+            raise InvalidRequest("amount_credits", "must not be given together with a usage: the usage has its price")
+    if not SHORTEST_HOLD <= request.lasts <= LONGEST_HOLD:
+        raise InvalidRequest("expires_in_seconds", "must be from 1 to 86,400, which is a day")
+
+
 def require_used_at(used_at: datetime, *, now: datetime) -> datetime:
     """The time itself, when a run can have taken place then.
 
@@ -141,6 +210,19 @@ def require_used_at(used_at: datetime, *, now: datetime) -> datetime:
             "used_at", f"must not be more than five minutes ahead of the ledger's clock, {now:%Y-%m-%d %H:%M:%S} UTC"
         )
     return used_at
+
+
+def require_expiry(expires_at: datetime, *, now: datetime) -> datetime:
+    """The time itself, when credits that are added now can expire then.
+
+    Raises:
+        InvalidRequest: it has no zone, lies before 1970 or after 9998, or is not after `now`.
+    """
+    if expires_at.tzinfo is None or not EARLIEST <= expires_at < LATEST:
+        raise InvalidRequest("expires_at", f"must be a time with its zone, from 1970 to 9998, not {expires_at}")
+    if expires_at <= now:
+        raise InvalidRequest("expires_at", f"must be after now, {now:%Y-%m-%d %H:%M:%S} UTC")
+    return expires_at
 
 
 def require_entry_id(entry_id: object) -> int:

@@ -1,7 +1,8 @@
 """Who is a test user: somebody whose credits are for trying things out, so that more people may move them.
 
-In a database that began as the demo every user is one. Elsewhere they are those who were made test users, and those
-whose ids begin with the prefix that the setting `CREDITS_TEST_USER_PREFIX` names.
+In a database that began as the demo every user is one. Elsewhere they are those who were made test users (the table
+`trial_users`; `access.trial_users` adds and removes them), and those whose ids begin with the prefix that the setting
+`CREDITS_TEST_USER_PREFIX` names. This module only asks.
 """
 
 from collections.abc import Collection
@@ -9,6 +10,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection, select
 
 from credits_core.store.tables import JournalEntry, TrialUser
+from credits_core.values.refusals import NotAllowed
 from credits_core.values.roles import Actor, May
 
 DEMO_ACTOR = "demo"
@@ -29,6 +31,21 @@ def require_test_users(connection: Connection, actor: Actor, otherwise: May, use
     actor.require(otherwise, May.TRY)
     if not are_test_users(connection, user_ids, actor.test_prefix):
         actor.require(otherwise)
+
+
+def require_may_charge(connection: Connection, actor: Actor, user_id: str, creator_id: str | None) -> None:
+    """Do nothing for an actor who may charge everybody, or who may try things out when both are test users.
+
+    The creator is asked for too: otherwise a tester could give a test user credits and have them paid to anybody.
+
+    Raises:
+        NotAllowed: the actor may not charge this user, or not pay this creator.
+    """
+    require_test_users(connection, actor, May.CHARGE, [user_id])
+    if May.CHARGE in actor.may or creator_id is None:
+        return
+    if not are_test_users(connection, [creator_id], actor.test_prefix):
+        raise NotAllowed(actor.recorded, "pay a creator who is not a test user", ())
 
 
 def are_test_users(connection: Connection, user_ids: Collection[str], prefix: str) -> bool:

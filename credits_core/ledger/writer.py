@@ -12,11 +12,14 @@ transaction: building and compiling them per call costs more than the durable co
 import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from itertools import count
+from itertools import chain, count
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Connection, Executable, Table, func, select
 
+from credits_core.ledger import locks, parts
+from credits_core.ledger.lot_book import LotBook
+from credits_core.ledger.lots import Draw
 from credits_core.ledger.movements import Movement
 from credits_core.ledger.receipts import PostedTransaction
 from credits_core.ledger.refusals import AccountLooksAlike, BalanceTooLarge, InsufficientCredits, UnknownUser
@@ -24,7 +27,7 @@ from credits_core.ledger.requests import ChargeRequest, NewEntry
 from credits_core.pricing.models import RunPrice
 from credits_core.pricing.quote import Quote
 from credits_core.pricing.units import usage_text
-from credits_core.store.kinds import TransactionType, is_platform
+from credits_core.store.kinds import PLATFORM_PREFIX, TransactionType, is_part, owner_of
 from credits_core.store.statements import RowWriter, pipelined
 from credits_core.store.tables import Base, CreditTransaction, JournalEntry, PromptRun, RollupWatermark, UserCredits
 from credits_core.values.credits import MAX_CREDITS
@@ -52,7 +55,8 @@ class Taken(NamedTuple):
 class Posting:
     """The entries of one unit of work: decided one after the other in memory, then written together.
 
-    Made by `begin`. `balances` are the users' balances in credits after all that was decided so far.
+    Made by `begin`. `balances` are what the users can spend, in credits, after all that was decided so far; those of
+    users' other parts are among them, such as `ada:held`. `ended` are the holds that end in this unit of work.
     """
 
     def __init__(self, connection: Connection, found: Iterable[tuple[str, str, int, int, str]]) -> None:
@@ -64,15 +68,25 @@ class Posting:
         self._opened_at_us: dict[str, int] = {}
         self._new_entries: list[tuple[int, NewEntry, list[PostedTransaction], int]] = []
         self._new_runs: list[tuple[object, ...]] = []
+        self._with_parts: list[str] = []
+        with_lots: list[str] = []
+        self._also: list[Executable] = []
+        self.ended = set[int]()
         numbers = []
-        for kind, text_, number, created_at_us, request_hash in found:
+        for kind, text_, number, created_at_us, said in found:
             if kind == "user":
                 self.balances[text_] = number
+                if said:
+                    self._with_parts += [text_] * ("p" in said)
+                    with_lots += [text_] * ("l" in said)
                 self._alike.setdefault(folded_id(text_), []).append((created_at_us, text_))
             elif kind == "number":
                 numbers.append(number)
             else:
-                self.taken[text_] = Taken(number or None, request_hash)
+                self.taken[text_] = Taken(number or None, said)
+        if self._with_parts:
+            self.balances |= parts.balances(connection, self._with_parts)
+        self.lots = LotBook(connection, with_lots)
         self._before = dict(self.balances)
         # SQLite names the first number alone: nobody else takes one meanwhile.
         self._numbers = count(numbers[0]) if connection.dialect.name == "sqlite" else iter(sorted(numbers))
@@ -87,17 +101,23 @@ class Posting:
             raise UnknownUser(user_id)
 
     def post(
-        self, entry: NewEntry, movements: Sequence[Movement], *, distinct: bool = False
+        self,
+        entry: NewEntry,
+        movements: Sequence[Movement],
+        *,
+        distinct: bool = False,
+        of: Sequence[Draw] = (),
+        expires_at_us: int | None = None,
     ) -> tuple[int, tuple[PostedTransaction, ...]]:
         """Decide a new entry with these movements: its number, and its transactions in the movements' order.
 
         Users who receive credits get an account when they have none. Use only users and a key that `begin` was given.
-        With `distinct`, a new account may differ from another one only in upper and lower case. A refusal leaves
-        nothing of the entry.
+        With `distinct`, a new account may differ from another one only in upper and lower case. `of` and
+        `expires_at_us` say of the first user's lots what `lots.Move` says. A refusal leaves nothing of the entry.
 
         Raises:
             UnknownUser: a user who pays has no account.
-            InsufficientCredits: a user holds fewer credits than they would pay.
+            InsufficientCredits: a user can spend fewer credits than they would pay.
             BalanceTooLarge: a user would hold more than 2^53-1 credits.
             AccountLooksAlike: a new account would differ from another one only in upper and lower case.
             InvalidRequest: a new account's id looks like one that a spreadsheet has broken.
@@ -108,20 +128,33 @@ class Posting:
         sum_credits = 0
         for account_id, type_, amount_credits in movements:
             balance_credits = None
-            if not is_platform(account_id):
+            if not account_id.startswith(PLATFORM_PREFIX):
                 known = after.get(account_id, self.balances.get(account_id))
                 balance_credits = self._moved(account_id, type_, amount_credits, known, distinct=distinct)
                 after[account_id] = balance_credits
             posted.append(PostedTransaction(account_id, type_, amount_credits, balance_credits))
             sum_credits += amount_credits
         assert sum_credits == 0, "the movements of an entry sum to zero"
-        at_us, entry_id = to_microseconds(entry.created_at), self._number()
-        for user_id in after.keys() - self.balances.keys():
-            self._open(user_id, at_us)
+        if self._with_parts:
+            self._require_room(after)
+        at_us = to_microseconds(entry.created_at)
+        if self.lots.users:
+            number = self.peek_number()
+            self.lots.decide(number, entry.type, at_us, posted, of=of, expires_at_us=expires_at_us)
+        entry_id = self._number()
+        for account_id in after.keys() - self.balances.keys():
+            if not is_part(account_id):
+                self._open(account_id, at_us)
         self.balances |= after
         self.taken[entry.idempotency_key] = Taken(entry_id, entry.request_hash)
         self._new_entries.append((entry_id, entry, posted, at_us))
         return entry_id, tuple(posted)
+
+    def peek_number(self) -> int:
+        """The number that the next entry will have."""
+        number = self._number()
+        self._numbers = chain([number], self._numbers)
+        return number
 
     def _number(self) -> int:
         number = next(self._numbers, None)
@@ -133,6 +166,8 @@ class Posting:
     def _moved(
         self, user_id: str, type_: TransactionType, amount_credits: int, known_credits: int | None, *, distinct: bool
     ) -> int:
+        if known_credits is None and is_part(user_id):
+            known_credits = 0
         if known_credits is None:
             if amount_credits < 0:
                 raise UnknownUser(user_id)
@@ -145,6 +180,14 @@ class Posting:
         if after_credits > MAX_CREDITS:
             raise BalanceTooLarge(user_id, amount_credits, MAX_CREDITS)
         return after_credits
+
+    def _require_room(self, after: dict[str, int]) -> None:
+        """Check that what users have in other parts can always come back to what they can spend."""
+        for user_id in self._with_parts:
+            before = {account: self.balances[account] for account in self.balances if owner_of(account) == user_id}
+            now = before | {account: after[account] for account in after if owner_of(account) == user_id}
+            if sum(now.values()) > max(MAX_CREDITS, sum(before.values())):
+                raise BalanceTooLarge(user_id, sum(now.values()) - sum(before.values()), MAX_CREDITS)
 
     def _check_new(self, user_id: str, *, field: str, distinct: bool) -> None:
         require_new_user_id(field, user_id)
@@ -200,6 +243,10 @@ class Posting:
             )
         )
 
+    def also(self, *statements: Executable) -> None:
+        """Write these as well, after the entries: rows that name them, each statement for one row."""
+        self._also += statements
+
     def write(self) -> None:
         """Write everything that was decided: accounts and balances, entries, transactions and runs.
 
@@ -211,7 +258,7 @@ class Posting:
         changed = [
             (self.balances[user_id], user_id, before_credits)
             for user_id, before_credits in self._before.items()
-            if self.balances[user_id] != before_credits
+            if self.balances[user_id] != before_credits and ":" not in user_id
         ]
         rows = (self._account_rows(), self._entry_rows(), self._transaction_rows(), self._new_runs)
         driver: Any = self.connection.connection.driver_connection
@@ -224,9 +271,14 @@ class Posting:
                 table.insert_on_sqlite(driver, some)
         if changes != len(changed):
             raise RuntimeError("a balance has changed although its user was locked")
+        self.lots.write()
+        parts.write(self.connection, self._before, self.balances)
+        for statement in self._also:
+            if self.connection.execute(statement).rowcount == 0:
+                raise RuntimeError("a row has changed although its user was locked")
 
     def _account_rows(self) -> list[tuple[object, ...]]:
-        return [(user_id, self.balances[user_id], at_us) for user_id, at_us in self._opened_at_us.items()]
+        return [(user_id, self.balances[user_id], at_us, False, False) for user_id, at_us in self._opened_at_us.items()]
 
     def _entry_rows(self) -> list[tuple[object, ...]]:
         return [
@@ -284,16 +336,16 @@ def begin(
     that two units of work cannot open two such accounts. On PostgreSQL this waits for units of work that are changing
     the balance of one of these users, and the new entries get their numbers after that. So a user's balances follow
     each other in the order of the entries' numbers. On SQLite there is one writer at a time. With `everyone_is_locked`,
-    the unit of work has called `lock_everyone`. `first` is sent before all that. PostgreSQL gives a number for each
-    key, or as many as `numbers`, and never gives one again; more are asked for one by one.
+    the unit of work has called `locks.lock_everyone`. `first` is sent before all that. PostgreSQL gives a number for
+    each key, or as many as `numbers`, and never gives one again; more are asked for one by one.
     """
-    folded, wanted = _locked_as(user_ids), list(keys)
+    folded, wanted = locks.locked_as(user_ids), list(keys)
     driver: Any = connection.connection.driver_connection
     with pipelined(connection):
         if first is not None:
             first.send()
         if not everyone_is_locked:
-            _lock(connection, folded)
+            locks.lock(connection, folded)
         if connection.dialect.name == "postgresql":
             found = driver.execute(
                 _READ_POSTGRESQL, (folded, wanted, wanted, len(wanted) if numbers is None else numbers)
@@ -304,9 +356,12 @@ def begin(
 
 
 _NEXT_NUMBER = "nextval('journal_entries_id_seq')"
-# Rows of a kind, a text, two numbers and a hash. SQLite gives the first number alone.
+# Rows of a kind, a text, two numbers and a text: a hash, or of a user whether there are other parts (p) and lots (l).
+# SQLite gives the first number alone.
 _READ = """
-SELECT 'user', user_id, balance_credits, created_at_us, '' FROM user_credits WHERE lower(user_id) {users}
+SELECT 'user', user_id, balance_credits, created_at_us, CASE WHEN has_parts THEN 'p' ELSE '' END
+    || CASE WHEN has_lots THEN 'l' ELSE '' END FROM user_credits
+    WHERE lower(user_id) {users}
 UNION ALL SELECT 'entry', idempotency_key, id, 0, request_hash FROM journal_entries WHERE idempotency_key {keys}
 UNION ALL SELECT 'answer', idempotency_key, 0, 0, request_hash FROM unlock_answers WHERE idempotency_key {keys}
 UNION ALL SELECT 'number', '', {numbers}
@@ -321,80 +376,6 @@ _READ_POSTGRESQL = _READ.format(
     keys="= ANY (%s::text[])",
     numbers=f"{_NEXT_NUMBER}, 0, '' FROM generate_series(1, %s)",
 )
-
-
-# PostgreSQL's advisory locks, because a user who is paid for the first time has no row to lock yet. The users come in
-# one order for all, Python's, so that nobody waits in a circle; a server may order texts differently. Before them comes
-# a lock that all writers share.
-# The settings belong to this unit of work: the server would plan statements with lists of ids anew every time, which
-# costs more than carrying them out; a plan that it keeps must use the indexes, also when the tables were small then.
-_JOURNAL_LOCK = 7_206_151_033
-_LOCK_USERS = f"""
-SELECT pg_advisory_xact_lock_shared({_JOURNAL_LOCK}), set_config('plan_cache_mode', 'force_generic_plan', true),
-    set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)
-UNION ALL SELECT pg_advisory_xact_lock(hashtextextended(user_id, 0)), '', '', '' FROM unnest(%s::text[]) AS user_id
-"""
-_WRITERS = f"""
-SELECT virtualtransaction FROM pg_locks WHERE locktype = 'advisory' AND granted
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND classid = {_JOURNAL_LOCK >> 32} AND objid = {_JOURNAL_LOCK & 0xFFFFFFFF}
-"""
-
-
-def lock_users(connection: Connection, user_ids: Iterable[str]) -> None:
-    """Make others that would change these users' balances wait until this unit of work ends; on SQLite all wait."""
-    _lock(connection, _locked_as(user_ids))
-
-
-def _lock(connection: Connection, folded: list[str]) -> None:
-    if connection.dialect.name == "postgresql":
-        driver: Any = connection.connection.driver_connection
-        driver.execute(_LOCK_USERS, (folded,))
-
-
-def _locked_as(user_ids: Iterable[str]) -> list[str]:
-    return sorted({folded_id(user_id) for user_id in user_ids})
-
-
-def lock_everyone(connection: Connection) -> None:
-    """Make every other writer wait until this unit of work ends; it may then post for no user in particular.
-
-    For an import: PostgreSQL's table of locks has no room for tens of thousands of users one by one.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({_JOURNAL_LOCK})"))
-
-
-def writers_under_way(connection: Connection) -> set[str]:
-    """The units of work that may still make an entry visible that has its number already; none on SQLite."""
-    if connection.dialect.name != "postgresql":
-        return set()
-    return set(connection.execute(text(_WRITERS)).scalars())
-
-
-def look_alikes(connection: Connection, user_ids: Iterable[str]) -> dict[str, list[str]]:
-    """The accounts whose ids are these but for upper and lower case, by their folded id, the oldest first."""
-    rows = connection.execute(
-        select(_users.c.user_id)
-        .where(func.lower(_users.c.user_id).in_(_locked_as(user_ids)))
-        .order_by(_users.c.created_at_us, _users.c.user_id)
-    )
-    found: dict[str, list[str]] = {}
-    for user_id in rows.scalars():
-        found.setdefault(folded_id(user_id), []).append(user_id)
-    return found
-
-
-def require_may_open(connection: Connection, user_id: str, *, distinct: bool) -> None:
-    """Check that posting would open an account for this user, who has none yet.
-
-    Raises:
-        InvalidRequest: the id is not valid, or looks like one that a spreadsheet broke.
-        AccountLooksAlike: without `distinct`, and an account's id differs only in upper and lower case.
-    """
-    require_new_user_id("user_id", user_id)
-    if not distinct and (alike := look_alikes(connection, [user_id])):
-        raise AccountLooksAlike(user_id, alike[folded_id(user_id)][0])
 
 
 def balance_of(connection: Connection, user_id: str) -> int:

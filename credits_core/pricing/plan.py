@@ -84,7 +84,8 @@ class PricePlan:
     = 80 %). With `cap_down` a run never costs more than a run with a higher inference cost. On runs with a creator fee
     the platform receives at least `minimum_platform_income_credits` and, with `minimum_platform_income_is_markup`, at
     least the markup of a run without a fee; if its share of the fee is less, the user pays the difference as a markup.
-    `purchase_fee_bps` is added to the price when users buy credits.
+    `purchase_fee_bps` is added to the price when users buy credits. A run may cost `hold_overrun_bps` more than was
+    held for it.
     """
 
     id: str
@@ -97,6 +98,7 @@ class PricePlan:
     minimum_platform_income_credits: int = 0
     minimum_platform_income_is_markup: bool = False
     purchase_fee_bps: int = 0
+    hold_overrun_bps: int = 0
     pieces: tuple[Piece, ...] = field(init=False, repr=False, compare=False)
     """The plan as straight lines, one for each tier, in ascending order."""
     _starts: tuple[int, ...] = field(init=False, repr=False, compare=False)
@@ -105,6 +107,17 @@ class PricePlan:
         pieces = tuple(_pieces(self))
         object.__setattr__(self, "pieces", pieces)
         object.__setattr__(self, "_starts", tuple(piece.start_credits for piece in pieces))
+
+    def most_of_hold(self, held_credits: int) -> int:
+        """The most credits that a run may cost for which so many are held; the overrun is rounded down.
+
+        >>> tiers = (MarkupTier(None, None, 500),)
+        >>> PricePlan("p", 8_000, tiers).most_of_hold(999)
+        999
+        >>> PricePlan("p", 8_000, tiers, hold_overrun_bps=1_000).most_of_hold(999)
+        1098
+        """
+        return held_credits + div_floor(held_credits * self.hold_overrun_bps, BPS_PER_WHOLE)
 
     def position_for(self, inference_cost_credits: int) -> int:
         """The position, from 0, of the tier (and piece) that this cost falls into; upper bounds are exclusive.

@@ -21,7 +21,7 @@ _FLAGS: dict[str, tuple[str, object]] = {
     "minimum-markup": ("minimum_platform_income_is_markup", True),
 }
 _NUMBER = re.compile("[0-9]{1,19}")
-_NUMBERS = {"minimum": "minimum_platform_income_credits", "purchase": "purchase_fee_bps"}
+_NUMBERS = {"minimum": "minimum_platform_income_credits", "purchase": "purchase_fee_bps", "overrun": "hold_overrun_bps"}
 
 
 def to_line(plan: PricePlan) -> str:

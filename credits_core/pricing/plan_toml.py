@@ -186,6 +186,11 @@ _READERS: dict[str, tuple[Any, str, Any]] = {
         f"a whole number from 0 to {MAX_BPS:,} (10,000 %)",
         0,
     ),
+    "hold_overrun_bps": (
+        lambda entry: _is_whole(entry, BPS_PER_WHOLE),
+        "a whole number from 0 to 10,000 (100 %)",
+        0,
+    ),
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, delete, func, literal, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from credits_core.ledger.writer import writers_under_way
+from credits_core.ledger.locks import writers_under_way
 from credits_core.reports import daily_rows
 from credits_core.reports.daily_rows import After, Rows
 from credits_core.store import database

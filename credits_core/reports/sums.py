@@ -175,14 +175,17 @@ class AccountFlow:
 
 
 def account_flow(connection: Connection, account_id: str) -> AccountFlow:
-    """What an account received and what it paid. A user's balance is received less paid."""
+    """What an account received and what it paid. What went between a user's own parts is neither.
+
+    A user's balance is received less paid, less what is in the user's other parts.
+    """
     moved_credits = CreditTransaction.amount_credits
     received_credits, given_credits, transactions = connection.execute(
         select(
             func.coalesce(func.sum(case((moved_credits > 0, moved_credits), else_=0)), 0),
             func.coalesce(func.sum(case((moved_credits < 0, -moved_credits), else_=0)), 0),
             func.count(),
-        ).where(CreditTransaction.account_id == account_id)
+        ).where(CreditTransaction.account_id == account_id, CreditTransaction.type != TransactionType.TRANSFER.value)
     ).one()
     return AccountFlow(int(received_credits), int(given_credits), int(transactions))
 

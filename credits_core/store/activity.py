@@ -35,7 +35,9 @@ class Change(StrEnum):
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
     EXPORTED = "exported"
+    FINDING_LOOKED_AT = "finding_looked_at"
     DEMO_STARTED_OVER = "demo_started_over"
+    RESTORED = "restored"
 
 
 def note(

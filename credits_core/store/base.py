@@ -4,6 +4,8 @@ from sqlalchemy import BigInteger, Integer, MetaData, String
 from sqlalchemy.orm import DeclarativeBase
 
 ID = String(128)
+ACCOUNT = String(144)
+"""A user's id, or that with the name of a part of the user."""
 KEY = BigInteger().with_variant(Integer, "sqlite")
 
 

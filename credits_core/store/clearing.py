@@ -10,12 +10,16 @@ from typing import Any
 from sqlalchemy import Connection, Delete, Table, delete, func, select, text, update
 
 from credits_core.errors import InvalidRequest
-from credits_core.store.tables import Base, PlanActivation, RollupWatermark, StoredPlan
+from credits_core.store.activity import Change
+from credits_core.store.tables import ActivityRecord, Base, PlanActivation, RollupWatermark, StoredPlan
 
 _FIRST_ACTIVATION = 1
-# Who may sign in stays: otherwise nobody could after a demo was started over.
-_KEPT = {"rollup_watermark", "people", "sign_in_sessions"}
+# Who may sign in stays, and the record of it: otherwise nobody could after a demo was started over. Jobs go on
+# meanwhile, and so do faults.
+_OF_PEOPLE = (Change.PERSON_ADDED, Change.ROLES_CHANGED, Change.PERSON_REMOVED)
+_KEPT = {"rollup_watermark", "people", "sign_in_sessions", "job_leases", "job_runs", "alerts"}
 _TABLES = [table for table in Base.metadata.sorted_tables if table.name not in _KEPT]
+_ACTIVITY = ActivityRecord.__table__
 _SQLITE_TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
 _POSTGRES_PROTECTED = (
     "SELECT DISTINCT relname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid"
@@ -28,7 +32,7 @@ _POSTGRES_OWNED = (
 
 
 def clear(connection: Connection) -> None:
-    """Delete every row but people, and those that the migrations bring: the first price plan, and that it is live.
+    """Delete every row but people, the record of their roles, and what the migrations bring: the first plan, live.
 
     Entries, API keys and audits are numbered from 1 again. The triggers that refuse to delete history are off until
     this is done, within the caller's unit of work; on PostgreSQL other writers of these tables wait until its end.
@@ -61,7 +65,11 @@ def _clear_postgres(connection: Connection) -> None:
 
 
 def _sequences() -> Iterable[Any]:
-    return [select(func.pg_get_serial_sequence(table.name, "id")) for table in _TABLES if "id" in table.c]
+    return [
+        select(func.pg_get_serial_sequence(table.name, "id"))
+        for table in _TABLES
+        if "id" in table.c and table is not _ACTIVITY
+    ]
 
 
 def _delete_rows(connection: Connection) -> None:
@@ -78,6 +86,8 @@ def _delete(table: Table) -> Delete:
         return delete(table).where(PlanActivation.id > _FIRST_ACTIVATION)
     if table is StoredPlan.__table__:
         return delete(table).where(StoredPlan.id.not_in(select(PlanActivation.plan_id)))
+    if table is _ACTIVITY:
+        return delete(table).where(ActivityRecord.kind.not_in([kind.value for kind in _OF_PEOPLE]))
     return delete(table)
 
 

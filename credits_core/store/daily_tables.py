@@ -3,8 +3,8 @@
 from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from credits_core.store.base import ACCOUNT, Base
 from credits_core.store.base import ID as _ID
-from credits_core.store.base import Base
 
 
 class DailyTotal(Base):
@@ -29,7 +29,7 @@ class DailyTotal(Base):
     )
 
     day: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    account_id: Mapped[str] = mapped_column(_ID, primary_key=True)
+    account_id: Mapped[str] = mapped_column(ACCOUNT, primary_key=True)
     entry_type: Mapped[str] = mapped_column(String(32), primary_key=True)
     type: Mapped[str] = mapped_column(String(32), primary_key=True)
     amount_credits: Mapped[int] = mapped_column(BigInteger)
@@ -65,7 +65,11 @@ class DailyWork(Base):
     """
 
     __tablename__ = "daily_works"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (
+        # What was refunded of one creator's works, without reading those of all creators.
+        Index("ix_daily_works_creator_id", "creator_id", "day"),
+        {"sqlite_with_rowid": False},
+    )
 
     day: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     entry_type: Mapped[str] = mapped_column(String(32), primary_key=True)

@@ -6,16 +6,14 @@ SQLite is driven by `pysqlite3` where it has a wheel, because SQLite before 3.51
 busy handler starves writers, and its deferred transactions let two writers read the same balance.
 """
 
-import os
 import random
 import sqlite3
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
+from math import ceil
 from pathlib import Path
-from selectors import EVENT_READ, DefaultSelector
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -24,17 +22,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, OperationalError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from credits_core.errors import InvalidRequest
-from credits_core.store.refusals import DatabaseNotReady
-
-if sys.platform == "win32":
-    fcntl = None
-else:
-    import fcntl
+from credits_core.store import deadline, file_lock, turns
+from credits_core.store.postgres import create_postgres_engine
+from credits_core.store.refusals import DatabaseNotReady, DeadlinePassed
 
 try:
     import pysqlite3 as _newer_sqlite
@@ -44,11 +39,15 @@ except ImportError:  # no wheel for this platform
 Result = TypeVar("Result")
 _WAL_IS_SAFE_FROM = (3, 51, 3)
 _POSTGRES_ATTEMPTS = 5
-_IDLE_SECONDS = 1
+_POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 5}
+_SQLITE_WAIT_SECONDS = 30
 _LONGEST_WAIT_SECONDS, _BETWEEN_LOOKS_SECONDS = 5, 0.005
 _MIGRATION_LOCK = 7_267_473  # any number that nothing else locks
 _KEY_CONSTRAINT = "uq_journal_entries_idempotency_key"
 _RETRIED_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
+_READ_ONLY_SQLSTATE = "25006"
+FAILURES = (SQLAlchemyError, psycopg.Error, sqlite3.Error, _newer_sqlite.Error, OSError)
+"""What a database raises that cannot do what it was asked: SQLAlchemy, the drivers, and the files."""
 
 
 def sqlite_driver() -> ModuleType:
@@ -57,6 +56,21 @@ def sqlite_driver() -> ModuleType:
         driver: ModuleType = _newer_sqlite
         return driver
     return sqlite3
+
+
+def is_wal_safe() -> bool:
+    """Whether the driver's SQLite cannot damage a database in WAL mode."""
+    return bool(sqlite_driver().sqlite_version_info >= _WAL_IS_SAFE_FROM)
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite database; None for another kind of database, or an address that cannot be read."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return None
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database
+    return Path(str(parsed.database)) if is_file else None
 
 
 def create_engine_for(url: str) -> Engine:
@@ -71,7 +85,7 @@ def create_engine_for(url: str) -> Engine:
         raise InvalidRequest("CREDITS_DATABASE_URL", "must be a URL such as sqlite:///data/credits.db") from None
     backend = parsed.get_backend_name()
     if backend == "postgresql":
-        return _postgres_engine(parsed.set(drivername="postgresql+psycopg"))
+        return create_postgres_engine(parsed.set(drivername="postgresql+psycopg"), **_POOL)
     if backend != "sqlite":
         raise InvalidRequest(
             "CREDITS_DATABASE_URL", f"must begin with sqlite:/// or postgresql://, not {parsed.drivername}"
@@ -88,47 +102,22 @@ def create_engine_for(url: str) -> Engine:
         raise InvalidRequest(
             "CREDITS_DATABASE_URL", f"names {parsed.database}, but its folder does not exist: create the folder"
         )
-    engine = create_engine(
-        parsed.set(drivername="sqlite"), module=sqlite_driver(), connect_args={"timeout": 30}, pool_reset_on_return=None
-    )
+    engine = create_engine(parsed.set(drivername="sqlite"), module=sqlite_driver(), pool_reset_on_return=None, **_POOL)
+    event.listen(engine, "do_connect", _wait_until_the_deadline)
     event.listen(engine, "connect", set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _postgres_engine(url: URL) -> Engine:
-    engine = create_engine(url)
-
-    # A connection may have been lost while nobody used it. One that was just in use is asked only if the server has
-    # said something by itself, as it does when it ends: to ask takes as long as a statement of a charge.
-    @event.listens_for(engine, "checkin")
-    def note_when(_connection: object, record: ConnectionPoolEntry) -> None:
-        record.info["used_at"] = time.monotonic()
-
-    @event.listens_for(engine, "checkout")
-    def ask_after_idling(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
-        has_idled = time.monotonic() - record.info.get("used_at", time.monotonic()) > _IDLE_SECONDS
-        if has_idled or connection.closed or _has_news(connection):
-            try:
-                engine.dialect.do_ping(connection)
-            except psycopg.Error as error:
-                raise DisconnectionError from error  # the pool makes a new connection
-
-    return engine
-
-
-def _has_news(connection: psycopg.Connection[Any]) -> bool:
-    with DefaultSelector() as selector:
-        selector.register(connection.fileno(), EVENT_READ)
-        return bool(selector.select(0))
+def _wait_until_the_deadline(_dialect: object, _record: object, _unnamed: object, named: dict[str, Any]) -> None:
+    named["timeout"] = deadline.remaining(_SQLITE_WAIT_SECONDS)
 
 
 def set_up_sqlite(connection: Any, _record: object = None) -> None:
     """Set up a new connection of the SQLite driver for the ledger: durable writes, foreign keys and triggers on."""
     connection.isolation_level = None  # the driver must not begin transactions of its own
-    is_wal_safe = sqlite_driver().sqlite_version_info >= _WAL_IS_SAFE_FROM
-    connection.execute(f"PRAGMA journal_mode = {'WAL' if is_wal_safe else 'DELETE'}")
-    connection.execute(f"PRAGMA synchronous = {'FULL' if is_wal_safe else 'EXTRA'}")
+    connection.execute(f"PRAGMA journal_mode = {'WAL' if is_wal_safe() else 'DELETE'}")
+    connection.execute(f"PRAGMA synchronous = {'FULL' if is_wal_safe() else 'EXTRA'}")
     connection.execute("PRAGMA cache_size = -64000")  # 64 MB: 2 MB, the default, does not hold 100,000 entries' keys
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA recursive_triggers = ON")
@@ -138,7 +127,11 @@ def _begin_sqlite(connection: Connection) -> None:
     is_writer = connection.get_execution_options().get("credits_writer", False)
     driver_connection: Any = connection.connection.driver_connection  # exec_driver_sql costs 40 µs more
     statement = "BEGIN IMMEDIATE" if is_writer else "BEGIN"
+    wait_seconds = ceil(deadline.remaining(_SQLITE_WAIT_SECONDS))
     try:
+        if connection.info.get("wait_seconds") != wait_seconds:  # mostly a whole deadline, which is one number
+            driver_connection.execute(f"PRAGMA busy_timeout = {wait_seconds * 1_000}")
+            connection.info["wait_seconds"] = wait_seconds
         driver_connection.execute(statement)
     except sqlite_driver().OperationalError as error:  # SQLAlchemy would have wrapped it like this
         raise OperationalError(statement, None, error) from error
@@ -150,27 +143,49 @@ def write(engine: Engine, action: Callable[[Connection], Result]) -> Result:
     On PostgreSQL an action that lost a deadlock, a serialization race or a race for an idempotency key runs again, at
     most five times in all; it must therefore have no effect outside the database. Do nothing slow in it, and no `st.*`
     call.
+
+    Raises:
+        DeadlinePassed: the database did not answer in time; says whether the commit may have happened.
+        TooManyWaiting: many others of this process wait to write.
     """
-    for attempt in range(1, _POSTGRES_ATTEMPTS + 1):
-        try:
-            with _write_lock(engine), _writer(engine).begin() as connection:
-                return action(connection)
-        except (psycopg.Error, DBAPIError) as error:
-            if not _is_lost_race(error) or attempt == _POSTGRES_ATTEMPTS:
-                raise
-            # A random wait, so that two that collided do not collide again.
-            time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - not a secret
+    with turns.of(engine).one():
+        for attempt in range(1, _POSTGRES_ATTEMPTS + 1):
+            deadline.require_time()
+            is_committing = False
+            try:
+                with _write_lock(engine), _writer(engine).begin() as connection:
+                    result = action(connection)
+                    deadline.require_time()  # who asked has gone, and was told that nothing happened
+                    is_committing = True
+            except FAILURES as error:
+                if deadline.has_passed():
+                    raise DeadlinePassed(may_have_happened=is_committing) from error
+                if not _is_lost_race(error) or attempt == _POSTGRES_ATTEMPTS:
+                    raise
+                # A random wait, so that two that collided do not collide again.
+                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - not a secret
+            else:
+                return result
     raise AssertionError("the last attempt returns or raises")
 
 
-def _is_lost_race(error: psycopg.Error | DBAPIError) -> bool:
+def is_out_of_reach(error: BaseException) -> bool:
+    """Whether this error says that the database cannot be used now: not reached, not writable, full or too busy."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if getattr(cause, "sqlstate", None) == _READ_ONLY_SQLSTATE:
+        return True
+    operational = (psycopg.OperationalError, sqlite3.OperationalError, _newer_sqlite.OperationalError)
+    return isinstance(error, OperationalError | NoFreeConnection | OSError) or isinstance(cause, operational)
+
+
+def _is_lost_race(error: BaseException) -> bool:
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, psycopg.errors.UniqueViolation):
         return cause.diag.constraint_name == _KEY_CONSTRAINT
     return getattr(cause, "sqlstate", None) in _RETRIED_SQLSTATES
 
 
-def is_out_of_range(error: Exception) -> bool:
+def is_overflow(error: Exception) -> bool:
     """Whether a statement failed because a number, or a sum, passed 64 bits."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return isinstance(cause, psycopg.errors.NumericValueOutOfRange) or str(cause) == "integer overflow"
@@ -183,11 +198,21 @@ def _writer(engine: Engine) -> Engine:
 
 @contextmanager
 def read(engine: Engine) -> Iterator[Connection]:
-    """A connection for reading; everything read through it is one consistent snapshot."""
-    with engine.connect() as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execution_options(isolation_level="REPEATABLE READ")
-        yield connection
+    """A connection for reading; everything read through it is one consistent snapshot.
+
+    Raises:
+        DeadlinePassed: the database did not answer in time.
+    """
+    deadline.require_time()
+    try:
+        with engine.connect() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
+    except FAILURES as error:
+        if deadline.has_passed():
+            raise DeadlinePassed from error
+        raise
 
 
 @contextmanager
@@ -232,48 +257,14 @@ def alone(engine: Engine, name: str, number: int) -> Iterator[bool]:
                 if is_alone:
                     connection.execute(text(f"SELECT pg_advisory_unlock({number})"))
         return
-    if fcntl is None:
-        yield True
-        return
-    lock_file = os.open(f"{engine.url.database}.{name}", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        yield _takes(lock_file)
-    finally:
-        os.close(lock_file)
+    with file_lock.if_free(f"{engine.url.database}.{name}") as is_free:
+        yield is_free
 
 
-def _takes(lock_file: int) -> bool:
-    try:
-        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-@contextmanager
-def _write_lock(engine: Engine) -> Iterator[None]:
-    # Whoever waits for the lock holds the queue: a writer that has just given the lock back, and wants it again before
-    # the one that waits has woken up, comes after that one.
-    if engine.dialect.name != "sqlite" or fcntl is None:
-        yield
-        return
-    with ExitStack() as queue:
-        queue.enter_context(_file_lock(f"{engine.url.database}.queue"))
-        with _file_lock(f"{engine.url.database}.lock"):
-            queue.close()
-            yield
-
-
-@contextmanager
-def _file_lock(path: str) -> Iterator[None]:
-    # A lock of the file's own open description: it excludes threads as well as processes, and the kernel drops it when
-    # a process dies.
-    lock_file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(lock_file, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock_file)
+def _write_lock(engine: Engine) -> AbstractContextManager[None]:
+    if engine.dialect.name != "sqlite":
+        return nullcontext()
+    return file_lock.one_writer(str(engine.url.database))
 
 
 def _alembic_config(connection: Connection | None = None) -> Config:
@@ -320,6 +311,16 @@ def require_migrated(engine: Engine) -> None:
 @lru_cache(maxsize=1)
 def _newest_migration() -> str:
     return str(ScriptDirectory.from_config(_alembic_config()).get_current_head())
+
+
+def newest_migration() -> str:
+    """The newest migration that this version knows, such as 0018."""
+    return _newest_migration()
+
+
+def knows_migration(revision: str) -> bool:
+    """Whether this version can bring a database at this migration to the newest one."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(_alembic_config()).walk_revisions()}
 
 
 def _is_missing_file(engine: Engine) -> bool:

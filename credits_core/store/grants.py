@@ -21,6 +21,13 @@ def _change(*columns: str) -> str:
 GRANTS: dict[str, tuple[str, ...]] = {
     "activity": (_READ, _ADD),
     "alembic_version": (_READ,),
+    "alert_samples": (_READ, _ADD, "DELETE"),
+    "alerts": (
+        _READ,
+        _ADD,
+        "DELETE",
+        _change("said", "counts_from_us", "ended_at_us", "told_at_us", "end_told_at_us"),
+    ),
     "api_calls": (_READ, _ADD, "DELETE"),
     "api_keys": (_READ, _ADD, _change("expires_at_us", "revoked_at_us", "replaced_at_us")),
     "audit_runs": (_READ, _ADD),
@@ -29,8 +36,15 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "daily_sums": _DERIVED,
     "daily_totals": _DERIVED,
     "daily_works": _DERIVED,
+    "hold_ends": (_READ, _ADD),
+    "holds": (_READ, _ADD, _change("ended_by_entry_id")),
     "invariant_results": (_READ, _ADD, "DELETE"),
+    "job_leases": _DERIVED,
+    "job_runs": _DERIVED,
     "journal_entries": (_READ, _ADD),
+    "lot_draws": (_READ, _ADD),
+    "lot_terms": (_READ, _ADD),
+    "lots": (_READ, _ADD, _change("left_credits")),
     "people": (_READ, _ADD, _change("roles", "since_us", "added_by", "removed_at_us")),
     "plan_activations": (_READ, _ADD),
     "price_list_activations": (_READ, _ADD),
@@ -46,13 +60,18 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "rollup_watermark": (_READ, _change("entry_id", "time_zone", "circulating_credits")),
     "saved_views": _DERIVED,
     "seals": (_READ, _ADD),
-    "sign_in_sessions": (_READ, _ADD, _change("seen_at_us", "ended_at_us")),
+    "sign_in_sessions": (_READ, _ADD, _change("seen_at_us", "ended_at_us"), "DELETE"),
     "trial_users": (_READ, _ADD, "DELETE"),
     "unlock_answers": (_READ, _ADD),
     "unlocked_flows": (_READ, _ADD, _change("refunded_by_entry_id")),
-    "user_credits": (_READ, _ADD, _change("balance_credits")),
+    "user_credits": (_READ, _ADD, _change("balance_credits", "has_parts", "has_lots")),
+    "user_parts": (_READ, _ADD, _change("balance_credits")),
+    "watch_findings": (_READ, _ADD, _change("numbers", "entries", "looked_at_us", "looked_by", "note")),
+    "watch_key_days": _DERIVED,
+    "watch_progress": (_READ, _ADD, _change("entry_id")),
 }
-"""The privileges of the running product, by table. A sequence may be asked for its next number and never be set."""
+"""The privileges of the running product, by table. A sequence may be read, for backups, and asked for its next
+number, and never be set."""
 
 _KINDS_OF_ROLE = """
 SELECT rolsuper, rolcreaterole, rolbypassrls, rolreplication FROM pg_catalog.pg_roles WHERE rolname = :role
@@ -131,7 +150,7 @@ def _statements(connection: Connection, role: str) -> Iterator[str]:
     for table, privileges in GRANTS.items():
         yield f"GRANT {', '.join(privileges)} ON {schema}.{table} TO {named}"
     for sequence in connection.execute(text(_SEQUENCES)).scalars():
-        yield f"GRANT USAGE ON SEQUENCE {schema}.{quote(sequence)} TO {named}"
+        yield f"GRANT USAGE, SELECT ON SEQUENCE {schema}.{quote(sequence)} TO {named}"
 
 
 def excess(connection: Connection, role: str) -> list[str]:

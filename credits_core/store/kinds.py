@@ -8,12 +8,33 @@ PLATFORM_REFUNDED_INFERENCE = "platform:refunded_inference"
 PLATFORM_PAYMENTS_IN = "platform:payments_in"
 PLATFORM_GRANTS = "platform:grants"
 PLATFORM_ADJUSTMENTS = "platform:adjustments"
+PLATFORM_EXPIRED = "platform:expired"
 PLATFORM_PREFIX = "platform:"
 """A user's id cannot have a colon, so no user can be mistaken for one of the platform's own accounts."""
 
 
+class Part(StrEnum):
+    """The parts of a user's credits that the user cannot spend, each an account beside the user's own, `ada:held`.
+
+    `HELD`: set aside for runs whose cost is not known yet. `FROZEN`: of a payment that is disputed. `WAITING`: earned
+    too recently to be paid out. `PAYABLE`: earned, and due with the next payout. `RESERVED`: earned, and kept back in
+    case of refunds. `IN_PAYOUT`: on the way to the user's bank. `DEBT`: owed to the platform, and so never positive.
+    """
+
+    HELD = "held"
+    FROZEN = "frozen"
+    WAITING = "waiting"
+    PAYABLE = "payable"
+    RESERVED = "reserved"
+    IN_PAYOUT = "in_payout"
+    DEBT = "debt"
+
+
 class EntryType(StrEnum):
-    """The kinds of journal entry, frequent ones first, because the database's check tries them in this order."""
+    """The kinds of journal entry, frequent ones first, because the database's check tries them in this order.
+
+    `TRANSFER` moves credits from one part of a user to another one; `EXPIRY` takes credits whose time is over.
+    """
 
     PROMPT_RUN = "prompt_run"
     FLOW_UNLOCK = "flow_unlock"
@@ -21,6 +42,8 @@ class EntryType(StrEnum):
     GRANT = "grant"
     ADJUSTMENT = "adjustment"
     REFUND = "refund"
+    TRANSFER = "transfer"
+    EXPIRY = "expiry"
 
 
 class TransactionType(StrEnum):
@@ -35,6 +58,8 @@ class TransactionType(StrEnum):
     GRANT = "grant"
     ADJUSTMENT = "adjustment"
     REFUND = "refund"
+    TRANSFER = "transfer"
+    EXPIRY = "expiry"
 
 
 FREQUENT_TYPES = frozenset(
@@ -70,3 +95,37 @@ class CreditSource(StrEnum):
 def is_platform(account_id: str) -> bool:
     """Whether the account is one of the platform's own. Those have no balance row: their balances are sums."""
     return account_id.startswith(PLATFORM_PREFIX)
+
+
+def is_part(account_id: str) -> bool:
+    """Whether the account is a part of a user beside what the user can spend, such as `ada:held`."""
+    return ":" in account_id and not is_platform(account_id)
+
+
+def part_account(user_id: str, part: Part) -> str:
+    """The account of a part of a user.
+
+    >>> part_account("ada", Part.HELD)
+    'ada:held'
+    """
+    return f"{user_id}:{part}"
+
+
+def owner_of(account_id: str) -> str:
+    """The user to whom an account belongs; of an account of the platform, `platform`.
+
+    >>> owner_of("ada:held"), owner_of("ada")
+    ('ada', 'ada')
+    """
+    return account_id.partition(":")[0]
+
+
+class HoldEnd(StrEnum):
+    """What happens to a hold after it was made. Exactly one of these ends it.
+
+    `CAPTURED`: the real run was charged. `RELEASED`: somebody gave the credits back. `EXPIRED`: nobody did in time.
+    """
+
+    CAPTURED = "captured"
+    RELEASED = "released"
+    EXPIRED = "expired"

@@ -7,7 +7,8 @@ order of things is the order of `journal_entries.id`.
 An entry, its transactions, its run and its refund are never updated or deleted, and neither is an activation or a plan
 that was live. A transaction's key is its entry and its position, like a line of an invoice; a run's key is its entry's.
 
-Some are in `choice_tables`, `daily_tables`, `people_tables` and `seal_tables`; all are named here too.
+Some are in `choice_tables`, `daily_tables`, `job_tables`, `lot_tables`, `part_tables`, `people_tables`, `seal_tables`,
+`unlock_tables` and `watch_tables`; all are named here too.
 """
 
 from sqlalchemy import (
@@ -20,11 +21,13 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Text,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from credits_core.store.audit_tables import AuditRun as AuditRun
+from credits_core.store.base import ACCOUNT as _ACCOUNT
 from credits_core.store.base import ID as _ID
 from credits_core.store.base import KEY as _KEY
 from credits_core.store.base import Base as Base
@@ -34,7 +37,15 @@ from credits_core.store.daily_tables import DailySum as DailySum
 from credits_core.store.daily_tables import DailyTotal as DailyTotal
 from credits_core.store.daily_tables import DailyWork as DailyWork
 from credits_core.store.daily_tables import RollupWatermark as RollupWatermark
+from credits_core.store.job_tables import JobLease as JobLease
+from credits_core.store.job_tables import JobRun as JobRun
 from credits_core.store.kinds import FREQUENT_TYPES, EntryType, RefundRule, TransactionType
+from credits_core.store.lot_tables import LotDraw as LotDraw
+from credits_core.store.lot_tables import LotTerms as LotTerms
+from credits_core.store.lot_tables import StoredLot as StoredLot
+from credits_core.store.part_tables import Hold as Hold
+from credits_core.store.part_tables import HoldEnding as HoldEnding
+from credits_core.store.part_tables import UserPart as UserPart
 from credits_core.store.people_tables import ActivityRecord as ActivityRecord
 from credits_core.store.people_tables import Person as Person
 from credits_core.store.people_tables import Proposal as Proposal
@@ -42,6 +53,13 @@ from credits_core.store.people_tables import SignInSession as SignInSession
 from credits_core.store.people_tables import TrialUser as TrialUser
 from credits_core.store.seal_tables import InvariantResult as InvariantResult
 from credits_core.store.seal_tables import Seal as Seal
+from credits_core.store.unlock_tables import UnlockAnswer as UnlockAnswer
+from credits_core.store.unlock_tables import UnlockedFlow as UnlockedFlow
+from credits_core.store.watch_tables import Alert as Alert
+from credits_core.store.watch_tables import AlertSample as AlertSample
+from credits_core.store.watch_tables import WatchFinding as WatchFinding
+from credits_core.store.watch_tables import WatchKeyDay as WatchKeyDay
+from credits_core.store.watch_tables import WatchProgress as WatchProgress
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.roles import Role
 
@@ -55,7 +73,11 @@ _RARE_TYPES = " AND ".join(f"type <> '{type_.value}'" for type_ in TransactionTy
 
 
 class UserCredits(Base):
-    """A user's account and its balance, which is never negative."""
+    """A user's account and its balance: what the user can spend, never negative.
+
+    `has_parts`: the user has credits in other parts as well, in `user_parts`; `has_lots`: the user has credits that
+    expire, so what is left of which is in `lots`. Whoever charges reads those too.
+    """
 
     __tablename__ = "user_credits"
     __table_args__ = (
@@ -68,6 +90,8 @@ class UserCredits(Base):
     user_id: Mapped[str] = mapped_column(_ID, primary_key=True)
     balance_credits: Mapped[int] = mapped_column(BigInteger)
     created_at_us: Mapped[int] = mapped_column(BigInteger)
+    has_parts: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    has_lots: Mapped[bool] = mapped_column(Boolean, server_default=false())
 
 
 class JournalEntry(Base):
@@ -93,7 +117,11 @@ class JournalEntry(Base):
 
 
 class CreditTransaction(Base):
-    """One account's signed movement inside an entry. Platform accounts have no `balance_after_credits`."""
+    """One account's signed movement inside an entry. Platform accounts have no `balance_after_credits`.
+
+    The account is a user's id for what the user can spend, such as `ada`; another part of the user, such as `ada:held`;
+    or one of the platform's own.
+    """
 
     __tablename__ = "credit_transactions"
     __table_args__ = (
@@ -101,7 +129,7 @@ class CreditTransaction(Base):
         CheckConstraint(
             f"amount_credits <> 0 AND amount_credits BETWEEN -{MAX_CREDITS} AND {MAX_CREDITS}", name="amount_in_bounds"
         ),
-        CheckConstraint("balance_after_credits >= 0", name="balance_not_negative"),
+        CheckConstraint(r"balance_after_credits >= 0 OR account_id LIKE '%\:debt'", name="balance_not_negative"),
         CheckConstraint(
             "(substr(account_id, 1, 9) = 'platform:') = (balance_after_credits IS NULL)", name="balance_only_for_users"
         ),
@@ -120,7 +148,7 @@ class CreditTransaction(Base):
 
     entry_id: Mapped[int] = mapped_column(_KEY, ForeignKey("journal_entries.id"), primary_key=True)
     position: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
-    account_id: Mapped[str] = mapped_column(_ID)
+    account_id: Mapped[str] = mapped_column(_ACCOUNT)
     type: Mapped[str] = mapped_column(String(32))
     amount_credits: Mapped[int] = mapped_column(BigInteger)
     balance_after_credits: Mapped[int | None] = mapped_column(BigInteger)
@@ -180,36 +208,6 @@ class PromptRun(Base):
     price_list_id: Mapped[int | None] = mapped_column(_KEY, ForeignKey("price_lists.id"))
 
 
-class UnlockedFlow(Base):
-    """A paid unlock of a flow. A user has at most one per flow that is not refunded; refunded ones stay as history."""
-
-    __tablename__ = "unlocked_flows"
-    __table_args__ = (
-        CheckConstraint("unlock_fee_credits > 0", name="fee_positive"),
-        CheckConstraint("creator_share_credits BETWEEN 0 AND unlock_fee_credits", name="share_within_fee"),
-        Index(
-            "uq_unlocked_flows_in_force",
-            "user_id",
-            "flow_id",
-            unique=True,
-            sqlite_where=text("refunded_by_entry_id IS NULL"),
-            postgresql_where=text("refunded_by_entry_id IS NULL"),
-        ),
-        Index("ix_unlocked_flows_user_id", "user_id", "flow_id", "entry_id"),
-        Index("ix_unlocked_flows_flow_id", "flow_id", "entry_id"),
-    )
-
-    entry_id: Mapped[int] = mapped_column(_KEY, ForeignKey("journal_entries.id"), primary_key=True, autoincrement=False)
-    user_id: Mapped[str] = mapped_column(_ID, ForeignKey("user_credits.user_id"))
-    flow_id: Mapped[str] = mapped_column(_ID)
-    creator_id: Mapped[str] = mapped_column(_ID)
-    plan_id: Mapped[str] = mapped_column(String(64))
-    unlock_fee_credits: Mapped[int] = mapped_column(BigInteger)
-    creator_share_credits: Mapped[int] = mapped_column(BigInteger)
-    refunded_by_entry_id: Mapped[int | None] = mapped_column(_KEY, ForeignKey("journal_entries.id"))
-    created_at_us: Mapped[int] = mapped_column(BigInteger)
-
-
 class Refund(Base):
     """The rule that a refund was made under, so that the audit holds each against its own. The key is its entry's.
 
@@ -233,36 +231,6 @@ class Refund(Base):
     entry_id: Mapped[int] = mapped_column(_KEY, ForeignKey("journal_entries.id"), primary_key=True, autoincrement=False)
     rule: Mapped[str] = mapped_column(String(32))
     provider_refunded: Mapped[bool] = mapped_column(Boolean)
-
-
-class UnlockAnswer(Base):
-    """A request to unlock a flow that the user already had: answered without a payment, and so without an entry.
-
-    Kept so that the same request with the same key never pays later. `unlocked_by_entry_id` is the entry by which the
-    user had the flow, None when the user made it.
-    """
-
-    __tablename__ = "unlock_answers"
-    __table_args__ = (
-        CheckConstraint("(unlocked_by_entry_id IS NULL) = (creator_id = user_id)", name="entry_or_own_flow"),
-        Index(
-            "ix_unlock_answers_own_flow",
-            "user_id",
-            "flow_id",
-            sqlite_where=text("unlocked_by_entry_id IS NULL"),
-            postgresql_where=text("unlocked_by_entry_id IS NULL"),
-        ),
-    )
-
-    idempotency_key: Mapped[str] = mapped_column(String(400), primary_key=True)
-    request_hash: Mapped[str] = mapped_column(String(64))
-    user_id: Mapped[str] = mapped_column(_ID, ForeignKey("user_credits.user_id"))
-    flow_id: Mapped[str] = mapped_column(_ID)
-    creator_id: Mapped[str] = mapped_column(_ID)
-    unlock_fee_credits: Mapped[int] = mapped_column(BigInteger)
-    unlocked_by_entry_id: Mapped[int | None] = mapped_column(_KEY, ForeignKey("journal_entries.id"))
-    actor: Mapped[str] = mapped_column(_ID)
-    answered_at_us: Mapped[int] = mapped_column(BigInteger)
 
 
 class ApiKey(Base):

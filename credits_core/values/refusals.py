@@ -23,7 +23,7 @@ class NeedsApproval(CreditsError):
     code = "needs_approval"
     http_status = 403
 
-    def __init__(self, amount_credits: int | None, limit_credits: int) -> None:
+    def __init__(self, amount_credits: int | None, limit_credits: int, instead: str = "Propose it instead") -> None:
         self.amount_credits = amount_credits
         self.limit_credits = limit_credits
         why = (
@@ -31,4 +31,4 @@ class NeedsApproval(CreditsError):
             if amount_credits is None
             else f"Another person must approve more than {limit_credits:,} credits, and this moves {amount_credits:,}"
         )
-        super().__init__(f"{why}. Propose it instead; nothing was changed.")
+        super().__init__(f"{why}. {instead}; nothing was changed.")

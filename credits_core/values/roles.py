@@ -23,6 +23,7 @@ class May(StrEnum):
     MOVE_CREDITS = "add, adjust or refund credits of any user"
     PROPOSE_PAYOUTS = "propose payouts"
     APPROVE_MONEY = "approve credits that another proposed to move"
+    LOOK_INTO = "note that a finding was looked at"
     MANAGE = "manage people, roles, API keys and settings"
 
 
@@ -45,7 +46,10 @@ MAY: dict[PersonRole, frozenset[May]] = {
     PersonRole.TESTER: frozenset({May.SEE, May.TRY}),
     PersonRole.PRICING: frozenset({May.SEE, May.DRAFT_PLANS, May.PROPOSE_PLANS, May.APPROVE_PLANS}),
     PersonRole.FINANCE: frozenset(
-        {May.SEE, May.EXPORT_PEOPLE, May.TRY, May.MOVE_CREDITS, May.PROPOSE_PAYOUTS, May.APPROVE_MONEY}
+        {
+            *(May.SEE, May.EXPORT_PEOPLE, May.TRY, May.MOVE_CREDITS, May.PROPOSE_PAYOUTS, May.APPROVE_MONEY),
+            May.LOOK_INTO,
+        }
     ),
     PersonRole.ADMIN: frozenset(May) - {May.CHARGE},
 }
@@ -53,7 +57,8 @@ MAY: dict[PersonRole, frozenset[May]] = {
 
 
 class Role(StrEnum):
-    """What an API key may do: everything (admin), charge and read for all users (service), or read one user (user)."""
+    """What an API key may do: add, charge and refund for all users (admin), charge and read for all users (service), or
+    read one user (user)."""
 
     ADMIN = "admin"
     SERVICE = "service"
@@ -82,8 +87,9 @@ class Actor:
     """Who acts and what they may do. `recorded` is the text that entries and other records keep, such as `api/shop`.
 
     `is_person` is true for somebody signed in: only such a person needs a second one where four eyes are asked for,
-    which is to move more than `alone_up_to_credits` at once, and to make a plan or prices live. Users whose ids begin
-    with `test_prefix` are test users for this actor; an empty prefix begins no id.
+    which is to move more than `alone_up_to_credits` at once, and to make a plan or prices live; with `has_second`
+    another one has proposed just this. Users whose ids begin with `test_prefix` are test users for this actor; an empty
+    prefix begins no id.
     """
 
     recorded: str
@@ -113,14 +119,16 @@ class Actor:
             return False
         return amount_credits is None or amount_credits > self.alone_up_to_credits
 
-    def require_second(self, amount_credits: int | None = None) -> None:
+    def require_second(self, amount_credits: int | None = None, *, instead: str = "Propose it instead") -> None:
         """Do nothing when the actor may do this alone, or another person has proposed it.
+
+        `instead` says what one can do: to propose it, unless that cannot be proposed.
 
         Raises:
             NeedsApproval: another person must approve it.
         """
         if self.needs_second(amount_credits):
-            raise NeedsApproval(amount_credits, self.alone_up_to_credits)
+            raise NeedsApproval(amount_credits, self.alone_up_to_credits, instead)
 
     def approving(self) -> "Actor":
         """The same actor, while carrying out what another has proposed. For `access.proposals` alone."""

@@ -121,6 +121,24 @@ def format_usd_rounded(credits: int) -> str:
     return format_usd((-1 if credits < 0 else 1) * steps * step_credits)
 
 
+def both(credits: int) -> str:
+    """Credits with their exact dollar value.
+
+    >>> both(1), both(12_345)
+    ('1 credit ($0.000001)', '12,345 credits ($0.012345)')
+    """
+    return f"{counted(credits, 'credit')} ({format_usd(credits)})"
+
+
+def both_rounded(credits: int) -> str:
+    """Credits with their dollars as `format_usd_rounded` gives them.
+
+    >>> both_rounded(12_345), both_rounded(28_708_818)
+    ('12,345 credits ($0.01235)', '28,708,818 credits ($28.71)')
+    """
+    return f"{counted(credits, 'credit')} ({format_usd_rounded(credits)})"
+
+
 def rounded_parts(parts: Sequence[int], step: int) -> list[int]:
     """The parts in whole steps, so that they add up to their rounded sum, by the method of the largest remainder.
 

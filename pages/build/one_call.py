@@ -17,6 +17,7 @@ _DOCUMENTED = {
         for name in ("balance", "transactions", "calculate-cost", "add", "charge-prompt", "unlock-flow", "refund")
     },
     "/credits/flow-access": "credits/flow_access",
+    "/credits/holds": "holds/make_hold",
     "/models": "models/models",
 }
 
@@ -54,13 +55,18 @@ def show_in_full(request_id: str, address: str, show_all: Callable[[], None]) ->
             _body("Answered", call.answer)
 
 
+_OF_A_HOLD = {"capture": "capture_hold", "release": "release_hold"}
+
+
 def documentation(address: str, path: str) -> str:
     """Where the running server describes this path, with an example of every refusal.
 
     >>> documentation("http://host", "/credits/charge-prompt"), documentation("http://host", "/x")
     ('http://host/api/docs#/credits/charge_prompt', 'http://host/api/docs')
     """
-    known = "credits/entry" if path.startswith("/credits/entries/") else _DOCUMENTED.get(path)
+    folder, _, rest = path.removeprefix("/credits/").partition("/")
+    of_one = {"entries": "credits/entry", "holds": f"holds/{_OF_A_HOLD.get(rest.partition('/')[2], 'hold')}"}
+    known = of_one[folder] if rest and folder in of_one else _DOCUMENTED.get(path)
     return f"{address}/api/docs{f'#/{known}' if known else ''}"
 
 

@@ -10,6 +10,7 @@ WHAT_TO_DO = {
     "forbidden": "use a key with a role that may do this",
     "not_found": "find the path at `/api/docs`",
     "unknown_user": "add credits, which creates the user",
+    "unknown_hold": "take the `hold_id` that making the hold answered",
     "unknown_model": "choose one of `GET /api/models`",
     "unknown_entry": "take the `entry_id` of a write or of a transaction",
     "method_not_allowed": "use the method that the header `Allow` names",
@@ -17,6 +18,8 @@ WHAT_TO_DO = {
     "account_looks_alike": "use `known_user_id`; if it is somebody else, send `create_distinct: true`",
     "already_refunded": "nothing: the refund exists",
     "not_refundable": "nothing: a refund cannot be refunded; charge again",
+    "hold_ended": "make a new hold; if it was captured, ask for its entry",
+    "hold_too_small": "capture it without a usage, which charges what it was made for",
     "ambiguous_model": "send one of the `model_ids`",
     "body_too_large": "send only the documented fields; at most 64 KiB",
     "invalid_request": "correct the fields",
@@ -32,4 +35,6 @@ WHAT_TO_DO = {
     "internal_error": "send the same request again; if it stays, report the `request_id`",
     "database_not_ready": "the operator runs `python -m credits_core migrate`",
     "database_unavailable": "send the same request again in a moment",
+    "deadline_passed": "send the same request again, with the same key",
+    "too_many_waiting": "wait as long as the header `Retry-After` says, send the same request again",
 }

@@ -5,7 +5,7 @@ from itertools import accumulate
 import plotly.graph_objects as go
 
 from credits_core.audit.explanation import ChargedParts
-from credits_core.values.text import format_credits, format_usd
+from credits_core.values.text import both, format_credits
 from pages.parts.charts import CREATOR, INFERENCE, PLATFORM, USER, laid_out
 
 
@@ -31,7 +31,7 @@ def waterfall(parts: ChargedParts) -> go.Figure:
             marker_color=[colour for _, _, colour in bars],
             text=[format_credits(credits) for _, credits, _ in bars],
             textposition="outside",
-            customdata=[f"{format_credits(credits)} credits ({format_usd(credits)})" for _, credits, _ in bars],
+            customdata=[both(credits) for _, credits, _ in bars],
             hovertemplate="%{x}: %{customdata}<extra></extra>",
             cliponaxis=False,
         )

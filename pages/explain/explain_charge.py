@@ -22,7 +22,7 @@ def open_entry(number: int | None = None) -> None:
 
 ABOUT = """
 One run or unlock, priced again from what was stored when it was charged: the plan, the price and the usage. A refund
-is explained by who bears it, and under which rule. If a single
+is explained by who pays for it, and under which rule. If a single
 credit differed, it would say so here. Open any entry by its number.
 """
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from credits_core.access import proposals
 from credits_core.ledger import accounts, entries
 from credits_core.ledger.accounts import TransactionFilter
 from credits_core.ledger.refusals import UnknownEntry
-from pages.parts import refunding, resources, show, words
+from pages.parts import links, refunding, resources, show, words
 
 
 def show_in_full(entry_id: int, open_entry: Callable[[int], None]) -> None:
@@ -17,6 +18,7 @@ def show_in_full(entry_id: int, open_entry: Callable[[int], None]) -> None:
             posted = entries.receipt(connection, entry_id, plans=resources.book().plans)
             headline, *_ = accounts.transactions(connection, TransactionFilter(entry_id=entry_id, headline_only=True))
             refund_id = entry_id if posted.refunds_entry_id is not None else posted.refunded_by_entry_id
+            proposed = proposals.that_posted(connection, entry_id, posted.idempotency_key)
             said, rule = refunding.outcome(connection, refund_id) if refund_id is not None else ("", "")
     except UnknownEntry as error:
         st.info(str(error), title="No such entry", icon=":material/search_off:")
@@ -30,6 +32,17 @@ def show_in_full(entry_id: int, open_entry: Callable[[int], None]) -> None:
             st.success(f"Refunded by entry {refund_id}. {said}", icon=":material/undo:")
             st.button("Open the refund", on_click=open_entry, args=(refund_id,))
         show.receipt(posted)
+        if proposed is not None:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                approved = words.by(proposed.decided_by or posted.actor)
+                st.caption(f"Proposed by {words.by(proposed.proposed_by)}, approved by {approved}.", width="content")
+                st.page_link(
+                    "people/approvals.py",
+                    label=f"Proposal {proposed.number}",
+                    icon=":material/how_to_reg:",
+                    query_params=links.carry_to(proposal=str(proposed.number)),
+                    width="content",
+                )
         show.link_to_explanation(posted)
         if refund_id is None:
             refunding.button(entry_id)

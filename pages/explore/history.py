@@ -43,7 +43,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         bind="query-params",
         on_change=open_entry,
     )
-    by = filters.one_of("By", actors, key="by", anyone="Anybody", on_change=open_entry)
+    by = filters.who_acted(actors, anyone="Anybody", on_change=open_entry)
     entry_id = filters.entry_number()
     legs = st.toggle(
         "Every movement",

@@ -12,7 +12,7 @@ from credits_core.store import database
 from credits_core.store.kinds import TransactionType
 from credits_core.values.days import DayRange
 from credits_core.values.periods import Period
-from pages.parts import choose, csv_files, periods, resources
+from pages.parts import choose, csv_files, periods, resources, words
 
 _BATCH = "batch"
 
@@ -39,7 +39,8 @@ def take(query: Query) -> None:
     periods.take(query)
     st.session_state["user"] = query.get("user")
     st.session_state["types"] = [TransactionType(text) for text in query.get("types", ())]
-    st.session_state["by"] = query.get("by")
+    by = query.get("by")
+    st.session_state["by"] = words.actor_name(by) if isinstance(by, str) else None
     st.session_state["legs"] = "legs" in query
 
 

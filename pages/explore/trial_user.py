@@ -8,7 +8,6 @@ from credits_core import settings
 from credits_core.access import trial_users
 from credits_core.errors import CreditsError
 from credits_core.ledger.trial_users import are_test_users, began_as_demo
-from credits_core.store import database
 from credits_core.values.roles import May
 from pages.parts import done, resources, who, words
 
@@ -34,7 +33,7 @@ def _change(user_id: str, slot: str) -> None:
     change = trial_users.add if st.session_state[slot] else trial_users.remove
     now, actor = datetime.now(UTC), who.actor()
     try:
-        database.write(resources.engine(), lambda connection: change(connection, user_id, now=now, actor=actor))
+        resources.writing(lambda connection: change(connection, user_id, now=now, actor=actor))
     except CreditsError as refusal:
         done.add("Balances", f"Nothing was changed. {words.refusal_text(refusal)}")
         return

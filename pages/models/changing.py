@@ -117,7 +117,7 @@ def _change(
 
 def _changed_meanwhile(refusal: LiveListChanged) -> None:
     st.warning(
-        f"{words.plain(refusal.actor)} made price list {refusal.live} live: {words.plain(refusal.source)}. "
+        f"{words.by(refusal.actor)} made price list {refusal.live} live: {words.plain(refusal.source)}. "
         "Nothing was changed. Close this window to see what would change now.",
         title="Somebody changed the live list meanwhile",
         icon=":material/sync_problem:",

@@ -26,7 +26,7 @@ def show_all(book: PriceBook) -> None:
                 "No": one.number,
                 "State": "Live" if one.is_live else "",
                 "Saved": clock.text(one.saved_at, "%Y-%m-%d %H:%M") if one.number > 1 else "came with the software",
-                "By": words.plain(one.actor),
+                "By": words.by(one.actor),
                 "From": words.plain(one.source),
                 "Reason": words.plain(next((line.reason for line in journal if line.price_list == one.number), "–")),
             }

@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from credits_core.worlds import breaking
 from credits_core.worlds.breaking import Tried
-from credits_core.worlds.damages import DAMAGES
-from pages.parts import resources, words
+from credits_core.worlds.damages import DAMAGES, Damage
+from pages.operations import alone
+from pages.parts import resources, who, words
 
 _SHOWN = 3
 
@@ -14,7 +16,9 @@ _SHOWN = 3
 def draw() -> None:
     """Draw the section: the choice of damages, the button, and what became of the last one."""
     st.header("Break it")
-    st.caption("Damage a copy and see which check finds it. Your ledger stays untouched.")
+    st.caption("Damage a copy. See which check finds it. Your ledger stays untouched.")
+    if not who.more_than_viewer_or_told("damage a copy"):
+        return
     with st.form("break_it", border=True):
         chosen = st.radio(
             "Damage",
@@ -24,10 +28,18 @@ def draw() -> None:
         )
         asked = st.form_submit_button("Damage a copy", icon=":material/build:")
     if asked:
-        with st.spinner("Copying, damaging and checking…"):
-            st.session_state["break_it_tried"] = resources.try_damage(DAMAGES[chosen], datetime.now(UTC))
+        with alone.one_at_a_time() as may_begin:
+            if may_begin:
+                st.session_state["break_it_tried"] = _tried(DAMAGES[chosen])
     if "break_it_tried" in st.session_state:
         _show(st.session_state["break_it_tried"])
+
+
+def _tried(damage: Damage) -> Tried:
+    with st.spinner("Copying, damaging and checking…"):
+        return breaking.try_damage(
+            resources.engine(), resources.books(), damage, zone=resources.zone(), now=datetime.now(UTC)
+        )
 
 
 def _show(tried: Tried) -> None:

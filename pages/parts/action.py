@@ -24,15 +24,19 @@ from typing import Any, Generic, TypeVar
 import streamlit as st
 from sqlalchemy import Connection, Engine
 
+from credits_core import settings
 from credits_core.bulk import pieces
 from credits_core.errors import CreditsError
-from credits_core.store import database
+from credits_core.store import database, deadline
+from credits_core.store.refusals import Unavailable
 from credits_core.values.roles import Actor
 from pages.parts import who
 from pages.parts.resources import engine
 
 _log = logging.getLogger("promptflow.dashboard")
 Result = TypeVar("Result")
+LONG_SECONDS = 300
+"""How long an action may take that does much in one unit of work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +68,24 @@ class _Action:
 
 
 def perform(
-    name: str, request: object, action: Callable[[Connection, str, datetime, Actor], Result]
+    name: str,
+    request: object,
+    action: Callable[[Connection, str, datetime, Actor], Result],
+    *,
+    seconds: int | None = None,
 ) -> Performed[Result]:
     """Carry out an action and keep its outcome under `name` for the reruns that follow; `performed` returns it.
 
     The same request again, before `start_over`, is not carried out again: its outcome comes back, marked as repeated,
     unless it was refused. Another request is a new action with a key of its own. `action` receives the connection of
-    its unit of work, the key, the time and who acts.
+    its unit of work, the key, the time and who acts. It may take `CREDITS_DEADLINE_SECONDS`, or as many as `seconds`.
     """
     (outcome,) = perform_in_pieces(
         name,
         request,
         lambda connection, key, now, actor, _before: action(connection, key, now, actor),
         is_whole=lambda _: True,
+        seconds=seconds,
     )
     return outcome
 
@@ -87,17 +96,20 @@ def perform_in_pieces(
     action: Callable[[Connection, str, datetime, Actor, Result | None], Result],
     *,
     is_whole: Callable[[Result], bool],
+    seconds: int | None = None,
 ) -> Iterator[Performed[Result]]:
     """Carry out an action that is too long for one unit of work, and give its outcome after each of its pieces.
 
     `action` also receives the result of the pieces before (None at first), and returns the result with this piece in
     it; `is_whole` tells whether that was the last one. A run that is ended between two pieces leaves the outcome so
-    far; asking for the same request again goes on after the last piece that was carried out.
+    far; asking for the same request again goes on after the last piece that was carried out. `seconds` as for
+    `perform`, for each piece.
     """
     opened, current = engine(), _action(name)
+    within = seconds or settings.deadline_seconds()
     with pieces.undisturbed():
         while True:
-            with current.lock:
+            with current.lock, deadline.within(within):
                 outcome = _carry_on(opened, current, request, action, is_whole)
             yield outcome
             if outcome.is_whole or outcome.refusal is not None:
@@ -124,8 +136,13 @@ def _carry_on(
         result = database.write(opened, lambda connection: action(connection, current.key, now, actor, before.result))
         current.outcome = Performed(request, current.key, result, None, is_whole=is_whole(result))
     except CreditsError as refusal:
-        _log.info("refused: %s", refusal)
+        _log.info("refused", extra={"code": refusal.code, "refusal": str(refusal), "actor": actor.recorded})
         current.outcome = replace(before, refusal=refusal)
+    except database.FAILURES as error:
+        if not database.is_out_of_reach(error):
+            raise
+        _log.error("the database does not answer", exc_info=error)
+        current.outcome = replace(before, refusal=Unavailable())
     return current.outcome
 
 

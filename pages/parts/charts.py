@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from credits_core.values.text import format_credits, format_usd, format_usd_rounded
+from credits_core.values.text import both_rounded, format_usd
 from pages.parts import amounts, pick
 
 USER, INFERENCE, CREATOR, PLATFORM = "#3B82F6", "#94A3B8", "#10B981", "#8B5CF6"
@@ -202,7 +202,7 @@ def sankey(nodes: Sequence[tuple[str, int, str]], flows: Sequence[tuple[int, int
                 "target": [target for _, target, _ in flows],
                 "value": [credits for _, _, credits in flows],
                 "color": [f"{nodes[target][2]}59" for _, target, _ in flows],
-                "customdata": [both(credits) for _, _, credits in flows],
+                "customdata": [both_rounded(credits) for _, _, credits in flows],
                 "hovertemplate": ("%{source.customdata} → %{target.customdata}<br>%{customdata}<extra></extra>"),
             },
         )
@@ -245,15 +245,6 @@ def sankey(nodes: Sequence[tuple[str, int, str]], flows: Sequence[tuple[int, int
 def _per_cent(credits: int, in_all: int) -> str:
     rounded = (200 * credits + in_all) // (2 * in_all)
     return f"{rounded} %" if rounded or not credits else "below 1 %"
-
-
-def both(credits: int) -> str:
-    """Credits with their dollars, for hover texts, which are no Markdown.
-
-    >>> both(1_500_000)
-    '1,500,000 credits ($1.50)'
-    """
-    return f"{format_credits(credits)} credits ({format_usd_rounded(credits)})"
 
 
 def laid_out(figure: go.Figure, *, height: int, legend_y: float = 1.02) -> go.Figure:

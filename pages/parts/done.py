@@ -102,7 +102,7 @@ def last(screen: str) -> None:
         _link(one)
         _undo_button(one, place="head")
         st.button(
-            "", icon=":material/close:", type="tertiary", help="Put this away", on_click=_put_away, key="done:close"
+            "", icon=":material/close:", type="tertiary", help="Put this away", on_click=put_away, key="done:close"
         )
 
 
@@ -139,7 +139,8 @@ def _undo_button(one: Done, *, place: str) -> None:
         )
 
 
-def _put_away() -> None:
+def put_away() -> None:
+    """Show no longer what was done last; it stays in the list. Meant as an `on_click` callback."""
     st.session_state.pop(_SHOWN, None)
 
 

@@ -6,8 +6,9 @@ from typing import Literal
 
 import streamlit as st
 
+from credits_core import settings
 from credits_core.access import exports
-from credits_core.store import database
+from credits_core.store import database, deadline
 from credits_core.values.days import DayRange
 from credits_core.values.roles import May
 from pages.parts import resources, sending, who
@@ -32,12 +33,15 @@ def button(
     """
     if not (who.may_or_told if is_told else who.may)(May.EXPORT_PEOPLE):
         return
-    actor, engine = who.actor(), resources.engine()
+    later, engine = who.later(), resources.engine()
 
     def prepared() -> bytes:
+        actor = later()  # the file is made when it is asked for, and they may have been removed since
+        actor.require(May.EXPORT_PEOPLE)
         file = content()
         now = datetime.now(UTC)
-        database.write(engine, lambda one: exports.note(one, file_name, detail=detail, now=now, actor=actor))
+        with deadline.within(settings.deadline_seconds()):
+            database.write(engine, lambda one: exports.note(one, file_name, detail=detail, now=now, actor=actor))
         return file
 
     st.download_button(label, prepared, file_name, mime, icon=icon, on_click="ignore", help=help_text, width=width)

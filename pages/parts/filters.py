@@ -12,6 +12,8 @@ from typing import TypeVar
 
 import streamlit as st
 
+from pages.parts import words
+
 _ENTRY = re.compile("[1-9][0-9]{0,14}")
 _NOT_A_NUMBER = "Enter a whole number, such as 17."
 Cursor = TypeVar("Cursor")
@@ -33,6 +35,12 @@ def one_of(
         on_change=on_change or "rerun",
     )
     return typed(chosen) or None
+
+
+def who_acted(known: Sequence[str], *, anyone: str, on_change: Callable[[], None] | None = None) -> str | None:
+    """Who did something, as it is on record, from `?by=…`, where a person is an address; None is everyone."""
+    name = one_of("By", [*map(words.actor_name, known)], key="by", anyone=anyone, on_change=on_change)
+    return words.recorded_actor(name) if name else None
 
 
 def typed(text: str | None) -> str:

@@ -26,7 +26,9 @@ SCREENS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Models": ("models/models.py", ("models-and-prices",)),
     "People": ("people/people.py", ("who-may-do-what",)),
     "Approvals": ("people/approvals.py", ("approve-a-change",)),
+    "Operations": ("operations/operations.py", ("keep-backups",)),
     "Proof": ("operations/proof.py", ("prove-the-ledger",)),
+    "Watching": ("operations/watching.py", ("look-into-what-is-unusual",)),
     "Activity": ("people/activity.py", ("who-may-do-what",)),
     "API": ("build/api_console.py", ("use-the-api",)),
 }

@@ -1,11 +1,11 @@
-"""The first line of a screen: its title, one sentence, its filters, and what there is to know about it."""
+"""The first line of a screen: its title, one sentence, what there is to know about it, who is there, its filters."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
 
-from pages.parts import done, guidance
+from pages.parts import done, guidance, sign_in
 
 
 @contextmanager
@@ -21,5 +21,6 @@ def line(title: str, caption: str, *, about: str) -> Iterator[None]:
         with st.popover("", icon=":material/help:", type="tertiary", help="What am I looking at?"):
             st.markdown(about)
             guidance.links_for(title)
+        sign_in.account()
         yield
     done.last(title)

@@ -1,7 +1,9 @@
 """The engine, the price book and the data files, made once for all pages."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import streamlit as st
 from sqlalchemy import Connection, Engine
@@ -15,32 +17,35 @@ from credits_core.bulk.starting_over import Holdings
 from credits_core.lab.scenario.assumptions import Scenario, load_scenarios
 from credits_core.lab.scenario.presets import Preset, load_presets
 from credits_core.lab.scenario.workload import Workload, load_workloads
+from credits_core.operations.surroundings import Surroundings
 from credits_core.plans import records as plan_records
 from credits_core.plans.book import PriceBooks
 from credits_core.plans.records import PlanRecord
 from credits_core.pricing.models import ModelRegistry
 from credits_core.pricing.quote import PriceBook
 from credits_core.reports import daily_totals, users
-from credits_core.store import database
+from credits_core.store import database, deadline
+from credits_core.store.refusals import DeadlinePassed, TooManyWaiting
 from credits_core.usage.responses import known_providers
 from credits_core.values.roles import Actor
 from credits_core.values.time_zones import TimeZone
-from credits_core.worlds import breaking
-from credits_core.worlds.breaking import Tried
-from credits_core.worlds.damages import Damage
 from pages.parts import visitor
+
+Result = TypeVar("Result")
+_LONGEST_WAIT_SECONDS, _CATCH_UP_SECONDS = 30, 3
 
 
 @st.cache_resource(show_spinner="Preparing the database…")
 def engine() -> Engine:
     """The engine of the configured database, made ready on first use: SQLite is migrated."""
     opened = database.create_engine_for(settings.database_url())
-    startup.prepare(opened, _books(), demo=settings.demo_at_start(), now=datetime.now(UTC))
+    startup.prepare(opened, books(), demo=settings.demo_at_start(), now=datetime.now(UTC))
     return opened
 
 
 @st.cache_resource
-def _books() -> PriceBooks:
+def books() -> PriceBooks:
+    """What gives the current price book."""
     return PriceBooks(settings.load_models())
 
 
@@ -57,7 +62,7 @@ def book() -> PriceBook:
 
 def book_at(connection: Connection) -> PriceBook:
     """The models and the price plan that is live in this unit of work."""
-    return _books().at(connection)
+    return books().at(connection)
 
 
 def plans() -> dict[str, PlanRecord]:
@@ -100,12 +105,12 @@ def _demo_world() -> DemoWorld:
 
 def build_demo(connection: Connection, now: datetime, actor: Actor) -> bool:
     """Build the demo world where nothing is yet, and return whether it was built."""
-    return startup.build_demo(connection, _books(), now=now, actor=actor)
+    return startup.build_demo(connection, books(), now=now, actor=actor)
 
 
 def start_demo_over(connection: Connection, now: datetime, actor: Actor) -> Holdings:
     """Empty the database and build the demo world as in a new one; refused where there is anything but a demo."""
-    return startup.start_demo_over(connection, _books(), now=now, actor=actor)
+    return startup.start_demo_over(connection, books(), now=now, actor=actor)
 
 
 @st.cache_resource
@@ -126,26 +131,42 @@ def presets() -> dict[str, Preset]:
     return load_presets(settings.SCENARIOS_FILE, scenarios())
 
 
-def try_damage(damage: Damage, now: datetime) -> Tried:
-    """Damage a scratch copy of the ledger, and return what its audit found. Takes some seconds."""
-    return breaking.try_damage(engine(), _books(), damage, zone=zone(), now=now)
+def surroundings() -> Surroundings:
+    """What jobs work with."""
+    return Surroundings(engine(), books(), zone(), lambda: datetime.now(UTC))
 
 
-def reading() -> AbstractContextManager[Connection]:
+def writing(action: Callable[[Connection], Result]) -> Result:
+    """Run the action in one unit of work within `CREDITS_DEADLINE_SECONDS`, and return its result.
+
+    What a person could repeat by clicking again goes through `action.perform` instead.
+    """
+    with deadline.within(settings.deadline_seconds()):
+        return database.write(engine(), action)
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
     """A connection for reading, one consistent snapshot for everything a page shows.
 
-    A part that draws itself anew does not pass the main script, so it asks here whether the person is still let in.
+    No statement may take longer than half a minute. A part that draws itself anew does not pass the main script, so it
+    asks here whether the person is still let in.
     """
     if visitor.is_part_of_a_screen() and not visitor.lately_at(engine()).is_let_in:
         st.rerun()
-    return database.read(engine())
+    with deadline.each_wait(_LONGEST_WAIT_SECONDS), database.read(engine()) as connection:
+        yield connection
 
 
 @st.cache_data(ttl=60, show_spinner=False)
 def keep_totals_quick() -> None:
-    """Let the daily totals catch up, and the seals, at most once a minute; totals are exact without, only slower."""
-    daily_totals.catch_up(engine(), zone())
-    seals.catch_up_quietly(engine(), now=datetime.now(UTC), most_seals=5)  # nobody waits for more
+    """Let the daily totals catch up, and the seals, at most once a minute; totals are exact without, only slower.
+
+    Whoever opens a page waits for those who write a moment at most.
+    """
+    with deadline.within(_CATCH_UP_SECONDS), suppress(DeadlinePassed, TooManyWaiting):
+        daily_totals.catch_up(engine(), zone())
+        seals.catch_up_quietly(engine(), now=datetime.now(UTC), most_seals=5)  # nobody waits for more
 
 
 @st.cache_data(ttl=300, show_spinner=False)

@@ -14,7 +14,6 @@ from credits_core.errors import CreditsError
 from credits_core.reports import saved_views
 from credits_core.reports.refusals import UnknownView, ViewNameTaken
 from credits_core.reports.saved_views import MAX_NAME, Query, View
-from credits_core.store import database
 from credits_core.values.roles import Actor
 from pages.parts import done, resources, show, who, words
 
@@ -162,7 +161,7 @@ def _name_back(view: View) -> str:
 
 def _write(change: Callable[[Connection, Actor], View]) -> View:
     actor = who.actor()
-    return database.write(resources.engine(), lambda connection: change(connection, actor))
+    return resources.writing(lambda connection: change(connection, actor))
 
 
 def _screen(title: str) -> str:

@@ -21,8 +21,10 @@ from pages.parts.words import (
     account_name,
     aligned_dollars,
     both,
+    by,
     credits_and_dollars,
     exact_dollars,
+    may_have_happened,
     plain,
     refusal_text,
     type_name,
@@ -105,9 +107,13 @@ def refusal(error: CreditsError, *, undone: str = "Nothing was charged.") -> Non
     if isinstance(error, InvalidRequest) and error.field == "reason":
         st.warning("Enter a reason, at most 500 printable characters.", icon=":material/edit:")
         return
-    if isinstance(error, AccountLooksAlike):  # in a title an id with an @ would be a link to write to
+    if isinstance(error, AccountLooksAlike):
         said = f"There is no user {plain(error.user_id)}, but there is {plain(error.known_user_id)}. {undone}"
         st.error(said, title="Almost the same id is in use", icon=":material/block:")
+        return
+    if may_have_happened(error):  # then nobody may say that nothing was done
+        reason, _, rest = refusal_text(error).partition(". ")
+        st.warning(rest, title=reason, icon=":material/hourglass_disabled:")
         return
     reason, says_it, rest = refusal_text(error).partition(" Nothing was ")
     st.error(f"Nothing was {rest}" if says_it else undone, title=reason, icon=":material/block:")
@@ -208,7 +214,7 @@ def receipt(posted: Receipt) -> None:
     movements(posted.transactions)
     used = "" if posted.used_at is None else f" · used {clock.text(posted.used_at)}"
     st.caption(
-        f"Entry {posted.entry_id} · posted {clock.text(posted.created_at)}{used} · by {plain(posted.actor)}"
+        f"Entry {posted.entry_id} · posted {clock.text(posted.created_at)}{used} · by {by(posted.actor)}"
         f" · {'sums to zero' if posted.is_balanced else 'does not sum to zero: run the audit'}"
     )
 

@@ -10,10 +10,10 @@ from credits_core.access.sessions import SignedIn, State
 from credits_core.settings import SignIn
 from credits_core.store import database
 from credits_core.values.roles import PersonRole
-from pages.parts import resources, visitor, words
+from pages.parts import resources, visitor, window, words
 from pages.parts.visitor import Visitor
 
-_PIXELS = 480
+_PIXELS, _NAME_LETTERS = 480, 16
 _OVER = {
     State.ENDED: "You signed out, or somebody ended your session.",
     State.TOO_OLD: "Your session has ended: it lasts 12 hours.",
@@ -69,23 +69,32 @@ def _no_role(who: SignedIn) -> None:
 
 
 def name_tag(there: Visitor) -> None:
-    """Who is there, in the sidebar: the operator of this machine, or the person with roles and a way out."""
+    """For the sidebar: that nobody signed in, and who acts then. Who did is named in the head of the screen."""
     if there.who is None:
         is_waived = settings.sign_in() is SignIn.NONE
         st.caption(f":material/person: {'Nobody signs in' if is_waived else 'Local operator'}")
+
+
+def account() -> None:
+    """For the head of a screen: a button named as the person who signed in, with address, roles and a way out.
+
+    Draws nothing for the operator of this machine.
+    """
+    there = visitor.lately_at(resources.engine())
+    if there.who is None:
         return
-    with st.container(gap=None, key="name_tag"):
-        st.markdown(f":material/person: {words.plain(there.who.email)}")
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.caption(", ".join(role.value for role in PersonRole if role in there.roles), width="content")
-            st.button(
-                "Sign out",
-                type="tertiary",
-                icon=":material/logout:",
-                on_click=_sign_out,
-                args=(there.who,),
-                width="content",
-            )
+    name = there.who.email.partition("@")[0]
+    label = f"{name[:_NAME_LETTERS]}…" if len(name) > _NAME_LETTERS else name
+    with st.popover(
+        "" if window.is_narrow() else words.plain(label),
+        icon=":material/account_circle:",
+        type="tertiary",
+        help="Who you are, and sign out",
+        key="account",
+    ):
+        st.markdown(words.plain(there.who.email))
+        st.caption(", ".join(role.value for role in PersonRole if role in there.roles))
+        st.button("Sign out", icon=":material/logout:", on_click=_sign_out, args=(there.who,))
 
 
 def banner() -> None:
@@ -111,6 +120,6 @@ def _watch(there: Visitor) -> None:
 
 def _sign_out(who: SignedIn) -> None:
     now = datetime.now(UTC)
-    database.write(resources.engine(), lambda connection: sessions.end(connection, who, now=now))
+    resources.writing(lambda connection: sessions.end(connection, who, now=now))
     visitor.forget()
     st.logout()

@@ -54,6 +54,7 @@ def _dialog() -> None:
                 _START_OVER,
                 None,
                 lambda connection, _key, now, actor: resources.start_demo_over(connection, now, actor),
+                seconds=action.LONG_SECONDS,
             )
             if outcome.refusal is None:
                 daily_totals.catch_up(resources.engine(), resources.zone())

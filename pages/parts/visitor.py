@@ -8,6 +8,7 @@ open tab would never end.
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,11 +21,13 @@ from credits_core.access import sessions
 from credits_core.access.refusals import NotSignedIn
 from credits_core.access.sessions import SignedIn, State, Visit
 from credits_core.settings import SignIn
-from credits_core.store import database
+from credits_core.store import database, deadline
+from credits_core.store.refusals import DeadlinePassed, TooManyWaiting
 from credits_core.values.roles import Actor, PersonRole, Way, operator, person
 from pages.parts import reach
 
 _KEY = "visitor"
+_NOTE_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +120,14 @@ def _looked_up(engine: Engine, claims: Mapping[str, object]) -> Visitor:
     visit = _visit(engine, who, now)
     if visit.is_let_in and visit.is_to_be_noted and not is_part_of_a_screen():
         domains = settings.sign_in_domains()
-        visit = database.write(engine, lambda connection: sessions.note_use(connection, who, domains=domains, now=now))
+        # The next run of the screen notes it, when this one would have to wait for those who write.
+        with deadline.within(_NOTE_SECONDS), suppress(DeadlinePassed, TooManyWaiting):
+            visit = database.write(
+                engine, lambda connection: sessions.note_use(connection, who, domains=domains, now=now)
+            )
     return Visitor(who=who, visit=visit)
 
 
 def _visit(engine: Engine, who: SignedIn, now: datetime) -> Visit:
-    with database.read(engine) as connection:
+    with deadline.within(settings.deadline_seconds()), database.read(engine) as connection:
         return sessions.look(connection, who, domains=settings.sign_in_domains(), now=now)

@@ -38,6 +38,15 @@ def may_or_told(*any_of: May) -> bool:
     return False
 
 
+def more_than_viewer_or_told(what: str) -> bool:
+    """Whether the one who acts may do more than see; if not, one sentence says whom to ask. `what` ends "may not …"."""
+    more = [one for one in May if one is not May.SEE]
+    if may(*more):
+        return True
+    _told(f"A viewer may not {what}.", *more)
+    return False
+
+
 def _told(said: str, *any_of: May) -> None:
     roles = [role for role in PersonRole if any(role in who_may(one) for one in any_of)]
     ask = f" Ask somebody with the role {' or '.join(roles)}." if roles else ""
@@ -61,5 +70,8 @@ def may_for_or_told(user_id: str, otherwise: May) -> bool:
         return False
     if not user_id or may_for(user_id, otherwise):
         return True
-    _told(f"This user is no test user, and you may not {otherwise}.", otherwise)
+    if otherwise is May.CHARGE:
+        _told("This user is no test user. Only API keys charge them.")
+    else:
+        _told(f"This user is no test user, and you may not {otherwise}.", otherwise)
     return False

@@ -3,13 +3,17 @@
 import re
 from datetime import UTC, datetime
 
+from credits_core.access.refusals import AlreadyProposed
 from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.ledger.refusals import AddedCreditsSpent, InsufficientCredits
 from credits_core.plans.records import PlanStatus
 from credits_core.pricing.models import Model, RunPrice
 from credits_core.pricing.price_words import unit_price
 from credits_core.store.kinds import TransactionType
-from credits_core.values.text import format_credits, format_usd, format_usd_rounded
+from credits_core.store.refusals import DeadlinePassed, TooManyWaiting, Unavailable
+from credits_core.values.refusals import NotAllowed
+from credits_core.values.roles import Way
+from credits_core.values.text import both_rounded, format_credits, format_usd
 
 ACCOUNT_NAMES = {
     "platform:revenue": "Platform revenue",
@@ -18,17 +22,30 @@ ACCOUNT_NAMES = {
     "platform:payments_in": "Payments in",
     "platform:grants": "Grants",
     "platform:adjustments": "Adjustments",
+    "platform:expired": "Expired credits",
 }
 _STATUS_NAMES = {PlanStatus.DRAFT: "Draft", PlanStatus.IN_FORCE: "Live", PlanStatus.RETIRED: "Previously live"}
 
-_LINK = re.compile(r"\w@\w|://|www\.", re.IGNORECASE)
+_NOT_KNOWN = (
+    "The database did not answer. Click the same button again in a moment: you see whether it was done, and nothing is "
+    "charged twice."
+)
+_NO_LINK, _NOBODY = ":color[{}]", "proposals"
+_MARKS = re.compile(
+    r"(?P<begins_link>(?<=[\w.+-])@(?=[\w-])|:(?=//)|(?<=www)\.)|[\\`*_{}\[\]()<>#+\-.!$|~:]", re.IGNORECASE
+)
 _UNIT_OF_FIELD = re.compile("_(id|credits|usd|bps)\\b")
 _JOINED = re.compile("(?<=[a-z])_(?=[a-z])")
 
 
 def account_name(account_id: str) -> str:
-    """A platform account by its name, a user by the id."""
-    return ACCOUNT_NAMES.get(account_id, account_id)
+    """A platform account by its name, a user by the id, and another part of a user by both.
+
+    >>> account_name("ada:held"), account_name("platform:expired")
+    ('ada, held', 'Expired credits')
+    """
+    user_id, _, part = account_id.partition(":")
+    return ACCOUNT_NAMES.get(account_id, f"{user_id}, {part.replace('_', ' ')}" if part else account_id)
 
 
 def type_name(type_: TransactionType) -> str:
@@ -50,14 +67,48 @@ def status_name(status: PlanStatus) -> str:
 
 
 def plain(text: str) -> str:
-    r"""Text that somebody typed, so that Markdown shows it as it is. What it would turn into a link is set as code.
+    r"""Text that somebody typed, so that Markdown shows it as it is.
+
+    An address would become a link, with a backslash or without one: what is looked at for links is the text around the
+    marks. So its first mark is set in a colour, which is no colour in particular.
 
     >>> plain("costs $5 *more*"), plain("ada@example.org")
-    ('costs \\$5 \\*more\\*', '`ada@example.org`')
+    ('costs \\$5 \\*more\\*', 'ada:color[\\@]example\\.org')
     """
-    if _LINK.search(text) and "`" not in text:
-        return f"`{text}`"
-    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!$|~:])", r"\\\1", text)
+    return _MARKS.sub(_escaped, text)
+
+
+def _escaped(mark: re.Match[str]) -> str:
+    escaped = f"\\{mark[0]}"
+    return _NO_LINK.format(escaped) if mark["begins_link"] else escaped
+
+
+def actor_name(recorded: str) -> str:
+    """Who did something, from what is on record: a person by the address alone, a key or the command line as recorded.
+
+    >>> actor_name("dashboard/ada@example.org"), actor_name("api/shop"), actor_name("proposals")
+    ('ada@example.org', 'api/shop', 'nobody')
+    """
+    way, _, name = recorded.partition("/")
+    if recorded == _NOBODY:
+        return "nobody"
+    return name if way == Way.DASHBOARD.value and name else recorded
+
+
+def recorded_actor(name: str) -> str:
+    """What is on record of somebody whose name `actor_name` gives, or who is named as on record.
+
+    >>> [recorded_actor(name) for name in ("ada@example.org", "dashboard/ada@example.org", "api/shop", "nobody")]
+    ['dashboard/ada@example.org', 'dashboard/ada@example.org', 'api/shop', 'proposals']
+    """
+    if name == "nobody":
+        return _NOBODY
+    return f"{Way.DASHBOARD}/{name}" if "@" in name and "/" not in name else name
+
+
+def by(recorded: str) -> str:
+    """The same for Markdown."""
+    return plain(actor_name(recorded))
 
 
 def both(credits: int) -> str:
@@ -66,8 +117,7 @@ def both(credits: int) -> str:
     >>> both(12_345), both(1), both(28_708_818)
     ('12,345 credits (\\$0.01235)', '1 credit (\\$0.000001)', '28,708,818 credits (\\$28.71)')
     """
-    dollars = format_usd_rounded(credits).replace("$", r"\$")
-    return f"{format_credits(credits)} {'credit' if credits == 1 else 'credits'} ({dollars})"
+    return both_rounded(credits).replace("$", r"\$")
 
 
 def model_price(model: Model, *, most: int | None = None) -> str:
@@ -88,6 +138,11 @@ def model_price(model: Model, *, most: int | None = None) -> str:
     return "; ".join(said[:1] if most is not None else said)
 
 
+def may_have_happened(error: CreditsError) -> bool:
+    """Whether it is not known, after this refusal, if what was asked for was carried out."""
+    return isinstance(error, Unavailable) or (isinstance(error, DeadlinePassed) and error.may_have_happened)
+
+
 def refusal_text(error: CreditsError) -> str:
     r"""A refusal in words, for Markdown: its message, with fields named as people read them, and dollars.
 
@@ -96,13 +151,25 @@ def refusal_text(error: CreditsError) -> str:
     >>> refusal_text(InsufficientCredits("ada", 250, 1_000))
     'ada has 250 credits (\\$0.00025), but this takes 1,000 credits (\\$0.001).'
     """
+    if isinstance(error, InvalidRequest) and error.field.isupper():  # a setting
+        return plain(f"{error.field} {error.problem}.")
     if isinstance(error, InvalidRequest):
         field = _UNIT_OF_FIELD.sub("", error.field).replace("_", " ").capitalize()
         return plain(f"{field} {_JOINED.sub(' ', _UNIT_OF_FIELD.sub('', error.problem))}.")
+    if may_have_happened(error):
+        return _NOT_KNOWN
+    if isinstance(error, DeadlinePassed | TooManyWaiting):
+        return "The database is busy. Nothing was changed. Try again in a moment."
     if isinstance(error, InsufficientCredits):
         numbers = f"{both(error.balance_credits)}, but this takes {both(error.required_credits)}"
         advice = f" {plain(error.advice)}" if isinstance(error, AddedCreditsSpent) else ""
         return f"{plain(error.user_id)} has {numbers}.{advice}"
+    if isinstance(error, NotAllowed):  # whoever looks at the screen
+        ask = f" Ask somebody with the role {' or '.join(error.whom_to_ask)}." if error.whom_to_ask else ""
+        return plain(f"You may not {error.action}.{ask}")
+    if isinstance(error, AlreadyProposed):
+        same = f"{actor_name(error.proposed_by)} has proposed the same: see proposal {error.number}."
+        return plain(f"{same} Nothing was proposed twice.")
     return plain(str(error))
 
 

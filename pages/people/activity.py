@@ -9,6 +9,7 @@ from pages.parts import clock, filters, head, links, resources, words
 from pages.people import change_words
 
 PAGE = 25
+_TIME_PIXELS, _ACTOR_PIXELS, _OPEN_PIXELS = 150, 190, 70
 BOXES = ("kind", "by", "subject")
 ABOUT = """
 Every change that moves no credits: API keys, price plans, prices, people and test users, downloads of people's ids.
@@ -37,9 +38,9 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         key="kind",
         bind="query-params",
     )
-    by = filters.one_of("By", actors, key="by", anyone="Everybody")
+    by = filters.who_acted(actors, anyone="Everybody")
     subject = filters.typed(
-        st.text_input("What was changed", placeholder="A key, a plan, a user", key="subject", bind="query-params")
+        st.text_input("What was changed", placeholder="A key, a plan, a person", key="subject", bind="query-params")
     )
 
 wanted = ChangeFilter(kind, by, subject or None)
@@ -50,16 +51,19 @@ listed = found[:PAGE]
 
 for one in listed:
     with st.container(horizontal=True, vertical_alignment="center", key=f"change:{one.number}"):
-        st.caption(clock.text(one.happened_at, "%Y-%m-%d %H:%M"), width="content")
+        st.caption(clock.text(one.happened_at, "%Y-%m-%d %H:%M"), width=_TIME_PIXELS)
         with st.container(gap="xxsmall", width="stretch"):
             st.markdown(change_words.sentence(one))
             if rest := change_words.rest(one):
                 st.caption(rest)
-        st.caption(words.plain(one.actor), width="content")
+        st.markdown(words.by(one.actor), width=_ACTOR_PIXELS)
         place = change_words.place(one)
-        if place is not None:
+        if place is None:
+            st.space(_OPEN_PIXELS)  # an empty container takes no room
+        else:
             file, chosen = place
-            st.page_link(file, label="Open", query_params=links.link_to(**chosen), width="content")
+            with st.container(width=_OPEN_PIXELS):
+                st.page_link(file, label="Open", query_params=links.link_to(**chosen))
 if listed:
     with st.container(horizontal=True, vertical_alignment="center"):
         filters.page_buttons("activity:page", listed[-1].number if len(found) > PAGE else None)

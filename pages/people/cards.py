@@ -1,15 +1,16 @@
 """Proposals on the screen: what would be done in words, what it does now, and the buttons that decide it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import streamlit as st
 from sqlalchemy import Connection
 
-from credits_core.access import proposals
+from credits_core.access import proposals, proposed
 from credits_core.access.proposals import ProposalRecord, State
-from credits_core.access.proposed import AddCredits, MakePlanLive, MakePricesLive, RefundEntry
+from credits_core.access.proposed import AddCredits, MakePlanLive, RefundEntry
 from credits_core.access.refusals import UnknownProposal
 from credits_core.errors import CreditsError
 from credits_core.values.roles import Actor, who_may
@@ -18,12 +19,26 @@ from pages.parts import action, clock, done, links, resources, show, tables, wor
 _SCREEN = "Approvals"
 _APPROVE, _DECLINE = "proposal:approve", "proposal:decline"
 _NUMBER = re.compile("[1-9][0-9]{0,17}")
-
-
-def sorted_for(waiting: Sequence[ProposalRecord], actor: Actor) -> tuple[list[ProposalRecord], list[ProposalRecord]]:
-    """Those that the actor may approve, and the others."""
-    mine = [one for one in waiting if proposals.may_decide(one, actor)]
-    return mine, [one for one in waiting if one not in mine]
+_LINKS: Mapping[str, tuple[str, str, str, Callable[[Any], dict[str, str | list[str]]]]] = {
+    MakePlanLive.kind: (
+        "plans/compare_plans.py",
+        "Who loses?",
+        ":material/compare:",
+        lambda change: links.link_to(a=resources.book().plan.id, b=change.plan_id),
+    ),
+    AddCredits.kind: (
+        "explore/balances.py",
+        "See this user",
+        ":material/person:",
+        lambda change: links.carry_to(user=change.user_id),
+    ),
+    RefundEntry.kind: (
+        "explore/history.py",
+        "See this entry",
+        ":material/receipt_long:",
+        lambda change: links.carry_to(entry=str(change.entry_id)),
+    ),
+}
 
 
 def found(connection: Connection, number: str, now: datetime) -> ProposalRecord | None:
@@ -46,15 +61,7 @@ def effect_now(connection: Connection, one: ProposalRecord) -> list[str] | Credi
 
 def named(one: ProposalRecord) -> str:
     """What is proposed, as a short sentence for Markdown."""
-    change = one.change
-    if isinstance(change, MakePlanLive):
-        return f"Make {words.plain(change.plan_id)} live"
-    if isinstance(change, MakePricesLive):
-        return f"Make price list {change.price_list} live"
-    if isinstance(change, AddCredits):
-        return f"Add {words.both(change.amount_credits)} to {words.plain(change.user_id)}"
-    assert isinstance(change, RefundEntry), "there is no other kind"
-    return f"Refund entry {change.entry_id}"
+    return proposed.title(one.change, name=words.plain)
 
 
 def waiting(one: ProposalRecord, effect: list[str] | CreditsError, actor: Actor) -> None:
@@ -63,7 +70,7 @@ def waiting(one: ProposalRecord, effect: list[str] | CreditsError, actor: Actor)
         st.markdown(f"**{named(one)}**")
         st.caption(
             f"Proposal {one.number}, made {clock.text(one.proposed_at, '%Y-%m-%d %H:%M')},"
-            f" ends {clock.text(one.expires_at, '%Y-%m-%d %H:%M')}, by {words.plain(one.proposed_by)}"
+            f" ends {clock.text(one.expires_at, '%Y-%m-%d %H:%M')}, by {words.by(one.proposed_by)}"
         )
         st.markdown(f"Reason: {words.plain(one.reason)}")
         if isinstance(effect, CreditsError):
@@ -83,16 +90,10 @@ def _lines(title: str, lines: Sequence[str]) -> None:
 
 
 def _link(one: ProposalRecord) -> None:
-    change = one.change
-    if isinstance(change, MakePlanLive):
-        query = links.link_to(a=resources.book().plan.id, b=change.plan_id)
-        st.page_link("plans/compare_plans.py", label="Who loses?", icon=":material/compare:", query_params=query)
-    elif isinstance(change, AddCredits):
-        query = links.carry_to(user=change.user_id)
-        st.page_link("explore/balances.py", label="See this user", icon=":material/person:", query_params=query)
-    elif isinstance(change, RefundEntry):
-        query = links.carry_to(entry=str(change.entry_id))
-        st.page_link("explore/history.py", label="See this entry", icon=":material/receipt_long:", query_params=query)
+    if one.change.kind not in _LINKS:
+        return
+    file, label, icon, query = _LINKS[one.change.kind]
+    st.page_link(file, label=label, icon=icon, query_params=query(one.change))
 
 
 def _buttons(one: ProposalRecord, actor: Actor) -> None:
@@ -102,6 +103,8 @@ def _buttons(one: ProposalRecord, actor: Actor) -> None:
             if st.button("Approve", type="primary", icon=":material/check:", key=f"approve:{one.number}"):
                 _approve(one)
             _closing(one, "Decline", ":material/close:")
+        elif not proposals.is_known(one):
+            st.caption("Another version made this. It ends by itself.")
         elif proposals.is_own(one, actor):
             _closing(one, "Withdraw", ":material/undo:")
             st.caption("You proposed this, so another person must approve it.")
@@ -121,7 +124,7 @@ def _approve(one: ProposalRecord) -> None:
         _APPROVE,
         one.number,
         lambda connection, _key, now, actor: proposals.approve(
-            connection, one.number, book=resources.book_at(connection), actor=actor, now=now
+            connection, one.number, book_at=resources.book_at, actor=actor, now=now
         ),
     )
     if outcome.refusal is not None:
@@ -160,12 +163,11 @@ def decided(closed: Sequence[ProposalRecord]) -> None:
     """Proposals that were decided, the newest first."""
     rows = [
         {
-            "Proposal": named(one).replace("\\", ""),
-            "No": one.number,
+            "Proposal": proposed.title(one.change),
             "Outcome": one.state.capitalize(),
-            "Proposed by": one.proposed_by,
-            "Decided by": one.decided_by or "nobody",
-            clock.label("Decided"): "" if one.decided_at is None else f"{clock.shown(one.decided_at):%Y-%m-%d %H:%M}",
+            "Proposed by": words.actor_name(one.proposed_by),
+            "Decided by": "nobody" if one.decided_by is None else words.actor_name(one.decided_by),
+            clock.label("Decided"): "" if one.decided_at is None else f"{clock.shown(one.decided_at):%Y-%m-%d}",
             "Why": one.decision_reason or one.reason,
         }
         for one in closed
@@ -176,7 +178,7 @@ def decided(closed: Sequence[ProposalRecord]) -> None:
         alt="Proposals that were decided, newest first",
         key="decided",
         opens={"Proposal": lambda row: show_one(closed[row].number)},
-        if_wide=["No", "Why"],
+        if_wide=["Proposed by", "Why"],
     )
 
 
@@ -193,10 +195,10 @@ def in_full(one: ProposalRecord) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{named(one)}**")
             st.button("Close", icon=":material/close:", type="tertiary", on_click=show_one, args=(None,))
-        by = words.plain(one.decided_by) if one.decided_by else "nobody"
+        by = words.by(one.decided_by) if one.decided_by else "nobody"
         decided_at = "" if one.decided_at is None else f", {clock.text(one.decided_at, '%Y-%m-%d %H:%M')}"
         st.caption(
-            f"Proposal {one.number} by {words.plain(one.proposed_by)},"
+            f"Proposal {one.number} by {words.by(one.proposed_by)},"
             f" {clock.text(one.proposed_at, '%Y-%m-%d %H:%M')}. {one.state.capitalize()} by {by}{decided_at}."
         )
         st.markdown(f"Reason: {words.plain(one.reason)}")

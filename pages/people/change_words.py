@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from credits_core.reports.changes import ListedChange
 from credits_core.store.activity import Change
-from pages.parts.words import plain
+from pages.parts.words import both, plain
 
 _SAID: Mapping[Change, str] = {
     Change.KEY_MADE: "Made the API key **{subject}** ({role})",
@@ -22,15 +22,18 @@ _SAID: Mapping[Change, str] = {
     Change.TEST_USER_REMOVED: "Made **{subject}** a test user no more",
     Change.SIGNED_IN: "Signed in",
     Change.SIGNED_OUT: "Signed out",
-    Change.PROPOSED: "Made proposal **{subject}**: {change} ({of})",
-    Change.APPROVED: "Approved proposal **{subject}**: {change} ({of})",
-    Change.DECLINED: "Declined proposal **{subject}**: {change} ({of})",
-    Change.WITHDRAWN: "Withdrew proposal **{subject}**: {change} ({of})",
-    Change.EXPIRED: "Proposal **{subject}** expired: {change} ({of})",
+    Change.PROPOSED: "Made proposal **{subject}**: {what}",
+    Change.APPROVED: "Approved proposal **{subject}**: {what}",
+    Change.DECLINED: "Declined proposal **{subject}**: {what}",
+    Change.WITHDRAWN: "Proposal **{subject}** was withdrawn: {what}",
+    Change.EXPIRED: "Proposal **{subject}** expired: {what}",
     Change.EXPORTED: "Downloaded **{subject}**",
+    Change.FINDING_LOOKED_AT: "Looked at finding **{subject}** about {about}",
+    Change.RESTORED: "Restored the backup **{subject}** of {entries} entries",
     Change.DEMO_STARTED_OVER: "Started the demo over. Deleted: {deleted}",
 }
-_UNSAID = {"key"}
+_UNSAID = {"key", "keys", "change", "of", "amount_credits"}
+_LISTS = {"roles", "before"}
 _PLACES: Mapping[Change, tuple[str, str]] = {
     Change.KEY_MADE: ("build/api_console.py", ""),
     Change.KEY_REPLACED: ("build/api_console.py", ""),
@@ -47,6 +50,7 @@ _PLACES: Mapping[Change, tuple[str, str]] = {
     Change.DECLINED: ("people/approvals.py", "proposal"),
     Change.WITHDRAWN: ("people/approvals.py", "proposal"),
     Change.EXPIRED: ("people/approvals.py", "proposal"),
+    Change.FINDING_LOOKED_AT: ("operations/watching.py", ""),
     Change.TEST_USER_ADDED: ("explore/balances.py", "user"),
     Change.TEST_USER_REMOVED: ("explore/balances.py", "user"),
 }
@@ -81,7 +85,20 @@ def rest(one: ListedChange) -> str:
         for name, kept in one.detail.items()
         if kept is not None and name not in _UNSAID and f"{{{name}}}" not in said
     }
-    return " · ".join(f"{name.replace('_', ' ').capitalize()}: {plain(str(kept))}" for name, kept in left.items())
+    return " · ".join(
+        f"{name.replace('_', ' ').capitalize()}: {plain(_listed(name, kept))}" for name, kept in left.items()
+    )
+
+
+def _listed(name: str, kept: str | int) -> str:
+    return str(kept).replace(",", ", ") if name in _LISTS else str(kept)
+
+
+def _what(detail: Mapping[str, str | int | None]) -> str:
+    """What a proposal would change. Older records do not have the amount."""
+    change, of = (plain(str(detail.get(name, "–"))) for name in ("change", "of"))
+    amount_credits = detail.get("amount_credits")
+    return f"add {both(amount_credits)} to {of}" if isinstance(amount_credits, int) else f"{change} ({of})"
 
 
 def place(one: ListedChange) -> tuple[str, dict[str, str]] | None:
@@ -97,7 +114,7 @@ class _Filled(dict[str, str]):
 
     def __init__(self, one: ListedChange) -> None:
         kept = {name: plain(str(text)) for name, text in one.detail.items() if text is not None}
-        super().__init__(kept | {"subject": plain(one.subject), "kind": kind_name(one.kind)})
+        super().__init__(kept | {"subject": plain(one.subject), "kind": kind_name(one.kind), "what": _what(one.detail)})
 
     def __missing__(self, name: str) -> str:
         return "–"

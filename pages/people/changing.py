@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from credits_core import settings
 from credits_core.access import people
 from credits_core.access.people import PersonRecord
 from credits_core.values.roles import PersonRole
@@ -23,7 +24,9 @@ def add_form() -> None:
             "E-mail address", max_chars=people.MAX_EMAIL, placeholder="ada@example.org", key="person_email"
         )
         roles = _roles_input("person_roles", [PersonRole.VIEWER])
-        submitted = st.form_submit_button("Add person", type="primary", icon=":material/person_add:")
+        submitted = st.form_submit_button(
+            "Add person", type="primary", icon=":material/person_add:", on_click=done.put_away
+        )
     if not submitted:
         return
     action.start_over(_ADD)
@@ -45,7 +48,11 @@ def button_column(name: str, listed: Sequence[PersonRecord]) -> Any:
     """A column of buttons that ask about a person of the list."""
     clicked = f"{name}:clicked"
     return st.column_config.ButtonColumn(
-        type="tertiary", key=clicked, on_click=_ask, args=(name, clicked, [one.email for one in listed])
+        type="tertiary",
+        alignment="left",
+        key=clicked,
+        on_click=_ask,
+        args=(name, clicked, [one.email for one in listed]),
     )
 
 
@@ -72,12 +79,13 @@ def _stop_asking() -> None:
 def _change_dialog(person: PersonRecord) -> None:
     st.markdown(plain(person.email))
     roles = _roles_input("person_new_roles", [role for role in PersonRole if role in person.roles])
+    change = people.add if person.added_by is None else people.change_roles  # whom the domain lets in has no row yet
     if not st.button("Save roles", type="primary", icon=":material/check:"):
         return
     outcome = action.perform(
         CHANGE,
         (person.email, tuple(roles)),
-        lambda connection, _key, now, actor: people.change_roles(connection, person.email, roles, actor=actor, now=now),
+        lambda connection, _key, now, actor: change(connection, person.email, roles, actor=actor, now=now),
     )
     if outcome.refusal is not None:
         show.refusal(outcome.refusal, undone="No role was changed.")
@@ -90,15 +98,17 @@ def _change_dialog(person: PersonRecord) -> None:
 @st.dialog("Remove this person?", icon=":material/person_remove:", on_dismiss=_stop_asking)
 def _remove_dialog(person: PersonRecord) -> None:
     st.markdown(
-        f"{plain(person.email)} can no longer sign in, and is signed out within a minute. What they did stays in the "
-        "record. You can add them again."
+        f"{plain(person.email)} can no longer sign in, and is signed out within a minute. What they proposed is "
+        "withdrawn; what they did stays in the record. You can add them again."
     )
     if not st.button("Remove", type="primary", icon=":material/person_remove:"):
         return
     outcome = action.perform(
         REMOVE,
         person.email,
-        lambda connection, _key, now, actor: people.remove(connection, person.email, actor=actor, now=now),
+        lambda connection, _key, now, actor: people.remove(
+            connection, person.email, actor=actor, now=now, domains=settings.sign_in_domains()
+        ),
     )
     if outcome.refusal is not None:
         show.refusal(outcome.refusal, undone="Nobody was removed.")

@@ -7,7 +7,7 @@ import streamlit as st
 
 from credits_core.access.people import PersonRecord
 from credits_core.values.roles import MAY, May, PersonRole
-from pages.parts import clock, csv_files, resources, window
+from pages.parts import clock, csv_files, resources, window, words
 from pages.people import changing
 
 _COLOURS = {
@@ -26,6 +26,7 @@ _IN_WORDS = {
     May.MOVE_CREDITS: "Add, adjust and refund credits of any user",
     May.PROPOSE_PAYOUTS: "Propose payouts",
     May.APPROVE_MONEY: "Approve credits that another proposed",
+    May.LOOK_INTO: "Note that an unusual finding was looked at",
     May.EXPORT_PEOPLE: "Download files with users' ids",
     May.MANAGE: "Manage people, roles, API keys and settings",
 }
@@ -44,7 +45,7 @@ def everybody(people: Sequence[PersonRecord], *, may_manage: bool) -> None:
             "Remove": "Remove",
             clock.label("Last seen"): one.seen_at,
             clock.label("Since"): one.since,
-            "Added by": csv_files.safe_text(one.added_by),
+            "Added by": csv_files.safe_text(words.actor_name(one.added_by) if one.added_by else "their domain"),
         }
         for one in people
     ]
@@ -72,6 +73,14 @@ def everybody(people: Sequence[PersonRecord], *, may_manage: bool) -> None:
         key="people",
         alt="Everybody who has a role",
     )
+    unknown = [one for one in people if one.unknown_roles]
+    if unknown:
+        said = "; ".join(f"{words.plain(one.email)}: {words.plain(', '.join(one.unknown_roles))}" for one in unknown)
+        st.warning(
+            f"{said}. They give nothing. Save the person's roles anew.",
+            title="Roles that this version does not know",
+            icon=":material/help:",
+        )
     if may_manage:
         changing.questions(people)
 

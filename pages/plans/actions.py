@@ -93,7 +93,7 @@ def open_asked(stored: dict[str, PlanRecord], month: Month | None) -> None:
         )
     elif record is not None:
         st.warning(
-            f"Now you see revision {record.revision}, saved by {words.plain(record.actor)}. Nothing was changed.",
+            f"Now you see revision {record.revision}, saved by {words.by(record.actor)}. Nothing was changed.",
             title="Somebody saved this draft meanwhile",
             icon=":material/sync_problem:",
         )
@@ -203,7 +203,7 @@ def journal(activations: list[Activation]) -> None:
             clock.label("Live since"): f"{clock.shown(activation.activated_at):%Y-%m-%d %H:%M}"
             if activation.number > 1
             else "the start",
-            "By": activation.actor,
+            "By": words.actor_name(activation.actor),
             "Reason": activation.reason,
         }
         for activation in activations

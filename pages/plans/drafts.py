@@ -68,7 +68,7 @@ def _bring(plan: PricePlan, seen: PlanRecord | None) -> None:
 
 def _what_changes(before: PlanRecord, plan: PricePlan) -> None:
     st.caption(
-        f"Replaces revision {before.revision}, saved by {words.plain(before.actor)} "
+        f"Replaces revision {before.revision}, saved by {words.by(before.actor)} "
         f"on {clock.text(before.saved_at, '%Y-%m-%d at %H:%M')}."
     )
     changes = plan_difference(before.plan, plan)

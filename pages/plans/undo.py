@@ -13,7 +13,6 @@ from credits_core.plans import actions as plan_actions
 from credits_core.plans import records as plan_records
 from credits_core.plans.records import PlanRecord
 from credits_core.pricing.plan import PricePlan
-from credits_core.store import database
 from pages.parts import resources, who, words
 
 
@@ -34,9 +33,7 @@ def made_live(plan_id: str, *, before_id: str) -> Callable[[], str]:
 
 def _discard(kept: PlanRecord) -> str:
     now, actor = datetime.now(UTC), who.actor()
-    database.write(
-        resources.engine(), lambda connection: plan_actions.discard_draft(connection, kept, now=now, actor=actor)
-    )
+    resources.writing(lambda connection: plan_actions.discard_draft(connection, kept, now=now, actor=actor))
     return "Discarded again."
 
 
@@ -52,9 +49,8 @@ def _save_again(plan: PricePlan) -> str:
 
 def _save(plan: PricePlan, seen: PlanRecord | None) -> PlanRecord:
     now, actor = datetime.now(UTC), who.actor()
-    return database.write(
-        resources.engine(),
-        lambda connection: plan_actions.save_draft(connection, plan, seen=seen, now=now, actor=actor),
+    return resources.writing(
+        lambda connection: plan_actions.save_draft(connection, plan, seen=seen, now=now, actor=actor)
     )
 
 
@@ -71,5 +67,5 @@ def _go_back(plan_id: str, before_id: str) -> str:
             in_place_of=plan_id,
         )
 
-    database.write(resources.engine(), activate)
+    resources.writing(activate)
     return f"{words.plain(before_id)} is live again."

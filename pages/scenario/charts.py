@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from credits_core.lab.scenario.result import ScenarioResult
-from credits_core.values.text import format_credits, format_usd
-from pages.parts.charts import CREATOR, INFERENCE, PLATFORM, USER, both, laid_out, sankey
+from credits_core.values.text import both_rounded, format_credits, format_usd
+from pages.parts.charts import CREATOR, INFERENCE, PLATFORM, USER, laid_out, sankey
 
 _REFUSED = "#F59E0B"
 _EVEN = "#94A3B8"
@@ -139,7 +139,7 @@ def lorenz_curve(result: ScenarioResult) -> go.Figure:
                 name="Creators",
                 x=[100 * count / creators for count, _ in points],
                 y=[100 * earned / credits if credits else 0 for _, earned in points],
-                customdata=[f"the lowest-earning {count:,}: {both(earned)}" for count, earned in points],
+                customdata=[f"the lowest-earning {count:,}: {both_rounded(earned)}" for count, earned in points],
                 mode="lines",
                 line={"color": CREATOR, "width": 2},
                 fill="tozeroy",
@@ -160,10 +160,10 @@ def _next(edges_credits: Sequence[int], place: int) -> int | None:
 def _range(edges_credits: Sequence[int], place: int) -> str:
     low = edges_credits[place]
     if place + 1 == len(edges_credits):
-        return f"from {both(low)}"
+        return f"from {both_rounded(low)}"
     high = edges_credits[place + 1] - 1
     if high == low:
-        return f"of {both(low)}"
+        return f"of {both_rounded(low)}"
     return f"of {format_credits(low)} to {format_credits(high)} credits ({format_usd(low)} to {format_usd(high)})"
 
 

@@ -8,7 +8,6 @@ from credits_core import settings
 from credits_core.bulk import first_start
 from credits_core.bulk.csv_rows import SentFile
 from credits_core.reports import daily_totals
-from credits_core.store import database
 from credits_core.values.roles import May
 from pages.parts import action, done, resources, show, who
 from pages.start import importing
@@ -112,7 +111,10 @@ def build_demo() -> None:
     """Build the demo world and open the overview; also when somebody else has begun meanwhile, who then is in it."""
     with st.spinner("Building the demo world…"):
         outcome = action.perform(
-            _DEMO, None, lambda connection, _key, now, actor: resources.build_demo(connection, now, actor)
+            _DEMO,
+            None,
+            lambda connection, _key, now, actor: resources.build_demo(connection, now, actor),
+            seconds=action.LONG_SECONDS,
         )
         if outcome.refusal is None:
             daily_totals.catch_up(resources.engine(), resources.zone())
@@ -130,7 +132,4 @@ def build_demo() -> None:
 
 def _choose_clean() -> None:
     actor = who.actor()
-    database.write(
-        resources.engine(),
-        lambda connection: first_start.choose_clean(connection, now=datetime.now(UTC), actor=actor),
-    )
+    resources.writing(lambda connection: first_start.choose_clean(connection, now=datetime.now(UTC), actor=actor))

@@ -152,7 +152,7 @@ def _for_testers(found: FirstSteps) -> list[_Step]:
     ]
     if found.run_entry_id is not None:
         newest = links.link_to(entry=str(found.run_entry_id))
-        steps.append(_Step("explore/history.py", "Refund a run", newest, "Press Refund: it says who bears it."))
+        steps.append(_Step("explore/history.py", "Refund a run", newest, "Press Refund: it says who pays."))
     else:
         steps.append(_Step("explore/history.py", "Refund a run", {}, "Open the run that you made, and refund it."))
     return steps

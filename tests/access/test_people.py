@@ -3,14 +3,17 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine
 
-from credits_core.access import people
+from credits_core.access import people, sessions
 from credits_core.access.people import PersonRecord
 from credits_core.access.refusals import LastAdmin, PersonKnown, UnknownPerson
+from credits_core.access.sessions import SignedIn
+from credits_core.audit.changes import changes_are_on_record
 from credits_core.errors import InvalidRequest
 from credits_core.store import database
 from credits_core.values.refusals import NotAllowed
@@ -194,3 +197,87 @@ def test_the_list_says_when_somebody_was_last_seen(engine: Engine) -> None:
     add(engine, BEN, ADMIN)
     remove(engine, ADA)
     assert rows(engine, "SELECT count(*) FROM sign_in_sessions WHERE ended_at_us IS NULL") == [(0,)]
+
+
+# --- whom a domain lets in --------------------------------------------------------------------------------------------
+
+
+GUEST, STRANGER = "guest@example.org", "stranger@elsewhere.org"
+DOMAINS = frozenset({"example.org"})
+
+
+def came(engine: Engine, email: str, *, minutes: int = 0) -> SignedIn:
+    who = SignedIn(f"{email}:{minutes}".ljust(64, "0"), email, NOW)
+    at, domains = NOW + timedelta(minutes=minutes), DOMAINS | {"elsewhere.org"}
+    database.write(engine, lambda connection: sessions.note_use(connection, who, domains=domains, now=at))
+    return who
+
+
+def test_whoever_came_by_a_domain_is_listed_among_the_others(engine: Engine) -> None:
+    add(engine, BEN, TESTER)
+    for email in (GUEST, STRANGER, BEN):
+        came(engine, email)
+    came(engine, GUEST, minutes=5)
+    with database.read(engine) as connection:
+        found = people.list_people(connection, domains=DOMAINS)
+        assert [one.email for one in people.list_people(connection)] == [BEN]
+    guest = PersonRecord(GUEST, frozenset({VIEWER}), NOW, None, seen_at=NOW + timedelta(minutes=5))
+    assert [one.email for one in found] == [BEN, GUEST]
+    assert found[1] == guest
+
+
+def test_whoever_came_by_a_domain_is_removed_and_does_not_come_back(engine: Engine) -> None:
+    add(engine, ADA, ADMIN)
+    who, ada = came(engine, GUEST), person(ADA, frozenset({ADMIN}))
+    given = " Guest@example.org"
+    with refused(engine, UnknownPerson):
+        remove(engine, GUEST)
+    with refused(engine, UnknownPerson):
+        database.write(
+            engine, lambda connection: people.remove(connection, STRANGER, actor=ada, now=LATER, domains=DOMAINS)
+        )
+    database.write(
+        engine,
+        lambda connection: people.remove(connection, given, actor=ada, now=LATER, domains=DOMAINS),
+    )
+    with database.read(engine) as connection:
+        assert not sessions.look(connection, who, domains=DOMAINS, now=NOW).is_let_in
+        anew = replace(who, id="n" * 64)
+        assert not sessions.look(connection, anew, domains=DOMAINS, now=NOW).is_let_in
+        assert [one.email for one in people.list_people(connection, domains=DOMAINS)] == [ADA]
+    noted = rows(engine, "SELECT kind, subject, actor FROM activity ORDER BY id DESC LIMIT 1")
+    assert noted == [("person_removed", GUEST, "dashboard/ada@example.org")]
+    with refused(engine, UnknownPerson):
+        database.write(
+            engine, lambda connection: people.remove(connection, GUEST, actor=ada, now=LATER, domains=DOMAINS)
+        )
+    add(engine, GUEST, TESTER)
+    assert [one.email for one in listed(engine)] == [ADA, GUEST]
+
+
+# --- roles of another version -----------------------------------------------------------------------------------------
+
+
+def test_a_role_that_this_version_does_not_know_gives_nothing_and_is_told(engine: Engine) -> None:
+    add(engine, ADA, ADMIN)
+    add(engine, BEN, VIEWER)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE people SET roles = 'viewer,auditor' WHERE email = 'ben@example.org'")
+    assert [(one.roles, one.unknown_roles) for one in listed(engine)] == [
+        (frozenset({ADMIN}), ()),
+        (frozenset({VIEWER}), ("auditor",)),
+    ]
+    with database.read(engine) as connection:
+        assert people.admins(connection) == [ADA]
+        assert sessions.look(connection, SignedIn("s" * 64, BEN, NOW), domains=frozenset(), now=NOW).roles == {VIEWER}
+    change(engine, BEN, VIEWER, ADMIN)
+    remove(engine, ADA)
+    assert [one.unknown_roles for one in listed(engine)] == [()]
+
+
+def test_who_was_let_in_by_a_domain_and_removed_is_as_the_record_says(engine: Engine) -> None:
+    add(engine, ADA, ADMIN)
+    domains = frozenset({people.domain_of(BEN)})
+    database.write(engine, lambda connection: people.remove(connection, BEN, actor=ROOT, now=LATER, domains=domains))
+    with database.read(engine) as connection:
+        assert changes_are_on_record(connection, {}).violations == ()

@@ -45,7 +45,9 @@ def propose(engine: Engine, change: ProposedChange, *, actor: Actor = FIRST, rea
 def approve(engine: Engine, number: int, *, actor: Actor = SECOND, later: timedelta = timedelta()) -> ProposalRecord:
     return database.write(
         engine,
-        lambda connection: proposals.approve(connection, number, book=world.price_book(), actor=actor, now=NOW + later),
+        lambda connection: proposals.approve(
+            connection, number, book_at=lambda _: world.price_book(), actor=actor, now=NOW + later
+        ),
     )
 
 
@@ -86,6 +88,25 @@ def test_credits_that_another_approves_are_added_once_and_say_who(engine: Engine
         ("proposed", "1", "dashboard/first@example.org"),
         ("approved", "1", "dashboard/second@example.org"),
     ]
+
+
+def test_an_entry_leads_to_the_proposal_that_posted_it_and_no_other_entry_does(engine: Engine) -> None:
+    other = world.add(engine, "ada", 1_000, key="other")
+    posted = approve(engine, propose(engine, GRANT).number)
+    assert posted.entry_id is not None
+    key = f"proposal:{posted.number}"
+    with database.read(engine) as connection:
+        assert proposals.that_posted(connection, posted.entry_id, key) == posted
+        for entry_id, another in (
+            (other.entry_id, key),
+            (other.entry_id, "other"),
+            (posted.entry_id, "proposal:99"),
+            (posted.entry_id, "proposal:"),
+            (posted.entry_id, "proposal:²"),
+            (posted.entry_id, f"proposal:{'9' * 40}"),
+            (posted.entry_id, f"api/shop:{key}"),
+        ):
+            assert proposals.that_posted(connection, entry_id, another) is None
 
 
 def test_a_plan_that_another_approves_is_live(engine: Engine) -> None:

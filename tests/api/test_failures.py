@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -12,6 +13,7 @@ from starlette.types import Message
 
 from credits_core.api.resources import Resources
 from credits_core.ledger import actions
+from credits_core.store import database
 from tests.support import world
 from tests.support.api_world import CHARGE, FORGED, Api, api_over, client_of, problem
 from tests.support.plain_sql import alone_on_postgres, every_row, rows
@@ -91,6 +93,30 @@ def test_a_database_that_does_not_answer_is_a_503(api: Api, monkeypatch: pytest.
     answer = api.post("/api/credits/charge-prompt", CHARGE)
     assert problem(answer) == (503, "database_unavailable")
     assert "refused" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        database.sqlite_driver().OperationalError("attempt to write a readonly database"),
+        psycopg.OperationalError("the server is gone"),
+        OSError(24, "Too many open files"),
+    ],
+)
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8"])
+def test_what_a_driver_or_a_file_says_of_a_database_out_of_reach_is_a_503_too(
+    api: Api, monkeypatch: pytest.MonkeyPatch, failure: Exception, content_type: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(actions, "charge_prompts", fail)
+    with TestClient(api.client.app) as strict:  # which passes on what is raised beyond the answer
+        headers = api.headers("admin") | {"Idempotency-Key": "k", "Content-Type": content_type}
+        answer = strict.post("/api/credits/charge-prompt", json=CHARGE, headers=headers)
+    assert problem(answer) == (503, "database_unavailable")
+    assert answer.headers["retry-after"] == "1"
+    assert str(failure) not in answer.text
 
 
 def test_an_empty_database_is_made_ready_on_sqlite_and_not_held_open_on_postgres(empty_engine: Engine) -> None:

@@ -1,20 +1,12 @@
 """Rate limits, metrics, the log and headers."""
 
-import asyncio
 import json
 import logging
 import math
-import os
-import selectors
-import shutil
-import socket
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -22,7 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
-from credits_core.api import logs
+from credits_core import logs
 from credits_core.api.limits import Limiter
 from credits_core.api.resources import Resources
 from credits_core.audit import invariants
@@ -33,6 +25,7 @@ from credits_core.store import database
 from tests.support import world
 from tests.support.api_world import CHARGE, Api, api_over, problem
 from tests.support.plain_sql import scalar
+from tests.support.redis_server import redis_server
 
 
 @pytest.fixture
@@ -99,37 +92,8 @@ def test_settings_that_cannot_be_understood_are_refused(limit: str, storage: str
     assert caught.value.field == field
 
 
-@contextmanager
-def _redis(folder: Path) -> Iterator[str]:
-    program = shutil.which("redis-server")
-    if program is None:
-        reason = "no Redis: install Debian's redis-server package"
-        if os.environ.get("REQUIRE_REDIS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            try:
-                socket.create_connection(("127.0.0.1", port), 30).close()
-                break
-            except ConnectionRefusedError:
-                time.sleep(0.02)
-        yield f"redis://127.0.0.1:{port}"
-    finally:
-        server.kill()
-        server.wait()
-
-
 def test_servers_that_share_a_redis_share_the_limit(sqlite_engine: Engine, tmp_path: Path) -> None:
-    with _redis(tmp_path) as url:
+    with redis_server(tmp_path) as url:
         limits = {"CREDITS_RATE_LIMIT": "3/minute", "CREDITS_RATE_LIMIT_STORAGE": url}
         with api_over(sqlite_engine, **limits) as first:
             assert [first.get("/api/models").status_code for _ in range(2)] == [200, 200]
@@ -148,33 +112,6 @@ def test_whoever_pays_does_not_wait_for_a_counter_that_is_gone(
     with api_over(sqlite_engine, CREDITS_RATE_LIMIT_STORAGE="redis://127.0.0.1:1") as api:
         assert api.post("/api/credits/charge-prompt", CHARGE).status_code == 201
     assert "the rate limits cannot be counted" in api_log.text
-
-
-class PatientLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock goes on only when nothing happens, so that a busy machine does not make it late."""
-
-    def __init__(self) -> None:
-        self._seconds = 0.0
-        selector = selectors.DefaultSelector()
-        super().__init__(selector)
-        select = selector.select
-
-        def select_quickly(timeout: float | None = None) -> list[Any]:
-            found = select(min(timeout or 0, 0.1))
-            if not found:
-                self._seconds += timeout or 0
-            return found
-
-        selector.select = select_quickly  # type: ignore[assignment,method-assign]
-
-    def time(self) -> float:
-        return self._seconds
-
-
-def test_nobody_waits_long_for_a_counter_that_does_not_answer() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as mute, asyncio.Runner(loop_factory=PatientLoop) as runner:
-        limiter = Limiter("1/minute", f"redis://127.0.0.1:{mute.getsockname()[1]}")
-        runner.run(asyncio.wait_for(limiter.count("key", "1"), timeout=4))  # by itself the library waits for five
 
 
 def test_a_storage_that_cannot_be_understood_is_refused_without_its_password() -> None:
@@ -307,10 +244,10 @@ def test_without_a_metrics_key_nobody_elsewhere_reads_the_metrics(sqlite_engine:
 def test_the_log_has_a_json_line_for_each_write_and_refusal_and_never_a_key(
     api: Api, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logger = logging.getLogger("promptflow.api")
+    logger = logging.getLogger("promptflow")
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
-    logs.configure()  # to the error stream of this test
+    logs.configure()  # to the output of this test
     (handler,) = logger.handlers
 
     api.get("/api/credits/balance", user_id="ada")
@@ -320,7 +257,7 @@ def test_the_log_has_a_json_line_for_each_write_and_refusal_and_never_a_key(
     api.get("/api/models", as_="forged")
     handler.flush()
     logger.removeHandler(handler)
-    printed = capsys.readouterr().err
+    printed = capsys.readouterr().out
 
     written, replayed, refused = [json.loads(line) for line in printed.splitlines()]
     assert (written["message"], replayed["message"], refused["message"]) == ("written", "replayed", "refused")

@@ -167,10 +167,15 @@ def test_a_generated_client_has_a_method_for_each_route(unchanged: Api) -> None:
     paths = unchanged.client.get("/api/openapi.json").json()["paths"]
     operations = [operation for path in paths.values() for operation in path.values()]
     assert sorted(operation["operationId"] for operation in operations) == [
-        *("add", "balance", "calculate_cost", "charge_prompt", "entry", "flow_access", "health", "models", "ready"),
-        *("refund", "transactions", "unlock_flow"),
+        *("add", "balance", "calculate_cost", "capture_hold", "charge_prompt", "entry", "flow_access", "health"),
+        *("hold", "make_hold", "models", "ready", "refund", "release_hold", "transactions", "unlock_flow"),
     ]
-    assert {tuple(operation["tags"]) for operation in operations} == {("credits",), ("models",), ("status",)}
+    assert {tuple(operation["tags"]) for operation in operations} == {
+        ("credits",),
+        ("holds",),
+        ("models",),
+        ("status",),
+    }
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------
@@ -181,6 +186,7 @@ def test_a_balance_is_in_credits_and_dollars(unchanged: Api) -> None:
         "user_id": "ada",
         "balance_credits": 10_000,
         "balance_usd": "0.010000",
+        "held_credits": 0,
     }
 
 

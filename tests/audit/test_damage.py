@@ -63,12 +63,12 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
     "a platform account's amount is changed": (
         [damage.set_transaction("late purchase", 1, "amount_credits = -499")],
         "entries_sum_to_zero",
-        "entry <late purchase> has 2 transactions with the sum 1",
+        "entry <late purchase> has 2 transactions with the sum of 1 credit",
     ),
     "a transaction is deleted": (
         ["DELETE FROM credit_transactions WHERE entry_id = <late purchase> AND position = 1"],
         "entries_sum_to_zero",
-        "entry <late purchase> has 1 transactions with the sum 500",
+        "entry <late purchase> has 1 transaction with the sum of 500 credits",
     ),
     "bought credits come from the account for grants": (
         [damage.set_transaction("late purchase", 1, "account_id = 'platform:grants'")],
@@ -160,7 +160,7 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
     "a balance is raised": (
         [_set_balance("cara", "1")],
         "balances_are_sums",
-        "cara has 1 but the transactions sum to 0",
+        "cara has 1 credit, but the transactions sum to 0",
     ),
     "an account is deleted": (
         ["DELETE FROM user_credits WHERE user_id = 'dev'"],
@@ -170,12 +170,13 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
     "a balance after a transaction is raised": (
         [damage.set_transaction("late grant", 0, "balance_after_credits = 901")],
         "balances_follow_each_other",
-        "fay has 901 after entry <late grant>, where 900 follow from the balance before",
+        "fay has 901 credits after entry <late grant>, where 900 follow from the balance before",
     ),
     "a unit's price is raised": (
         [_set_run("token run", """unit_prices = '{"input_tokens":"2.6","output_tokens":"10"}'""")],
         "runs_cost_what_they_should",
-        "run <token run> is recorded as (3840, 0, 768, 4608, 0) and priced again as (3942, 0, 788, 4730, 0)",
+        "run <token run> is recorded as inference cost 3,840, platform markup 768, total 4,608 credits, and priced"
+        " again as inference cost 3,942, platform markup 788, total 4,730 credits",
     ),
     **{
         f"the prices of a run are made unreadable: {text}": (
@@ -204,7 +205,8 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
             _set_run("token run", "input_usd_per_mtok = '2.6'"),
         ],
         "runs_cost_what_they_should",
-        "run <token run> is recorded as (3840, 0, 768, 4608, 0) and priced again as (3942, 0, 788, 4730, 0)",
+        "run <token run> is recorded as inference cost 3,840, platform markup 768, total 4,608 credits, and priced"
+        " again as inference cost 3,942, platform markup 788, total 4,730 credits",
     ),
     "a price of a run of an earlier version is made unreadable": (
         [
@@ -272,7 +274,8 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
             _set_balance("fay", "610"),
         ],
         "runs_cost_what_they_should",
-        "run <late run> is recorded as (250, 0, 40, 290, 0) and priced again as (250, 0, 50, 300, 0)",
+        "run <late run> is recorded as platform markup 40, total 290 credits, and priced again as platform markup 50,"
+        " total 300 credits",
     ),
     "inference cost is booked as revenue": (
         [
@@ -302,7 +305,7 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
             _set_balance("eve", "1500"),
         ],
         "unlocks_are_split_as_planned",
-        "unlock <late unlock> gave the creator 1500 of 2000, not 1600",
+        "unlock <late unlock> gave the creator 1,500 of 2,000 credits, not 1,600",
     ),
     "an unlock's plan is unknown": (
         [_set_unlock("late unlock", "plan_id = 'plan-9'")],
@@ -339,22 +342,22 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
     "a daily total is raised": (
         ["UPDATE daily_totals SET amount_credits = amount_credits + 1 WHERE account_id = 'dev'"],
         "daily_totals_are_sums",
-        "'dev', 'grant', 'grant') is (5001, 1) but the transactions give (5000, 1)",
+        " for dev (grant) says 5,001 credits in 1 movement, but the transactions give 5,000 credits in 1 movement",
     ),
     "a daily total is deleted": (
         ["DELETE FROM daily_totals WHERE account_id = 'dev'"],
         "daily_totals_are_sums",
-        "is None but the transactions give (5000, 1)",
+        " for dev (grant) says nothing, but the transactions give 5,000 credits in 1 movement",
     ),
     "a daily sum is raised": (
         ["UPDATE daily_sums SET received_credits = received_credits + 1 WHERE type = 'grant' AND party = 'users'"],
         "daily_totals_are_sums",
-        "daily sum (",
+        "for users (grant) says ",
     ),
     "a use of a prompt is not counted": (
         ["UPDATE daily_works SET uses = uses - 1 WHERE entry_type = 'flow_unlock'"],
         "daily_totals_are_sums",
-        "daily use (",
+        "(flow unlock) says ",
     ),
     "the credits in circulation are raised": (
         ["UPDATE rollup_watermark SET circulating_credits = circulating_credits + 1"],

@@ -226,9 +226,10 @@ def test_a_negative_balance_is_found_even_when_everything_adds_up(sqlite_engine:
     )
     wrong = _wrong(sqlite_engine, book)
     assert (
-        "WRONG every balance is the sum of its transactions: 1 checked, 1 wrong: ada has -200 and is negative" in wrong
+        "WRONG every balance is the sum of its transactions: 1 checked, 1 wrong: ada has -200 credits, which is"
+        " negative" in wrong
     )
-    assert [line for line in wrong if "ada has -200 after entry 2, which is negative" in line] != []
+    assert [line for line in wrong if "ada has -200 credits after entry 2, which is negative" in line] != []
 
 
 def test_a_finding_names_the_first_five_and_counts_the_rest() -> None:

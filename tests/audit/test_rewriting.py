@@ -7,8 +7,8 @@ from hashlib import sha256
 import pytest
 from sqlalchemy import Engine, text
 
-from credits_core.audit import seal_check, seals
-from credits_core.audit.seal_check import Head
+from credits_core.audit import heads, seals
+from credits_core.audit.heads import Head
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from tests.support import damage, world
@@ -149,7 +149,6 @@ REWRITTEN: dict[str, tuple[list[str], str]] = {
         [f"UPDATE user_credits SET created_at_us = created_at_us - {_DAY_US} WHERE user_id = 'fay'"],
         "entry <late grant> is not what seal",
     ),
-    "a key is given a larger role": (["UPDATE api_keys SET role = 'admin' WHERE id = 1"], "api_keys 1 is not what"),
     "a record of a change names somebody else": (
         ["UPDATE activity SET actor = 'dashboard/ben' WHERE id = 2"],
         "activity 2 is not what seal",
@@ -229,15 +228,15 @@ def test_a_chain_made_anew_is_told_by_a_head_that_was_kept_and_by_nothing_else(
         world.charge(engine, HAIKU, key=f"run-{number}")
     seals.catch_up(engine, now=MUCH_LATER)
     with database.read(engine) as connection:
-        heads = [Head(number, str(seal.hash)) for number in (1, 2, 3) if (seal := seals.numbered(connection, number))]
-    assert len(heads) == 3
-    assert _against(engine, *heads) == [None] * 3
+        kept = [Head(number, str(seal.hash)) for number in (1, 2, 3) if (seal := seals.numbered(connection, number))]
+    assert len(kept) == 3
+    assert _against(engine, *kept) == [None] * 3
 
     damage.behind_its_back(engine, "DELETE FROM seals", "UPDATE journal_entries SET actor = 'mallory' WHERE id = 7")
     seals.catch_up(engine, now=MUCH_LATER)
     ledger = Ledger(engine, {}, book, damage.BEGINNING)
     assert ledger.after() == {}
-    assert _against(engine, *heads) == [
+    assert _against(engine, *kept) == [
         None,  # what is before the change has the same seals, as they were made at the same time
         "seal 2 is not the one whose head was kept: the record up to it was rewritten after the head was kept",
         "seal 3 is not the one whose head was kept: the record up to it was rewritten after the head was kept",
@@ -245,11 +244,9 @@ def test_a_chain_made_anew_is_told_by_a_head_that_was_kept_and_by_nothing_else(
 
     damage.behind_its_back(engine, "DELETE FROM seals WHERE number > 2")
     assert ledger.after() == {}
-    assert _against(engine, heads[2]) == [
-        "seal 3, whose head was kept, is not there: the end of the record was removed"
-    ]
+    assert _against(engine, kept[2]) == ["seal 3, whose head was kept, is not there: the end of the record was removed"]
 
 
-def _against(engine: Engine, *heads: Head) -> list[str | None]:
+def _against(engine: Engine, *kept: Head) -> list[str | None]:
     with database.read(engine) as connection:
-        return [seal_check.against(connection, head) for head in heads]
+        return [heads.against(connection, head) for head in kept]

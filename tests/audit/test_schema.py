@@ -36,7 +36,7 @@ ON_SQLITE: dict[str, tuple[Sequence[str], list[str]]] = {
             "CREATE TRIGGER journal_entries_no_update BEFORE UPDATE ON journal_entries WHEN OLD.id < 5"
             f" BEGIN {KEPT}; END",
         ],
-        ["the trigger journal_entries_no_update is not as it should be: it says ‘WHEN OLD.id < 5 BEGIN"],
+        ["the trigger journal_entries_no_update is not as it should be: it also says ‘WHEN OLD.id < 5’"],
     ),
     "a trigger that keeps its words in a comment": (
         [
@@ -71,7 +71,9 @@ ON_SQLITE: dict[str, tuple[Sequence[str], list[str]]] = {
     "a table made anew without its check": (
         [
             "CREATE TABLE made_anew (user_id VARCHAR(128) NOT NULL, balance_credits BIGINT NOT NULL,"
-            " created_at_us BIGINT NOT NULL, CONSTRAINT pk_user_credits PRIMARY KEY (user_id))",
+            " created_at_us BIGINT NOT NULL, has_parts BOOLEAN DEFAULT 0 NOT NULL,"
+            " has_lots BOOLEAN DEFAULT 0 NOT NULL,"
+            " CONSTRAINT pk_user_credits PRIMARY KEY (user_id))",
             "DROP TABLE user_credits",
             "ALTER TABLE made_anew RENAME TO user_credits",
             "CREATE INDEX ix_user_credits_folded_id ON user_credits (lower(user_id))",
@@ -154,7 +156,7 @@ ON_POSTGRES: dict[str, tuple[Sequence[str], list[str]]] = {
             "CREATE TRIGGER refunds_no_change BEFORE UPDATE OR DELETE ON refunds FOR EACH ROW"
             " WHEN (OLD.entry_id < 5) EXECUTE FUNCTION refuse_change()",
         ],
-        ["the trigger refunds_no_change is not as it should be: it says ‘WHEN (old.entry_id < 5)"],
+        ["the trigger refunds_no_change is not as it should be: it also says ‘WHEN (old.entry_id < 5)’"],
     ),
     "a trigger of another function": (
         [

@@ -50,13 +50,13 @@ def test_everything_that_is_there_is_sealed_by_the_first_who_seals(engine: Engin
     entries = int(str(scalar(engine, "SELECT count(*) FROM journal_entries")))
     with database.read(engine) as connection:
         assert seals.newest(connection) is None
-        assert seals.unsealed(connection) == seals.Unsealed(entries, 9)
+        assert seals.unsealed(connection) == seals.Unsealed(entries, 13)
     assert _seal(engine) == (entries + 4) // 5
     covered = rows(engine, "SELECT number, entry_count, record_count, last_entry_id FROM seals ORDER BY number")
-    assert [row[:3] for row in covered[:2]] == [(1, 5, 5), (2, 5, 4)]
+    assert [row[:3] for row in covered[:2]] == [(1, 5, 5), (2, 5, 5)]
     assert covered[-1][3] == entries
     checked = _check(engine)
-    assert (checked.entries, checked.records, checked.violations) == (entries, 9, ())
+    assert (checked.entries, checked.records, checked.violations) == (entries, 13, ())
     with database.read(engine) as connection:
         assert seals.unsealed(connection) == seals.Unsealed(0, 0)
 
@@ -156,7 +156,7 @@ def test_a_part_without_its_entry_is_told(postgres_engine: Engine) -> None:
 
 
 def test_each_new_seal_is_a_line_in_the_log(engine: Engine, api_log: pytest.LogCaptureFixture) -> None:
-    api_log.set_level(logging.INFO, logger="promptflow.api")
+    api_log.set_level(logging.INFO, logger="promptflow.ledger")
     world.add(engine, "ada", 50_000, key="fund")
     _seal(engine)
     lines = [record.__dict__ for record in api_log.records if record.message == "sealed"]
@@ -314,7 +314,7 @@ def test_a_record_that_is_not_committed_yet_is_waited_for(postgres_engine: Engin
 
 def seal_until_killed(answers: Pipe, url: str) -> None:
     """Seal, until the process is killed before it commits its second unit of work. Never returns."""
-    seals.MOST_IN_A_SEAL, seals._SEALS_AT_ONCE = 2, 2
+    seals.MOST_IN_A_SEAL, seals._SEALS_IN_A_UNIT = 2, 2
     engine = database.create_engine_for(url)
     units: list[int] = []
 

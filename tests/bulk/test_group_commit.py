@@ -151,10 +151,10 @@ def test_who_gives_up_while_being_answered_stops_nobody(
     engine: Engine, group: GroupCommit, commits: Commits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class GivesUp(Future[Receipt]):
-        def cancelled(self) -> bool:
-            was_cancelled = super().cancelled()
+        def done(self) -> bool:
+            was_done = super().done()
             self.cancel()
-            return was_cancelled
+            return was_done
 
     commits.may_go.set()
     with monkeypatch.context() as patch:

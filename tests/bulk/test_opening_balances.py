@@ -15,10 +15,13 @@ from credits_core.bulk.opening_balances import (
     read_legacy_balances,
 )
 from credits_core.errors import DataFileInvalid
+from credits_core.ledger import opening
 from credits_core.ledger.refusals import CirculationTooLarge
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from credits_core.values.progress import Progress
+from credits_core.values.refusals import NeedsApproval
+from credits_core.values.roles import PersonRole, person
 from tests.support import world
 from tests.support.actors import named
 from tests.support.plain_sql import balance, every_row, refused, rows, scalar
@@ -225,3 +228,45 @@ def test_an_import_tells_how_far_it_is_and_what_is_left_half_way_stays(engine: E
     assert import_legacy(engine, sent, now=LATER, actor=named("dashboard")) == ImportSummary(
         1_200 - first.done, first.done, 0, 5 * (1_200 - first.done)
     )
+
+
+# --- how much one person imports --------------------------------------------------------------------------------------
+
+
+FINANCE = person("fin@example.org", frozenset({PersonRole.FINANCE}))
+
+
+def _many(folder: Path, rows_of_file: int, credits: int) -> Path:
+    return _write(folder, *(f"user{number},{credits}" for number in range(rows_of_file)))
+
+
+def test_one_person_imports_a_file_up_to_the_limit_and_not_a_credit_more(engine: Engine, tmp_path: Path) -> None:
+    path = _write(tmp_path, "ada,5000000", "ben,5000001")
+    with refused(engine, NeedsApproval) as told:
+        import_legacy(engine, path, now=NOW, actor=FINANCE)
+    assert str(told.value) == (
+        "Another person must approve more than 10,000,000 credits, and this moves 10,000,001. Import the file at the"
+        " command line; nothing was changed."
+    )
+    assert import_legacy(engine, _write(tmp_path, "ada,5000000", "ben,5000000"), now=NOW, actor=FINANCE).imported == 2
+
+
+def test_a_file_of_many_pieces_is_refused_before_the_first_of_them(engine: Engine, tmp_path: Path) -> None:
+    with refused(engine, NeedsApproval):
+        import_legacy(engine, _many(tmp_path, 1_100, 10_000), now=NOW, actor=FINANCE)
+
+
+def test_what_was_imported_before_does_not_count_again(engine: Engine, tmp_path: Path) -> None:
+    _import(engine, _write(tmp_path, "ada,20000000"))
+    summary = import_legacy(engine, _write(tmp_path, "ada,20000000", "ben,10000000"), now=NOW, actor=FINANCE)
+    assert (summary.imported, summary.imported_before) == (1, 1)
+
+
+def test_one_piece_is_not_more_than_one_person_may_move_either(engine: Engine) -> None:
+    with refused(engine, NeedsApproval):
+        database.write(
+            engine,
+            lambda connection: opening.import_opening_balances(
+                connection, {"ada": 6_000_000, "ben": 6_000_000}, now=NOW, actor=FINANCE
+            ),
+        )

@@ -1,6 +1,7 @@
 """Starting the demo over: what comes back, and what is refused."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,17 +20,24 @@ from credits_core.bulk.refusals import NotADemo
 from credits_core.bulk.replay import plan_replay, replay
 from credits_core.bulk.starting_over import Holdings
 from credits_core.errors import DataFileInvalid, InvalidRequest
-from credits_core.ledger import actions
-from credits_core.ledger.requests import UnlockRequest
+from credits_core.ledger import actions, expiring
+from credits_core.ledger.requests import HoldRequest, UnlockRequest
 from credits_core.plans import actions as plan_actions
 from credits_core.prices import lists
 from credits_core.reports import daily_totals, saved_views
 from credits_core.store import activity, clearing, database
 from credits_core.store.activity import Change
-from credits_core.store.tables import Proposal, TrialUser
+from credits_core.store.tables import (
+    AlertSample,
+    Proposal,
+    TrialUser,
+    WatchFinding,
+    WatchKeyDay,
+    WatchProgress,
+)
 from credits_core.values.days import to_microseconds
 from credits_core.values.roles import Role
-from tests.support import demo, demo_watchers, world
+from tests.support import demo, demo_watchers, holding, world
 from tests.support.actors import TESTER, named
 from tests.support.plain_sql import every_row, refused, rows, scalar
 from tests.support.plans import SPECIFICATION
@@ -92,9 +100,24 @@ def play(engine: Engine) -> None:
         engine,
         lambda connection: saved_views.save(connection, "overview", "Mine", query, now=NOW, actor=named("dashboard")),
     )
+    hold_and_expire(engine)
     database.write(engine, propose)
+    database.write(engine, watch)
     daily_totals.catch_up(engine)
     seals.catch_up(engine, now=NOW)
+
+
+def hold_and_expire(engine: Engine) -> None:
+    """Credits that expire: a run of a hold is paid out of them, another hold expires, and then what is left of them."""
+    with database.read(engine) as connection:
+        book = demo.books().at(connection)
+    later = NOW + timedelta(days=1)
+    world.add(engine, "holder", 50_000, key="dashboard:7", expires_at=later, now=NOW)
+    run = HoldRequest("holder", "summarise", "openai/gpt-4o", input_tokens=1_000, output_tokens=1_000)
+    used, left = (holding.authorise(engine, run, key=f"dashboard:{number}", book=book, now=NOW) for number in (8, 9))
+    holding.capture(engine, used.hold.id, key="dashboard:10", book=book, now=NOW)
+    assert holding.expire(engine, now=left.hold.expires_at) == 1
+    assert database.write(engine, lambda connection: expiring.expire_lots(connection, now=later, actor=TESTER)) == 1
 
 
 def propose(connection: Connection) -> None:
@@ -103,6 +126,15 @@ def propose(connection: Connection) -> None:
     connection.execute(insert(TrialUser).values(user_id="newcomer", since_us=1, actor="dashboard"))
     asked = dict.fromkeys(("kind", "subject", "request", "effect", "based_on", "reason", "proposed_by"), "x")
     connection.execute(insert(Proposal).values(**asked, proposed_at_us=1, expires_at_us=2, state="open"))
+
+
+def watch(connection: Connection) -> None:
+    """What watching the credits leaves behind."""
+    connection.execute(insert(AlertSample).values(taken_at_us=1, circulating_credits=2, margin_credits=3))
+    connection.execute(insert(WatchProgress).values(id=1, entry_id=1))
+    connection.execute(insert(WatchKeyDay).values(actor="api/shop", day=1, most_users=2))
+    found = {"rule": "spending", "subject": "ada", "day": 1, "numbers": "{}", "entries": "[]", "found_at_us": 1}
+    connection.execute(insert(WatchFinding).values(**found))
 
 
 def go_back_to_the_first_plan_and_prices(engine: Engine) -> None:
@@ -126,9 +158,9 @@ def test_everything_is_as_in_a_new_demo_down_to_the_numbers(begun: Engine) -> No
     entries = len(as_new["journal_entries"])
     played = every_row(begun)
     # A table that is not among them is new: decide whether it belongs to a demo, and let `play` fill it.
-    kept = {"alembic_version", "people", "sign_in_sessions"}
+    kept = {"alembic_version", "alerts", "job_leases", "job_runs", "people", "sign_in_sessions"}
     assert {name for name in as_new if played[name] != as_new[name]} == as_new.keys() - kept
-    assert demo.start_over(begun) == Holdings(entries + 6, 6, price_plans=2, price_lists=1, api_keys=1, saved_views=1)
+    assert demo.start_over(begun) == Holdings(entries + 13, 13, price_plans=2, price_lists=1, api_keys=1, saved_views=1)
     assert demo.but_for_the_record(begun) == as_new
     assert wrong(begun) == []
 
@@ -380,8 +412,9 @@ def test_what_a_demo_holds_is_told_before_anything_is_deleted(begun: Engine) -> 
     before = every_row(begun)
     with database.read(begun) as connection:
         held = starting_over.holdings(connection)
-    built = len(before["journal_entries"]) - 6
+    built = len(before["journal_entries"]) - 13
     assert (
-        str(held) == f"{built + 6} entries (6 from the dashboard), 2 price plans, 1 price list, 1 API key, 1 saved view"
+        str(held)
+        == f"{built + 13} entries (13 from the dashboard), 2 price plans, 1 price list, 1 API key, 1 saved view"
     )
     assert every_row(begun) == before

@@ -11,22 +11,23 @@ from typer.testing import CliRunner
 
 from credits_core.access import keys as api_keys
 from credits_core.access import people as access_people
-from credits_core.cli import keys, ledger, models, people, plans, trial_users
+from credits_core.cli import backup, jobs, keys, ledger, models, people, plans, trial_users
 from credits_core.cli import main as cli
 from credits_core.pricing.plan_toml import price_plan_toml
 from credits_core.store import database
 from credits_core.values.refusals import NotAllowed
 from credits_core.values.roles import PersonRole, Role, person
-from tests.support import world
+from tests.support import backup_world, world
 from tests.support.actors import TESTER
 from tests.support.plain_sql import every_row
 from tests.support.plans import SPECIFICATION
 from tests.support.world import NOW
 
-MODULES = (keys, ledger, models, people, plans, trial_users)
+MODULES = (backup, jobs, keys, ledger, models, people, plans, trial_users)
 READS = {
-    *("explain", "price", "simulate", "api-key list", "people list", "test-user list"),
-    *("proof check", "proof export", "proof head", "proof verify"),
+    *("doctor", "explain", "price", "simulate", "api-key list", "people list", "test-user list"),
+    *("backup list", "backup verify", "jobs history", "jobs list"),
+    *("proof check", "proof export", "proof head", "proof statement", "proof verify"),
     *("models diff", "models list", "models lists", "models show"),
     *("plan inspect", "plan journal", "plan list", "plan replay", "plan show"),
 }
@@ -59,11 +60,16 @@ WRITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "people role": (MANAGES, ("known@example.org", "tester")),
     "test-user add": (MANAGES, ("ada",)),
     "test-user remove": (MANAGES, ("ada",)),
+    "backup create": (MANAGES, ()),
+    "backup drill": (MANAGES, ()),
+    "backup prune": (MANAGES, ()),
+    "backup restore": (MANAGES, ("newest", "--into", "sqlite:///{folder}/restored.db")),
+    "jobs run": (MANAGES, ("seals",)),
 }
 
 
 @pytest.fixture
-def prepared(ledger: Engine, tmp_path: Path) -> Engine:
+def prepared(ledger: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """A ledger with a user, a draft, a second price list and a key; and the files that commands name."""
     world.add(ledger, "ada", 10_000, key="fund")
     world.save_draft(ledger, world.dearer_book().plan)
@@ -76,6 +82,8 @@ def prepared(ledger: Engine, tmp_path: Path) -> Engine:
             api_keys.create_key(connection, "shop", key=api_keys.new_key(), role=Role.SERVICE, now=NOW, actor=TESTER),
         ),
     )
+    monkeypatch.setenv("CREDITS_BACKUP_URL", str(tmp_path / "backups"))
+    backup_world.back_up(ledger, backup_world.place(tmp_path))
     (tmp_path / "legacy.csv").write_text("user_id,credits\nben,5\n", encoding="utf-8")
     (tmp_path / "log.csv").write_text(
         "TIMESTAMP,ContextTokens,GeneratedTokens\n2026-02-01 00:00:00,10,10\n", encoding="utf-8"

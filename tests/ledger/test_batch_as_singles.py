@@ -87,7 +87,11 @@ def _without(side: str, outcomes: Sequence[Receipt | CreditsError], entries: Seq
 def _rows(engine: Engine, side: str) -> list[object]:
     """Everything that the ledger keeps of one side."""
     like = {"like": f"%{side}"}
-    users = rows(engine, "SELECT * FROM user_credits WHERE user_id LIKE :like ORDER BY user_id", **like)
+    users = rows(
+        engine,
+        "SELECT user_id, balance_credits, created_at_us FROM user_credits WHERE user_id LIKE :like ORDER BY user_id",
+        **like,
+    )
     moved = rows(
         engine,
         "SELECT e.type, e.idempotency_key, e.request_hash = '', e.actor, t.position, t.account_id, t.type,"

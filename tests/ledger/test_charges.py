@@ -125,7 +125,9 @@ def test_a_creator_gets_an_account_when_first_paid(engine: Engine) -> None:
     world.charge(engine, HAIKU_WITH_FEE, key="k-2", now=LATER)
     world.charge(engine, HAIKU_WITH_FEE, key="k-3")
 
-    assert rows(engine, "SELECT * FROM user_credits WHERE user_id = 'ben'") == [("ben", 1_600, NOW_US + 3_600_000_000)]
+    assert rows(engine, "SELECT user_id, balance_credits, created_at_us FROM user_credits WHERE user_id = 'ben'") == [
+        ("ben", 1_600, NOW_US + 3_600_000_000)
+    ]
 
 
 def test_of_a_fee_of_one_credit_the_creator_gets_nothing_and_no_account(engine: Engine) -> None:

@@ -48,7 +48,7 @@ def test_the_first_credits_create_the_user_and_later_ones_are_added(engine: Engi
     receipt = world.add(engine, "ada", 300, key="k-2", now=LATER)
 
     assert receipt.balance_after("ada") == 1_000
-    assert rows(engine, "SELECT * FROM user_credits") == [("ada", 1_000, NOW_US)]
+    assert rows(engine, "SELECT user_id, balance_credits, created_at_us FROM user_credits") == [("ada", 1_000, NOW_US)]
 
 
 @pytest.mark.parametrize("blank", ["", "   "])

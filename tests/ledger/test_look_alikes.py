@@ -123,7 +123,10 @@ def test_a_caller_who_insists_opens_the_second_account(engine: Engine, book: Pri
 def test_pairs_of_an_older_ledger_go_on(engine: Engine) -> None:
     with engine.begin() as connection:  # as earlier versions did
         for user_id in ("ada", "Ada", "ben", "Ben", "NaN"):
-            connection.execute(text("INSERT INTO user_credits VALUES (:user, 0, 0)"), {"user": user_id})
+            connection.execute(
+                text("INSERT INTO user_credits (user_id, balance_credits, created_at_us) VALUES (:user, 0, 0)"),
+                {"user": user_id},
+            )
     for number, user_id in enumerate(("ada", "Ada", "NaN")):
         world.add(engine, user_id, 5_000, key=f"k-{number}")
     for number, user_id in enumerate(("ada", "Ada")):

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from credits_core.errors import CreditsError
-from credits_core.ledger import writer
+from credits_core.ledger import locks, writer
 from credits_core.ledger.movements import Movement
 from credits_core.ledger.receipts import PostedTransaction, Receipt
 from credits_core.ledger.refusals import BalanceTooLarge, IdempotencyKeyReused, InsufficientCredits, UnknownUser
@@ -66,7 +66,10 @@ def test_an_entry_is_written_with_its_movements_in_their_order(engine: Engine) -
         (1, 1, "platform:grants", "grant", -100, None, NOW_US),
         (1, 2, "amy", "grant", 30, 30, NOW_US),
     ]
-    assert rows(engine, "SELECT * FROM user_credits ORDER BY user_id") == [("amy", 30, NOW_US), ("zoe", 70, NOW_US)]
+    assert rows(engine, "SELECT user_id, balance_credits, created_at_us FROM user_credits ORDER BY user_id") == [
+        ("amy", 30, NOW_US),
+        ("zoe", 70, NOW_US),
+    ]
 
 
 def test_one_users_own_movements_keep_their_order(engine: Engine) -> None:
@@ -122,7 +125,10 @@ def test_what_is_posted_later_sees_what_was_posted_before_it(engine: Engine) -> 
 
     assert database.write(engine, post_both) == [70, 30]
     assert rows(engine, "SELECT id, idempotency_key FROM journal_entries ORDER BY id") == [(1, "k-1"), (2, "k-2")]
-    assert rows(engine, "SELECT * FROM user_credits ORDER BY user_id") == [("ada", 70, NOW_US), ("amy", 30, NOW_US)]
+    assert rows(engine, "SELECT user_id, balance_credits, created_at_us FROM user_credits ORDER BY user_id") == [
+        ("ada", 70, NOW_US),
+        ("amy", 30, NOW_US),
+    ]
 
 
 def test_what_is_refused_leaves_nothing_of_itself_in_a_posting(engine: Engine) -> None:
@@ -189,7 +195,7 @@ def test_an_account_that_is_opened_again_keeps_its_balance(engine: Engine) -> No
     _open_account(engine, "ada", NOW)
     _post(engine, "k-1", ("ada", 5), ("platform:grants", -5))
     _open_account(engine, "ada", LATER)
-    assert rows(engine, "SELECT * FROM user_credits") == [("ada", 5, NOW_US)]
+    assert rows(engine, "SELECT user_id, balance_credits, created_at_us FROM user_credits") == [("ada", 5, NOW_US)]
 
 
 def test_balances_are_read_of_those_who_have_an_account(engine: Engine) -> None:
@@ -291,13 +297,13 @@ def test_users_are_locked_in_one_order_whatever_order_they_are_given_in(
 
     waiting = threading.Thread(target=lock_both)
     with postgres_engine.begin() as holder:
-        writer.lock_users(holder, [held])
+        locks.lock_users(holder, [held])
         waiting.start()
         _wait_for_a_lock_waiter(postgres_engine)
         with postgres_engine.connect() as third:
             third.execute(text("SET LOCAL lock_timeout = '100ms'"))
             try:
-                writer.lock_users(third, [other])
+                locks.lock_users(third, [other])
                 was_free = True
             except psycopg.errors.LockNotAvailable:
                 was_free = False

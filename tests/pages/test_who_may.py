@@ -12,6 +12,9 @@ from streamlit.testing.v1 import AppTest
 from credits_core.access import proposals, trial_users
 from credits_core.access.proposed import MakePlanLive
 from credits_core.audit import seals
+from credits_core.operations import watch_findings
+from credits_core.operations.watch_decide import Found
+from credits_core.operations.watch_rules import WatchRule
 from credits_core.reports import daily_totals
 from credits_core.store import database
 from credits_core.values.roles import PersonRole
@@ -30,6 +33,8 @@ from tests.support.page_driver import (
 from tests.support.plain_sql import every_row
 from tests.support.world import NOW
 
+FOUND = Found(WatchRule.SPENDING, "ada", 1, {"spent_credits": 5, "largest_day_credits": 1}, (3,))
+MORE = "tester, pricing, finance, admin"
 TRY, MOVE, PLANS = "tester, finance, admin", "finance, admin", "pricing, admin"
 MANAGE, EXPORT = "admin", "finance, admin"
 BENCH = {"prompt": "p", "model": "claude-3-haiku"}
@@ -69,7 +74,9 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "people/activity.py": ({}, {}),
     "people/approvals.py": ({}, {"Approve": "pricing, admin", "Decline this": "pricing, admin"}),
     "people/people.py": ({}, {"Add person": MANAGE}),
-    "operations/proof.py": ({}, {}),
+    "operations/operations.py": ({}, {"Run now": MANAGE, "Create backup": MANAGE, "Examine now": MANAGE}),
+    "operations/proof.py": ({}, {"Check now": MORE, "Damage a copy": MORE}),
+    "operations/watching.py": ({"finding": "1"}, {"Looked at": MOVE}),
     "build/api_console.py": ({}, {"Make a key for today": MANAGE, "Make key": MANAGE}),
     "guide/guide.py": ({}, {}),
 }
@@ -89,6 +96,7 @@ def ledger(tmp_path: Path) -> Iterator[Engine]:
         database.write(
             engine, lambda connection: proposals.propose(connection, asked, reason="r", now=now, actor=TESTER)
         )
+        database.write(engine, lambda connection: watch_findings.keep(connection, FOUND, 7, now=NOW))
         daily_totals.catch_up(engine)  # a screen would do both
         seals.catch_up(engine, now=now)
         yield engine
@@ -129,8 +137,12 @@ def test_a_viewer_is_told_whom_to_ask(ledger: Engine) -> None:
     with signed_in(actor_as(PersonRole.VIEWER)):
         assert of_credits in captions(open_page("act/add_credits.py"))
         assert of_plans in captions(open_page("plans/compare_plans.py"))
+        told = captions(open_page("operations/proof.py"))
+        assert "A viewer may not damage a copy. Ask somebody with the role tester or pricing or finance" in told
     with signed_in(actor_as(PersonRole.TESTER)):
         assert "This user is no test user" in captions(open_page("act/add_credits.py", user="ada"))
+        told = captions(open_page("act/simulate_runs.py", user="ada", **BENCH))
+        assert "This user is no test user. Only API keys charge them." in told
 
 
 def test_only_an_admin_starts_the_demo_over(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.support.plans import SPECIFICATION
 FIRST_PLAN = Path(__file__).resolve().parent.parent.parent / "data" / "price_plans" / "promptflow-v1.toml"
 KNOWN = (
     "known are id, creator_share_bps, tier_mode, cap_down, markup_rounding, creator_share_rounding,"
-    " minimum_platform_income_credits, minimum_platform_income_is_markup, purchase_fee_bps, tiers"
+    " minimum_platform_income_credits, minimum_platform_income_is_markup, purchase_fee_bps, hold_overrun_bps, tiers"
 )
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from credits_core.errors import InvalidRequest
 from credits_core.ledger import writer
-from credits_core.store import database
+from credits_core.store import database, deadline
 from tests.support import plain_sql, world
 from tests.support.plain_sql import balance, rows, scalar
 from tests.support.world import HAIKU
@@ -120,7 +120,9 @@ def test_a_server_that_dropped_our_connections_is_connected_to_again(postgres_en
 
 
 def _open(user_id: str) -> Callable[[Connection], None]:
-    return lambda connection: connection.execute(text("INSERT INTO user_credits VALUES (:id, 0, 0)"), {"id": user_id})
+    return lambda connection: connection.execute(
+        text("INSERT INTO user_credits (user_id, balance_credits, created_at_us) VALUES (:id, 0, 0)"), {"id": user_id}
+    )
 
 
 def test_a_unit_of_work_is_committed_when_the_action_returns(engine: Engine) -> None:
@@ -147,7 +149,9 @@ def test_a_statement_that_the_database_refuses_is_not_tried_again(engine: Engine
     def open_twice(connection: Connection) -> None:
         attempts.append(1)
         for _ in range(2):
-            connection.execute(text("INSERT INTO user_credits VALUES ('ada', 0, 0)"))
+            connection.execute(
+                text("INSERT INTO user_credits (user_id, balance_credits, created_at_us) VALUES ('ada', 0, 0)")
+            )
 
     with pytest.raises(IntegrityError):
         database.write(engine, open_twice)
@@ -279,9 +283,8 @@ def test_a_file_that_another_program_keeps_locked_is_named_as_every_failure_of_t
     driver = database.sqlite_driver()
     other = driver.connect(str(sqlite_engine.url.database), isolation_level=None)
     with closing(other), sqlite_engine.connect() as ours:
-        ours.connection.driver_connection.execute("PRAGMA busy_timeout = 0")  # type: ignore[union-attr]
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(OperationalError, match="locked"):
+        with deadline.within(0), pytest.raises(OperationalError, match="locked"):
             ours.execution_options(credits_writer=True).begin()
 
 

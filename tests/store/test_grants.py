@@ -18,10 +18,20 @@ from tests.support.plain_sql import every_row
 
 APPEND_ONLY = (
     *("activity", "audit_runs", "credit_transactions", "journal_entries", "plan_activations"),
-    *("price_list_activations", "prompt_runs", "refunds", "seals", "unlock_answers"),
+    *(
+        "price_list_activations",
+        "prompt_runs",
+        "refunds",
+        "seals",
+        "unlock_answers",
+        "hold_ends",
+        "lot_terms",
+        "lot_draws",
+    ),
 )
 # The columns of a table that has some of its columns changed, by hand: all others stay.
 MAY_CHANGE = {
+    "alerts": {"said", "counts_from_us", "ended_at_us", "told_at_us", "end_told_at_us"},
     "api_keys": {"expires_at_us", "revoked_at_us", "replaced_at_us"},
     "people": {"roles", "since_us", "added_by", "removed_at_us"},
     "price_lists": {"last_activation_id"},
@@ -30,12 +40,36 @@ MAY_CHANGE = {
     "rollup_watermark": {"entry_id", "time_zone", "circulating_credits"},
     "sign_in_sessions": {"seen_at_us", "ended_at_us"},
     "unlocked_flows": {"refunded_by_entry_id"},
-    "user_credits": {"balance_credits"},
+    "lots": {"left_credits"},
+    "holds": {"ended_by_entry_id"},
+    "user_credits": {"balance_credits", "has_parts", "has_lots"},
+    "user_parts": {"balance_credits"},
+    "watch_findings": {"numbers", "entries", "looked_at_us", "looked_by", "note"},
+    "watch_progress": {"entry_id"},
 }
 MAY_DELETE = {
-    *("api_calls", "daily_sums", "daily_totals", "daily_works", "invariant_results", "saved_views", "trial_users")
+    *(
+        "alert_samples",
+        "alerts",
+        "api_calls",
+        "daily_sums",
+        "daily_totals",
+        "daily_works",
+        "invariant_results",
+        "job_leases",
+        "job_runs",
+    ),
+    *("saved_views", "sign_in_sessions", "trial_users", "watch_key_days"),
 }
-MAY_CHANGE_ALL = {"daily_sums", "daily_totals", "daily_works", "saved_views"}
+MAY_CHANGE_ALL = {
+    "daily_sums",
+    "daily_totals",
+    "daily_works",
+    "job_leases",
+    "job_runs",
+    "saved_views",
+    "watch_key_days",
+}
 NO_ONE_MAY = (
     "SELECT setval('journal_entries_id_seq', 5)",
     "ALTER SEQUENCE journal_entries_id_seq RESTART",

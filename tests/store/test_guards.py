@@ -4,6 +4,7 @@ The statements go through the product's own connection, with its foreign keys an
 database nor this audit notices is listed too, with the reason.
 """
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -53,8 +54,8 @@ STATEMENTS: dict[str, str] = {
     "UPDATE user_credits SET created_at_us = 0 WHERE user_id = 'ada'": REFUSED,
     "DELETE FROM user_credits WHERE user_id = 'cara'": REFUSED,
     "DELETE FROM user_credits": REFUSED,
-    "INSERT INTO user_credits VALUES ('me', 5000, 0)": "balances_are_sums",
-    "INSERT INTO trial_users VALUES ('ada', 0, 'me')": SEALED,
+    "INSERT INTO user_credits (user_id, balance_credits, created_at_us) VALUES ('me', 5000, 0)": "balances_are_sums",
+    "INSERT INTO trial_users VALUES ('ada', 0, 'me')": "changes_are_on_record",
     # unlocks
     "DELETE FROM unlocked_flows": REFUSED,
     "DELETE FROM unlocked_flows WHERE entry_id = <late unlock>": REFUSED,
@@ -86,18 +87,18 @@ STATEMENTS: dict[str, str] = {
     "UPDATE api_keys SET revoked_at_us = NULL WHERE id = 2": REFUSED,
     "UPDATE api_keys SET revoked_at_us = 9 WHERE id = 2": REFUSED,
     "UPDATE api_keys SET replaced_at_us = NULL WHERE id = 3": REFUSED,
-    "UPDATE api_keys SET revoked_at_us = 9 WHERE id = 1": SEALED,
-    "UPDATE api_keys SET expires_at_us = 50 WHERE id = 1": SEALED,
+    "UPDATE api_keys SET revoked_at_us = 9 WHERE id = 1": "changes_are_on_record",
+    "UPDATE api_keys SET expires_at_us = 50 WHERE id = 1": "changes_are_on_record",
     "DELETE FROM api_keys WHERE id = 2": REFUSED,
     "DELETE FROM api_keys": REFUSED,
     f"{KEY} (1, 'mine', 'admin', 'mine', 'pfk_', 0, FALSE)": REFUSED,
-    f"{KEY} (9, 'mine', 'admin', 'mine', 'pfk_', 0, FALSE)": SEALED,
+    f"{KEY} (9, 'mine', 'admin', 'mine', 'pfk_', 0, FALSE)": "changes_are_on_record",
     "UPDATE audit_runs SET broken_invariants = 0": REFUSED,
     "DELETE FROM audit_runs": REFUSED,
     "INSERT INTO audit_runs (id, invariants, broken_invariants, finished_at_us) VALUES (99, 20, 0, 0)": SEALED,
     "UPDATE people SET email = 'me@example.org'": REFUSED,
     "DELETE FROM people": REFUSED,
-    "UPDATE people SET roles = 'admin'": SEALED,
+    "UPDATE people SET roles = 'admin'": "changes_are_on_record",
     "UPDATE activity SET actor = 'ada'": REFUSED,
     "DELETE FROM activity": REFUSED,
     "UPDATE proposals SET state = 'open', decided_by = NULL, decided_at_us = NULL": REFUSED,
@@ -112,7 +113,7 @@ STATEMENTS: dict[str, str] = {
     " VALUES ('a', 'b', 'c', '', 'me', 0)": CHOICE,
 }
 ON_SQLITE = (
-    "INSERT OR REPLACE INTO user_credits VALUES ('ada', 9000, 0)",
+    "INSERT OR REPLACE INTO user_credits (user_id, balance_credits, created_at_us) VALUES ('ada', 9000, 0)",
     "INSERT OR REPLACE INTO unlocked_flows SELECT * FROM unlocked_flows WHERE entry_id = <late unlock>",
     "INSERT OR REPLACE INTO unlocked_flows SELECT 998, user_id, flow_id, creator_id, plan_id, 1, 0, NULL, 0"
     " FROM unlocked_flows WHERE entry_id = <late unlock>",
@@ -127,13 +128,26 @@ _ENDS, _REVOKED, _REPLACED = (
     KEY.replace("created_at_us", f"created_at_us, {end}")
     for end in ("expires_at_us", "revoked_at_us", "replaced_at_us")
 )
+ON_RECORD: tuple[tuple[int, str, str, dict[str, object], str, int], ...] = (
+    (901, "key_made", "shop", {"key": 1, "role": "service", "until": "1970-01-01 01:40 UTC"}, "me", 0),
+    (902, "key_made", "old", {"key": 2, "role": "service"}, "me", 0),
+    (903, "key_revoked", "old", {"key": 2}, "me", 5),
+    (904, "key_made", "was", {"key": 3, "role": "service"}, "me", 0),
+    (905, "key_replaced", "was", {"key": 4, "role": "service"}, "me", 5),
+    (906, "person_added", "ada@example.org", {"roles": "viewer"}, "me", 0),
+    (907, "proposed", "1", {}, "ada", 0),
+    (908, "declined", "1", {"reason": "no"}, "ben", 5),
+)
 BEFORE = (
-    f"{_ENDS} (1, 'shop', 'service', 'hash-1', 'pfk_', 0, 100, FALSE)",
+    f"{_ENDS} (1, 'shop', 'service', 'hash-1', 'pfk_', 0, 6000000000, FALSE)",
     f"{_REVOKED} (2, 'old', 'service', 'hash-2', 'pfk_', 0, 5, FALSE)",
     f"{_REPLACED} (3, 'was', 'service', 'hash-3', 'pfk_', 0, 5, FALSE)",
     "INSERT INTO audit_runs (id, invariants, broken_invariants, finished_at_us) VALUES (1, 20, 1, 0)",
     "INSERT INTO people VALUES ('ada@example.org', 'viewer', 0, 'me', NULL)",
-    "INSERT INTO activity VALUES (901, 'key_made', 'shop', '{}', 'me', 0)",
+    *(
+        f"INSERT INTO activity VALUES ({number}, '{kind}', '{subject}', '{json.dumps(detail)}', '{actor}', {at_us})"
+        for number, kind, subject, detail, actor, at_us in ON_RECORD
+    ),
     "INSERT INTO proposals VALUES (1, 'grant', 'ada', '{}', '{}', '', 'why', 'ada', 0, 9, 'declined', 'ben', 5, 'no',"
     " NULL)",
 )

@@ -177,7 +177,7 @@ def test_a_database_that_was_never_migrated_is_refused_with_what_to_do(empty_eng
     with pytest.raises(DatabaseNotReady) as caught:
         database.require_migrated(empty_engine)
     assert str(caught.value) == (
-        "The database is not up to date: it is at migration none, this version needs 0017. "
+        "The database is not up to date: it is at migration none, this version needs 0021. "
         "Run: python -m credits_core migrate"
     )
 
@@ -235,7 +235,7 @@ def test_runs_from_before_the_plans_were_stored_are_kept_as_they_were(empty_engi
     with empty_engine.begin() as connection:
         database.upgrade(connection, "0002")
         for sql in (
-            "INSERT INTO user_credits VALUES ('ada', 700, 0)",
+            "INSERT INTO user_credits (user_id, balance_credits, created_at_us) VALUES ('ada', 700, 0)",
             "INSERT INTO journal_entries VALUES (1, 'prompt_run', 'k', 'h', 'tester', NULL, NULL, 5)",
             "INSERT INTO prompt_runs VALUES (1, 'ada', 'p', 'claude-3-haiku', NULL, 'promptflow-v1', NULL, NULL, 250,"
             " NULL, NULL, NULL, 250, 0, 50, 300, 0, 5)",

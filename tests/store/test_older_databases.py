@@ -51,7 +51,8 @@ RUN = (
 NEW_IN_RUN = "usage, unit_prices, service_tier, asked_model, used_at_us, price_list_id"
 EARLIER = "Earlier rule: the inference cost was booked back as if the provider had given it back."
 PLAN = "id, toml, revision, actor, saved_at_us"
-LEDGER = ("journal_entries", "credit_transactions", "user_credits", "unlocked_flows", "plan_activations")
+USER = "user_id, balance_credits, created_at_us"
+LEDGER = ("journal_entries", "credit_transactions", "unlocked_flows", "plan_activations")
 
 
 @pytest.fixture
@@ -69,6 +70,7 @@ def older(empty_engine: Engine) -> Engine:
 def ledger_rows(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
     return {
         **{table: rows(engine, f"SELECT * FROM {table} ORDER BY 1, 2") for table in LEDGER},
+        "user_credits": rows(engine, f"SELECT {USER} FROM user_credits ORDER BY 1"),
         "prompt_runs": rows(engine, f"SELECT {RUN} FROM prompt_runs ORDER BY 1"),
         "price_plans": rows(engine, f"SELECT {PLAN} FROM price_plans ORDER BY 1"),
     }
@@ -86,6 +88,7 @@ def test_it_opens_verifies_clean_and_goes_on(older: Engine) -> None:
     database.require_migrated(older)
     assert ledger_rows(older) == before
     assert rows(older, f"SELECT DISTINCT {NEW_IN_RUN} FROM prompt_runs") == [(None,) * 6]
+    assert rows(older, "SELECT DISTINCT has_parts, has_lots FROM user_credits") == [(False, False)]
     assert rows(older, "SELECT id, discarded_at_us, last_activation_id FROM price_plans ORDER BY 1") == [
         ("draft-1", None, None),
         ("graduated", None, 2),

@@ -27,7 +27,7 @@ REFUSED = {
     ),
     "a balance that is missing": ("UPDATE user_credits SET balance_credits = NULL", "null value|NOT NULL"),
     "a second account for a user": (
-        "INSERT INTO user_credits VALUES ('ada', 0, 0)",
+        "INSERT INTO user_credits (user_id, balance_credits, created_at_us) VALUES ('ada', 0, 0)",
         "pk_user_credits|UNIQUE constraint failed: user_credits.user_id",
     ),
     "a user with runs being deleted": ("DELETE FROM user_credits WHERE user_id = 'ada'", "an account is never deleted"),

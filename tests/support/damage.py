@@ -3,26 +3,29 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, insert, make_url, text
 
-from credits_core.access import keys
+from credits_core.access import keys, people, trial_users
 from credits_core.audit import invariants, seals
 from credits_core.audit import log as audit_log
 from credits_core.audit.finding import BEGINNING, Finding, Since
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
 from credits_core.pricing.quote import PriceBook
 from credits_core.reports import daily_totals
-from credits_core.store import database
+from credits_core.store import activity, database
+from credits_core.store.activity import Change
 from credits_core.store.kinds import CreditSource
 from credits_core.store.tables import Proposal
-from credits_core.values.roles import Role, Way, operator
-from tests.support import busy_ledger, world
+from credits_core.values.days import to_microseconds
+from credits_core.values.roles import PersonRole, Role, Way, operator
+from tests.support import busy_ledger, holding, world
 
 MUCH_LATER = busy_ledger.THIRD_DAY + timedelta(days=1)
 TOKENS = ChargeRequest("ada", "long", "openai/gpt-4o", input_tokens=1_020, output_tokens=129)
@@ -130,6 +133,7 @@ def four_days(
             engine, "fay", 900, key="late-grant", source=CreditSource.GRANT, reason="Welcome", now=MUCH_LATER
         ).entry_id
         ids["late run"] = world.charge(engine, world.run_by("fay"), key="late-run", now=MUCH_LATER).entry_id
+        ids |= _holds(engine)
         ids["late purchase"] = world.add(engine, "ada", 500, key="late-purchase", now=MUCH_LATER).entry_id
         if is_sealed:
             administered(engine)
@@ -140,6 +144,24 @@ def four_days(
             yield Ledger(engine, ids, book, since)
         finally:
             engine.dispose()
+
+
+def _holds(engine: Engine) -> dict[str, int]:
+    """Credits of gil that expire, and holds of 13,750 credits: one captured for 7,800, one released, one expired, one
+    open."""
+    world.add(engine, "gil", 40_000, key="gil-fund", now=MUCH_LATER)
+    granted = {"source": CreditSource.GRANT, "reason": "Welcome", "expires_at": MUCH_LATER + timedelta(days=1)}
+    world.add(engine, "gil", 20_000, key="gil-grant", now=MUCH_LATER, **granted)  # type: ignore[arg-type]
+    made = {}
+    for name in ("captured", "released", "expired", "open"):
+        lasts = timedelta(seconds=1 if name == "expired" else 900)
+        request = replace(holding.TOKENS, user_id="gil", lasts=lasts)
+        made[f"{name} hold"] = holding.authorise(engine, request, key=f"hold-{name}", now=MUCH_LATER).hold.id
+    captured = holding.capture(engine, made["captured hold"], holding.USED_LESS, key="hold-run", now=MUCH_LATER)
+    holding.release(engine, made["released hold"], key="hold-release", now=MUCH_LATER)
+    assert holding.expire(engine, now=MUCH_LATER + timedelta(seconds=1)) == 1
+    ends = {f"end of {name}": holding.stored(engine, hold_id).ended_by_entry_id for name, hold_id in made.items()}
+    return {**made, "held run": captured.receipt.entry_id} | {name: id_ for name, id_ in ends.items() if id_}
 
 
 def behind_its_back(engine: Engine, *statements: str) -> None:
@@ -159,7 +181,7 @@ def behind_its_back(engine: Engine, *statements: str) -> None:
 
 
 def administered(engine: Engine) -> None:
-    """Records that are no entries: two of each kind, of a change, a key, an audit and a proposal."""
+    """Records that are no entries: two keys, audits and proposals, a person, a test user, and that they were made."""
 
     def write(connection: Connection) -> None:
         for name in ("shop", "till"):
@@ -168,19 +190,23 @@ def administered(engine: Engine) -> None:
             )
             audit_log.record(connection, [Finding("nothing is wrong", 1, ())], now=MUCH_LATER)
             connection.execute(insert(Proposal).values(**_PROPOSED, subject=name))
+        for number in "12":
+            activity.note(connection, Change.PROPOSED, number, actor=_PROPOSED["proposed_by"], now=MUCH_LATER)
+        people.add(connection, "ada@example.org", [PersonRole.ADMIN], now=MUCH_LATER, actor=operator(Way.CLI))
+        trial_users.add(connection, "ada", now=MUCH_LATER, actor=operator(Way.CLI))
 
     database.write(engine, write)
 
 
-_PROPOSED = {
+_PROPOSED: dict[str, Any] = {
     "kind": "add_credits",
     "request": "{}",
     "effect": "{}",
     "based_on": "0" * 64,
     "reason": "Goodwill",
     "proposed_by": "dashboard/ada@example.org",
-    "proposed_at_us": 1,
-    "expires_at_us": 2,
+    "proposed_at_us": to_microseconds(MUCH_LATER),
+    "expires_at_us": to_microseconds(MUCH_LATER) + 1,
     "state": "open",
 }
 

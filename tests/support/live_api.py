@@ -23,26 +23,37 @@ _START_SECONDS = 300
 
 
 @contextmanager
-def serving(engine: Engine, log: Path) -> Iterator[str]:
-    """The base URL of a server over the engine's database; what it logs goes to the file."""
+def serving(
+    engine: Engine,
+    log: Path,
+    app: str = "credits_core.api:app",
+    *,
+    under: Sequence[str] = (),
+    ready: str = "/api/ready",
+    **more: str,
+) -> Iterator[str]:
+    """The base URL of a server over the engine's database; what it logs goes to the file.
+
+    `under` is a command that runs the server, `more` are settings.
+    """
     settings = {
         "CREDITS_DATABASE_URL": engine.url.render_as_string(hide_password=False),
         "CREDITS_DEMO": "0",
         "CREDITS_RATE_LIMIT": "100000000/minute",
-    }
-    with started(["uvicorn", "credits_core.api:app", "--no-access-log"], log, "/api/ready", **settings) as address:
+    } | more
+    with started(["uvicorn", app, "--no-access-log"], log, ready, under, **settings) as address:
         yield address
 
 
 @contextmanager
-def started(command: Sequence[str], log: Path, ready: str, **settings: str) -> Iterator[str]:
+def started(command: Sequence[str], log: Path, ready: str, under: Sequence[str] = (), **settings: str) -> Iterator[str]:
     """The base URL of a server that `python -m` starts on a free port, once it answers at the path `ready`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with log.open("wb") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", *command, "--port", str(port)],
+            [*under, sys.executable, "-m", *command, "--port", str(port)],
             cwd=ROOT,
             env=os.environ | settings,
             stdout=output,

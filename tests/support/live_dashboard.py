@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +42,7 @@ PATHS = (
         "/simulate-runs",
     ),
     *("/add-credits", "/pricing-lab", "/compare-plans", "/replay-history", "/scenario", "/fee-designer", "/models"),
-    *("/people", "/approvals", "/proof", "/api-console", "/guide"),
+    *("/people", "/approvals", "/proof", "/operations", "/watching", "/api-console", "/guide"),
 )
 """Every screen."""
 
@@ -76,10 +76,12 @@ class LiveDashboard:
 
 
 @contextmanager
-def live_dashboard(folder: Path, app: str = "app.py", **settings: str) -> Iterator[LiveDashboard]:
+def live_dashboard(
+    folder: Path, app: str = "app.py", *, under: Sequence[str] = (), **settings: str
+) -> Iterator[LiveDashboard]:
     """The dashboard on an empty database, started as the README says, with these settings in its environment.
 
-    `app` is another Streamlit script to compare it with.
+    `app` is another Streamlit script to compare it with; `under` is a command that runs the server.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -91,7 +93,7 @@ def live_dashboard(folder: Path, app: str = "app.py", **settings: str) -> Iterat
     environment = {"CREDITS_DATABASE_URL": f"sqlite:///{live.database}", "CREDITS_DEMO": "0", **settings}
     with live.log_file.open("w") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", app, f"--server.port={port}"],
+            [*under, sys.executable, "-m", "streamlit", "run", app, f"--server.port={port}"],
             cwd=ROOT,
             env=os.environ | environment,
             stdout=log,

@@ -1,6 +1,7 @@
 """Opens the dashboard's pages without a browser, as a link does, on a database of the test's own."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -130,11 +131,12 @@ def button_labels(page: AppTest) -> list[str]:
 
 def metrics(page: AppTest) -> dict[str, tuple[str, str]]:
     """Each metric's value and what stands under it as they are read, by its label."""
-    return {metric.label: (_as_read(metric.value), _as_read(metric.delta)) for metric in page.metric}
+    return {metric.label: (as_read(metric.value), as_read(metric.delta)) for metric in page.metric}
 
 
-def _as_read(markdown: str) -> str:
-    return markdown.replace(r"\$", "$")
+def as_read(markdown: str) -> str:
+    """Markdown without its escapes, and without what keeps an address from becoming a link."""
+    return re.sub(r":color\[(.*?)\]", r"\1", markdown).replace("\\", "")
 
 
 def table(page: AppTest, number: int = 0) -> list[dict[str, Any]]:
@@ -210,10 +212,11 @@ def click_in_row(page: AppTest, row: int, label: str = "Revoke", *, column: str 
 
     Without a column, in the table of keys.
     """
-    (drawn,) = (found for found in page.dataframe if found.proto.button_click_widgets)
+    name = column or ("Action" if label == "Revoke" else label)
+    (drawn,) = (found for found in page.dataframe if name in found.proto.button_click_widgets)
     states = page._tree.get_widget_states()
     clicked = states.widgets.add()
-    clicked.id = drawn.proto.button_click_widgets[column or ("Action" if label == "Revoke" else label)]
+    clicked.id = drawn.proto.button_click_widgets[name]
     clicked.string_trigger_value.data = json.dumps({"row": row, "label": label})
     page._run(states)
     assert not page.exception, page.exception

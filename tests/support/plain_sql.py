@@ -28,8 +28,21 @@ _CONTRADICTIONS = {
     ),
     "a balance is negative": "SELECT user_id FROM user_credits WHERE balance_credits < 0",
     "a user has transactions but no account": (
-        "SELECT account_id FROM credit_transactions WHERE account_id NOT LIKE 'platform:%'"
+        "SELECT account_id FROM credit_transactions WHERE account_id NOT LIKE '%:%'"
         " AND account_id NOT IN (SELECT user_id FROM user_credits)"
+    ),
+    "a part of a user is not the sum of its transactions": (
+        "SELECT account_id, SUM(credits) FROM (SELECT account_id, balance_credits AS credits FROM user_parts"
+        " UNION ALL SELECT account_id, -amount_credits FROM credit_transactions"
+        " WHERE account_id LIKE '%:%' AND account_id NOT LIKE 'platform:%') AS parts"
+        " GROUP BY account_id HAVING SUM(credits) <> 0"
+    ),
+    "what is held is not the sum of the open holds": (
+        "SELECT account_id, SUM(credits) FROM (SELECT account_id, balance_credits AS credits FROM user_parts"
+        " WHERE account_id LIKE '%\\:held'"
+        " UNION ALL SELECT user_id || '\\:held', -held_credits FROM holds"
+        " WHERE id NOT IN (SELECT hold_id FROM hold_ends)) AS parts"
+        " GROUP BY account_id HAVING SUM(credits) <> 0"
     ),
     "a balance after a transaction is not the sum of the account's transactions up to it": (
         "SELECT * FROM (SELECT account_id, entry_id, balance_after_credits, SUM(amount_credits) OVER"

@@ -2,12 +2,15 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.process import BaseProcess
 from typing import TypeVar
+
+from sqlalchemy import Connection, text
 
 from credits_core.bulk.group_commit import GroupCommit
 from credits_core.ledger.refusals import InsufficientCredits
@@ -67,6 +70,20 @@ def charge_until_killed(acknowledgements: Pipe, url: str, prefix: str) -> None:
         receipt = world.charge(engine, request, key=f"{prefix}-{number}")
         os.write(acknowledgements.fileno(), f"{receipt.idempotency_key}\n".encode())
         number += 1
+
+
+def stand_in_the_way(answers: Pipe, url: str) -> None:
+    """Stand still amid a unit of work that has ada's row; say so before, and once it has ended."""
+    engine = database.create_engine_for(url)
+
+    def take(connection: Connection) -> None:
+        connection.execute(text("UPDATE user_credits SET balance_credits = balance_credits WHERE user_id = 'ada'"))
+        answers.send("inside")
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    database.write(engine, take)
+    answers.send("through")
+    answers.close()
 
 
 def charge_groups_until_killed(acknowledgements: Pipe, url: str, prefix: str) -> None:

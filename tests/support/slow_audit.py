@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, func, select
 
-from credits_core.audit import daily_tables, prices, recompute, requests
+from credits_core.audit import daily_tables, prices, recompute, requests, said
 from credits_core.audit.entries import FORMS
 from credits_core.audit.finding import Plans
 from credits_core.audit.recompute import NotRecomputable, run_amounts
@@ -26,7 +26,7 @@ def _runs_cost_what_they_should(connection: Connection, plans: Plans) -> Iterato
         if isinstance(quote, NotRecomputable):
             yield f"run {run.entry_id} {quote.reason}"
         elif run_amounts(run) != run_amounts(quote):
-            yield f"run {run.entry_id} is recorded as {run_amounts(run)} and priced again as {run_amounts(quote)}"
+            yield said.priced_again(run.entry_id, run_amounts(run), run_amounts(quote))
 
 
 def _runs_have_the_price_of_their_list(connection: Connection, _: Plans) -> Iterator[str]:
@@ -52,6 +52,8 @@ def _entries_have_the_form_of_their_kind(connection: Connection, _: Plans) -> It
         account, sign, is_first = "user", 1 if amount > 0 else -1, position == 0
         if is_platform(account_id):
             account = account_id
+        elif ":" in account_id:
+            account = account_id[account_id.index(":") :]
         kind = account_id if account_id == PLATFORM_REFUNDED_INFERENCE else type_
         places.setdefault(entry_id, []).append((position, "" if is_first else kind))
         if (type_, account, sign) not in FORMS.get((entry_type, is_first), set()):
@@ -70,15 +72,15 @@ def _balances_are_sums(connection: Connection, _: Plans) -> Iterator[str]:
     for account_id, amount in connection.execute(
         select(CreditTransaction.account_id, CreditTransaction.amount_credits)
     ):
-        if not is_platform(account_id):
+        if ":" not in account_id:
             sums[account_id] = sums.get(account_id, 0) + amount
     accounts = select(UserCredits.user_id, UserCredits.balance_credits)
     users = {row.user_id: row.balance_credits for row in connection.execute(accounts)}
     for user, balance in sorted(users.items()):
         if balance != sums.get(user, 0):
-            yield f"{user} has {balance} but the transactions sum to {sums.get(user, 0)}"
+            yield f"{user} has {said.credits(balance)}, but the transactions sum to {said.grouped(sums.get(user, 0))}"
         elif balance < 0:
-            yield f"{user} has {balance} and is negative"
+            yield f"{user} has {said.credits(balance)}, which is negative"
     yield from (f"{user} has transactions but no account" for user in sorted(sums.keys() - users.keys()))
 
 
@@ -87,17 +89,21 @@ def _balances_follow_each_other(connection: Connection, _: Plans) -> Iterator[st
     before = func.lag(CreditTransaction.balance_after_credits).over(
         partition_by=CreditTransaction.account_id, order_by=(CreditTransaction.entry_id, CreditTransaction.position)
     )
-    due = func.coalesce(before, 0) + CreditTransaction.amount_credits
+    amount_due = func.coalesce(before, 0) + CreditTransaction.amount_credits
     rows = connection.execute(
         select(
-            CreditTransaction.account_id, CreditTransaction.entry_id, CreditTransaction.balance_after_credits, due
+            CreditTransaction.account_id,
+            CreditTransaction.entry_id,
+            CreditTransaction.balance_after_credits,
+            amount_due,
         ).where(func.substr(CreditTransaction.account_id, 1, 9) != "platform:")
     ).all()
     for user, entry_id, after, due_credits in sorted(rows, key=lambda row: (row[0], row[1])):
         if after != due_credits:
-            yield f"{user} has {after} after entry {entry_id}, where {due_credits} follow from the balance before"
+            due = said.grouped(due_credits)
+            yield f"{user} has {said.credits(after)} after entry {entry_id}, where {due} follow from the balance before"
         elif after < 0:
-            yield f"{user} has {after} after entry {entry_id}, which is negative"
+            yield f"{user} has {said.credits(after)} after entry {entry_id}, which is negative"
 
 
 def _daily_totals_are_sums(connection: Connection, plans: Plans) -> tuple[str, ...]:

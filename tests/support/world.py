@@ -150,6 +150,7 @@ def add(
     key: str,
     source: CreditSource = CreditSource.PURCHASE,
     reason: str = "",
+    expires_at: datetime | None = None,
     now: datetime = NOW,
     distinct: bool = False,
 ) -> Receipt:
@@ -161,6 +162,7 @@ def add(
             amount_credits,
             source=source,
             reason=reason,
+            expires_at=expires_at,
             key=key,
             now=now,
             actor=TESTER,

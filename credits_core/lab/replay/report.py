@@ -7,7 +7,7 @@ from typing import Any
 from credits_core.lab.replay.counterfactual import Difference
 from credits_core.lab.replay.result import Change, Counterfactual, Group, Groups
 from credits_core.values.days import DayRange
-from credits_core.values.text import counted, format_bps, format_credits, format_usd
+from credits_core.values.text import both, counted, format_bps, format_credits
 
 _LIMITS = (
     "A charge counts on the day when it was posted, even if the run took place on another day.",
@@ -149,15 +149,6 @@ def per_cent(change: Change) -> str:
     if bps == 0 and change.difference_credits:
         return f"{sign}0.00 %"
     return f"{sign if bps else ''}{format_bps(abs(bps))}"
-
-
-def both(credits: int) -> str:
-    """Credits with their exact dollar value.
-
-    >>> both(1), both(12_345)
-    ('1 credit ($0.000001)', '12,345 credits ($0.012345)')
-    """
-    return f"{format_credits(credits)} {'credit' if credits == 1 else 'credits'} ({format_usd(credits)})"
 
 
 def signed(credits: int) -> str:

@@ -123,7 +123,12 @@ def test_a_call_without_a_key_is_refused_and_with_a_pasted_one_answered(ledger: 
     click(page, "Use another key")
     click(choose(page, api_key=f" {key} "), "Send")
     assert said(page) == [":green-badge[200 OK]"]
-    assert answer(page) == {"user_id": "ada", "balance_credits": 1_000_000, "balance_usd": "1.000000"}
+    assert answer(page) == {
+        "user_id": "ada",
+        "balance_credits": 1_000_000,
+        "balance_usd": "1.000000",
+        "held_credits": 0,
+    }
 
 
 @pytest.mark.parametrize("typed", ["schlüssel", "a\nb", "key with blanks", "k" * 5_000])

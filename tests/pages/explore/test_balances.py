@@ -227,7 +227,9 @@ def test_a_link_cannot_put_a_link_of_its_own_on_the_page(ledger: Engine) -> None
 
 def test_an_account_without_transactions_says_what_to_do_next(empty: Engine) -> None:
     with empty.begin() as connection:
-        connection.exec_driver_sql("INSERT INTO user_credits VALUES ('ada', 0, 0)")
+        connection.exec_driver_sql(
+            "INSERT INTO user_credits (user_id, balance_credits, created_at_us) VALUES ('ada', 0, 0)"
+        )
     page = open_page("explore/balances.py", user="ada")
     assert [info.title for info in page.info] == ["Nothing has happened yet"]
     assert links(page)["Add credits"] == ("add-credits", "user=ada&anew=")

@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
+from credits_core.ledger import actions
 from credits_core.store.kinds import CreditSource
 from pages.parts import links as page_links
 from tests.support import page_driver, plain_sql, world
+from tests.support.actors import named
 from tests.support.page_driver import button_labels, captions, choose, click, downloads, links, open_page, run, table
 from tests.support.plain_sql import rows, scalar
 
@@ -306,6 +308,18 @@ def test_an_added_credits_entry_can_be_taken_back(empty: Engine) -> None:
     page.text_input(key="refund:reason").set_value("Meant for ben")
     click(page, "Refund")
     assert plain_sql.balance(empty, "ada") == 0
+
+
+def test_what_a_person_posted_is_found_by_the_address(empty: Engine) -> None:
+    ben = named("dashboard/ben@example.org")
+    with empty.begin() as connection:
+        actions.add_credits(
+            connection, "ada", 5_000, source=CreditSource.PURCHASE, reason="", key="1", now=world.NOW, actor=ben
+        )
+    page = open_page("explore/history.py", period="all")
+    assert page.selectbox(key="by").options == ["ben@example.org"]
+    assert [int(row["Entry"]) for row in table(choose(page, by="ben@example.org"))] == [1]
+    assert [int(row["Entry"]) for row in table(open_page("explore/history.py", by="dashboard/ben@example.org"))] == [1]
 
 
 def test_entries_are_found_by_who_posted_them(ledger: Engine) -> None:

@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from credits_core.worlds.damages import DAMAGES
+from pages.operations import alone
 from tests.support import page_driver
 from tests.support.plain_sql import every_row
 
@@ -49,3 +50,12 @@ def test_a_consistent_rewriting_is_told_by_the_seals(tmp_path: Path) -> None:
 def test_a_damage_is_offered_in_plain_words(damage: object) -> None:
     assert len(str(getattr(damage, "title", "")).split()) <= 4
     assert len(str(getattr(damage, "meaning", "")).split()) <= 12
+
+
+def test_a_second_one_at_the_same_time_is_told_to_wait(tmp_path: Path) -> None:
+    with page_driver.dashboard(tmp_path, demo=True), alone._busy:
+        page = AppTest.from_function(section, default_timeout=120).run()
+        page = page.button[0].click().run()
+        assert [box.proto.title for box in page.warning] == ["Somebody is at it already"]
+        assert "break_it_tried" not in page.session_state
+    assert not alone._busy.locked()

@@ -1,10 +1,17 @@
 """The screen Proof: what was checked last, a check on the spot, and the newest seal with its head."""
 
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 import pytest
 from sqlalchemy import Engine
 
-from credits_core.audit import invariants, seal_proofs, seals
-from credits_core.store import database
+from credits_core.audit import invariants, seal_keys, seal_proofs, seals
+from credits_core.audit import log as audit_log
+from credits_core.audit.finding import BEGINNING
+from credits_core.store import activity, database
+from credits_core.store.activity import Change
+from pages.operations import alone, last_check
 from tests.support import damage, page_driver, world
 from tests.support.page_driver import button_labels, click, metrics, open_page, run, table
 from tests.support.plain_sql import rows, scalar
@@ -24,9 +31,10 @@ def test_what_was_never_checked_says_so_and_is_checked_by_a_click(ledger: Engine
     assert [info.proto.title for info in page.info] == ["Not checked yet"]
     assert list(page.dataframe) == []
     page = click(page, "Check now")
-    assert [box.value.partition(" at ")[0] for box in page.success] == [
-        f"All {len(invariants.INVARIANTS)} checks passed"
-    ]
+    (success,) = page.success
+    assert success.proto.title == f"All {len(invariants.INVARIANTS)} checks passed"
+    assert success.value.startswith("Checked just now, at ")
+    assert success.value.endswith(" UTC. No entry since.")
     listed = table(page)
     assert len(listed) == len(invariants.INVARIANTS)
     assert {row["Result"] for row in listed} == {"Holds"}
@@ -65,13 +73,81 @@ def test_the_newest_seal_and_what_is_not_sealed_yet_are_shown(ledger: Engine) ->
     page = click(page, "Seal now")
     shown = metrics(page)
     assert shown["Seal"][0] == "1"
-    hash_ = str(scalar(ledger, "SELECT hash FROM seals"))
-    assert shown["Hash begins with"][0] == hash_[:12]
-    assert [code.value for code in page.code] == [hash_]
-    assert shown["Not sealed yet"][0] == "0"
+    assert [code.value for code in page.code] == [str(scalar(ledger, "SELECT hash FROM seals"))]
+    assert shown["Not sealed yet"] == ("0 entries", "0 other records")
     assert "Seal now" not in button_labels(page)
     world.add(ledger, "ada", 5, key="more")
-    assert metrics(open_page(FILE))["Not sealed yet"][0] == "1"
+    assert metrics(open_page(FILE))["Not sealed yet"] == ("1 entry", "0 other records")
+
+
+def test_records_that_wait_for_a_seal_stand_beside_the_entries(ledger: Engine) -> None:
+    click(open_page(FILE), "Seal now")
+    database.write(
+        ledger, lambda connection: activity.note(connection, Change.SIGNED_OUT, "ada", actor="ada", now=world.NOW)
+    )
+    page = open_page(FILE)
+    assert metrics(page)["Not sealed yet"] == ("0 entries", "1 other record")
+    assert "Seal now" in button_labels(page)
+
+
+def test_a_server_without_the_key_warns_that_nothing_new_is_sealed(ledger: Engine, tmp_path: Path) -> None:
+    key = seal_keys.make(tmp_path / "key")
+    seals.catch_up(ledger, now=world.NOW, key=key, begins_signing=True)
+    assert list(open_page(FILE).warning) == []  # nothing waits
+    world.add(ledger, "ada", 5, key="more")
+    page = open_page(FILE)
+    assert [box.proto.title for box in page.warning] == ["New entries are not sealed"]
+    assert page.warning[0].value.replace("\\", "") == (
+        "CREDITS_SEAL_KEY_FILE is not set, but the newest seal is signed, so the next one must be, too."
+        " Tell whoever runs the server."
+    )
+    assert "Seal now" not in button_labels(page)
+
+
+def test_a_click_that_seals_nothing_says_why_and_not_that_it_is_done(ledger: Engine) -> None:
+    page = open_page(FILE)
+    with database.alone(ledger, "seals", seals._LOCK):
+        page = click(page, "Seal now")
+    assert [(box.proto.title, box.value) for box in page.warning] == [
+        ("Nothing was sealed", "Another process is sealing, or somebody is writing. Try again in a minute.")
+    ]
+    assert not any("check_circle" in markdown.value for markdown in page.markdown)
+    page = click(page, "Seal now")
+    assert list(page.warning) == []
+    assert "1 seal made." in " ".join(markdown.value for markdown in page.markdown)
+
+
+def test_a_click_that_is_refused_shows_the_reason(ledger: Engine, tmp_path: Path) -> None:
+    page = open_page(FILE)
+    seals.catch_up(ledger, now=world.NOW, key=seal_keys.make(tmp_path / "key"), begins_signing=True)
+    world.add(ledger, "ada", 5, key="more")
+    page = click(page, "Seal now")
+    assert [box.proto.title for box in page.warning] == ["New entries are not sealed"]
+    assert scalar(ledger, "SELECT count(*) FROM seals") == 1
+
+
+def test_an_old_check_says_how_old_it_is_and_what_came_since(ledger: Engine) -> None:
+    now = datetime.now(UTC)
+    with database.read(ledger) as connection:
+        found = invariants.finding(connection, {}, invariants.balances_are_sums, BEGINNING)
+    old = now - timedelta(minutes=15)
+    database.write(ledger, lambda connection: audit_log.record(connection, [found], now=old))
+    assert open_page(FILE).success[0].value.endswith("No entry since.")
+    world.add(ledger, "ada", 5, key="more", now=now)
+    page = open_page(FILE)
+    assert page.success[0].value.startswith("Checked 15 minutes ago, at ")
+    assert page.success[0].value.endswith(" UTC. 1 entry since.")
+    for number in range(last_check.MOST_SINCE):
+        world.add(ledger, "ada", 5, key=f"many-{number}", now=now)
+    assert open_page(FILE).success[0].value.endswith(" UTC. More than 1,000 entries since.")
+
+
+def test_checks_stand_by_subject_and_every_one_has_a_subject(ledger: Engine) -> None:
+    listed = table(click(open_page(FILE), "Check now"))
+    subjects = [row["About"] for row in listed]
+    assert list(dict.fromkeys(subjects)) == ["Money", "History", "Database"]
+    assert subjects == sorted(subjects, key=["Money", "History", "Database"].index)
+    assert {type(row[name]) for row in listed for name in ("Checked", "Wrong")} == {int}
 
 
 def test_the_head_is_there_to_download(ledger: Engine) -> None:
@@ -82,3 +158,12 @@ def test_the_head_is_there_to_download(ledger: Engine) -> None:
         newest = seals.newest(connection)
     assert newest is not None
     assert seal_proofs.head(newest)["hash"] == scalar(ledger, "SELECT hash FROM seals")
+
+
+def test_a_second_check_at_the_same_time_is_told_to_wait_and_a_later_one_goes_on(ledger: Engine) -> None:
+    with alone._busy:
+        page = click(open_page(FILE), "Check now")
+        assert [box.proto.title for box in page.warning] == ["Somebody is at it already"]
+    assert scalar(ledger, "SELECT count(*) FROM audit_runs") == 0
+    click(page, "Check now")
+    assert scalar(ledger, "SELECT count(*) FROM audit_runs") == 1

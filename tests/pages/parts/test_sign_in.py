@@ -11,7 +11,7 @@ from credits_core.store import database
 from credits_core.values.roles import PersonRole, Way, operator
 from pages.parts import resources, visitor
 from tests.support.live_dashboard import PATHS
-from tests.support.page_driver import button_labels, captions, click, open_page
+from tests.support.page_driver import as_read, button_labels, captions, click, open_page
 from tests.support.plain_sql import rows
 from tests.support.signed_in import add, signed_in
 
@@ -44,7 +44,7 @@ def remove(engine: Engine, email: str) -> None:
 
 
 def test_without_sign_in_the_operator_of_this_machine_acts_and_the_sidebar_says_so(ledger: Engine) -> None:
-    assert who_acts(AppTest.from_function(ask)) == "dashboard 11 False"
+    assert who_acts(AppTest.from_function(ask)) == "dashboard 12 False"
     page = open_page("explore/overview.py")
     assert "Local operator" in captions(page)
     assert rows(ledger, "SELECT id FROM sign_in_sessions") == []
@@ -56,8 +56,8 @@ def test_a_person_acts_under_their_address_with_the_roles_of_now(ledger: Engine)
     with signed_in("Ben@Example.org"):
         assert who_acts(AppTest.from_function(ask)) == "dashboard/ben@example.org 2 True"
         page = open_page("explore/history.py")
-    assert BEN in " ".join(one.value for one in page.sidebar.markdown)
-    assert "tester" in [one.value for one in page.sidebar.caption]
+    assert BEN in [as_read(one.value) for one in page.main.markdown]
+    assert "tester" in [one.value for one in page.main.caption]
     assert "Sign out" in button_labels(page)
 
 
@@ -70,10 +70,10 @@ def test_whoever_is_removed_may_do_nothing_once_the_last_look_is_too_old(
     add(ledger, BEN, PersonRole.ADMIN)
     with signed_in(BEN):
         page = AppTest.from_function(ask)
-        assert who_acts(page) == "dashboard/ben@example.org 10 True"
+        assert who_acts(page) == "dashboard/ben@example.org 11 True"
         remove(ledger, BEN)
         clock[0] += 20
-        assert who_acts(page) == "dashboard/ben@example.org 10 True"
+        assert who_acts(page) == "dashboard/ben@example.org 11 True"
         clock[0] += 1
         assert who_acts(page) == "dashboard 0 True"
 
@@ -91,12 +91,12 @@ def test_a_stranger_sees_whom_to_ask_and_is_no_row(ledger: Engine) -> None:
     add(ledger, ADA, PersonRole.ADMIN)
     add(ledger, BEN, PersonRole.VIEWER)
     with signed_in("eve@example.org"):
-        said = " ".join(one.value for one in open_page("explore/history.py").markdown)
+        said = as_read(" ".join(one.value for one in open_page("explore/history.py").markdown))
     assert "eve@example.org" in said
     assert ADA in said
     assert BEN not in said
     with signed_in("eve@elsewhere.example"):
-        said = " ".join(one.value for one in open_page("explore/history.py").markdown)
+        said = as_read(" ".join(one.value for one in open_page("explore/history.py").markdown))
     assert ADA not in said
     assert "an admin of this dashboard" in said
     assert rows(ledger, "SELECT id FROM sign_in_sessions") == []
@@ -141,8 +141,8 @@ def test_a_part_that_draws_itself_anew_reads_nothing_for_somebody_who_is_out(
         raise InterruptedError
 
     monkeypatch.setattr(visitor.st, "rerun", stop)
-    with signed_in(None), pytest.raises(InterruptedError):
-        resources.reading()
+    with signed_in(None), pytest.raises(InterruptedError), resources.reading():
+        pytest.fail("nothing may be read")
 
 
 def test_a_part_that_draws_itself_anew_is_no_use_of_the_session(
@@ -155,7 +155,7 @@ def test_a_part_that_draws_itself_anew_is_no_use_of_the_session(
             connection.exec_driver_sql("UPDATE sign_in_sessions SET seen_at_us = seen_at_us - 120000000")
         before = rows(ledger, "SELECT seen_at_us FROM sign_in_sessions")
         monkeypatch.setattr(visitor, "is_part_of_a_screen", lambda: True)
-        assert who_acts(AppTest.from_function(ask)) == "dashboard/ada@example.org 10 True"
+        assert who_acts(AppTest.from_function(ask)) == "dashboard/ada@example.org 11 True"
         assert rows(ledger, "SELECT seen_at_us FROM sign_in_sessions") == before
         monkeypatch.undo()
 

@@ -1,0 +1,140 @@
+"""Reads lots: those that are stored, and those that follow from the journal for users of whom none are stored."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Select, select
+from sqlalchemy.orm import aliased
+
+from credits_core.ledger.lots import Draw, Lot, Lots, LotSource, Move, moved
+from credits_core.store.kinds import EntryType, TransactionType
+from credits_core.store.tables import (
+    CreditTransaction,
+    HoldEnding,
+    JournalEntry,
+    LotDraw,
+    LotTerms,
+    StoredLot,
+    UserCredits,
+)
+
+
+@dataclass(slots=True)
+class History:
+    """A user's lots as they follow from the journal, and what each payment and hold drew, by its entry."""
+
+    lots: Lots = field(default_factory=Lots)
+    drawn: dict[int, list[Draw]] = field(default_factory=dict)
+
+
+def stored(connection: Connection, user_ids: Sequence[str]) -> dict[str, Lots]:
+    """The stored lots with something left of each of these users."""
+    found: dict[str, list[Lot]] = {user_id: [] for user_id in user_ids}
+    wanted = _LOTS.where(StoredLot.user_id.in_(user_ids), StoredLot.left_credits > 0)
+    for row in connection.execute(wanted):
+        found[row.user_id].append(_lot(row))
+    return {user_id: Lots(lots) for user_id, lots in found.items()}
+
+
+def stored_lot(connection: Connection, user_id: str, number: int) -> Lot | None:
+    """One stored lot, also when nothing is left of it."""
+    row = connection.execute(_LOTS.where(StoredLot.user_id == user_id, StoredLot.number == number)).one_or_none()
+    return None if row is None else _lot(row)
+
+
+def lots_of(connection: Connection, user_id: str) -> list[Lot]:
+    """The user's lots with something left, in the order in which they are drawn.
+
+    Reads all movements of a user of whom no lots are stored.
+    """
+    has_lots = connection.execute(select(UserCredits.has_lots).where(UserCredits.user_id == user_id)).scalar()
+    return kept_lots(connection, user_id) if has_lots else _in_order(replayed(connection, user_id).lots)
+
+
+def kept_lots(connection: Connection, user_id: str) -> list[Lot]:
+    """The same of a user of whom lots are stored; nothing of anybody else, so that it is always quick."""
+    return _in_order(stored(connection, [user_id])[user_id])
+
+
+def expired_credits(connection: Connection, user_id: str, *, at_us: int) -> int:
+    """What is left of the user's lots whose time is over: it is in the balance, and cannot be spent."""
+    return stored(connection, [user_id])[user_id].expired_credits(at_us)
+
+
+def drawn_by(connection: Connection, user_id: str, entry_id: int) -> list[Draw]:
+    """Which lots the user's payment in this entry drew on, by their numbers.
+
+    Of an entry from before the user's lots were stored, it follows from all movements up to it, which are read.
+    """
+    rows = connection.execute(
+        select(LotDraw.lot, LotDraw.credits)
+        .join(
+            CreditTransaction,
+            (CreditTransaction.entry_id == LotDraw.entry_id) & (CreditTransaction.position == LotDraw.position),
+        )
+        .where(LotDraw.entry_id == entry_id, CreditTransaction.account_id == user_id, LotDraw.credits > 0)
+    )
+    draws = [Draw(*row) for row in rows] or replayed(connection, user_id, up_to=entry_id).drawn.get(entry_id, [])
+    return sorted(draws)
+
+
+def replayed(connection: Connection, user_id: str, *, up_to: int | None = None) -> History:
+    """The user's lots after this entry, or now, as they follow from all movements since the first one."""
+    history = History()
+    for move in _moves(connection, user_id, up_to, history):
+        draws = moved(history.lots, move)
+        assert draws is not None, f"the lots of {user_id} do not have what entry {move.entry_id} took"
+        if move.amount_credits < 0:
+            history.drawn.setdefault(move.entry_id, draws)
+    return history
+
+
+def _moves(connection: Connection, user_id: str, up_to: int | None, history: History) -> Iterator[Move]:
+    wanted = _MOVES.where(CreditTransaction.account_id == user_id)
+    if up_to is not None:
+        wanted = wanted.where(CreditTransaction.entry_id <= up_to)
+    for row in connection.execute(wanted):
+        hold_id = row.ended_hold_id or row.captured_hold_id
+        of: Sequence[Draw] = history.drawn.get(hold_id or row.refunds_entry_id or 0, ())
+        if row.refunds_entry_id is not None and row.amount_credits < 0:
+            of = [Draw(row.refunds_entry_id, -row.amount_credits)]
+        yield Move(
+            row.entry_id,
+            EntryType(row.entry_type),
+            TransactionType(row.type),
+            row.amount_credits,
+            row.created_at_us,
+            of,
+            row.expires_at_us,
+        )
+
+
+def _in_order(lots: Lots) -> list[Lot]:
+    return sorted((lot for lot in lots.lots.values() if lot.left_credits), key=lambda lot: lot.place)
+
+
+def _lot(row: Any) -> Lot:
+    return Lot(row.number, LotSource(row.source), row.expires_at_us, row.left_credits)
+
+
+_LOTS: Select[Any] = select(StoredLot.__table__)
+_ended, _captured = aliased(HoldEnding), aliased(HoldEnding)
+_MOVES: Select[*tuple[Any, ...]] = (
+    select(
+        CreditTransaction.entry_id,
+        CreditTransaction.type,
+        CreditTransaction.amount_credits,
+        CreditTransaction.created_at_us,
+        JournalEntry.type.label("entry_type"),
+        JournalEntry.refunds_entry_id,
+        LotTerms.expires_at_us,
+        _ended.hold_id.label("ended_hold_id"),
+        _captured.hold_id.label("captured_hold_id"),
+    )
+    .join(JournalEntry, JournalEntry.id == CreditTransaction.entry_id)
+    .outerjoin(LotTerms, LotTerms.id == CreditTransaction.entry_id)
+    .outerjoin(_ended, _ended.id == CreditTransaction.entry_id)
+    .outerjoin(_captured, _captured.run_entry_id == CreditTransaction.entry_id)
+    .order_by(CreditTransaction.entry_id, CreditTransaction.position)
+)

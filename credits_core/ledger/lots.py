@@ -1,0 +1,160 @@
+"""Lots: a user's credits by source and expiry, and which of them each movement takes or gives. Pure.
+
+One rule says what is drawn first, `ORDER`. All lots follow from the journal by it, from a user's first entry on. They
+are stored only for users who have credits that expire (`ledger.lot_rows`); for all others the balance is enough.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from credits_core.store.kinds import EntryType, TransactionType
+
+EARNINGS = 0
+"""The number of the lot of all that a user earns as a creator. Any other lot has that of the entry that added it."""
+_NEVER = 2**63
+
+
+class LotSource(StrEnum):
+    """Where the credits of a lot are from."""
+
+    GRANT = "grant"
+    ADJUSTMENT = "adjustment"
+    PURCHASE = "purchase"
+    EARNED = "earned"
+
+
+ORDER: tuple[LotSource, ...] = (LotSource.GRANT, LotSource.ADJUSTMENT, LotSource.PURCHASE, LotSource.EARNED)
+"""What is drawn first of lots that expire at the same time, or never: by source, and of one source the oldest first."""
+SOURCES: dict[EntryType, LotSource] = {
+    EntryType.GRANT: LotSource.GRANT,
+    EntryType.ADJUSTMENT: LotSource.ADJUSTMENT,
+    EntryType.CREDIT_PURCHASE: LotSource.PURCHASE,
+}
+
+
+class Draw(NamedTuple):
+    """What a movement took from a lot, in credits; negative: what it gave to the lot."""
+
+    lot: int
+    credits: int
+
+
+@dataclass(slots=True)
+class Lot:
+    """One lot of a user. `number` is that of the entry that added it, or `EARNINGS`; `left_credits` can be spent."""
+
+    number: int
+    source: LotSource
+    expires_at_us: int | None
+    left_credits: int
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """The place in the order in which lots are drawn: the soonest expiry first, then `ORDER`, then the oldest."""
+        return (_NEVER if self.expires_at_us is None else self.expires_at_us, ORDER.index(self.source), self.number)
+
+    def is_expired(self, at_us: int) -> bool:
+        """Whether its time is over at this moment: from `expires_at_us` on."""
+        return self.expires_at_us is not None and self.expires_at_us <= at_us
+
+
+class Lots:
+    """The lots of one user, changed by one movement after the other."""
+
+    def __init__(self, lots: Iterable[Lot] = ()) -> None:
+        """Begin with these lots."""
+        self.lots = {lot.number: lot for lot in lots}
+
+    def spendable_credits(self, at_us: int) -> int:
+        """What can be spent at this moment: lots whose time is over cannot, whether or not a job has taken them."""
+        return sum(lot.left_credits for lot in self.lots.values() if not lot.is_expired(at_us))
+
+    def expired_credits(self, at_us: int) -> int:
+        """What is left in lots whose time is over at this moment."""
+        return sum(lot.left_credits for lot in self.lots.values() if lot.is_expired(at_us))
+
+    def add(self, lot: Lot) -> list[Draw]:
+        """Add a lot, or more credits to a lot that is there."""
+        known = self.lots.setdefault(lot.number, Lot(lot.number, lot.source, lot.expires_at_us, 0))
+        return self._take([Draw(known.number, -lot.left_credits)])
+
+    def give_back(self, drawn: Sequence[Draw]) -> list[Draw]:
+        """Give back what an earlier movement drew, to the lots that it was drawn from."""
+        return self._take([Draw(lot, -credits) for lot, credits in drawn])
+
+    def draw(self, credits: int, at_us: int, *, first: Sequence[Draw] = ()) -> list[Draw] | None:
+        """Draw credits: from `first`, at most as much as it says and whether or not that is expired, then by the rule.
+
+        None, and nothing is drawn, when there are not enough.
+
+        >>> lots = Lots([Lot(1, LotSource.PURCHASE, None, 50), Lot(2, LotSource.GRANT, None, 30),
+        ...     Lot(3, LotSource.PURCHASE, 900, 20), Lot(4, LotSource.GRANT, 800, 10)])
+        >>> lots.draw(70, 850), lots.draw(40, 850)
+        ([Draw(lot=3, credits=20), Draw(lot=2, credits=30), Draw(lot=1, credits=20)], None)
+        """
+        drawn: dict[int, int] = {}
+        wanted = credits
+        for lot, most in first:
+            taken = min(wanted, most, self.lots[lot].left_credits if lot in self.lots else 0)
+            if taken:
+                drawn[lot] = drawn.get(lot, 0) + taken
+                wanted -= taken
+        for one in sorted(self.lots.values(), key=_place):
+            if wanted and not one.is_expired(at_us):
+                taken = min(wanted, one.left_credits - drawn.get(one.number, 0))
+                if taken:
+                    drawn[one.number] = drawn.get(one.number, 0) + taken
+                    wanted -= taken
+        return None if wanted else self._take([Draw(lot, taken) for lot, taken in drawn.items()])
+
+    def expire(self, at_us: int) -> list[Draw]:
+        """Take all that is left in lots whose time is over at this moment."""
+        over = [lot for lot in sorted(self.lots.values(), key=_place) if lot.is_expired(at_us) and lot.left_credits]
+        return self._take([Draw(lot.number, lot.left_credits) for lot in over])
+
+    def _take(self, draws: list[Draw]) -> list[Draw]:
+        for lot, credits in draws:
+            self.lots[lot].left_credits -= credits
+        return draws
+
+
+def _place(lot: Lot) -> tuple[int, int, int]:
+    return lot.place
+
+
+class Move(NamedTuple):
+    """A movement of what a user can spend, with what its entry says about lots.
+
+    `of` is what an earlier movement drew: the hold that ends or is captured, or what is refunded. `expires_at_us` is
+    when added credits expire.
+    """
+
+    entry_id: int
+    entry_type: EntryType
+    type: TransactionType
+    amount_credits: int
+    at_us: int
+    of: Sequence[Draw] = ()
+    expires_at_us: int | None = None
+
+
+def moved(lots: Lots, move: Move) -> list[Draw] | None:
+    """Change the lots by one movement, and say which lots it took from or gave to; None when they do not have enough.
+
+    A creator's shares make one lot, and a share that is given back comes from it first. What is given back by a refund
+    or a hold goes to the lots that paid, even to one whose time is over by now.
+    """
+    credits = move.amount_credits
+    if move.type is TransactionType.CREATOR_PAYMENT:
+        if credits > 0:
+            return lots.add(Lot(EARNINGS, LotSource.EARNED, None, credits))
+        return lots.draw(-credits, move.at_us, first=[Draw(EARNINGS, -credits)])
+    if move.type is TransactionType.EXPIRY:
+        return lots.expire(move.at_us)
+    if credits < 0:
+        return lots.draw(-credits, move.at_us, first=move.of)
+    if move.entry_type in SOURCES:
+        return lots.add(Lot(move.entry_id, SOURCES[move.entry_type], move.expires_at_us, credits))
+    return lots.give_back(move.of)

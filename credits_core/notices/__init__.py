@@ -1,0 +1,1 @@
+"""What is told to the outside: messages to the addresses that are set."""

@@ -1,0 +1,84 @@
+"""Lists backups with what was proved of each, and deletes those that are not to be kept."""
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from tempfile import gettempdir
+
+from credits_core.operations.backups import retention
+from credits_core.operations.backups.create import SCRATCH_PREFIX
+from credits_core.operations.backups.manifest import Drilled, Manifest, name_at
+from credits_core.operations.backups.place import Place
+from credits_core.values.roles import Actor, May
+
+_HALF_IS_GIVEN_UP = timedelta(days=1)
+
+
+class State(StrEnum):
+    """What a drill said of a backup."""
+
+    GOOD = "good"
+    UNPROVED = "unproved"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A backup with the result of its last drill, None where there was none."""
+
+    backup: Manifest
+    drilled: Drilled | None
+
+    @property
+    def state(self) -> State:
+        """Good after a drill that proved it, bad after one that did not."""
+        if self.drilled is None:
+            return State.UNPROVED
+        return State.GOOD if self.drilled.is_good else State.BAD
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was deleted: backups by their names, and how many files that belonged to none."""
+
+    names: tuple[str, ...]
+    halves: int
+
+
+def listed(place: Place) -> list[Listed]:
+    """Every backup, the newest first."""
+    return [Listed(made, place.drilled(made.name)) for made in place.manifests()]
+
+
+def prune(place: Place, *, now: datetime, actor: Actor) -> Pruned:
+    """Delete the backups that are not to be kept, and what is left of backups that were never completed.
+
+    The newest good one is always kept, and never does a bad one take another's place.
+
+    Raises:
+        NotAllowed: the actor may not manage this product.
+    """
+    actor.require(May.MANAGE)
+    found = listed(place)
+    usable = [one.backup for one in found if one.state is not State.BAD]
+    kept = retention.kept([made.made_at for made in usable])
+    names = {made.name for made in usable if made.made_at in kept}
+    names |= {next((one.backup.name for one in found if one.state is State.GOOD), "")}
+    old = [one.backup for one in found if one.backup.name not in names]
+    for made in old:
+        place.delete(made)
+    halves = place.delete_halves(older_than=name_at(now - _HALF_IS_GIVEN_UP))
+    return Pruned(tuple(made.name for made in old), halves + _delete_scratch(now))
+
+
+def _delete_scratch(now: datetime) -> int:
+    """Delete what processes that were killed have left in the folder for temporary files."""
+    left = 0
+    for folder in Path(gettempdir()).glob(f"{SCRATCH_PREFIX}*"):
+        changed = datetime.fromtimestamp(folder.stat().st_mtime, UTC)
+        if changed < now - _HALF_IS_GIVEN_UP:
+            shutil.rmtree(folder, ignore_errors=True)
+            left += 1
+    return left

@@ -1,0 +1,47 @@
+"""The refusals of jobs. Those of backups are in `backups/refusals.py`."""
+
+from credits_core.errors import CreditsError
+
+
+class LeaseLost(CreditsError):
+    """Somebody else does this now, or may: the process was stopped, or could not reach the database, for too long."""
+
+    code = "lease_lost"
+    http_status = 503
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"Another process may be at {name} now, so this one did nothing more.")
+
+
+class JobIsRunning(CreditsError):
+    """The job is running already. `holder` is the process that runs it."""
+
+    code = "job_is_running"
+    http_status = 409
+
+    def __init__(self, name: str, holder: str) -> None:
+        self.name = name
+        self.holder = holder
+        super().__init__(
+            f"The job {name} is running already, in {holder}. Nothing was started; wait until it has ended."
+        )
+
+
+class UnknownJob(CreditsError):
+    """There is no such job. `known` are the names of all jobs."""
+
+    code = "unknown_job"
+    http_status = 404
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        self.name = name
+        self.known = known
+        super().__init__(f"There is no job {name}. The jobs are: {', '.join(known)}.")
+
+
+class JobFailed(CreditsError):
+    """The job came to its end and found that something is wrong; the message says what."""
+
+    code = "job_failed"
+    http_status = 500

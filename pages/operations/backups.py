@@ -1,0 +1,75 @@
+"""The section of backups: each one with what a drill said of it, and buttons to make one and to try the newest."""
+
+import streamlit as st
+
+from credits_core.errors import CreditsError
+from credits_core.operations import backup_jobs
+from credits_core.operations.backups import listing
+from credits_core.operations.backups.listing import Listed, State
+from credits_core.values.roles import May
+from credits_core.values.text import counted
+from pages.operations import running
+from pages.parts import clock, tables, who, words
+
+_STATES = {State.GOOD: "Good", State.UNPROVED: "Not tried yet", State.BAD: "🔴 Bad"}
+_MEGABYTE = 1_000_000
+
+
+def draw() -> None:
+    """Draw the section."""
+    st.header("Backups")
+    try:
+        where = backup_jobs.place()
+        found = listing.listed(where)
+    except (CreditsError, OSError) as error:
+        st.error(words.plain(str(error)), title="The place of backups cannot be read", icon=":material/cloud_off:")
+        return
+    st.caption(f"{counted(len(found), 'backup')}.", help=words.plain(where.address))
+    if who.may_or_told(May.MANAGE):
+        with st.container(horizontal=True):
+            st.button("Create backup", icon=":material/backup:", on_click=running.ask, args=("backup",))
+            if found:
+                st.button("Try the newest", icon=":material/fact_check:", on_click=running.ask, args=("drill",))
+    if not found:
+        st.info(
+            "One is made every night. *Create backup* makes one now, while charges go on.",
+            title="No backup yet",
+            icon=":material/backup:",
+        )
+        return
+    _say_what_is_wrong(found)
+    tables.draw(
+        [
+            {
+                clock.label("Made"): one.backup.made_at,
+                "State": _STATES[one.state],
+                "Entries": f"{one.backup.figures.entries:,}",
+                "Size": f"{one.backup.stored_bytes / _MEGABYTE:,.1f} MB",
+                clock.label("Tried"): None if one.drilled is None else one.drilled.at,
+                "Said": "" if one.drilled is None else one.drilled.message,
+                "Name": one.backup.name,
+            }
+            for one in found
+        ],
+        {},
+        alt="Every backup, the newest first",
+        key="backups",
+        opens={},
+        if_wide=["Entries", "Size", "Said", "Name"],
+    )
+
+
+def _say_what_is_wrong(found: list[Listed]) -> None:
+    if found[0].state is State.BAD:
+        drilled = found[0].drilled
+        st.error(
+            words.plain("" if drilled is None else drilled.message),
+            title="The newest backup is bad: create another one",
+            icon=":material/error:",
+        )
+    elif not any(one.state is State.GOOD for one in found):
+        st.warning(
+            "*Try the newest* restores it into a scratch place and proves it there.",
+            title="No backup is proved yet",
+            icon=":material/help:",
+        )

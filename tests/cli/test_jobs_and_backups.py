@@ -1,0 +1,80 @@
+"""The commands about jobs and backups: what they print, and how they end."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from credits_core.operations import lease
+from credits_core.store import database
+from tests.support import backup_world, world
+from tests.support.backup_world import place
+from tests.support.commands import Commands
+from tests.support.plain_sql import rows
+
+
+@pytest.fixture(autouse=True)
+def backups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDITS_BACKUP_URL", str(tmp_path / "backups"))
+
+
+def test_a_job_that_fails_ends_with_1_and_its_message(commands: Commands, sqlite_engine: Engine) -> None:
+    code, out, err = commands("jobs", "run", "drill")
+    assert (code, out) == (1, "")
+    assert err.startswith("drill: failed. There is no backup newest in ")
+    assert rows(sqlite_engine, "SELECT outcome, actor FROM job_runs") == [("failed", "cli/maria")]
+
+
+def test_a_job_that_goes_on_elsewhere_is_refused(commands: Commands, sqlite_engine: Engine) -> None:
+    database.write(sqlite_engine, lambda c: lease.take(c, "seals", "server:1", seconds=60))
+    code, _, err = commands("jobs", "run", "seals")
+    assert (code, err) == (
+        1,
+        "error: The job seals is running already, in server:1. Nothing was started; wait until it has ended.\n",
+    )
+
+
+def test_what_the_schedule_begins_is_recorded_as_its_own(commands: Commands, sqlite_engine: Engine) -> None:
+    assert commands("jobs", "run", "seals", "--by-schedule")[0] == 0
+    assert rows(sqlite_engine, "SELECT actor FROM job_runs") == [("jobs",)]
+
+
+def test_the_leader_and_a_broken_job_are_named(commands: Commands, sqlite_engine: Engine) -> None:
+    for _ in range(3):
+        commands("jobs", "run", "drill")
+    database.write(sqlite_engine, lambda c: lease.take(c, "leader", "server:1", seconds=60))
+    _, out, _ = commands("jobs", "list")
+    (drill,) = (line for line in out.splitlines() if line.startswith("drill"))
+    assert "failed, failed 3 times, next " in drill
+    assert out.endswith("The process server:1 leads.\n")
+
+
+def test_an_empty_history_and_an_empty_place_say_so(commands: Commands) -> None:
+    assert commands("jobs", "history") == (0, "No job ran yet.\n", "")
+    _, out, _ = commands("backup", "list")
+    assert out.startswith("There is no backup in ")
+
+
+def test_a_bad_backup_ends_a_drill_with_1(commands: Commands, sqlite_engine: Engine, tmp_path: Path) -> None:
+    world.add(sqlite_engine, "ada", 5, key="one")
+    made = backup_world.back_up(sqlite_engine, place(tmp_path))
+    (tmp_path / "backups" / made.file).write_bytes(b"")
+    code, out, _ = commands("backup", "drill")
+    assert code == 1
+    assert out.startswith(f"WRONG {made.name}: it has 0 bytes instead of ")
+    code, _, err = commands("backup", "verify")
+    assert code == 1
+    assert err.startswith(f"error: The backup {made.name} is damaged: it has 0 bytes instead of ")
+
+
+def test_a_restore_says_where_what_was_there_is_kept(commands: Commands, sqlite_engine: Engine, tmp_path: Path) -> None:
+    world.add(sqlite_engine, "ada", 5, key="one")
+    made = backup_world.back_up(sqlite_engine, place(tmp_path))
+    sqlite_engine.dispose()
+    code, out, err = commands("backup", "restore", made.name, "--replace")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    held = f"1 entry, 5 credits held by users, seal 1, {made.stored_bytes:,} bytes"
+    assert lines[0].endswith(f"credits.db is restored from {made.name}: {held}")
+    assert lines[1].startswith("What was there is kept as ")
+    assert lines[2:] == ["Now run: python -m credits_core verify"]

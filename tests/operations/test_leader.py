@@ -1,0 +1,182 @@
+"""One leader among all processes: another takes over within a minute when it dies, and never are there two at once."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from credits_core.operations import jobs, leader, lease, running
+from credits_core.operations.leader import Leader
+from credits_core.operations.surroundings import Surroundings
+from credits_core.store import database, file_lock
+from credits_core.values.progress import Progress, Work
+from tests.support import job_world, leading, racers, world
+from tests.support.plain_sql import rows, scalar
+
+LINES = "SELECT actor FROM activity ORDER BY id"
+
+
+def wait_until(is_so: Callable[[], bool], *, seconds: int = 60) -> None:
+    until = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.05)
+
+
+def actors(engine: Engine) -> list[str]:
+    """Who left the lines, in order, each time that it changes."""
+    found = [str(row[0]) for row in rows(engine, LINES)]
+    return [one for at, one in enumerate(found) if at == 0 or found[at - 1] != one]
+
+
+@contextmanager
+def leading_process(engine: Engine) -> Iterator[int]:
+    """The number of a process that tries to lead; killed at the end."""
+    process, answers = racers.start(leading.lead_until_killed, engine.url.render_as_string(hide_password=False))
+    try:
+        assert answers.recv() == "started"
+        assert process.pid is not None
+        yield process.pid
+    finally:
+        process.kill()
+        process.join()
+
+
+def a_minute_is_enough() -> None:
+    """What the next tests see with a lease of three seconds holds for the real one in proportion."""
+    assert running.LEASE_SECONDS + running.RENEWED_EVERY_SECONDS < 60
+
+
+@pytest.mark.long
+def test_another_process_takes_over_when_the_leader_is_killed(engine: Engine) -> None:
+    a_minute_is_enough()
+    with leading_process(engine) as first:
+        wait_until(lambda: actors(engine) == [f"p{first}"])
+        with leading_process(engine) as second:
+            time.sleep(1)
+            assert actors(engine) == [f"p{first}"]
+            os.kill(first, signal.SIGKILL)
+            killed = time.monotonic()
+            wait_until(lambda: actors(engine) == [f"p{first}", f"p{second}"])
+            assert time.monotonic() - killed < 30
+            message = "SELECT outcome, message FROM job_runs ORDER BY id"
+            assert rows(engine, message)[0] == ("failed", "Its process ended before the job did.")
+
+
+@pytest.mark.long
+def test_a_leader_that_was_stopped_and_wakes_up_does_nothing_more(engine: Engine) -> None:
+    with leading_process(engine) as first:
+        wait_until(lambda: actors(engine) == [f"p{first}"])
+        with leading_process(engine) as second:
+            stop_between_units_of_work(engine, first)
+            wait_until(lambda: actors(engine)[-1:] == [f"p{second}"])
+            os.kill(first, signal.SIGCONT)
+            count = scalar(engine, "SELECT count(*) FROM activity")
+            time.sleep(2)
+            assert scalar(engine, "SELECT count(*) FROM activity") > count  # type: ignore[operator]
+            assert actors(engine) == [f"p{first}", f"p{second}"]
+            with database.read(engine) as connection:
+                assert lease.held(connection)[leader.NAME].holder.endswith(f":{second}")
+
+
+def stop_between_units_of_work(engine: Engine, pid: int) -> None:
+    """Stop a process when it holds no lock of the database: on SQLite nobody could write until it goes on."""
+    for _ in range(100):
+        os.kill(pid, signal.SIGSTOP)
+        if engine.dialect.name != "sqlite" or nobody_writes(engine):
+            return
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.02)
+    raise AssertionError("it was never between two units of work")
+
+
+def nobody_writes(engine: Engine) -> bool:
+    fcntl = file_lock.fcntl
+    assert fcntl is not None
+    for name in ("queue", "lock"):
+        descriptor = os.open(f"{engine.url.database}.{name}", os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
+    return True
+
+
+@pytest.fixture
+def one_job(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The keys of what the only job added."""
+    keys: list[str] = []
+
+    def adds(around: Surroundings) -> Work[str]:
+        yield Progress(0, 1)
+        keys.append(f"run-{len(keys)}")
+        world.add(around.engine, "ada", 5, key=keys[-1])
+        return "Added."
+
+    monkeypatch.setattr(jobs, "ALL", (job_world.job(adds),))
+    monkeypatch.setattr(jobs, "NAMES", ("tried",))
+    return keys
+
+
+def test_a_leader_runs_its_jobs_until_it_ends_and_gives_the_lease_back(engine: Engine, one_job: list[str]) -> None:
+    leads = Leader(lambda: job_world.around(engine), seconds_between=0)
+    leads.start()
+    wait_until(lambda: len(one_job) >= 2)
+    leads.close()
+    count = len(one_job)
+    with database.read(engine) as connection:
+        assert not lease.held(connection)[leader.NAME].is_running
+    time.sleep(1.5)
+    assert len(one_job) == count
+    assert rows(engine, "SELECT DISTINCT outcome, actor FROM job_runs") == [("ok", "jobs")]
+
+
+def test_a_database_that_cannot_be_opened_is_tried_again_and_told_once(
+    engine: Engine, one_job: list[str], api_log: pytest.LogCaptureFixture
+) -> None:
+    tries: list[int] = []
+
+    def opened() -> Surroundings:
+        tries.append(1)
+        if len(tries) < 4:
+            raise OSError("no such file")
+        return job_world.around(engine)
+
+    leads = Leader(opened, seconds_between=0)
+    leads.start()
+    wait_until(lambda: len(one_job) >= 1)
+    leads.close()
+    told = {id(record) for record in api_log.records if record.getMessage() == "jobs cannot be run now"}
+    assert len(told) == 1
+
+
+def test_a_leader_that_never_started_ends_at_once(engine: Engine) -> None:
+    Leader(lambda: job_world.around(engine)).close()
+
+
+def test_a_job_that_is_late_runs_now_and_one_that_never_ran_a_while_after_the_start() -> None:
+    zone, now = job_world.UTC_ZONE, datetime(2026, 11, 27, 10, 0, tzinfo=UTC)
+    backup = jobs.named("backup")
+    last_night = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
+    assert backup.next_time(zone, last_started=last_night, now=now) == datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
+    assert backup.next_time(zone, last_started=last_night - timedelta(days=1), now=now) == now
+    assert backup.next_time(zone, last_started=None, now=now) == now + timedelta(minutes=10)
+    drill = jobs.named("drill")
+    sunday = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
+    assert drill.next_time(zone, last_started=sunday, now=now) == datetime(2026, 11, 29, 4, 0, tzinfo=UTC)
+    seals = jobs.named("seals")
+    assert seals.next_time(zone, last_started=now - timedelta(seconds=20), now=now) == now + timedelta(seconds=40)
+
+
+def test_the_nights_of_jobs_are_those_of_the_time_zone() -> None:
+    zone = job_world.zone_named("Asia/Kolkata")
+    now = datetime(2026, 11, 27, 10, 0, tzinfo=UTC)
+    due = jobs.named("backup").next_time(zone, last_started=now, now=now)
+    assert due == datetime(2026, 11, 27, 21, 30, tzinfo=UTC)  # 3:00 there

@@ -1,0 +1,48 @@
+"""What a user has beside what can be spent, on the user's screen: what is held, and lots with their expiry."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from credits_core.store.kinds import CreditSource
+from tests.support import holding, page_driver, world
+from tests.support.page_driver import metrics, open_page
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Engine]:
+    with page_driver.dashboard(tmp_path, demo=False) as engine:
+        yield engine
+
+
+def _headers(page: Any) -> list[str]:
+    return [heading.value for heading in page.header]
+
+
+def test_a_user_without_holds_and_expiries_sees_nothing_of_them(empty: Engine) -> None:
+    world.add(empty, "ada", 1_000, key="fund")
+    page = open_page("explore/balances.py", user="ada")
+    assert not page.exception
+    assert {"Held for runs", "Lots"}.isdisjoint(_headers(page))
+
+
+def test_what_is_held_and_what_expires_is_shown(empty: Engine) -> None:
+    now = datetime.now(UTC)
+    world.add(empty, "ada", 20_000, key="fund", now=now)
+    soon = now + timedelta(days=3)
+    world.add(empty, "ada", 500, key="bonus", source=CreditSource.GRANT, reason="Bonus", expires_at=soon, now=now)
+    holding.authorise(empty, key="hold", now=now)
+    page = open_page("explore/balances.py", user="ada")
+    assert not page.exception
+    assert {"Held for runs", "Lots"} <= set(_headers(page))
+    assert metrics(page)["Held"][0] == "13,750"
+    assert metrics(page)["Credits in"][0] == "20,500"
+    tables = [one.value.to_dict("records") for one in page.dataframe]
+    (held,) = next(rows for rows in tables if "State" in rows[0])
+    assert (held["Credits"], held["State"], held["For"]) == (13_750, "Open", "summarise on openai/gpt-4o")
+    (lot,) = next(rows for rows in tables if "Source" in rows[0])
+    assert (lot["Source"], lot["Left"], lot["Now"]) == ("Purchase", 6_750, "Can be spent")

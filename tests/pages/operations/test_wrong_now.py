@@ -1,0 +1,62 @@
+"""What is wrong now, as the top of the screen Operations shows it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine
+from streamlit.testing.v1 import AppTest
+
+from credits_core.audit import log
+from credits_core.audit.finding import Finding
+from credits_core.operations import alerts, jobs, leader, lease
+from credits_core.store import database
+from credits_core.values.time_zones import UTC_ZONE
+
+
+def top() -> AppTest:
+    """What is drawn."""
+
+    def script() -> None:
+        from pages.operations import wrong_now
+
+        wrong_now.show()
+
+    page = AppTest.from_function(script, default_timeout=60).run()
+    assert not page.exception, page.exception
+    return page
+
+
+def led(engine: Engine) -> None:
+    database.write(engine, lambda connection: lease.take(connection, leader.NAME, "host-1", seconds=86_400))
+
+
+def broken(engine: Engine, now: datetime) -> None:
+    found = [Finding("sums", 1, ("something",))]
+    database.write(engine, lambda connection: log.record(connection, found, now=now))
+
+
+def test_when_nothing_is_wrong_one_line_says_so(ledger: Engine) -> None:
+    led(ledger)
+    page = top()
+    assert [one.value for one in page.success] == ["Nothing is wrong."]
+    assert [*page.error, *page.warning] == []
+
+
+def test_the_urgent_stands_first_with_since_when(ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime.now(UTC)
+    broken(ledger, now - timedelta(hours=2))
+    since = now - timedelta(hours=1)
+    alerts.check(ledger, jobs.NAMES, now=since, zone=UTC_ZONE)
+    page = top()
+    (error,) = page.error
+    assert error.proto.title == "Wrong now, and urgent"
+    assert f"Since {since:%Y-%m-%d %H:%M} UTC. (IntegrityBroken)" in error.value
+    assert list(page.warning) == []  # that nobody leads has not lasted long enough to count
+
+
+def test_who_is_not_told_is_told_so(ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = top()
+    assert "Nobody has kept since when" in page.warning[0].value
+    assert "CREDITS\\_NOTIFY\\_URLS is empty" in page.caption[0].value
+    monkeypatch.setenv("CREDITS_NOTIFY_URLS", "json://127.0.0.1:9/")
+    assert "NOTIFY" not in top().caption[0].value

@@ -1,0 +1,138 @@
+"""What `deploy/` holds for a real machine is accepted by the programs that read it, and is as hardened as it says."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from credits_core import settings
+
+ROOT = settings.PROJECT_FOLDER
+UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
+MOST_COMMANDS = 19
+MOST_EXPOSED = 2.0
+
+
+def _systemd(command: str, unit: Path, *options: str) -> str:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        if os.environ.get("REQUIRE_SYSTEMD"):
+            pytest.fail("systemd-analyze is not installed")
+        pytest.skip("systemd-analyze is not installed")
+    ran = subprocess.run(
+        [program, command, *options, str(unit)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout + ran.stderr
+
+
+@pytest.fixture(params=UNITS, ids=lambda path: path.stem)
+def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A unit as it is, but for the folder of the product, which is this checkout, and a user that is there."""
+    text = request.param.read_text(encoding="utf-8").replace("/opt/promptflow", str(ROOT))
+    for name in ("User", "Group"):
+        text = text.replace(f"{name}=promptflow", f"{name}=root")
+    path = tmp_path / request.param.name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_systemd_accepts_the_units(unit: Path) -> None:
+    assert _systemd("verify", unit) == ""
+
+
+def test_the_units_are_hardened(unit: Path) -> None:
+    path = unit.with_name(f"hardened-{unit.name}")
+    path.write_text(unit.read_text(encoding="utf-8").replace("=root", "=promptflow"), encoding="utf-8")
+    said = _systemd("security", path, "--offline=true")
+    level = re.search(r"Overall exposure level for .*: ([\d.]+) ", said)
+    assert level is not None
+    assert float(level[1]) < MOST_EXPOSED
+
+
+def test_both_units_are_hardened_alike() -> None:
+    own = ("Description=", "ExecStart=", "# ")
+    dashboard, api = (
+        [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith(own)] for path in UNITS
+    )
+    assert dashboard == api
+
+
+def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None:
+        if os.environ.get("REQUIRE_NGINX"):
+            pytest.fail("nginx is not installed")
+        pytest.skip("nginx is not installed")
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=credits.example.org",
+    ]
+    subprocess.run(
+        [*made, "-keyout", str(tmp_path / "privkey.pem"), "-out", str(tmp_path / "fullchain.pem")],
+        check=True,
+        capture_output=True,
+    )
+    text = (ROOT / "deploy" / "nginx" / "promptflow.conf").read_text(encoding="utf-8")
+    text = text.replace("/etc/letsencrypt/live/credits.example.org", str(tmp_path))
+    site = f"pid {tmp_path}/nginx.pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{text}\n}}\n"
+    (tmp_path / "nginx.conf").write_text(site, encoding="utf-8")
+    ran = subprocess.run(
+        [program, "-t", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "[warn]" not in ran.stderr
+
+
+def test_every_setting_in_the_example_is_one_that_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = (ROOT / "deploy" / "credits.env").read_text(encoding="utf-8")
+    named = re.findall(r"^(?:# )?(CREDITS_[A-Z_]+)=", example, re.MULTILINE)
+    assert len(named) > 8
+    for name in named:
+        monkeypatch.setenv(name, "")
+    assert settings.unknown_variables() == []
+
+
+def test_a_machine_is_set_up_in_less_than_twenty_commands() -> None:
+    text = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
+    until_it_runs = text[: text.index("## Watch it")]
+    commands = [
+        line for block in re.findall(r"```sh[^\n]*\n(.*?)```", until_it_runs, re.S) for line in block.splitlines()
+    ]
+    assert 10 < len(commands) <= MOST_COMMANDS
+
+
+def test_a_command_runs_as_another_user_with_the_settings_of_the_service(tmp_path: Path) -> None:
+    (tmp_path / "credits.env").write_text(
+        "# A remark\nCREDITS_DATABASE_URL=postgresql://promptflow@/promptflow?host=/run/postgresql\nCREDITS_DEMO=0\n"
+        "CREDITS_SEAL_KEY_FILE=/a path/key\n"
+    )
+    stands_in = tmp_path / "runuser"
+    stands_in.write_text('#!/bin/sh\necho "$2"; shift 3; exec "$@"\n')
+    stands_in.chmod(0o755)
+    shown = "import os; print([os.environ['CREDITS_' + name] for name in ('DATABASE_URL', 'DEMO', 'SEAL_KEY_FILE')])"
+    ran = subprocess.run(
+        [ROOT / "deploy" / "as", "promptflow_owner", "python", "-c", shown],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "CREDITS_ENV_FILE": str(tmp_path / "credits.env")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    user, found = ran.stdout.splitlines()
+    assert user == "promptflow_owner"
+    url = "postgresql://promptflow_owner@/promptflow?host=/run/postgresql"
+    assert found == str([url, "0", "/a path/key"])
