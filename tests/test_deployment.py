@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import requests
 import yaml
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, text
 
 from credits_core.access import keys
 from credits_core.store import database
@@ -199,7 +199,6 @@ def test_an_alert_of_the_whole_deployment_fires_and_resolves(
 
 def plant(engine: Engine, changed: str) -> None:
     """Change a balance behind the ledger's back, or take that back."""
-    with create_engine(engine.url).begin() as connection:
-        connection.execute(text("SET LOCAL session_replication_role = replica"))
+    with plain_sql.unguarded(engine) as connection:
         connection.execute(text(f"UPDATE user_credits SET balance_credits = {changed} WHERE user_id = 'ada'"))
     assert plain_sql.rows(engine, "SELECT COUNT(*) FROM user_credits WHERE user_id = 'ada'") == [(1,)]
