@@ -10,8 +10,11 @@ from credits_core.audit import said
 from credits_core.audit.blocks import blocks
 from credits_core.audit.carried import held_by_users, is_own, is_users
 from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
+from credits_core.store.kinds import Part
 from credits_core.store.tables import CreditTransaction, UserCredits, UserPart
 
+_DEBT = f":{Part.DEBT.value}"
+_WRONG_SIDE = {True: "which is negative", False: "though a debt is never above 0"}
 _SUMS = "every balance is the sum of its transactions"
 
 
@@ -89,7 +92,7 @@ def _balance_before(account_id: ColumnElement[str], since: Since) -> ScalarSelec
 
 
 def balances_follow_each_other(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
-    """In the ledger's order, each balance is the previous balance plus the transaction's amount, and never negative."""
+    """In the ledger's order, each balance is the previous one plus the transaction's amount. Only a debt is below 0."""
     moved = (
         select(
             CreditTransaction.entry_id,
@@ -105,7 +108,7 @@ def balances_follow_each_other(connection: Connection, _: Plans, since: Since = 
     for entry_id, user, amount, after in chain.from_iterable(blocks(connection, moved)):
         checked += 1
         due = last.get(user, 0) + amount
-        if after != due or after < 0:
+        if after != due or (after > 0 if user.endswith(_DEBT) else after < 0):
             bad.append((user, entry_id, after, due))
         last[user] = after or 0
     return Finding(
@@ -113,7 +116,7 @@ def balances_follow_each_other(connection: Connection, _: Plans, since: Since = 
         checked,
         tuple(
             f"{user} has {said.credits(after)} after entry {entry_id}, "
-            + (f"where {said.grouped(due)} follow from the balance before" if after != due else "which is negative")
+            + (f"where {said.grouped(due)} follow from the balance before" if after != due else _WRONG_SIDE[after < 0])
             for user, entry_id, after, due in sorted(bad, key=itemgetter(0, 1))
         ),
     )

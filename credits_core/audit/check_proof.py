@@ -109,6 +109,16 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "lot_terms": ("id", "expires_at_us"),
     "plan_activations": ("id", "plan_id", "reason", "actor", "activated_at_us", "seal"),
     "price_list_activations": ("id", "price_list_id", "reason", "actor", "activated_at_us", "seal"),
+    "purchase_events": (
+        *("id", "purchase_id", "gateway", "event_id", "kind", "about", "amount_minor", "fee_minor", "note"),
+        *("happened_at_us", "received_at_us", "actor"),
+    ),
+    "purchase_moves": ("id", "purchase_id", "step", "lot", "is_bonus", "credits"),
+    "purchase_receipts": ("id", "purchase_id", "issued_at_us"),
+    "purchases": (
+        *("id", "user_id", "gateway", "pack_id", "price_minor", "fee_minor", "currency", "credits", "bonus_credits"),
+        *("bonus_days", "plan_id", "idempotency_key", "request_hash", "actor", "created_at_us"),
+    ),
     "proposals": (
         "id",
         "kind",
@@ -125,7 +135,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 """The values of each part of an entry, and of each other table, in the order in which they are hashed."""
 RECORD_TABLES = (
     *("activity", "api_keys", "audit_runs", "plan_activations", "price_list_activations", "proposals"),
-    *("holds", "hold_ends", "lot_terms"),
+    *("holds", "hold_ends", "lot_terms", "purchases", "purchase_events", "purchase_moves", "purchase_receipts"),
 )
 """The tables whose rows follow the entries in a seal, in this order, each by its number. A seal from before a table was
 there says nothing of it, and so is still checked as it was made."""

@@ -28,8 +28,10 @@ _ADDED = {
     EntryType.CREDIT_PURCHASE: (TransactionType.CREDIT_PURCHASE, PLATFORM_PAYMENTS_IN),
     EntryType.GRANT: (TransactionType.GRANT, PLATFORM_GRANTS),
     EntryType.ADJUSTMENT: (TransactionType.ADJUSTMENT, PLATFORM_ADJUSTMENTS),
+    EntryType.BONUS: (TransactionType.BONUS, PLATFORM_GRANTS),
 }
-_USER, _HELD = "user", f":{Part.HELD.value}"
+_USER = "user"
+_PARTS = tuple(f":{part.value}" for part in (Part.HELD, Part.FROZEN, Part.DEBT))
 _CLOCKS_DIFFER_US = 300_000_000
 """Five minutes: how far the clock of whoever ran a prompt may be ahead of ours."""
 _RECEIVERS: dict[EntryType, set[Form]] = {
@@ -52,7 +54,13 @@ FORMS: dict[tuple[str, bool], set[Form]] = {
     (EntryType.EXPIRY, True): {(TransactionType.EXPIRY, _USER, -1)},
     (EntryType.EXPIRY, False): {(TransactionType.EXPIRY, PLATFORM_EXPIRED, 1)},
     (EntryType.TRANSFER, True): {(TransactionType.TRANSFER, _USER, sign) for sign in (-1, 1)},
-    (EntryType.TRANSFER, False): {(TransactionType.TRANSFER, _HELD, sign) for sign in (-1, 1)},
+    (EntryType.TRANSFER, False): {(TransactionType.TRANSFER, part, sign) for part in _PARTS for sign in (-1, 1)},
+    (EntryType.REVERSAL, True): {(TransactionType.REVERSAL, _USER, sign) for sign in (-1, 1)},
+    (EntryType.REVERSAL, False): {
+        (TransactionType.REVERSAL, account, sign)
+        for account in (PLATFORM_PAYMENTS_IN, PLATFORM_GRANTS)
+        for sign in (-1, 1)
+    },
     (EntryType.REFUND, True): {(TransactionType.REFUND, _USER, 1), (TransactionType.REFUND, _USER, -1)},
     **{(entry_type, False): forms for entry_type, forms in _RECEIVERS.items()},
     (EntryType.REFUND, False): {
@@ -158,8 +166,8 @@ def _has_form_of(entry_type: EntryType) -> ColumnElement[bool]:
         for type_, account, sign in sorted(FORMS.get((entry_type, is_first), set())):
             if account == _USER:
                 of_account = is_own
-            elif account == _HELD:
-                of_account = is_users & CreditTransaction.account_id.endswith(_HELD)
+            elif account in _PARTS:
+                of_account = is_users & CreditTransaction.account_id.endswith(account)
             else:
                 of_account = CreditTransaction.account_id == account
             place = CreditTransaction.position == 0 if is_first else CreditTransaction.position != 0

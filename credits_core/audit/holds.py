@@ -16,7 +16,15 @@ from credits_core.pricing.models import ModelRegistry
 from credits_core.pricing.quote import quote
 from credits_core.pricing.units import read_usage_text
 from credits_core.store.kinds import EntryType, HoldEnd, Part
-from credits_core.store.tables import CreditTransaction, Hold, HoldEnding, JournalEntry, PromptRun, UserPart
+from credits_core.store.tables import (
+    CreditTransaction,
+    Hold,
+    HoldEnding,
+    JournalEntry,
+    PromptRun,
+    PurchaseMove,
+    UserPart,
+)
 from credits_core.values.days import from_microseconds
 
 
@@ -229,11 +237,14 @@ def _without_a_hold(connection: Connection, since: Since) -> Iterator[str]:
         select(JournalEntry.id)
         .outerjoin(Hold, Hold.id == JournalEntry.id)
         .outerjoin(HoldEnding, HoldEnding.id == JournalEntry.id)
+        .outerjoin(PurchaseMove, PurchaseMove.id == JournalEntry.id)
         .where(JournalEntry.type == EntryType.TRANSFER.value, JournalEntry.id > since.entry_id)
-        .where(Hold.id.is_(None), HoldEnding.id.is_(None))
+        .where(Hold.id.is_(None), HoldEnding.id.is_(None), PurchaseMove.id.is_(None))
         .order_by(JournalEntry.id)
     )
-    yield from (f"entry {id_} is a transfer of no hold" for id_ in connection.execute(transfers).scalars())
+    yield from (
+        f"entry {id_} is a transfer of no hold and no purchase" for id_ in connection.execute(transfers).scalars()
+    )
 
 
 def _not_ended(connection: Connection) -> Iterator[str]:

@@ -33,6 +33,7 @@ from credits_core.audit.lots import lots_follow_from_the_journal
 from credits_core.audit.parts import parts_are_sums
 from credits_core.audit.plans import activations_are_sealed
 from credits_core.audit.prices import price_lists_are_sealed, runs_have_the_price_of_their_list
+from credits_core.audit.purchases import purchases_follow_from_their_events
 from credits_core.audit.refunds import refunds_have_a_rule, refunds_reverse_once
 from credits_core.audit.requests import entries_say_what_was_asked
 from credits_core.audit.schema import constraints_hold, ledger_is_append_only, references_exist
@@ -126,6 +127,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     parts_are_sums,
     holds_end_once,
     lots_follow_from_the_journal,
+    purchases_follow_from_their_events,
     runs_cost_what_they_should,
     runs_match_their_transactions,
     unlocks_are_split_as_planned,

@@ -8,24 +8,26 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.orm import aliased
 
 from credits_core.audit.blocks import blocks
 from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
-from credits_core.store.kinds import EntryType, TransactionType
+from credits_core.store.kinds import EntryType, Step, TransactionType
 from credits_core.store.tables import (
     CreditTransaction,
     HoldEnding,
     JournalEntry,
     LotDraw,
     LotTerms,
+    Purchase,
+    PurchaseMove,
     StoredLot,
     UserCredits,
 )
 
-_DRAWN_FIRST = ["grant", "adjustment", "purchase", "earned"]
-_ADDED = {"grant": "grant", "adjustment": "adjustment", "credit_purchase": "purchase"}
+_DRAWN_FIRST = ["bonus", "grant", "adjustment", "purchase", "earned"]
+_ADDED = {"bonus": "bonus", "grant": "grant", "adjustment": "adjustment", "credit_purchase": "purchase"}
 _EARNINGS = 0
 
 Draws = dict[tuple[int, int, int], int]
@@ -45,10 +47,13 @@ class _Movement(NamedTuple):
     expires_at_us: int | None
     ended_hold_id: int | None
     captured_hold_id: int | None
+    purchase_lot: int | None
 
 
 def lots_follow_from_the_journal(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
-    """For every user with credits that expire: the stored lots and draws are those that the journal gives.
+    """For every user whose lots are kept: the stored lots and draws are those that the journal gives.
+
+    They are kept from the first credits that expire, or the first step of a purchase after it was granted.
 
     Nothing is drawn from a lot whose time is over, and what expires is all that is left of such lots. Nobody else has
     stored lots. After an earlier audit: the users who have moved credits since.
@@ -66,14 +71,23 @@ def lots_follow_from_the_journal(connection: Connection, _: Plans, since: Since 
 
 
 def _began(connection: Connection) -> dict[str, int]:
-    """The users with credits that expire, and the first entry that added such."""
+    """The users whose lots are kept, and the first entry from which on what they drew is kept."""
     rows = connection.execute(
         # Not as a join, for which SQLite would read every transaction.
         select(CreditTransaction.account_id, CreditTransaction.entry_id)
         .where(CreditTransaction.entry_id.in_(select(LotTerms.id)), CreditTransaction.position == 0)
         .order_by(CreditTransaction.entry_id.desc())
     )
-    return {user_id: entry_id for user_id, entry_id in rows}  # noqa: C416
+    began = {user_id: entry_id for user_id, entry_id in rows}  # noqa: C416
+    steps = (
+        select(Purchase.user_id, func.min(PurchaseMove.id))
+        .join(PurchaseMove, PurchaseMove.purchase_id == Purchase.id)
+        .where(PurchaseMove.step != Step.GRANTED.value)
+        .group_by(Purchase.user_id)
+    )
+    for user_id, entry_id in connection.execute(steps):
+        began[user_id] = min(entry_id, began.get(user_id, entry_id))
+    return began
 
 
 def _has_moved(connection: Connection, user_id: str, since: Since) -> bool:
@@ -101,7 +115,6 @@ def _differences(connection: Connection, user_id: str, first_entry_id: int) -> I
         # A lot that was empty when the user's lots began to be stored need not be.
         if found.get(number) != due.get(number) and (number in found or due[number][2] != 0):
             yield f"lot {number} of {user_id} is stored as {found.get(number)}, but the journal gives {due.get(number)}"
-    draws = {key: credits for key, credits in user.draws.items() if key[0] >= first_entry_id}
     told = {
         (row.entry_id, row.position, row.lot): row.credits
         for row in connection.execute(
@@ -113,6 +126,8 @@ def _differences(connection: Connection, user_id: str, first_entry_id: int) -> I
             .where(CreditTransaction.account_id == user_id)
         )
     }
+    # What was drawn just before lots began to be kept may be kept too, as of a grant of the same moment.
+    draws = {key: credits for key, credits in user.draws.items() if key[0] >= first_entry_id or key in told}
     for entry_id, position, lot in sorted(told.keys() | draws.keys()):
         key = (entry_id, position, lot)
         if told.get(key) != draws.get(key):
@@ -158,6 +173,9 @@ class _User:
         terms: tuple[str, int | None]
         if moved.type == TransactionType.CREATOR_PAYMENT:
             number, terms = _EARNINGS, ("earned", None)
+        elif moved.purchase_lot not in (None, moved.entry_id):
+            changes[moved.purchase_lot or 0] -= moved.amount_credits
+            return None
         elif back is not None:
             paid = self._paid.get(back, {})
             if sum(paid.values()) != moved.amount_credits:
@@ -181,6 +199,8 @@ class _User:
             first = self._paid.get(moved.captured_hold_id, {})
         elif moved.refunds_entry_id is not None:
             first = {moved.refunds_entry_id: wanted}
+        elif moved.purchase_lot is not None:
+            first = {moved.purchase_lot: wanted}
         for number, most in first.items():
             taken = min(wanted, most, self.left.get(number, 0))
             changes[number] += taken
@@ -215,9 +235,11 @@ def _movements(user_id: str) -> Select[*tuple[Any, ...]]:
             LotTerms.expires_at_us,
             ended.hold_id,
             captured.hold_id,
+            PurchaseMove.lot,
         )
         .join(JournalEntry, JournalEntry.id == CreditTransaction.entry_id)
         .outerjoin(LotTerms, LotTerms.id == CreditTransaction.entry_id)
+        .outerjoin(PurchaseMove, PurchaseMove.id == CreditTransaction.entry_id)
         .outerjoin(ended, ended.id == CreditTransaction.entry_id)
         .outerjoin(captured, captured.run_entry_id == CreditTransaction.entry_id)
         .where(CreditTransaction.account_id == user_id)

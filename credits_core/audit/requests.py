@@ -21,6 +21,7 @@ _SOURCES: dict[str, CreditSource] = {
     EntryType.CREDIT_PURCHASE: CreditSource.PURCHASE,
     EntryType.GRANT: CreditSource.GRANT,
     EntryType.ADJUSTMENT: CreditSource.ADJUSTMENT,
+    EntryType.BONUS: CreditSource.BONUS,
 }
 
 
@@ -130,9 +131,10 @@ ENTRIES = (
     .outerjoin(UnlockedFlow, UnlockedFlow.entry_id == JournalEntry.id)
     .outerjoin(Refund, Refund.entry_id == JournalEntry.id)
     .outerjoin(LotTerms, LotTerms.id == JournalEntry.id)
-    .where(JournalEntry.type != EntryType.TRANSFER.value)
+    .where(JournalEntry.type.not_in((EntryType.TRANSFER.value, EntryType.REVERSAL.value)))
 )
-"""What is recorded of each request, in the order of `Entry`. What asked for a transfer is in `audit.holds`."""
+"""What is recorded of each request, in the order of `Entry`. What asked for a transfer or a reversal is
+in `audit.holds` and `audit.purchases`."""
 _OTHER_ENTRIES = ENTRIES.where(PromptRun.entry_id.is_(None) | _IS_MORE_SAID)
 
 

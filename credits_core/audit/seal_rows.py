@@ -13,7 +13,7 @@ from credits_core.store.kinds import is_platform
 
 Row = tuple[Any, ...]
 _TABLES = {"run": "prompt_runs", "unlock": "unlocked_flows", "refund": "refunds"}
-_BOOLEANS = {"provider_refunded", "has_numbered_requests"}
+_BOOLEANS = {"provider_refunded", "has_numbered_requests", "is_bonus"}
 _MOST_ACCOUNTS_KEPT = 200_000
 
 

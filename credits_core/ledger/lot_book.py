@@ -48,15 +48,27 @@ class LotBook:
         """Which lots a payment of the user drew on, so that it can be given back; nothing where none are kept."""
         if user_id not in self._lots:
             return []
-        draws, lots = lot_rows.drawn_by(self._connection, user_id, entry_id), self._lots[user_id].lots
-        for number in {draw.lot for draw in draws} - lots.keys():
-            lot = lot_rows.stored_lot(self._connection, user_id, number)
-            if lot is None:  # it was empty when the user's lots began to be kept
-                lot = replace(lot_rows.replayed(self._connection, user_id).lots.lots[number], left_credits=0)
-            else:
-                self._before[user_id, number] = lot.left_credits
-            lots[number] = lot
+        draws = lot_rows.drawn_by(self._connection, user_id, entry_id)
+        for draw in draws:
+            self._know(user_id, draw.lot)
         return draws
+
+    def of_one(self, user_id: str, number: int, credits: int) -> list[Draw]:
+        """So many credits of one lot alone, whether they are taken from it or put into it."""
+        self._know(user_id, number)
+        return [Draw(number, credits)]
+
+    def _know(self, user_id: str, number: int) -> None:
+        """Know this lot, also when nothing is left of it."""
+        lots = self._lots[user_id].lots
+        if number in lots:
+            return
+        lot = lot_rows.stored_lot(self._connection, user_id, number)
+        if lot is None:  # it was empty when the user's lots began to be kept
+            lot = replace(lot_rows.replayed(self._connection, user_id).lots.lots[number], left_credits=0)
+        else:
+            self._before[user_id, number] = lot.left_credits
+        lots[number] = lot
 
     def decide(
         self,

@@ -15,6 +15,7 @@ from credits_core.store.tables import (
     JournalEntry,
     LotDraw,
     LotTerms,
+    PurchaseMove,
     StoredLot,
     UserCredits,
 )
@@ -99,6 +100,8 @@ def _moves(connection: Connection, user_id: str, up_to: int | None, history: His
         of: Sequence[Draw] = history.drawn.get(hold_id or row.refunds_entry_id or 0, ())
         if row.refunds_entry_id is not None and row.amount_credits < 0:
             of = [Draw(row.refunds_entry_id, -row.amount_credits)]
+        elif row.lot is not None:
+            of = [Draw(row.lot, abs(row.amount_credits))]
         yield Move(
             row.entry_id,
             EntryType(row.entry_type),
@@ -131,10 +134,12 @@ _MOVES: Select[*tuple[Any, ...]] = (
         LotTerms.expires_at_us,
         _ended.hold_id.label("ended_hold_id"),
         _captured.hold_id.label("captured_hold_id"),
+        PurchaseMove.lot,
     )
     .join(JournalEntry, JournalEntry.id == CreditTransaction.entry_id)
     .outerjoin(LotTerms, LotTerms.id == CreditTransaction.entry_id)
     .outerjoin(_ended, _ended.id == CreditTransaction.entry_id)
     .outerjoin(_captured, _captured.run_entry_id == CreditTransaction.entry_id)
+    .outerjoin(PurchaseMove, PurchaseMove.id == CreditTransaction.entry_id)
     .order_by(CreditTransaction.entry_id, CreditTransaction.position)
 )

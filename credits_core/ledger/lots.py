@@ -19,15 +19,23 @@ _NEVER = 2**63
 class LotSource(StrEnum):
     """Where the credits of a lot are from."""
 
+    BONUS = "bonus"
     GRANT = "grant"
     ADJUSTMENT = "adjustment"
     PURCHASE = "purchase"
     EARNED = "earned"
 
 
-ORDER: tuple[LotSource, ...] = (LotSource.GRANT, LotSource.ADJUSTMENT, LotSource.PURCHASE, LotSource.EARNED)
+ORDER: tuple[LotSource, ...] = (
+    LotSource.BONUS,
+    LotSource.GRANT,
+    LotSource.ADJUSTMENT,
+    LotSource.PURCHASE,
+    LotSource.EARNED,
+)
 """What is drawn first of lots that expire at the same time, or never: by source, and of one source the oldest first."""
 SOURCES: dict[EntryType, LotSource] = {
+    EntryType.BONUS: LotSource.BONUS,
     EntryType.GRANT: LotSource.GRANT,
     EntryType.ADJUSTMENT: LotSource.ADJUSTMENT,
     EntryType.CREDIT_PURCHASE: LotSource.PURCHASE,
@@ -127,8 +135,8 @@ def _place(lot: Lot) -> tuple[int, int, int]:
 class Move(NamedTuple):
     """A movement of what a user can spend, with what its entry says about lots.
 
-    `of` is what an earlier movement drew: the hold that ends or is captured, or what is refunded. `expires_at_us` is
-    when added credits expire.
+    `of` is what an earlier movement drew: the hold that ends or is captured, or what is refunded; or the lot that a
+    step of a purchase is about. `expires_at_us` is when added credits expire.
     """
 
     entry_id: int

@@ -28,6 +28,7 @@ _SOURCES = {
     CreditSource.PURCHASE: (EntryType.CREDIT_PURCHASE, TransactionType.CREDIT_PURCHASE, PLATFORM_PAYMENTS_IN),
     CreditSource.GRANT: (EntryType.GRANT, TransactionType.GRANT, PLATFORM_GRANTS),
     CreditSource.ADJUSTMENT: (EntryType.ADJUSTMENT, TransactionType.ADJUSTMENT, PLATFORM_ADJUSTMENTS),
+    CreditSource.BONUS: (EntryType.BONUS, TransactionType.BONUS, PLATFORM_GRANTS),
 }
 
 
@@ -89,6 +90,24 @@ def for_expiry(user_id: str, expired_credits: int) -> list[Movement]:
     return [
         Movement(user_id, TransactionType.EXPIRY, -expired_credits),
         Movement(PLATFORM_EXPIRED, TransactionType.EXPIRY, expired_credits),
+    ]
+
+
+def for_frozen(user_id: str, credits: int) -> list[Movement]:
+    """The movements that freeze credits of a disputed payment; negative: that give them back."""
+    return _for_transfer(user_id, Part.FROZEN, credits)
+
+
+def for_debt(user_id: str, paid_credits: int) -> list[Movement]:
+    """The movements that pay what a user owes from what the user can spend; negative: by which the user owes more."""
+    return _for_transfer(user_id, Part.DEBT, paid_credits)
+
+
+def for_reversal(user_id: str, taken_credits: int, *, of: CreditSource) -> list[Movement]:
+    """The movements that take back what a purchase added, or its bonus; negative: that add it again."""
+    return [
+        Movement(user_id, TransactionType.REVERSAL, -taken_credits),
+        Movement(_SOURCES[of][2], TransactionType.REVERSAL, taken_credits),
     ]
 
 

@@ -3,19 +3,25 @@
 from sqlalchemy import Connection, insert
 
 from credits_core.errors import InvalidRequest
-from credits_core.ledger import entries, writer
+from credits_core.ledger import entries, purchase_rows, writer
 from credits_core.ledger.bearing import Bearing, bearing
 from credits_core.ledger.lots import Draw
 from credits_core.ledger.movements import Movement, for_refund
 from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.refund_terms import RefundTerms
-from credits_core.ledger.refusals import AddedCreditsSpent, AlreadyRefunded, InsufficientCredits, NotRefundable
+from credits_core.ledger.refusals import (
+    AddedCreditsSpent,
+    AlreadyRefunded,
+    InsufficientCredits,
+    NotRefundable,
+    RefundedByGateway,
+)
 from credits_core.ledger.requests import require_entry_id
 from credits_core.ledger.writer import Posting
 from credits_core.store.kinds import EntryType, RefundRule, TransactionType, is_platform
 from credits_core.store.tables import Refund
 
-_NO_PAYMENT = {EntryType.REFUND, EntryType.TRANSFER, EntryType.EXPIRY}
+_NO_PAYMENT = {EntryType.REFUND, EntryType.TRANSFER, EntryType.EXPIRY, EntryType.REVERSAL}
 
 
 def preview(connection: Connection, entry_id: int, *, provider_refunded: bool = False) -> Bearing:
@@ -51,11 +57,15 @@ def refundable(connection: Connection, entry_id: int, terms: RefundTerms) -> Rec
     Raises:
         UnknownEntry: no entry has this id.
         NotRefundable: the entry is itself a refund, or only moves credits between the parts of a user.
+        RefundedByGateway: a purchase added the credits, so its money has to go back.
         InvalidRequest: the provider is said to have given an inference cost back, and the entry has none.
     """
     original = entries.receipt(connection, entry_id, plans={})
     if original.type in _NO_PAYMENT:
         raise NotRefundable(entry_id, is_payment=original.type is EntryType.REFUND)
+    purchase_id = purchase_rows.purchase_of_entry(connection, entry_id)
+    if purchase_id is not None:
+        raise RefundedByGateway(entry_id, purchase_id)
     has_cost = any(moved.type is TransactionType.INFERENCE_COST for moved in original.transactions)
     if terms.provider_refunded and not has_cost:
         raise InvalidRequest(

@@ -176,6 +176,21 @@ class NotRefundable(CreditsError):
         )
 
 
+class RefundedByGateway(CreditsError):
+    """A purchase added these credits. They go back when its money does."""
+
+    code = "refunded_by_gateway"
+    http_status = 409
+
+    def __init__(self, entry_id: int, purchase_id: int) -> None:
+        self.entry_id = entry_id
+        self.purchase_id = purchase_id
+        super().__init__(
+            f"Entry {entry_id} belongs to purchase {purchase_id}. Refund the purchase instead: the credits go back "
+            "together with the money."
+        )
+
+
 class UnknownHold(CreditsError):
     """No hold has this id."""
 

@@ -27,7 +27,7 @@ from credits_core.ledger.requests import ChargeRequest, NewEntry
 from credits_core.pricing.models import RunPrice
 from credits_core.pricing.quote import Quote
 from credits_core.pricing.units import usage_text
-from credits_core.store.kinds import PLATFORM_PREFIX, TransactionType, is_part, owner_of
+from credits_core.store.kinds import PLATFORM_PREFIX, Part, TransactionType, is_part, owner_of
 from credits_core.store.statements import RowWriter, pipelined
 from credits_core.store.tables import Base, CreditTransaction, JournalEntry, PromptRun, RollupWatermark, UserCredits
 from credits_core.values.credits import MAX_CREDITS
@@ -42,6 +42,8 @@ def _table(of: type[Base]) -> Table:
 
 
 _THREE_PRICES_OF_EARLIER_VERSIONS = (None, None, None)
+_DEBT = f":{Part.DEBT.value}"
+"""How the one account ends that may be below 0."""
 _users = _table(UserCredits)
 
 
@@ -175,7 +177,7 @@ class Posting:
             self._check_new(user_id, field=field, distinct=distinct)
             return amount_credits
         after_credits = known_credits + amount_credits
-        if after_credits < 0:
+        if after_credits < 0 and not user_id.endswith(_DEBT):
             raise InsufficientCredits(user_id, known_credits, -amount_credits)
         if after_credits > MAX_CREDITS:
             raise BalanceTooLarge(user_id, amount_credits, MAX_CREDITS)

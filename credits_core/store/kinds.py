@@ -33,7 +33,8 @@ class Part(StrEnum):
 class EntryType(StrEnum):
     """The kinds of journal entry, frequent ones first, because the database's check tries them in this order.
 
-    `TRANSFER` moves credits from one part of a user to another one; `EXPIRY` takes credits whose time is over.
+    `TRANSFER` moves credits from one part of a user to another one; `EXPIRY` takes credits whose time is over. `BONUS`
+    comes with a purchase. `REVERSAL` takes back what a purchase added, because its money went back, or adds it again.
     """
 
     PROMPT_RUN = "prompt_run"
@@ -44,6 +45,8 @@ class EntryType(StrEnum):
     REFUND = "refund"
     TRANSFER = "transfer"
     EXPIRY = "expiry"
+    BONUS = "bonus"
+    REVERSAL = "reversal"
 
 
 class TransactionType(StrEnum):
@@ -60,6 +63,8 @@ class TransactionType(StrEnum):
     REFUND = "refund"
     TRANSFER = "transfer"
     EXPIRY = "expiry"
+    BONUS = "bonus"
+    REVERSAL = "reversal"
 
 
 FREQUENT_TYPES = frozenset(
@@ -90,6 +95,7 @@ class CreditSource(StrEnum):
     PURCHASE = "purchase"
     GRANT = "grant"
     ADJUSTMENT = "adjustment"
+    BONUS = "bonus"
 
 
 def is_platform(account_id: str) -> bool:
@@ -129,3 +135,40 @@ class HoldEnd(StrEnum):
     CAPTURED = "captured"
     RELEASED = "released"
     EXPIRED = "expired"
+
+
+class Step(StrEnum):
+    """What one entry does for a purchase, by the lot that it adds to or takes from.
+
+    `GRANTED`: the lot was added. `FROZEN` and `THAWED`: set aside while the payment is disputed, and given back.
+    `TAKEN` and `RETURNED`: the payment's money went back, and came again. `LENT`: credits that are owed were put into
+    the lot, so that they could be taken. `REPAID`: credits that were owed were paid from the lot.
+    """
+
+    GRANTED = "granted"
+    FROZEN = "frozen"
+    THAWED = "thawed"
+    TAKEN = "taken"
+    RETURNED = "returned"
+    LENT = "lent"
+    REPAID = "repaid"
+
+
+class Happened(StrEnum):
+    """What a gateway says has happened to a purchase.
+
+    `OPENED`: its checkout is there. `PENDING`: the money is on its way, such as a bank transfer. `PAID`, `DECLINED`,
+    `EXPIRED`: how the checkout ended. `REFUNDED` and `REFUND_FAILED`: the money of one refund went back, or came again.
+    `DISPUTED`: the payer's bank asks for the money; `WON`: the platform keeps it; `LOST`: the bank does.
+    """
+
+    OPENED = "opened"
+    PENDING = "pending"
+    PAID = "paid"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    REFUNDED = "refunded"
+    REFUND_FAILED = "refund_failed"
+    DISPUTED = "disputed"
+    WON = "won"
+    LOST = "lost"

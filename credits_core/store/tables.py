@@ -51,6 +51,11 @@ from credits_core.store.people_tables import Person as Person
 from credits_core.store.people_tables import Proposal as Proposal
 from credits_core.store.people_tables import SignInSession as SignInSession
 from credits_core.store.people_tables import TrialUser as TrialUser
+from credits_core.store.purchase_tables import Purchase as Purchase
+from credits_core.store.purchase_tables import PurchaseEvent as PurchaseEvent
+from credits_core.store.purchase_tables import PurchaseMove as PurchaseMove
+from credits_core.store.purchase_tables import PurchaseReceipt as PurchaseReceipt
+from credits_core.store.purchase_tables import SandboxEvent as SandboxEvent
 from credits_core.store.seal_tables import InvariantResult as InvariantResult
 from credits_core.store.seal_tables import Seal as Seal
 from credits_core.store.unlock_tables import UnlockAnswer as UnlockAnswer

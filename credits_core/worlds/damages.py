@@ -22,6 +22,7 @@ _SOURCES = {
     EntryType.CREDIT_PURCHASE.value: CreditSource.PURCHASE,
     EntryType.GRANT.value: CreditSource.GRANT,
     EntryType.ADJUSTMENT.value: CreditSource.ADJUSTMENT,
+    EntryType.BONUS.value: CreditSource.BONUS,
 }
 
 

@@ -1,0 +1,235 @@
+"""The invariant of purchases: granted exactly when paid, and taken back exactly as far as the money went back.
+
+Nothing here is taken from `payments` or `ledger.stakes`: what events come to is worked out a second time, plainly.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy.orm import aliased
+
+from credits_core.audit.blocks import blocks
+from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
+from credits_core.audit.requests import hash_of
+from credits_core.store.kinds import PLATFORM_GRANTS, PLATFORM_PAYMENTS_IN
+from credits_core.store.tables import (
+    CreditTransaction,
+    JournalEntry,
+    Purchase,
+    PurchaseEvent,
+    PurchaseMove,
+    PurchaseReceipt,
+    UserPart,
+)
+
+# The type of entry of each step, what it does to the user's own account, and the account on the other side.
+_FORMS = {
+    "frozen": ("transfer", -1, ":frozen"),
+    "thawed": ("transfer", 1, ":frozen"),
+    "lent": ("transfer", 1, ":debt"),
+    "repaid": ("transfer", -1, ":debt"),
+    "taken": ("reversal", -1, ""),
+    "returned": ("reversal", 1, ""),
+}
+
+
+class _Move(NamedTuple):
+    """A step of a purchase with what its entry says."""
+
+    id: int
+    purchase_id: int
+    step: str
+    lot: int
+    is_bonus: bool | int
+    credits: int
+    user_id: str
+    type: str
+    request_hash: str
+    account: str | None
+    amount_credits: int | None
+    other: str | None
+
+
+def purchases_follow_from_their_events(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
+    """Every purchase was granted once if it was paid, and what of it was taken back is what its money says.
+
+    Each step is the entry that it should be. What is frozen and owed of a user is the sum of the steps, and never more
+    than is disputed or was taken. Receipts are numbered without a gap. After an earlier audit: users with new steps.
+    """
+    checked, violations = 0, list[str]()
+    users = select(Purchase.user_id).distinct().order_by(Purchase.user_id)
+    if not since.is_beginning:
+        users = users.join(PurchaseMove, PurchaseMove.purchase_id == Purchase.id).where(
+            PurchaseMove.id > since.entry_id
+        )
+    for (user_id,) in connection.execute(users).all():
+        checked += 1
+        violations += _of_user(connection, user_id)
+    violations += _of_no_purchase(connection, since)
+    violations += _receipts(connection)
+    return Finding("every purchase follows from its payments", checked, tuple(violations))
+
+
+def _of_user(connection: Connection, user_id: str) -> Iterator[str]:
+    moves: dict[int, list[_Move]] = defaultdict(list)
+    sums: dict[str, int] = dict.fromkeys(("frozen", "debt"), 0)
+    for move in map(_Move._make, chain.from_iterable(blocks(connection, _moves(user_id)))):
+        yield from _wrongly_moved(move)
+        moves[move.purchase_id].append(move)
+        if move.step in ("frozen", "thawed"):
+            sums["frozen"] += move.credits if move.step == "frozen" else -move.credits
+        elif move.step in ("lent", "repaid"):
+            sums["debt"] += move.credits if move.step == "repaid" else -move.credits
+    for part, credits in sums.items():
+        kept = connection.execute(
+            select(UserPart.balance_credits).where(UserPart.account_id == f"{user_id}:{part}")
+        ).scalar()
+        if (kept or 0) != credits:
+            yield f"{user_id}:{part} has {kept or 0}, but the steps of purchases come to {credits}"
+    for purchase in connection.execute(select(Purchase.__table__).where(Purchase.user_id == user_id)):
+        yield from _wrongly_stands(connection, purchase, moves[purchase.id])
+
+
+def _wrongly_moved(move: _Move) -> Iterator[str]:
+    source = ("bonus", PLATFORM_GRANTS) if move.is_bonus else ("credit_purchase", PLATFORM_PAYMENTS_IN)
+    if move.step == "granted":
+        due = (source[0], move.user_id, move.credits, source[1])
+    else:
+        type_, sign, part = _FORMS[move.step]
+        due = (type_, move.user_id, sign * move.credits, f"{move.user_id}{part}" if part else source[1])
+        if move.request_hash != hash_of((type_, move.step, move.purchase_id, move.lot, move.credits)):
+            yield f"entry {move.id} differs from the step of purchase {move.purchase_id} that it was written for"
+    if (move.type, move.account, move.amount_credits, move.other) != due:
+        yield f"entry {move.id} is not what purchase {move.purchase_id} did: {move.step}"
+
+
+def _wrongly_stands(connection: Connection, purchase: Any, moves: list[_Move]) -> Iterator[str]:
+    asked = ascii(("purchase", purchase.user_id, purchase.pack_id, purchase.gateway)).encode("ascii")
+    if purchase.request_hash != hashlib.sha256(asked).hexdigest():
+        yield f"purchase {purchase.id} differs from the request that it was made for"
+    events = connection.execute(select(PurchaseEvent.__table__).where(PurchaseEvent.purchase_id == purchase.id)).all()
+    if any(event.gateway != purchase.gateway for event in events):
+        yield f"purchase {purchase.id} has an event of another gateway"
+    is_paid, taken_minor, disputed_minor = _money(purchase.price_minor + purchase.fee_minor, events)
+    granted = sorted((bool(move.is_bonus), move.credits) for move in moves if move.step == "granted")
+    due = [(False, purchase.credits)] + [(True, purchase.bonus_credits)] * (purchase.bonus_credits > 0)
+    if granted != (due if is_paid or moves else []):
+        yield f"purchase {purchase.id} was granted {granted}, but {'paid' if is_paid else 'not paid'}"
+        return
+    lots = {move.lot: bool(move.is_bonus) for move in moves if move.step == "granted"}
+    if any(lots.get(move.lot) != bool(move.is_bonus) for move in moves):
+        yield f"purchase {purchase.id} has a step of a lot that is not its own"
+        return
+    for lot, is_bonus in lots.items():
+        yield from _wrongly_taken(purchase, lot, is_bonus, moves, is_paid, taken_minor, disputed_minor)
+
+
+def _wrongly_taken(
+    purchase: Any,
+    lot: int,
+    is_bonus: bool,
+    moves: list[_Move],
+    is_paid: bool,
+    taken_minor: int,
+    disputed_minor: int,
+) -> Iterator[str]:
+    of = {step: sum(move.credits for move in moves if (move.lot, move.step) == (lot, step)) for step in _FORMS}
+    taken, frozen, owed = (of[a] - of[b] for a, b in (("taken", "returned"), ("frozen", "thawed"), ("lent", "repaid")))
+    credits, due_minor = (purchase.bonus_credits if is_bonus else purchase.credits), _due(purchase)
+    most_taken, most_gone = credits, credits
+    if is_paid:
+        most_taken = (credits * taken_minor - credits * taken_minor % due_minor) // due_minor
+        gone = credits * (taken_minor + disputed_minor)
+        most_gone = (gone - gone % due_minor) // due_minor
+    if taken > most_taken or (taken != most_taken and not is_bonus):
+        yield f"lot {lot} of purchase {purchase.id} has {taken} taken back, but its money gives {most_taken}"
+    if not 0 <= frozen <= most_gone - most_taken:
+        yield f"lot {lot} of purchase {purchase.id} has {frozen} frozen of {most_gone - most_taken} that are disputed"
+    if owed > taken or (is_bonus and owed):
+        yield f"lot {lot} of purchase {purchase.id} owes {owed} of the {taken} that were taken back"
+
+
+def _due(purchase: Any) -> int:
+    return int(purchase.price_minor + purchase.fee_minor)
+
+
+def _money(due_minor: int, events: Sequence[Any]) -> tuple[bool, int, int]:
+    """Whether the events say that it is paid; what of it went back, and what is disputed, in minor units."""
+    last: dict[tuple[str, str], Any] = {}
+    for event in sorted(events, key=lambda one: (one.happened_at_us, one.kind, one.event_id)):
+        group = {"refund_failed": "refunded", "won": "ended", "lost": "ended"}.get(event.kind, event.kind)
+        last[group, event.about] = event
+    sums: dict[str, int] = defaultdict(int)
+    for (group, about), event in last.items():
+        if group != "disputed" or ("ended", about) not in last:
+            sums[event.kind] += event.amount_minor
+    if sums["paid"] < due_minor:
+        return False, 0, 0
+    too_much = sums["paid"] - due_minor
+    gone = sums["refunded"] + sums["lost"] - too_much
+    taken = min(max(gone, 0), due_minor)
+    return True, taken, min(max(gone + sums["disputed"], 0), due_minor) - taken
+
+
+def _of_no_purchase(connection: Connection, since: Since) -> Iterator[str]:
+    reversals = (
+        select(JournalEntry.id)
+        .outerjoin(PurchaseMove, PurchaseMove.id == JournalEntry.id)
+        .where(JournalEntry.type == "reversal", JournalEntry.id > since.entry_id, PurchaseMove.id.is_(None))
+        .order_by(JournalEntry.id)
+    )
+    yield from (f"entry {id_} is a reversal of no purchase" for id_ in connection.execute(reversals).scalars())
+
+
+def _receipts(connection: Connection) -> Iterator[str]:
+    first, last, count = connection.execute(
+        select(func.min(PurchaseReceipt.id), func.max(PurchaseReceipt.id), func.count(PurchaseReceipt.id))
+    ).one()
+    if count and (first, last) != (1, count):
+        yield f"the {count} receipts are numbered from {first} to {last}"
+    granted = (PurchaseMove.purchase_id == PurchaseReceipt.purchase_id, PurchaseMove.step == "granted")
+    without = (
+        select(PurchaseReceipt.id)
+        .outerjoin(PurchaseMove, and_(*granted))
+        .where(PurchaseMove.id.is_(None))
+        .order_by(PurchaseReceipt.id)
+    )
+    yield from (f"receipt {id_} is of a purchase that was not granted" for id_ in connection.execute(without).scalars())
+    missing = (
+        select(PurchaseMove.purchase_id)
+        .outerjoin(PurchaseReceipt, PurchaseReceipt.purchase_id == PurchaseMove.purchase_id)
+        .where(PurchaseMove.step == "granted", PurchaseReceipt.id.is_(None))
+        .distinct()
+        .order_by(PurchaseMove.purchase_id)
+    )
+    yield from (f"purchase {id_} was granted without a receipt" for id_ in connection.execute(missing).scalars())
+
+
+def _moves(user_id: str) -> Select[*tuple[Any, ...]]:
+    own, other = aliased(CreditTransaction), aliased(CreditTransaction)
+    return (
+        select(
+            PurchaseMove.id,
+            PurchaseMove.purchase_id,
+            PurchaseMove.step,
+            PurchaseMove.lot,
+            PurchaseMove.is_bonus,
+            PurchaseMove.credits,
+            Purchase.user_id,
+            JournalEntry.type,
+            JournalEntry.request_hash,
+            own.account_id,
+            own.amount_credits,
+            other.account_id,
+        )
+        .join(Purchase, Purchase.id == PurchaseMove.purchase_id)
+        .join(JournalEntry, JournalEntry.id == PurchaseMove.id)
+        .outerjoin(own, and_(own.entry_id == PurchaseMove.id, own.position == 0))
+        .outerjoin(other, and_(other.entry_id == PurchaseMove.id, other.position == 1))
+        .where(Purchase.user_id == user_id)
+        .order_by(PurchaseMove.id)
+    )

@@ -1,0 +1,133 @@
+"""What people do with purchases: buy a pack, open its checkout, and give money back."""
+
+import hashlib
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, insert, select
+
+from credits_core.errors import InvalidRequest
+from credits_core.ledger import purchases
+from credits_core.ledger.requests import is_key
+from credits_core.ledger.trial_users import require_test_users
+from credits_core.payments import purchased, receiving
+from credits_core.payments.gateway import Gateway, GatewayEvent, Order
+from credits_core.payments.packs import Pack
+from credits_core.payments.purchased import Bought
+from credits_core.payments.refusals import NothingToRefund, PurchaseKeyReused
+from credits_core.pricing.plan import PricePlan
+from credits_core.store import database
+from credits_core.store.kinds import Happened
+from credits_core.store.tables import Purchase
+from credits_core.values.credits import div_floor
+from credits_core.values.days import to_microseconds
+from credits_core.values.fields import require_id
+from credits_core.values.roles import Actor, May, system
+
+GATEWAY = system("gateway")
+"""Who acts on what a gateway says."""
+
+
+def buy(
+    connection: Connection,
+    user_id: str,
+    pack: Pack,
+    *,
+    gateway: str,
+    plan: PricePlan,
+    key: str,
+    now: datetime,
+    actor: Actor,
+    distinct: bool = False,
+) -> Bought:
+    """Note that a user wants to buy a pack. Nothing is paid or granted; `open_checkout` has to follow.
+
+    A new user gets an account. The same request with the same key finds the same purchase.
+
+    Raises:
+        InvalidRequest: the user's id or the key cannot be accepted.
+        AccountLooksAlike: the user has no account, but one whose id differs only in upper and lower case is there.
+        PurchaseKeyReused: the key belongs to another purchase.
+    """
+    may = May.CHARGE if May.CHARGE in actor.may else May.MOVE_CREDITS
+    require_test_users(connection, actor, may, [require_id("user_id", user_id)])
+    if not is_key(key):
+        raise InvalidRequest("idempotency_key", "must be 1 to 400 visible ASCII characters")
+    request_hash = hash_of(user_id, pack.id, gateway)
+    purchases.open_account(connection, user_id, now=now, distinct=distinct)
+    before = connection.execute(
+        select(Purchase.id, Purchase.request_hash).where(Purchase.idempotency_key == key)
+    ).one_or_none()
+    if before is not None:
+        if before.request_hash != request_hash:
+            raise PurchaseKeyReused(before.id)
+        return purchased.purchase(connection, before.id)
+    row = {
+        "user_id": user_id,
+        "gateway": gateway,
+        "pack_id": pack.id,
+        "price_minor": pack.price_minor,
+        "fee_minor": pack.fee_minor(plan),
+        "currency": pack.currency,
+        "credits": pack.credits,
+        "bonus_credits": pack.bonus_credits,
+        "bonus_days": pack.bonus_days,
+        "plan_id": plan.id,
+        "idempotency_key": key,
+        "request_hash": request_hash,
+        "actor": actor.recorded,
+        "created_at_us": to_microseconds(now),
+    }
+    (purchase_id,) = connection.execute(insert(Purchase).values(row).returning(Purchase.id)).one()
+    return purchased.purchase(connection, purchase_id)
+
+
+def open_checkout(engine: Engine, gateway: Gateway, bought: Bought, *, words: str, now: datetime) -> Bought:
+    """Ask the gateway for the page where a purchase is paid, unless there is one. No unit of work waits for it.
+
+    Raises:
+        GatewayFailed: the gateway did not answer, or refused. Ask again; it makes one checkout for a purchase.
+    """
+    if bought.checkout_url is not None:
+        return bought
+    made = gateway.create_checkout(Order(bought.id, bought.due_minor, bought.currency, words))
+    event = GatewayEvent(
+        gateway.name,
+        f"opened:{made.reference}",
+        bought.id,
+        Happened.OPENED,
+        made.reference,
+        0,
+        bought.currency,
+        now,
+        note=made.url,
+    )
+    return database.write(engine, lambda one: receiving.receive(one, event, now=now, actor=GATEWAY)).purchase
+
+
+def give_back(
+    engine: Engine, gateway: Gateway, purchase_id: int, amount_minor: int, *, key: str, actor: Actor
+) -> Bought:
+    """Ask the gateway to give some of the money back. The credits follow when it tells that it did.
+
+    A person who would move more credits than one may alone is refused.
+
+    Raises:
+        UnknownPurchase: there is none.
+        NothingToRefund: it is not paid, or less than this can go back.
+        NeedsApproval: the credits are more than one person may move alone.
+        GatewayFailed: the gateway did not answer, or refused.
+    """
+    with database.read(engine) as connection:
+        found = purchased.purchase(connection, purchase_id)
+        require_test_users(connection, actor, May.MOVE_CREDITS, [found.user_id])
+    refundable_minor = found.standing.refundable_minor
+    if type(amount_minor) is not int or not 1 <= amount_minor <= refundable_minor or found.payment is None:
+        raise NothingToRefund(purchase_id, amount_minor, refundable_minor)
+    actor.require_second(div_floor(found.credits * amount_minor, found.due_minor), instead="Refund less")
+    gateway.refund(found.payment, amount_minor, key=f"{purchase_id}:{key}")
+    return found
+
+
+def hash_of(user_id: str, pack_id: str, gateway: str) -> str:
+    """The hash of a request to buy."""
+    return hashlib.sha256(ascii(("purchase", user_id, pack_id, gateway)).encode("ascii")).hexdigest()

@@ -1,0 +1,124 @@
+"""Takes in what a gateway says: keeps each event once, and brings the user's purchases to what all events say.
+
+The order of events, and how often each arrives, make no difference.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from credits_core.errors import InvalidRequest
+from credits_core.ledger import purchases
+from credits_core.ledger.purchases import Wanted
+from credits_core.payments import purchased
+from credits_core.payments.gateway import GatewayEvent
+from credits_core.payments.purchased import Bought
+from credits_core.payments.refusals import EventDiffers, UnknownPurchase
+from credits_core.payments.standing import standing
+from credits_core.store.tables import Purchase, PurchaseEvent
+from credits_core.values.days import to_microseconds
+from credits_core.values.roles import Actor, May
+
+_LONGEST_NAME = 255
+_LARGEST_MINOR = 2**53 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A purchase after an event. `is_new` is false for an event that was told before."""
+
+    purchase: Bought
+    is_new: bool
+
+
+def receive(connection: Connection, event: GatewayEvent, *, now: datetime, actor: Actor) -> Received:
+    """Keep the event, unless it is known, and do what follows from all events of the user's purchases.
+
+    Raises:
+        UnknownPurchase: there is no such purchase, or another gateway has it.
+        InvalidRequest: the currency is another one, or a number or a name is out of bounds.
+        EventDiffers: the gateway told this event before, with another content.
+        CirculationTooLarge, BalanceTooLarge: as `ledger.actions.add_credits`.
+    """
+    actor.require(May.MOVE_CREDITS)
+    _check(event)
+    found = purchased.purchase(connection, event.purchase_id)
+    if found.gateway != event.gateway:
+        raise UnknownPurchase(event.purchase_id)
+    if found.currency != event.currency:
+        raise InvalidRequest("currency", f"must be {found.currency}, in which the purchase is, not {event.currency}")
+    is_new = False
+
+    def keep_and_read(connection: Connection) -> Sequence[Wanted]:
+        nonlocal is_new
+        is_new = _keep(connection, event, now, actor)
+        return wanted_of(connection, found.user_id)
+
+    purchases.settle(connection, found.user_id, keep_and_read, now=now, actor=actor)
+    return Received(purchased.purchase(connection, event.purchase_id), is_new)
+
+
+def settle_again(connection: Connection, user_id: str, *, now: datetime, actor: Actor) -> None:
+    """Bring a user's purchases to what all events say, after credits came back by other ways, such as a refund."""
+    purchases.settle(connection, user_id, lambda found: wanted_of(found, user_id), now=now, actor=actor)
+
+
+def wanted_of(connection: Connection, user_id: str) -> list[Wanted]:
+    """What the events of each of a user's purchases come to, in credits."""
+    rows = connection.execute(select(Purchase.__table__).where(Purchase.user_id == user_id).order_by(Purchase.id)).all()
+    news = purchased.news_of(connection, Purchase.user_id == user_id)
+    wanted = []
+    for row in rows:
+        stands = standing(row.price_minor + row.fee_minor, news.get(row.id, ()))
+        of_bonus = stands.parts_of(row.bonus_credits)
+        wanted.append(
+            Wanted(
+                row.id,
+                stands.is_paid,
+                row.credits,
+                *stands.parts_of(row.credits),
+                row.bonus_credits,
+                *of_bonus,
+                row.bonus_days,
+            )
+        )
+    return wanted
+
+
+def _check(event: GatewayEvent) -> None:
+    for field in ("event_id", "about"):
+        text = getattr(event, field)
+        if not text or len(text) > _LONGEST_NAME or not text.isprintable():
+            raise InvalidRequest(field, f"must be 1 to {_LONGEST_NAME} visible characters")
+    for field in ("amount_minor", "fee_minor"):
+        number = getattr(event, field)
+        if type(number) is not int or not 0 <= number <= _LARGEST_MINOR:
+            raise InvalidRequest(field, f"must be a whole number of minor units, from 0 on, not {number!r}")
+
+
+def _keep(connection: Connection, event: GatewayEvent, now: datetime, actor: Actor) -> bool:
+    """Keep the event, whose user is locked; false when it is known."""
+    same = (PurchaseEvent.gateway == event.gateway, PurchaseEvent.event_id == event.event_id)
+    told = (PurchaseEvent.purchase_id, PurchaseEvent.kind, PurchaseEvent.about, PurchaseEvent.amount_minor)
+    before = connection.execute(select(*told).where(*same)).one_or_none()
+    if before is not None:
+        if tuple(before) != (event.purchase_id, event.kind.value, event.about, event.amount_minor):
+            raise EventDiffers(event.event_id, before[0])
+        return False
+    row = {
+        "purchase_id": event.purchase_id,
+        "gateway": event.gateway,
+        "event_id": event.event_id,
+        "kind": event.kind.value,
+        "about": event.about,
+        "amount_minor": event.amount_minor,
+        "fee_minor": event.fee_minor,
+        "note": event.note,
+        "happened_at_us": to_microseconds(event.happened_at),
+        "received_at_us": to_microseconds(now),
+        "actor": actor.recorded,
+    }
+    connection.execute(insert(PurchaseEvent).values(row))
+    return True

@@ -1,0 +1,99 @@
+"""The refusals about purchases."""
+
+from collections.abc import Sequence
+
+from credits_core.errors import CreditsError
+
+
+class UnknownPack(CreditsError):
+    """No pack has this id."""
+
+    code = "unknown_pack"
+    http_status = 404
+
+    def __init__(self, pack_id: str, known_ids: Sequence[str]) -> None:
+        self.pack_id = pack_id
+        self.known_ids = known_ids
+        super().__init__(f"There is no pack {pack_id!r}. Choose one of {', '.join(known_ids)}.")
+
+
+class UnknownPurchase(CreditsError):
+    """No purchase has this id."""
+
+    code = "unknown_purchase"
+    http_status = 404
+
+    def __init__(self, purchase_id: object) -> None:
+        self.purchase_id = purchase_id
+        super().__init__(f"There is no purchase {purchase_id}. Use the purchase_id that making the purchase answered.")
+
+
+class PurchaseKeyReused(CreditsError):
+    """The idempotency key belongs to another purchase."""
+
+    code = "idempotency_key_reused"
+    http_status = 409
+
+    def __init__(self, purchase_id: int) -> None:
+        self.purchase_id = purchase_id
+        super().__init__(
+            f"This idempotency key belongs to purchase {purchase_id}, which is another one. Use a new key for a new "
+            "purchase."
+        )
+
+
+class EventDiffers(CreditsError):
+    """The gateway tells an event that it told before, with another content."""
+
+    code = "event_differs"
+    http_status = 409
+
+    def __init__(self, event_id: str, purchase_id: int) -> None:
+        self.event_id = event_id
+        self.purchase_id = purchase_id
+        super().__init__(
+            f"Event {event_id} of purchase {purchase_id} was told before with another content. Nothing was changed. "
+            "Compare it with the gateway's books on Reconciliation."
+        )
+
+
+class NothingToRefund(CreditsError):
+    """A purchase cannot be refunded by so much: it is not paid, or that much went back before or is disputed."""
+
+    code = "nothing_to_refund"
+    http_status = 409
+
+    def __init__(self, purchase_id: int, asked_minor: int, refundable_minor: int) -> None:
+        self.purchase_id = purchase_id
+        self.asked_minor = asked_minor
+        self.refundable_minor = refundable_minor
+        super().__init__(
+            f"Purchase {purchase_id} cannot be refunded by {asked_minor:,}: {refundable_minor:,} of it can go back, in "
+            "minor units of its currency. Nothing was refunded."
+        )
+
+
+class GatewayFailed(CreditsError):
+    """The gateway refused, or did not answer. The purchase stays as it is, and the same request may be sent again."""
+
+    code = "gateway_failed"
+    http_status = 502
+
+    def __init__(self, gateway: str, why: str) -> None:
+        self.gateway = gateway
+        self.why = why
+        super().__init__(f"{gateway} did not do it: {why} Send the same request again, or try later.")
+
+
+class EventNotSigned(CreditsError):
+    """A message to the address for a gateway's events was not signed by the gateway, or too long ago."""
+
+    code = "event_not_signed"
+    http_status = 400
+
+    def __init__(self, gateway: str) -> None:
+        self.gateway = gateway
+        super().__init__(
+            f"This message is not signed by {gateway}, or it was signed too long ago. Nothing was changed. Check the "
+            "signing secret of the webhook."
+        )

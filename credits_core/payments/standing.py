@@ -1,0 +1,148 @@
+"""What a gateway's news of one purchase come to: what is paid, gone and disputed. Pure.
+
+News may come in any order, late, and twice. So nothing is carried from one to the next: all news of a purchase are
+looked at together, and what they come to does not depend on their order.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from credits_core.store.kinds import Happened
+from credits_core.values.credits import div_floor
+
+
+class News(NamedTuple):
+    """One thing that a gateway said. `about` names the payment, refund or dispute; the amount is in minor units."""
+
+    kind: Happened
+    about: str
+    amount_minor: int
+    happened_at_us: int
+    event_id: str
+
+
+class State(StrEnum):
+    """What a purchase is now, in one word."""
+
+    NEW = "new"
+    PENDING = "pending"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    UNDERPAID = "underpaid"
+    PAID = "paid"
+    PARTLY_REFUNDED = "partly_refunded"
+    REFUNDED = "refunded"
+    DISPUTED = "disputed"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the news of one purchase come to, in minor units of its currency.
+
+    `due_minor` is what it costs. `taken_minor` is what went back of that, by refunds and lost disputes, and
+    `disputed_minor` what is disputed now; both together are at most `due_minor`. What was paid too much goes back
+    first, and takes no credits.
+    """
+
+    due_minor: int
+    paid_minor: int
+    refunded_minor: int
+    lost_minor: int
+    taken_minor: int
+    disputed_minor: int
+    state: State
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether all of it was paid, whatever went back since."""
+        return self.paid_minor >= self.due_minor
+
+    @property
+    def overpaid_minor(self) -> int:
+        """What was paid more than it costs and has not gone back yet, such as by a payment that came twice."""
+        return max(0, self.paid_minor - self.due_minor - self.refunded_minor - self.lost_minor)
+
+    @property
+    def refundable_minor(self) -> int:
+        """What can still be given back: what was paid and has neither gone back nor is disputed."""
+        return max(0, self.paid_minor - self.refunded_minor - self.lost_minor - self.disputed_minor)
+
+    def parts_of(self, credits: int) -> tuple[int, int]:
+        """How many of these credits are taken and frozen, in proportion to the money, each sum rounded down.
+
+        All of them are taken of a purchase that turns out not to be paid.
+
+        >>> standing(300, [News(Happened.PAID, "p", 300, 1, "1"), News(Happened.REFUNDED, "r", 100, 2, "2")]).parts_of(
+        ...     1_000)
+        (333, 0)
+        """
+        if not self.is_paid:
+            return credits, 0
+        taken_credits = div_floor(credits * self.taken_minor, self.due_minor)
+        gone_credits = div_floor(credits * (self.taken_minor + self.disputed_minor), self.due_minor)
+        return taken_credits, gone_credits - taken_credits
+
+
+def standing(due_minor: int, news: Iterable[News]) -> Standing:
+    """What these news come to for a purchase that costs so much. Their order does not matter.
+
+    Of one payment, refund or dispute the newest news count, by the gateway's time; a dispute that ended stays ended.
+    """
+    every = list(news)
+    paid_minor = sum(one.amount_minor for one in _newest(every, Happened.PAID).values())
+    refunds = _newest(every, Happened.REFUNDED, Happened.REFUND_FAILED).values()
+    refunded_minor = sum(one.amount_minor for one in refunds if one.kind is Happened.REFUNDED)
+    ended = _newest(every, Happened.WON, Happened.LOST)
+    lost_minor = sum(one.amount_minor for one in ended.values() if one.kind is Happened.LOST)
+    begun = _newest(every, Happened.DISPUTED)
+    open_minor = sum(one.amount_minor for about, one in begun.items() if about not in ended)
+    overpaid_minor = max(0, paid_minor - due_minor)
+    taken_minor = min(due_minor, max(0, refunded_minor + lost_minor - overpaid_minor))
+    at_stake_minor = min(due_minor, max(0, refunded_minor + lost_minor + open_minor - overpaid_minor))
+    return Standing(
+        due_minor,
+        paid_minor,
+        refunded_minor,
+        lost_minor,
+        taken_minor,
+        at_stake_minor - taken_minor,
+        _state(every, due_minor, paid_minor, taken_minor, at_stake_minor, is_lost=lost_minor > 0),
+    )
+
+
+def _newest(news: Iterable[News], *kinds: Happened) -> dict[str, News]:
+    """The newest news of these kinds, by what they are about."""
+    found: dict[str, News] = {}
+    for one in news:
+        if one.kind in kinds and (one.about not in found or _place(found[one.about]) < _place(one)):
+            found[one.about] = one
+    return found
+
+
+def _place(one: News) -> tuple[int, str, str]:
+    return one.happened_at_us, one.kind.value, one.event_id
+
+
+def _state(
+    news: list[News], due_minor: int, paid_minor: int, taken_minor: int, at_stake_minor: int, *, is_lost: bool
+) -> State:
+    if paid_minor >= due_minor:
+        if at_stake_minor > taken_minor:
+            return State.DISPUTED
+        if is_lost:
+            return State.LOST
+        if taken_minor:
+            return State.REFUNDED if taken_minor == due_minor else State.PARTLY_REFUNDED
+        return State.PAID
+    if paid_minor:
+        return State.UNDERPAID
+    words = {
+        Happened.PENDING: State.PENDING,
+        Happened.DECLINED: State.DECLINED,
+        Happened.EXPIRED: State.EXPIRED,
+    }
+    told = [one for one in news if one.kind in words]
+    return words[max(told, key=_place).kind] if told else State.NEW

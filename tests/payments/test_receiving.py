@@ -1,0 +1,155 @@
+"""Whatever a gateway says, in any order and however often: the ledger ends as a plain calculation says, in both
+databases, and the audit finds nothing wrong."""
+
+import itertools
+from collections.abc import Iterable
+
+import pytest
+from sqlalchemy import Engine
+
+from credits_core.audit import invariants
+from credits_core.payments.gateway import GatewayEvent
+from credits_core.payments.packs import Pack
+from credits_core.pricing.quote import PriceBook
+from credits_core.store.kinds import Happened
+from tests.support import paying, world
+from tests.support.paying import buy, event, parts, tell
+from tests.support.plain_sql import contradictions, rows, scalar
+
+PAID = event(Happened.PAID)
+REFUNDED = event(Happened.REFUNDED, 30, about="refund", at=1)
+DISPUTED = event(Happened.DISPUTED, 70, about="dispute", at=2)
+LOST = event(Happened.LOST, 70, about="dispute", at=3)
+WON = event(Happened.WON, 70, about="dispute", at=3)
+PAID_AGAIN = event(Happened.PAID, about="second payment", at=4)
+
+
+def clean(engine: Engine, book: PriceBook) -> bool:
+    found = [str(one) for one in invariants.check(engine, book.plans) if not one.ok]
+    assert found == []
+    return contradictions(engine) == []
+
+
+def test_a_paid_purchase_is_granted_once_with_a_receipt(engine: Engine, book: PriceBook) -> None:
+    buy(engine, pack=paying.WITH_BONUS)
+    first = tell(engine, PAID)
+    again = tell(engine, PAID, paying.twice(PAID))
+    assert (first.is_new, again.is_new, first.purchase.receipt) == (True, True, 1)
+    assert parts(engine) == (1_100, 0, 0)
+    assert rows(engine, "SELECT type, amount_credits FROM credit_transactions WHERE account_id = 'ada'") == [
+        ("credit_purchase", 1_000),
+        ("bonus", 100),
+    ]
+    assert scalar(engine, "SELECT has_lots FROM user_credits") in (0, False)  # nothing expires, so a run costs no more
+    assert clean(engine, book)
+
+
+@pytest.mark.parametrize(
+    ("events", "due"),
+    [
+        ([PAID, REFUNDED, DISPUTED, LOST, paying.twice(PAID), paying.twice(LOST)], (0, 0, 0)),
+        ([PAID, REFUNDED, DISPUTED, WON, PAID_AGAIN, paying.twice(DISPUTED)], (1_000, 0, 0)),
+        ([PAID, REFUNDED, DISPUTED, paying.twice(REFUNDED)], (0, 700, 0)),
+        ([PAID, event(Happened.REFUND_FAILED, 30, about="refund", at=5), REFUNDED, WON, DISPUTED], (1_000, 0, 0)),
+    ],
+    ids=["lost", "won and paid again", "disputed", "refund failed"],
+)
+def test_every_order_of_the_same_events_ends_in_the_same_ledger(
+    engine: Engine, book: PriceBook, full: bool, events: list[GatewayEvent], due: tuple[int, int, int]
+) -> None:
+    orders = list(itertools.permutations(events))
+    for number, order in enumerate(orders if full else orders[:: max(1, len(orders) // 24)]):
+        user = f"u{number}"
+        bought = buy(engine, user, key=f"buy-{number}")
+        tell(engine, *_of(order, bought.id))
+        assert parts(engine, user) == due, [one.event_id for one in order]
+        assert paying.stored(engine, bought.id).receipt == number + 1
+    assert clean(engine, book)
+
+
+def _of(order: Iterable[GatewayEvent], purchase_id: int) -> list[GatewayEvent]:
+    return [
+        event(
+            one.kind,
+            one.amount_minor,
+            about=one.about,
+            purchase_id=purchase_id,
+            at=(one.happened_at - paying.NOW).seconds,
+            event_id=f"{purchase_id}:{one.event_id}",
+        )
+        for one in order
+    ]
+
+
+# The user spends 600 of the 1,000 as soon as they are there, and buys 1,000 more. By hand: of 100 cents 30 are
+# refunded and 70 lost, so all 1,000 are taken, of which 600 are spent; the second purchase pays them.
+SPENT = {
+    "refunded and lost": ([REFUNDED, DISPUTED, LOST], (0, 0, -600)),
+    "disputed": ([REFUNDED, DISPUTED], (0, 100, 0)),
+    "won": ([REFUNDED, DISPUTED, WON], (100, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("case", SPENT)
+@pytest.mark.parametrize("buys_again", [False, True])
+def test_what_is_spent_is_owed_and_the_next_purchase_pays_it_whatever_the_order(
+    engine: Engine, book: PriceBook, case: str, buys_again: bool
+) -> None:
+    events, (spendable, frozen, debt) = SPENT[case]
+    second = [event(Happened.PAID, at=9, about="second")] if buys_again else []
+    more = 1_000 + debt if buys_again else 0
+    for number, order in enumerate(itertools.permutations([*events, *second])):
+        user = f"u{number}"
+        bought, another = (buy(engine, user, key=f"{name}-{number}") for name in ("buy", "more"))
+        tell(engine, *_of([PAID], bought.id))
+        for one in ("a", "b"):
+            world.charge(engine, world.run_by(user), key=f"{user}-{one}")
+        for one in order:
+            tell(engine, *_of([one], another.id if one.about == "second" else bought.id))
+        assert parts(engine, user) == (spendable + more, frozen, 0 if buys_again else debt)
+        if buys_again:
+            owed = [lot.now.owed_credits for lot in paying.stored(engine, another.id).lots]
+            assert owed == [debt]
+    assert clean(engine, book)
+
+
+def test_a_dispute_freezes_what_is_left_of_its_own_lot_and_nothing_else(engine: Engine, book: PriceBook) -> None:
+    world.add(engine, "ada", 5_000, key="other")
+    buy(engine)
+    tell(engine, PAID, event(Happened.DISPUTED, 100, about="dispute", at=1))
+    assert parts(engine) == (5_000, 1_000, 0)
+    tell(engine, event(Happened.WON, 100, about="dispute", at=2))
+    assert parts(engine) == (6_000, 0, 0)
+    assert clean(engine, book)
+
+
+BONUS = Pack(id="b", name="B", price_minor=300, currency="usd", credits=1_000, bonus_credits=100, bonus_days=30)
+
+
+def test_a_part_of_the_money_takes_the_same_part_of_the_credits_rounded_down(engine: Engine, book: PriceBook) -> None:
+    buy(engine, pack=BONUS)
+    tell(engine, event(Happened.PAID, 300), event(Happened.REFUNDED, 100, about="r1", at=1))
+    assert parts(engine) == (1_100 - 333 - 33, 0, 0)
+    tell(engine, event(Happened.REFUNDED, 100, about="r2", at=2))
+    assert parts(engine) == (1_100 - 666 - 66, 0, 0)
+    tell(engine, event(Happened.REFUNDED, 100, about="r3", at=3))
+    assert parts(engine) == (0, 0, 0)
+    assert clean(engine, book)
+
+
+def test_a_bonus_that_is_spent_is_not_owed(engine: Engine, book: PriceBook) -> None:
+    buy(engine, pack=Pack(id="b", name="B", price_minor=100, currency="usd", credits=1_000, bonus_credits=400))
+    tell(engine, PAID)
+    world.charge(engine, world.run_by("ada"), key="run")  # 300 credits, of the bonus first
+    tell(engine, event(Happened.LOST, 100, about="dispute", at=1))
+    assert parts(engine) == (0, 0, 0)
+    assert clean(engine, book)
+
+
+def test_what_is_paid_too_little_grants_nothing(engine: Engine, book: PriceBook) -> None:
+    buy(engine)
+    told = tell(engine, event(Happened.PAID, 99))
+    assert (told.purchase.standing.state, parts(engine), told.purchase.receipt) == ("underpaid", (0, 0, 0), None)
+    tell(engine, event(Happened.PAID, 1, about="rest", at=1))
+    assert parts(engine) == (1_000, 0, 0)
+    assert clean(engine, book)

@@ -1,0 +1,77 @@
+"""Purchases in the ledger's small world: a pack of 1,000 credits for 100 cents, and what a gateway says of it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy import Engine
+
+from credits_core.payments import buying, purchased, receiving
+from credits_core.payments.gateway import GatewayEvent
+from credits_core.payments.packs import Pack
+from credits_core.payments.purchased import Bought
+from credits_core.payments.receiving import Received
+from credits_core.store import database
+from credits_core.store.kinds import Happened
+from tests.support import world
+from tests.support.actors import TESTER
+from tests.support.plain_sql import scalar
+from tests.support.world import NOW as NOW
+
+PACK = Pack(id="small", name="Small", price_minor=100, currency="usd", credits=1_000)
+WITH_BONUS = Pack(id="bonus", name="Bonus", price_minor=100, currency="usd", credits=1_000, bonus_credits=100)
+GATEWAY = "sandbox"
+
+
+def buy(engine: Engine, user_id: str = "ada", *, pack: Pack = PACK, key: str = "buy", gateway: str = GATEWAY) -> Bought:
+    """A purchase of which nothing was told yet."""
+    plan = world.price_book().plan
+    return database.write(
+        engine,
+        lambda one: buying.buy(one, user_id, pack, gateway=gateway, plan=plan, key=key, now=NOW, actor=TESTER),
+    )
+
+
+def event(
+    kind: Happened, amount_minor: int = 100, *, about: str = "", purchase_id: int = 1, at: int = 0, event_id: str = ""
+) -> GatewayEvent:
+    """What a gateway says, so many seconds after the purchase. Unless told otherwise it is about the one payment."""
+    return GatewayEvent(
+        GATEWAY,
+        event_id or f"{purchase_id}-{kind}-{about}-{at}",
+        purchase_id,
+        kind,
+        about or "payment",
+        amount_minor,
+        "usd",
+        NOW + timedelta(seconds=at),
+    )
+
+
+def tell(engine: Engine, *events: GatewayEvent) -> Received:
+    """Tell the events, each in a unit of work of its own, and return what the last one came to."""
+    for one in events:
+        told = database.write(
+            engine, lambda connection, one=one: receiving.receive(connection, one, now=NOW, actor=TESTER)
+        )
+    return told
+
+
+def twice(one: GatewayEvent) -> GatewayEvent:
+    """The same fact in another event."""
+    return replace(one, event_id=f"{one.event_id}-again")
+
+
+def stored(engine: Engine, purchase_id: int = 1) -> Bought:
+    with database.read(engine) as connection:
+        return purchased.purchase(connection, purchase_id)
+
+
+def parts(engine: Engine, user_id: str = "ada") -> tuple[object, object, object]:
+    """What the user can spend, what is frozen, and what the user owes (0 or below), in credits."""
+    one = "SELECT coalesce((SELECT balance_credits FROM user_parts WHERE account_id = :account), 0)"
+    own = "SELECT balance_credits FROM user_credits WHERE user_id = :user"
+    return (
+        scalar(engine, own, user=user_id),
+        scalar(engine, one, account=f"{user_id}:frozen"),
+        scalar(engine, one, account=f"{user_id}:debt"),
+    )
