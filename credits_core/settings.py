@@ -26,7 +26,9 @@ WORKLOADS_FILE = DATA_FOLDER / "workloads.toml"
 FIRST_PLAN_FILE = DATA_FOLDER / "price_plans" / "promptflow-v1.toml"
 SCENARIOS_FILE = DATA_FOLDER / "scenarios.toml"
 WATCH_FILE = DATA_FOLDER / "watch.toml"
+PACKS_FILE = DATA_FOLDER / "packs.toml"
 PRICE_CORRECTIONS_FILE = DATA_FOLDER / "price_corrections.toml"
+GATEWAYS = ("sandbox",)
 _EARLIEST_DEMO_END = date(2000, 1, 1)
 _MOST_KEPT_CALLS = 100_000
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
@@ -135,6 +137,18 @@ def four_eyes_above_credits() -> int:
     if not given.isascii() or not given.isdecimal() or int(given) > MAX_CREDITS:
         raise InvalidRequest("CREDITS_FOUR_EYES_ABOVE", f"must be a whole number of credits, not {given!r}")
     return int(given)
+
+
+def gateway_name() -> str:
+    """`CREDITS_GATEWAY`: through which gateway users pay; `sandbox`, the default, plays payments without money.
+
+    Raises:
+        InvalidRequest: there is no such gateway.
+    """
+    given = os.environ.get("CREDITS_GATEWAY") or "sandbox"
+    if given not in GATEWAYS:
+        raise InvalidRequest("CREDITS_GATEWAY", f"must be {' or '.join(GATEWAYS)}, not {given!r}")
+    return given
 
 
 def deadline_seconds() -> int:
