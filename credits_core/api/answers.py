@@ -17,12 +17,17 @@ from credits_core.values.text import exact_text, usd_text
 
 
 class BalanceAnswer(BaseModel):
-    """What a user can spend. Held credits are not among it: they are set aside for runs."""
+    """What a user can spend. Held and frozen credits are not among it: they are set aside for runs and disputes.
+
+    `owed_credits` is what the user owes, because a payment went back whose credits were spent.
+    """
 
     user_id: str
     balance_credits: int
     balance_usd: str
     held_credits: int
+    frozen_credits: int
+    owed_credits: int
 
 
 class TransactionAnswer(BaseModel):

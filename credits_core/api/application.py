@@ -20,6 +20,7 @@ from credits_core.api.gate import Gate
 from credits_core.api.hold_routes import holds_router
 from credits_core.api.lookup_answers import EntryAnswer, FlowAccessAnswer
 from credits_core.api.lookups import lookups_router
+from credits_core.api.purchase_routes import purchases_router
 from credits_core.api.resources import Resources
 from credits_core.api.routes import FOR_SERVICES, charge_prompt, models_router, router, status_router
 from credits_core.api.straight import StraightWay
@@ -59,7 +60,7 @@ def _app_of_routes(resources: Resources) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,  # what a generated client calls its methods
     )
     api.state.resources = resources
-    for part in (router, holds_router, lookups_router, models_router, status_router):
+    for part in (router, holds_router, purchases_router, lookups_router, models_router, status_router):
         api.include_router(part)
     (charge,) = (route for route in router.routes if isinstance(route, Route) and route.endpoint is charge_prompt)
     api.add_middleware(StraightWay, route=charge, body=ChargeBody, roles=FOR_SERVICES, refused=_refused)

@@ -14,6 +14,7 @@ _ONCE = "is given more than once"
 _QUERY_FIELDS = {
     "/credits/balance": {"user_id"},
     "/credits/flow-access": {"user_id", "flow_id"},
+    "/credits/purchases": {"user_id", "limit", "before"},
     "/credits/transactions": {"user_id", "limit", "cursor", "type", "from", "to"},
 }
 _REPEATABLE = {"type"}
@@ -36,7 +37,8 @@ class ClearRoute(APIRoute):
 
         async def handle_clear(request: Request) -> Response:
             query = [name for name, _ in request.query_params.multi_items()]
-            unknown = sorted(set(query) - _QUERY_FIELDS.get(self.path, set()))
+            known = _QUERY_FIELDS.get(self.path, set()) if request.method == "GET" else set()
+            unknown = sorted(set(query) - known)
             problems = [(name, "is not a parameter of this query") for name in unknown]
             problems += [(name, _ONCE) for name in _twice(query) if name not in _REPEATABLE | set(unknown)]
             if len(request.headers.getlist("Idempotency-Key")) > 1:

@@ -17,6 +17,7 @@ MAX_PAGE = 200
 _ID, _MODEL_ID = rf"^{ID_PATTERN}$", rf"^{MODEL_ID_PATTERN}$"
 WORDS_PATTERN, _KEY, _CURSOR = r"\S", r"^[!-~]+$", r"^[0-9]{1,18}-[0-9]{1,4}$"
 TIER_PATTERN = r"^[A-Za-z0-9_-]{1,32}$"
+PACK_PATTERN = r"^[a-z0-9][a-z0-9-]{0,63}$"
 MEANING_OF_PATTERN = {
     _ID: f"must be {ID_FORM}",
     _MODEL_ID: f"must be {MODEL_ID_FORM}",
@@ -24,6 +25,7 @@ MEANING_OF_PATTERN = {
     TIER_PATTERN: "must be a word such as flex or batch, of at most 32 characters",
     _KEY: "must be 1 to 255 visible ASCII characters",
     _CURSOR: "must be the next_cursor of the previous page",
+    PACK_PATTERN: "must be the id of a pack, such as starter",
 }
 """For each pattern, what to tell a caller whose text does not match it."""
 _DIGITS = re.compile(r"[0-9]{1,18}")
@@ -126,6 +128,11 @@ EntryNumber = Annotated[
     int,
     # The bounds come first: after the validator they would not be in the document as JSON Schema's minimum and maximum.
     Field(ge=1, le=2**53 - 1, description="The `entry_id` of a write or of a transaction.", examples=[4_711]),
+    BeforeValidator(_digits),
+]
+PurchaseNumber = Annotated[
+    int,
+    Field(ge=1, le=2**53 - 1, description="The `purchase_id` of a purchase.", examples=[12]),
     BeforeValidator(_digits),
 ]
 Day = Annotated[

@@ -30,10 +30,12 @@ from credits_core.ledger.refusals import (
     NothingToCharge,
     NotRefundable,
     PriceChanged,
+    RefundedByGateway,
     UnknownEntry,
     UnknownHold,
     UnknownUser,
 )
+from credits_core.payments.refusals import GatewayFailed, UnknownPack, UnknownPurchase
 from credits_core.prices.refusals import NoPrice
 from credits_core.pricing.refusals import AmbiguousModel, UnknownModel, UnpricedServiceTier, UnpricedUsage
 from credits_core.store.database import is_out_of_reach
@@ -219,6 +221,10 @@ _EXAMPLES: Mapping[type[CreditsError], CreditsError] = {
         HoldEnded(4_715, "captured", 4_716),
         HoldTooSmall(4_715, 14_000, 13_750),
         NotRefundable(4_720),
+        RefundedByGateway(4_711, 12),
+        UnknownPack("huge", ["starter", "regular", "studio"]),
+        UnknownPurchase(12),
+        GatewayFailed("stripe", "The connection timed out."),
         AccountLooksAlike("Ada", "ada"),
         BodyTooLarge(MAX_BODY_BYTES),
         InvalidFields([("amount_credits", "Input should be a valid integer")]),

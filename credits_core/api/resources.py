@@ -27,6 +27,9 @@ from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.requests import Charge
 from credits_core.operations.leader import Leader
 from credits_core.operations.surroundings import Surroundings
+from credits_core.payments import buying, configured
+from credits_core.payments.packs import Pack
+from credits_core.payments.purchased import Bought
 from credits_core.plans.book import PriceBooks
 from credits_core.reports import daily_totals
 from credits_core.store import database, deadline
@@ -76,6 +79,20 @@ class Resources:
             CreditsError: as `ledger.actions.charge_prompt`.
         """
         return await self._group.charge(charge)
+
+    async def open_checkout(self, bought: Bought, pack: Pack) -> Bought:
+        """Ask the gateway for the page where a purchase is paid, off the event loop.
+
+        Raises:
+            GatewayFailed: it did not answer, or refused.
+        """
+
+        def ask() -> Bought:
+            engine = self._opened()
+            words, now = f"{pack.name}: {pack.credits:,} credits", datetime.now(UTC)
+            return buying.open_checkout(engine, configured.gateway(engine), bought, words=words, now=now)
+
+        return await self._writing.run(ask)
 
     async def authenticate(self, key: str, now: datetime) -> KeyRecord:
         """Look a key up, as `access.keys.authenticate`.

@@ -63,6 +63,7 @@ from credits_core.ledger.refusals import (
     NothingToCharge,
     NotRefundable,
     PriceChanged,
+    RefundedByGateway,
     UnknownEntry,
     UnknownUser,
 )
@@ -80,6 +81,7 @@ from credits_core.values.text import usd_text
 WRITING = (*READING, Forbidden, IdempotencyKeyRequired, IdempotencyKeyReused, BodyTooLarge)
 CHARGING = (*WRITING, InsufficientCredits, UnknownUser, AccountLooksAlike, BalanceTooLarge)
 PRICING = (UnknownModel, AmbiguousModel, NoPrice, UnpricedUsage, UnpricedServiceTier, UnreadableResponse)
+_NOT_REFUNDED = (AlreadyRefunded, NotRefundable, RefundedByGateway)
 _BUSY = (Unavailable, DeadlinePassed, TooManyWaiting)
 router = APIRouter(tags=["credits"], dependencies=[Security(bearer)], route_class=ClearRoute)
 models_router = APIRouter(tags=["models"], dependencies=[Security(bearer)], route_class=ClearRoute)
@@ -91,19 +93,21 @@ _for_services = Depends(only(*FOR_SERVICES))
 
 @router.get("/credits/balance", responses=documented(*READING, Forbidden, UnknownUser))
 async def balance(user_id: VisibleUser, shared: Shared) -> BalanceAnswer:
-    """What a user can spend, and what is held of the user beside that."""
+    """What a user can spend; and beside that what is held, what is frozen by a dispute, and what is owed."""
 
     def look_up(connection: Connection) -> BalanceAnswer:
         found = accounts.user(connection, user_id)
         # What has expired and is not booked yet cannot be spent either.
         expired_credits = lot_rows.expired_credits(connection, user_id, at_us=to_microseconds(datetime.now(UTC)))
         balance_credits = found.balance_credits - expired_credits
-        held_credits = parts.of_user(connection, user_id).get(Part.HELD, 0)
+        beside = parts.of_user(connection, user_id)
         return BalanceAnswer(
             user_id=user_id,
             balance_credits=balance_credits,
             balance_usd=usd_text(balance_credits),
-            held_credits=held_credits,
+            held_credits=beside.get(Part.HELD, 0),
+            frozen_credits=beside.get(Part.FROZEN, 0),
+            owed_credits=-beside.get(Part.DEBT, 0),
         )
 
     return await shared.read(look_up)
@@ -300,7 +304,9 @@ async def unlock_flow(request: Request, response: Response, body: UnlockBody, ke
     status_code=201,
     dependencies=[_for_admins],
     responses=written(RefundAnswer)
-    | documented(*WRITING, UnknownEntry, AlreadyRefunded, NotRefundable, InsufficientCredits, BalanceTooLarge),
+    | documented(
+        *WRITING, UnknownEntry, AlreadyRefunded, NotRefundable, RefundedByGateway, InsufficientCredits, BalanceTooLarge
+    ),
 )
 async def refund(request: Request, response: Response, body: RefundBody, key: IdempotencyKey) -> RefundAnswer:
     """Refund an entry, once: a new entry reverses its transactions.

@@ -104,17 +104,6 @@ def _differences(connection: Connection, user_id: str, first_entry_id: int) -> I
         if problem:
             yield f"entry {movement.entry_id} {problem} of {user_id}"
             return
-    stored_lots = connection.execute(
-        select(StoredLot.number, StoredLot.source, StoredLot.expires_at_us, StoredLot.left_credits).where(
-            StoredLot.user_id == user_id
-        )
-    )
-    found = {row.number: (row.source, row.expires_at_us, row.left_credits) for row in stored_lots}
-    due = {number: (*user.terms[number], left) for number, left in user.left.items()}
-    for number in sorted(found.keys() | due.keys()):
-        # A lot that was empty when the user's lots began to be stored need not be.
-        if found.get(number) != due.get(number) and (number in found or due[number][2] != 0):
-            yield f"lot {number} of {user_id} is stored as {found.get(number)}, but the journal gives {due.get(number)}"
     told = {
         (row.entry_id, row.position, row.lot): row.credits
         for row in connection.execute(
@@ -128,6 +117,16 @@ def _differences(connection: Connection, user_id: str, first_entry_id: int) -> I
     }
     # What was drawn just before lots began to be kept may be kept too, as of a grant of the same moment.
     draws = {key: credits for key, credits in user.draws.items() if key[0] >= first_entry_id or key in told}
+    stored_lots = connection.execute(
+        select(StoredLot.number, StoredLot.source, StoredLot.expires_at_us, StoredLot.left_credits).where(
+            StoredLot.user_id == user_id
+        )
+    )
+    found = {row.number: (row.source, row.expires_at_us, row.left_credits) for row in stored_lots}
+    due = {number: (*user.terms[number], left) for number, left in user.left.items()}
+    for number in sorted(found.keys() | due.keys()):
+        if found.get(number) != due.get(number):
+            yield f"lot {number} of {user_id} is stored as {found.get(number)}, but the journal gives {due.get(number)}"
     for entry_id, position, lot in sorted(told.keys() | draws.keys()):
         key = (entry_id, position, lot)
         if told.get(key) != draws.get(key):

@@ -25,6 +25,7 @@ from credits_core.store.tables import (
     CreditTransaction,
     JournalEntry,
     PriceList,
+    Purchase,
     SavedView,
     StoredPlan,
     UnlockAnswer,
@@ -38,7 +39,8 @@ _BUILT, _TRIED = f"{trial_users.DEMO_KEYS}%", "dashboard:%"
 # than one before `dashboard` are of a key that the caller chose.
 _TRIED_OVER_HTTP, _CHOSEN_BY_A_CALLER = "caller:%:dashboard:%", "caller:%:%:dashboard:%"
 # What follows from entries that are counted anyway: the end of a hold, credits that expired, an approved proposal.
-_FOLLOWING = ("hold:%", "expiry:%", "proposal:%")
+# What a purchase brings too.
+_FOLLOWING = ("hold:%", "expiry:%", "proposal:%", "purchase:%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +101,15 @@ def holdings(connection: Connection) -> Holdings:
 
 def _from_outside(connection: Connection) -> list[tuple[int, str, str]]:
     has_moved = select(CreditTransaction.entry_id).where(CreditTransaction.account_id == UserCredits.user_id).exists()
+    has_bought = select(Purchase.id).where(Purchase.user_id == UserCredits.user_id).exists()
     return [
         (_count(connection, JournalEntry, _is_foreign(JournalEntry.idempotency_key)), "other entry", "other entries"),
         (_count(connection, UnlockAnswer, _is_foreign(UnlockAnswer.idempotency_key)), "other answer", "other answers"),
-        (_count(connection, UserCredits, ~has_moved), "account without entries", "accounts without entries"),
+        (
+            _count(connection, UserCredits, ~has_moved, ~has_bought),
+            "account without entries",
+            "accounts without entries",
+        ),
     ]
 
 

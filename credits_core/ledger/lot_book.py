@@ -64,10 +64,8 @@ class LotBook:
         if number in lots:
             return
         lot = lot_rows.stored_lot(self._connection, user_id, number)
-        if lot is None:  # it was empty when the user's lots began to be kept
-            lot = replace(lot_rows.replayed(self._connection, user_id).lots.lots[number], left_credits=0)
-        else:
-            self._before[user_id, number] = lot.left_credits
+        assert lot is not None, "all lots of a user whose lots are kept are stored, empty ones too"
+        self._before[user_id, number] = lot.left_credits
         lots[number] = lot
 
     def decide(

@@ -7,13 +7,14 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from credits_core.errors import InvalidRequest
 from credits_core.ledger import purchases
+from credits_core.ledger.refusals import IdempotencyKeyReused
 from credits_core.ledger.requests import is_key
 from credits_core.ledger.trial_users import require_test_users
 from credits_core.payments import purchased, receiving
 from credits_core.payments.gateway import Gateway, GatewayEvent, Order
 from credits_core.payments.packs import Pack
 from credits_core.payments.purchased import Bought
-from credits_core.payments.refusals import NothingToRefund, PurchaseKeyReused
+from credits_core.payments.refusals import NothingToRefund
 from credits_core.pricing.plan import PricePlan
 from credits_core.store import database
 from credits_core.store.kinds import Happened
@@ -46,7 +47,7 @@ def buy(
     Raises:
         InvalidRequest: the user's id or the key cannot be accepted.
         AccountLooksAlike: the user has no account, but one whose id differs only in upper and lower case is there.
-        PurchaseKeyReused: the key belongs to another purchase.
+        IdempotencyKeyReused: the key belongs to another purchase.
     """
     may = May.CHARGE if May.CHARGE in actor.may else May.MOVE_CREDITS
     require_test_users(connection, actor, may, [require_id("user_id", user_id)])
@@ -59,7 +60,7 @@ def buy(
     ).one_or_none()
     if before is not None:
         if before.request_hash != request_hash:
-            raise PurchaseKeyReused(before.id)
+            raise IdempotencyKeyReused(key, None)
         return purchased.purchase(connection, before.id)
     row = {
         "user_id": user_id,

@@ -20,6 +20,15 @@ def gateway(engine: Engine) -> Gateway:
     return Sandbox(engine, lambda: datetime.now(UTC))
 
 
+def name() -> str:
+    """The name of the gateway of `CREDITS_GATEWAY`.
+
+    Raises:
+        InvalidRequest: the setting names no gateway that there is.
+    """
+    return settings.gateway_name()
+
+
 def packs() -> Packs:
     """The packs of `data/packs.toml`.
 

@@ -28,20 +28,6 @@ class UnknownPurchase(CreditsError):
         super().__init__(f"There is no purchase {purchase_id}. Use the purchase_id that making the purchase answered.")
 
 
-class PurchaseKeyReused(CreditsError):
-    """The idempotency key belongs to another purchase."""
-
-    code = "idempotency_key_reused"
-    http_status = 409
-
-    def __init__(self, purchase_id: int) -> None:
-        self.purchase_id = purchase_id
-        super().__init__(
-            f"This idempotency key belongs to purchase {purchase_id}, which is another one. Use a new key for a new "
-            "purchase."
-        )
-
-
 class EventDiffers(CreditsError):
     """The gateway tells an event that it told before, with another content."""
 

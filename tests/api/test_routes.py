@@ -20,6 +20,7 @@ from tests.support.world import HAIKU, HAIKU_WITH_FEE, NOW
 ADD = {"user_id": "ada", "amount_credits": 500, "description": "Card payment"}
 PRICE = {"model_id": "claude-3-haiku"}
 CHARGE = {"user_id": "ada", "prompt_id": "summarise", "model_id": "claude-3-haiku"}
+BUY = {"user_id": "ada", "pack_id": "starter"}
 FEE = {"creator_id": "ben", "creator_fee_credits": 1_001}
 UNLOCK = {"user_id": "ada", "flow_id": "report", "creator_id": "ben", "unlock_fee_credits": 1_001}
 
@@ -73,6 +74,12 @@ ROUTES: dict[str, tuple[str, str, dict[str, object], tuple[int, ...]]] = {
     "charge-prompt of nobody": (
         *("POST", "/api/credits/charge-prompt", CHARGE | {"user_id": "nobody"}),
         (401, 401, 401, 401, 403, 403, 404, 404),
+    ),
+    "purchases": ("POST", "/api/credits/purchases", BUY, (401, 401, 401, 401, 403, 403, 201, 201)),
+    "purchases of ada": ("GET", "/api/credits/purchases", {"user_id": "ada"}, (401, 401, 401, 401, 200, 403, 200, 200)),
+    "purchase that does not exist": (
+        *("GET", "/api/credits/purchases/99", {}),
+        (401, 401, 401, 401, 404, 404, 404, 404),
     ),
     "unlock-flow": ("POST", "/api/credits/unlock-flow", UNLOCK, (401, 401, 401, 401, 403, 403, 201, 201)),
     "refund": ("POST", "/api/credits/refund", {"entry_id": 1, "reason": "r"}, (401, 401, 401, 401, 403, 403, 403, 201)),
@@ -167,13 +174,15 @@ def test_a_generated_client_has_a_method_for_each_route(unchanged: Api) -> None:
     paths = unchanged.client.get("/api/openapi.json").json()["paths"]
     operations = [operation for path in paths.values() for operation in path.values()]
     assert sorted(operation["operationId"] for operation in operations) == [
-        *("add", "balance", "calculate_cost", "capture_hold", "charge_prompt", "entry", "flow_access", "health"),
-        *("hold", "make_hold", "models", "ready", "refund", "release_hold", "transactions", "unlock_flow"),
+        *("add", "balance", "buy_credits", "calculate_cost", "capture_hold", "charge_prompt", "entry", "flow_access"),
+        *("health", "hold", "make_hold", "models", "purchase", "purchases", "ready", "refund", "release_hold"),
+        *("transactions", "unlock_flow"),
     ]
     assert {tuple(operation["tags"]) for operation in operations} == {
         ("credits",),
         ("holds",),
         ("models",),
+        ("purchases",),
         ("status",),
     }
 
@@ -187,6 +196,8 @@ def test_a_balance_is_in_credits_and_dollars(unchanged: Api) -> None:
         "balance_credits": 10_000,
         "balance_usd": "0.010000",
         "held_credits": 0,
+        "frozen_credits": 0,
+        "owed_credits": 0,
     }
 
 

@@ -74,7 +74,7 @@ def _of(order: Iterable[GatewayEvent], purchase_id: int) -> list[GatewayEvent]:
             one.amount_minor,
             about=one.about,
             purchase_id=purchase_id,
-            at=(one.happened_at - paying.NOW).seconds,
+            at=(one.happened_at - world.NOW).seconds,
             event_id=f"{purchase_id}:{one.event_id}",
         )
         for one in order

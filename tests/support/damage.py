@@ -16,16 +16,17 @@ from credits_core.access import keys, people, trial_users
 from credits_core.audit import invariants, seals
 from credits_core.audit import log as audit_log
 from credits_core.audit.finding import BEGINNING, Finding, Since
+from credits_core.ledger import purchase_rows
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
 from credits_core.pricing.quote import PriceBook
 from credits_core.reports import daily_totals
 from credits_core.store import activity, database
 from credits_core.store.activity import Change
-from credits_core.store.kinds import CreditSource
+from credits_core.store.kinds import CreditSource, Happened, Step
 from credits_core.store.tables import Proposal
 from credits_core.values.days import to_microseconds
 from credits_core.values.roles import PersonRole, Role, Way, operator
-from tests.support import busy_ledger, holding, world
+from tests.support import busy_ledger, holding, paying, world
 
 MUCH_LATER = busy_ledger.THIRD_DAY + timedelta(days=1)
 TOKENS = ChargeRequest("ada", "long", "openai/gpt-4o", input_tokens=1_020, output_tokens=129)
@@ -134,6 +135,7 @@ def four_days(
         ).entry_id
         ids["late run"] = world.charge(engine, world.run_by("fay"), key="late-run", now=MUCH_LATER).entry_id
         ids |= _holds(engine)
+        ids |= _purchases(engine)
         ids["late purchase"] = world.add(engine, "ada", 500, key="late-purchase", now=MUCH_LATER).entry_id
         if is_sealed:
             administered(engine)
@@ -162,6 +164,27 @@ def _holds(engine: Engine) -> dict[str, int]:
     assert holding.expire(engine, now=MUCH_LATER + timedelta(seconds=1)) == 1
     ends = {f"end of {name}": holding.stored(engine, hold_id).ended_by_entry_id for name, hold_id in made.items()}
     return {**made, "held run": captured.receipt.entry_id} | {name: id_ for name, id_ in ends.items() if id_}
+
+
+def _purchases(engine: Engine) -> dict[str, int]:
+    """Two purchases that are paid: one of hal's, spent and then lost, so that he owes; one of ivy's, disputed."""
+    lost, disputed = (
+        paying.buy(engine, user, pack=paying.WITH_BONUS, key=f"buy-{user}", now=MUCH_LATER) for user in ("hal", "ivy")
+    )
+    paying.tell(engine, paying.event(Happened.PAID, purchase_id=lost.id, about="paid by hal"), now=MUCH_LATER)
+    world.charge(engine, world.run_by("hal"), key="hal-run", now=MUCH_LATER)
+    paying.tell(
+        engine,
+        paying.event(Happened.DISPUTED, purchase_id=lost.id, about="of hal", at=1),
+        paying.event(Happened.LOST, purchase_id=lost.id, about="of hal", at=2),
+        paying.event(Happened.PAID, purchase_id=disputed.id, about="paid by ivy"),
+        paying.event(Happened.DISPUTED, 60, purchase_id=disputed.id, about="of ivy", at=1),
+        now=MUCH_LATER,
+    )
+    with database.read(engine) as connection:
+        taken = [move.entry_id for move in purchase_rows.moves_of(connection, lost.id) if move.step is Step.TAKEN]
+        granted, *_, frozen = [move.entry_id for move in purchase_rows.moves_of(connection, disputed.id)]
+    return {"lost purchase": taken[0], "granted purchase": granted, "frozen purchase": frozen}
 
 
 def behind_its_back(engine: Engine, *statements: str) -> None:

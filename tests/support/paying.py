@@ -1,7 +1,7 @@
 """Purchases in the ledger's small world: a pack of 1,000 credits for 100 cents, and what a gateway says of it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
@@ -15,19 +15,19 @@ from credits_core.store.kinds import Happened
 from tests.support import world
 from tests.support.actors import TESTER
 from tests.support.plain_sql import scalar
-from tests.support.world import NOW as NOW
+from tests.support.world import NOW
 
 PACK = Pack(id="small", name="Small", price_minor=100, currency="usd", credits=1_000)
 WITH_BONUS = Pack(id="bonus", name="Bonus", price_minor=100, currency="usd", credits=1_000, bonus_credits=100)
 GATEWAY = "sandbox"
 
 
-def buy(engine: Engine, user_id: str = "ada", *, pack: Pack = PACK, key: str = "buy", gateway: str = GATEWAY) -> Bought:
+def buy(engine: Engine, user_id: str = "ada", *, pack: Pack = PACK, key: str = "buy", now: datetime = NOW) -> Bought:
     """A purchase of which nothing was told yet."""
     plan = world.price_book().plan
     return database.write(
         engine,
-        lambda one: buying.buy(one, user_id, pack, gateway=gateway, plan=plan, key=key, now=NOW, actor=TESTER),
+        lambda one: buying.buy(one, user_id, pack, gateway=GATEWAY, plan=plan, key=key, now=now, actor=TESTER),
     )
 
 
@@ -47,11 +47,11 @@ def event(
     )
 
 
-def tell(engine: Engine, *events: GatewayEvent) -> Received:
+def tell(engine: Engine, *events: GatewayEvent, now: datetime = NOW) -> Received:
     """Tell the events, each in a unit of work of its own, and return what the last one came to."""
     for one in events:
         told = database.write(
-            engine, lambda connection, one=one: receiving.receive(connection, one, now=NOW, actor=TESTER)
+            engine, lambda connection, one=one: receiving.receive(connection, one, now=now, actor=TESTER)
         )
     return told
 
