@@ -28,7 +28,7 @@ from credits_core.store.kinds import CreditSource
 from credits_core.values.refusals import NeedsApproval, NotAllowed
 from credits_core.values.roles import Actor, PersonRole, Role, Way, key_holder, operator, person
 from tests.support import demo as demo_world
-from tests.support import walked_actions, walked_backups, world
+from tests.support import walked_actions, walked_backups, walked_purchases, world
 from tests.support.actors import TESTER
 from tests.support.plain_sql import every_row
 from tests.support.world import NOW
@@ -144,6 +144,7 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
     "ledger.expiring.expire_lots": (CHARGE, lambda c, actor: expiring.expire_lots(c, now=NOW, actor=actor)),
     "ledger.actions.refund": (MOVE, _of(REAL, _refund)),
     "ledger.actions.refund of a test user": (MOVE_TRIAL, _of(TRIAL, _refund)),
+    **walked_purchases.actions(REAL, TRIAL),
     "ledger.opening.import_opening_balances": (
         MOVE,
         lambda c, actor: opening.import_opening_balances(c, {TRIAL: 5}, now=NOW, actor=actor),
@@ -223,6 +224,7 @@ IN_PIECES: dict[str, tuple[str, Callable[[Engine, Actor, Path], object]]] = {
     "bulk.opening_balances.importing": (MOVE, walked_actions.importing),
     "bulk.replay.replay": (CHARGE, walked_actions.replaying(REAL)),
     "bulk.replay.replay of a test user": (CHARGE_TRIAL, walked_actions.replaying(TRIAL)),
+    **walked_purchases.IN_PIECES,
     "operations.running.run": (MANAGE, walked_backups.run_job),
     "operations.running.running": (MANAGE, walked_backups.run_job_in_steps),
 }
@@ -291,6 +293,7 @@ def walked(engine: Engine) -> Engine:
         keys.create_key(connection, "shop", key="pfk_" + "k" * 43, role=Role.SERVICE, now=NOW, actor=TESTER)
 
     database.write(engine, prepare)
+    walked_purchases.prepare(engine, (REAL, TRIAL))
     return engine
 
 

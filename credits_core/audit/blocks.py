@@ -6,6 +6,7 @@ array is made only of whole numbers that fit 64 bits, and never by rounding or g
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from credits_core.values.arrays import Credits
 
 Row = tuple[Any, ...]
 _ROWS = 1_000
+_numbers = count(1)  # several are read side by side
 
 
 def blocks(
@@ -27,7 +29,7 @@ def blocks(
         connection.begin()  # all blocks are of one snapshot
     driver: Any = connection.connection.driver_connection
     is_postgres = connection.dialect.name == "postgresql"  # which keeps the rows only behind a name
-    with closing(driver.cursor(name="blocks") if is_postgres else driver.cursor()) as cursor:
+    with closing(driver.cursor(name=f"blocks_{next(_numbers)}") if is_postgres else driver.cursor()) as cursor:
         cursor.execute(sql)
         while rows := cursor.fetchmany(rows_at_once):
             yield rows

@@ -6,10 +6,11 @@ Nothing here is taken from `payments` or `ledger.stakes`: what events come to is
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, true
 from sqlalchemy.orm import aliased
 
 from credits_core.audit.blocks import blocks
@@ -35,13 +36,41 @@ _FORMS = {
     "taken": ("reversal", -1, ""),
     "returned": ("reversal", 1, ""),
 }
+# What a step adds to the frozen part, or to what is owed, which is below 0.
+_PARTS = {"frozen": (":frozen", 1), "thawed": (":frozen", -1), "lent": (":debt", -1), "repaid": (":debt", 1)}
+
+
+class _Bought(NamedTuple):
+    """A purchase as it was asked for."""
+
+    id: int
+    user_id: str
+    gateway: str
+    pack_id: str
+    price_minor: int
+    fee_minor: int
+    credits: int
+    bonus_credits: int
+    request_hash: str
+
+
+class _Event(NamedTuple):
+    """What a gateway said of a purchase."""
+
+    purchase_id: int
+    gateway: str
+    event_id: str
+    kind: str
+    about: str
+    amount_minor: int
+    happened_at_us: int
 
 
 class _Move(NamedTuple):
     """A step of a purchase with what its entry says."""
 
-    id: int
     purchase_id: int
+    id: int
     step: str
     lot: int
     is_bonus: bool | int
@@ -61,37 +90,63 @@ def purchases_follow_from_their_events(connection: Connection, _: Plans, since: 
     than is disputed or was taken. Receipts are numbered without a gap. After an earlier audit: users with new steps.
     """
     checked, violations = 0, list[str]()
-    users = select(Purchase.user_id).distinct().order_by(Purchase.user_id)
-    if not since.is_beginning:
-        users = users.join(PurchaseMove, PurchaseMove.purchase_id == Purchase.id).where(
-            PurchaseMove.id > since.entry_id
-        )
-    for (user_id,) in connection.execute(users).all():
+    of_users = _of_users(since)
+    purchases = select(*(getattr(Purchase, name) for name in _Bought._fields)).where(of_users).order_by(Purchase.id)
+    events = _Groups(connection, _events(of_users))
+    moves = _Groups(connection, _moves(of_users))
+    due_parts: dict[str, int] = defaultdict(int)
+    for purchase in map(_Bought._make, chain.from_iterable(blocks(connection, purchases))):
         checked += 1
-        violations += _of_user(connection, user_id)
+        of_purchase = [_Move(*row) for row in moves.of(purchase.id)]
+        for move in of_purchase:
+            violations += _wrongly_moved(move)
+            if move.step in _PARTS:
+                part, sign = _PARTS[move.step]
+                due_parts[f"{move.user_id}{part}"] += sign * move.credits
+        violations += _wrongly_stands(purchase, [_Event(*row) for row in events.of(purchase.id)], of_purchase)
+    violations += _wrong_parts(connection, due_parts, since)
     violations += _of_no_purchase(connection, since)
     violations += _receipts(connection)
     return Finding("every purchase follows from its payments", checked, tuple(violations))
 
 
-def _of_user(connection: Connection, user_id: str) -> Iterator[str]:
-    moves: dict[int, list[_Move]] = defaultdict(list)
-    sums: dict[str, int] = dict.fromkeys(("frozen", "debt"), 0)
-    for move in map(_Move._make, chain.from_iterable(blocks(connection, _moves(user_id)))):
-        yield from _wrongly_moved(move)
-        moves[move.purchase_id].append(move)
-        if move.step in ("frozen", "thawed"):
-            sums["frozen"] += move.credits if move.step == "frozen" else -move.credits
-        elif move.step in ("lent", "repaid"):
-            sums["debt"] += move.credits if move.step == "repaid" else -move.credits
-    for part, credits in sums.items():
-        kept = connection.execute(
-            select(UserPart.balance_credits).where(UserPart.account_id == f"{user_id}:{part}")
-        ).scalar()
-        if (kept or 0) != credits:
-            yield f"{user_id}:{part} has {kept or 0}, but the steps of purchases come to {credits}"
-    for purchase in connection.execute(select(Purchase.__table__).where(Purchase.user_id == user_id)):
-        yield from _wrongly_stands(connection, purchase, moves[purchase.id])
+def _of_users(since: Since) -> ColumnElement[bool]:
+    """The purchases to look at: all, or those of users with new steps."""
+    if since.is_beginning:
+        return true()
+    bought = aliased(Purchase)
+    return Purchase.user_id.in_(
+        select(bought.user_id)
+        .join(PurchaseMove, PurchaseMove.purchase_id == bought.id)
+        .where(PurchaseMove.id > since.entry_id)
+    )
+
+
+class _Groups:
+    """The rows of each purchase, in the order of the purchases; the first value of a row is its purchase's number."""
+
+    def __init__(self, connection: Connection, ordered: Select[*tuple[Any, ...]]) -> None:
+        self._groups = groupby(chain.from_iterable(blocks(connection, ordered)), key=itemgetter(0))
+        self._next: tuple[int, list[Any]] | None = None
+
+    def of(self, purchase_id: int) -> list[Any]:
+        """The rows of this purchase, which comes after all that were asked for before."""
+        while self._next is None or self._next[0] < purchase_id:
+            found = next(self._groups, None)
+            if found is None:
+                return []
+            self._next = found[0], list(found[1])
+        return self._next[1] if self._next[0] == purchase_id else []
+
+
+def _wrong_parts(connection: Connection, due: dict[str, int], since: Since) -> Iterator[str]:
+    """What is frozen or owed of a user is the sum of the steps; when not all users are looked at, of those who are."""
+    special = UserPart.account_id.endswith(":frozen") | UserPart.account_id.endswith(":debt")
+    found = connection.execute(select(UserPart.account_id, UserPart.balance_credits).where(special))
+    kept = {account: credits for account, credits in found}  # noqa: C416
+    for account in sorted(due.keys() | kept.keys() if since.is_beginning else due.keys()):
+        if kept.get(account, 0) != due.get(account, 0):
+            yield f"{account} has {kept.get(account, 0)}, but the steps of purchases come to {due.get(account, 0)}"
 
 
 def _wrongly_moved(move: _Move) -> Iterator[str]:
@@ -107,14 +162,13 @@ def _wrongly_moved(move: _Move) -> Iterator[str]:
         yield f"entry {move.id} is not what purchase {move.purchase_id} did: {move.step}"
 
 
-def _wrongly_stands(connection: Connection, purchase: Any, moves: list[_Move]) -> Iterator[str]:
+def _wrongly_stands(purchase: _Bought, events: list[_Event], moves: list[_Move]) -> Iterator[str]:
     asked = ascii(("purchase", purchase.user_id, purchase.pack_id, purchase.gateway)).encode("ascii")
     if purchase.request_hash != hashlib.sha256(asked).hexdigest():
         yield f"purchase {purchase.id} differs from the request that it was made for"
-    events = connection.execute(select(PurchaseEvent.__table__).where(PurchaseEvent.purchase_id == purchase.id)).all()
     if any(event.gateway != purchase.gateway for event in events):
         yield f"purchase {purchase.id} has an event of another gateway"
-    is_paid, taken_minor, disputed_minor = _money(purchase.price_minor + purchase.fee_minor, events)
+    is_paid, taken_minor, disputed_minor = _money(_due(purchase), events)
     granted = sorted((bool(move.is_bonus), move.credits) for move in moves if move.step == "granted")
     due = [(False, purchase.credits)] + [(True, purchase.bonus_credits)] * (purchase.bonus_credits > 0)
     if granted != (due if is_paid or moves else []):
@@ -129,7 +183,7 @@ def _wrongly_stands(connection: Connection, purchase: Any, moves: list[_Move]) -
 
 
 def _wrongly_taken(
-    purchase: Any,
+    purchase: _Bought,
     lot: int,
     is_bonus: bool,
     moves: list[_Move],
@@ -153,13 +207,13 @@ def _wrongly_taken(
         yield f"lot {lot} of purchase {purchase.id} owes {owed} of the {taken} that were taken back"
 
 
-def _due(purchase: Any) -> int:
-    return int(purchase.price_minor + purchase.fee_minor)
+def _due(purchase: _Bought) -> int:
+    return purchase.price_minor + purchase.fee_minor
 
 
-def _money(due_minor: int, events: Sequence[Any]) -> tuple[bool, int, int]:
+def _money(due_minor: int, events: Sequence[_Event]) -> tuple[bool, int, int]:
     """Whether the events say that it is paid; what of it went back, and what is disputed, in minor units."""
-    last: dict[tuple[str, str], Any] = {}
+    last: dict[tuple[str, str], _Event] = {}
     for event in sorted(events, key=lambda one: (one.happened_at_us, one.kind, one.event_id)):
         group = {"refund_failed": "refunded", "won": "ended", "lost": "ended"}.get(event.kind, event.kind)
         last[group, event.about] = event
@@ -209,12 +263,21 @@ def _receipts(connection: Connection) -> Iterator[str]:
     yield from (f"purchase {id_} was granted without a receipt" for id_ in connection.execute(missing).scalars())
 
 
-def _moves(user_id: str) -> Select[*tuple[Any, ...]]:
+def _events(of_users: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(*(getattr(PurchaseEvent, name) for name in _Event._fields))
+        .join(Purchase, Purchase.id == PurchaseEvent.purchase_id)
+        .where(of_users)
+        .order_by(PurchaseEvent.purchase_id, PurchaseEvent.id)
+    )
+
+
+def _moves(of_users: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     own, other = aliased(CreditTransaction), aliased(CreditTransaction)
     return (
         select(
-            PurchaseMove.id,
             PurchaseMove.purchase_id,
+            PurchaseMove.id,
             PurchaseMove.step,
             PurchaseMove.lot,
             PurchaseMove.is_bonus,
@@ -230,6 +293,6 @@ def _moves(user_id: str) -> Select[*tuple[Any, ...]]:
         .join(JournalEntry, JournalEntry.id == PurchaseMove.id)
         .outerjoin(own, and_(own.entry_id == PurchaseMove.id, own.position == 0))
         .outerjoin(other, and_(other.entry_id == PurchaseMove.id, other.position == 1))
-        .where(Purchase.user_id == user_id)
-        .order_by(PurchaseMove.id)
+        .where(of_users)
+        .order_by(PurchaseMove.purchase_id, PurchaseMove.id)
     )

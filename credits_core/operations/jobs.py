@@ -8,7 +8,7 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from credits_core.operations import backup_jobs, ledger_jobs, watch_jobs
+from credits_core.operations import backup_jobs, ledger_jobs, payment_jobs, watch_jobs
 from credits_core.operations.refusals import UnknownJob
 from credits_core.operations.surroundings import Surroundings
 from credits_core.values.progress import Work
@@ -61,6 +61,14 @@ ALL: tuple[Job, ...] = (
         "every minute",
         _every(1),
         ledger_jobs.expire,
+    ),
+    Job(
+        "payments",
+        "Payments",
+        "takes in late news of payments, and pays what users owe",
+        "every minute",
+        _every(1),
+        payment_jobs.settle,
     ),
     Job(
         "verify-new",

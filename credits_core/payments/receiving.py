@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
+from sqlalchemy.orm import aliased
 
 from credits_core.errors import InvalidRequest
 from credits_core.ledger import purchases
@@ -17,7 +18,8 @@ from credits_core.payments.gateway import GatewayEvent
 from credits_core.payments.purchased import Bought
 from credits_core.payments.refusals import EventDiffers, UnknownPurchase
 from credits_core.payments.standing import standing
-from credits_core.store.tables import Purchase, PurchaseEvent
+from credits_core.store.kinds import Happened, Part
+from credits_core.store.tables import Purchase, PurchaseEvent, UserPart
 from credits_core.values.days import to_microseconds
 from credits_core.values.roles import Actor, May
 
@@ -63,6 +65,32 @@ def receive(connection: Connection, event: GatewayEvent, *, now: datetime, actor
 def settle_again(connection: Connection, user_id: str, *, now: datetime, actor: Actor) -> None:
     """Bring a user's purchases to what all events say, after credits came back by other ways, such as a refund."""
     purchases.settle(connection, user_id, lambda found: wanted_of(found, user_id), now=now, actor=actor)
+
+
+def users_to_settle(connection: Connection, *, after: str, limit: int) -> list[str]:
+    """Users who owe something, or of whom something is frozen or disputed, in alphabetical order after one of them."""
+    owing = select(UserPart.user_id).where(
+        UserPart.balance_credits != 0,
+        UserPart.account_id.endswith(f":{Part.DEBT.value}") | UserPart.account_id.endswith(f":{Part.FROZEN.value}"),
+    )
+    ended = aliased(PurchaseEvent)
+    is_over = (
+        select(ended.id)
+        .where(
+            ended.purchase_id == PurchaseEvent.purchase_id,
+            ended.about == PurchaseEvent.about,
+            ended.kind.in_((Happened.WON.value, Happened.LOST.value)),
+        )
+        .exists()
+    )
+    disputed = (
+        select(Purchase.user_id)
+        .join(PurchaseEvent, PurchaseEvent.purchase_id == Purchase.id)
+        .where(PurchaseEvent.kind == Happened.DISPUTED.value, ~is_over)
+    )
+    both = owing.union(disputed).subquery()
+    wanted = select(both.c.user_id).where(both.c.user_id > after).order_by(both.c.user_id).limit(limit)
+    return list(connection.execute(wanted).scalars())
 
 
 def wanted_of(connection: Connection, user_id: str) -> list[Wanted]:

@@ -127,12 +127,15 @@ def _goes_unseen(ledger: Ledger, connection: Connection, damage: Executable) -> 
 
 
 @pytest.mark.parametrize("table", LEDGER_TABLES, ids=lambda table: table.name)
-def test_no_value_of_the_ledger_can_be_changed_unseen(ledger: Ledger, table: Table) -> None:
+def test_no_value_of_the_ledger_can_be_changed_unseen(ledger: Ledger, table: Table, full: bool) -> None:
+    """Every column is tried in every third row at least; with --full in each."""
     with ledger.unguarded() as connection:
+        rows = _rows(ledger, connection, table)
         unseen = {
             (table.name, column)
-            for row in _rows(ledger, connection, table)
-            for column, value in row.items()
+            for number, row in enumerate(rows)
+            for place, (column, value) in enumerate(row.items())
+            if full or len(rows) < 3 or (number + place) % 3 == 0
             for other in _other_values(table, column, value)
             if other != value and _goes_unseen(ledger, connection, _same(table, row, update).values({column: other}))
         }

@@ -103,7 +103,7 @@ print(done.receipt.entry_id, flush=True)
 os._exit(0)
 """
 _CALLS = "pwrite64,fdatasync,fsync,flock,sendto"
-EVERY_CALL = 3
+EVERY_CALL = 8
 
 
 def test_a_process_killed_at_any_system_call_of_a_capture_leaves_it_whole_or_not_there(

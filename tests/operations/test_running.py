@@ -101,12 +101,12 @@ def test_who_has_lost_the_job_writes_nothing_more_and_the_next_one_says_that_it_
 
 
 def test_a_job_that_takes_longer_than_its_lease_keeps_it(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "LEASE_SECONDS", 2)
+    monkeypatch.setattr(running, "LEASE_SECONDS", 6)
     monkeypatch.setattr(running, "RENEWED_EVERY_SECONDS", 1)
 
     def long(around: Surroundings) -> Work[str]:
-        for step in range(4):
-            yield Progress(step, 4)
+        for step in range(8):
+            yield Progress(step, 8)
             running.Event().wait(1)
         world.add(around.engine, "ada", 5, key="at-the-end")
         return "At last."

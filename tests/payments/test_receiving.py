@@ -8,11 +8,13 @@ import pytest
 from sqlalchemy import Engine
 
 from credits_core.audit import invariants
+from credits_core.operations import payment_jobs
 from credits_core.payments.gateway import GatewayEvent
 from credits_core.payments.packs import Pack
 from credits_core.pricing.quote import PriceBook
 from credits_core.store.kinds import Happened
-from tests.support import paying, world
+from credits_core.values.progress import finish
+from tests.support import job_world, paying, world
 from tests.support.paying import buy, event, parts, tell
 from tests.support.plain_sql import contradictions, rows, scalar
 
@@ -68,17 +70,7 @@ def test_every_order_of_the_same_events_ends_in_the_same_ledger(
 
 
 def _of(order: Iterable[GatewayEvent], purchase_id: int) -> list[GatewayEvent]:
-    return [
-        event(
-            one.kind,
-            one.amount_minor,
-            about=one.about,
-            purchase_id=purchase_id,
-            at=(one.happened_at - world.NOW).seconds,
-            event_id=f"{purchase_id}:{one.event_id}",
-        )
-        for one in order
-    ]
+    return [paying.of(one, purchase_id) for one in order]
 
 
 # The user spends 600 of the 1,000 as soon as they are there, and buys 1,000 more. By hand: of 100 cents 30 are
@@ -152,4 +144,21 @@ def test_what_is_paid_too_little_grants_nothing(engine: Engine, book: PriceBook)
     assert (told.purchase.standing.state, parts(engine), told.purchase.receipt) == ("underpaid", (0, 0, 0), None)
     tell(engine, event(Happened.PAID, 1, about="rest", at=1))
     assert parts(engine) == (1_000, 0, 0)
+    assert clean(engine, book)
+
+
+def test_what_comes_back_later_is_frozen_or_pays_what_is_owed(engine: Engine, book: PriceBook) -> None:
+    bought = buy(engine)
+    tell(engine, PAID)
+    run = world.charge(engine, world.run_by("ada"), key="run")  # 300 credits
+    tell(engine, DISPUTED, event(Happened.DISPUTED, 30, about="another", at=3))
+    assert parts(engine) == (0, 700, 0)
+    world.refund(engine, run.entry_id, key="refund")
+    assert parts(engine) == (300, 700, 0)
+    around = job_world.around(engine)
+    assert finish(payment_jobs.settle(around)) == "0 events told, 1 user settled."
+    assert parts(engine) == (0, 1_000, 0)
+    tell(engine, LOST, event(Happened.LOST, 30, about="another", at=4))
+    assert (parts(engine), finish(payment_jobs.settle(around))) == ((0, 0, 0), "0 events told, 0 users settled.")
+    assert paying.stored(engine, bought.id).standing.state == "lost"
     assert clean(engine, book)

@@ -61,6 +61,11 @@ def twice(one: GatewayEvent) -> GatewayEvent:
     return replace(one, event_id=f"{one.event_id}-again")
 
 
+def of(one: GatewayEvent, purchase_id: int) -> GatewayEvent:
+    """The same news of another purchase."""
+    return replace(one, purchase_id=purchase_id, event_id=f"{purchase_id}:{one.event_id}")
+
+
 def stored(engine: Engine, purchase_id: int = 1) -> Bought:
     with database.read(engine) as connection:
         return purchased.purchase(connection, purchase_id)

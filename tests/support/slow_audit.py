@@ -102,6 +102,9 @@ def _balances_follow_each_other(connection: Connection, _: Plans) -> Iterator[st
         if after != due_credits:
             due = said.grouped(due_credits)
             yield f"{user} has {said.credits(after)} after entry {entry_id}, where {due} follow from the balance before"
+        elif user.endswith(":debt"):
+            if after > 0:
+                yield f"{user} has {said.credits(after)} after entry {entry_id}, though a debt is never above 0"
         elif after < 0:
             yield f"{user} has {said.credits(after)} after entry {entry_id}, which is negative"
 
