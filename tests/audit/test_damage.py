@@ -359,6 +359,21 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
         "daily_totals_are_sums",
         "(flow unlock) says ",
     ),
+    "a dispute that was lost is called won": (
+        ["UPDATE purchase_events SET kind = 'won' WHERE kind = 'lost'"],
+        "purchases_follow_from_their_events",
+        "of purchase 1 has 1000 taken back, but its money gives 0",
+    ),
+    "a purchase is said to have more credits": (
+        ["UPDATE purchases SET credits = 1001 WHERE id = 2"],
+        "purchases_follow_from_their_events",
+        "purchase 2 was granted ",
+    ),
+    "the first receipt is deleted": (
+        ["DELETE FROM purchase_receipts WHERE id = 1"],
+        "purchases_follow_from_their_events",
+        "the 1 receipts are numbered from 2 to 2",
+    ),
     "the credits in circulation are raised": (
         ["UPDATE rollup_watermark SET circulating_credits = circulating_credits + 1"],
         "daily_totals_are_sums",
