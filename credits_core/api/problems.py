@@ -35,7 +35,7 @@ from credits_core.ledger.refusals import (
     UnknownHold,
     UnknownUser,
 )
-from credits_core.payments.refusals import GatewayFailed, UnknownPack, UnknownPurchase
+from credits_core.payments.refusals import GatewayFailed, NotPaidYet, UnknownPack, UnknownPurchase
 from credits_core.prices.refusals import NoPrice
 from credits_core.pricing.refusals import AmbiguousModel, UnknownModel, UnpricedServiceTier, UnpricedUsage
 from credits_core.store.database import is_out_of_reach
@@ -224,6 +224,7 @@ _EXAMPLES: Mapping[type[CreditsError], CreditsError] = {
         RefundedByGateway(4_711, 12),
         UnknownPack("huge", ["starter", "regular", "studio"]),
         UnknownPurchase(12),
+        NotPaidYet(12),
         GatewayFailed("stripe", "The connection timed out."),
         AccountLooksAlike("Ada", "ada"),
         BodyTooLarge(MAX_BODY_BYTES),

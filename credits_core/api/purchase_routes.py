@@ -1,6 +1,6 @@
 """The routes for purchases: credits that a user pays for through a gateway."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response, Security
@@ -18,10 +18,12 @@ from credits_core.ledger import accounts
 from credits_core.ledger.refusals import AccountLooksAlike, UnknownUser
 from credits_core.payments import buying, configured, purchased
 from credits_core.payments.purchased import Bought
-from credits_core.payments.refusals import GatewayFailed, UnknownPack, UnknownPurchase
+from credits_core.payments.receipt_file import receipt_pdf
+from credits_core.payments.refusals import GatewayFailed, NotPaidYet, UnknownPack, UnknownPurchase
 from credits_core.values.roles import Actor
 
 purchases_router = APIRouter(tags=["purchases"], dependencies=[Security(bearer)], route_class=ClearRoute)
+_PDF = "application/pdf"
 _for_services = Depends(only(*FOR_SERVICES))
 
 
@@ -89,3 +91,17 @@ async def purchase(purchase_id: PurchaseNumber, caller: Caller, shared: Shared) 
     if caller.user_id not in (None, found.user_id):
         raise UnknownPurchase(purchase_id)
     return PurchaseAnswer(**PurchaseAnswer.fields_of(found))
+
+
+@purchases_router.get(
+    "/credits/purchases/{purchase_id}/receipt",
+    response_class=Response,
+    responses={200: {"content": {_PDF: {}}, "description": "The receipt"}}
+    | documented(*READING, UnknownPurchase, NotPaidYet),
+)
+async def receipt(purchase_id: PurchaseNumber, caller: Caller, shared: Shared) -> Response:
+    """The receipt of a purchase that was paid, as a PDF file. For whoever may ask for the purchase."""
+    found = await shared.read(lambda connection: purchased.purchase(connection, purchase_id))
+    if caller.user_id not in (None, found.user_id):
+        raise UnknownPurchase(purchase_id)
+    return Response(receipt_pdf(found, shared.zone, made_at=datetime.now(UTC)), media_type=_PDF)

@@ -43,6 +43,19 @@ class EventDiffers(CreditsError):
         )
 
 
+class NotPaidYet(CreditsError):
+    """A purchase that was not paid has no receipt."""
+
+    code = "not_paid_yet"
+    http_status = 409
+
+    def __init__(self, purchase_id: int) -> None:
+        self.purchase_id = purchase_id
+        super().__init__(
+            f"Purchase {purchase_id} is not paid, so it has no receipt yet. Ask again when its state is paid."
+        )
+
+
 class NothingToRefund(CreditsError):
     """A purchase cannot be refunded by so much: it is not paid, or that much went back before or is disputed."""
 

@@ -53,6 +53,7 @@ def test_a_purchase_is_begun_paid_and_asked_for(api: Api) -> None:
     again = api.post("/api/credits/purchases", BUY, key="b")
     assert (again.status_code, again.headers["idempotent-replayed"], again.json()) == (200, "true", begun.json())
 
+    assert problem(api.get("/api/credits/purchases/1/receipt")) == (409, "not_paid_yet")
     play(api, 1, Ending.PAID)
     paid = api.get("/api/credits/purchases/1").json()
     assert (paid["state"], paid["paid_minor"], paid["receipt_number"]) == ("paid", 2_000, 1)
@@ -61,6 +62,20 @@ def test_a_purchase_is_begun_paid_and_asked_for(api: Api) -> None:
         (True, 1_000_000),
     ]
     assert api.get("/api/credits/balance", user_id="ada").json()["balance_credits"] == 21_010_000
+
+
+def test_a_receipt_is_a_file_with_the_number_the_money_and_what_went_back(api: Api) -> None:
+    api.post("/api/credits/purchases", BUY)
+    play(api, 1, Ending.PAID, Ending.DISPUTED, Ending.LOST)
+    answer = api.get("/api/credits/purchases/1/receipt")
+    assert (answer.status_code, answer.headers["content-type"], answer.content[:5]) == (
+        200,
+        "application/pdf",
+        b"%PDF-",
+    )
+    said = pdf_text(answer.content)
+    for words in ("Receipt 1", "ada", "20,000,000", "20.00 USD", "Taken by the bank"):
+        assert words in said
 
 
 def test_a_disputed_purchase_is_frozen_and_a_lost_one_owed(api: Api) -> None:

@@ -175,8 +175,8 @@ def test_a_generated_client_has_a_method_for_each_route(unchanged: Api) -> None:
     operations = [operation for path in paths.values() for operation in path.values()]
     assert sorted(operation["operationId"] for operation in operations) == [
         *("add", "balance", "buy_credits", "calculate_cost", "capture_hold", "charge_prompt", "entry", "flow_access"),
-        *("health", "hold", "make_hold", "models", "purchase", "purchases", "ready", "refund", "release_hold"),
-        *("transactions", "unlock_flow"),
+        *("health", "hold", "make_hold", "models", "purchase", "purchases", "ready", "receipt", "refund"),
+        *("release_hold", "transactions", "unlock_flow"),
     ]
     assert {tuple(operation["tags"]) for operation in operations} == {
         ("credits",),
