@@ -48,7 +48,9 @@ def _dialog(bought: Bought, key: str) -> None:
         too_much = naming.money(bought.standing.overpaid_minor, bought.currency)
         st.markdown(f"{too_much} was paid too much. It goes back first and takes no credits.")
     with st.form("give_back", border=False):
-        text = st.text_input("Amount", placeholder=at_most.replace("\\", ""), key="give_back:amount")
+        text = st.text_input(
+            "Amount, empty for all of it", placeholder=at_most.replace("\\", ""), key="give_back:amount"
+        )
         confirmed = st.form_submit_button("Refund", type="primary", icon=":material/undo:", key="give_back:now")
     if not confirmed:
         return

@@ -69,7 +69,7 @@ def bonus(pack: Pack | Bought) -> str:
     if not pack.bonus_credits:
         return ""
     lasts = "" if pack.bonus_days is None else f" for {counted(pack.bonus_days, 'day')}"
-    return f"plus {pack.bonus_credits:,} bonus credits{lasts}"
+    return f"Plus {pack.bonus_credits:,} bonus credits{lasts}"
 
 
 def title(bought: Bought) -> str:

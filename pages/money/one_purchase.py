@@ -10,7 +10,7 @@ from pages.money import at_gateway, giving_back, naming, purchase_list
 from pages.parts import clock, links, resources, show, tables, words
 
 _BECAME = (
-    ("Taken back", "Their money went back."),
+    ("Taken back", "Their money went back. What was spent of them is owed."),
     ("Frozen", "They cannot be spent until the dispute ends."),
     ("Owed", "Their money went back, but they were spent. The next purchase pays them."),
 )

@@ -28,7 +28,7 @@ class _Ending(NamedTuple):
 _ENDINGS = {
     Ending.DECLINED: _Ending("Card declined", "credit_card_off", "The card has no cover. The user may try again."),
     Ending.BANK_TRANSFER: _Ending("Bank transfer", "account_balance", "The money arrives in three days."),
-    Ending.PAID_TWICE: _Ending("Payment comes twice", "content_copy", "The payer is charged two times."),
+    Ending.PAID_TWICE: _Ending("Paid twice", "content_copy", "The payer is charged two times."),
     Ending.EVENT_LOST: _Ending("Event is lost", "cloud_off", "It is paid, but nobody tells us."),
 }
 _ENDS_DISPUTE = (

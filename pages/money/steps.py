@@ -31,36 +31,39 @@ def draw() -> None:
         at_gateway.link_to_checkout(bought)
         return
     number = _step(bought, moments)
-    _after(bought, moments[:number])
+    _after(bought, moments[:number], is_last=number == len(moments))
 
 
 def _chosen() -> Bought | None:
-    """The purchase that the address names, or the newest one."""
-    asked = at_gateway.asked_for(str(st.session_state.get("purchase") or st.query_params.get("purchase", "")))
+    """The purchase that the address names, or else the newest one."""
+    asked = at_gateway.asked_for(st.query_params.get("purchase", ""))
     with resources.reading() as connection:
         newest = purchased.purchases_of(connection, limit=_NEWEST)
-    offered = {str(one.id): one for one in newest}
+    offered = {one.id: one for one in newest}
     if asked is not None:
-        offered.setdefault(str(asked.id), asked)
+        offered.setdefault(asked.id, asked)
     if not offered:
         return None
-    if st.session_state.get("purchase") not in offered:
-        st.session_state.pop("purchase", None)
+    opened = asked or newest[0]
+    key = f"steps:purchase:{opened.id}"  # another one is opened by the address, so the box begins anew
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.selectbox(
+        st.selectbox(
             "Purchase",
             list(offered),
-            index=None,
-            placeholder=_said(newest[0]) if newest else None,
+            index=list(offered).index(opened.id),
             format_func=lambda number: _said(offered[number]),
-            key="purchase",
-            bind="query-params",
+            key=key,
+            on_change=_open,
+            args=(key,),
             width=420,
         )
-        bought = offered[chosen] if chosen else newest[0]
-        link = pack_cards.link_to(bought)
+        link = pack_cards.link_to(opened)
         st.page_link(link.page, label=link.label, icon=":material/receipt:", query_params=dict(link.query))
-    return bought
+    return opened
+
+
+def _open(key: str) -> None:
+    st.query_params["purchase"] = str(st.session_state[key])
 
 
 def _said(one: Bought) -> str:
@@ -70,40 +73,36 @@ def _said(one: Bought) -> str:
 
 def _step(bought: Bought, moments: Sequence[Moment]) -> int:
     """The number of the step that is looked at, from 1: the last one until another is chosen."""
-    key, last = f"step:{bought.id}", len(moments)
-    shown = st.session_state.get(key)
-    seen = f"{key}:of"
-    if shown is None or st.session_state.get(seen) != last:
-        st.session_state[key] = last
-    st.session_state[seen] = last
+    last = len(moments)
+    if last == 1:
+        return 1
+    key = f"step:{bought.id}:{last}"  # one more step is looked at as soon as it is there
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.button("Back", icon=":material/chevron_left:", on_click=_go, args=(key, -1, last))
-        if last > 1:
-            st.select_slider(
-                f"Step {st.session_state[key]} of {last}",
-                options=range(1, last + 1),
-                key=key,
-                format_func=lambda number: naming.HAPPENED[moments[number - 1].told.kind],
-                width="stretch",
-            )
-        else:
-            st.caption("Step 1 of 1", width="stretch")
+        number: int = st.select_slider(
+            f"Step {st.session_state.get(key, last)} of {last}",
+            options=range(1, last + 1),
+            value=last,
+            key=key,
+            format_func=lambda number: f"{number}. {naming.HAPPENED[moments[number - 1].told.kind]}",
+            width="stretch",
+        )
         st.button("Next", icon=":material/chevron_right:", icon_position="right", on_click=_go, args=(key, 1, last))
-    number: int = st.session_state[key]
     return number
 
 
 def _go(key: str, by: int, last: int) -> None:
-    st.session_state[key] = min(max(st.session_state[key] + by, 1), last)
+    st.session_state[key] = min(max(st.session_state.get(key, last) + by, 1), last)
 
 
-def _after(bought: Bought, moments: Sequence[Moment]) -> None:
+def _after(bought: Bought, moments: Sequence[Moment], *, is_last: bool) -> None:
     now, currency = moments[-1], bought.currency
     told, stands = now.told, now.standing
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header(f"{len(moments)}. {naming.HAPPENED[told.kind]}", anchor=False, width="content")
         st.space("stretch")
-        playing.after_payment(bought)
+        if is_last:
+            playing.after_payment(bought)
     playing.refusal(bought)
     amount = f"{naming.money(told.amount_minor, currency)} · " if told.amount_minor else ""
     note = f" · {words.plain(told.note)}" if told.note and told.note != bought.checkout_url else ""
@@ -140,7 +139,7 @@ def _table(moments: Sequence[Moment]) -> None:
         now_credits, before_credits = part.of(moments[-1].borne), part.of(before)
         if now_credits or before_credits:
             change = None if now_credits == before_credits else now_credits - before_credits
-            rows.append({"Credits": part.name, "Now": now_credits, "This step": change})
-    table = show.small_table(rows, {"Now": words.credits_and_dollars, "This step": "{:+,}"})
+            rows.append({"Credits": part.name, "Now": now_credits, "Change": change})
+    table = show.small_table(rows, {"Now": words.credits_and_dollars, "Change": "{:+,}"})
     st.header("Every credit, once", anchor=False)
     st.table(table, border="horizontal", hide_index=True, alt="What has become of the purchase's credits")
