@@ -20,6 +20,8 @@ from credits_core.store.kinds import Happened
 from credits_core.store.tables import CreditTransaction
 from credits_core.values.days import to_microseconds
 
+MOST_MOVEMENTS = 20_000
+"""How many movements of a user are read to find what was spent of each lot, which takes about a second."""
 _MOST_PURCHASES = 1_000
 """How many of the user's newest purchases are looked at, because one may pay what another one owes."""
 
@@ -42,12 +44,15 @@ class Borne:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A purchase after one thing that was told. `fees_minor` is what the gateway kept so far, in minor units."""
+    """A purchase after one thing that was told. `fees_minor` is what the gateway kept so far, in minor units.
+
+    `borne` is None for a user with more than `MOST_MOVEMENTS`, all of which would have to be read.
+    """
 
     told: Told
     standing: Standing
     fees_minor: int
-    borne: Borne
+    borne: Borne | None
 
     @property
     def out_minor(self) -> int:
@@ -63,7 +68,7 @@ class Moment:
 def course(connection: Connection, purchase_id: int) -> list[Moment]:
     """The purchase after each thing that was told of it, in the order in which it was told.
 
-    Reads all movements of the user up to each of them.
+    Reads the movements of the user up to each of them, unless there are more than `MOST_MOVEMENTS`.
 
     Raises:
         UnknownPurchase: there is none.
@@ -72,16 +77,28 @@ def course(connection: Connection, purchase_id: int) -> list[Moment]:
     newest = purchased.purchases_of(connection, bought.user_id, limit=_MOST_PURCHASES)
     every = list({one.id: one for one in [*newest, bought] if one.lots or one == bought}.values())
     moves = [move for one in every for move in purchase_rows.moves_of(connection, one.id)]
+    is_short = _has_few_movements(connection, bought.user_id)
     spent: dict[datetime, Mapping[int, int]] = {}
     found = []
     for number, told in enumerate(bought.told, 1):
         at = told.received_at
-        if at not in spent:
+        if is_short and at not in spent:
             spent[at] = _spent(connection, bought.user_id, moves, at)
         known = {one.id: tuple(other for other in one.told if other.received_at <= at) for one in every}
         known[bought.id] = bought.told[:number]
-        found.append(_moment(bought, every, known, spent[at]))
+        found.append(_moment(bought, every, known, spent.get(at)))
     return found
+
+
+def _has_few_movements(connection: Connection, user_id: str) -> bool:
+    one_more = (
+        select(CreditTransaction.entry_id)
+        .where(CreditTransaction.account_id == user_id)
+        .order_by(CreditTransaction.entry_id)
+        .offset(MOST_MOVEMENTS)
+        .limit(1)
+    )
+    return connection.execute(one_more).first() is None
 
 
 def _spent(connection: Connection, user_id: str, moves: Sequence[StoredMove], at: datetime) -> dict[int, int]:
@@ -100,8 +117,17 @@ def _spent(connection: Connection, user_id: str, moves: Sequence[StoredMove], at
 
 
 def _moment(
-    bought: Bought, every: Sequence[Bought], known: Mapping[int, Sequence[Told]], spent: Mapping[int, int]
+    bought: Bought, every: Sequence[Bought], known: Mapping[int, Sequence[Told]], spent: Mapping[int, int] | None
 ) -> Moment:
+    told = known[bought.id]
+    fees = {one.about: one.fee_minor for one in told if one.kind is Happened.PAID}
+    borne = None if spent is None else _borne(bought, every, known, spent)
+    return Moment(told[-1], _stands(bought, told), sum(fees.values()), borne)
+
+
+def _borne(
+    bought: Bought, every: Sequence[Bought], known: Mapping[int, Sequence[Told]], spent: Mapping[int, int]
+) -> Borne:
     stakes = []
     for one in sorted(every, key=lambda one: one.id):
         told = known[one.id]
@@ -111,9 +137,7 @@ def _moment(
     for stake, became in zip(stakes, due(stakes), strict=True):
         if stake.purchase_id == bought.id:
             borne = _with(borne, stake, became)
-    told = known[bought.id]
-    fees = {one.about: one.fee_minor for one in told if one.kind is Happened.PAID}
-    return Moment(told[-1], _stands(bought, told), sum(fees.values()), borne)
+    return borne
 
 
 def _stands(one: Bought, told: Sequence[Told]) -> Standing:

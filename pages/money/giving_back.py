@@ -5,7 +5,7 @@ from uuid import uuid4
 import streamlit as st
 
 from credits_core.errors import CreditsError
-from credits_core.payments import buying
+from credits_core.payments import buying, sandbox
 from credits_core.payments.purchased import Bought
 from credits_core.values.money import money_from_text
 from credits_core.values.roles import May
@@ -64,6 +64,10 @@ def _dialog(bought: Bought, key: str) -> None:
     _stop_asking()
     back = naming.money(amount_minor, bought.currency)
     said = f"Refunded {back} of purchase {bought.id}."
+    if bought.gateway != sandbox.NAME:
+        said = (
+            f"{bought.gateway.capitalize()} refunds {back} of purchase {bought.id}. The credits follow when it says so."
+        )
     if refusal_of_news is not None:
         said += f" The ledger does not know it yet: {words.refusal_text(refusal_of_news)}"
     query = links.carry_to(purchase=str(bought.id))

@@ -16,7 +16,7 @@ _ACTION = "buy"
 _REFUSED = "buy:refused"
 
 
-def draw(packs: Packs, user_id: str) -> None:
+def draw(packs: Packs, user_id: str, *, gateway: str) -> None:
     """The cards, and below them the purchase that was made or why there is none."""
     plan = resources.book().plan
     action.performed(_ACTION)  # makes the key before the buttons are shown
@@ -29,7 +29,7 @@ def draw(packs: Packs, user_id: str) -> None:
     if clicked is not None and not user_id:
         st.warning("Choose a user first.", icon=":material/edit:")
     elif clicked is not None:
-        _buy(clicked, plan, user_id)
+        _buy(clicked, plan, user_id, gateway)
     _outcome(packs, user_id)
 
 
@@ -51,9 +51,8 @@ def _card(pack: Pack, plan: PricePlan) -> bool:
     return st.button(f"Buy {words.plain(pack.name)}", key=f"buy:{pack.id}", icon=":material/shopping_cart:")
 
 
-def _buy(pack: Pack, plan: PricePlan, user_id: str) -> None:
+def _buy(pack: Pack, plan: PricePlan, user_id: str, gateway: str) -> None:
     is_somebody_else = bool(st.session_state.get(_somebody_else(user_id)))
-    name = at_gateway.gateway().name
     outcome = action.perform(
         _ACTION,
         (user_id, pack.id, is_somebody_else),
@@ -61,7 +60,7 @@ def _buy(pack: Pack, plan: PricePlan, user_id: str) -> None:
             connection,
             user_id,
             pack,
-            gateway=name,
+            gateway=gateway,
             plan=plan,
             key=key,
             now=now,

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from credits_core.errors import DataFileInvalid
+from credits_core.errors import CreditsError
 from credits_core.ledger import accounts
 from credits_core.payments import configured, purchased
 from credits_core.values.roles import May
-from pages.money import pack_cards, purchase_list
+from pages.money import at_gateway, pack_cards, purchase_list
 from pages.parts import balance, choose, filters, resources, show, who
 
 _PAGE = 25
@@ -24,12 +24,12 @@ def draw() -> None:
             else:
                 st.info("Choose a user, or type a new id, to buy credits.", icon=":material/person:")
     try:
-        packs = configured.packs()
-    except DataFileInvalid as refusal:
-        show.refusal(refusal, undone="Nothing can be bought until the file is mended.")
+        packs, gateway = configured.packs(), at_gateway.gateway().name
+    except CreditsError as refusal:  # of a file or a setting
+        show.refusal(refusal, undone="Nothing can be bought until this is mended.")
     else:
         if who.may_for_or_told(user_id, May.MOVE_CREDITS):
-            pack_cards.draw(packs, user_id)
+            pack_cards.draw(packs, user_id, gateway=gateway)
     _purchases(user_id)
 
 

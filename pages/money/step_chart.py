@@ -32,9 +32,13 @@ _BAR_PIXELS, _AROUND_PIXELS = 38, 110
 
 def figure(moments: Sequence[Moment]) -> go.Figure:
     """A bar for each step from the one on that brought credits, the first one on top."""
-    drawn_moments = [(number, one) for number, one in enumerate(moments, 1) if one.borne != Borne()]
-    steps = [f"{number}. {naming.HAPPENED[one.told.kind]}" for number, one in drawn_moments]
-    parts = [(part, [part.of(one.borne) for _, one in drawn_moments]) for part in PARTS]
+    bars = [
+        (f"{number}. {naming.HAPPENED[one.told.kind]}", one.borne)
+        for number, one in enumerate(moments, 1)
+        if one.borne is not None and one.borne != Borne()
+    ]
+    steps = [step for step, _ in bars]
+    parts = [(part, [part.of(borne) for _, borne in bars]) for part in PARTS]
     drawn = go.Figure(
         [
             go.Bar(

@@ -67,8 +67,7 @@ def _open(key: str) -> None:
 
 
 def _said(one: Bought) -> str:
-    state = naming.STATES[one.standing.state].lower()
-    return f"{one.id}: {one.user_id}, {naming.pack_name(one.pack_id)}, {state}"
+    return f"{one.id}: {one.user_id}, {naming.pack_name(one.pack_id)}, {format_money(one.due_minor, one.currency)}"
 
 
 def _step(bought: Bought, moments: Sequence[Moment]) -> int:
@@ -117,7 +116,14 @@ def _after(bought: Bought, moments: Sequence[Moment], *, is_last: bool) -> None:
             st.metric(label, format_money(minor, currency).replace("$", r"\$"), border=True, help=help_text)
     if stands.disputed_minor:
         st.warning(f"{naming.money(stands.disputed_minor, currency)} is disputed.", icon=":material/gavel:")
-    if not any(one.borne != Borne() for one in moments):
+    if now.borne is None:
+        st.info(
+            f"{words.plain(bought.user_id)} has more than {course.MOST_MOVEMENTS:,} movements.",
+            title="Too many movements to follow each credit",
+            icon=":material/toll:",
+        )
+        return
+    if all(one.borne in (None, Borne()) for one in moments):
         st.info("No credits yet: they come when it is paid.", icon=":material/toll:")
         return
     columns = st.grid(2, min_column_width=340)
@@ -129,14 +135,13 @@ def _after(bought: Bought, moments: Sequence[Moment], *, is_last: bool) -> None:
             alt="What has become of the purchase's credits after each step",
         )
     with columns.cell(), st.container(border=True):
-        _table(moments)
+        _table(now.borne, (moments[-2].borne if len(moments) > 1 else None) or Borne())
 
 
-def _table(moments: Sequence[Moment]) -> None:
-    before = moments[-2].borne if len(moments) > 1 else Borne()
+def _table(now: Borne, before: Borne) -> None:
     rows: list[Row] = []
     for part in step_chart.PARTS:
-        now_credits, before_credits = part.of(moments[-1].borne), part.of(before)
+        now_credits, before_credits = part.of(now), part.of(before)
         if now_credits or before_credits:
             change = None if now_credits == before_credits else now_credits - before_credits
             rows.append({"Credits": part.name, "Now": now_credits, "Change": change})

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import Engine
 
 from credits_core.ledger import lot_rows
@@ -90,3 +91,14 @@ def test_the_last_moment_is_what_the_ledger_has(engine: Engine, book: PriceBook)
     assert (last.taken_credits, last.frozen_credits, last.owed_credits) == (200, 500, 0)
     assert last.can_spend_credits == left(engine, bought.lots[0].lot) == 0
     assert last.spent_credits == 300
+
+
+def test_of_a_user_with_many_movements_only_the_money_is_said(
+    engine: Engine, book: PriceBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buy(engine)
+    tell_at(engine, 1, PAID)
+    for number in range(3):
+        monkeypatch.setattr(course, "MOST_MOVEMENTS", number)
+        (last,) = moments(engine)
+        assert (last.borne is None, last.standing.paid_minor, last.fees_minor) == (number < 1, 100, 33)
