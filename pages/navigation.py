@@ -69,6 +69,25 @@ SCREENS = {
             "See what creators earn and from what, and download monthly statements.",
         ),
         screen(
+            "money/buy_credits.py",
+            "Buy credits",
+            "shopping_cart",
+            "Buy a pack for a user, see every purchase, and refund one.",
+        ),
+        screen(
+            "money/payments.py",
+            "Payments",
+            "credit_score",
+            "Follow a payment step by step, and compare with the gateway's books.",
+        ),
+        screen(
+            "money/checkout.py",
+            "Checkout",
+            "shopping_cart_checkout",
+            "The sandbox's payment page, on which no money moves.",
+            hidden=True,
+        ),
+        screen(
             "explain/explain_charge.py",
             "Explain a charge",
             "account_tree",

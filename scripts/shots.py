@@ -5,7 +5,7 @@ Those that write to the ledger come last: a new run changes which month is the l
 
 from dataclasses import dataclass
 
-from scripts.browser import TABLE, Step, button, click, fill, row, search, see
+from scripts.browser import TABLE, Step, button, click, fill, go, row, search, see
 
 HEAD = ".st-key-head"
 DIALOG = "[role=dialog]"
@@ -107,6 +107,21 @@ SHOTS = (
         "/api-console?example=Charge",
         (click(button("Make a key for today")), click(button("Send")), see("text=201 Created")),
         most=700,
+    ),
+    Shot("packs", "/buy-credits?user=noor", last=button("Buy Studio")),
+    Shot(
+        "dispute",
+        "/buy-credits?user=noor",
+        (
+            click(button("Buy Starter")),
+            click("role=link[name=/Open the checkout/]"),
+            click(button("Pay $5.00")),
+            see("text=/Paid, with receipt/"),
+            go("/payments"),
+            click(button("Dispute the payment")),
+            see("text=is disputed"),
+        ),
+        last=".st-key-who_bears",
     ),
     Shot("activity", "/activity"),
     Shot(

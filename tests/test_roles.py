@@ -144,7 +144,6 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
     "ledger.expiring.expire_lots": (CHARGE, lambda c, actor: expiring.expire_lots(c, now=NOW, actor=actor)),
     "ledger.actions.refund": (MOVE, _of(REAL, _refund)),
     "ledger.actions.refund of a test user": (MOVE_TRIAL, _of(TRIAL, _refund)),
-    **walked_purchases.actions(REAL, TRIAL),
     "ledger.opening.import_opening_balances": (
         MOVE,
         lambda c, actor: opening.import_opening_balances(c, {TRIAL: 5}, now=NOW, actor=actor),
@@ -211,6 +210,7 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
     "access.trial_users.remove": (MANAGE, lambda c, actor: trial_user_actions.remove(c, TRIAL, now=NOW, actor=actor)),
     "access.exports.note": (EXPORT, lambda c, actor: exports.note(c, "a.csv", detail={}, now=NOW, actor=actor)),
     "operations.watch_findings.look_at": (APPROVE_MONEY, walked_actions.look_at),
+    **walked_purchases.TABLE,
     "reports.saved_views.save": (
         EVERYBODY,
         lambda c, actor: saved_views.save(c, "overview", "Mine", {}, now=NOW, actor=actor),
@@ -224,8 +224,8 @@ IN_PIECES: dict[str, tuple[str, Callable[[Engine, Actor, Path], object]]] = {
     "bulk.opening_balances.importing": (MOVE, walked_actions.importing),
     "bulk.replay.replay": (CHARGE, walked_actions.replaying(REAL)),
     "bulk.replay.replay of a test user": (CHARGE_TRIAL, walked_actions.replaying(TRIAL)),
-    **walked_purchases.IN_PIECES,
     "operations.running.run": (MANAGE, walked_backups.run_job),
+    **walked_purchases.OF_THEIR_OWN_UNITS,
     "operations.running.running": (MANAGE, walked_backups.run_job_in_steps),
 }
 # Actions on an empty database, or on one that began as the demo.
@@ -275,7 +275,7 @@ NO_ACTIONS = {
 
 @pytest.fixture
 def walked(engine: Engine) -> Engine:
-    """A ledger with a user and a test user, with a batch each; a draft, a price list, a key, a view."""
+    """A ledger with a user and a test user, with a batch and a purchase each; a draft, a price list, a key, a view."""
     startup.migrate(engine)
     for user_id in (REAL, TRIAL):
         world.add(engine, user_id, 10_000, key=f"fund-{user_id}")
@@ -291,9 +291,10 @@ def walked(engine: Engine) -> Engine:
             trial_user_actions.add(connection, user_id, now=NOW, actor=TESTER)
         saved_views.save(connection, "overview", "Theirs", {}, now=NOW, actor=TESTER)
         keys.create_key(connection, "shop", key="pfk_" + "k" * 43, role=Role.SERVICE, now=NOW, actor=TESTER)
+        walked_purchases.prepare(connection, REAL, TRIAL)
 
     database.write(engine, prepare)
-    walked_purchases.prepare(engine, (REAL, TRIAL))
+    walked_purchases.tell(engine)
     return engine
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from credits_core.api.clear_route import ClearRoute
 from credits_core.api.dependencies import Caller, IdempotencyKey, Shared, VisibleUser, bearer, only, resources_of
 from credits_core.api.fields import PageSize, PurchaseNumber
-from credits_core.api.performing import REPLAYED_HEADER, in_unit_of_work, perform, written
+from credits_core.api.performing import REPLAYED_HEADER, Responses, in_unit_of_work, perform, written
 from credits_core.api.problems import READING, documented
 from credits_core.api.purchase_bodies import PurchaseAnswer, PurchaseBody, PurchasesAnswer
 from credits_core.api.refusals import Forbidden
@@ -24,6 +24,7 @@ from credits_core.values.roles import Actor
 
 purchases_router = APIRouter(tags=["purchases"], dependencies=[Security(bearer)], route_class=ClearRoute)
 _PDF = "application/pdf"
+_RECEIPT: Responses = {200: {"content": {_PDF: {}}, "description": "The receipt"}}
 _for_services = Depends(only(*FOR_SERVICES))
 
 
@@ -96,8 +97,7 @@ async def purchase(purchase_id: PurchaseNumber, caller: Caller, shared: Shared) 
 @purchases_router.get(
     "/credits/purchases/{purchase_id}/receipt",
     response_class=Response,
-    responses={200: {"content": {_PDF: {}}, "description": "The receipt"}}
-    | documented(*READING, UnknownPurchase, NotPaidYet),
+    responses=_RECEIPT | documented(*READING, UnknownPurchase, NotPaidYet),
 )
 async def receipt(purchase_id: PurchaseNumber, caller: Caller, shared: Shared) -> Response:
     """The receipt of a purchase that was paid, as a PDF file. For whoever may ask for the purchase."""

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from credits_core.errors import DataFileInvalid
 from credits_core.payments.refusals import UnknownPack
 from credits_core.pricing.plan import PricePlan
-from credits_core.values.credits import MAX_CREDITS
+from credits_core.values.credits import MAX_CREDITS, div_nearest
 
 _Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", strict=True)]
+_MILLION = 1_000_000
 _Minor = Annotated[int, Field(ge=1, le=100_000_000, strict=True)]
 
 
@@ -37,6 +38,14 @@ class Pack(BaseModel):
     def fee_minor(self, plan: PricePlan) -> int:
         """What the price plan adds to the price, in minor units, rounded down."""
         return plan.purchase_fee(self.price_minor)
+
+    def due_minor(self, plan: PricePlan) -> int:
+        """What a user pays: the price and what the price plan adds."""
+        return self.price_minor + self.fee_minor(plan)
+
+    def per_million(self, plan: PricePlan) -> int:
+        """What a million of its credits cost, the bonus among them, in hundredths of the minor unit, to the nearest."""
+        return div_nearest(100 * _MILLION * self.due_minor(plan), self.credits + self.bonus_credits)
 
 
 class Packs(BaseModel):

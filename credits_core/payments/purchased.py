@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 
 from credits_core.ledger import purchase_rows
 from credits_core.ledger.purchase_rows import Granted
+from credits_core.ledger.stakes import Due
 from credits_core.payments.refusals import UnknownPurchase
 from credits_core.payments.standing import News, Standing, standing
 from credits_core.store.kinds import Happened
@@ -65,6 +66,16 @@ class Bought:
     def due_minor(self) -> int:
         """What it costs: the pack's price and the plan's fee."""
         return self.price_minor + self.fee_minor
+
+    @property
+    def became(self) -> Due:
+        """What has become of all its lots together: taken back, frozen and owed."""
+        every = [lot.now for lot in self.lots]
+        return Due(
+            sum(one.taken_credits for one in every),
+            sum(one.frozen_credits for one in every),
+            sum(one.owed_credits for one in every),
+        )
 
     @property
     def checkout_url(self) -> str | None:

@@ -5,6 +5,7 @@ What it has told the product and what has happened are two things: an event can 
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -30,10 +31,14 @@ _ACTOR = system("gateway")
 
 
 class Ending(StrEnum):
-    """What the embedded gateway can play. The first five end a checkout, the others follow a payment."""
+    """What the embedded gateway can play. Those up to `EVENT_LOST` end a checkout, the others follow a payment.
+
+    `NOT_CONFIRMED`: the payer did not confirm the payment with the bank (3-D Secure).
+    """
 
     PAID = "paid"
     DECLINED = "declined"
+    NOT_CONFIRMED = "not_confirmed"
     BANK_TRANSFER = "bank_transfer"
     PAID_TWICE = "paid_twice"
     EVENT_LOST = "event_lost"
@@ -42,7 +47,27 @@ class Ending(StrEnum):
     LOST = "lost"
 
 
-ENDS_CHECKOUT = (Ending.PAID, Ending.DECLINED, Ending.BANK_TRANSFER, Ending.PAID_TWICE, Ending.EVENT_LOST)
+ENDS_CHECKOUT = (
+    Ending.PAID,
+    Ending.DECLINED,
+    Ending.NOT_CONFIRMED,
+    Ending.BANK_TRANSFER,
+    Ending.PAID_TWICE,
+    Ending.EVENT_LOST,
+)
+_WHY_DECLINED = {
+    Ending.DECLINED: "The card was declined.",
+    Ending.NOT_CONFIRMED: "The payment was not confirmed with 3-D Secure.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BookLine:
+    """One line of the gateway's books. `told_at` is when the product was told; a lost one never is."""
+
+    event: GatewayEvent
+    is_lost: bool
+    told_at: datetime | None
 
 
 def fee_minor(amount_minor: int) -> int:
@@ -111,6 +136,26 @@ def play(connection: Connection, purchase_id: int, ending: Ending, *, now: datet
         connection.execute(line)
 
 
+def books(connection: Connection, purchase_id: int) -> list[BookLine]:
+    """All lines about one purchase, those of the future too, in the order in which they were noted."""
+    rows = connection.execute(_BOOKS.where(SandboxEvent.purchase_id == purchase_id).order_by(SandboxEvent.id))
+    return [
+        BookLine(_event(row), bool(row.is_lost), None if row.told_at_us is None else from_microseconds(row.told_at_us))
+        for row in rows
+    ]
+
+
+def open_disputes(events: Iterable[GatewayEvent]) -> dict[str, int]:
+    """The disputes among these events that have not ended, with their amounts in minor units, by the gateway's name."""
+    found: dict[str, int] = {}
+    for one in events:
+        if one.kind is Happened.DISPUTED:
+            found[one.about] = one.amount_minor
+        elif one.kind in (Happened.WON, Happened.LOST):
+            found.pop(one.about, None)
+    return found
+
+
 def tell(engine: Engine, *, now: datetime, purchase_id: int | None = None) -> int:
     """Tell the product what has happened up to now and was not told yet, and return how many events that were.
 
@@ -146,8 +191,8 @@ def _lines(connection: Connection, found: Bought, ending: Ending, now: datetime)
         if payments:
             raise GatewayFailed(NAME, f"purchase {found.id} is paid already.")
         payment = f"payment_{found.id}_{len(books) + 1}"
-        if ending is Ending.DECLINED:
-            yield _line(found.id, Happened.DECLINED, payment, found.due_minor, now, note="The card was declined.")
+        if ending in _WHY_DECLINED:
+            yield _line(found.id, Happened.DECLINED, payment, found.due_minor, now, note=_WHY_DECLINED[ending])
             return
         if ending is Ending.BANK_TRANSFER:
             yield _line(found.id, Happened.PENDING, payment, found.due_minor, now)
@@ -156,7 +201,7 @@ def _lines(connection: Connection, found: Bought, ending: Ending, now: datetime)
         if ending is Ending.PAID_TWICE:
             yield _line(found.id, Happened.PAID, f"{payment}_again", found.due_minor, now)
         return
-    open_ones = _open_disputes(books)
+    open_ones = open_disputes(map(_event, books))
     if ending is Ending.DISPUTED:
         left_minor = found.standing.refundable_minor
         if not payments or not left_minor or open_ones:
@@ -169,16 +214,6 @@ def _lines(connection: Connection, found: Bought, ending: Ending, now: datetime)
     kind = Happened.WON if ending is Ending.WON else Happened.LOST
     for about, amount_minor in open_ones.items():
         yield _line(found.id, kind, about, amount_minor, now)
-
-
-def _open_disputes(books: Iterable[Any]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for row in books:
-        if row.kind == Happened.DISPUTED:
-            found[row.about] = row.amount_minor
-        elif row.kind in (Happened.WON, Happened.LOST):
-            found.pop(row.about, None)
-    return found
 
 
 def _line(

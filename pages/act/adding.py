@@ -16,6 +16,8 @@ from pages.parts import action, numbers, pick, proposing, resources, show, undoi
 
 _QUICK_DOLLARS = ("1", "5", "10", "50", "100")
 _UNITS = ("Credits", "Dollars")
+_SOURCES = (CreditSource.PURCHASE, CreditSource.GRANT, CreditSource.ADJUSTMENT)
+"""What a person adds by hand. A bonus comes with a pack that was paid."""
 
 
 def amount() -> int | None:
@@ -60,7 +62,7 @@ def form(name: str, user_id: str, amount_credits: int | None) -> bool:
     with st.form(f"{name}:form", border=False):
         source = pick.one(
             "Kind",
-            list(CreditSource),
+            _SOURCES,
             key="kind",
             usual=CreditSource.PURCHASE,
             is_in_link=False,

@@ -1,6 +1,6 @@
 """What a user has beside what can be spent, and the lots of those whose credits expire. Nothing for everybody else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -18,16 +18,14 @@ _HOLDS = 20
 def show_beside(user_id: str) -> None:
     """Show what is held of the user with its holds, and the lots with their expiry, where there are any."""
     with resources.reading() as connection:
-        held = parts.of_user(connection, user_id)
-        holds = hold_rows.holds_of(connection, user_id, limit=_HOLDS) if held else []
+        beside = parts.of_user(connection, user_id)
+        holds = hold_rows.holds_of(connection, user_id, limit=_HOLDS) if Part.HELD in beside else []
         lots = lot_rows.kept_lots(connection, user_id)
     now = datetime.now(UTC)
-    if held:
+    _of_payments(beside)
+    if holds:
         st.header("Held for runs", anchor=False)
-        with show.metric_grid(*held.values()):
-            for part, credits in held.items():
-                label = "Held" if part is Part.HELD else part.value.replace("_", " ").capitalize()
-                show.metric(label, credits, help_text="Set aside: the user cannot spend it.")
+        show.metric("Held", beside[Part.HELD], help_text="Set aside: the user cannot spend it.")
         tables.draw(
             _holds(holds, now),
             {"Credits": "Dollars"},
@@ -46,6 +44,20 @@ def show_beside(user_id: str) -> None:
             opens={"Entry": lambda number: _open(user_id, lots[number].number or None)},
             if_wide=["Dollars"],
         )
+
+
+def _of_payments(beside: Mapping[Part, int]) -> None:
+    """What is frozen because a payment is disputed, and what the user owes because one went back."""
+    frozen, owed = beside.get(Part.FROZEN, 0), -beside.get(Part.DEBT, 0)
+    if not frozen and not owed:
+        return
+    st.header("Of payments", anchor=False)
+    with show.metric_grid(frozen, owed, columns=2):
+        if frozen:
+            show.metric("Frozen", frozen, help_text="The payment is disputed: the user cannot spend it.")
+        if owed:
+            show.metric("Owed", owed, help_text="Spent, and the money went back. The next purchase pays it.")
+    st.page_link("money/payments.py", label="See the payments", icon=":material/credit_score:", width="content")
 
 
 def _open(user_id: str, entry_id: int | None) -> None:

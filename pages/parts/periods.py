@@ -24,25 +24,35 @@ NAMES = {
 }
 _CHOSEN = "period"
 """Under this name the session keeps what was chosen, as text."""
+_HELP = "Entries count on the day they were posted. Choose a period, or days in the calendar."
 _PRESET, _DATES, _IN_ADDRESS = "period:preset", "period:dates", "period:address"
 
 
-def choose(*, default: Preset = Preset.ALL, on_change: Callable[[], None] | None = None) -> Period:
-    """The period that is chosen, or the screen's default. `on_change` is called when a person chooses another one."""
+def choose(
+    *,
+    default: Preset = Preset.ALL,
+    on_change: Callable[[], None] | None = None,
+    label: str = "Days of posting",
+    help_text: str = _HELP,
+) -> Period:
+    """The period that is chosen, or the screen's default. `on_change` is called when a person chooses another one.
+
+    `label` and `help_text` say which days these are.
+    """
     _take_from_address()
     chosen = _period(st.session_state.get(_CHOSEN, "")) or _preset(default)
     st.session_state[_PRESET] = chosen.preset
     st.session_state[_DATES] = _dates(chosen)
     with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
         st.radio(
-            clock.label("Days of posting"),
+            clock.label(label),
             list(Preset),
             format_func=NAMES.__getitem__,
             key=_PRESET,
             horizontal=True,
             on_change=_take_preset,
             args=(on_change,),
-            help="Entries count on the day they were posted. Choose a period, or days in the calendar.",
+            help=help_text,
         )
         st.date_input(
             "First and last day",

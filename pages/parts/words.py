@@ -24,6 +24,7 @@ ACCOUNT_NAMES = {
     "platform:adjustments": "Adjustments",
     "platform:expired": "Expired credits",
 }
+_TYPE_NAMES = {TransactionType.REVERSAL: "Reversal of a purchase"}
 _STATUS_NAMES = {PlanStatus.DRAFT: "Draft", PlanStatus.IN_FORCE: "Live", PlanStatus.RETIRED: "Previously live"}
 
 _NOT_KNOWN = (
@@ -51,10 +52,10 @@ def account_name(account_id: str) -> str:
 def type_name(type_: TransactionType) -> str:
     """A transaction type in words.
 
-    >>> type_name(TransactionType.CREATOR_PAYMENT)
-    'Creator payment'
+    >>> type_name(TransactionType.CREATOR_PAYMENT), type_name(TransactionType.REVERSAL)
+    ('Creator payment', 'Reversal of a purchase')
     """
-    return type_.value.replace("_", " ").capitalize()
+    return _TYPE_NAMES.get(type_) or type_.value.replace("_", " ").capitalize()
 
 
 def status_name(status: PlanStatus) -> str:

@@ -1,8 +1,10 @@
 """Purchases over the API: where the user pays, and what becomes of it."""
 
+import io
 from datetime import UTC, datetime
 
 import pytest
+from pypdf import PdfReader
 
 from credits_core.payments import sandbox
 from credits_core.payments.sandbox import Ending
@@ -68,13 +70,9 @@ def test_a_receipt_is_a_file_with_the_number_the_money_and_what_went_back(api: A
     api.post("/api/credits/purchases", BUY)
     play(api, 1, Ending.PAID, Ending.DISPUTED, Ending.LOST)
     answer = api.get("/api/credits/purchases/1/receipt")
-    assert (answer.status_code, answer.headers["content-type"], answer.content[:5]) == (
-        200,
-        "application/pdf",
-        b"%PDF-",
-    )
-    said = pdf_text(answer.content)
-    for words in ("Receipt 1", "ada", "20,000,000", "20.00 USD", "Taken by the bank"):
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
+    said = PdfReader(io.BytesIO(answer.content)).pages[0].extract_text()
+    for words in ("Receipt 1", "ada", "20,000,000", "$20.00", "Taken by the bank"):
         assert words in said
 
 

@@ -15,10 +15,11 @@ from credits_core.audit import seals
 from credits_core.operations import watch_findings
 from credits_core.operations.watch_decide import Found
 from credits_core.operations.watch_rules import WatchRule
+from credits_core.payments.sandbox import Ending
 from credits_core.reports import daily_totals
 from credits_core.store import database
 from credits_core.values.roles import PersonRole
-from tests.support import world
+from tests.support import selling, world
 from tests.support.acting import actor_as, signed_in
 from tests.support.actors import TESTER
 from tests.support.page_driver import (
@@ -62,6 +63,13 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "act/simulate_runs.py of a batch": ({"user": "testy", "runs": "20", **BENCH}, {"Run 20 times": TRY}),
     "act/add_credits.py": ({"user": "ada"}, {"Add credits": MOVE}),
     "act/add_credits.py of a test user": ({"user": "testy"}, {"Add credits": TRY}),
+    "money/buy_credits.py": ({"user": "ada"}, {"Buy Starter": MOVE}),
+    "money/buy_credits.py of a test user": ({"user": "testy"}, {"Buy Starter": TRY}),
+    "money/buy_credits.py of a purchase": ({"purchase": "1"}, {"Refund": MOVE}),
+    "money/checkout.py": ({"purchase": "2"}, {"Pay \\$5.00": MOVE}),
+    "money/checkout.py of a test user": ({"purchase": "3"}, {"Pay \\$5.00": TRY}),
+    "money/payments.py": ({"purchase": "1"}, {"Dispute the payment": MOVE}),
+    "money/payments.py of the reconciliation": ({"view": "Reconciliation", "period": "all"}, {"Mend": MOVE}),
     "plans/pricing_lab.py": ({"plan": "plan-2"}, {"Propose to make live": PLANS, "Discard draft": PLANS}),
     "plans/compare_plans.py": ({}, {"Save draft": PLANS}),
     "replay/replay_history.py": ({}, {"file: replay-plan-1.csv": EXPORT, "file: replay-plan-1.html": EXPORT}),
@@ -84,7 +92,7 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Engine]:
-    """A ledger, no demo, with a user, a test user, a run of each and a draft."""
+    """A ledger, no demo, with a user, a test user, a run of each, purchases and a draft."""
     with small_dashboard(tmp_path) as engine:
         for user_id in ("ada", "testy"):
             world.add(engine, user_id, 100_000, key=f"fund-{user_id}")
@@ -97,6 +105,10 @@ def ledger(tmp_path: Path) -> Iterator[Engine]:
             engine, lambda connection: proposals.propose(connection, asked, reason="r", now=now, actor=TESTER)
         )
         database.write(engine, lambda connection: watch_findings.keep(connection, FOUND, 7, now=NOW))
+        for user_id, key in (("ada", "paid"), ("ada", "open"), ("testy", "open"), ("ada", "lost")):
+            selling.sell(engine, user_id, key=f"{key}-{user_id}")
+        selling.play(engine, Ending.PAID, 1)
+        selling.play(engine, Ending.EVENT_LOST, 4)
         daily_totals.catch_up(engine)  # a screen would do both
         seals.catch_up(engine, now=now)
         yield engine

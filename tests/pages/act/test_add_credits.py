@@ -266,3 +266,7 @@ def test_credits_of_another_kind_or_reason_are_added_without_asking_for_more(
     page.get_by_key(key).set_value(value)
     click(page, "Add credits")
     assert plain_sql.balance(ledger, "ada") == 1_001_000
+
+
+def test_a_bonus_is_not_added_by_hand(ledger: Engine) -> None:
+    assert page_for("ada").get_by_key("kind").options == ["Purchase", "Grant", "Adjustment"]

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from credits_core.payments.sandbox import Ending
 from credits_core.store.kinds import CreditSource
-from tests.support import holding, page_driver, world
+from tests.support import holding, page_driver, selling, world
 from tests.support.page_driver import metrics, open_page
 
 
@@ -46,3 +47,15 @@ def test_what_is_held_and_what_expires_is_shown(empty: Engine) -> None:
     assert (held["Credits"], held["State"], held["For"]) == (13_750, "Open", "summarise on openai/gpt-4o")
     (lot,) = next(rows for rows in tables if "Source" in rows[0])
     assert (lot["Source"], lot["Left"], lot["Now"]) == ("Purchase", 6_750, "Can be spent")
+
+
+def test_what_is_frozen_and_owed_of_payments_is_shown_without_any_hold(empty: Engine) -> None:
+    selling.sell(empty, "zoe")
+    selling.play(empty, Ending.PAID)
+    selling.play(empty, Ending.DISPUTED)
+    page = open_page("explore/balances.py", user="zoe")
+    assert "Of payments" in _headers(page)
+    assert "Held for runs" not in _headers(page)
+    assert metrics(page)["Frozen"] == ("5,000,000", "$5.00")
+    selling.play(empty, Ending.WON)
+    assert "Of payments" not in _headers(open_page("explore/balances.py", user="zoe"))

@@ -28,7 +28,7 @@ SCREENS = (
     *("explore/balances.py", "explore/history.py", "explore/creator_earnings.py", "explain/explain_charge.py"),
     *("test_credits.py", "act/simulate_runs.py", "act/add_credits.py", "plans/pricing_lab.py"),
     *("plans/compare_plans.py", "replay/replay_history.py", "scenario/scenario.py", "fees/fee_designer.py"),
-    *("models/models.py", "build/api_console.py"),
+    *("models/models.py", "build/api_console.py", "money/buy_credits.py", "money/checkout.py", "money/payments.py"),
 )
 BUILD, CLEAN = "Build the demo world", "Start clean"
 EMPTY = ":material/info: This database is empty."

@@ -1,0 +1,143 @@
+"""The screen Payments: a payment step by step, and the gateway's books beside ours."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+from streamlit.testing.v1 import AppTest
+
+from credits_core.payments import configured, receiving
+from credits_core.payments.sandbox import Ending
+from credits_core.store import database
+from credits_core.store.kinds import Happened
+from credits_core.values.days import EARLIEST
+from credits_core.values.roles import PersonRole
+from tests.support import paying, plain_sql, selling, world
+from tests.support.acting import actor_as, signed_in
+from tests.support.actors import TESTER
+from tests.support.page_driver import as_read, button_labels, charts, click, metrics, open_page, small_tables, table
+
+PAYMENTS = "money/payments.py"
+MONEY = ("Money in", "Money out", "Gateway's fee", "Left for us")
+ALL = {"view": "Reconciliation", "period": "all"}
+
+
+def money(page: AppTest) -> list[str]:
+    return [metrics(page)[label][0] for label in MONEY]
+
+
+def credits_of(page: AppTest) -> list[tuple[str, ...]]:
+    return small_tables(page)["What has become of the purchase's credits"]
+
+
+def alerts(page: AppTest) -> list[str]:
+    return [one.title for one in [*page.success, *page.warning, *page.info]]
+
+
+def test_a_dispute_after_credits_were_spent_step_by_step(ledger: Engine) -> None:
+    selling.sell(ledger, "zoe")
+    selling.play(ledger, Ending.PAID)
+    world.charge(ledger, world.run_by("zoe"), key="run", now=datetime.now(UTC))  # 300 credits
+    page = open_page(PAYMENTS, purchase="1")
+    assert money(page) == ["$5.00", "$0.00", "$0.45", "$4.55"]
+    click(page, "Dispute the payment")
+    assert credits_of(page) == [
+        ("Can be spent", "0 ($0.00)".replace("$", "\\$"), "-5,000,000"),
+        ("Spent", "300 (\\$0.0003)", "+300"),
+        ("Frozen", "4,999,700 (\\$4.9997)", "+4,999,700"),
+    ]
+    assert plain_sql.balance(ledger, "zoe") == 0
+    click(page, "Lose the dispute")
+    assert money(page) == ["$5.00", "$5.00", "$0.45", "-$0.45"]
+    assert ("Owed", "300 (\\$0.0003)", "+300") in credits_of(page)
+    (chart,) = charts(page)
+    drawn = {bar["name"]: bar["x"] for bar in chart["data"]}
+    assert drawn["Owed"] == [0, 0, 300]
+    assert drawn["Can be spent"] == [5_000_000, 0, 0]
+    click(page, "Back")
+    assert money(page)[1] == "$0.00"
+    assert "Lose the dispute" not in button_labels(page)  # it plays what comes after the last step
+
+
+def test_a_dispute_that_is_won_gives_the_credits_back(ledger: Engine) -> None:
+    selling.sell(ledger, "zoe")
+    selling.play(ledger, Ending.PAID)
+    page = click(click(open_page(PAYMENTS, purchase="1"), "Dispute the payment"), "Win the dispute")
+    assert plain_sql.balance(ledger, "zoe") == 5_000_000
+    assert credits_of(page)[0] == ("Can be spent", "5,000,000 (\\$5.00)", "+5,000,000")
+
+
+def test_only_finance_plays_disputes(ledger: Engine) -> None:
+    selling.sell(ledger, "zoe")
+    selling.play(ledger, Ending.PAID)
+    for role in PersonRole:
+        with signed_in(actor_as(role)):
+            shown = "Dispute the payment" in button_labels(open_page(PAYMENTS, purchase="1"))
+        assert shown == (role in (PersonRole.FINANCE, PersonRole.ADMIN)), role
+
+
+def test_without_an_address_the_newest_purchase_is_shown_and_without_any_the_way_to_one(ledger: Engine) -> None:
+    assert alerts(open_page(PAYMENTS)) == ["No payment yet"]
+    selling.sell(ledger, "zoe")
+    selling.sell(ledger, "ben", key="newer")
+    assert open_page(PAYMENTS).selectbox[0].value == 2
+    assert open_page(PAYMENTS, purchase="1").selectbox[0].value == 1
+
+
+def test_when_all_matches_the_screen_says_so(ledger: Engine) -> None:
+    assert alerts(open_page(PAYMENTS, **ALL)) == ["No payment on these days"]  # type: ignore[arg-type]
+    selling.sell(ledger, "zoe")
+    selling.play(ledger, Ending.PAID)
+    page = open_page(PAYMENTS, **ALL)  # type: ignore[arg-type]
+    assert alerts(page) == ["Everything matches"]
+    (day,) = table(page)
+    assert (day["Match"], day["Paid, gateway"], day["Paid, ours"], day["Fees"]) == (1, "$5.00", "$5.00", "$0.45")
+
+
+def test_a_lost_event_is_found_and_mended(ledger: Engine) -> None:
+    selling.sell(ledger, "zoe")
+    selling.play(ledger, Ending.EVENT_LOST)
+    page = open_page(PAYMENTS, **ALL)  # type: ignore[arg-type]
+    assert alerts(page) == ["The gateway's books differ from ours"]
+    (day,) = table(page)
+    assert (day["Missing here"], day["Paid, gateway"], day["Paid, ours"]) == (1, "$5.00", "$0.00")
+    click(page, "Mend")
+    assert alerts(page) == ["Everything matches"]
+    assert plain_sql.balance(ledger, "zoe") == 5_000_000
+    assert paying.stored(ledger).receipt == 1
+
+
+def test_what_only_we_know_and_what_we_know_otherwise_is_mended_by_the_gateway_s_books(ledger: Engine) -> None:
+    selling.sell(ledger, "zoe")
+    selling.play(ledger, Ending.EVENT_LOST)
+    (theirs,) = configured.gateway(ledger).events(EARLIEST)
+    wrong = replace(theirs, event_id="wrong", amount_minor=400)
+    unknown = replace(theirs, event_id="unknown", about="nobody's", amount_minor=100)
+    for event in (wrong, unknown):
+        database.write(
+            ledger,
+            lambda one, event=event: receiving.receive(one, event, now=datetime.now(UTC), actor=TESTER),  # type: ignore[misc]
+        )
+    assert plain_sql.balance(ledger, "zoe") == 5_000_000  # by 4 and 1 dollars
+    page = open_page(PAYMENTS, **ALL)  # type: ignore[arg-type]
+    (day,) = table(page)
+    assert (day["Missing there"], day["Other amount"], day["Missing here"]) == (1, 1, None)
+    badges = as_read("\n".join(one.value for one in page.markdown))
+    assert "Missing at the gateway" in badges
+    assert "Different amount" in badges
+    for _ in range(2):
+        next(button for button in page.button if button.label == "Mend").click()
+        page.run()
+    assert alerts(page) == ["Everything matches"]
+    kinds = [one.kind for one in paying.stored(ledger).told]
+    assert kinds == [Happened.OPENED, *[Happened.PAID] * 4]
+    assert plain_sql.balance(ledger, "zoe") == 5_000_000
+
+
+def test_a_viewer_sees_what_differs_and_mends_nothing(ledger: Engine) -> None:
+    selling.sell(ledger, "zoe")
+    selling.play(ledger, Ending.EVENT_LOST)
+    with signed_in(actor_as(PersonRole.TESTER)):
+        page = open_page(PAYMENTS, **ALL)  # type: ignore[arg-type]
+    assert alerts(page) == ["The gateway's books differ from ours"]
+    assert "Mend" not in button_labels(page)
