@@ -187,7 +187,9 @@ def test_backups_are_made_tried_and_pruned_by_jobs(sqlite_engine: Engine, place:
     outcome, message = said(sqlite_engine, "drill")
     assert outcome == "failed"
     assert message.startswith("The newest backup is bad: it has 0 bytes instead of ")
-    assert said(sqlite_engine, "prune") == ("ok", "1 backup and 0 unfinished files deleted.")
+    assert said(sqlite_engine, "prune") == ("ok", "0 backups and 0 unfinished files deleted.")
+    later = said(sqlite_engine, "prune", at=timedelta(days=31))
+    assert later == ("ok", "1 backup and 0 unfinished files deleted.")
 
 
 def test_every_job_can_be_repeated_on_an_empty_ledger(sqlite_engine: Engine) -> None:

@@ -126,4 +126,6 @@ def _decrypt(made: Manifest, stored: Path, clear: Path, identity_file: Path | No
     except pyrage.DecryptError:
         raise BackupLocked(made.name, f"the identity in {identity_file} does not open it") from None
     except OSError as error:
+        if error.errno is not None:  # of the system, such as a full disk: the backup may be as good as ever
+            raise
         raise BackupDamaged(made.name, f"it cannot be decrypted ({error})") from None
