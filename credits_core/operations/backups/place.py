@@ -135,7 +135,7 @@ class Place:
     def _write(self, name: str, source: IO[bytes]) -> None:
         half = Path(self._path(f"{name}{_HALF}"))
         try:
-            with half.open("wb") as target:
+            with open(half, "wb", opener=_for_its_own_user) as target:
                 shutil.copyfileobj(source, target, 1 << 20)
                 target.flush()
                 os.fsync(target.fileno())
@@ -167,6 +167,10 @@ def place_at(address: str) -> Place:
         raise InvalidRequest("CREDITS_BACKUP_URL", f"must be a folder or an address such as s3://…: {error}") from None
     is_local = "file" in ([files.protocol] if isinstance(files.protocol, str) else files.protocol)
     return Place(root if is_local else _without_password(address), is_local, files, root.rstrip("/"))
+
+
+def _for_its_own_user(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)  # a backup that is not encrypted is the whole ledger
 
 
 def sync_folder(folder: Path) -> None:

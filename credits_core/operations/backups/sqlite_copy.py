@@ -16,6 +16,7 @@ from credits_core.store import database
 
 _PAGES_AT_ONCE = 500
 _FULL = "database or disk is full"
+_OWN_ALONE = 0o600
 _BESIDE = ("", "-wal", "-shm", "-journal")
 
 
@@ -96,6 +97,7 @@ def put(restored: Path, file: Path, *, aside: Path) -> bool:
         LedgerInUse: another process has the database open.
     """
     driver = database.sqlite_driver()
+    restored.chmod(_OWN_ALONE)
     if not file.exists():
         restored.replace(file)
         sync_folder(file.parent)
@@ -103,6 +105,7 @@ def put(restored: Path, file: Path, *, aside: Path) -> bool:
     half = aside.with_name(f"{aside.name}.part")
     try:
         with to_itself(file) as there, closing(driver.connect(str(restored))) as source:
+            half.touch(mode=_OWN_ALONE)
             with closing(driver.connect(str(half))) as kept:
                 there.backup(kept)
             half.replace(aside)
