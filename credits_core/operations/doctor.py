@@ -23,7 +23,7 @@ from credits_core.audit import log as audit_log
 from credits_core.audit import seal_keys
 from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.operations import jobs, leader, lease, runs
-from credits_core.operations.backups import listing, packing, place
+from credits_core.operations.backups import listing, packing, place, postgres_dump
 from credits_core.operations.backups.listing import State
 from credits_core.settings import SignIn
 from credits_core.store import database, grants
@@ -223,6 +223,20 @@ def _role(engine: Engine, _now: Now) -> Findings:
         yield Verdict.OK, f"The role {role} can neither change nor delete history.", ""
 
 
+def _drills(engine: Engine, _now: Now) -> Findings:
+    if engine.dialect.name != "postgresql":
+        return
+    postgres_dump.require_programs()
+    with database.read(engine) as connection:
+        may = postgres_dump.may_make_databases(connection)
+    if not may and settings.backup_scratch_url() is None:
+        yield (
+            Verdict.WRONG,
+            f"The role {engine.url.username} may not make databases, so no backup can be tried.",
+            "ALTER ROLE … CREATEDB, or set CREDITS_BACKUP_SCRATCH_URL: docs/backups.md.",
+        )
+
+
 def _clock(engine: Engine, now: Now) -> Findings:
     with database.read(engine) as connection:
         newest_us = connection.scalar(select(JournalEntry.created_at_us).order_by(JournalEntry.id.desc()).limit(1))
@@ -257,7 +271,7 @@ def _people(engine: Engine, _now: Now) -> Findings:
         yield (
             Verdict.WRONG,
             "Nobody is an admin, so nobody can let people in.",
-            "python -m credits_core people add ADDRESS --role admin",
+            "python -m credits_core people add ADDRESS admin",
         )
 
 
@@ -387,6 +401,7 @@ _OF_A_LEDGER: dict[str, Callable[[Engine, Now], Findings]] = {
     "People": _people,
     "Jobs": _jobs,
     "Audit": _audits,
+    "Drills": _drills,
 }
 
 

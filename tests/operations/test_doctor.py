@@ -15,6 +15,7 @@ from credits_core.audit import log as audit_log
 from credits_core.audit import seal_keys
 from credits_core.audit.finding import Finding
 from credits_core.operations import doctor, lease, runs
+from credits_core.operations.backups import postgres_dump
 from credits_core.operations.backups.manifest import Drilled
 from credits_core.operations.backups.place import Place
 from credits_core.operations.doctor import Examined, Verdict
@@ -31,6 +32,7 @@ OK, WARNING, WRONG = Verdict
 def backups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the backups, which is the only one that is looked at."""
     monkeypatch.setenv("CREDITS_BACKUP_URL", str(tmp_path / "backups"))
+    monkeypatch.setenv("CREDITS_BACKUP_SCRATCH_URL", "postgresql://scratch.example/postgres")
     monkeypatch.setenv("STREAMLIT_SECRETS_FILES", str(tmp_path / "secrets.toml"))
     return tmp_path / "backups"
 
@@ -183,6 +185,19 @@ def test_a_clock_that_goes_wrong_is_told(engine: Engine, backups: Path) -> None:
 def test_an_owner_that_runs_the_product_is_told_and_the_narrow_role_is_not(engine: Engine, backups: Path) -> None:
     found = of("Role", examined(engine))
     assert [verdict for verdict, _ in found] == ([WARNING] if engine.dialect.name == "postgresql" else [])
+
+
+def test_a_role_that_cannot_try_backups_is_told(engine: Engine, backups: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CREDITS_BACKUP_SCRATCH_URL")
+    is_postgres = engine.dialect.name == "postgresql"
+    said = f"The role {engine.url.username} may not make databases, so no backup can be tried."
+    assert of("Drills", examined(engine)) == ([(WRONG, said)] if is_postgres else [])
+    monkeypatch.setenv("CREDITS_BACKUP_SCRATCH_URL", "postgresql://scratch.example/postgres")
+    assert of("Drills", examined(engine)) == []
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(postgres_dump, "_DEBIANS", tmp := backups.parent)
+    assert not list(tmp.glob("*/bin"))
+    assert [one[0] for one in of("Drills", examined(engine))] == ([WRONG] if is_postgres else [])
 
 
 def test_nobody_who_leads_and_jobs_that_fail_are_told(engine: Engine, backups: Path) -> None:
