@@ -7,8 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from credits_core import settings
+from credits_core.cli.main import app
 
 ROOT = settings.PROJECT_FOLDER
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
@@ -114,6 +116,20 @@ def test_a_machine_is_set_up_in_less_than_twenty_commands() -> None:
         line for block in re.findall(r"```sh[^\n]*\n(.*?)```", until_it_runs, re.S) for line in block.splitlines()
     ]
     assert 10 < len(commands) <= MOST_COMMANDS
+
+
+_TOLD_TO_RUN = ("docs/running.md", "docs/backups.md", "docs/runbook.md", "credits_core/operations/doctor.py")
+
+
+@pytest.mark.parametrize("file", _TOLD_TO_RUN)
+def test_every_command_that_an_operator_is_told_to_run_can_be_read(file: str) -> None:
+    told = re.findall(r"python\s-m\scredits_core\s([^\n`\",|]+)", (ROOT / file).read_text(encoding="utf-8"))
+    assert told
+    for words in told:
+        command, arguments = get_command(app), words.rstrip(".").split()
+        while arguments and arguments[0] in getattr(command, "commands", {}):
+            command = command.commands[arguments.pop(0)]  # type: ignore[attr-defined]
+        command.make_context("credits_core", arguments)  # refuses what is missing or unknown
 
 
 def test_a_command_runs_as_another_user_with_the_settings_of_the_service(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import typer
+from sqlalchemy import make_url
 
 from credits_core import settings
 from credits_core.cli.opened import actor, opened_ledger
@@ -44,7 +45,10 @@ def verify(name: str) -> None:
 
 
 def restore_now(name: str, into: str | None, *, replace: bool) -> None:
-    """Restore a backup and print where."""
+    """Restore a backup and print where, and what to do next."""
+    drilled = place().drilled(place().named(name).name)
+    if drilled is not None and not drilled.is_good:
+        typer.echo(f"A drill called this backup bad: {drilled.message}", err=True)
     done = finish(
         restore.restoring(
             place(),
@@ -59,7 +63,8 @@ def restore_now(name: str, into: str | None, *, replace: bool) -> None:
     typer.echo(f"{done.database} is restored from {done.backup.name}: {_held(done.backup)}")
     if done.kept_as is not None:
         typer.echo(f"What was there is kept as {done.kept_as}.")
-    typer.echo("Now run: python -m credits_core verify")
+    ledger = "" if into is None else f", with CREDITS_DATABASE_URL set to {_without_password(into)}"
+    typer.echo(f"Now run{ledger}: python -m credits_core verify")
     if done.backup.kind == "postgresql":
         typer.echo("Then, as before, for the role of the product: python -m credits_core grant-app-role NAME")
 
@@ -94,6 +99,10 @@ def prune_now() -> None:
     for name in pruned.names:
         typer.echo(f"deleted {name}")
     typer.echo(f"{counted(len(pruned.names), 'backup')} and {counted(pruned.halves, 'unfinished file')} deleted.")
+
+
+def _without_password(url: str) -> str:
+    return make_url(url).render_as_string(hide_password=True)
 
 
 def _held(made: Manifest) -> str:

@@ -25,8 +25,9 @@ def list_all() -> None:
         failures = runs.failures_in_a_row(found[job.name])
         broken = f", failed {failures} times" if failures >= runs.FAILURES_UNTIL_RED else ""
         next_time = job.next_time(zone, last_started=None if last is None else last.started_at, now=now)
-        following = "after the start of a server" if last is None else f"next {next_time:%Y-%m-%d %H:%M}"
+        following = "begins soon after a server starts" if last is None else f"next {next_time:%Y-%m-%d %H:%M}"
         typer.echo(f"{job.name:<12} {job.runs:<20} {said}{broken}, {following}")
+    typer.echo(f"Hours of the schedule are those of {zone.name}; times of runs are UTC.")
     if leading is None or not leading.is_running:
         typer.echo("No process leads, so no job runs by itself. A server does, unless CREDITS_JOBS is 0.")
     else:

@@ -19,6 +19,7 @@ from credits_core.ledger.refusals import (
     HoldEnded,
     HoldTooSmall,
     IdempotencyKeyReused,
+    InsufficientCredits,
     NothingToCharge,
 )
 from credits_core.ledger.requests import (
@@ -160,11 +161,14 @@ def capture(
     _require_open(found, now)
     entry_id = hold_rows.give_back(posting, found, hold_rows.end_entry(found, HoldEnd.CAPTURED, now=now, actor=actor))
     drawn = posting.lots.drawn_by(found.user_id, hold_id)
-    receipt = charging.charged(posting, charge, book, _NO_RECEIPTS, held=drawn)
-    total_credits = -receipt.transactions[0].amount_credits
     most_credits = book.plan.most_of_hold(found.held_credits)
-    if total_credits > most_credits:
-        raise HoldTooSmall(hold_id, total_credits, most_credits)
+    try:
+        receipt = charging.charged(posting, charge, book, _NO_RECEIPTS, held=drawn)
+    except InsufficientCredits as short:
+        _require_covered(found, short.required_credits, most_credits)  # more credits would not help
+        raise
+    total_credits = -receipt.transactions[0].amount_credits
+    _require_covered(found, total_credits, most_credits)
     hold_rows.mark_ended(posting, found, HoldEnd.CAPTURED, entry_id, receipt.entry_id)
     expiring.settle(posting, found.user_id, now)  # what came back of lots whose time is over by now
     posting.write()
@@ -249,6 +253,12 @@ def _require_open(found: StoredHold, now: datetime) -> None:
     state = found.state(now)
     if state != "open":
         raise HoldEnded(found.id, state, found.ended_by_entry_id)
+
+
+def _require_covered(found: StoredHold, total_credits: int, most_credits: int) -> None:
+    if total_credits > most_credits:
+        is_of_usage = found.usage is not None or found.input_tokens is not None
+        raise HoldTooSmall(found.id, total_credits, most_credits, is_of_usage=is_of_usage)
 
 
 def _captured_again(posting: Posting, found: StoredHold, charge: Charge, book: PriceBook) -> Captured:

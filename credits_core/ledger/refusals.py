@@ -218,16 +218,24 @@ class HoldEnded(CreditsError):
 
 
 class HoldTooSmall(CreditsError):
-    """The run costs more than the hold and what its price plan allows beyond it. Both numbers are in credits."""
+    """The run costs more than the hold and what its price plan allows beyond it. Both numbers are in credits.
+
+    `is_of_usage`: the hold was made for a usage, and not for an amount, so that it can be captured without one.
+    """
 
     code = "hold_too_small"
     http_status = 409
 
-    def __init__(self, hold_id: int, total_credits: int, most_credits: int) -> None:
+    def __init__(self, hold_id: int, total_credits: int, most_credits: int, *, is_of_usage: bool = True) -> None:
         self.hold_id = hold_id
         self.total_credits = total_credits
         self.most_credits = most_credits
+        advice = (
+            "Capture it without usage to charge what it was made for."
+            if is_of_usage
+            else "Release it, and charge the run instead."
+        )
         super().__init__(
             f"The run costs {total_credits:,} credits, but hold {hold_id} can be charged at most {most_credits:,}. "
-            "Nothing was charged, and the hold stays open. Capture it without usage to charge what it was made for."
+            f"Nothing was charged, and the hold stays open. {advice}"
         )

@@ -4,6 +4,7 @@ Each examination returns what it saw in a sentence and, where something is amiss
 one that cannot look says so instead of ending the others.
 """
 
+import os
 import shutil
 import stat
 import sys
@@ -22,7 +23,7 @@ from credits_core.audit import log as audit_log
 from credits_core.audit import seal_keys
 from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.operations import jobs, leader, lease, runs
-from credits_core.operations.backups import listing, place
+from credits_core.operations.backups import listing, packing, place, postgres_dump
 from credits_core.operations.backups.listing import State
 from credits_core.settings import SignIn
 from credits_core.store import database, grants
@@ -73,7 +74,8 @@ def examine(database_url: str, now: Now) -> list[Examined]:
                     found += _each(subject, look, engine, now)
     except CreditsError as refusal:
         found.append(Examined("Database", Verdict.WRONG, str(refusal), "Set CREDITS_DATABASE_URL to a database."))
-    return [*found, *_each("Disk", _disk, database_url), *_each("Backups", _backups, now)]
+    found += [*_each("Disk", _disk, database_url), *_each("Backups", _backup_place), *_each("Backups", _backup_keys)]
+    return [*found, *_each("Backups", _backups, now)]
 
 
 def _each(subject: str, look: Callable[..., Findings], *given: object) -> list[Examined]:
@@ -173,9 +175,9 @@ def _own_files(database_url: str) -> Iterator[tuple[Path, bool]]:
 
 
 def _database(engine: Engine) -> Findings:
+    database.require_migrated(engine)  # first, because it does not make an SQLite file where none is
     with database.read(engine) as connection:
         said = _server(connection)
-    database.require_migrated(engine)
     yield Verdict.OK, f"{said}, at the newest schema.", ""
 
 
@@ -221,6 +223,20 @@ def _role(engine: Engine, _now: Now) -> Findings:
         yield Verdict.OK, f"The role {role} can neither change nor delete history.", ""
 
 
+def _drills(engine: Engine, _now: Now) -> Findings:
+    if engine.dialect.name != "postgresql":
+        return
+    postgres_dump.require_programs()
+    with database.read(engine) as connection:
+        may = postgres_dump.may_make_databases(connection)
+    if not may and settings.backup_scratch_url() is None:
+        yield (
+            Verdict.WRONG,
+            f"The role {engine.url.username} may not make databases, so no backup can be tried.",
+            "ALTER ROLE … CREATEDB, or set CREDITS_BACKUP_SCRATCH_URL: docs/backups.md.",
+        )
+
+
 def _clock(engine: Engine, now: Now) -> Findings:
     with database.read(engine) as connection:
         newest_us = connection.scalar(select(JournalEntry.created_at_us).order_by(JournalEntry.id.desc()).limit(1))
@@ -255,7 +271,7 @@ def _people(engine: Engine, _now: Now) -> Findings:
         yield (
             Verdict.WRONG,
             "Nobody is an admin, so nobody can let people in.",
-            "python -m credits_core people add ADDRESS --role admin",
+            "python -m credits_core people add ADDRESS admin",
         )
 
 
@@ -269,11 +285,13 @@ def _jobs(engine: Engine, _now: Now) -> Findings:
     else:
         yield Verdict.OK, f"The process {leading.holder} runs the jobs.", ""
     for name, last in found.items():
-        if runs.failures_in_a_row(last) >= runs.FAILURES_UNTIL_RED:
+        failures = runs.failures_in_a_row(last)
+        if failures:
+            is_red, message = failures >= runs.FAILURES_UNTIL_RED, runs.last_failure(last)
             yield (
-                Verdict.WRONG,
-                f"The job {name} failed {len(last)} times: {last[0].message}",
-                f"python -m credits_core jobs run {name}",
+                Verdict.WRONG if is_red else Verdict.WARNING,
+                f"The job {name} failed {f'{failures} times' if is_red else 'at its last run'}: {message}",
+                f"Mend the cause, then: python -m credits_core jobs run {name}",
             )
 
 
@@ -311,6 +329,38 @@ def _disk(database_url: str) -> Findings:
             yield Verdict.WARNING, said, "Make room soon."
         else:
             yield Verdict.OK, said, ""
+
+
+def _backup_place() -> Findings:
+    where = place.place_at(settings.backup_url())
+    if not where.is_local:
+        return
+    folder = Path(where.address)
+    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not there.is_dir():
+        yield Verdict.WRONG, f"Backups cannot be kept in {folder}: {there} is not a folder.", "Mend CREDITS_BACKUP_URL."
+    elif not os.access(there, os.W_OK | os.X_OK):
+        yield (
+            Verdict.WRONG,
+            f"Backups cannot be kept in {folder}: this user may not write to {there}.",
+            "Give it to the user who runs the product, or mend CREDITS_BACKUP_URL.",
+        )
+
+
+def _backup_keys() -> Findings:
+    recipients, identity_file = settings.backup_recipients(), settings.backup_identity_file()
+    packing.require_recipients(recipients)
+    if identity_file is None:
+        return
+    opens = packing.public_keys(identity_file)
+    if recipients and not opens.intersection(recipients):
+        yield (
+            Verdict.WRONG,
+            f"The identity in {identity_file} opens no backup made for CREDITS_BACKUP_RECIPIENT.",
+            "Use the file that holds the identity of that public key.",
+        )
+    else:
+        yield Verdict.OK, f"The identity in {identity_file} can be read.", ""
 
 
 def _backups(now: Now) -> Findings:
@@ -351,6 +401,7 @@ _OF_A_LEDGER: dict[str, Callable[[Engine, Now], Findings]] = {
     "People": _people,
     "Jobs": _jobs,
     "Audit": _audits,
+    "Drills": _drills,
 }
 
 

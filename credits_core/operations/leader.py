@@ -16,6 +16,7 @@ from threading import Event, Thread
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
 
 from credits_core import settings
 from credits_core.errors import CreditsError
@@ -25,6 +26,7 @@ from credits_core.operations.lease import Lease
 from credits_core.operations.refusals import JobIsRunning
 from credits_core.operations.surroundings import Surroundings
 from credits_core.store import database
+from credits_core.values.time_zones import UTC_ZONE
 
 NAME = "leader"
 """The lease of the process whose schedule runs."""
@@ -123,7 +125,7 @@ class Leader:
             if job.is_apart:
                 self._carry_out_apart(job, around, own)
             else:
-                _told(running.run(job, around, actor=running.SCHEDULE, leader=own))
+                _told(job, running.run(job, around, actor=running.SCHEDULE, leader=own))
         except JobIsRunning as refusal:
             _log.info("a job was not begun", extra={"job": job.name, "why": str(refusal)})
         except (CreditsError, *database.FAILURES) as error:
@@ -148,6 +150,11 @@ class Leader:
             self._apart.discard(process)
         if process.returncode:
             _log.warning("a job failed", extra={"job": job.name, "said": said.decode(errors="replace")[-500:]})
+            return
+        with database.read(around.engine) as connection:
+            done = runs.last_ended(connection, job.name)
+        if done is not None:
+            _told(job, done)
 
     def _end_schedule(self) -> None:
         if self._schedule is not None:
@@ -162,6 +169,8 @@ class Leader:
                 database.write(self._surroundings().engine, lambda connection: lease.release(connection, held))
 
 
-def _told(run: runs.Run) -> None:
-    tell = _log.info if run.outcome == runs.OK else _log.warning
-    tell("a job ended", extra={"job": run.job_name, "outcome": run.outcome, "said": run.message})
+def _told(job: Job, run: runs.Run) -> None:
+    """Log how a job ended. Good runs of those that go on all day would drown all else: the table of runs has them."""
+    is_all_day = isinstance(job.trigger(UTC_ZONE), IntervalTrigger)
+    level = logging.WARNING if run.outcome != runs.OK else logging.DEBUG if is_all_day else logging.INFO
+    _log.log(level, "a job ended", extra={"job": run.job_name, "outcome": run.outcome, "said": run.message})

@@ -32,14 +32,14 @@ def roll_up(around: Surroundings) -> Work[str]:
     """Add new entries to the daily totals."""
     yield Progress(0, 1)
     added = daily_totals.catch_up(around.engine, around.zone)
-    return f"{added:,} new entry numbers added to the daily totals."
+    return f"{counted(added, 'new entry number')} added to the daily totals." if added else "No new entries."
 
 
 def seal(around: Surroundings) -> Work[str]:
     """Seal what is new."""
     yield Progress(0, 1)
     made = seals.catch_up(around.engine, now=around.clock(), key=seal_keys.configured())
-    return f"{counted(made, 'new seal')}."
+    return f"{counted(made, 'new seal')}." if made else "Nothing new to seal."
 
 
 def verify_new(around: Surroundings) -> Work[str]:
@@ -68,17 +68,17 @@ def clean_up(around: Surroundings) -> Work[str]:
         "sessions deleted": partial(sessions.delete_old, now=now),
         "runs of jobs deleted": runs.delete_old,
     }
-    done = []
+    done = {}
     for number, (what, step) in enumerate(steps.items()):
         yield Progress(number, len(steps))
-        done.append(f"{what}: {database.write(around.engine, step):,}")
-    return f"{', '.join(done)}."
+        done[what] = database.write(around.engine, step)
+    return _done(done, "There was nothing to clean up.")
 
 
 def expire(around: Surroundings) -> Work[str]:
     """Give back holds, and book lots, whose time is over: a hundred users in a unit of work."""
     steps = {"holds ended": holds.expire_overdue, "users' lots booked": expire_lots}
-    done = []
+    done = {}
     for number, (what, step) in enumerate(steps.items()):
         count = 0
         for _ in range(_MOST_ROUNDS):
@@ -87,8 +87,21 @@ def expire(around: Surroundings) -> Work[str]:
             count += some
             if not some:
                 break
-        done.append(f"{what}: {count:,}")
-    return f"{', '.join(done)}."
+        done[what] = count
+    return _done(done, "Nothing has expired.")
+
+
+def _done(counts: dict[str, int], nothing: str) -> str:
+    """What was done, without what was not; or the sentence for nothing at all.
+
+    >>> _done({"holds ended": 2, "calls deleted": 0}, "Nothing."), _done({"holds ended": 0}, "Nothing.")
+    ('holds ended: 2.', 'Nothing.')
+    """
+    return (
+        ", ".join(f"{what}: {count:,}" for what, count in counts.items() if count) + "."
+        if any(counts.values())
+        else nothing
+    )
 
 
 def check_prices(around: Surroundings) -> Work[str]:

@@ -112,6 +112,11 @@ def failures_in_a_row(found: Sequence[Run]) -> int:
     return count
 
 
+def last_failure(found: Sequence[Run]) -> str:
+    """What the newest run that failed said; empty where none did. A run that goes on says nothing yet."""
+    return next((one.message for one in found if one.outcome == FAILED), "")
+
+
 def delete_old(connection: Connection) -> int:
     """Delete all but the newest 200 runs of each job, and return how many that were."""
     deleted = 0

@@ -23,7 +23,8 @@ def check_alerts(around: Surroundings, jobs: Sequence[str]) -> Work[str]:
     if addresses:
         taken = alerts_told.tell(around.engine, partial(sending.send, addresses=addresses), now=around.clock())
     told = f" Told of what is new: {taken:,} of {len(addresses):,} addresses." if taken else ""
-    return f"{counted(wrong, 'thing')} wrong.{told}"
+    said = f"{counted(wrong, 'thing')} wrong." if wrong else "Nothing is wrong."
+    return f"{said}{told}"
 
 
 def watch_credits(around: Surroundings) -> Work[str]:
@@ -36,4 +37,6 @@ def watch_credits(around: Surroundings) -> Work[str]:
         if done is None:
             break
         entries, findings = entries + done.entries, findings + done.findings
-    return f"{entries:,} new entry numbers watched, {counted(findings, 'new finding')}."
+    if not entries:
+        return "No new entries."
+    return f"{counted(entries, 'new entry number')} watched, {counted(findings, 'new finding')}."

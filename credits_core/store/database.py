@@ -42,6 +42,7 @@ _POSTGRES_ATTEMPTS = 5
 _POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 5}
 _SQLITE_WAIT_SECONDS = 30
 _LONGEST_WAIT_SECONDS, _BETWEEN_LOOKS_SECONDS = 5, 0.005
+_OWN_ALONE = 0o600
 _MIGRATION_LOCK = 7_267_473  # any number that nothing else locks
 _KEY_CONSTRAINT = "uq_journal_entries_idempotency_key"
 _RETRIED_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
@@ -275,8 +276,10 @@ def _alembic_config(connection: Connection | None = None) -> Config:
 
 def migrate(engine: Engine) -> None:
     """Bring the schema to the newest migration. Safe to repeat and to run twice at once; on an up-to-date database it
-    changes nothing.
+    changes nothing. A new SQLite file is for its own user alone.
     """
+    if _is_missing_file(engine):  # SQLite would let others of this machine read it; what it puts beside is as private
+        Path(str(engine.url.database)).touch(mode=_OWN_ALONE)
 
     def to_head(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":

@@ -87,10 +87,10 @@ def _state(found: Sequence[Run], held: Held | None) -> str:
     if not found:
         return "Never ran"
     if found[0].outcome is None:
-        return "Running" if held is not None and held.is_running else "Died"
+        return "Running" if held is not None and held.is_running else "⚠️ Died"
     if runs.failures_in_a_row(found) >= runs.FAILURES_UNTIL_RED:
         return "🔴 Broken"
-    return "Well" if found[0].outcome == runs.OK else "Failed"
+    return "Well" if found[0].outcome == runs.OK else "⚠️ Failed"
 
 
 def _duration(took: timedelta | None) -> str:

@@ -5,8 +5,8 @@ from pages.parts import head
 
 ABOUT = """
 Jobs run by themselves in one of all servers: sums, seals, audits, backups and cleaning up. When that server dies,
-another takes over within a minute. A backup is called good only after a drill: it was restored into a scratch place
-and proved there.
+another takes over within a minute. A job that never ran begins within half an hour after a start. A backup is called
+good only after a drill: it was restored into a scratch place and proved there.
 """
 
 with head.line("Operations", "See what runs by itself, and whether it works.", about=ABOUT):

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from credits_core.operations import watch_findings
+from credits_core.operations import runs, watch_findings
 from pages.operations import finding_card, finding_list
-from pages.parts import filters, head, links, resources
+from pages.parts import clock, filters, head, links, resources
 
 PAGE = 25
 ABOUT = """
@@ -22,6 +22,7 @@ with resources.reading() as connection:
     opened = finding_card.asked(connection, st.query_params.get("finding", ""))
     entries = [] if opened is None else finding_card.entries(connection, opened)
     waiting = watch_findings.findings(connection, is_waiting=True, limit=finding_list.MOST_WAITING)
+    last = runs.last_ended(connection, "watch", is_ok=True)
     looked_at = watch_findings.findings(connection, is_waiting=False, before=start, limit=PAGE + 1)
 
 if opened is not None:
@@ -29,12 +30,20 @@ if opened is not None:
 if waiting:
     st.header("Nobody has looked at these", anchor=False)
     finding_list.waiting(waiting)
+elif last is None and not looked_at:
+    st.warning(
+        "A server does it every ten minutes. *Operations* has the job *Watching*, and says what keeps it.",
+        title="Nobody has looked through the entries yet",
+        icon=":material/hourglass_empty:",
+    )
 else:
     st.info(
         "When somebody spends, earns or charges in an unusual way, it stands here.",
         title="Nothing waits to be looked at",
         icon=":material/task_alt:",
     )
+if last is not None:
+    st.caption(f"Last looked through {clock.text(last.started_at, '%Y-%m-%d %H:%M')}.")
 if looked_at:
     st.header("Looked at", anchor=False)
     finding_list.looked_at(looked_at[:PAGE])

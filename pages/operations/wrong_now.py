@@ -1,18 +1,24 @@
-"""What is wrong now and since when, for the top of the screen Operations."""
+"""What is wrong now and since when, and which jobs failed at last, for the top of the screen Operations."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import streamlit as st
 
 from credits_core import settings
-from credits_core.operations import alerts, jobs
+from credits_core.operations import alerts, jobs, runs
 from credits_core.operations.alerts import Fault
+from credits_core.operations.runs import Run
 from pages.parts import clock, resources, words
 
 
 def show() -> None:
-    """One line for each fault with since when it is there, the urgent first; or one line that nothing is wrong."""
+    """One line for each fault with since when it is there, the urgent first; or one line that nothing is wrong.
+
+    A job that failed, but not often enough to be a fault, has a line of its own.
+    """
     with resources.reading() as connection:
+        last = runs.newest_of_each(connection, jobs.NAMES, limit=runs.FAILURES_UNTIL_RED)
         faults = alerts.look(connection, jobs.NAMES, now=datetime.now(UTC), zone=resources.zone())
     urgent = [fault for fault in faults if fault.rule.is_urgent]
     others = [fault for fault in faults if not fault.rule.is_urgent]
@@ -20,11 +26,25 @@ def show() -> None:
         st.error(_lines(urgent), title="Wrong now, and urgent", icon=":material/emergency_home:")
     if others:
         st.warning(_lines(others), title="Wrong now", icon=":material/warning:")
-    if not faults:
+    failed = _failed_at_last(last)
+    if failed:
+        st.warning("\n".join(failed), title="Failed at the last run", icon=":material/sync_problem:")
+    if not faults and not any(map(runs.failures_in_a_row, last.values())):
         st.success("Nothing is wrong.", icon=":material/check_circle:")
+    if not faults:
         return
     told = "" if settings.notify_urls() else " Nobody is told: CREDITS_NOTIFY_URLS is empty."
     st.caption(words.plain(f"docs/runbook.md says what to do about each.{told}"))
+
+
+def _failed_at_last(last: Mapping[str, Sequence[Run]]) -> list[str]:
+    """A line for each job that failed once or twice now; one that failed more often is among the faults."""
+    return [
+        f"- {jobs.named(name).title}, {clock.text(found[0].started_at, '%Y-%m-%d %H:%M')}: "
+        f"{words.plain(runs.last_failure(found))}"
+        for name, found in last.items()
+        if 0 < runs.failures_in_a_row(found) < runs.FAILURES_UNTIL_RED
+    ]
 
 
 def _lines(faults: list[Fault]) -> str:

@@ -1,11 +1,13 @@
 """The commands about jobs and backups: what they print, and how they end."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from credits_core.operations import lease
+from credits_core.operations.backups.manifest import Drilled
 from credits_core.store import database
 from tests.support import backup_world, world
 from tests.support.backup_world import place
@@ -78,3 +80,34 @@ def test_a_restore_says_where_what_was_there_is_kept(commands: Commands, sqlite_
     assert lines[0].endswith(f"credits.db is restored from {made.name}: {held}")
     assert lines[1].startswith("What was there is kept as ")
     assert lines[2:] == ["Now run: python -m credits_core verify"]
+
+
+def test_after_a_rehearsal_the_next_step_names_the_rehearsed_database(
+    commands: Commands, sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    """Without it `verify` would audit the running ledger, and say nothing of what was restored."""
+    world.add(sqlite_engine, "ada", 5, key="one")
+    backup_world.back_up(sqlite_engine, place(tmp_path))
+    into = f"sqlite:///{tmp_path}/rehearsal.db"
+    _, out, err = commands("backup", "restore", "newest", "--into", into)
+    assert out.splitlines()[1:] == [f"Now run, with CREDITS_DATABASE_URL set to {into}: python -m credits_core verify"]
+    assert err == ""
+    code, _, err = commands("backup", "restore", "newest", "--into", f"{tmp_path}/rehearsal.db")
+    assert (code, err.startswith("error: database: must be a URL such as sqlite:////srv/rehearsal.db or ")) == (1, True)
+
+
+def test_who_restores_a_bad_backup_is_told(commands: Commands, sqlite_engine: Engine, tmp_path: Path) -> None:
+    world.add(sqlite_engine, "ada", 5, key="one")
+    where = place(tmp_path)
+    made = backup_world.back_up(sqlite_engine, where)
+    bad = Drilled(made.made_at, False, timedelta(0), 0, "WRONG sums: ada has 5")
+    where.keep_drill(made.name, bad)
+    code, _, err = commands("backup", "restore", "newest", "--into", f"sqlite:///{tmp_path}/rehearsal.db")
+    assert (code, err) == (0, "A drill called this backup bad: WRONG sums: ada has 5\n")
+
+
+def test_the_list_of_jobs_says_whose_hours_it_shows(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDITS_TIME_ZONE", "Europe/Berlin")
+    _, out, _ = commands("jobs", "list")
+    assert "rollup       every minute         never ran, begins soon after a server starts" in out.splitlines()
+    assert "Hours of the schedule are those of Europe/Berlin; times of runs are UTC." in out.splitlines()

@@ -163,6 +163,22 @@ def test_an_overrun_is_refused_when_the_user_cannot_spend_it(engine: Engine, boo
         capture(engine, made.hold.id, CaptureRequest(input_tokens=1_000, output_tokens=1_001), key="c", book=book)
 
 
+def test_a_run_that_no_hold_covers_is_refused_for_that_also_when_the_user_could_not_pay_it(engine: Engine) -> None:
+    """More credits would not help, so nobody is told to add some. What helps depends on how the hold was made."""
+    world.add(engine, "ada", 20_000, key="fund")
+    of_usage = authorise(engine, key="hold-1").hold
+    amount = replace(TOKENS, asked_credits=5_000, input_tokens=None, output_tokens=None)
+    of_amount = authorise(engine, amount, key="hold-2").hold
+    much = CaptureRequest(input_tokens=1_000, output_tokens=100_000)
+    for made, advice in (
+        (of_usage, "Capture it without usage"),
+        (of_amount, "Release it, and charge the run"),
+    ):
+        with refused(engine, HoldTooSmall) as caught:
+            capture(engine, made.id, much, key="capture")
+        assert advice in str(caught.value)
+
+
 def test_a_hold_expires_to_the_microsecond(ledger: Engine) -> None:
     in_time, too_late = (authorise(ledger, key=f"hold-{number}").hold for number in range(2))
     capture(ledger, in_time.id, USED_LESS, key="capture", now=IN_TIME)

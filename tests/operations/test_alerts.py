@@ -292,4 +292,7 @@ def test_the_jobs_say_what_they_found(engine: Engine, monkeypatch: pytest.Monkey
     assert finish(jobs.named("alerts").work(around)) == "1 thing wrong. Told of what is new: 1 of 2 addresses."
     world.add(engine, "ada", 5, key="fund")
     daily_totals.catch_up(engine)
-    assert finish(jobs.named("watch").work(around)) == "1 new entry numbers watched, 0 new findings."
+    assert finish(jobs.named("watch").work(around)) == "1 new entry number watched, 0 new findings."
+    assert finish(jobs.named("watch").work(around)) == "No new entries."
+    audited(engine, NOW + MINUTE, is_clean=True)
+    assert finish(jobs.named("alerts").work(around)) == "Nothing is wrong. Told of what is new: 1 of 2 addresses."

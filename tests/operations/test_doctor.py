@@ -1,5 +1,6 @@
 """The doctor tells what is amiss and what to do, each planted here, and never ends because one look fails."""
 
+import os
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from credits_core.audit import log as audit_log
 from credits_core.audit import seal_keys
 from credits_core.audit.finding import Finding
 from credits_core.operations import doctor, lease, runs
+from credits_core.operations.backups import postgres_dump
 from credits_core.operations.backups.manifest import Drilled
 from credits_core.operations.backups.place import Place
 from credits_core.operations.doctor import Examined, Verdict
@@ -30,6 +32,7 @@ OK, WARNING, WRONG = Verdict
 def backups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the backups, which is the only one that is looked at."""
     monkeypatch.setenv("CREDITS_BACKUP_URL", str(tmp_path / "backups"))
+    monkeypatch.setenv("CREDITS_BACKUP_SCRATCH_URL", "postgresql://scratch.example/postgres")
     monkeypatch.setenv("STREAMLIT_SECRETS_FILES", str(tmp_path / "secrets.toml"))
     return tmp_path / "backups"
 
@@ -140,6 +143,9 @@ def test_how_people_sign_in_is_examined(
 def test_a_database_that_is_not_there_or_not_up_to_date_is_wrong(tmp_path: Path, backups: Path) -> None:
     nowhere = doctor.examine(f"sqlite:///{tmp_path}/no/credits.db", lambda: NOW)
     assert of("Database", nowhere)[0][0] is WRONG
+    ((verdict, said),) = of("Database", doctor.examine(f"sqlite:///{tmp_path}/new.db", lambda: NOW))
+    assert (verdict, "it is at migration none" in said) == (WRONG, True)
+    assert not (tmp_path / "new.db").exists()  # looking makes nothing
     (tmp_path / "old.db").touch()
     ((verdict, said),) = of("Database", doctor.examine(f"sqlite:///{tmp_path}/old.db", lambda: NOW))
     assert (verdict, "Run: python -m credits_core migrate" in said) == (WRONG, True)
@@ -181,6 +187,19 @@ def test_an_owner_that_runs_the_product_is_told_and_the_narrow_role_is_not(engin
     assert [verdict for verdict, _ in found] == ([WARNING] if engine.dialect.name == "postgresql" else [])
 
 
+def test_a_role_that_cannot_try_backups_is_told(engine: Engine, backups: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CREDITS_BACKUP_SCRATCH_URL")
+    is_postgres = engine.dialect.name == "postgresql"
+    said = f"The role {engine.url.username} may not make databases, so no backup can be tried."
+    assert of("Drills", examined(engine)) == ([(WRONG, said)] if is_postgres else [])
+    monkeypatch.setenv("CREDITS_BACKUP_SCRATCH_URL", "postgresql://scratch.example/postgres")
+    assert of("Drills", examined(engine)) == []
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(postgres_dump, "_DEBIANS", tmp := backups.parent)
+    assert not list(tmp.glob("*/bin"))
+    assert [one[0] for one in of("Drills", examined(engine))] == ([WRONG] if is_postgres else [])
+
+
 def test_nobody_who_leads_and_jobs_that_fail_are_told(engine: Engine, backups: Path) -> None:
     assert [one[0] for one in of("Jobs", examined(engine))] == [WARNING]
     make_well(engine, backups.parent)
@@ -193,6 +212,7 @@ def test_nobody_who_leads_and_jobs_that_fail_are_told(engine: Engine, backups: P
         database.write(engine, fail)
         found = of("Jobs", examined(engine))
         assert ((WRONG, "The job seals failed 3 times: No key.") in found) == (failures == 3)
+        assert ((WARNING, "The job seals failed at its last run: No key.") in found) == (failures < 3)
 
 
 def test_audits_that_are_missing_old_or_broken_are_told(engine: Engine, backups: Path) -> None:
@@ -217,6 +237,45 @@ def test_backups_that_are_missing_old_or_never_tried_are_told(engine: Engine, ba
         WRONG,
         "A drill could not restore it: The file is not what it was.",
     )
+
+
+def of_backups(tmp_path: Path) -> list[tuple[Verdict, str]]:
+    return of("Backups", doctor.examine(f"sqlite:///{tmp_path}/no.db", lambda: NOW))
+
+
+def test_a_place_where_no_backup_can_be_kept_is_wrong(
+    tmp_path: Path, backups: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [verdict for verdict, _ in of_backups(tmp_path)] == [WARNING]  # there is none yet, and one can be made
+    monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path)
+    assert of_backups(tmp_path)[0] == (
+        WRONG,
+        f"Backups cannot be kept in {backups}: this user may not write to {tmp_path}.",
+    )
+    backups.write_text("no folder", encoding="utf-8")
+    assert of_backups(tmp_path)[0] == (WRONG, f"Backups cannot be kept in {backups}: {backups} is not a folder.")
+
+
+def test_keys_of_backups_that_cannot_work_are_wrong(
+    tmp_path: Path, backups: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other, empty = tmp_path / "own.txt", tmp_path / "other.txt", tmp_path / "empty.txt"
+    public, _ = backup_world.new_key(own), backup_world.new_key(other)
+    empty.touch()
+    fits = (OK, f"The identity in {own} can be read.")
+    setting = "CREDITS_BACKUP_IDENTITY_FILE"
+    for recipient, identity_file, found in (
+        ("age1nonsense", own, (WRONG, "CREDITS_BACKUP_RECIPIENT: must be a public key of age")),
+        ("", empty, (WRONG, f"{setting}: {empty} has no identity of age")),
+        ("", tmp_path / "gone.txt", (WRONG, f"{setting}: {tmp_path}/gone.txt cannot be read: No such file")),
+        (public, other, (WRONG, f"The identity in {other} opens no backup made for CREDITS_BACKUP_RECIPIENT.")),
+        (public, own, fits),
+        ("", own, fits),
+    ):
+        monkeypatch.setenv("CREDITS_BACKUP_RECIPIENT", recipient)
+        monkeypatch.setenv(setting, str(identity_file))
+        verdict, said = of_backups(tmp_path)[0]
+        assert (verdict, said[: len(found[1])]) == found
 
 
 @pytest.mark.parametrize(("free", "verdict"), [(3 << 30, OK), (1 << 30, WARNING), (100 << 20, WRONG)])

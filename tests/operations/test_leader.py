@@ -1,17 +1,21 @@
 """One leader among all processes: another takes over within a minute when it dies, and never are there two at once."""
 
+import logging
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from credits_core.operations import jobs, leader, lease, running
 from credits_core.operations.leader import Leader
+from credits_core.operations.refusals import JobFailed
 from credits_core.operations.surroundings import Surroundings
 from credits_core.store import database, file_lock
 from credits_core.values.progress import Progress, Work
@@ -155,6 +159,37 @@ def test_a_database_that_cannot_be_opened_is_tried_again_and_told_once(
     leads.close()
     told = {id(record) for record in api_log.records if record.getMessage() == "jobs cannot be run now"}
     assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "level"),
+    [("seals", "ok", "DEBUG"), ("seals", "failed", "WARNING"), ("prune", "ok", "INFO"), ("backup", "ok", "INFO")],
+)
+def test_the_log_has_nights_and_failures_and_not_each_good_minute(
+    sqlite_engine: Engine,
+    api_log: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+    outcome: str,
+    level: str,
+) -> None:
+    """`backup` has a process of its own, which says nothing to the log of the server."""
+    monkeypatch.setenv("CREDITS_BACKUP_URL", str(tmp_path / "backups"))
+
+    def work(_: Surroundings) -> Work[str]:
+        yield Progress(0, 1)
+        if outcome == "failed":
+            raise JobFailed("No key.")
+        return "Did it."
+
+    api_log.set_level(logging.DEBUG, "promptflow")
+    job, around = jobs.named(name), job_world.around(sqlite_engine)
+    own = database.write(sqlite_engine, lambda one: lease.take(one, leader.NAME, running.this_process(), seconds=60))
+    assert own is not None
+    Leader(lambda: around)._carry_out(job if job.is_apart else replace(job, work=work), around, own)
+    (record,) = (one for one in api_log.records if one.getMessage() == "a job ended")
+    assert (record.levelname, vars(record)["job"], vars(record)["outcome"]) == (level, name, outcome)
 
 
 def test_a_leader_that_never_started_ends_at_once(engine: Engine) -> None:

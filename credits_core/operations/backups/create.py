@@ -2,12 +2,12 @@
 
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from sqlalchemy import Engine
 
 from credits_core.audit import seals
-from credits_core.operations.backups import figures, packing, postgres_dump, sqlite_copy
+from credits_core.operations.backups import figures, packing, postgres_dump, sqlite_copy, using
 from credits_core.operations.backups.manifest import Figures, Kind, Manifest, name_at
 from credits_core.operations.backups.place import Place
 from credits_core.store import database
@@ -17,6 +17,7 @@ from credits_core.values.roles import Actor, May
 SCRATCH_PREFIX = "credits-backup-"
 _ENDINGS = {Kind.SQLITE: "db", Kind.POSTGRESQL: "dump"}
 _STEPS = 3
+_DOING = "put together in"
 
 
 def creating(
@@ -29,18 +30,22 @@ def creating(
     Raises:
         NotAllowed: the actor may not manage this product.
         InvalidRequest: a recipient is no public key.
-        BackupImpossible: on PostgreSQL, `pg_dump` is missing or fails.
+        BackupImpossible: a disk is full, or, on PostgreSQL, `pg_dump` is missing or fails.
     """
     actor.require(May.MANAGE)
     seals.catch_up_quietly(engine, now=now)
     kind, name = Kind(engine.dialect.name), name_at(now)
     file = f"{name}.{_ENDINGS[kind]}.zst{'.age' if recipients else ''}"
-    with TemporaryDirectory(prefix=SCRATCH_PREFIX) as folder:
+    with using.place_named(_DOING, gettempdir()):
+        scratch = TemporaryDirectory(prefix=SCRATCH_PREFIX)
+    with scratch as folder:
         content, stored = Path(folder, "content"), Path(folder, file)
         yield Progress(0, _STEPS)
-        found = _copied(engine, kind, content)
+        with using.place_named(_DOING, gettempdir()):
+            found = _copied(engine, kind, content)
         yield Progress(1, _STEPS)
-        packing.pack(content, stored, recipients)
+        with using.place_named(_DOING, gettempdir()):
+            packing.pack(content, stored, recipients)
         yield Progress(2, _STEPS)
         made = Manifest(
             name=name,

@@ -14,6 +14,8 @@ from credits_core.operations.backups.place import Place
 from credits_core.values.roles import Actor, May
 
 _HALF_IS_GIVEN_UP = timedelta(days=1)
+BAD_ARE_KEPT = timedelta(days=30)
+"""How long a bad backup is kept after the drill that called it bad."""
 
 
 class State(StrEnum):
@@ -38,6 +40,10 @@ class Listed:
             return State.UNPROVED
         return State.GOOD if self.drilled.is_good else State.BAD
 
+    def is_bad_since(self, moment: datetime) -> bool:
+        """Whether a drill after this moment called it bad."""
+        return self.drilled is not None and not self.drilled.is_good and self.drilled.at > moment
+
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
@@ -55,7 +61,8 @@ def listed(place: Place) -> list[Listed]:
 def prune(place: Place, *, now: datetime, actor: Actor) -> Pruned:
     """Delete the backups that are not to be kept, and what is left of backups that were never completed.
 
-    The newest good one is always kept, and never does a bad one take another's place.
+    The newest good one is always kept, and never does a bad one take another's place. A bad one stays for 30 days after
+    its drill, so that somebody can find out why.
 
     Raises:
         NotAllowed: the actor may not manage this product.
@@ -66,6 +73,7 @@ def prune(place: Place, *, now: datetime, actor: Actor) -> Pruned:
     kept = retention.kept([made.made_at for made in usable])
     names = {made.name for made in usable if made.made_at in kept}
     names |= {next((one.backup.name for one in found if one.state is State.GOOD), "")}
+    names |= {one.backup.name for one in found if one.is_bad_since(now - BAD_ARE_KEPT)}
     old = [one.backup for one in found if one.backup.name not in names]
     for made in old:
         place.delete(made)

@@ -1,6 +1,7 @@
 """Compresses and encrypts the content of a backup, and brings it back: zstandard, then age where a key is set."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -68,24 +69,63 @@ def _recipient(text: str) -> Any:
         return pyrage.x25519.Recipient.from_str(text)
     except pyrage.RecipientError:
         raise InvalidRequest(
-            "CREDITS_BACKUP_RECIPIENT", "must be a public key of age, such as age1…; nothing was backed up"
+            "CREDITS_BACKUP_RECIPIENT",
+            "must be a public key of age, such as age1…; nothing was backed up",
         ) from None
+
+
+def require_recipients(recipients: Iterable[str]) -> None:
+    """Do nothing where backups can be encrypted for all of these.
+
+    Raises:
+        InvalidRequest: one is no public key of age.
+    """
+    for one in recipients:
+        _recipient(one)
+
+
+def public_keys(identity_file: Path) -> set[str]:
+    """The public keys of the identities in a file, as `age-keygen` prints them.
+
+    Raises:
+        InvalidRequest: the file cannot be read, or holds no identity of age.
+    """
+    try:
+        return {str(key.to_public()) for key in _identities(identity_file)}
+    except _NoIdentity as problem:
+        raise InvalidRequest("CREDITS_BACKUP_IDENTITY_FILE", str(problem)) from None
+
+
+class _NoIdentity(ValueError):
+    """Why there is no identity."""
+
+
+def _identities(file: Path) -> list[Any]:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        keys = [pyrage.x25519.Identity.from_str(line.strip()) for line in lines if line.startswith("AGE-SECRET-KEY-")]
+    except OSError as error:
+        raise _NoIdentity(f"{file} cannot be read: {error.strerror or error}") from None
+    except (pyrage.IdentityError, UnicodeDecodeError):
+        keys = []
+    if not keys:
+        raise _NoIdentity(f"{file} has no identity of age")
+    return keys
 
 
 def _decrypt(made: Manifest, stored: Path, clear: Path, identity_file: Path | None) -> None:
     if identity_file is None:
         raise BackupLocked(made.name, "CREDITS_BACKUP_IDENTITY_FILE is not set")
-    lines = identity_file.read_text(encoding="utf-8").splitlines()
     try:
-        keys = [pyrage.x25519.Identity.from_str(line.strip()) for line in lines if line.startswith("AGE-SECRET-KEY-")]
-    except pyrage.IdentityError:
-        keys = []
-    if not keys:
-        raise BackupLocked(made.name, f"{identity_file} has no identity of age")
+        keys = _identities(identity_file)
+    except _NoIdentity as problem:
+        raise BackupLocked(made.name, str(problem)) from None
     try:
         with stored.open("rb") as source, clear.open("wb") as target:
             pyrage.decrypt_io(source, target, keys)
     except pyrage.DecryptError:
         raise BackupLocked(made.name, f"the identity in {identity_file} does not open it") from None
     except OSError as error:
+        if error.errno is not None:  # of the system, such as a full disk: the backup may be as good as ever
+            raise
         raise BackupDamaged(made.name, f"it cannot be decrypted ({error})") from None

@@ -7,13 +7,14 @@ other places write appears as a whole; and everywhere the manifest, without whic
 import os
 import shutil
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import fsspec
 
 from credits_core.errors import InvalidRequest
-from credits_core.operations.backups import manifest
+from credits_core.operations.backups import manifest, using
 from credits_core.operations.backups.manifest import Drilled, Manifest
 from credits_core.operations.backups.refusals import BackupImpossible, UnknownBackup
 
@@ -58,9 +59,14 @@ class Place:
         return None if text is None else manifest.drill_from_text(text)
 
     def keep(self, made: Manifest, content: Path) -> None:
-        """Take a backup in: first the file, at last the manifest."""
-        self._put(made.file, content)
-        self._put_text(f"{made.name}{manifest.SUFFIX}", manifest.to_text(made))
+        """Take a backup in: first the file, at last the manifest.
+
+        Raises:
+            BackupImpossible: the place is full, or may not be written.
+        """
+        with using.place_named("kept in", self.address):
+            self._put(made.file, content)
+            self._put_text(f"{made.name}{manifest.SUFFIX}", manifest.to_text(made))
 
     def keep_drill(self, name: str, drilled: Drilled) -> None:
         """Write down the result of a drill beside the backup."""
@@ -116,27 +122,27 @@ class Place:
         if not self.is_local:
             self._files.put_file(str(content), self._path(name))
             return
-        half = Path(self._path(f"{name}{_HALF}"))
-        with content.open("rb") as source, half.open("wb") as target:
-            shutil.copyfileobj(source, target, 1 << 20)
-            target.flush()
-            os.fsync(target.fileno())
-        self._rename(half, name)
+        with content.open("rb") as source:
+            self._write(name, source)
 
     def _put_text(self, name: str, text: str) -> None:
         self._files.makedirs(self._root, exist_ok=True)
         if not self.is_local:
             self._files.pipe_file(self._path(name), text.encode())
             return
-        half = Path(self._path(f"{name}{_HALF}"))
-        with half.open("wb") as target:
-            target.write(text.encode())
-            target.flush()
-            os.fsync(target.fileno())
-        self._rename(half, name)
+        self._write(name, BytesIO(text.encode()))
 
-    def _rename(self, half: Path, name: str) -> None:
-        half.replace(self._path(name))
+    def _write(self, name: str, source: IO[bytes]) -> None:
+        half = Path(self._path(f"{name}{_HALF}"))
+        try:
+            with open(half, "wb", opener=_for_its_own_user) as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+                target.flush()
+                os.fsync(target.fileno())
+            half.replace(self._path(name))
+        except OSError:
+            half.unlink(missing_ok=True)  # on a full disk it would leave no room for the next one
+            raise
         sync_folder(Path(self._root))
 
     def _remove(self, name: str) -> None:
@@ -161,6 +167,10 @@ def place_at(address: str) -> Place:
         raise InvalidRequest("CREDITS_BACKUP_URL", f"must be a folder or an address such as s3://…: {error}") from None
     is_local = "file" in ([files.protocol] if isinstance(files.protocol, str) else files.protocol)
     return Place(root if is_local else _without_password(address), is_local, files, root.rstrip("/"))
+
+
+def _for_its_own_user(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)  # a backup that is not encrypted is the whole ledger
 
 
 def sync_folder(folder: Path) -> None:

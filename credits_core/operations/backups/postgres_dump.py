@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import URL, Engine, text
+from sqlalchemy import URL, Connection, Engine, text
 
 from credits_core import settings
 from credits_core.operations.backups import figures
@@ -25,7 +25,23 @@ SELECT datname FROM pg_database WHERE starts_with(datname, %s)
     AND NOT EXISTS (SELECT 1 FROM pg_stat_activity AS a WHERE a.datname = pg_database.datname)
     AND pg_has_role(datdba, 'USAGE')
 """
+_MAY_MAKE = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
 _DEBIANS = Path("/usr/lib/postgresql")
+
+
+def require_programs() -> None:
+    """Do nothing where the programs are that make and restore backups.
+
+    Raises:
+        BackupImpossible: one is missing on this machine.
+    """
+    for name in ("pg_dump", "pg_restore"):
+        _program(name)
+
+
+def may_make_databases(connection: Connection) -> bool:
+    """Whether the role of this connection may make databases, which drills and restores need."""
+    return bool(connection.execute(text(_MAY_MAKE)).scalar_one())
 
 
 def dump(engine: Engine, to: Path) -> Figures:

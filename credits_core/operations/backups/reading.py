@@ -4,12 +4,12 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from sqlalchemy import URL, Engine
 
 from credits_core.errors import InvalidRequest
-from credits_core.operations.backups import figures, packing, postgres_dump, sqlite_copy
+from credits_core.operations.backups import figures, packing, postgres_dump, sqlite_copy, using
 from credits_core.operations.backups.create import SCRATCH_PREFIX
 from credits_core.operations.backups.manifest import Kind, Manifest
 from credits_core.operations.backups.place import Place
@@ -45,14 +45,20 @@ def content(place: Place, made: Manifest, identity_file: Path | None, beside: Pa
         UnknownBackup: its file is gone.
         BackupDamaged: it is not what its manifest says.
         BackupLocked: it is encrypted, and the identity is missing or another one.
+        BackupImpossible: the folder for it is missing or full.
     """
     if not database.knows_migration(made.figures.schema):
         raise BackupFromNewerVersion(made.name, made.figures.schema, database.newest_migration())
-    with TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=beside) as folder:
+    scratch_folder = beside or gettempdir()
+    with using.place_named("unpacked in", scratch_folder):
+        scratch = TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=beside)
+    with scratch as folder:
         stored, file = Path(folder, made.file), Path(folder, "content")
-        place.fetch(made, stored)
-        packing.unpack(made, stored, file, identity_file)
-        stored.unlink()
+        with using.place_named(f"fetched from {place.address} to", scratch_folder):
+            place.fetch(made, stored)
+        with using.place_named("unpacked in", scratch_folder):
+            packing.unpack(made, stored, file, identity_file)
+            stored.unlink()
         yield file
 
 

@@ -9,9 +9,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 from sqlalchemy import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError
 
 from credits_core import startup
 from credits_core.access import sessions
+from credits_core.errors import InvalidRequest
 from credits_core.operations.backups import postgres_dump, reading, sqlite_copy
 from credits_core.operations.backups.manifest import Kind, Manifest
 from credits_core.operations.backups.place import Place
@@ -55,16 +57,24 @@ def restoring(
         UnknownBackup, BackupDamaged, BackupLocked, BackupFromNewerVersion: the backup cannot be used.
         LedgerExists: there is a database already, and `replace` is false.
         LedgerInUse: a running process uses it.
-        InvalidRequest: the URL is of another kind of database than the backup.
+        InvalidRequest: the URL cannot be read, or is of another kind of database than the backup.
         BackupImpossible: on PostgreSQL, a program or a permission is missing.
     """
     actor.require(May.MANAGE)
-    made, url = place.named(name), make_url(into)
+    made, url = place.named(name), _url(into)
     reading.require_kind(made, url)
     yield Progress(0, 1)
     if made.kind is Kind.SQLITE:
         return _into_file(place, made, url, replace=replace, identity_file=identity_file, now=now, actor=actor)
     return _into_server(place, made, url, replace=replace, identity_file=identity_file, now=now, actor=actor)
+
+
+def _url(into: str) -> URL:
+    try:
+        return make_url(into)
+    except (ArgumentError, ValueError):
+        example = "such as sqlite:////srv/rehearsal.db or postgresql://USER@HOST/DATABASE"
+        raise InvalidRequest("database", f"must be a URL {example}; nothing was changed") from None
 
 
 def _into_file(

@@ -1,8 +1,10 @@
 """Copies a SQLite database while charges go on, by SQLite's online backup, and puts a copy in another one's place."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from credits_core.operations.backups.refusals import BackupDamaged, LedgerInUse
 from credits_core.store import database
 
 _PAGES_AT_ONCE = 500
+_FULL = "database or disk is full"
+_OWN_ALONE = 0o600
 _BESIDE = ("", "-wal", "-shm", "-journal")
 
 
@@ -20,6 +24,9 @@ def copy(engine: Engine, to: Path) -> None:
     """Copy the database of this engine, as it is now, into a new file. Nobody waits for it.
 
     In WAL mode one snapshot is held, so that writers do not make the copy begin anew.
+
+    Raises:
+        OSError: the disk of the copy is full.
     """
     source = engine.raw_connection()
     try:
@@ -31,6 +38,10 @@ def copy(engine: Engine, to: Path) -> None:
         try:
             with closing(database.sqlite_driver().connect(str(to), isolation_level=None)) as target:
                 driver.backup(target, pages=_PAGES_AT_ONCE)
+        except database.sqlite_driver().OperationalError as error:
+            if str(error) == _FULL:  # the disk of the copy: the ledger is only read
+                raise OSError(ENOSPC, os.strerror(ENOSPC)) from error
+            raise
         finally:
             if holds_snapshot:
                 driver.execute("ROLLBACK")
@@ -86,6 +97,7 @@ def put(restored: Path, file: Path, *, aside: Path) -> bool:
         LedgerInUse: another process has the database open.
     """
     driver = database.sqlite_driver()
+    restored.chmod(_OWN_ALONE)
     if not file.exists():
         restored.replace(file)
         sync_folder(file.parent)
@@ -93,6 +105,7 @@ def put(restored: Path, file: Path, *, aside: Path) -> bool:
     half = aside.with_name(f"{aside.name}.part")
     try:
         with to_itself(file) as there, closing(driver.connect(str(restored))) as source:
+            half.touch(mode=_OWN_ALONE)
             with closing(driver.connect(str(half))) as kept:
                 there.backup(kept)
             half.replace(aside)

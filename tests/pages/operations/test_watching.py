@@ -2,9 +2,9 @@
 
 import pytest
 import streamlit as st
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from credits_core.operations import watch_findings
+from credits_core.operations import runs, watch_findings
 from credits_core.operations.watch_decide import Found
 from credits_core.operations.watch_rules import WatchRule
 from credits_core.store import database
@@ -44,10 +44,29 @@ def keep(engine: Engine, *rules: WatchRule) -> None:
         database.write(engine, lambda connection, rule=rule: watch_findings.keep(connection, FOUND[rule], 7, now=NOW))
 
 
+def watched(engine: Engine, *, is_ok: bool) -> None:
+    """The job that watches ran."""
+
+    def run(connection: Connection) -> None:
+        number = runs.begin(connection, "watch", process="here:1", actor="jobs", now=NOW)
+        runs.end(connection, number, is_ok=is_ok, message="", now=NOW)
+
+    database.write(engine, run)
+
+
 def test_where_nothing_waits_the_screen_says_what_would_stand_there(ledger: Engine) -> None:
+    watched(ledger, is_ok=True)
     page = open_page(FILE)
     assert [one.proto.title for one in page.info] == ["Nothing waits to be looked at"]
-    assert list(page.dataframe) == []
+    assert "Last looked through 2026-03-01 12:00 UTC." in captions(page)
+    assert [*page.dataframe, *page.warning] == []
+
+
+def test_where_nobody_has_looked_nothing_is_called_well(ledger: Engine) -> None:
+    watched(ledger, is_ok=False)
+    page = open_page(FILE)
+    assert [one.proto.title for one in page.warning] == ["Nobody has looked through the entries yet"]
+    assert list(page.info) == []
 
 
 def test_findings_are_listed_with_what_they_are_about(ledger: Engine) -> None:

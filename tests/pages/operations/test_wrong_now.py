@@ -3,12 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from streamlit.testing.v1 import AppTest
 
 from credits_core.audit import log
 from credits_core.audit.finding import Finding
-from credits_core.operations import alerts, jobs, leader, lease
+from credits_core.operations import alerts, jobs, leader, lease, runs
 from credits_core.store import database
 from credits_core.values.time_zones import UTC_ZONE
 
@@ -52,6 +52,27 @@ def test_the_urgent_stands_first_with_since_when(ledger: Engine, monkeypatch: py
     assert error.proto.title == "Wrong now, and urgent"
     assert f"Since {since:%Y-%m-%d %H:%M} UTC. (IntegrityBroken)" in error.value
     assert list(page.warning) == []  # that nobody leads has not lasted long enough to count
+
+
+@pytest.mark.parametrize(("failures", "warnings"), [(1, 1), (2, 1), (3, 0)])
+def test_a_job_that_failed_at_last_is_told_before_it_is_a_fault(ledger: Engine, failures: int, warnings: int) -> None:
+    """Three failures in a row are a fault: once the rules are judged again, it stands among those."""
+    now = datetime.now(UTC)
+    led(ledger)
+    for _ in range(failures):
+
+        def fail(connection: Connection) -> None:
+            number = runs.begin(connection, "backup", process="here:1", actor="jobs", now=now)
+            runs.end(connection, number, is_ok=False, message="The disk is full.", now=now)
+
+        database.write(ledger, fail)
+    page = top()
+    found = [one for one in page.warning if one.proto.title == "Failed at the last run"]
+    assert [one.value for one in found] == [f"- Backup, {now:%Y-%m-%d %H:%M} UTC: The disk is full\\."] * warnings
+    assert list(page.success) == []
+    alerts.check(ledger, jobs.NAMES, now=now, zone=UTC_ZONE)
+    titles = [one.proto.title for one in top().warning]
+    assert titles == (["Failed at the last run"] if warnings else ["Wrong now"])
 
 
 def test_who_is_not_told_is_told_so(ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
