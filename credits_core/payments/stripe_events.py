@@ -150,13 +150,11 @@ def _of_session(event: _Event, fee_minor: Callable[[str, str], int]) -> GatewayE
         return None
     if event.type == "checkout.session.expired":
         return _told(event, purchase_id, Happened.EXPIRED, session.id, session.amount_total, session.currency)
-    if payment_id is None:  # nothing was to be paid
-        return None
     kind = {
         "checkout.session.async_payment_succeeded": Happened.PAID,
         "checkout.session.async_payment_failed": Happened.DECLINED,
     }.get(event.type) or {"paid": Happened.PAID, "unpaid": Happened.PENDING}.get(session.payment_status)
-    if kind is None:
+    if kind is None or payment_id is None:  # nothing was to be paid
         return None
     return _told(
         event,

@@ -4,6 +4,7 @@ events which are doubled, shuffled and lost leave nothing lost or doubled in the
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -170,7 +171,7 @@ def test_a_checkout_that_nobody_pays_expires(stand_in: StandIn, gateway: StripeG
 
 def test_a_checkout_without_anything_to_pay_is_no_payment(stand_in: StandIn, gateway: StripeGateway) -> None:
     first = session(gateway)
-    stand_in.things[first]["payment_status"] = "no_payment_required"
+    stand_in.things[first]["payment_status"] = "paid"
     assert heard(gateway, stand_in.tell("checkout.session.completed", first)) is None
     stand_in.pay(first)
     stand_in.things[first]["payment_status"] = "no_payment_required"
@@ -306,10 +307,10 @@ def test_a_server_that_hangs_up_or_waits_is_a_refusal(stand_in: StandIn, monkeyp
     stand_in.is_silent = True
     with pytest.raises(GatewayFailed, match="it did not answer"):
         gateway.create_checkout(ORDER)
-    stand_in.is_silent, stand_in.waits_seconds = False, 3
+    stand_in.is_silent, stand_in.answers_after = False, Event()
     with pytest.raises(GatewayFailed, match="it did not answer"):
         gateway.payment("pi_1", retries=0)
-    stand_in.waits_seconds = 0
+    stand_in.answers_after.set()
 
 
 def test_no_secret_is_logged_or_repeated(stand_in: StandIn, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import RLock, Thread
+from threading import Event, RLock, Thread
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -32,7 +32,7 @@ from tests.support.paying import PACK
 KEY = "sk_test_stand_in_4711"
 SECRET = "whsec_stand_in_4711"
 PUBLIC_URL = "https://credits.example.org"
-_FEE_MINOR = 59
+_FEE_MINOR, _LONGEST_WAIT_SECONDS = 59, 60
 Thing = dict[str, Any]
 
 
@@ -55,7 +55,8 @@ class StandIn:
         self.asked: list[tuple[str, str, Thing, str]] = []
         self.fails: list[int] = []
         self.is_silent = False
-        self.waits_seconds = 0
+        self.answers_after: Event | None = None
+        self.waiting = 0
         self._kept: dict[str, tuple[Thing, Thing]] = {}
         self._number = 0
         self.lock = RLock()
@@ -265,7 +266,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.stand_in.is_silent:
             self.close_connection = True
             return
-        time.sleep(self.stand_in.waits_seconds)
+        if self.stand_in.answers_after is not None:
+            self.stand_in.waiting += 1
+            self.stand_in.answers_after.wait(_LONGEST_WAIT_SECONDS)
         key = self.headers.get("Authorization", "").removeprefix("Bearer ")
         idempotency_key = self.headers.get("Idempotency-Key", "")
         try:
