@@ -196,6 +196,22 @@ def test_no_secret_reaches_the_log_or_an_answer(api: Api, stand_in: StandIn, api
     assert "4711" not in api_log.text + "".join(answer.text for answer in answers)
 
 
+def test_a_purchase_that_is_asked_for_twice_has_one_checkout(api: Api, stand_in: StandIn) -> None:
+    asked = {"user_id": "ada", "pack_id": "starter"}
+    stand_in.fails = [500] * 3
+    assert problem(api.post("/api/credits/purchases", asked, key="order-1")) == (502, "gateway_failed")
+    first, again = (api.post("/api/credits/purchases", asked, key="order-1") for _ in range(2))
+    assert [one["id"] for one in stand_in.made("checkout.session")] == ["cs_1"]
+    assert first.json()["checkout_url"] == again.json()["checkout_url"] == "https://checkout.example.org/cs_1"
+    assert first.json()["purchase_id"] == again.json()["purchase_id"] == 1
+    (one,) = stand_in.made("checkout.session")
+    assert (one["amount_total"], one["currency"]) == (first.json()["due_minor"], first.json()["currency"])
+    stand_in.pay("cs_1")
+    assert send(api, stand_in.events[-1]).status_code == 200
+    assert api.get("/api/credits/purchases/1").json()["state"] == "paid"
+    assert parts(api.engine)[0] == configured.packs()["starter"].credits
+
+
 # --- stories ----------------------------------------------------------------------------------------------------------
 
 
