@@ -22,6 +22,7 @@ try:
     around = middleware()
     settings.four_eyes_above_credits()
     settings.test_user_prefix()
+    settings.stripe()
     way = settings.sign_in()
     guard.require_guarded(st.get_option("server.address"), way)
     if way is SignIn.OIDC:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -28,12 +28,17 @@ SCENARIOS_FILE = DATA_FOLDER / "scenarios.toml"
 WATCH_FILE = DATA_FOLDER / "watch.toml"
 PACKS_FILE = DATA_FOLDER / "packs.toml"
 PRICE_CORRECTIONS_FILE = DATA_FOLDER / "price_corrections.toml"
-GATEWAYS = ("sandbox",)
+GATEWAYS = ("sandbox", "stripe")
+_STRIPE_URL = "https://api.stripe.com"
 _EARLIEST_DEMO_END = date(2000, 1, 1)
 _MOST_KEPT_CALLS = 100_000
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 _HOST = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\]")
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+_ADDRESS = re.compile(r"https?://[^\s/?#@]+(/[^\s?#@]*)?", re.ASCII)
+_SAFE_ADDRESS = re.compile(r"https://.*|http://(localhost|127\.0\.0\.1|\[::1\])([:/].*)?")
+_LONGEST_ADDRESS = 500
+_STRIPE_KEY, _STRIPE_SECRET = re.compile(r"(sk|rk)_[!-~]+"), re.compile(r"whsec_[!-~]+")
 _USUAL_CHECK_SECONDS, _LONGEST_CHECK_SECONDS = 20, 30
 _USUAL_DEADLINE_SECONDS, _LONGEST_DEADLINE_SECONDS = 8, 300
 
@@ -44,6 +49,16 @@ class SignIn(StrEnum):
     LOCAL = ""
     OIDC = "oidc"
     NONE = "none-at-my-own-risk"
+
+
+@dataclass(frozen=True, slots=True)
+class StripeSettings:
+    """How Stripe is asked, and where its pages lead back to. The secrets do not show when it is printed."""
+
+    secret_key: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
+    api_url: str
+    public_url: str
 
 
 def database_url() -> str:
@@ -149,6 +164,36 @@ def gateway_name() -> str:
     if given not in GATEWAYS:
         raise InvalidRequest("CREDITS_GATEWAY", f"must be {' or '.join(GATEWAYS)}, not {given!r}")
     return given
+
+
+def stripe() -> StripeSettings | None:
+    """The settings of Stripe; None with another gateway.
+
+    `CREDITS_STRIPE_SECRET_KEY`, `CREDITS_STRIPE_WEBHOOK_SECRET` and `CREDITS_PUBLIC_URL` have to be set.
+    `CREDITS_STRIPE_URL` is the base of its API, for a proxy or a test.
+
+    Raises:
+        InvalidRequest: there is no such gateway, or one of these is missing or cannot be right.
+    """
+    if gateway_name() != "stripe":
+        return None
+    return StripeSettings(
+        _of_stripe("CREDITS_STRIPE_SECRET_KEY", _STRIPE_KEY, "the secret key of your Stripe account, sk_… or rk_…"),
+        _of_stripe("CREDITS_STRIPE_WEBHOOK_SECRET", _STRIPE_SECRET, "the signing secret of the webhook, whsec_…"),
+        _of_stripe("CREDITS_STRIPE_URL", _SAFE_ADDRESS, f"an https address such as {_STRIPE_URL}", _STRIPE_URL),
+        _of_stripe("CREDITS_PUBLIC_URL", _ADDRESS, "the dashboard's address, such as https://credits.example.org"),
+    )
+
+
+def _of_stripe(name: str, form: re.Pattern[str], meaning: str, default: str = "") -> str:
+    given = os.environ.get(name) or default
+    is_address = form in (_ADDRESS, _SAFE_ADDRESS)
+    if not given:
+        raise InvalidRequest(name, f"must be set while CREDITS_GATEWAY is stripe: {meaning}")
+    if not form.fullmatch(given) or (is_address and not (_ADDRESS.fullmatch(given) and len(given) <= _LONGEST_ADDRESS)):
+        # What was given may be a secret in the wrong place, so it is not repeated.
+        raise InvalidRequest(name, f"must be {meaning}")
+    return given.rstrip("/") if is_address else given
 
 
 def deadline_seconds() -> int:
@@ -343,6 +388,7 @@ CHECKED = (
     time_zone,
     demo_end,
     four_eyes_above_credits,
+    stripe,
     deadline_seconds,
     kept_calls,
     test_user_prefix,

@@ -7,6 +7,7 @@ import pytest
 from credits_core import settings
 from credits_core.errors import DataFileInvalid, InvalidRequest
 from credits_core.pricing.models import RunPrice
+from credits_core.settings import StripeSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -130,6 +131,93 @@ def test_the_files_of_the_data_folder_are_there() -> None:
     assert settings.PROJECT_FOLDER == ROOT
 
 
+STRIPE = {
+    "CREDITS_GATEWAY": "stripe",
+    "CREDITS_STRIPE_SECRET_KEY": "sk_test_1",
+    "CREDITS_STRIPE_WEBHOOK_SECRET": "whsec_1",
+    "CREDITS_PUBLIC_URL": "https://credits.example.org/tools/",
+}
+
+
+def set_stripe(monkeypatch: pytest.MonkeyPatch, **others: str) -> None:
+    monkeypatch.delenv("CREDITS_STRIPE_URL", raising=False)
+    for name, text in (STRIPE | others).items():
+        monkeypatch.setenv(name, text)
+
+
+@pytest.mark.parametrize("given", ["", "sandbox"])
+def test_payments_are_played_unless_a_gateway_is_set(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    set_stripe(monkeypatch, CREDITS_GATEWAY=given)
+    assert (settings.gateway_name(), settings.stripe()) == ("sandbox", None)
+    monkeypatch.setenv("CREDITS_GATEWAY", "paypal")
+    with pytest.raises(InvalidRequest) as caught:
+        settings.stripe()
+    assert str(caught.value) == "CREDITS_GATEWAY: must be sandbox or stripe, not 'paypal'"
+
+
+def test_stripe_is_asked_at_its_own_address_unless_another_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_stripe(monkeypatch)
+    found = settings.stripe()
+    assert found == StripeSettings(
+        "sk_test_1", "whsec_1", "https://api.stripe.com", "https://credits.example.org/tools"
+    )
+    assert str(found) == (
+        "StripeSettings(api_url='https://api.stripe.com', public_url='https://credits.example.org/tools')"
+    )
+    for given in ("http://127.0.0.1:4711", "http://localhost/stripe", "http://[::1]:1", "https://proxy.example.org/s"):
+        monkeypatch.setenv("CREDITS_STRIPE_URL", f"{given}/")
+        assert (settings.stripe() or found).api_url == given
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("CREDITS_STRIPE_SECRET_KEY", "the secret key of your Stripe account, sk_… or rk_…"),
+        ("CREDITS_STRIPE_WEBHOOK_SECRET", "the signing secret of the webhook, whsec_…"),
+        ("CREDITS_PUBLIC_URL", "the dashboard's address, such as https://credits.example.org"),
+    ],
+)
+def test_what_stripe_needs_is_said_when_it_is_missing(monkeypatch: pytest.MonkeyPatch, name: str, what: str) -> None:
+    set_stripe(monkeypatch, **{name: ""})
+    with pytest.raises(InvalidRequest) as caught:
+        settings.stripe()
+    assert str(caught.value) == f"{name}: must be set while CREDITS_GATEWAY is stripe: {what}"
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("CREDITS_STRIPE_SECRET_KEY", "pk_test_1"),
+        ("CREDITS_STRIPE_SECRET_KEY", "whsec_1"),
+        ("CREDITS_STRIPE_SECRET_KEY", "sk_test 1"),
+        ("CREDITS_STRIPE_SECRET_KEY", "sk_"),
+        ("CREDITS_STRIPE_WEBHOOK_SECRET", "sk_test_1"),
+        ("CREDITS_STRIPE_URL", "api.stripe.com"),
+        ("CREDITS_STRIPE_URL", "http://api.stripe.com"),
+        ("CREDITS_STRIPE_URL", "http://localhost.example.org"),
+        ("CREDITS_STRIPE_URL", "https://user:password@proxy.example.org"),
+        ("CREDITS_PUBLIC_URL", "credits.example.org"),
+        ("CREDITS_PUBLIC_URL", "https://"),
+        ("CREDITS_PUBLIC_URL", "https://credits.example.org/?page=1"),
+        ("CREDITS_PUBLIC_URL", "https://credits.example.org/#top"),
+        ("CREDITS_PUBLIC_URL", f"https://credits.example.org/{'a' * 500}"),
+    ],
+)
+def test_what_cannot_be_right_for_stripe_is_refused_without_repeating_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, given: str
+) -> None:
+    meant = {
+        "CREDITS_STRIPE_SECRET_KEY": "the secret key of your Stripe account, sk_… or rk_…",
+        "CREDITS_STRIPE_WEBHOOK_SECRET": "the signing secret of the webhook, whsec_…",
+        "CREDITS_STRIPE_URL": "an https address such as https://api.stripe.com",
+        "CREDITS_PUBLIC_URL": "the dashboard's address, such as https://credits.example.org",
+    }
+    set_stripe(monkeypatch, **{name: given})
+    with pytest.raises(InvalidRequest) as caught:
+        settings.stripe()
+    assert str(caught.value) == f"{name}: must be {meant[name]}"
+
+
 @pytest.mark.parametrize(("given", "kept"), [("", 5_000), ("0", 0), ("17", 17), ("100000", 100_000)])
 def test_the_environment_says_how_many_calls_are_kept(monkeypatch: pytest.MonkeyPatch, given: str, kept: int) -> None:
     monkeypatch.setenv("CREDITS_KEPT_CALLS", given)
@@ -198,6 +286,7 @@ def test_a_deadline_that_is_no_number_of_seconds_is_refused(monkeypatch: pytest.
         ("CREDITS_SIGN_IN_CHECK_SECONDS", "0"),
         ("CREDITS_FOUR_EYES_ABOVE", "much"),
         ("CREDITS_TEST_USER_PREFIX", " qa:"),
+        ("CREDITS_GATEWAY", "paypal"),
     ],
 )
 def test_the_server_does_not_start_with_a_setting_that_cannot_be_read(

@@ -17,6 +17,7 @@ from credits_core.api import problems
 from credits_core.api.bodies import ChargeBody
 from credits_core.api.exchange import exchange_of
 from credits_core.api.gate import Gate
+from credits_core.api.gateway_routes import gateways_router
 from credits_core.api.hold_routes import holds_router
 from credits_core.api.lookup_answers import EntryAnswer, FlowAccessAnswer
 from credits_core.api.lookups import lookups_router
@@ -60,7 +61,7 @@ def _app_of_routes(resources: Resources) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,  # what a generated client calls its methods
     )
     api.state.resources = resources
-    for part in (router, holds_router, purchases_router, lookups_router, models_router, status_router):
+    for part in (router, holds_router, purchases_router, lookups_router, models_router, gateways_router, status_router):
         api.include_router(part)
     (charge,) = (route for route in router.routes if isinstance(route, Route) and route.endpoint is charge_prompt)
     api.add_middleware(StraightWay, route=charge, body=ChargeBody, roles=FOR_SERVICES, refused=_refused)

@@ -35,7 +35,14 @@ from credits_core.ledger.refusals import (
     UnknownHold,
     UnknownUser,
 )
-from credits_core.payments.refusals import GatewayFailed, NotPaidYet, UnknownPack, UnknownPurchase
+from credits_core.payments.refusals import (
+    EventDiffers,
+    EventNotSigned,
+    GatewayFailed,
+    NotPaidYet,
+    UnknownPack,
+    UnknownPurchase,
+)
 from credits_core.prices.refusals import NoPrice
 from credits_core.pricing.refusals import AmbiguousModel, UnknownModel, UnpricedServiceTier, UnpricedUsage
 from credits_core.store.database import is_out_of_reach
@@ -225,7 +232,7 @@ _EXAMPLES: Mapping[type[CreditsError], CreditsError] = {
         UnknownPack("huge", ["starter", "regular", "studio"]),
         UnknownPurchase(12),
         NotPaidYet(12),
-        GatewayFailed("stripe", "The connection timed out."),
+        GatewayFailed("stripe", "it did not answer."),
         AccountLooksAlike("Ada", "ada"),
         BodyTooLarge(MAX_BODY_BYTES),
         InvalidFields([("amount_credits", "Input should be a valid integer")]),
@@ -233,6 +240,9 @@ _EXAMPLES: Mapping[type[CreditsError], CreditsError] = {
         BalanceTooLarge("ada", 2**53 - 1, 2**53 - 1),
         CirculationTooLarge(2**53 - 1, 2**62),
         RateLimited("600 per 1 minute", 12),
+        NoSuchRoute(),
+        EventNotSigned("stripe"),
+        EventDiffers("evt_4711", 12),
         Unexpected(),
         DatabaseNotReady("0001", "0002"),
         Unavailable(),

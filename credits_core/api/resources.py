@@ -1,6 +1,6 @@
 """What the API's routes share: the database, the price book, the counters, the list of calls, and threads.
 
-Reading has threads of its own, so that it never waits for those who write.
+Reading has threads of its own, so that it never waits for those who write, and so has asking other servers.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ from credits_core.store.refusals import DeadlinePassed, Unavailable
 Result = TypeVar("Result")
 _log = logging.getLogger("promptflow.api")
 # Not the event loop's own threads: those also serve the dashboard's files, which must not queue behind charges.
-_READING, _WRITING = 4, 4
+_READING, _WRITING, _ASKING = 4, 4, 4
 _MOST_SEALS_WHILE_WAITED_FOR = 5  # whoever asks for the metrics does not wait for more
 _CATCH_UP_SECONDS, _LONGEST_CATCH_UP_SECONDS = 1, 60
 
@@ -57,10 +57,12 @@ class Resources:
         self._lock = Lock()
         self._reading = Workers("reading", _READING, changes=False)
         self._writing = Workers("writing", _WRITING, changes=True)
+        self._asking = Workers("asking", _ASKING, changes=True)
         self._upkeep = ThreadPoolExecutor(1, thread_name_prefix="credits-upkeep")
         self._catching_up: Future[None] | None = None
         self.deadline_seconds = settings.deadline_seconds()
         self.zone = settings.time_zone()
+        self.stripe = configured.stripe()
         self.books = PriceBooks(settings.load_models())
         self.limiter = Limiter(settings.rate_limit(), settings.rate_limit_storage())
         self._group = GroupCommit(self._opened, self.books.asked)
@@ -92,7 +94,7 @@ class Resources:
             words, now = f"{pack.name}: {pack.credits:,} credits", datetime.now(UTC)
             return buying.open_checkout(engine, configured.gateway(engine), bought, words=words, now=now)
 
-        return await self._writing.run(ask)
+        return await self._asking.run(ask)
 
     async def authenticate(self, key: str, now: datetime) -> KeyRecord:
         """Look a key up, as `access.keys.authenticate`.
@@ -105,6 +107,13 @@ class Resources:
     async def read(self, action: Callable[[Connection], Result]) -> Result:
         """Run the action on one snapshot, off the event loop, and return its result."""
         return await self._reading.run(lambda: self._read(action))
+
+    async def ask(self, question: Callable[[], Result]) -> Result:
+        """Ask another server, such as a payment gateway, off the event loop, and return its answer.
+
+        Neither those who read nor those who write wait for it.
+        """
+        return await self._asking.run(question)
 
     async def catch_up(self) -> None:
         """Add the newest entries to the daily totals, so that reading sums stays quick, and seal them.
@@ -135,6 +144,7 @@ class Resources:
         self._leader.close()
         self._reading.close()
         self._writing.close()
+        self._asking.close()
         self._upkeep.shutdown()
         if self._engine is not None:
             self._engine.dispose()

@@ -1,6 +1,8 @@
 """The gateway that the settings name."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
@@ -9,15 +11,39 @@ from credits_core.payments.gateway import Gateway
 from credits_core.payments.packs import Packs, load_packs
 from credits_core.payments.sandbox import Sandbox
 
+if TYPE_CHECKING:
+    from credits_core.payments.stripe_gateway import StripeGateway
+
 
 def gateway(engine: Engine) -> Gateway:
     """The gateway of `CREDITS_GATEWAY`.
 
     Raises:
-        InvalidRequest: the setting names no gateway that there is.
+        InvalidRequest: the setting names no gateway that there is, or what this gateway needs is not set.
     """
-    settings.gateway_name()
-    return Sandbox(engine, lambda: datetime.now(UTC))
+    return stripe() or Sandbox(engine, _now)
+
+
+def stripe() -> "StripeGateway | None":
+    """Stripe; None when another gateway is set.
+
+    Raises:
+        InvalidRequest: as `gateway`.
+    """
+    found = settings.stripe()
+    return None if found is None else _stripe_with(found)
+
+
+@lru_cache(maxsize=1)
+def _stripe_with(found: settings.StripeSettings) -> "StripeGateway":
+    """One for all of this process, so that its connections are used again."""
+    from credits_core.payments.stripe_gateway import StripeGateway  # its client takes a second to load
+
+    return StripeGateway(found, _now)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def name() -> str:

@@ -84,6 +84,7 @@ ROUTES: dict[str, tuple[str, str, dict[str, object], tuple[int, ...]]] = {
     "unlock-flow": ("POST", "/api/credits/unlock-flow", UNLOCK, (401, 401, 401, 401, 403, 403, 201, 201)),
     "refund": ("POST", "/api/credits/refund", {"entry_id": 1, "reason": "r"}, (401, 401, 401, 401, 403, 403, 403, 201)),
     "models": ("GET", "/api/models", {}, (401, 401, 401, 401, 200, 200, 200, 200)),
+    "event of Stripe, which is not the gateway": ("POST", "/api/payments/stripe/events", {}, (404,) * 8),
     "health": ("GET", "/api/health", {}, (200,) * 8),
     "ready": ("GET", "/api/ready", {}, (200,) * 8),
     "openapi": ("GET", "/api/openapi.json", {}, (200,) * 8),
@@ -176,7 +177,7 @@ def test_a_generated_client_has_a_method_for_each_route(unchanged: Api) -> None:
     assert sorted(operation["operationId"] for operation in operations) == [
         *("add", "balance", "buy_credits", "calculate_cost", "capture_hold", "charge_prompt", "entry", "flow_access"),
         *("health", "hold", "make_hold", "models", "purchase", "purchases", "ready", "receipt", "refund"),
-        *("release_hold", "transactions", "unlock_flow"),
+        *("release_hold", "stripe_events", "transactions", "unlock_flow"),
     ]
     assert {tuple(operation["tags"]) for operation in operations} == {
         ("credits",),
