@@ -20,7 +20,7 @@ from credits_core.store.tables import CreditTransaction
 from credits_core.values.days import to_microseconds
 
 MOST_MOVEMENTS = 20_000
-"""How many movements of a user are read to find what was spent of each lot, which takes about a second."""
+"""How many movements of a user are read to find what was spent of each lot, a third of a second for each moment."""
 _MOST_PURCHASES = 1_000
 """How many of the user's newest purchases are looked at, because one may pay what another one owes."""
 
