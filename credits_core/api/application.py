@@ -9,7 +9,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp
 
 from credits_core import settings
@@ -75,8 +75,17 @@ async def _refused(request: Request, error: Exception) -> Response:
     exchange = exchange_of(request)
     refusal = problems.refusal_for(error, exchange.request_id)
     exchange.refuse(refusal)
-    headers = error.headers if isinstance(error, HTTPException) else None
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else None
+    if headers and "Allow" in headers:
+        headers["Allow"] = _allowed(request)
     return problems.response(refusal, exchange.request_id, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """The methods that this path accepts: the router names those of the first of several routes alone."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    found = [route.methods or set() for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted(set().union(*found)))
 
 
 def _document(api: FastAPI) -> dict[str, Any]:

@@ -123,7 +123,7 @@ Words = Annotated[
 ]
 IdempotencyKeyText = Annotated[str, Field(min_length=1, max_length=255, pattern=_KEY)]
 CursorText = Annotated[str, Field(pattern=_CURSOR)]
-PageSize = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_PAGE)]
+PageSize = Annotated[int, Field(ge=1, le=MAX_PAGE), BeforeValidator(_digits)]
 EntryNumber = Annotated[
     int,
     # The bounds come first: after the validator they would not be in the document as JSON Schema's minimum and maximum.

@@ -26,6 +26,7 @@ from credits_core.store.tables import (
     PurchaseReceipt,
     UserPart,
 )
+from credits_core.values.credits import div_floor
 
 # The type of entry of each step, what it does to the user's own account, and the account on the other side.
 _FORMS = {
@@ -196,9 +197,8 @@ def _wrongly_taken(
     credits, due_minor = (purchase.bonus_credits if is_bonus else purchase.credits), _due(purchase)
     most_taken, most_gone = credits, credits
     if is_paid:
-        most_taken = (credits * taken_minor - credits * taken_minor % due_minor) // due_minor
-        gone = credits * (taken_minor + disputed_minor)
-        most_gone = (gone - gone % due_minor) // due_minor
+        most_taken = div_floor(credits * taken_minor, due_minor)
+        most_gone = div_floor(credits * (taken_minor + disputed_minor), due_minor)
     if taken > most_taken or (taken != most_taken and not is_bonus):
         yield f"lot {lot} of purchase {purchase.id} has {taken} taken back, but its money gives {most_taken}"
     if not 0 <= frozen <= most_gone - most_taken:
@@ -214,7 +214,7 @@ def _due(purchase: _Bought) -> int:
 def _money(due_minor: int, events: Sequence[_Event]) -> tuple[bool, int, int]:
     """Whether the events say that it is paid; what of it went back, and what is disputed, in minor units."""
     last: dict[tuple[str, str], _Event] = {}
-    for event in sorted(events, key=lambda one: (one.happened_at_us, one.kind, one.event_id)):
+    for event in sorted(events, key=_place):
         group = {"refund_failed": "refunded", "won": "ended", "lost": "ended"}.get(event.kind, event.kind)
         last[group, event.about] = event
     sums: dict[str, int] = defaultdict(int)
@@ -227,6 +227,10 @@ def _money(due_minor: int, events: Sequence[_Event]) -> tuple[bool, int, int]:
     gone = sums["refunded"] + sums["lost"] - too_much
     taken = min(max(gone, 0), due_minor)
     return True, taken, min(max(gone + sums["disputed"], 0), due_minor) - taken
+
+
+def _place(event: _Event) -> tuple[int, bool, str, str]:
+    return event.happened_at_us, event.kind == "refund_failed", event.kind, event.event_id
 
 
 def _of_no_purchase(connection: Connection, since: Since) -> Iterator[str]:

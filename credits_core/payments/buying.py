@@ -1,6 +1,7 @@
 """What people do with purchases: buy a pack, open its checkout, and give money back."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, insert, select
@@ -15,6 +16,7 @@ from credits_core.payments.gateway import Gateway, GatewayEvent, Order
 from credits_core.payments.packs import Pack
 from credits_core.payments.purchased import Bought
 from credits_core.payments.refusals import NothingToRefund
+from credits_core.payments.standing import State
 from credits_core.pricing.plan import PricePlan
 from credits_core.store import database
 from credits_core.store.kinds import Happened
@@ -88,7 +90,7 @@ def open_checkout(engine: Engine, gateway: Gateway, bought: Bought, *, words: st
     Raises:
         GatewayFailed: the gateway did not answer, or refused. Ask again; it makes one checkout for a purchase.
     """
-    if bought.checkout_url is not None:
+    if bought.checkout_url is not None or bought.standing.state is State.EXPIRED:
         return bought
     made = gateway.create_checkout(Order(bought.id, bought.due_minor, bought.currency, words))
     event = GatewayEvent(
@@ -122,11 +124,29 @@ def give_back(
         found = purchased.purchase(connection, purchase_id)
         require_test_users(connection, actor, May.MOVE_CREDITS, [found.user_id])
     refundable_minor = found.standing.refundable_minor
-    if type(amount_minor) is not int or not 1 <= amount_minor <= refundable_minor or found.payment is None:
+    if type(amount_minor) is not int or not 1 <= amount_minor <= refundable_minor:
         raise NothingToRefund(purchase_id, amount_minor, refundable_minor)
     actor.require_second(div_floor(found.credits * amount_minor, found.due_minor), instead="Refund less")
-    gateway.refund(found.payment, amount_minor, key=f"{purchase_id}:{key}")
+    gone_minor = found.standing.refunded_minor + found.standing.lost_minor + found.standing.disputed_minor
+    for payment, part_minor in parts_of(found.payments, gone_minor, amount_minor).items():
+        gateway.refund(payment, part_minor, key=f"{purchase_id}:{payment}:{key}")
     return found
+
+
+def parts_of(payments: Mapping[str, int], gone_minor: int, amount_minor: int) -> dict[str, int]:
+    """How much of each payment is given back, the newest first, when so much of them is gone already.
+
+    >>> parts_of({"second": 500, "first": 500}, 200, 700)
+    {'second': 300, 'first': 400}
+    """
+    parts = {}
+    for payment, paid_minor in payments.items():
+        before_minor = min(gone_minor, paid_minor)
+        part_minor = min(amount_minor, paid_minor - before_minor)
+        gone_minor, amount_minor = gone_minor - before_minor, amount_minor - part_minor
+        if part_minor:
+            parts[payment] = part_minor
+    return parts
 
 
 def hash_of(user_id: str, pack_id: str, gateway: str) -> str:

@@ -12,7 +12,7 @@ from credits_core.ledger import purchase_rows
 from credits_core.ledger.purchase_rows import Granted
 from credits_core.ledger.stakes import Due
 from credits_core.payments.refusals import UnknownPurchase
-from credits_core.payments.standing import News, Standing, standing
+from credits_core.payments.standing import News, Standing, State, standing
 from credits_core.store.kinds import Happened
 from credits_core.store.tables import Purchase, PurchaseEvent, PurchaseReceipt
 from credits_core.values.days import from_microseconds, to_microseconds
@@ -79,14 +79,16 @@ class Bought:
 
     @property
     def checkout_url(self) -> str | None:
-        """Where it is paid; None while the gateway has not answered yet."""
+        """Where it is paid; None while the gateway has not answered yet, and once nobody can pay there any more."""
+        if self.standing.state is State.EXPIRED:
+            return None
         return next((one.note for one in self.told if one.kind is Happened.OPENED), None)
 
     @property
-    def payment(self) -> str | None:
-        """The gateway's name of the first payment, by which it is refunded."""
-        paid = sorted((one.happened_at, one.about) for one in self.told if one.kind is Happened.PAID)
-        return paid[0][1] if paid else None
+    def payments(self) -> dict[str, int]:
+        """The gateway's names of its payments, the newest first, each with what was paid, in minor units."""
+        paid = sorted((one for one in self.told if one.kind is Happened.PAID), key=lambda one: one.happened_at)
+        return {one.about: one.amount_minor for one in reversed(paid)}
 
 
 def purchase(connection: Connection, purchase_id: int) -> Bought:

@@ -186,7 +186,7 @@ _BOOKS: Select[Any] = select(SandboxEvent.__table__, Purchase.currency).join(
 
 def _lines(connection: Connection, found: Bought, ending: Ending, now: datetime) -> Iterator[Executable]:
     books = connection.execute(_BOOKS.where(SandboxEvent.purchase_id == found.id).order_by(SandboxEvent.id)).all()
-    payments = [row for row in books if row.kind == Happened.PAID]
+    payments = [row for row in books if row.kind == Happened.PAID and row.happened_at_us <= to_microseconds(now)]
     if ending in ENDS_CHECKOUT:
         if payments:
             raise GatewayFailed(NAME, f"purchase {found.id} is paid already.")

@@ -122,8 +122,9 @@ def _newest(news: Iterable[News], *kinds: Happened) -> dict[str, News]:
     return found
 
 
-def _place(one: News) -> tuple[int, str, str]:
-    return one.happened_at_us, one.kind.value, one.event_id
+def _place(one: News) -> tuple[int, bool, str, str]:
+    # Gateways tell whole seconds. A refund that fails in the second in which it went out has failed.
+    return one.happened_at_us, one.kind is Happened.REFUND_FAILED, one.kind.value, one.event_id
 
 
 def _state(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from credits_core.access import proposals
-from credits_core.ledger import accounts, entries
+from credits_core.ledger import accounts, entries, purchase_rows
 from credits_core.ledger.accounts import TransactionFilter
 from credits_core.ledger.refusals import UnknownEntry
 from pages.parts import links, refunding, resources, show, words
@@ -18,6 +18,7 @@ def show_in_full(entry_id: int, open_entry: Callable[[int], None]) -> None:
             posted = entries.receipt(connection, entry_id, plans=resources.book().plans)
             headline, *_ = accounts.transactions(connection, TransactionFilter(entry_id=entry_id, headline_only=True))
             refund_id = entry_id if posted.refunds_entry_id is not None else posted.refunded_by_entry_id
+            purchase_id = purchase_rows.purchase_of_entry(connection, entry_id)
             proposed = proposals.that_posted(connection, entry_id, posted.idempotency_key)
             said, rule = refunding.outcome(connection, refund_id) if refund_id is not None else ("", "")
     except UnknownEntry as error:
@@ -44,5 +45,12 @@ def show_in_full(entry_id: int, open_entry: Callable[[int], None]) -> None:
                     width="content",
                 )
         show.link_to_explanation(posted)
-        if refund_id is None:
+        if purchase_id is not None:  # which is refunded as a whole, with its money
+            st.page_link(
+                "money/buy_credits.py",
+                label=f"Purchase {purchase_id}",
+                icon=":material/receipt:",
+                query_params=links.carry_to(purchase=str(purchase_id)),
+            )
+        elif refund_id is None:
             refunding.button(entry_id)

@@ -128,6 +128,11 @@ def test_a_purchase_takes_no_query(unchanged: Api) -> None:
     assert problem(answer) == (422, "invalid_request")
 
 
+def test_a_path_of_two_methods_names_both(unchanged: Api) -> None:
+    answer = unchanged.client.put("/api/credits/purchases", headers=unchanged.headers("admin"))
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+
+
 def test_a_key_of_another_purchase_is_refused(api: Api) -> None:
     api.post("/api/credits/purchases", BUY, key="b")
     before = every_row(api.engine)

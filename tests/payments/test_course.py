@@ -43,7 +43,7 @@ def test_after_each_event_every_credit_has_one_place(engine: Engine, book: Price
     tell_at(engine, 1, PAID)
     for key in ("a", "b"):  # 300 credits each
         world.charge(engine, world.run_by("ada"), key=key, now=NOW + timedelta(seconds=2))
-    tell_at(engine, 3, DISPUTED)
+    tell_at(engine, 3, replace(DISPUTED, fee_minor=15))
     tell_at(engine, 4, LOST)
     found = moments(engine)
     assert [one.borne for one in found] == [
@@ -52,8 +52,14 @@ def test_after_each_event_every_credit_has_one_place(engine: Engine, book: Price
         Borne(taken_credits=400, owed_credits=600),
     ]
     money = [(one.standing.paid_minor, one.standing.disputed_minor, one.out_minor, one.fees_minor) for one in found]
-    assert money == [(100, 0, 0, 33), (100, 100, 0, 33), (100, 0, 100, 33)]
-    assert found[-1].kept_minor == -33
+    assert money == [(100, 0, 0, 33), (100, 100, 0, 48), (100, 0, 100, 48)]
+    assert found[-1].kept_minor == -48
+
+
+def test_what_is_told_twice_costs_the_fee_once(engine: Engine, book: PriceBook) -> None:
+    buy(engine)
+    tell_at(engine, 1, PAID, paying.twice(PAID))
+    assert [(one.fees_minor, one.kept_minor) for one in moments(engine)] == [(33, 67), (33, 67)]
 
 
 def test_events_that_were_told_at_one_moment_are_still_steps_of_their_own(engine: Engine, book: PriceBook) -> None:

@@ -13,6 +13,7 @@ from credits_core.payments.refusals import GatewayFailed, NothingToRefund
 from credits_core.payments.sandbox import Ending, Sandbox
 from credits_core.settings import PACKS_FILE
 from credits_core.store import database
+from credits_core.store.kinds import Happened
 from credits_core.values.refusals import NeedsApproval
 from credits_core.values.roles import PersonRole, person
 from tests.support import paying, world
@@ -80,6 +81,26 @@ def test_money_is_given_back_once_for_a_key_and_never_more_than_there_is(engine:
     for amount in (71, 0, -1):
         with pytest.raises(NothingToRefund):
             buying.give_back(engine, gateway, 1, amount, key="another", actor=TESTER)
+
+
+def test_of_two_payments_the_newest_is_given_back_first(engine: Engine) -> None:
+    buy(engine)
+    play(engine, Ending.PAID_TWICE)
+    buying.give_back(engine, Sandbox(engine, lambda: NOW), 1, 130, key="k", actor=TESTER)
+    assert sandbox.tell(engine, now=NOW) == 2
+    with database.read(engine) as connection:
+        back = [(one.amount_minor, one.kind) for one in sandbox.books(connection, 1) if one.kind is Happened.REFUNDED]
+    assert [amount_minor for amount_minor, _ in back] == [100, 30]
+    assert parts(engine) == (700, 0, 0)
+
+
+def test_a_checkout_that_expired_is_shown_nobody(engine: Engine) -> None:
+    bought = buy(engine)
+    opened = buying.open_checkout(engine, Sandbox(engine, lambda: NOW), bought, words="Small", now=NOW)
+    assert opened.checkout_url is not None
+    expired = paying.tell(engine, paying.event(Happened.EXPIRED, 0, about="checkout", at=1)).purchase
+    assert (expired.checkout_url, expired.standing.state) == (None, "expired")
+    assert buying.open_checkout(engine, Sandbox(engine, lambda: NOW), expired, words="Small", now=NOW) == expired
 
 
 def test_more_than_one_person_may_move_alone_needs_a_second_one(engine: Engine) -> None:

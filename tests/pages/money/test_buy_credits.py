@@ -158,6 +158,15 @@ def test_who_may_not_move_so_many_credits_alone_refunds_less(ledger: Engine) -> 
     assert plain_sql.balance(ledger, "ada") == 11_500_000
 
 
+def test_an_entry_of_a_purchase_leads_to_it_and_is_not_refunded_by_itself(ledger: Engine) -> None:
+    selling.sell(ledger)
+    selling.play(ledger, Ending.PAID)
+    page = open_page("explore/history.py", entry="2")
+    assert links(page)["Purchase 1"] == ("buy-credits", "to_purchase=1&anew=")
+    assert "Refund this entry" not in button_labels(page)
+    assert "Refund this entry" in button_labels(open_page("explore/history.py", entry="1"))
+
+
 @pytest.mark.parametrize("number", ["0", "2", "-1", "1.0", "ada", "9" * 40])
 def test_an_address_of_no_purchase_opens_the_packs(ledger: Engine, number: str) -> None:
     selling.sell(ledger)

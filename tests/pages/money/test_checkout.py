@@ -1,12 +1,18 @@
 """The sandbox's checkout: every ending, and that the page says what the ledger knows, never what was clicked."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
+from credits_core.payments import sandbox
+from credits_core.payments.sandbox import Ending
+from credits_core.store import database
 from credits_core.values.roles import PersonRole
 from tests.support import paying, plain_sql, selling
 from tests.support.acting import actor_as, signed_in
+from tests.support.actors import TESTER
 from tests.support.page_driver import as_read, button_labels, captions, click, links, open_page
 
 CHECKOUT = "money/checkout.py"
@@ -70,6 +76,17 @@ def test_a_bank_transfer_says_when_it_comes_and_a_lost_event_where_to_find_it(le
     selling.sell(ledger, "zoe", key="again")
     page = click(open_page(CHECKOUT, purchase="2"), "Event is lost")
     assert links(page)["Find it in Reconciliation"] == ("payments", "view=Reconciliation&anew=")
+
+
+def test_money_that_has_come_meanwhile_is_asked_for(ledger: Engine) -> None:
+    selling.sell(ledger, "zoe")
+    days_ago = datetime.now(UTC) - timedelta(days=4)
+    database.write(ledger, lambda one: sandbox.play(one, 1, Ending.BANK_TRANSFER, now=days_ago, actor=TESTER))
+    page = open_page(CHECKOUT, purchase="1")
+    assert known(page) == [NO_PROOF]
+    click(page, "Ask the gateway again")
+    assert known(page) == [PAID]
+    assert "Ask the gateway again" not in button_labels(page)
 
 
 def test_a_viewer_is_told_who_may_play(ledger: Engine) -> None:

@@ -56,7 +56,15 @@ def test_a_dispute_after_credits_were_spent_step_by_step(ledger: Engine) -> None
     assert drawn["Can be spent"] == [5_000_000, 0, 0]
     click(page, "Back")
     assert money(page)[1] == "$0.00"
-    assert "Lose the dispute" not in button_labels(page)  # it plays what comes after the last step
+
+
+def test_what_comes_next_is_played_after_the_last_step_alone(ledger: Engine) -> None:
+    selling.sell(ledger, "zoe")
+    selling.play(ledger, Ending.PAID)
+    page = click(open_page(PAYMENTS, purchase="1"), "Dispute the payment")
+    assert "Win the dispute" in button_labels(page)
+    assert "Win the dispute" not in button_labels(click(page, "Back"))
+    assert "Win the dispute" in button_labels(click(page, "Next"))
 
 
 def test_a_dispute_that_is_won_gives_the_credits_back(ledger: Engine) -> None:
