@@ -28,6 +28,7 @@ from credits_core.api.straight import StraightWay
 from credits_core.errors import CreditsError
 from credits_core.store.database import FAILURES
 
+_PARTS = (router, holds_router, purchases_router, lookups_router, models_router, gateways_router, status_router)
 _DESCRIPTION = """Prices, charges and refunds prompt runs, unlocks flows, and reads users' balances and transactions.
 
 Amounts are whole credits (1 credit = $0.000001); dollars are text with six decimals. Every request that moves credits
@@ -61,7 +62,7 @@ def _app_of_routes(resources: Resources) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,  # what a generated client calls its methods
     )
     api.state.resources = resources
-    for part in (router, holds_router, purchases_router, lookups_router, models_router, gateways_router, status_router):
+    for part in _PARTS:
         api.include_router(part)
     (charge,) = (route for route in router.routes if isinstance(route, Route) and route.endpoint is charge_prompt)
     api.add_middleware(StraightWay, route=charge, body=ChargeBody, roles=FOR_SERVICES, refused=_refused)
@@ -83,7 +84,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 def _allowed(request: Request) -> str:
     """The methods that this path accepts: the router names those of the first of several routes alone."""
-    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    routes = [route for part in _PARTS for route in part.routes if isinstance(route, Route)]
     found = [route.methods or set() for route in routes if route.matches(request.scope)[0] is not Match.NONE]
     return ", ".join(sorted(set().union(*found)))
 

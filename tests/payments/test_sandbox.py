@@ -89,8 +89,8 @@ def test_of_two_payments_the_newest_is_given_back_first(engine: Engine) -> None:
     buying.give_back(engine, Sandbox(engine, lambda: NOW), 1, 130, key="k", actor=TESTER)
     assert sandbox.tell(engine, now=NOW) == 2
     with database.read(engine) as connection:
-        back = [(one.amount_minor, one.kind) for one in sandbox.books(connection, 1) if one.kind is Happened.REFUNDED]
-    assert [amount_minor for amount_minor, _ in back] == [100, 30]
+        told = [line.event for line in sandbox.books(connection, 1)]
+    assert [one.amount_minor for one in told if one.kind is Happened.REFUNDED] == [100, 30]
     assert parts(engine) == (700, 0, 0)
 
 
