@@ -1,6 +1,5 @@
 """The routes that payment gateways call: they tell what has happened to a purchase. No key; the gateway signs."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
@@ -12,8 +11,6 @@ from credits_core.api.exchange import exchange_of
 from credits_core.api.problems import InvalidFields, NoSuchRoute, Unexpected, documented
 from credits_core.api.refusals import BodyTooLarge, RateLimited
 from credits_core.ledger.refusals import BalanceTooLarge, CirculationTooLarge
-from credits_core.payments import receiving
-from credits_core.payments.buying import GATEWAY
 from credits_core.payments.refusals import EventDiffers, EventNotSigned, GatewayFailed, UnknownPurchase
 from credits_core.store.refusals import DatabaseNotReady, DeadlinePassed, TooManyWaiting, Unavailable
 
@@ -52,6 +49,5 @@ async def stripe_events(
     signed = gateway.signed(exchange_of(request).body, signature)
     event = await shared.ask(lambda: gateway.translate(signed))
     if event is not None:
-        now = datetime.now(UTC)
-        await shared.write(lambda connection: receiving.receive(connection, event, now=now, actor=GATEWAY))
+        await shared.take_in(event)
     return ReceivedAnswer()

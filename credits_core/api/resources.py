@@ -27,7 +27,8 @@ from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.requests import Charge
 from credits_core.operations.leader import Leader
 from credits_core.operations.surroundings import Surroundings
-from credits_core.payments import buying, configured
+from credits_core.payments import buying, configured, receiving
+from credits_core.payments.gateway import GatewayEvent
 from credits_core.payments.packs import Pack
 from credits_core.payments.purchased import Bought
 from credits_core.plans.book import PriceBooks
@@ -95,6 +96,14 @@ class Resources:
             return buying.open_checkout(engine, configured.gateway(engine), bought, words=words, now=now)
 
         return await self._asking.run(ask)
+
+    async def take_in(self, event: GatewayEvent) -> None:
+        """Keep what a gateway says, and then do what follows from it, off the event loop, as `receiving.take_in`."""
+
+        def both() -> None:
+            receiving.take_in(self._opened(), event, now=datetime.now(UTC), actor=receiving.GATEWAY)
+
+        await self._writing.run(both)
 
     async def authenticate(self, key: str, now: datetime) -> KeyRecord:
         """Look a key up, as `access.keys.authenticate`.

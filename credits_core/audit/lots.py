@@ -258,10 +258,10 @@ def _of_others(connection: Connection, users: set[str]) -> Iterator[str]:
         .order_by(LotDraw.entry_id)
     )
     yield from (f"{user} is wrongly marked as to lots" for user in sorted(marked ^ users))
-    yield from (f"{user} has stored lots, but no credits that expire" for user in sorted(stored - users))
+    yield from (f"{user} has stored lots, but nothing that asks for them" for user in sorted(stored - users))
     for entry_id, user_id in chain.from_iterable(blocks(connection, drawn)):
         if user_id not in users:
-            yield f"entry {entry_id} has draws from lots of {user_id}, who has no credits that expire"
+            yield f"entry {entry_id} has draws from lots of {user_id}, though nothing asks for them"
 
 
 def _terms_of_nothing(connection: Connection, since: Since) -> Iterator[str]:

@@ -213,8 +213,9 @@ def _due(purchase: _Bought) -> int:
 
 def _money(due_minor: int, events: Sequence[_Event]) -> tuple[bool, int, int]:
     """Whether the events say that it is paid; what of it went back, and what is disputed, in minor units."""
+    said = {(event.kind, event.about): event for event in sorted(events, key=_place)}
     last: dict[tuple[str, str], _Event] = {}
-    for event in sorted(events, key=_place):
+    for event in sorted((event for event in said.values() if event.amount_minor), key=_place):
         group = {"refund_failed": "refunded", "won": "ended", "lost": "ended"}.get(event.kind, event.kind)
         last[group, event.about] = event
     sums: dict[str, int] = defaultdict(int)

@@ -105,6 +105,7 @@ def _from_outside(connection: Connection) -> list[tuple[int, str, str]]:
     return [
         (_count(connection, JournalEntry, _is_foreign(JournalEntry.idempotency_key)), "other entry", "other entries"),
         (_count(connection, UnlockAnswer, _is_foreign(UnlockAnswer.idempotency_key)), "other answer", "other answers"),
+        (_count(connection, Purchase, _is_foreign(Purchase.idempotency_key)), "other purchase", "other purchases"),
         (
             _count(connection, UserCredits, ~has_moved, ~has_bought),
             "account without entries",

@@ -1,7 +1,8 @@
 """Lots: a user's credits by source and expiry, and which of them each movement takes or gives. Pure.
 
 One rule says what is drawn first, `ORDER`. All lots follow from the journal by it, from a user's first entry on. They
-are stored only for users who have credits that expire (`ledger.lot_rows`); for all others the balance is enough.
+are stored only for users who have credits that expire, or of whom a payment went back or was disputed
+(`ledger.lot_rows`); for all others the balance is enough.
 """
 
 from collections.abc import Iterable, Sequence

@@ -6,10 +6,8 @@ from credits_core.operations.surroundings import Surroundings
 from credits_core.payments import receiving, sandbox
 from credits_core.store import database
 from credits_core.values.progress import Progress, Work
-from credits_core.values.roles import system
 from credits_core.values.text import counted
 
-_ACTOR = system("gateway")
 _USERS_AT_ONCE = 200
 
 
@@ -24,12 +22,12 @@ def settle(around: Surroundings) -> Work[str]:
     after, settled = "", 0
     while True:
         with database.read(around.engine) as connection:
-            users = receiving.users_to_settle(connection, after=after, limit=_USERS_AT_ONCE)
+            users = receiving.users_to_settle(connection, after=after, limit=_USERS_AT_ONCE, now=around.clock())
         if not users:
             break
         for user_id in users:
             yield Progress(1, 2)
-            settle_one = partial(receiving.settle_again, user_id=user_id, now=around.clock(), actor=_ACTOR)
+            settle_one = partial(receiving.settle_again, user_id=user_id, now=around.clock(), actor=receiving.GATEWAY)
             database.write(around.engine, settle_one)
         after, settled = users[-1], settled + len(users)
     return f"{counted(told, 'event')} told, {counted(settled, 'user')} settled."

@@ -21,13 +21,9 @@ from credits_core.pricing.plan import PricePlan
 from credits_core.store import database
 from credits_core.store.kinds import Happened
 from credits_core.store.tables import Purchase
-from credits_core.values.credits import div_floor
 from credits_core.values.days import to_microseconds
 from credits_core.values.fields import require_id
-from credits_core.values.roles import Actor, May, system
-
-GATEWAY = system("gateway")
-"""Who acts on what a gateway says."""
+from credits_core.values.roles import Actor, May
 
 
 def buy(
@@ -104,7 +100,7 @@ def open_checkout(engine: Engine, gateway: Gateway, bought: Bought, *, words: st
         now,
         note=made.url,
     )
-    return database.write(engine, lambda one: receiving.receive(one, event, now=now, actor=GATEWAY)).purchase
+    return database.write(engine, lambda one: receiving.receive(one, event, now=now, actor=receiving.GATEWAY)).purchase
 
 
 def give_back(
@@ -126,8 +122,13 @@ def give_back(
     refundable_minor = found.standing.refundable_minor
     if type(amount_minor) is not int or not 1 <= amount_minor <= refundable_minor:
         raise NothingToRefund(purchase_id, amount_minor, refundable_minor)
-    actor.require_second(div_floor(found.credits * amount_minor, found.due_minor), instead="Refund less")
-    gone_minor = found.standing.refunded_minor + found.standing.lost_minor + found.standing.disputed_minor
+    after = found.standing.refunded_by(amount_minor)
+    moved_credits = sum(
+        after.parts_of(credits)[0] - found.standing.parts_of(credits)[0]
+        for credits in (found.credits, found.bonus_credits)
+    )
+    actor.require_second(moved_credits, instead="Refund less")
+    gone_minor = found.standing.refunded_minor + found.standing.lost_minor + found.standing.open_minor
     for payment, part_minor in parts_of(found.payments, gone_minor, amount_minor).items():
         gateway.refund(payment, part_minor, key=f"{purchase_id}:{payment}:{key}")
     return found

@@ -87,8 +87,10 @@ class Bought:
     @property
     def payments(self) -> dict[str, int]:
         """The gateway's names of its payments, the newest first, each with what was paid, in minor units."""
-        paid = sorted((one for one in self.told if one.kind is Happened.PAID), key=lambda one: one.happened_at)
-        return {one.about: one.amount_minor for one in reversed(paid)}
+        paid = [one for one in self.told if one.kind is Happened.PAID]
+        paid.sort(key=lambda one: (one.happened_at, one.event_id))
+        newest = {one.about: one.amount_minor for one in paid}  # a correction comes after what it corrects
+        return {about: newest[about] for about in reversed(newest) if newest[about]}
 
 
 def purchase(connection: Connection, purchase_id: int) -> Bought:

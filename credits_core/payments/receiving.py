@@ -5,9 +5,9 @@ The order of events, and how often each arrives, make no difference.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Engine, Select, case, func, insert, select
 from sqlalchemy.orm import aliased
 
 from credits_core.errors import InvalidRequest
@@ -18,12 +18,16 @@ from credits_core.payments.gateway import GatewayEvent
 from credits_core.payments.purchased import Bought
 from credits_core.payments.refusals import EventDiffers, UnknownPurchase
 from credits_core.payments.standing import standing
-from credits_core.store.kinds import Happened, Part
-from credits_core.store.tables import Purchase, PurchaseEvent, UserPart
+from credits_core.store import database
+from credits_core.store.kinds import Happened, Part, Step
+from credits_core.store.tables import Purchase, PurchaseEvent, PurchaseMove, UserPart
 from credits_core.values.days import to_microseconds
-from credits_core.values.roles import Actor, May
+from credits_core.values.roles import Actor, May, system
 
+GATEWAY = system("gateway")
+"""Who acts on what a gateway says, whoever told it."""
 _LONGEST_NAME = 255
+_LATE = timedelta(days=60)
 _LARGEST_MINOR = 2**53 - 1
 
 
@@ -38,19 +42,15 @@ class Received:
 def receive(connection: Connection, event: GatewayEvent, *, now: datetime, actor: Actor) -> Received:
     """Keep the event, unless it is known, and do what follows from all events of the user's purchases.
 
+    Whoever tells it is kept with the event; what follows is done by the gateway, whose money it is.
+
     Raises:
         UnknownPurchase: there is no such purchase, or another gateway has it.
         InvalidRequest: the currency is another one, or a number or a name is out of bounds.
         EventDiffers: the gateway told this event before, with another content.
         CirculationTooLarge, BalanceTooLarge: as `ledger.actions.add_credits`.
     """
-    actor.require(May.MOVE_CREDITS)
-    _check(event)
-    found = purchased.purchase(connection, event.purchase_id)
-    if found.gateway != event.gateway:
-        raise UnknownPurchase(event.purchase_id)
-    if found.currency != event.currency:
-        raise InvalidRequest("currency", f"must be {found.currency}, in which the purchase is, not {event.currency}")
+    found = _bought(connection, event, actor)
     is_new = False
 
     def keep_and_read(connection: Connection) -> Sequence[Wanted]:
@@ -58,8 +58,38 @@ def receive(connection: Connection, event: GatewayEvent, *, now: datetime, actor
         is_new = _keep(connection, event, now, actor)
         return wanted_of(connection, found.user_id)
 
-    purchases.settle(connection, found.user_id, keep_and_read, now=now, actor=actor)
+    purchases.settle(connection, found.user_id, keep_and_read, now=now, actor=GATEWAY)
     return Received(purchased.purchase(connection, event.purchase_id), is_new)
+
+
+def keep(connection: Connection, event: GatewayEvent, *, now: datetime, actor: Actor) -> bool:
+    """Keep the event alone, and return whether it is new. `settle_again` has to follow for its user.
+
+    Raises:
+        UnknownPurchase, InvalidRequest, EventDiffers: as `receive`.
+    """
+    found = _bought(connection, event, actor)
+    purchases.open_account(connection, found.user_id, now=now)  # who tells the same at this moment waits
+    return _keep(connection, event, now, actor)
+
+
+def take_in(engine: Engine, event: GatewayEvent, *, now: datetime, actor: Actor) -> Received:
+    """Keep the event, and then do what follows from it, in a unit of work each.
+
+    So an event is not lost whose consequences take too long, or are refused. The job for payments carries them out
+    later, and so does the next event of the user.
+
+    Raises:
+        UnknownPurchase, InvalidRequest, EventDiffers, CirculationTooLarge, BalanceTooLarge: as `receive`.
+    """
+    is_new = database.write(engine, lambda one: keep(one, event, now=now, actor=actor))
+
+    def settle(connection: Connection) -> Bought:
+        user_id = purchased.purchase(connection, event.purchase_id).user_id
+        settle_again(connection, user_id, now=now, actor=GATEWAY)
+        return purchased.purchase(connection, event.purchase_id)
+
+    return Received(database.write(engine, settle), is_new)
 
 
 def settle_again(connection: Connection, user_id: str, *, now: datetime, actor: Actor) -> None:
@@ -67,12 +97,22 @@ def settle_again(connection: Connection, user_id: str, *, now: datetime, actor: 
     purchases.settle(connection, user_id, lambda found: wanted_of(found, user_id), now=now, actor=actor)
 
 
-def users_to_settle(connection: Connection, *, after: str, limit: int) -> list[str]:
-    """Users who owe something, or of whom something is frozen or disputed, in alphabetical order after one of them."""
+def users_to_settle(connection: Connection, *, after: str, limit: int, now: datetime) -> list[str]:
+    """Users for whom something may be left to do, in alphabetical order after one of them.
+
+    They owe something, something of them is frozen or disputed, or in the last 60 days a payment came that is not
+    granted yet, or one went back whose bonus is not all taken: it may have been held then.
+    """
     owing = select(UserPart.user_id).where(
         UserPart.balance_credits != 0,
         UserPart.account_id.endswith(f":{Part.DEBT.value}") | UserPart.account_id.endswith(f":{Part.FROZEN.value}"),
     )
+    both = owing.union(_disputed(), *_late(to_microseconds(now - _LATE))).subquery()
+    wanted = select(both.c.user_id).where(both.c.user_id > after).order_by(both.c.user_id).limit(limit)
+    return list(connection.execute(wanted).scalars())
+
+
+def _disputed() -> Select[str]:
     ended = aliased(PurchaseEvent)
     is_over = (
         select(ended.id)
@@ -83,14 +123,35 @@ def users_to_settle(connection: Connection, *, after: str, limit: int) -> list[s
         )
         .exists()
     )
-    disputed = (
+    return (
         select(Purchase.user_id)
         .join(PurchaseEvent, PurchaseEvent.purchase_id == Purchase.id)
         .where(PurchaseEvent.kind == Happened.DISPUTED.value, ~is_over)
     )
-    both = owing.union(disputed).subquery()
-    wanted = select(both.c.user_id).where(both.c.user_id > after).order_by(both.c.user_id).limit(limit)
-    return list(connection.execute(wanted).scalars())
+
+
+def _late(since_us: int) -> list[Select[str]]:
+    """The users with a payment that is not granted, and with a bonus that is not all taken although money went back."""
+    of_events = (
+        select(Purchase.user_id)
+        .join(PurchaseEvent, PurchaseEvent.purchase_id == Purchase.id)
+        .where(PurchaseEvent.happened_at_us >= since_us)
+    )
+    of_purchase = PurchaseMove.purchase_id == Purchase.id
+    is_granted = select(PurchaseMove.id).where(of_purchase, PurchaseMove.step == Step.GRANTED.value).exists()
+    taken = case(
+        (PurchaseMove.step == Step.TAKEN.value, PurchaseMove.credits),
+        (PurchaseMove.step == Step.RETURNED.value, -PurchaseMove.credits),
+        else_=0,
+    )
+    taken_credits = (
+        select(func.coalesce(func.sum(taken), 0)).where(of_purchase, PurchaseMove.is_bonus).scalar_subquery()
+    )
+    went_back = PurchaseEvent.kind.in_((Happened.REFUNDED.value, Happened.LOST.value))
+    return [
+        of_events.where(PurchaseEvent.kind == Happened.PAID.value, ~is_granted),
+        of_events.where(went_back, Purchase.bonus_credits > 0, taken_credits < Purchase.bonus_credits),
+    ]
 
 
 def wanted_of(connection: Connection, user_id: str) -> list[Wanted]:
@@ -113,6 +174,17 @@ def wanted_of(connection: Connection, user_id: str) -> list[Wanted]:
             )
         )
     return wanted
+
+
+def _bought(connection: Connection, event: GatewayEvent, actor: Actor) -> Bought:
+    actor.require(May.MOVE_CREDITS)
+    _check(event)
+    found = purchased.purchase(connection, event.purchase_id)
+    if found.gateway != event.gateway:
+        raise UnknownPurchase(event.purchase_id)
+    if found.currency != event.currency:
+        raise InvalidRequest("currency", f"must be {found.currency}, in which the purchase is, not {event.currency}")
+    return found
 
 
 def _check(event: GatewayEvent) -> None:

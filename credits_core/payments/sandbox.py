@@ -22,12 +22,11 @@ from credits_core.store.kinds import Happened
 from credits_core.store.tables import Purchase, SandboxEvent
 from credits_core.values.credits import BPS_PER_WHOLE, div_nearest
 from credits_core.values.days import from_microseconds, to_microseconds
-from credits_core.values.roles import Actor, May, system
+from credits_core.values.roles import Actor, May
 
 NAME = "sandbox"
 _FEE_BPS, _FEE_MINOR = 290, 30
 _BANK_DAYS = 3
-_ACTOR = system("gateway")
 
 
 class Ending(StrEnum):
@@ -131,7 +130,7 @@ def play(connection: Connection, purchase_id: int, ending: Ending, *, now: datet
     if found.gateway != NAME:
         raise UnknownPurchase(purchase_id)
     require_test_users(connection, actor, May.MOVE_CREDITS, [found.user_id])
-    actor.require_second(found.credits, instead="Buy a smaller pack")
+    actor.require_second(found.credits + found.bonus_credits, instead="Buy a smaller pack")
     for line in _lines(connection, found, ending, now):
         connection.execute(line)
 
@@ -171,7 +170,7 @@ def tell(engine: Engine, *, now: datetime, purchase_id: int | None = None) -> in
     for row in rows:
 
         def one(connection: Connection, row: Any = row) -> None:
-            receiving.receive(connection, _event(row), now=now, actor=_ACTOR)
+            receiving.receive(connection, _event(row), now=now, actor=receiving.GATEWAY)
             told = update(SandboxEvent).where(SandboxEvent.id == row.id, SandboxEvent.told_at_us.is_(None))
             connection.execute(told.values(told_at_us=to_microseconds(now)))
 

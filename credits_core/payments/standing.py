@@ -5,7 +5,7 @@ looked at together, and what they come to does not depend on their order.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -44,7 +44,7 @@ class Standing:
 
     `due_minor` is what it costs. `taken_minor` is what went back of that, by refunds and lost disputes, and
     `disputed_minor` what is disputed now; both together are at most `due_minor`. What was paid too much goes back
-    first, and takes no credits.
+    first, and takes no credits. `open_minor` is all that is disputed now, also of what was paid too much.
     """
 
     due_minor: int
@@ -53,6 +53,7 @@ class Standing:
     lost_minor: int
     taken_minor: int
     disputed_minor: int
+    open_minor: int
     state: State
 
     @property
@@ -68,7 +69,12 @@ class Standing:
     @property
     def refundable_minor(self) -> int:
         """What can still be given back: what was paid and has neither gone back nor is disputed."""
-        return max(0, self.paid_minor - self.refunded_minor - self.lost_minor - self.disputed_minor)
+        return max(0, self.paid_minor - self.refunded_minor - self.lost_minor - self.open_minor)
+
+    def refunded_by(self, amount_minor: int) -> "Standing":
+        """The same once so much more has gone back."""
+        gone_minor = self.refunded_minor + self.lost_minor + amount_minor - max(0, self.paid_minor - self.due_minor)
+        return replace(self, taken_minor=min(self.due_minor, max(0, gone_minor)), disputed_minor=0)
 
     def parts_of(self, credits: int) -> tuple[int, int]:
         """How many of these credits are taken and frozen, in proportion to the money, each sum rounded down.
@@ -86,12 +92,21 @@ class Standing:
         return taken_credits, gone_credits - taken_credits
 
 
+_OF_MONEY = frozenset(
+    {Happened.PAID, Happened.REFUNDED, Happened.REFUND_FAILED, Happened.DISPUTED, Happened.WON, Happened.LOST}
+)
+
+
 def standing(due_minor: int, news: Iterable[News]) -> Standing:
     """What these news come to for a purchase that costs so much. Their order does not matter.
 
     Of one payment, refund or dispute the newest news count, by the gateway's time; a dispute that ended stays ended.
+    News of 0 take back what was said of the same: so a fact is corrected that the gateway does not know.
     """
-    every = list(news)
+    told: dict[tuple[Happened, str], News] = {}
+    for one in sorted(news, key=_place):
+        told[one.kind, one.about] = one
+    every = [one for one in told.values() if one.amount_minor or one.kind not in _OF_MONEY]
     paid_minor = sum(one.amount_minor for one in _newest(every, Happened.PAID).values())
     refunds = _newest(every, Happened.REFUNDED, Happened.REFUND_FAILED).values()
     refunded_minor = sum(one.amount_minor for one in refunds if one.kind is Happened.REFUNDED)
@@ -109,6 +124,7 @@ def standing(due_minor: int, news: Iterable[News]) -> Standing:
         lost_minor,
         taken_minor,
         at_stake_minor - taken_minor,
+        open_minor,
         _state(every, due_minor, paid_minor, taken_minor, at_stake_minor, is_lost=lost_minor > 0),
     )
 
@@ -133,7 +149,7 @@ def _state(
     if paid_minor >= due_minor:
         if at_stake_minor > taken_minor:
             return State.DISPUTED
-        if is_lost:
+        if is_lost and taken_minor:
             return State.LOST
         if taken_minor:
             return State.REFUNDED if taken_minor == due_minor else State.PARTLY_REFUNDED

@@ -44,7 +44,7 @@ _SQLITE_WAIT_SECONDS = 30
 _LONGEST_WAIT_SECONDS, _BETWEEN_LOOKS_SECONDS = 5, 0.005
 _OWN_ALONE = 0o600
 _MIGRATION_LOCK = 7_267_473  # any number that nothing else locks
-_KEY_CONSTRAINT = "uq_journal_entries_idempotency_key"
+_KEY_CONSTRAINTS = {"uq_journal_entries_idempotency_key", "uq_purchases_idempotency_key"}
 _RETRIED_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
 _READ_ONLY_SQLSTATE = "25006"
 FAILURES = (SQLAlchemyError, psycopg.Error, sqlite3.Error, _newer_sqlite.Error, OSError)
@@ -182,7 +182,7 @@ def is_out_of_reach(error: BaseException) -> bool:
 def _is_lost_race(error: BaseException) -> bool:
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, psycopg.errors.UniqueViolation):
-        return cause.diag.constraint_name == _KEY_CONSTRAINT
+        return cause.diag.constraint_name in _KEY_CONSTRAINTS
     return getattr(cause, "sqlstate", None) in _RETRIED_SQLSTATES
 
 

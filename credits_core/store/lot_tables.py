@@ -1,4 +1,4 @@
-"""The tables of lots: when credits expire, and for users who have such credits, what is left of which.
+"""The tables of lots: when credits expire, and for users whose lots are kept, what is left of which.
 
 All tables together are in `tables`, which is where to import these from.
 """
@@ -20,7 +20,7 @@ class LotTerms(Base):
 
 
 class StoredLot(Base):
-    """What is left of a lot of a user who has credits that expire. Follows from the journal; the audit compares.
+    """What is left of a lot of a user whose lots are kept. Follows from the journal; the audit compares.
 
     `number` is that of the entry that added it; 0 is all that the user earns as a creator.
     """

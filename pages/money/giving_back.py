@@ -17,7 +17,7 @@ _ASKED = "give_back:asked"
 
 def button(bought: Bought) -> None:
     """A button that asks before it gives money back, for who may do that."""
-    if bought.standing.refundable_minor and who.may(May.MOVE_CREDITS):
+    if bought.standing.refundable_minor and who.may_for(bought.user_id, May.MOVE_CREDITS):
         st.button("Refund", icon=":material/undo:", on_click=_ask, args=(bought.id,))
 
 

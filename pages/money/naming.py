@@ -38,7 +38,7 @@ HAPPENED = {
 STEPS = {
     Step.GRANTED: "Added",
     Step.FROZEN: "Frozen",
-    Step.THAWED: "Given back from frozen",
+    Step.THAWED: "No longer frozen",
     Step.TAKEN: "Taken back",
     Step.RETURNED: "Added again",
     Step.LENT: "Owed, because they were spent",

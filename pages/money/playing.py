@@ -26,7 +26,7 @@ class _Ending(NamedTuple):
 
 
 _ENDINGS = {
-    Ending.DECLINED: _Ending("Card declined", "credit_card_off", "The card has no cover. The user may try again."),
+    Ending.DECLINED: _Ending("Card declined", "credit_card_off", "The bank said no. The user may try again."),
     Ending.BANK_TRANSFER: _Ending("Bank transfer", "account_balance", "The money arrives in three days."),
     Ending.PAID_TWICE: _Ending("Paid twice", "content_copy", "The payer is charged two times."),
     Ending.EVENT_LOST: _Ending("Event is lost", "cloud_off", "It is paid, but nobody tells us."),
@@ -136,7 +136,9 @@ def what_is_known(bought: Bought) -> None:
     state, amount = bought.standing.state, naming.money(bought.due_minor, bought.currency)
     st.header("What the ledger knows", anchor=False)
     if bought.standing.is_paid:
-        st.success(f"Paid, with receipt {bought.receipt}. {_granted(bought)}", icon=":material/check_circle:")
+        went_back = "" if state is State.PAID else f" Since then: {naming.STATES[state].lower()}."
+        show_it = st.success if state is State.PAID else st.warning
+        show_it(f"Paid, with receipt {bought.receipt}. {_granted(bought)}{went_back}", icon=":material/check_circle:")
     elif state is State.PENDING:
         st.info("The gateway says that the money is on its way. No credits yet.", icon=":material/schedule:")
     elif state in (State.DECLINED, State.EXPIRED):
@@ -163,7 +165,7 @@ def _granted(bought: Bought) -> str:
 
 def after_payment(bought: Bought) -> None:
     """For a row: buttons for what may follow a payment of the sandbox, for who may move credits."""
-    if bought.gateway != sandbox.NAME or not who.may(May.MOVE_CREDITS):
+    if bought.gateway != sandbox.NAME or not who.may_for(bought.user_id, May.MOVE_CREDITS):
         return
     with resources.reading() as connection:
         books = sandbox.books(connection, bought.id)

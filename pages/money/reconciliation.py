@@ -54,10 +54,9 @@ def draw() -> None:
 def _compared(days: DayRange) -> Sequence[Compared]:
     gateway = at_gateway.gateway()
     since = EARLIEST if days.begin_us is None else from_microseconds(days.begin_us)
-    theirs = list(gateway.events(since))
-    with resources.reading() as connection:
+    with resources.reading() as connection:  # ours first: what is told meanwhile is missing here, and never there
         ours = reconciling.told_here(connection, gateway.name, since)
-    return reconciling.compare(ours, theirs)
+    return reconciling.compare(ours, gateway.events(since))
 
 
 def _is_within(moment: datetime, days: DayRange) -> bool:
@@ -71,8 +70,8 @@ def _days(days: Sequence[DaySums]) -> None:
                 "Day": one.day.isoformat(),
                 "Match": one.matches[Match.MATCHED],
                 "Missing here": one.matches[Match.MISSING_HERE] or None,
-                "Missing there": one.matches[Match.MISSING_THERE] or None,
-                "Other amount": one.matches[Match.DIFFERENT_AMOUNT] or None,
+                "Missing at the gateway": one.matches[Match.MISSING_THERE] or None,
+                "Different amount": one.matches[Match.DIFFERENT_AMOUNT] or None,
                 "Paid, gateway": _sum(one.there_minor, one, Happened.PAID),
                 "Paid, ours": _sum(one.here_minor, one, Happened.PAID),
                 "Back, gateway": _sum(one.there_minor, one, Happened.REFUNDED, Happened.LOST),

@@ -129,7 +129,7 @@ def _after(bought: Bought, moments: Sequence[Moment], *, is_last: bool) -> None:
     columns = st.grid(2, min_column_width=340)
     with columns.cell():
         charts.card(
-            "Who bears the credits",
+            "What became of the credits",
             step_chart.figure(moments),
             key="who_bears",
             alt="What has become of the purchase's credits after each step",

@@ -5,6 +5,7 @@ other places write appears as a whole; and everywhere the manifest, without whic
 """
 
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from io import BytesIO
@@ -19,6 +20,8 @@ from credits_core.operations.backups.manifest import Drilled, Manifest
 from credits_core.operations.backups.refusals import BackupImpossible, UnknownBackup
 
 _HALF = ".part"
+_OF_A_BACKUP = re.compile(r"credits-\d{8}T\d{6}\.\d{6}Z\.")
+"""How the files of backups are named: nobody else's are ever deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ class Place:
         """
         names = self._names()
         whole = {name.removesuffix(manifest.SUFFIX) for name in names if _is_manifest(name)}
-        halves = [name for name in names if name.startswith("credits-") and _owner(name) not in whole]
+        halves = [name for name in names if _OF_A_BACKUP.match(name) and _owner(name) not in whole]
         halves = [name for name in halves if _owner(name) < older_than]
         for name in halves:
             self._remove(name)

@@ -17,7 +17,7 @@ from credits_core.errors import InvalidRequest
 from credits_core.operations.backups import postgres_dump, reading, sqlite_copy
 from credits_core.operations.backups.manifest import Kind, Manifest
 from credits_core.operations.backups.place import Place
-from credits_core.operations.backups.refusals import LedgerExists, LedgerInUse
+from credits_core.operations.backups.refusals import BackupImpossible, LedgerExists, LedgerInUse
 from credits_core.store import activity, database
 from credits_core.store.activity import Change
 from credits_core.values.progress import Progress, Work
@@ -98,6 +98,8 @@ def _require_unused(file: Path) -> None:
     try:
         with sqlite_copy.to_itself(file):
             return
+    except database.sqlite_driver().OperationalError as error:
+        raise BackupImpossible(f"{file} cannot be read: {error}. Nothing was changed.") from None
     except database.sqlite_driver().DatabaseError:  # no database any more
         return
 

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from errno import ENOSPC
 from pathlib import Path
@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import Engine
 
 from credits_core.operations.backups.place import sync_folder
-from credits_core.operations.backups.refusals import BackupDamaged, LedgerInUse
+from credits_core.operations.backups.refusals import BackupDamaged, BackupImpossible, LedgerInUse
 from credits_core.store import database
 
 _PAGES_AT_ONCE = 500
 _FULL = "database or disk is full"
 _OWN_ALONE = 0o600
-_BESIDE = ("", "-wal", "-shm", "-journal")
+_BESIDE = ("-wal", "-shm", "-journal")
 
 
 def copy(engine: Engine, to: Path) -> None:
@@ -95,10 +95,12 @@ def put(restored: Path, file: Path, *, aside: Path) -> bool:
 
     Raises:
         LedgerInUse: another process has the database open.
+        BackupImpossible: the disk is full or cannot be read; everything is as it was.
     """
     driver = database.sqlite_driver()
     restored.chmod(_OWN_ALONE)
     if not file.exists():
+        _move_aside(file, aside, _BESIDE)  # SQLite would take a log that another database left for this one's
         restored.replace(file)
         sync_folder(file.parent)
         return False
@@ -110,13 +112,23 @@ def put(restored: Path, file: Path, *, aside: Path) -> bool:
                 there.backup(kept)
             half.replace(aside)
             source.backup(there)
+    except driver.OperationalError as error:  # a full disk, or one that cannot be read
+        half.unlink(missing_ok=True)
+        raise BackupImpossible(f"{file} cannot be replaced: {error}. It is as it was.") from None
     except driver.DatabaseError:  # what is there is no database any more, so nobody uses it
         half.unlink(missing_ok=True)
-        for ending in _BESIDE:
-            beside = file.with_name(f"{file.name}{ending}")
-            if beside.exists():
-                shutil.move(beside, aside.with_name(f"{aside.name}{ending}"))
+        _move_aside(file, aside, _BESIDE)
+        shutil.copyfile(file, half)
+        half.chmod(_OWN_ALONE)
+        half.replace(aside)
         restored.replace(file)
     restored.unlink(missing_ok=True)
     sync_folder(file.parent)
     return True
+
+
+def _move_aside(file: Path, aside: Path, endings: Sequence[str]) -> None:
+    for ending in endings:
+        beside = file.with_name(f"{file.name}{ending}")
+        if beside.exists():
+            shutil.move(beside, aside.with_name(f"{aside.name}{ending}"))

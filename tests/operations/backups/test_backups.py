@@ -350,6 +350,20 @@ def test_backups_and_what_is_restored_are_for_their_own_user_alone(tmp_path: Pat
     assert {f"{path.name}: {path.stat().st_mode & 0o777:o}" for path in found if path.stat().st_mode & 0o077} == set()
 
 
+def test_a_log_that_another_database_left_is_put_aside(sqlite_engine: Engine, tmp_path: Path) -> None:
+    where = place(tmp_path)
+    some_runs(sqlite_engine)
+    back_up(sqlite_engine, where)
+    file = tmp_path / "restored.db"
+    for ending in ("-wal", "-journal"):
+        file.with_name(f"restored.db{ending}").write_bytes(b"of another one")
+    bring_back(where, f"sqlite:///{file}")
+    kept = sorted(path.name.partition(".before-")[2].partition("Z")[2] for path in tmp_path.glob("*.before-*"))
+    assert kept == ["-journal", "-wal"]
+    with database.opened(f"sqlite:///{file}") as engine:
+        assert scalar(engine, "SELECT count(*) FROM journal_entries") == 4
+
+
 # --- lists -----------------------------------------------------------------------------------------------------------
 
 
@@ -360,13 +374,13 @@ def test_half_a_backup_is_not_listed_and_is_deleted_after_a_day(sqlite_engine: E
     half = manifest.name_at(NIGHT + timedelta(hours=1))
     for ending in (".db.zst", ".db.zst.part", ".json.part"):
         (folder / f"{half}{ending}").write_bytes(b"half")
-    (folder / "somebody-elses.txt").write_text("mine", encoding="utf-8")
+    somebody_elses = ["somebody-elses.txt", "credits-2025-12-31.db", "credits-1.db"]
+    for name in somebody_elses:
+        (folder / name).write_text("mine", encoding="utf-8")
     assert [one.backup.name for one in listing.listed(where)] == [made.name]
     assert listing.prune(where, now=NIGHT + timedelta(hours=24), actor=ADMIN).halves == 0
     assert listing.prune(where, now=NIGHT + timedelta(hours=26), actor=ADMIN).halves == 3
-    assert sorted(path.name for path in folder.iterdir()) == sorted(
-        [made.file, f"{made.name}.json", "somebody-elses.txt"]
-    )
+    assert sorted(path.name for path in folder.iterdir()) == sorted([made.file, f"{made.name}.json", *somebody_elses])
 
 
 def test_old_backups_are_deleted_and_the_newest_good_one_stays(sqlite_engine: Engine, tmp_path: Path) -> None:

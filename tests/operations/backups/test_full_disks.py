@@ -16,6 +16,7 @@ from credits_core.operations.backups.refusals import BackupImpossible
 from credits_core.store import database
 from tests.support import world
 from tests.support.backup_world import back_up, bring_back, new_key, place, try_it
+from tests.support.plain_sql import scalar
 
 FULL = "No space left on device. Nothing was changed"
 
@@ -48,6 +49,35 @@ def test_the_disk_of_the_copy_is_named_and_not_the_ledgers(
     monkeypatch.setattr(sqlite_copy.database, "sqlite_driver", lambda: small)
     with pytest.raises(BackupImpossible, match=f"cannot be put together in {tempfile.gettempdir()}: {FULL}"):
         back_up(sqlite_engine, place(tmp_path))
+
+
+def test_a_ledger_beside_which_no_room_is_left_stays_as_it_was(
+    sqlite_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = database.sqlite_driver()
+
+    def connect(path: str, **named: Any) -> Any:
+        connection = driver.connect(path, **named)
+        if path.endswith(".part"):  # where what was there is kept
+            connection.execute("PRAGMA max_page_count = 1")
+        return connection
+
+    world.add(sqlite_engine, "ada", 5, key="one")
+    back_up(sqlite_engine, place(tmp_path))
+    world.add(sqlite_engine, "ada", 5, key="two")
+    sqlite_engine.dispose()
+    small = SimpleNamespace(
+        connect=connect,
+        Error=driver.Error,
+        OperationalError=driver.OperationalError,
+        DatabaseError=driver.DatabaseError,
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite_copy, "database", SimpleNamespace(sqlite_driver=lambda: small))
+        with pytest.raises(BackupImpossible, match=r"cannot be replaced: database or disk is full\. It is as it was\."):
+            bring_back(place(tmp_path), sqlite_engine.url.render_as_string(), replace=True)
+    assert scalar(sqlite_engine, "SELECT count(*) FROM journal_entries") == 2
+    assert list(tmp_path.glob("*.before-*")) == []
 
 
 def test_a_folder_that_is_not_there_is_named(
