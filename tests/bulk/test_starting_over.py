@@ -129,7 +129,6 @@ def propose(connection: Connection) -> None:
 
 
 def watch(connection: Connection) -> None:
-    """What watching the credits leaves behind."""
     connection.execute(insert(AlertSample).values(taken_at_us=1, circulating_credits=2, margin_credits=3))
     connection.execute(insert(WatchProgress).values(id=1, entry_id=1))
     connection.execute(insert(WatchKeyDay).values(actor="api/shop", day=1, most_users=2))
@@ -337,10 +336,7 @@ def ask_for_an_own_flow_over_the_api(engine: Engine, _: Path) -> None:
         (charge_with_a_key_that_speaks_of_the_dashboard, "it also holds 1 other entry"),
         (charge_over_the_api_of_an_earlier_version, "it also holds 1 other entry"),
         (ask_for_an_own_flow_over_the_api, "it also holds 1 other answer"),
-        (
-            lambda engine, _: paying.buy(engine, "buyer", key=scoped_key("shop", "order-1")),
-            "it also holds 1 other purchase",
-        ),
+        (paying.buy_as_a_caller, "it also holds 1 other purchase"),
     ],
 )
 def test_a_demo_that_got_anything_from_outside_is_kept(

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
+from credits_core.access.callers import scoped_key
 from credits_core.payments import buying, purchased, receiving
 from credits_core.payments.gateway import GatewayEvent
 from credits_core.payments.packs import Pack
@@ -29,6 +30,11 @@ def buy(engine: Engine, user_id: str = "ada", *, pack: Pack = PACK, key: str = "
         engine,
         lambda one: buying.buy(one, user_id, pack, gateway=GATEWAY, plan=plan, key=key, now=now, actor=TESTER),
     )
+
+
+def buy_as_a_caller(engine: Engine, _: object = None) -> Bought:
+    """A purchase with a key that a caller of the API chose."""
+    return buy(engine, "buyer", key=scoped_key("shop", "order-1"))
 
 
 def event(
