@@ -18,11 +18,13 @@ from credits_core.payments.purchased import Bought
 from credits_core.payments.refusals import NothingToRefund
 from credits_core.payments.standing import State
 from credits_core.pricing.plan import PricePlan
-from credits_core.store import database
+from credits_core.store import activity, database
+from credits_core.store.activity import Change
 from credits_core.store.kinds import Happened
 from credits_core.store.tables import Purchase
 from credits_core.values.days import to_microseconds
 from credits_core.values.fields import require_id
+from credits_core.values.money import format_money
 from credits_core.values.roles import Actor, May
 
 
@@ -104,9 +106,11 @@ def open_checkout(engine: Engine, gateway: Gateway, bought: Bought, *, words: st
 
 
 def give_back(
-    engine: Engine, gateway: Gateway, purchase_id: int, amount_minor: int, *, key: str, actor: Actor
+    engine: Engine, gateway: Gateway, purchase_id: int, amount_minor: int, *, key: str, now: datetime, actor: Actor
 ) -> Bought:
     """Ask the gateway to give some of the money back. The credits follow when it tells that it did.
+
+    Who asked is on record before the gateway is asked.
 
     A person who would move more credits than one may alone is refused.
 
@@ -128,9 +132,16 @@ def give_back(
         for credits in (found.credits, found.bonus_credits)
     )
     actor.require_second(moved_credits, instead="Refund less")
+    asked = {"gateway": gateway.name, "amount": format_money(amount_minor, found.currency)}
+    database.write(
+        engine,
+        lambda one: activity.note(
+            one, Change.REFUND_ASKED, str(purchase_id), actor=actor.recorded, now=now, detail=asked
+        ),
+    )
     gone_minor = found.standing.refunded_minor + found.standing.lost_minor + found.standing.open_minor
     for payment, part_minor in parts_of(found.payments, gone_minor, amount_minor).items():
-        gateway.refund(payment, part_minor, key=f"{purchase_id}:{payment}:{key}")
+        gateway.refund(payment, part_minor, key=f"{purchase_id}:{payment}:{part_minor}:{key}")
     return found
 
 

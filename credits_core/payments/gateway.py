@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from credits_core.payments.standing import News
 from credits_core.store.kinds import Happened
-from credits_core.values.days import to_microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +26,6 @@ class GatewayEvent:
     happened_at: datetime
     fee_minor: int = 0
     note: str = ""
-
-    @property
-    def news(self) -> News:
-        """What of it says how the purchase stands."""
-        return News(self.kind, self.about, self.amount_minor, to_microseconds(self.happened_at), self.event_id)
 
 
 class Checkout(NamedTuple):

@@ -78,10 +78,11 @@ class GatewayFailed(CreditsError):
     code = "gateway_failed"
     http_status = 502
 
-    def __init__(self, gateway: str, why: str) -> None:
+    def __init__(self, gateway: str, why: str, *, may_again: bool = True) -> None:
         self.gateway = gateway
         self.why = why
-        super().__init__(f"{gateway} did not do it: {why} Send the same request again, or try later.")
+        again = " Send the same request again, or try later." if may_again else ""
+        super().__init__(f"{gateway} did not do it: {why}{again}")
 
 
 class EventNotSigned(CreditsError):

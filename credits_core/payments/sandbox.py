@@ -102,7 +102,7 @@ class Sandbox:
         def note(connection: Connection) -> None:
             paid = connection.execute(_BOOKS.where(SandboxEvent.about == payment)).first()
             if paid is None:
-                raise GatewayFailed(NAME, f"it knows no payment {payment}.")
+                raise GatewayFailed(NAME, f"it knows no payment {payment}.", may_again=False)
             if connection.execute(select(SandboxEvent.id).where(SandboxEvent.about == about)).first() is None:
                 connection.execute(_line(paid.purchase_id, Happened.REFUNDED, about, amount_minor, self._clock()))
 
@@ -188,7 +188,7 @@ def _lines(connection: Connection, found: Bought, ending: Ending, now: datetime)
     payments = [row for row in books if row.kind == Happened.PAID and row.happened_at_us <= to_microseconds(now)]
     if ending in ENDS_CHECKOUT:
         if payments:
-            raise GatewayFailed(NAME, f"purchase {found.id} is paid already.")
+            raise GatewayFailed(NAME, f"purchase {found.id} is paid already.", may_again=False)
         payment = f"payment_{found.id}_{len(books) + 1}"
         if ending in _WHY_DECLINED:
             yield _line(found.id, Happened.DECLINED, payment, found.due_minor, now, note=_WHY_DECLINED[ending])
@@ -204,12 +204,12 @@ def _lines(connection: Connection, found: Bought, ending: Ending, now: datetime)
     if ending is Ending.DISPUTED:
         left_minor = found.standing.refundable_minor
         if not payments or not left_minor or open_ones:
-            raise GatewayFailed(NAME, f"purchase {found.id} has nothing to dispute.")
+            raise GatewayFailed(NAME, f"purchase {found.id} has nothing to dispute.", may_again=False)
         about = f"dispute_{found.id}_{len(books) + 1}"
         yield _line(found.id, Happened.DISPUTED, about, min(left_minor, found.due_minor), now)
         return
     if not open_ones:
-        raise GatewayFailed(NAME, f"purchase {found.id} has no open dispute.")
+        raise GatewayFailed(NAME, f"purchase {found.id} has no open dispute.", may_again=False)
     kind = Happened.WON if ending is Ending.WON else Happened.LOST
     for about, amount_minor in open_ones.items():
         yield _line(found.id, kind, about, amount_minor, now)

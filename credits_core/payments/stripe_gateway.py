@@ -80,7 +80,9 @@ class StripeGateway:
                 {"idempotency_key": _key("checkout", address)},
             )
         if session.url is None:
-            raise GatewayFailed(NAME, f"its checkout {session.id} of purchase {order.purchase_id} has ended.")
+            raise GatewayFailed(
+                NAME, f"its checkout {session.id} of purchase {order.purchase_id} has ended.", may_again=False
+            )
         return Checkout(session.id, session.url)
 
     def refund(self, payment: str, amount_minor: int, *, key: str) -> None:
@@ -107,6 +109,7 @@ class StripeGateway:
             raise GatewayFailed(
                 NAME,
                 f"it lists its events of the last {BOOKS_DAYS} days only. Ask from {earliest:%Y-%m-%d %H:%M} UTC on.",
+                may_again=False,
             )
         with _answering():
             known = self._payments_since(since - _EARLIER)
@@ -188,9 +191,9 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except stripe.AuthenticationError:
-        raise GatewayFailed(NAME, "it does not accept the key in CREDITS_STRIPE_SECRET_KEY.") from None
+        raise GatewayFailed(NAME, "it does not accept the key in CREDITS_STRIPE_SECRET_KEY.", may_again=False) from None
     except stripe.PermissionError:
-        raise GatewayFailed(NAME, "the key in CREDITS_STRIPE_SECRET_KEY may not do this.") from None
+        raise GatewayFailed(NAME, "the key in CREDITS_STRIPE_SECRET_KEY may not do this.", may_again=False) from None
     except stripe.APIConnectionError:
         raise GatewayFailed(NAME, "it did not answer.") from None
     except stripe.StripeError as error:

@@ -38,6 +38,7 @@ class Change(StrEnum):
     FINDING_LOOKED_AT = "finding_looked_at"
     DEMO_STARTED_OVER = "demo_started_over"
     RESTORED = "restored"
+    REFUND_ASKED = "refund_asked"
 
 
 def note(

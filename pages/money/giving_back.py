@@ -1,5 +1,6 @@
 """Gives money of a purchase back: a button, and a question that asks how much and does it."""
 
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import streamlit as st
@@ -56,7 +57,15 @@ def _dialog(bought: Bought, key: str) -> None:
         return
     try:
         amount_minor = money_from_text(text, bought.currency) if text.strip() else bought.standing.refundable_minor
-        buying.give_back(resources.engine(), at_gateway.gateway(), bought.id, amount_minor, key=key, actor=who.actor())
+        buying.give_back(
+            resources.engine(),
+            at_gateway.gateway(),
+            bought.id,
+            amount_minor,
+            key=key,
+            now=datetime.now(UTC),
+            actor=who.actor(),
+        )
     except CreditsError as refusal:
         show.refusal(refusal, undone="Nothing was refunded.")
         return

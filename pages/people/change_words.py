@@ -30,6 +30,7 @@ _SAID: Mapping[Change, str] = {
     Change.EXPORTED: "Downloaded **{subject}**",
     Change.FINDING_LOOKED_AT: "Looked at finding **{subject}** about {about}",
     Change.RESTORED: "Restored the backup **{subject}** of {entries} entries",
+    Change.REFUND_ASKED: "Asked {gateway} to refund {amount} of purchase **{subject}**",
     Change.DEMO_STARTED_OVER: "Started the demo over. Deleted: {deleted}",
 }
 _UNSAID = {"key", "keys", "change", "of", "amount_credits"}
@@ -51,6 +52,7 @@ _PLACES: Mapping[Change, tuple[str, str]] = {
     Change.WITHDRAWN: ("people/approvals.py", "proposal"),
     Change.EXPIRED: ("people/approvals.py", "proposal"),
     Change.FINDING_LOOKED_AT: ("operations/watching.py", ""),
+    Change.REFUND_ASKED: ("money/buy_credits.py", "purchase"),
     Change.TEST_USER_ADDED: ("explore/balances.py", "user"),
     Change.TEST_USER_REMOVED: ("explore/balances.py", "user"),
 }

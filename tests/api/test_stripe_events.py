@@ -223,7 +223,7 @@ def test_a_purchase_from_the_checkout_to_the_lost_dispute(api: Api, stand_in: St
     courier.bring(stand_in.events, copies=2, shuffled=True)
     for key in ("a", "b"):
         assert api.post("/api/credits/charge-prompt", RUN, key=key).status_code == 201  # 300 each
-    buying.give_back(api.engine, gateway(), opened.id, 30, key="ticket-1", actor=TESTER)
+    buying.give_back(api.engine, gateway(), opened.id, 30, key="ticket-1", now=datetime.now(UTC), actor=TESTER)
     courier.bring(stand_in.events, copies=2, shuffled=True)
     assert parts(api.engine) == (100, 0, 0)
     stand_in.now += 60

@@ -60,7 +60,7 @@ def test_what_is_disputed_of_a_second_payment_is_not_given_back_as_well(engine: 
     stands = paying.stored(engine).standing
     assert (stands.paid_minor, stands.open_minor, stands.disputed_minor, stands.refundable_minor) == (200, 100, 0, 100)
     with pytest.raises(NothingToRefund):
-        buying.give_back(engine, Sandbox(engine, lambda: NOW), 1, 101, key="k", actor=TESTER)
+        buying.give_back(engine, Sandbox(engine, lambda: NOW), 1, 101, key="k", now=NOW, actor=TESTER)
 
 
 def test_a_lost_second_payment_leaves_the_purchase_paid(engine: Engine) -> None:
@@ -131,7 +131,7 @@ def test_giving_back_what_was_paid_too_much_moves_no_credits_and_needs_no_second
         def refund(self, payment: str, amount_minor: int, *, key: str) -> None:
             asked.append((payment, amount_minor))
 
-    buying.give_back(engine, Gateway(engine, lambda: NOW), 1, 100, key="k", actor=finance)
+    buying.give_back(engine, Gateway(engine, lambda: NOW), 1, 100, key="k", now=NOW, actor=finance)
     assert asked == [("second", 100)]
 
 

@@ -19,6 +19,7 @@ from credits_core.values.roles import PersonRole, person
 from tests.support import paying, world
 from tests.support.actors import TESTER
 from tests.support.paying import buy, parts
+from tests.support.plain_sql import rows
 from tests.support.world import NOW
 
 
@@ -72,21 +73,23 @@ def test_money_is_given_back_once_for_a_key_and_never_more_than_there_is(engine:
     buy(engine)
     gateway = Sandbox(engine, lambda: NOW)
     with pytest.raises(NothingToRefund):
-        buying.give_back(engine, gateway, 1, 1, key="k", actor=TESTER)
+        buying.give_back(engine, gateway, 1, 1, key="k", now=NOW, actor=TESTER)
     play(engine, Ending.PAID)
     for _ in range(2):
-        buying.give_back(engine, gateway, 1, 30, key="k", actor=TESTER)
+        buying.give_back(engine, gateway, 1, 30, key="k", now=NOW, actor=TESTER)
         sandbox.tell(engine, now=NOW)
     assert parts(engine) == (700, 0, 0)
+    asked = "SELECT DISTINCT subject, actor, detail FROM activity WHERE kind = 'refund_asked'"
+    assert rows(engine, asked) == [("1", "tester", '{"amount": "$0.30", "gateway": "sandbox"}')]
     for amount in (71, 0, -1):
         with pytest.raises(NothingToRefund):
-            buying.give_back(engine, gateway, 1, amount, key="another", actor=TESTER)
+            buying.give_back(engine, gateway, 1, amount, key="another", now=NOW, actor=TESTER)
 
 
 def test_of_two_payments_the_newest_is_given_back_first(engine: Engine) -> None:
     buy(engine)
     play(engine, Ending.PAID_TWICE)
-    buying.give_back(engine, Sandbox(engine, lambda: NOW), 1, 130, key="k", actor=TESTER)
+    buying.give_back(engine, Sandbox(engine, lambda: NOW), 1, 130, key="k", now=NOW, actor=TESTER)
     assert sandbox.tell(engine, now=NOW) == 2
     with database.read(engine) as connection:
         told = [line.event for line in sandbox.books(connection, 1)]
@@ -111,8 +114,8 @@ def test_more_than_one_person_may_move_alone_needs_a_second_one(engine: Engine) 
     play(engine, Ending.PAID)
     gateway = Sandbox(engine, lambda: NOW)
     with pytest.raises(NeedsApproval):
-        buying.give_back(engine, gateway, 1, 100, key="k", actor=finance)
-    buying.give_back(engine, gateway, 1, 99, key="k", actor=finance)
+        buying.give_back(engine, gateway, 1, 100, key="k", now=NOW, actor=finance)
+    buying.give_back(engine, gateway, 1, 99, key="k", now=NOW, actor=finance)
 
 
 def test_a_checkout_is_made_once_and_its_address_kept(engine: Engine) -> None:

@@ -43,7 +43,7 @@ def in_short(events: Sequence[GatewayEvent]) -> list[tuple[str, str, int]]:
 
 
 def keep(engine: Engine, event: GatewayEvent) -> None:
-    database.write(engine, lambda one: receiving.receive(one, event, now=NOW, actor=buying.GATEWAY))
+    database.write(engine, lambda one: receiving.receive(one, event, now=NOW, actor=receiving.GATEWAY))
 
 
 def hear_all(engine: Engine, gateway: StripeGateway, stand_in: StandIn) -> None:
@@ -74,8 +74,8 @@ def test_a_purchase_is_paid_spent_refunded_in_part_disputed_and_lost(
     ]
     for one in ("a", "b"):
         world.charge(engine, world.run_by("ada"), key=one)  # 300 each
-    buying.give_back(engine, gateway, opened.id, 30, key="ticket-1", actor=TESTER)
-    buying.give_back(engine, gateway, opened.id, 30, key="ticket-1", actor=TESTER)
+    buying.give_back(engine, gateway, opened.id, 30, key="ticket-1", now=NOW, actor=TESTER)
+    buying.give_back(engine, gateway, opened.id, 30, key="ticket-1", now=NOW, actor=TESTER)
     stand_in.now += 60
     hear_all(engine, gateway, stand_in)
     assert parts(engine) == (100, 0, 0)

@@ -52,7 +52,7 @@ def settle_again(connection: Connection, actor: Actor) -> object:
 def give_back(purchase_id: int) -> Callable[[Engine, Actor, Path], object]:
     def given_back(engine: Engine, actor: Actor, _folder: Path) -> object:
         gateway = configured.gateway(engine)
-        return buying.give_back(engine, gateway, purchase_id, 10, key="walk", actor=actor)
+        return buying.give_back(engine, gateway, purchase_id, 10, key="walk", now=NOW, actor=actor)
 
     return given_back
 

@@ -129,7 +129,7 @@ def test_what_only_we_know_and_what_we_know_otherwise_is_mended_by_the_gateway_s
     assert plain_sql.balance(ledger, "zoe") == 5_000_000  # by 4 and 1 dollars
     page = open_page(PAYMENTS, **ALL)  # type: ignore[arg-type]
     (day,) = table(page)
-    assert (day["Missing there"], day["Other amount"], day["Missing here"]) == (1, 1, None)
+    assert (day["Missing at the gateway"], day["Different amount"], day["Missing here"]) == (1, 1, None)
     badges = as_read("\n".join(one.value for one in page.markdown))
     assert "Missing at the gateway" in badges
     assert "Different amount" in badges
