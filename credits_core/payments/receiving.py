@@ -101,7 +101,7 @@ def users_to_settle(connection: Connection, *, after: str, limit: int, now: date
     """Users for whom something may be left to do, in alphabetical order after one of them.
 
     They owe something, something of them is frozen or disputed, or in the last 60 days a payment came that is not
-    granted yet, or one went back whose bonus is not all taken: it may have been held then.
+    granted yet, or one went back of which nothing is taken, or not all of its bonus: it may have been held then.
     """
     owing = select(UserPart.user_id).where(
         UserPart.balance_credits != 0,
@@ -131,14 +131,17 @@ def _disputed() -> Select[str]:
 
 
 def _late(since_us: int) -> list[Select[str]]:
-    """The users with a payment that is not granted, and with a bonus that is not all taken although money went back."""
+    """The users with a payment that is not granted, or that went back of which nothing, or not all bonus, is taken."""
     of_events = (
         select(Purchase.user_id)
         .join(PurchaseEvent, PurchaseEvent.purchase_id == Purchase.id)
         .where(PurchaseEvent.happened_at_us >= since_us)
     )
     of_purchase = PurchaseMove.purchase_id == Purchase.id
-    is_granted = select(PurchaseMove.id).where(of_purchase, PurchaseMove.step == Step.GRANTED.value).exists()
+    is_granted, has_taken = (
+        select(PurchaseMove.id).where(of_purchase, PurchaseMove.step == step.value).exists()
+        for step in (Step.GRANTED, Step.TAKEN)
+    )
     taken = case(
         (PurchaseMove.step == Step.TAKEN.value, PurchaseMove.credits),
         (PurchaseMove.step == Step.RETURNED.value, -PurchaseMove.credits),
@@ -150,6 +153,7 @@ def _late(since_us: int) -> list[Select[str]]:
     went_back = PurchaseEvent.kind.in_((Happened.REFUNDED.value, Happened.LOST.value))
     return [
         of_events.where(PurchaseEvent.kind == Happened.PAID.value, ~is_granted),
+        of_events.where(went_back, ~has_taken),
         of_events.where(went_back, Purchase.bonus_credits > 0, taken_credits < Purchase.bonus_credits),
     ]
 

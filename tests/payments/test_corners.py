@@ -112,6 +112,18 @@ def test_an_event_whose_credits_have_no_room_is_kept_and_settled_later(engine: E
     assert clean(engine, book)
 
 
+def test_a_refund_that_was_only_kept_is_carried_out_by_the_job(engine: Engine, book: PriceBook) -> None:
+    buy(engine)
+    tell(engine, PAID)
+    back = event(Happened.REFUNDED, 40, about="r", at=1)
+    assert database.write(engine, lambda one: receiving.keep(one, back, now=NOW, actor=TESTER))
+    assert parts(engine) == (1_000, 0, 0)
+    around = job_world.around(engine, now=NOW + timedelta(minutes=1))
+    assert finish(payment_jobs.settle(around)) == "0 events told, 1 user settled."
+    assert (parts(engine), finish(payment_jobs.settle(around))) == ((600, 0, 0), "0 events told, 0 users settled.")
+    assert clean(engine, book)
+
+
 def test_whoever_tells_a_lost_payment_is_kept_with_it_and_needs_no_second_person(engine: Engine) -> None:
     buy(engine, pack=LARGE)
     finance = person("fin@example.org", frozenset({PersonRole.FINANCE}))
