@@ -106,10 +106,11 @@ def read_state(connection: Connection, names: Sequence[str], *, now: datetime, z
     seal = seals.newest(connection)
     is_whole = seal is not None and seal.is_whole()  # one that was changed may hold anything
     began = _age(_first_run(connection), now)
-    clean = _age(_last_clean_audit(connection), now)
+    verdict = audit_log.verdict(connection)
+    clean = _age(_last_clean_audit(connection, whole), now)
     return State(
         money=_money(connection, zone),
-        audit_ok=None if last is None else last.ok,
+        audit_ok=None if verdict is None else verdict.ok,
         audit_age_seconds=None if last is None else _seconds(now - last.finished_at),
         whole_audit_age_seconds=None if whole is None else _seconds(now - whole.finished_at),
         clean_audit_age_seconds=began if clean is None else clean,
@@ -168,8 +169,10 @@ def _job(connection: Connection, name: str, began_seconds: int | None, now: date
     )
 
 
-def _last_clean_audit(connection: Connection) -> int | None:
+def _last_clean_audit(connection: Connection, whole: audit_log.LoggedAudit | None) -> int | None:
     clean = select(AuditRun.finished_at_us).where(AuditRun.broken_invariants == 0)
+    if whole is not None and not whole.ok:  # a clean audit of what is new does not make the rest clean
+        clean = clean.where(AuditRun.since_entry_id == 0)
     return connection.execute(clean.order_by(AuditRun.id.desc()).limit(1)).scalar()
 
 

@@ -297,7 +297,7 @@ def _jobs(engine: Engine, _now: Now) -> Findings:
 
 def _audits(engine: Engine, now: Now) -> Findings:
     with database.read(engine) as connection:
-        last = audit_log.last_run(connection)
+        last = audit_log.verdict(connection)
     if last is None:
         yield Verdict.WARNING, "Nothing was ever audited.", "python -m credits_core verify"
     elif not last.ok:

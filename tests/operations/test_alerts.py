@@ -9,7 +9,7 @@ from credits_core import settings
 from credits_core.access import calls
 from credits_core.access.calls import Call, Content
 from credits_core.audit import log, seals
-from credits_core.audit.finding import Finding
+from credits_core.audit.finding import Finding, Since
 from credits_core.notices.digest import Message
 from credits_core.operations import alert_state, alerts, alerts_told, jobs, leader, lease, runs
 from credits_core.operations.alert_calls import read_calls
@@ -28,9 +28,10 @@ NAMES = jobs.NAMES
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
-def audited(engine: Engine, now: datetime, *, is_clean: bool) -> None:
+def audited(engine: Engine, now: datetime, *, is_clean: bool, after_entry: int = 0) -> None:
     found = [Finding("sums", 1, () if is_clean else ("something",))]
-    database.write(engine, lambda connection: log.record(connection, found, now=now))
+    since = Since(after_entry, 0, 0, {})
+    database.write(engine, lambda connection: log.record(connection, found, now=now, since=since))
 
 
 def led(engine: Engine) -> None:
@@ -99,6 +100,24 @@ def test_a_fault_is_kept_from_its_beginning_to_its_end(engine: Engine) -> None:
     audited(engine, NOW + HOUR, is_clean=False)  # another one
     check(engine, NOW + HOUR)
     assert seen(engine, NOW + HOUR) == [("IntegrityBroken", NOW + HOUR)]
+
+
+def test_a_clean_audit_of_what_is_new_does_not_end_what_an_audit_of_everything_found(engine: Engine) -> None:
+    led(engine)
+    audited(engine, NOW - 2 * HOUR, is_clean=True)
+    audited(engine, NOW, is_clean=False)
+    audited(engine, NOW + 5 * MINUTE, is_clean=True, after_entry=7)
+    assert check(engine, NOW + 5 * MINUTE) == 1
+    assert [name for name, _ in seen(engine, NOW + 5 * MINUTE)] == ["IntegrityBroken"]
+    with database.read(engine) as connection:
+        assert [(one.invariant, one.is_ok) for one in log.last_findings(connection)] == [("sums", False)]
+        assert read_state(connection, NAMES, now=NOW, zone=UTC_ZONE).clean_audit_age_seconds == 7_200
+    audited(engine, NOW + 10 * MINUTE, is_clean=True)
+    assert check(engine, NOW + 10 * MINUTE) == 0
+    audited(engine, NOW + 15 * MINUTE, is_clean=False, after_entry=7)  # what is new can be broken alone
+    assert check(engine, NOW + 15 * MINUTE) == 1
+    audited(engine, NOW + 20 * MINUTE, is_clean=True, after_entry=7)
+    assert check(engine, NOW + 20 * MINUTE) == 0
 
 
 def test_a_fault_counts_when_it_has_lasted_as_long_as_its_rule_asks(engine: Engine) -> None:

@@ -13,7 +13,7 @@ from credits_core import settings
 from credits_core.access import people
 from credits_core.audit import log as audit_log
 from credits_core.audit import seal_keys
-from credits_core.audit.finding import Finding
+from credits_core.audit.finding import Finding, Since
 from credits_core.operations import doctor, lease, runs
 from credits_core.operations.backups import postgres_dump
 from credits_core.operations.backups.manifest import Drilled
@@ -221,6 +221,12 @@ def test_audits_that_are_missing_old_or_broken_are_told(engine: Engine, backups:
         finding = Finding("sums", 1, () if ok else ("ada has 5",))
         database.write(engine, lambda one, finding=finding, at=at: audit_log.record(one, [finding], now=at))
         assert [one[0] for one in of("Audit", examined(engine))] == [verdict]
+    of_what_is_new = Since(1, 1, 0, {})
+    database.write(
+        engine,
+        lambda one: audit_log.record(one, [Finding("sums", 1, ())], now=NOW, since=of_what_is_new),
+    )
+    assert [one[0] for one in of("Audit", examined(engine))] == [WRONG]  # which the audit of everything found
 
 
 def test_backups_that_are_missing_old_or_never_tried_are_told(engine: Engine, backups: Path) -> None:
