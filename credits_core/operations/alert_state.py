@@ -23,8 +23,6 @@ from credits_core.store.tables import AlertSample, AuditRun, JobRun, JournalEntr
 from credits_core.values.days import DayRange, from_microseconds, to_microseconds
 from credits_core.values.time_zones import TimeZone
 
-LEADER = "leader"
-"""The lease of the process that runs the jobs."""
 _LOOKED_BACK = 20  # runs of a job, to count how often it failed in a row
 
 
@@ -149,7 +147,7 @@ def _seal_lag(connection: Connection, sealed_up_to: int, now: datetime) -> int:
 
 
 def _has_leader(connection: Connection) -> bool:
-    holder = lease.held(connection).get(LEADER)
+    holder = lease.held(connection).get(lease.LEADER)
     return holder is not None and holder.is_running
 
 

@@ -22,7 +22,7 @@ from credits_core.access import guard, people
 from credits_core.audit import log as audit_log
 from credits_core.audit import seal_keys
 from credits_core.errors import CreditsError, InvalidRequest
-from credits_core.operations import jobs, leader, lease, runs
+from credits_core.operations import jobs, lease, runs
 from credits_core.operations.backups import listing, packing, place, postgres_dump
 from credits_core.operations.backups.listing import State
 from credits_core.settings import SignIn
@@ -277,7 +277,7 @@ def _people(engine: Engine, _now: Now) -> Findings:
 
 def _jobs(engine: Engine, _now: Now) -> Findings:
     with database.read(engine) as connection:
-        leading = lease.held(connection).get(leader.NAME)
+        leading = lease.held(connection).get(lease.LEADER)
         found = runs.newest_of_each(connection, jobs.NAMES, limit=runs.FAILURES_UNTIL_RED)
     if leading is None or not leading.is_running:
         to_do = "Start a server." if settings.jobs_enabled() else "Set CREDITS_JOBS to 1, or take it away."

@@ -11,7 +11,7 @@ from credits_core.access.calls import Call, Content
 from credits_core.audit import log, seals
 from credits_core.audit.finding import Finding, Since
 from credits_core.notices.digest import Message
-from credits_core.operations import alert_state, alerts, alerts_told, jobs, leader, lease, runs
+from credits_core.operations import alerts, alerts_told, jobs, lease, runs
 from credits_core.operations.alert_calls import read_calls
 from credits_core.operations.alert_state import Calls, Job, read_state
 from credits_core.operations.surroundings import Surroundings
@@ -35,8 +35,8 @@ def audited(engine: Engine, now: datetime, *, is_clean: bool, after_entry: int =
 
 
 def led(engine: Engine) -> None:
-    """A process has the lease of the leader for a day."""
-    database.write(engine, lambda connection: lease.take(connection, leader.NAME, "host-1", seconds=86_400))
+    """A process has the lease of the leader for ten minutes."""
+    database.write(engine, lambda connection: lease.take(connection, lease.LEADER, "host-1", seconds=600))
 
 
 def ran(engine: Engine, name: str, ended_at: datetime, *, is_ok: bool = True) -> None:
@@ -78,10 +78,6 @@ def tell(engine: Engine, box: Mailbox, now: datetime) -> list[str]:
 
 
 # --- since when -------------------------------------------------------------------------------------------------------
-
-
-def test_the_lease_that_is_looked_at_is_the_leaders() -> None:
-    assert alert_state.LEADER == leader.NAME
 
 
 def test_a_fault_is_kept_from_its_beginning_to_its_end(engine: Engine) -> None:

@@ -19,7 +19,6 @@ from credits_core.operations.backups import postgres_dump
 from credits_core.operations.backups.manifest import Drilled
 from credits_core.operations.backups.place import Place
 from credits_core.operations.doctor import Examined, Verdict
-from credits_core.operations.leader import NAME as LEADER
 from credits_core.store import database
 from credits_core.values.roles import PersonRole, Way, operator
 from tests.support import backup_world, world
@@ -54,7 +53,7 @@ def make_well(engine: Engine, folder: Path) -> None:
     world.add(engine, "ada", 5, key="a", now=NOW - timedelta(hours=1))
 
     def keep(connection: object) -> None:
-        assert lease.take(connection, LEADER, "here:1", seconds=60)  # type: ignore[arg-type]
+        assert lease.take(connection, lease.LEADER, "here:1", seconds=60)  # type: ignore[arg-type]
         audit_log.record(connection, [Finding("sums", 1, ())], now=NOW)  # type: ignore[arg-type]
 
     database.write(engine, keep)
