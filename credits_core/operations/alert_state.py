@@ -72,7 +72,7 @@ class Calls:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How everything is now. What is None is not known."""
+    """How everything is now. What is None is not known. `newest_finding` is the number of the newest that waits."""
 
     money: Money
     audit_ok: bool | None = None
@@ -86,6 +86,7 @@ class State:
     has_leader: bool = False
     jobs: Sequence[Job] = ()
     findings_waiting: int = 0
+    newest_finding: int = 0
     an_hour_ago: tuple[int, int] | None = None
     calls: Calls | None = field(default=None)
 
@@ -105,6 +106,7 @@ def read_state(connection: Connection, names: Sequence[str], *, now: datetime, z
     is_whole = seal is not None and seal.is_whole()  # one that was changed may hold anything
     began = _age(_first_run(connection), now)
     verdict = audit_log.verdict(connection)
+    findings_waiting, newest_finding = _findings_waiting(connection)
     clean = _age(_last_clean_audit(connection, whole), now)
     return State(
         money=_money(connection, zone),
@@ -118,7 +120,8 @@ def read_state(connection: Connection, names: Sequence[str], *, now: datetime, z
         unsealed_entries=seals.unsealed(connection).entries,
         has_leader=_has_leader(connection),
         jobs=[_job(connection, name, began, now) for name in names],
-        findings_waiting=_findings_waiting(connection),
+        findings_waiting=findings_waiting,
+        newest_finding=newest_finding,
         an_hour_ago=_sample_before(connection, now - timedelta(hours=1)),
     )
 
@@ -174,9 +177,13 @@ def _last_clean_audit(connection: Connection, whole: audit_log.LoggedAudit | Non
     return connection.execute(clean.order_by(AuditRun.id.desc()).limit(1)).scalar()
 
 
-def _findings_waiting(connection: Connection) -> int:
-    waiting = select(func.count()).select_from(WatchFinding).where(WatchFinding.looked_at_us.is_(None))
-    return int(connection.execute(waiting).scalar_one())
+def _findings_waiting(connection: Connection) -> tuple[int, int]:
+    """How many findings wait, and the number of the newest of them, 0 where none does."""
+    waiting = select(func.count(), func.coalesce(func.max(WatchFinding.id), 0)).where(
+        WatchFinding.looked_at_us.is_(None)
+    )
+    count, newest = connection.execute(waiting).one()
+    return int(count), int(newest)
 
 
 def _sample_before(connection: Connection, moment: datetime) -> tuple[int, int] | None:

@@ -264,6 +264,28 @@ def test_many_faults_are_one_message(engine: Engine) -> None:
     assert [line.split(":")[0] for line in box.got[0].body.splitlines()] == ["WRONG since 2026-03-01 12"] * 4
 
 
+def test_another_job_that_fails_is_told_while_one_is_broken(engine: Engine) -> None:
+    led(engine)
+    box = Mailbox()
+
+    def fail(name: str) -> None:
+        for _ in range(3):
+            ran(engine, name, NOW, is_ok=False)
+
+    fail("seals")
+    check(engine, NOW)
+    assert tell(engine, box, NOW) == ["PromptFlow credits: 1 wrong"]
+    fail("payments")
+    check(engine, NOW + MINUTE)
+    assert tell(engine, box, NOW + MINUTE) == ["PromptFlow credits: 1 wrong"]
+    assert "These jobs failed 3 times or more: seals, payments." in box.got[1].body
+    check(engine, NOW + 2 * MINUTE)
+    assert tell(engine, box, NOW + 2 * MINUTE) == []
+    ran(engine, "payments", NOW + 3 * MINUTE)
+    check(engine, NOW + 3 * MINUTE)
+    assert tell(engine, box, NOW + 3 * MINUTE) == []  # it is one less
+
+
 def test_what_does_not_count_yet_is_not_told(engine: Engine) -> None:
     led(engine)
     world.add(engine, "ada", 5, key="fund", now=NOW - 16 * MINUTE)
