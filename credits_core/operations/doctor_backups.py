@@ -83,7 +83,8 @@ def backups(now: Now) -> Findings:
     else:
         yield Verdict.OK, said, ""
     bad = listing.bad_at_last(found)
-    proved = max((one.drilled.at for one in found if one.drilled is not None and one.drilled.is_good), default=None)
+    newest_drill = max((one.drilled.at for one in found if one.drilled is not None), default=None)
+    # Where it is no bad one, it went well.
     if bad is not None and bad.drilled is not None:
         which = "it" if bad is newest else bad.backup.name
         yield (
@@ -91,10 +92,10 @@ def backups(now: Now) -> Findings:
             f"A drill could not restore {which}: {bad.drilled.message}",
             ("python -m credits_core backup create, then backup drill"),
         )
-    elif proved is None or now() - proved > _DRILL_EVERY:
+    elif newest_drill is None or now() - newest_drill > _DRILL_EVERY:
         yield Verdict.WARNING, "No backup was restored on trial for a week.", "python -m credits_core backup drill"
     else:
-        yield Verdict.OK, f"A backup was restored on trial {ago(now() - proved)}.", ""
+        yield Verdict.OK, f"A backup was restored on trial {ago(now() - newest_drill)}.", ""
     if not where.is_local and not newest.backup.is_encrypted:
         yield (
             Verdict.WARNING,
