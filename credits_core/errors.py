@@ -5,6 +5,7 @@ not a failure: the database is exactly as it was before the call. Refusals are t
 API's handler of refusals, the dashboard and the command line; everything else lets them pass.
 """
 
+from http import HTTPStatus
 from typing import ClassVar
 
 
@@ -13,6 +14,11 @@ class CreditsError(Exception):
 
     code: ClassVar[str]
     http_status: ClassVar[int]
+
+    @property
+    def ends_all(self) -> bool:
+        """Whether the database or a lease is out of reach, so that whatever comes next would be refused too."""
+        return self.http_status == HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class InvalidRequest(CreditsError):

@@ -32,14 +32,18 @@ class StateGauges:
         self._received = gauge(
             "promptflow_received_credits", "Credits received so far in the whole ledger, by type.", "type"
         )
-        self._audit_ok = gauge("promptflow_last_audit_ok", "1 when every invariant held in the last audit, else 0.")
+        self._audit_ok = gauge(
+            "promptflow_last_audit_ok",
+            "1 when every invariant held in the last audit, and in the last one that checked everything, else 0.",
+        )
         self._audit_age = gauge("promptflow_last_audit_age_seconds", "Seconds since the last audit ended.")
         self._whole_audit_age = gauge(
             "promptflow_last_whole_audit_age_seconds", "Seconds since the last audit that checked everything ended."
         )
         self._clean_audit_age = gauge(
             "promptflow_last_clean_audit_age_seconds",
-            "Seconds since the last audit in which everything held; before the first, since the first job.",
+            "Seconds since the last clean audit, or clean audit of everything while the last of those found something; "
+            "before the first, since the first job.",
         )
         self._seal_number = gauge("promptflow_newest_seal_number", "The number of the newest seal.")
         self._seal_age = gauge("promptflow_newest_seal_age_seconds", "Seconds since the newest seal was made.")

@@ -46,7 +46,13 @@ def record(
     leaves: Since | None = None,
     since: Since = BEGINNING,
 ) -> None:
-    """Keep the result of an audit, where it began, and what it leaves for the next one; None when that begins anew."""
+    """Keep the result of an audit, where it began, and what it leaves for the next one; None when that begins anew.
+
+    An audit of what is new says nothing of what an audit of everything found before: that stays what `last_findings`
+    says, until an audit of everything is clean. Only what it finds broken itself is added.
+    """
+    whole = last_run(connection, of_everything=True)
+    is_behind = since.entry_id > 0 and whole is not None and not whole.ok
     connection.execute(
         insert(AuditRun).values(
             invariants=len(findings),
@@ -57,7 +63,11 @@ def record(
             since_entry_id=since.entry_id,
         )
     )
-    connection.execute(delete(InvariantResult))
+    told = [finding for finding in findings if not (is_behind and finding.ok)]
+    forgotten = delete(InvariantResult)
+    if is_behind:
+        forgotten = forgotten.where(InvariantResult.name.in_([finding.invariant for finding in told]))
+    connection.execute(forgotten)
     rows = [
         {
             "name": finding.invariant,
@@ -67,14 +77,14 @@ def record(
             "first_wrong": next(iter(finding.violations), ""),
             "finished_at_us": to_microseconds(now),
         }
-        for finding in findings
+        for finding in told
     ]
     if rows:
         connection.execute(insert(InvariantResult), rows)
 
 
 def last_findings(connection: Connection) -> list[LoggedFinding]:
-    """What the last audit said of each invariant, by name; nothing before the first audit."""
+    """What the audit of `verdict` said of each invariant, by name; nothing before the first audit."""
     rows = connection.execute(select(InvariantResult.__table__).order_by(InvariantResult.name))
     return [
         LoggedFinding(
@@ -95,9 +105,20 @@ def last_run(connection: Connection, *, of_everything: bool = False) -> LoggedAu
     return LoggedAudit(row.invariants, row.broken_invariants, from_microseconds(row.finished_at_us))
 
 
-def entries_since_last_run(connection: Connection, *, most: int) -> int:
-    """How many entries were posted after the newest result was recorded, counted up to `most`; 0 before the first."""
-    finished_at_us = select(func.max(AuditRun.finished_at_us)).scalar_subquery()
+def verdict(connection: Connection) -> LoggedAudit | None:
+    """What is known of the ledger: the newest result, but while the newest audit of everything found something, that.
+
+    A clean audit of what is new begins after what was clean, and does not look at older damage.
+    """
+    whole = last_run(connection, of_everything=True)
+    return whole if whole is not None and not whole.ok else last_run(connection)
+
+
+def entries_since(connection: Connection, last: LoggedAudit | None, *, most: int) -> int:
+    """How many entries were posted after this result was recorded, counted up to `most`; 0 before the first."""
+    if last is None:
+        return 0
+    finished_at_us = to_microseconds(last.finished_at)
     newest = select(JournalEntry.created_at_us).order_by(JournalEntry.id.desc()).limit(most).subquery()
     return connection.execute(
         select(func.count()).select_from(newest).where(newest.c.created_at_us > finished_at_us)

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from credits_core import settings
 from credits_core.cli.opened import actor, opened_ledger, price_books
-from credits_core.operations import jobs, leader, lease, running, runs
+from credits_core.operations import jobs, lease, running, runs
 from credits_core.operations.runs import Run
 from credits_core.operations.surroundings import Surroundings
 from credits_core.store import database
@@ -18,7 +18,7 @@ def list_all() -> None:
     now, zone = _now(), settings.time_zone()
     with opened_ledger() as engine, database.read(engine) as connection:
         found = runs.newest_of_each(connection, jobs.NAMES, limit=runs.FAILURES_UNTIL_RED)
-        leading = lease.held(connection).get(leader.NAME)
+        leading = lease.held(connection).get(lease.LEADER)
     for job in jobs.ALL:
         last = found[job.name][0] if found[job.name] else None
         said = "never ran" if last is None else f"{last.started_at:%Y-%m-%d %H:%M} {last.outcome or 'going on'}"

@@ -4,6 +4,7 @@ Each rule stands here twice, as an expression of Prometheus and as a function of
 `deploy/prometheus/alerts.yml` is written from this table by `python -m scripts.write_alert_rules`; a test compares.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -32,6 +33,8 @@ class Rule:
 
     `wrong` is an empty text when all is well, and None when the state does not say. A fault counts when it has lasted
     `lasts_minutes`. Whatever `is_urgent` needs somebody at once. Rules without `wrong` are seen from outside alone.
+    A fault that goes on is told once more when `has_more` finds something in what is said now that was not in what was
+    said before.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Rule:
     lasts_minutes: int
     wrong: Callable[[State], str | None] | None = None
     is_urgent: bool = False
+    has_more: Callable[[str, str], bool] | None = None
 
 
 def _integrity(state: State) -> str | None:
@@ -121,8 +125,20 @@ def _failing(state: State) -> str | None:
     return f"These jobs failed {MOST_FAILURES_IN_A_ROW + 1} times or more: {', '.join(names)}." if names else ""
 
 
+def _has_another_job(before: str, now: str) -> bool:
+    known, named = (set(said.partition(": ")[2].rstrip(".").split(", ")) for said in (before, now))
+    return bool(named - known)
+
+
 def _findings(state: State) -> str | None:
-    return "Findings about the credits wait on the screen Watching." if state.findings_waiting else ""
+    if not state.findings_waiting:
+        return ""
+    return f"Findings about the credits wait on the screen Watching. The newest is no. {state.newest_finding}."
+
+
+def _has_newer_finding(before: str, now: str) -> bool:
+    known, newest = (re.search(r"no\. (\d+)\.$", said) for said in (before, now))
+    return newest is not None and (known is None or int(newest[1]) > int(known[1]))
 
 
 _ENOUGH = f"and promptflow:requests:increase5m >= {FEWEST_REQUESTS}"
@@ -209,6 +225,7 @@ RULES = (
         f"A job failed {MOST_FAILURES_IN_A_ROW + 1} times or more in a row.",
         0,
         _failing,
+        has_more=_has_another_job,
     ),
     Rule(
         "FindingsWaiting",
@@ -216,6 +233,7 @@ RULES = (
         "Findings about the credits wait on the screen Watching.",
         0,
         _findings,
+        has_more=_has_newer_finding,
     ),
     Rule(
         "DatabaseUnreadable",

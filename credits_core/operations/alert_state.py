@@ -23,8 +23,6 @@ from credits_core.store.tables import AlertSample, AuditRun, JobRun, JournalEntr
 from credits_core.values.days import DayRange, from_microseconds, to_microseconds
 from credits_core.values.time_zones import TimeZone
 
-LEADER = "leader"
-"""The lease of the process that runs the jobs."""
 _LOOKED_BACK = 20  # runs of a job, to count how often it failed in a row
 
 
@@ -74,7 +72,7 @@ class Calls:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How everything is now. What is None is not known."""
+    """How everything is now. What is None is not known. `newest_finding` is the number of the newest that waits."""
 
     money: Money
     audit_ok: bool | None = None
@@ -88,6 +86,7 @@ class State:
     has_leader: bool = False
     jobs: Sequence[Job] = ()
     findings_waiting: int = 0
+    newest_finding: int = 0
     an_hour_ago: tuple[int, int] | None = None
     calls: Calls | None = field(default=None)
 
@@ -106,10 +105,12 @@ def read_state(connection: Connection, names: Sequence[str], *, now: datetime, z
     seal = seals.newest(connection)
     is_whole = seal is not None and seal.is_whole()  # one that was changed may hold anything
     began = _age(_first_run(connection), now)
-    clean = _age(_last_clean_audit(connection), now)
+    verdict = audit_log.verdict(connection)
+    findings_waiting, newest_finding = _findings_waiting(connection)
+    clean = _age(_last_clean_audit(connection, whole), now)
     return State(
         money=_money(connection, zone),
-        audit_ok=None if last is None else last.ok,
+        audit_ok=None if verdict is None else verdict.ok,
         audit_age_seconds=None if last is None else _seconds(now - last.finished_at),
         whole_audit_age_seconds=None if whole is None else _seconds(now - whole.finished_at),
         clean_audit_age_seconds=began if clean is None else clean,
@@ -119,7 +120,8 @@ def read_state(connection: Connection, names: Sequence[str], *, now: datetime, z
         unsealed_entries=seals.unsealed(connection).entries,
         has_leader=_has_leader(connection),
         jobs=[_job(connection, name, began, now) for name in names],
-        findings_waiting=_findings_waiting(connection),
+        findings_waiting=findings_waiting,
+        newest_finding=newest_finding,
         an_hour_ago=_sample_before(connection, now - timedelta(hours=1)),
     )
 
@@ -148,7 +150,7 @@ def _seal_lag(connection: Connection, sealed_up_to: int, now: datetime) -> int:
 
 
 def _has_leader(connection: Connection) -> bool:
-    holder = lease.held(connection).get(LEADER)
+    holder = lease.held(connection).get(lease.LEADER)
     return holder is not None and holder.is_running
 
 
@@ -168,14 +170,20 @@ def _job(connection: Connection, name: str, began_seconds: int | None, now: date
     )
 
 
-def _last_clean_audit(connection: Connection) -> int | None:
+def _last_clean_audit(connection: Connection, whole: audit_log.LoggedAudit | None) -> int | None:
     clean = select(AuditRun.finished_at_us).where(AuditRun.broken_invariants == 0)
+    if whole is not None and not whole.ok:  # a clean audit of what is new does not make the rest clean
+        clean = clean.where(AuditRun.since_entry_id == 0)
     return connection.execute(clean.order_by(AuditRun.id.desc()).limit(1)).scalar()
 
 
-def _findings_waiting(connection: Connection) -> int:
-    waiting = select(func.count()).select_from(WatchFinding).where(WatchFinding.looked_at_us.is_(None))
-    return int(connection.execute(waiting).scalar_one())
+def _findings_waiting(connection: Connection) -> tuple[int, int]:
+    """How many findings wait, and the number of the newest of them, 0 where none does."""
+    waiting = select(func.count(), func.coalesce(func.max(WatchFinding.id), 0)).where(
+        WatchFinding.looked_at_us.is_(None)
+    )
+    count, newest = connection.execute(waiting).one()
+    return int(count), int(newest)
 
 
 def _sample_before(connection: Connection, moment: datetime) -> tuple[int, int] | None:

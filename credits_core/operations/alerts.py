@@ -20,8 +20,8 @@ from credits_core.values.time_zones import TimeZone
 
 _SAMPLES_KEPT, _ALERTS_KEPT = timedelta(hours=3), timedelta(days=90)
 _MINUTE_US = 60_000_000
-_Kept = Row[int, str, int, int | None, int | None]
-_OPEN = select(Alert.id, Alert.name, Alert.since_us, Alert.counts_from_us, Alert.told_at_us).where(
+_Kept = Row[int, str, int, int | None, int | None, str]
+_OPEN = select(Alert.id, Alert.name, Alert.since_us, Alert.counts_from_us, Alert.told_at_us, Alert.said).where(
     Alert.ended_at_us.is_(None)
 )
 
@@ -95,7 +95,7 @@ def _keep(connection: Connection, state: State, now: datetime) -> int:
 
 
 def _goes_on(connection: Connection, rule: Rule, said: str, row: _Kept | None, now_us: int) -> bool:
-    """Keep that it is wrong, and say whether it counts."""
+    """Keep that it is wrong, and say whether it counts. What has more to say than before is told once more."""
     since_us = now_us if row is None else row.since_us
     lasted_long = now_us - since_us >= rule.lasts_minutes * _MINUTE_US
     if row is None:
@@ -105,7 +105,10 @@ def _goes_on(connection: Connection, rule: Rule, said: str, row: _Kept | None, n
         )
         return lasted_long
     counts_from_us = row.counts_from_us or (now_us if lasted_long else None)
-    connection.execute(update(Alert).where(Alert.id == row.id).values(said=said, counts_from_us=counts_from_us))
+    has_more = rule.has_more is not None and rule.has_more(row.said, said)
+    told_at_us = None if has_more else row.told_at_us
+    values = {"said": said, "counts_from_us": counts_from_us, "told_at_us": told_at_us}
+    connection.execute(update(Alert).where(Alert.id == row.id).values(values))
     return counts_from_us is not None
 
 

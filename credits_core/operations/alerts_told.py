@@ -1,4 +1,7 @@
-"""Has it told what is wrong and what is over: each fault in one message, its end in another, many at once in one."""
+"""Has it told what is wrong and what is over: each fault in one message, its end in another, many at once in one.
+
+A fault to which something was added, such as another job that fails, is told once more.
+"""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -14,6 +14,9 @@ from credits_core.operations.surroundings import Surroundings
 from credits_core.values.progress import Work
 from credits_core.values.time_zones import TimeZone
 
+_AGAIN_AFTER = timedelta(hours=1)
+_UNTIL_FREE = timedelta(minutes=1)  # by then the lease of whoever died has ended
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -32,13 +35,20 @@ class Job:
     first_after: timedelta = timedelta(minutes=1)
     is_apart: bool = False
 
-    def next_time(self, zone: TimeZone, *, last_started: datetime | None, now: datetime) -> datetime:
-        """When it runs next by itself: `now`, if that time has passed while nobody could run it."""
+    def next_time(
+        self, zone: TimeZone, *, last_started: datetime | None, now: datetime, died: bool = False
+    ) -> datetime:
+        """When it runs next by itself: `now`, if that time has passed while nobody could run it.
+
+        A job of the night whose last run `died` is not done for that night. It runs again an hour after that run began,
+        so that a job that ends its own process does so once an hour at most.
+        """
         if last_started is None:
             return now + self.first_after
         due: datetime | None = self.trigger(zone).get_next_fire_time(last_started, last_started)
         assert due is not None, "no trigger ends"
-        return max(due, now)
+        again = max(last_started + _AGAIN_AFTER, now + _UNTIL_FREE)
+        return max(min(due, again) if died else due, now)
 
 
 def _every(minutes: int) -> Callable[[TimeZone], BaseTrigger]:

@@ -28,9 +28,8 @@ from credits_core.operations.surroundings import Surroundings
 from credits_core.store import database
 from credits_core.values.time_zones import UTC_ZONE
 
-NAME = "leader"
-"""The lease of the process whose schedule runs."""
 _AT_ONCE = 3
+_DEFAULT, _APART = "default", "apart"
 _SECONDS_TO_END = 10
 _log = logging.getLogger("promptflow.api.jobs")
 
@@ -91,8 +90,8 @@ class Leader:
             if database.write(around.engine, lambda c: lease.renew(c, held, seconds=seconds)):
                 return
             self._end_schedule()
-            _log.warning("another process leads now")
-        take = partial(lease.take, name=NAME, holder=running.this_process(), seconds=self._lease_seconds)
+            _log.warning("this process leads no more: its lease ran out, or another process has it")
+        take = partial(lease.take, name=lease.LEADER, holder=running.this_process(), seconds=self._lease_seconds)
         self._lease = database.write(around.engine, take)
         if self._lease is not None:
             _log.info("leads now", extra={"epoch": self._lease.epoch})
@@ -101,7 +100,8 @@ class Leader:
     def _begin_schedule(self, around: Surroundings, own: Lease) -> None:
         schedule = BackgroundScheduler(
             timezone=UTC,
-            executors={"default": ThreadPoolExecutor(_AT_ONCE)},
+            # Jobs apart take long, and wait for one another alone: nothing that goes on all day waits for them.
+            executors={_DEFAULT: ThreadPoolExecutor(_AT_ONCE), _APART: ThreadPoolExecutor(1)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         now = around.clock()
@@ -110,12 +110,22 @@ class Leader:
                 name: found[0] for name, found in runs.newest_of_each(connection, jobs.NAMES, limit=1).items() if found
             }
         for job in jobs.ALL:
-            started = last[job.name].started_at if job.name in last else None
-            first = job.next_time(around.zone, last_started=started, now=now)
+            newest = last.get(job.name)
+            first = job.next_time(
+                around.zone,
+                last_started=None if newest is None else newest.started_at,
+                now=now,
+                died=newest is not None and newest.outcome is None,
+            )
             # One that is late begins soon, but not in the moment of the start.
             first = max(first, now + timedelta(seconds=self._seconds_between))
             schedule.add_job(
-                self._carry_out, job.trigger(around.zone), [job, around, own], id=job.name, next_run_time=first
+                self._carry_out,
+                job.trigger(around.zone),
+                [job, around, own],
+                id=job.name,
+                next_run_time=first,
+                executor=_APART if job.is_apart else _DEFAULT,
             )
         schedule.start()
         self._schedule = schedule

@@ -13,7 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    delete,
+    and_,
     event,
     literal_column,
     select,
@@ -30,6 +30,9 @@ _NOW = {
     "sqlite": "(CAST(strftime('%s', 'now') AS INTEGER) * 1000000)",
 }
 _SECOND_US = 1_000_000
+_FURTHEST_US = 3_600 * _SECOND_US  # no lease is taken for so long: one that ends later was taken by a clock gone wrong
+LEADER = "leader"
+"""The lease of the process whose schedule runs."""
 # Whoever holds the row in a unit of work and was stopped there is cut off, so that another can take the lease.
 _LONGEST_WAIT = "SET LOCAL lock_timeout = '5s'"
 _LONGEST_STANDSTILL = "SET LOCAL idle_in_transaction_session_timeout = '20s'"
@@ -55,6 +58,8 @@ class Held:
 def take(connection: Connection, name: str, holder: str, *, seconds: int) -> Lease | None:
     """Take the lease for so many seconds, or return None while somebody has it.
 
+    One that ends more than an hour from now was taken while the database's clock was wrong, and is free.
+
     Raises:
         OperationalError: on PostgreSQL, when the row is locked for five seconds.
     """
@@ -63,7 +68,7 @@ def take(connection: Connection, name: str, holder: str, *, seconds: int) -> Lea
     until = now + seconds * _SECOND_US
     taken = connection.execute(
         update(JobLease)
-        .where(JobLease.name == name, JobLease.until_us <= now)
+        .where(JobLease.name == name, ~_runs(now))
         .values(holder=holder, epoch=JobLease.epoch + 1, until_us=until)
         .returning(JobLease.epoch)
     ).scalar_one_or_none()
@@ -99,15 +104,8 @@ def release(connection: Connection, lease: Lease) -> None:
 def held(connection: Connection) -> dict[str, Held]:
     """Who has each lease, or had it last, by its name."""
     now = _now(connection)
-    rows = connection.execute(select(JobLease.name, JobLease.holder, JobLease.until_us > now))
+    rows = connection.execute(select(JobLease.name, JobLease.holder, _runs(now)))
     return {name: Held(holder, bool(is_running)) for name, holder, is_running in rows}
-
-
-def forget(connection: Connection, names: set[str]) -> int:
-    """Delete the leases that nobody has and that are not among these names, and return how many there were."""
-    now = _now(connection)
-    unknown = delete(JobLease).where(JobLease.name.not_in(names), JobLease.until_us <= now)
-    return connection.execute(unknown).rowcount
 
 
 def require(connection: Connection, lease: Lease) -> None:
@@ -163,6 +161,10 @@ def _bound(connection: Connection) -> None:
 
 def _now(connection: Connection) -> ColumnElement[int]:
     return literal_column(_NOW[connection.dialect.name], BigInteger())
+
+
+def _runs(now: ColumnElement[int]) -> ColumnElement[bool]:
+    return and_(JobLease.until_us > now, JobLease.until_us <= now + _FURTHEST_US)
 
 
 def _is(lease: Lease) -> tuple[ColumnElement[bool], ...]:

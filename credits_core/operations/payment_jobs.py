@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from credits_core.errors import CreditsError
+from credits_core.operations.refusals import JobFailed
 from credits_core.operations.surroundings import Surroundings
 from credits_core.payments import receiving, sandbox
 from credits_core.store import database
@@ -16,9 +18,13 @@ def settle(around: Surroundings) -> Work[str]:
 
     Credits that come back to a purchase by another way, such as the refund of a run or the end of a hold, are frozen
     or pay what is owed here.
+
+    Raises:
+        JobFailed: some were refused. All others were told and settled.
     """
     yield Progress(0, 2)
-    told = sandbox.tell(around.engine, now=around.clock())
+    refused: list[str] = []
+    told = sandbox.tell(around.engine, now=around.clock(), if_refused=lambda one: refused.append(str(one)))
     after, settled = "", 0
     while True:
         with database.read(around.engine) as connection:
@@ -28,6 +34,17 @@ def settle(around: Surroundings) -> Work[str]:
         for user_id in users:
             yield Progress(1, 2)
             settle_one = partial(receiving.settle_again, user_id=user_id, now=around.clock(), actor=receiving.GATEWAY)
-            database.write(around.engine, settle_one)
-        after, settled = users[-1], settled + len(users)
-    return f"{counted(told, 'event')} told, {counted(settled, 'user')} settled."
+            try:
+                database.write(around.engine, settle_one)
+            except CreditsError as refusal:
+                if refusal.ends_all:
+                    raise
+                refused.append(str(refusal))
+            else:
+                settled += 1
+        after = users[-1]
+    done = f"{counted(told, 'event')} told, {counted(settled, 'user')} settled."
+    if refused:
+        first, _, _ = refused[0].partition(". ")
+        raise JobFailed(f"{len(refused):,} refused, the first because: {first.rstrip('.')}. All others: {done}")
+    return done

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable, Select, insert, select, update
 
+from credits_core.errors import CreditsError
 from credits_core.ledger.trial_users import require_test_users
 from credits_core.payments import purchased, receiving
 from credits_core.payments.gateway import Checkout, GatewayEvent, Order
@@ -155,10 +156,20 @@ def open_disputes(events: Iterable[GatewayEvent]) -> dict[str, int]:
     return found
 
 
-def tell(engine: Engine, *, now: datetime, purchase_id: int | None = None) -> int:
+def tell(
+    engine: Engine,
+    *,
+    now: datetime,
+    purchase_id: int | None = None,
+    if_refused: Callable[[CreditsError], None] | None = None,
+) -> int:
     """Tell the product what has happened up to now and was not told yet, and return how many events that were.
 
-    Each is kept and noted as told in one unit of work.
+    Each is kept and noted as told in one unit of work. One that is refused ends it, or `if_refused` is told of it and
+    the next one follows; what was refused is told again the next time.
+
+    Raises:
+        CreditsError: an event is refused and there is no `if_refused`, or the database or the job's lease is gone.
     """
     untold = _BOOKS.where(
         SandboxEvent.told_at_us.is_(None), ~SandboxEvent.is_lost, SandboxEvent.happened_at_us <= to_microseconds(now)
@@ -167,6 +178,7 @@ def tell(engine: Engine, *, now: datetime, purchase_id: int | None = None) -> in
         untold = untold.where(SandboxEvent.purchase_id == purchase_id)
     with database.read(engine) as connection:
         rows = connection.execute(untold).all()
+    told_events = 0
     for row in rows:
 
         def one(connection: Connection, row: Any = row) -> None:
@@ -174,8 +186,15 @@ def tell(engine: Engine, *, now: datetime, purchase_id: int | None = None) -> in
             told = update(SandboxEvent).where(SandboxEvent.id == row.id, SandboxEvent.told_at_us.is_(None))
             connection.execute(told.values(told_at_us=to_microseconds(now)))
 
-        database.write(engine, one)
-    return len(rows)
+        try:
+            database.write(engine, one)
+        except CreditsError as refusal:
+            if if_refused is None or refusal.ends_all:
+                raise
+            if_refused(refusal)
+        else:
+            told_events += 1
+    return told_events
 
 
 _BOOKS: Select[Any] = select(SandboxEvent.__table__, Purchase.currency).join(

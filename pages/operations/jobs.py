@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import streamlit as st
 
 from credits_core import settings
-from credits_core.operations import jobs, leader, lease, runs
+from credits_core.operations import jobs, lease, runs
 from credits_core.operations.jobs import Job
 from credits_core.operations.lease import Held
 from credits_core.operations.runs import Run
@@ -22,7 +22,7 @@ def draw() -> None:
     with resources.reading() as connection:
         found = runs.newest_of_each(connection, jobs.NAMES, limit=_SHOWN)
         held = lease.held(connection)
-    _leading(held.get(leader.NAME))
+    _leading(held.get(lease.LEADER))
     for job in jobs.ALL:
         if runs.failures_in_a_row(found[job.name]) >= runs.FAILURES_UNTIL_RED:
             st.error(

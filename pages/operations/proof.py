@@ -25,8 +25,8 @@ checking.carry_out()
 
 with resources.reading() as connection:
     newest, left = seals.newest(connection), seals.unsealed(connection)
-    last, findings = audit_log.last_run(connection), audit_log.last_findings(connection)
-    since = audit_log.entries_since_last_run(connection, most=last_check.MOST_SINCE + 1)
+    last, findings = audit_log.verdict(connection), audit_log.last_findings(connection)
+    since = audit_log.entries_since(connection, last, most=last_check.MOST_SINCE + 1)
     obstacle = seals.obstacle(connection)
 waits = bool(left.entries or left.records)
 

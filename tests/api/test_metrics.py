@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from credits_core.api.metrics import Metrics
 from credits_core.api.resources import Resources
-from credits_core.operations import jobs, leader, lease, runs, watch_findings
+from credits_core.operations import jobs, lease, runs, watch_findings
 from credits_core.operations.watch_decide import Found
 from credits_core.operations.watch_rules import WatchRule
 from credits_core.store import database
@@ -101,7 +101,7 @@ def test_jobs_and_their_leader_are_told(api: Api) -> None:
 
     ran("backup", now - timedelta(hours=3), is_ok=True)
     ran("backup", now - timedelta(hours=1), is_ok=False)
-    database.write(api.engine, lambda connection: lease.take(connection, leader.NAME, "h", seconds=600))
+    database.write(api.engine, lambda connection: lease.take(connection, lease.LEADER, "h", seconds=600))
     after = metrics(api)
     assert after["promptflow_has_job_leader",] == 1
     assert after["promptflow_job_ok", "backup"] == 0

@@ -98,14 +98,44 @@ def test_nothing_is_wrong_at_every_limit() -> None:
             "These jobs failed 3 times or more: seals.",
         ),
         (
-            replace(WELL, findings_waiting=1),
+            replace(WELL, findings_waiting=1, newest_finding=12),
             "FindingsWaiting",
-            "Findings about the credits wait on the screen Watching.",
+            "Findings about the credits wait on the screen Watching. The newest is no. 12.",
         ),
     ],
 )
 def test_one_step_beyond_a_limit_that_alone_is_wrong(state: State, name: str, said: str) -> None:
     assert wrong(state) == {name: said}
+
+
+def said_of(state: State) -> str:
+    (said,) = wrong(state).values()
+    return said
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "has_more"),
+    [
+        (["backup"], ["backup"], False),
+        (["backup"], ["backup", "seals"], True),
+        (["backup", "seals"], ["seals"], False),
+        (["backup", "seals"], ["seals", "drill"], True),
+    ],
+)
+def test_another_job_that_fails_is_more(before: list[str], now: list[str], has_more: bool) -> None:
+    (rule,) = (rule for rule in RULES if rule.name == "JobFailing")
+    assert rule.has_more is not None
+    told = [said_of(replace(WELL, jobs=[Job(name, False, 60, 3) for name in names])) for names in (before, now)]
+    assert rule.has_more(told[0], told[1]) == has_more
+
+
+@pytest.mark.parametrize(("before", "now", "has_more"), [(9, 9, False), (9, 12, True), (12, 9, False), (None, 1, True)])
+def test_a_newer_finding_is_more(before: int | None, now: int, has_more: bool) -> None:
+    (rule,) = (rule for rule in RULES if rule.name == "FindingsWaiting")
+    assert rule.has_more is not None
+    waiting = replace(WELL, findings_waiting=1)
+    older = rule.said if before is None else said_of(replace(waiting, newest_finding=before))
+    assert rule.has_more(older, said_of(replace(waiting, newest_finding=now))) == has_more
 
 
 def test_every_rule_that_is_seen_from_inside_has_its_case() -> None:

@@ -9,9 +9,9 @@ from credits_core import settings
 from credits_core.access import calls
 from credits_core.access.calls import Call, Content
 from credits_core.audit import log, seals
-from credits_core.audit.finding import Finding
+from credits_core.audit.finding import Finding, Since
 from credits_core.notices.digest import Message
-from credits_core.operations import alert_state, alerts, alerts_told, jobs, leader, lease, runs
+from credits_core.operations import alerts, alerts_told, jobs, lease, runs
 from credits_core.operations.alert_calls import read_calls
 from credits_core.operations.alert_state import Calls, Job, read_state
 from credits_core.operations.surroundings import Surroundings
@@ -28,14 +28,15 @@ NAMES = jobs.NAMES
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
-def audited(engine: Engine, now: datetime, *, is_clean: bool) -> None:
+def audited(engine: Engine, now: datetime, *, is_clean: bool, after_entry: int = 0) -> None:
     found = [Finding("sums", 1, () if is_clean else ("something",))]
-    database.write(engine, lambda connection: log.record(connection, found, now=now))
+    since = Since(after_entry, 0, 0, {})
+    database.write(engine, lambda connection: log.record(connection, found, now=now, since=since))
 
 
 def led(engine: Engine) -> None:
-    """A process has the lease of the leader for a day."""
-    database.write(engine, lambda connection: lease.take(connection, leader.NAME, "host-1", seconds=86_400))
+    """A process has the lease of the leader for ten minutes."""
+    database.write(engine, lambda connection: lease.take(connection, lease.LEADER, "host-1", seconds=600))
 
 
 def ran(engine: Engine, name: str, ended_at: datetime, *, is_ok: bool = True) -> None:
@@ -79,10 +80,6 @@ def tell(engine: Engine, box: Mailbox, now: datetime) -> list[str]:
 # --- since when -------------------------------------------------------------------------------------------------------
 
 
-def test_the_lease_that_is_looked_at_is_the_leaders() -> None:
-    assert alert_state.LEADER == leader.NAME
-
-
 def test_a_fault_is_kept_from_its_beginning_to_its_end(engine: Engine) -> None:
     led(engine)
     audited(engine, NOW, is_clean=False)
@@ -99,6 +96,24 @@ def test_a_fault_is_kept_from_its_beginning_to_its_end(engine: Engine) -> None:
     audited(engine, NOW + HOUR, is_clean=False)  # another one
     check(engine, NOW + HOUR)
     assert seen(engine, NOW + HOUR) == [("IntegrityBroken", NOW + HOUR)]
+
+
+def test_a_clean_audit_of_what_is_new_does_not_end_what_an_audit_of_everything_found(engine: Engine) -> None:
+    led(engine)
+    audited(engine, NOW - 2 * HOUR, is_clean=True)
+    audited(engine, NOW, is_clean=False)
+    audited(engine, NOW + 5 * MINUTE, is_clean=True, after_entry=7)
+    assert check(engine, NOW + 5 * MINUTE) == 1
+    assert [name for name, _ in seen(engine, NOW + 5 * MINUTE)] == ["IntegrityBroken"]
+    with database.read(engine) as connection:
+        assert [(one.invariant, one.is_ok) for one in log.last_findings(connection)] == [("sums", False)]
+        assert read_state(connection, NAMES, now=NOW, zone=UTC_ZONE).clean_audit_age_seconds == 7_200
+    audited(engine, NOW + 10 * MINUTE, is_clean=True)
+    assert check(engine, NOW + 10 * MINUTE) == 0
+    audited(engine, NOW + 15 * MINUTE, is_clean=False, after_entry=7)  # what is new can be broken alone
+    assert check(engine, NOW + 15 * MINUTE) == 1
+    audited(engine, NOW + 20 * MINUTE, is_clean=True, after_entry=7)
+    assert check(engine, NOW + 20 * MINUTE) == 0
 
 
 def test_a_fault_counts_when_it_has_lasted_as_long_as_its_rule_asks(engine: Engine) -> None:
@@ -247,6 +262,28 @@ def test_many_faults_are_one_message(engine: Engine) -> None:
     check(engine, NOW + 10 * MINUTE)
     assert tell(engine, box, NOW + 10 * MINUTE) == ["PromptFlow credits: 4 wrong"]
     assert [line.split(":")[0] for line in box.got[0].body.splitlines()] == ["WRONG since 2026-03-01 12"] * 4
+
+
+def test_another_job_that_fails_is_told_while_one_is_broken(engine: Engine) -> None:
+    led(engine)
+    box = Mailbox()
+
+    def fail(name: str) -> None:
+        for _ in range(3):
+            ran(engine, name, NOW, is_ok=False)
+
+    fail("seals")
+    check(engine, NOW)
+    assert tell(engine, box, NOW) == ["PromptFlow credits: 1 wrong"]
+    fail("payments")
+    check(engine, NOW + MINUTE)
+    assert tell(engine, box, NOW + MINUTE) == ["PromptFlow credits: 1 wrong"]
+    assert "These jobs failed 3 times or more: seals, payments." in box.got[1].body
+    check(engine, NOW + 2 * MINUTE)
+    assert tell(engine, box, NOW + 2 * MINUTE) == []
+    ran(engine, "payments", NOW + 3 * MINUTE)
+    check(engine, NOW + 3 * MINUTE)
+    assert tell(engine, box, NOW + 3 * MINUTE) == []  # it is one less
 
 
 def test_what_does_not_count_yet_is_not_told(engine: Engine) -> None:

@@ -13,13 +13,12 @@ from credits_core import settings
 from credits_core.access import people
 from credits_core.audit import log as audit_log
 from credits_core.audit import seal_keys
-from credits_core.audit.finding import Finding
+from credits_core.audit.finding import Finding, Since
 from credits_core.operations import doctor, lease, runs
 from credits_core.operations.backups import postgres_dump
 from credits_core.operations.backups.manifest import Drilled
 from credits_core.operations.backups.place import Place
-from credits_core.operations.doctor import Examined, Verdict
-from credits_core.operations.leader import NAME as LEADER
+from credits_core.operations.verdicts import Examined, Verdict
 from credits_core.store import database
 from credits_core.values.roles import PersonRole, Way, operator
 from tests.support import backup_world, world
@@ -54,7 +53,7 @@ def make_well(engine: Engine, folder: Path) -> None:
     world.add(engine, "ada", 5, key="a", now=NOW - timedelta(hours=1))
 
     def keep(connection: object) -> None:
-        assert lease.take(connection, LEADER, "here:1", seconds=60)  # type: ignore[arg-type]
+        assert lease.take(connection, lease.LEADER, "here:1", seconds=60)  # type: ignore[arg-type]
         audit_log.record(connection, [Finding("sums", 1, ())], now=NOW)  # type: ignore[arg-type]
 
     database.write(engine, keep)
@@ -65,9 +64,9 @@ def make_well(engine: Engine, folder: Path) -> None:
         Path(str(engine.url.database)).chmod(0o600)
 
 
-def drilled(where: Place, *, is_good: bool = True) -> None:
+def drilled(where: Place, *, is_good: bool = True, at: datetime = NOW) -> None:
     """Keep that a drill restored the newest backup, or could not."""
-    result = Drilled(NOW, is_good, timedelta(seconds=1), 0, "" if is_good else "The file is not what it was.")
+    result = Drilled(at, is_good, timedelta(seconds=1), 0, "" if is_good else "The file is not what it was.")
     where.keep_drill(where.manifests()[0].name, result)
 
 
@@ -221,6 +220,12 @@ def test_audits_that_are_missing_old_or_broken_are_told(engine: Engine, backups:
         finding = Finding("sums", 1, () if ok else ("ada has 5",))
         database.write(engine, lambda one, finding=finding, at=at: audit_log.record(one, [finding], now=at))
         assert [one[0] for one in of("Audit", examined(engine))] == [verdict]
+    of_what_is_new = Since(1, 1, 0, {})
+    database.write(
+        engine,
+        lambda one: audit_log.record(one, [Finding("sums", 1, ())], now=NOW, since=of_what_is_new),
+    )
+    assert [one[0] for one in of("Audit", examined(engine))] == [WRONG]  # which the audit of everything found
 
 
 def test_backups_that_are_missing_old_or_never_tried_are_told(engine: Engine, backups: Path) -> None:
@@ -237,6 +242,24 @@ def test_backups_that_are_missing_old_or_never_tried_are_told(engine: Engine, ba
         WRONG,
         "A drill could not restore it: The file is not what it was.",
     )
+
+
+def test_a_drill_that_went_wrong_is_none_and_is_told_until_a_newer_one_goes_well(
+    sqlite_engine: Engine, backups: Path
+) -> None:
+    where = backup_world.place(backups.parent)
+    backup_world.back_up(sqlite_engine, where, now=NOW - timedelta(days=10))
+    drilled(where, at=NOW - timedelta(days=9))
+    backup_world.back_up(sqlite_engine, where, now=NOW - timedelta(days=1))
+    drilled(where, is_good=False, at=NOW - timedelta(hours=20))
+    bad = where.manifests()[0].name
+    backup_world.back_up(sqlite_engine, where, now=NOW)  # which nobody has tried
+    said = f"A drill could not restore {bad}: The file is not what it was."
+    assert of("Backups", examined(sqlite_engine))[1] == (WRONG, said)
+    where.delete(where.manifests()[1])
+    assert of("Backups", examined(sqlite_engine))[1] == (WARNING, "No backup was restored on trial for a week.")
+    drilled(where)
+    assert [one[0] for one in of("Backups", examined(sqlite_engine))] == [OK, OK]
 
 
 def of_backups(tmp_path: Path) -> list[tuple[Verdict, str]]:

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 from sqlalchemy import Engine
 
-from credits_core.operations import jobs, leader, lease, running
+from credits_core.operations import jobs, lease, running, runs
 from credits_core.operations.leader import Leader
 from credits_core.operations.refusals import JobFailed
 from credits_core.operations.surroundings import Surroundings
@@ -85,7 +86,7 @@ def test_a_leader_that_was_stopped_and_wakes_up_does_nothing_more(engine: Engine
             assert scalar(engine, "SELECT count(*) FROM activity") > count  # type: ignore[operator]
             assert actors(engine) == [f"p{first}", f"p{second}"]
             with database.read(engine) as connection:
-                assert lease.held(connection)[leader.NAME].holder.endswith(f":{second}")
+                assert lease.held(connection)[lease.LEADER].holder.endswith(f":{second}")
 
 
 def stop_between_units_of_work(engine: Engine, pid: int) -> None:
@@ -136,10 +137,49 @@ def test_a_leader_runs_its_jobs_until_it_ends_and_gives_the_lease_back(engine: E
     leads.close()
     count = len(one_job)
     with database.read(engine) as connection:
-        assert not lease.held(connection)[leader.NAME].is_running
+        assert not lease.held(connection)[lease.LEADER].is_running
     time.sleep(1.5)
     assert len(one_job) == count
     assert rows(engine, "SELECT DISTINCT outcome, actor FROM job_runs") == [("ok", "jobs")]
+
+
+def test_jobs_apart_that_are_late_together_keep_no_other_waiting(
+    engine: Engine, one_job: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, ended = [replace(jobs.ALL[0], name=name, is_apart=True) for name in ("one", "two", "three")], Event()
+    begun: list[str] = []
+
+    def takes_long(_self: Leader, job: jobs.Job, *_: object) -> None:
+        begun.append(job.name)
+        ended.wait(60)
+
+    monkeypatch.setattr(Leader, "_carry_out_apart", takes_long)
+    monkeypatch.setattr(jobs, "ALL", (*late, replace(jobs.ALL[0], first_after=timedelta(seconds=2))))
+    monkeypatch.setattr(jobs, "NAMES", tuple(job.name for job in jobs.ALL))
+    leads = Leader(lambda: job_world.around(engine), seconds_between=0)
+    leads.start()
+    try:
+        wait_until(lambda: len(one_job) >= 2, seconds=20)
+        assert len(begun) == 1
+    finally:
+        ended.set()
+        leads.close()
+
+
+def test_a_leader_carries_on_a_job_of_the_night_whose_process_died(
+    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime(2100, 11, 27, 5, 0, tzinfo=UTC)  # so that nothing begins meanwhile
+    night = now - timedelta(hours=2)
+    database.write(sqlite_engine, lambda one: runs.begin(one, "backup", process="gone:1", actor="jobs", now=night))
+    monkeypatch.setattr(jobs, "ALL", (jobs.named("backup"),))
+    around = job_world.around(sqlite_engine, now=now)
+    leads = Leader(lambda: around)
+    leads._begin_schedule(around, lease.Lease(lease.LEADER, "here:2", 1))
+    assert leads._schedule is not None
+    (due,) = (job.next_run_time for job in leads._schedule.get_jobs())
+    leads._end_schedule()
+    assert due == now + timedelta(minutes=1)
 
 
 def test_a_database_that_cannot_be_opened_is_tried_again_and_told_once(
@@ -185,7 +225,7 @@ def test_the_log_has_nights_and_failures_and_not_each_good_minute(
 
     api_log.set_level(logging.DEBUG, "promptflow")
     job, around = jobs.named(name), job_world.around(sqlite_engine)
-    own = database.write(sqlite_engine, lambda one: lease.take(one, leader.NAME, running.this_process(), seconds=60))
+    own = database.write(sqlite_engine, lambda one: lease.take(one, lease.LEADER, running.this_process(), seconds=60))
     assert own is not None
     Leader(lambda: around)._carry_out(job if job.is_apart else replace(job, work=work), around, own)
     (record,) = (one for one in api_log.records if one.getMessage() == "a job ended")
@@ -208,6 +248,17 @@ def test_a_job_that_is_late_runs_now_and_one_that_never_ran_a_while_after_the_st
     assert drill.next_time(zone, last_started=sunday, now=now) == datetime(2026, 11, 29, 4, 0, tzinfo=UTC)
     seals = jobs.named("seals")
     assert seals.next_time(zone, last_started=now - timedelta(seconds=20), now=now) == now + timedelta(seconds=40)
+
+
+@pytest.mark.parametrize(
+    ("name", "minutes_ago", "due_in"),
+    [("backup", 61, 1), ("backup", 59.5, 1), ("backup", 58, 2), ("backup", 5, 55), ("seals", 0.5, 0.5)],
+)
+def test_a_run_that_died_is_made_up_for_an_hour_after_it_began(name: str, minutes_ago: float, due_in: float) -> None:
+    now = datetime(2026, 11, 27, 5, 0, tzinfo=UTC)
+    started = now - timedelta(minutes=minutes_ago)
+    due = jobs.named(name).next_time(job_world.UTC_ZONE, last_started=started, now=now, died=True)
+    assert due == now + timedelta(minutes=due_in)
 
 
 def test_the_nights_of_jobs_are_those_of_the_time_zone() -> None:

@@ -39,6 +39,16 @@ def test_a_lease_has_one_holder_until_its_end_has_passed(engine: Engine) -> None
     assert take(engine, "a:1") is None
 
 
+@pytest.mark.parametrize(("seconds_ahead", "is_running"), [(3_590, True), (3_610, False), (10**9, False)])
+def test_a_lease_that_a_clock_of_the_future_gave_is_free(engine: Engine, seconds_ahead: int, is_running: bool) -> None:
+    taken(engine, "a:1")
+    until_us = (int(time.time()) + seconds_ahead) * 1_000_000
+    database.write(engine, lambda c: c.execute(text(f"UPDATE job_leases SET until_us = {until_us}")))
+    with database.read(engine) as connection:
+        assert lease.held(connection) == {"leader": Held("a:1", is_running)}
+    assert (take(engine, "b:2") is None) == is_running
+
+
 def test_a_lease_lasts_as_many_seconds_as_were_asked_for(engine: Engine) -> None:
     now_us = time.time_ns() // 1_000
     taken(engine, "a:1")

@@ -2,19 +2,28 @@
 databases, and the audit finds nothing wrong."""
 
 import itertools
+import re
 from collections.abc import Iterable
 
 import pytest
 from sqlalchemy import Engine
 
 from credits_core.audit import invariants
+from credits_core.errors import CreditsError
+from credits_core.ledger.refusals import BalanceTooLarge
 from credits_core.operations import payment_jobs
+from credits_core.operations.refusals import JobFailed, LeaseLost
+from credits_core.payments import receiving, sandbox
 from credits_core.payments.gateway import GatewayEvent
 from credits_core.payments.packs import Pack
+from credits_core.payments.sandbox import Ending
 from credits_core.pricing.quote import PriceBook
+from credits_core.store import database
 from credits_core.store.kinds import Happened
+from credits_core.store.refusals import DeadlinePassed
 from credits_core.values.progress import finish
 from tests.support import job_world, paying, world
+from tests.support.actors import TESTER
 from tests.support.paying import buy, event, parts, tell
 from tests.support.plain_sql import contradictions, rows, scalar
 
@@ -145,6 +154,53 @@ def test_what_is_paid_too_little_grants_nothing(engine: Engine, book: PriceBook)
     tell(engine, event(Happened.PAID, 1, about="rest", at=1))
     assert parts(engine) == (1_000, 0, 0)
     assert clean(engine, book)
+
+
+def test_one_event_that_is_refused_keeps_no_other_waiting(engine: Engine, book: PriceBook) -> None:
+    world.add(engine, "ada", world.LARGEST_CREDITS - 999, key="rich")
+    for number, user_id in enumerate(("ada", "ben"), start=1):
+        buy(engine, user_id, key=f"buy-{user_id}")
+        database.write(
+            engine, lambda one, number=number: sandbox.play(one, number, Ending.PAID, now=world.NOW, actor=TESTER)
+        )
+    largest = "the largest balance is 9,007,199,254,740,991"
+    said = f"1 refused, the first because: ada cannot hold 1,000 more credits: {largest}."
+    for others in ("1 event told, 0 users settled.", "0 events told, 0 users settled."):  # it is told again
+        with pytest.raises(JobFailed, match=f"^{re.escape(f'{said} All others: {others}')}$"):
+            finish(payment_jobs.settle(job_world.around(engine)))
+    assert parts(engine, "ben") == (1_000, 0, 0)
+    assert clean(engine, book)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "raised", "settled"),
+    [
+        (BalanceTooLarge("ada", 5, 9), JobFailed, ["ada", "ben"]),
+        (DeadlinePassed(), DeadlinePassed, ["ada"]),
+        (LeaseLost("payments"), LeaseLost, ["ada"]),
+    ],
+)
+def test_one_user_who_is_refused_keeps_no_other_waiting_and_a_lost_lease_ends_all(
+    sqlite_engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    refusal: CreditsError,
+    raised: type[CreditsError],
+    settled: list[str],
+) -> None:
+    for number, user_id in enumerate(("ada", "ben"), start=1):
+        buy(sqlite_engine, user_id, key=f"buy-{user_id}")
+        tell(sqlite_engine, paying.of(PAID, number), paying.of(DISPUTED, number))
+    met: list[str] = []
+
+    def settle(*_: object, user_id: str, **__: object) -> None:
+        met.append(user_id)
+        if user_id == "ada":
+            raise refusal
+
+    monkeypatch.setattr(receiving, "settle_again", settle)
+    with pytest.raises(raised):
+        finish(payment_jobs.settle(job_world.around(sqlite_engine)))
+    assert met == settled
 
 
 def test_what_comes_back_later_is_frozen_or_pays_what_is_owed(engine: Engine, book: PriceBook) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from credits_core.audit import invariants, seal_keys, seal_proofs, seals
 from credits_core.audit import log as audit_log
-from credits_core.audit.finding import BEGINNING
+from credits_core.audit.finding import BEGINNING, Finding, Since
 from credits_core.store import activity, database
 from credits_core.store.activity import Change
 from pages.operations import alone, last_check
@@ -54,6 +54,22 @@ def test_what_is_broken_stands_first_in_one_sentence(ledger: Engine) -> None:
     assert "entry 2 is not what seal 1 sealed" in error.value
     first = table(page)[0]
     assert (first["Result"], first["What must hold"]) == ("Broken", "The chain of seals holds.")
+
+
+def test_a_clean_check_of_what_is_new_hides_nothing_that_was_broken(ledger: Engine) -> None:
+    damage.behind_its_back(ledger, "UPDATE user_credits SET balance_credits = balance_credits + 1")
+    click(open_page(FILE), "Check now")
+    damage.behind_its_back(ledger, "UPDATE user_credits SET balance_credits = balance_credits - 1")
+    with database.read(ledger) as connection:
+        last = audit_log.last_run(connection)
+        found = [Finding(one.invariant, 1, ()) for one in audit_log.last_findings(connection)]
+    assert last is not None
+    now = last.finished_at + timedelta(seconds=1)
+    database.write(ledger, lambda one: audit_log.record(one, found, now=now, since=Since(1, 1, 0, {})))
+    page = open_page(FILE)
+    (error,) = page.error
+    assert error.proto.title == f"{last.broken_invariants} of {len(invariants.INVARIANTS)} checks failed"
+    assert table(page)[0]["Result"] == "Broken"
 
 
 def test_a_check_can_be_stopped_and_then_nothing_is_recorded(ledger: Engine) -> None:

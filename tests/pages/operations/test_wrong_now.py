@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from credits_core.audit import log
 from credits_core.audit.finding import Finding
-from credits_core.operations import alerts, jobs, leader, lease, runs
+from credits_core.operations import alerts, jobs, lease, runs
 from credits_core.store import database
 from credits_core.values.time_zones import UTC_ZONE
 
@@ -27,7 +27,7 @@ def top() -> AppTest:
 
 
 def led(engine: Engine) -> None:
-    database.write(engine, lambda connection: lease.take(connection, leader.NAME, "host-1", seconds=86_400))
+    database.write(engine, lambda connection: lease.take(connection, lease.LEADER, "host-1", seconds=600))
 
 
 def broken(engine: Engine, now: datetime) -> None:
