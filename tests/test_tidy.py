@@ -45,7 +45,7 @@ DIVISIONS_OF_SOMETHING_ELSE = {
         "(numbered.c.number - 1) % step",
     },
     "operations/alert_state": {"ago // timedelta(seconds=1)"},
-    "operations/doctor": {"age // of"},  # days, hours or minutes
+    "operations/verdicts": {"age // of"},  # days, hours or minutes
     "operations/watch_keys": {"first_us // window_us", "used.c.created_at_us // window_us"},
     "reports/recorded_runs": {"(moments_us + offsets[holds, 1]) // MICROSECONDS_PER_DAY"},
     "reports/users": {

@@ -8,7 +8,7 @@ import typer
 from credits_core import settings
 from credits_core.cli.opened import print_json
 from credits_core.operations import doctor
-from credits_core.operations.doctor import Verdict
+from credits_core.operations.verdicts import Verdict
 
 
 def examine(*, as_json: bool) -> None:

@@ -4,15 +4,11 @@ Each examination returns what it saw in a sentence and, where something is amiss
 one that cannot look says so instead of ending the others.
 """
 
-import os
-import shutil
 import stat
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import UTC, timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, select, text
@@ -22,9 +18,9 @@ from credits_core.access import guard, people
 from credits_core.audit import log as audit_log
 from credits_core.audit import seal_keys
 from credits_core.errors import CreditsError, InvalidRequest
-from credits_core.operations import jobs, lease, runs
-from credits_core.operations.backups import listing, packing, place, postgres_dump
-from credits_core.operations.backups.listing import State
+from credits_core.operations import doctor_backups, jobs, lease, runs
+from credits_core.operations.backups import postgres_dump
+from credits_core.operations.verdicts import Examined, Findings, Now, Verdict, ago
 from credits_core.settings import SignIn
 from credits_core.store import database, grants
 from credits_core.store.tables import JournalEntry
@@ -33,33 +29,9 @@ from credits_core.values.text import counted
 
 _PYTHON_FROM, _PYTHON_BEFORE = (3, 11), (3, 14)
 _OLDEST_POSTGRES = 13
-_MIB_BITS = 20
-_ENOUGH_BYTES, _HARDLY_BYTES = 2_048 << _MIB_BITS, 200 << _MIB_BITS
 _CLOCKS_APART = timedelta(seconds=2)
-_BACKUP_EVERY, _DRILL_EVERY, _AUDIT_EVERY = timedelta(hours=26), timedelta(days=8), timedelta(hours=26)
+_AUDIT_EVERY = timedelta(hours=26)
 _OTHERS_WRITE, _OTHERS_READ = stat.S_IWGRP | stat.S_IWOTH, stat.S_IROTH
-
-
-class Verdict(StrEnum):
-    """How something is. `WARNING` works today and may not tomorrow; `WRONG` does not work, or is not safe."""
-
-    OK = "ok"
-    WARNING = "warning"
-    WRONG = "wrong"
-
-
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """What an examination found. `to_do` is empty where nothing is to be done."""
-
-    subject: str
-    verdict: Verdict
-    said: str
-    to_do: str = ""
-
-
-Findings = Iterator[tuple[Verdict, str, str]]
-Now = Callable[[], datetime]
 
 
 def examine(database_url: str, now: Now) -> list[Examined]:
@@ -74,8 +46,12 @@ def examine(database_url: str, now: Now) -> list[Examined]:
                     found += _each(subject, look, engine, now)
     except CreditsError as refusal:
         found.append(Examined("Database", Verdict.WRONG, str(refusal), "Set CREDITS_DATABASE_URL to a database."))
-    found += [*_each("Disk", _disk, database_url), *_each("Backups", _backup_place), *_each("Backups", _backup_keys)]
-    return [*found, *_each("Backups", _backups, now)]
+    found += [*_each("Disk", doctor_backups.disk, database_url), *_each("Backups", doctor_backups.backup_place)]
+    return [
+        *found,
+        *_each("Backups", doctor_backups.backup_keys),
+        *_each("Backups", doctor_backups.backups, now),
+    ]
 
 
 def _each(subject: str, look: Callable[..., Findings], *given: object) -> list[Examined]:
@@ -307,91 +283,9 @@ def _audits(engine: Engine, now: Now) -> Findings:
             "python -m credits_core verify, and docs/runbook.md",
         )
     elif now() - last.finished_at > _AUDIT_EVERY:
-        yield Verdict.WARNING, f"The last audit was {_ago(now() - last.finished_at)}.", "python -m credits_core verify"
+        yield Verdict.WARNING, f"The last audit was {ago(now() - last.finished_at)}.", "python -m credits_core verify"
     else:
-        yield Verdict.OK, f"The last audit was clean, {_ago(now() - last.finished_at)}.", ""
-
-
-def _disk(database_url: str) -> Findings:
-    folders = {}
-    if (own := database.sqlite_file(database_url)) is not None:
-        folders["the database"] = own.parent
-    backups = place.place_at(settings.backup_url())
-    if backups.is_local:
-        folders["backups"] = Path(backups.address)
-    for what, folder in folders.items():
-        there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
-        free = shutil.disk_usage(there).free
-        said = f"{free >> _MIB_BITS:,} MiB are free for {what} in {folder}."
-        if free < _HARDLY_BYTES:
-            yield Verdict.WRONG, said, "Make room, or move to a larger disk."
-        elif free < _ENOUGH_BYTES:
-            yield Verdict.WARNING, said, "Make room soon."
-        else:
-            yield Verdict.OK, said, ""
-
-
-def _backup_place() -> Findings:
-    where = place.place_at(settings.backup_url())
-    if not where.is_local:
-        return
-    folder = Path(where.address)
-    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
-    if not there.is_dir():
-        yield Verdict.WRONG, f"Backups cannot be kept in {folder}: {there} is not a folder.", "Mend CREDITS_BACKUP_URL."
-    elif not os.access(there, os.W_OK | os.X_OK):
-        yield (
-            Verdict.WRONG,
-            f"Backups cannot be kept in {folder}: this user may not write to {there}.",
-            "Give it to the user who runs the product, or mend CREDITS_BACKUP_URL.",
-        )
-
-
-def _backup_keys() -> Findings:
-    recipients, identity_file = settings.backup_recipients(), settings.backup_identity_file()
-    packing.require_recipients(recipients)
-    if identity_file is None:
-        return
-    opens = packing.public_keys(identity_file)
-    if recipients and not opens.intersection(recipients):
-        yield (
-            Verdict.WRONG,
-            f"The identity in {identity_file} opens no backup made for CREDITS_BACKUP_RECIPIENT.",
-            "Use the file that holds the identity of that public key.",
-        )
-    else:
-        yield Verdict.OK, f"The identity in {identity_file} can be read.", ""
-
-
-def _backups(now: Now) -> Findings:
-    where = place.place_at(settings.backup_url())
-    found = listing.listed(where)
-    if not found:
-        yield Verdict.WARNING, f"There is no backup in {where.address}.", "python -m credits_core backup create"
-        return
-    newest, age = found[0], now() - found[0].backup.made_at
-    said = f"The newest backup, {newest.backup.name}, was made {_ago(age)}."
-    if age > _BACKUP_EVERY:
-        yield Verdict.WRONG, said, "python -m credits_core backup create"
-    else:
-        yield Verdict.OK, said, ""
-    drilled = max((one.drilled.at for one in found if one.drilled is not None), default=None)
-    if newest.state is State.BAD:
-        yield (
-            Verdict.WRONG,
-            f"A drill could not restore it: {newest.drilled.message if newest.drilled else ''}",
-            ("python -m credits_core backup create, then backup drill"),
-        )
-    elif drilled is None or now() - drilled > _DRILL_EVERY:
-        yield Verdict.WARNING, "No backup was restored on trial for a week.", "python -m credits_core backup drill"
-    else:
-        yield Verdict.OK, f"A backup was restored on trial {_ago(now() - drilled)}.", ""
-    if not where.is_local and not newest.backup.is_encrypted:
-        yield (
-            Verdict.WARNING,
-            "Backups leave this machine and are not encrypted.",
-            "Set CREDITS_BACKUP_RECIPIENT: docs/backups.md.",
-        )
+        yield Verdict.OK, f"The last audit was clean, {ago(now() - last.finished_at)}.", ""
 
 
 _OF_A_LEDGER: dict[str, Callable[[Engine, Now], Findings]] = {
@@ -403,15 +297,3 @@ _OF_A_LEDGER: dict[str, Callable[[Engine, Now], Findings]] = {
     "Audit": _audits,
     "Drills": _drills,
 }
-
-
-def _ago(age: timedelta) -> str:
-    """How long ago, in the largest unit that is not zero.
-
-    >>> [_ago(timedelta(**{unit: 2})) for unit in ("seconds", "minutes", "hours", "days")]
-    ['a moment ago', '2 minutes ago', '2 hours ago', '2 days ago']
-    """
-    for unit, of in (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1))):
-        if age >= of:
-            return f"{counted(age // of, unit)} ago"
-    return "a moment ago"

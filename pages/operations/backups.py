@@ -60,11 +60,14 @@ def draw() -> None:
 
 
 def _say_what_is_wrong(found: list[Listed]) -> None:
-    if found[0].state is State.BAD:
-        drilled = found[0].drilled
+    bad = listing.bad_at_last(found)
+    if bad is not None and bad.drilled is not None:
+        is_newest = bad is found[0]
         st.error(
-            words.plain("" if drilled is None else drilled.message),
-            title="The newest backup is bad: create another one",
+            words.plain(bad.drilled.message if is_newest else f"{bad.backup.name}: {bad.drilled.message}"),
+            title="The newest backup is bad: create another one"
+            if is_newest
+            else "The last drill failed: try the newest backup",
             icon=":material/error:",
         )
     elif not any(one.state is State.GOOD for one in found):

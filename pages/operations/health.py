@@ -6,7 +6,7 @@ import streamlit as st
 
 from credits_core import settings
 from credits_core.operations import doctor
-from credits_core.operations.doctor import Examined, Verdict
+from credits_core.operations.verdicts import Examined, Verdict
 from credits_core.values.roles import May
 from credits_core.values.text import counted
 from pages.parts import clock, show, who, words

@@ -18,7 +18,7 @@ from credits_core.operations import doctor, lease, runs
 from credits_core.operations.backups import postgres_dump
 from credits_core.operations.backups.manifest import Drilled
 from credits_core.operations.backups.place import Place
-from credits_core.operations.doctor import Examined, Verdict
+from credits_core.operations.verdicts import Examined, Verdict
 from credits_core.store import database
 from credits_core.values.roles import PersonRole, Way, operator
 from tests.support import backup_world, world
@@ -64,9 +64,9 @@ def make_well(engine: Engine, folder: Path) -> None:
         Path(str(engine.url.database)).chmod(0o600)
 
 
-def drilled(where: Place, *, is_good: bool = True) -> None:
+def drilled(where: Place, *, is_good: bool = True, at: datetime = NOW) -> None:
     """Keep that a drill restored the newest backup, or could not."""
-    result = Drilled(NOW, is_good, timedelta(seconds=1), 0, "" if is_good else "The file is not what it was.")
+    result = Drilled(at, is_good, timedelta(seconds=1), 0, "" if is_good else "The file is not what it was.")
     where.keep_drill(where.manifests()[0].name, result)
 
 
@@ -242,6 +242,24 @@ def test_backups_that_are_missing_old_or_never_tried_are_told(engine: Engine, ba
         WRONG,
         "A drill could not restore it: The file is not what it was.",
     )
+
+
+def test_a_drill_that_went_wrong_is_none_and_is_told_until_a_newer_one_goes_well(
+    sqlite_engine: Engine, backups: Path
+) -> None:
+    where = backup_world.place(backups.parent)
+    backup_world.back_up(sqlite_engine, where, now=NOW - timedelta(days=10))
+    drilled(where, at=NOW - timedelta(days=9))
+    backup_world.back_up(sqlite_engine, where, now=NOW - timedelta(days=1))
+    drilled(where, is_good=False, at=NOW - timedelta(hours=20))
+    bad = where.manifests()[0].name
+    backup_world.back_up(sqlite_engine, where, now=NOW)  # which nobody has tried
+    said = f"A drill could not restore {bad}: The file is not what it was."
+    assert of("Backups", examined(sqlite_engine))[1] == (WRONG, said)
+    where.delete(where.manifests()[1])
+    assert of("Backups", examined(sqlite_engine))[1] == (WARNING, "No backup was restored on trial for a week.")
+    drilled(where)
+    assert [one[0] for one in of("Backups", examined(sqlite_engine))] == [OK, OK]
 
 
 def of_backups(tmp_path: Path) -> list[tuple[Verdict, str]]:

@@ -1,6 +1,7 @@
 """Lists backups with what was proved of each, and deletes those that are not to be kept."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -56,6 +57,18 @@ class Pruned:
 def listed(place: Place) -> list[Listed]:
     """Every backup, the newest first."""
     return [Listed(made, place.drilled(made.name)) for made in place.manifests()]
+
+
+def bad_at_last(found: Sequence[Listed]) -> Listed | None:
+    """The newest backup, if a drill could not restore it, or else the one that the newest of all drills could not.
+
+    None when there is neither. `found` has the newest backup first.
+    """
+    if found and found[0].state is State.BAD:
+        return found[0]
+    tried = [(one.drilled, one) for one in found if one.drilled is not None]
+    last, backup = max(tried, key=lambda pair: pair[0].at, default=(None, None))
+    return None if last is None or last.is_good else backup
 
 
 def prune(place: Place, *, now: datetime, actor: Actor) -> Pruned:

@@ -127,6 +127,18 @@ def test_a_bad_backup_is_red(ledger: Engine, place: Path) -> None:
     assert state_of(page, "Drill") == "⚠️ Failed"
 
 
+def test_a_drill_that_failed_is_told_when_a_newer_backup_was_made_since(ledger: Engine, place: Path) -> None:
+    click(click(open_page(FILE), "Create backup"), "Try the newest")
+    page = click(open_page(FILE), "Create backup")
+    bad = max(place.glob("*.zst"))
+    bad.write_bytes(bad.read_bytes()[:-7])
+    click(page, "Try the newest")
+    page = click(open_page(FILE), "Create backup")
+    (error,) = page.error
+    assert error.proto.title == "The last drill failed: try the newest backup"
+    assert bad.name.partition(".zst")[0][:20] in error.value.replace("\\", "")
+
+
 def test_a_place_that_cannot_be_read_is_told_and_the_jobs_are_shown(
     ledger: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
