@@ -22,7 +22,7 @@ from credits_core import settings
 
 _MOST_WAITING = 10_000
 _SECONDS = timedelta(milliseconds=50).total_seconds()
-_PEOPLE = ("user_id", "creator_id", "account_id", "refusal", "email")
+_PEOPLE = ("user_id", "creator_id", "account_id", "refusal", "email", "said")
 """The fields that hold ids of people, or a text that may name one."""
 _FIRST = ("time", "level", "logger", "message", "request_id")
 

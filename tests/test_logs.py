@@ -211,6 +211,7 @@ def test_without_people_no_line_names_one(
     monkeypatch.setenv("CREDITS_LOG_PEOPLE", "0")
     logs.configure(stream)
     of = {"user_id": "ada", "creator_id": "ada", "account_id": "ada", "refusal": "ada has 5 credits", "code": "poor"}
+    of["said"] = "1 of 24 invariants is broken: ada has 5 credits"  # what a job says at its end
     logging.getLogger("promptflow.dashboard").info("refused", extra={**of, "actor": "dashboard/ada@example.org"})
     logging.getLogger("promptflow.api").info("written", extra={"actor": "api/marketplace"})
     log_a_failure()
