@@ -3,14 +3,19 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import requests
 from typer.main import get_command
 
 from credits_core import settings
 from credits_core.cli.main import app
+from tests.browser.test_base_path import NGINX_FOLDERS
 
 ROOT = settings.PROJECT_FOLDER
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
@@ -63,12 +68,17 @@ def test_both_units_are_hardened_alike() -> None:
     assert dashboard == api
 
 
-def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
+def _nginx() -> str:
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
         if os.environ.get("REQUIRE_NGINX"):
             pytest.fail("nginx is not installed")
         pytest.skip("nginx is not installed")
+    return program
+
+
+def _site(folder: Path) -> str:
+    """The configuration with a certificate that is there."""
     made = [
         "openssl",
         "req",
@@ -82,12 +92,16 @@ def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
         "/CN=credits.example.org",
     ]
     subprocess.run(
-        [*made, "-keyout", str(tmp_path / "privkey.pem"), "-out", str(tmp_path / "fullchain.pem")],
+        [*made, "-keyout", str(folder / "privkey.pem"), "-out", str(folder / "fullchain.pem")],
         check=True,
         capture_output=True,
     )
     text = (ROOT / "deploy" / "nginx" / "promptflow.conf").read_text(encoding="utf-8")
-    text = text.replace("/etc/letsencrypt/live/credits.example.org", str(tmp_path))
+    return text.replace("/etc/letsencrypt/live/credits.example.org", str(folder))
+
+
+def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
+    program, text = _nginx(), _site(tmp_path)
     site = f"pid {tmp_path}/nginx.pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{text}\n}}\n"
     (tmp_path / "nginx.conf").write_text(site, encoding="utf-8")
     ran = subprocess.run(
@@ -98,6 +112,45 @@ def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
     )
     assert ran.returncode == 0, ran.stderr
     assert "[warn]" not in ran.stderr
+
+
+def test_nginx_sends_the_api_alone_to_the_api(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    text = (
+        _site(tmp_path)
+        .replace("listen 80;", "listen 127.0.0.1:0;")
+        .replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
+    )
+    for name in ("api", "dashboard"):
+        text = text.replace(f"proxy_pass http://promptflow_{name};", f"return 200 {name};")
+    text = re.sub(r"server \{\n    listen 127\.0\.0\.1:0;.*?\n\}\n", "", text, flags=re.S)
+    own = "".join(f"{kind}_temp_path {tmp_path}/{kind};\n" for kind in NGINX_FOLDERS)
+    head = f"daemon off;\npid {tmp_path}/nginx.pid;\nerror_log stderr;\nevents {{}}\n"
+    (tmp_path / "nginx.conf").write_text(f"{head}http {{\naccess_log off;\n{own}{text}}}\n", encoding="utf-8")
+    command = [_nginx(), "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            found = {path: _answer(port, path) for path in ("/", "/api", "/api/ready", "/api-console", "/apis")}
+            assert _answer(port, "/metrics").startswith("<html>")
+        finally:
+            process.terminate()
+    assert found == {
+        "/": "dashboard",
+        "/api": "api",
+        "/api/ready": "api",
+        "/api-console": "dashboard",
+        "/apis": "dashboard",
+    }
+
+
+def _answer(port: int, path: str) -> str:
+    for _ in range(100):
+        with suppress(requests.ConnectionError):
+            return requests.get(f"http://127.0.0.1:{port}{path}", timeout=10).text
+        time.sleep(0.1)
+    pytest.fail("nginx does not answer")
 
 
 def test_every_setting_in_the_example_is_one_that_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +171,13 @@ def test_a_machine_is_set_up_in_less_than_twenty_commands() -> None:
     assert 10 < len(commands) <= MOST_COMMANDS
 
 
-_TOLD_TO_RUN = ("docs/running.md", "docs/backups.md", "docs/runbook.md", "credits_core/operations/doctor.py")
+_TOLD_TO_RUN = (
+    "docs/running.md",
+    "docs/backups.md",
+    "docs/runbook.md",
+    "credits_core/operations/doctor.py",
+    "credits_core/operations/doctor_backups.py",
+)
 
 
 @pytest.mark.parametrize("file", _TOLD_TO_RUN)
@@ -137,9 +196,13 @@ def test_a_command_runs_as_another_user_with_the_settings_of_the_service(tmp_pat
         "# A remark\nCREDITS_DATABASE_URL=postgresql://promptflow@/promptflow?host=/run/postgresql\nCREDITS_DEMO=0\n"
         "CREDITS_SEAL_KEY_FILE=/a path/key\n"
     )
-    stands_in = tmp_path / "runuser"
-    stands_in.write_text('#!/bin/sh\necho "$2"; shift 3; exec "$@"\n')
-    stands_in.chmod(0o755)
+    for name, does in {
+        "setpriv": 'echo "$@"; shift 3; exec "$@"',
+        "id": 'echo "group of $2"',
+    }.items():
+        stands_in = tmp_path / name
+        stands_in.write_text(f"#!/bin/sh\n{does}\n")
+        stands_in.chmod(0o755)
     shown = "import os; print([os.environ['CREDITS_' + name] for name in ('DATABASE_URL', 'DEMO', 'SEAL_KEY_FILE')])"
     ran = subprocess.run(
         [ROOT / "deploy" / "as", "promptflow_owner", "python", "-c", shown],
@@ -148,7 +211,8 @@ def test_a_command_runs_as_another_user_with_the_settings_of_the_service(tmp_pat
         text=True,
         check=True,
     )
-    user, found = ran.stdout.splitlines()
-    assert user == "promptflow_owner"
+    arguments, found = ran.stdout.splitlines()
+    # Nothing of the settings stands here: everybody can read the arguments of a process.
+    assert arguments == (f"--reuid=promptflow_owner --regid=group of promptflow_owner --init-groups python -c {shown}")
     url = "postgresql://promptflow_owner@/promptflow?host=/run/postgresql"
     assert found == str([url, "0", "/a path/key"])
