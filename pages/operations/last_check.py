@@ -17,6 +17,7 @@ SUBJECTS = {
         "every part of a user is the sum of its transactions",
         "every hold ends once, as it was made",
         "every lot follows from the journal",
+        "every purchase follows from its payments",
         "the daily totals are sums of the transactions",
         "every entry has the form of its kind",
         "every run costs what its inputs say",
