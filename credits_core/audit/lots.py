@@ -200,8 +200,8 @@ class _User:
             first = {moved.refunds_entry_id: wanted}
         elif moved.purchase_lot is not None:
             first = {moved.purchase_lot: wanted}
-        for number, most in first.items():
-            taken = min(wanted, most, self.left.get(number, 0))
+        for number in sorted(first.keys() & self.left.keys(), key=self._place):
+            taken = min(wanted, first[number], self.left[number])
             changes[number] += taken
             wanted -= taken
         for number in sorted(self.left, key=self._place):

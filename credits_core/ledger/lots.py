@@ -94,7 +94,7 @@ class Lots:
         return self._take([Draw(lot, -credits) for lot, credits in drawn])
 
     def draw(self, credits: int, at_us: int, *, first: Sequence[Draw] = ()) -> list[Draw] | None:
-        """Draw credits: from `first`, at most as much as it says and whether or not that is expired, then by the rule.
+        """Draw credits by the rule: of `first` first, at most as much as it says and whether or not that is expired.
 
         None, and nothing is drawn, when there are not enough.
 
@@ -105,8 +105,10 @@ class Lots:
         """
         drawn: dict[int, int] = {}
         wanted = credits
-        for lot, most in first:
-            taken = min(wanted, most, self.lots[lot].left_credits if lot in self.lots else 0)
+        for lot, most in sorted(
+            (one for one in first if one.lot in self.lots), key=lambda one: self.lots[one.lot].place
+        ):
+            taken = min(wanted, most, self.lots[lot].left_credits)
             if taken:
                 drawn[lot] = drawn.get(lot, 0) + taken
                 wanted -= taken

@@ -18,6 +18,8 @@ _DOCUMENTED = {
     },
     "/credits/flow-access": "credits/flow_access",
     "/credits/holds": "holds/make_hold",
+    "/credits/purchases": "purchases/purchases",
+    "/payments/stripe/events": "purchases/stripe_events",
     "/models": "models/models",
 }
 
@@ -65,7 +67,12 @@ def documentation(address: str, path: str) -> str:
     ('http://host/api/docs#/credits/charge_prompt', 'http://host/api/docs')
     """
     folder, _, rest = path.removeprefix("/credits/").partition("/")
-    of_one = {"entries": "credits/entry", "holds": f"holds/{_OF_A_HOLD.get(rest.partition('/')[2], 'hold')}"}
+    deeper = rest.partition("/")[2]
+    of_one = {
+        "entries": "credits/entry",
+        "holds": f"holds/{_OF_A_HOLD.get(deeper, 'hold')}",
+        "purchases": f"purchases/{deeper or 'purchase'}",
+    }
     known = of_one[folder] if rest and folder in of_one else _DOCUMENTED.get(path)
     return f"{address}/api/docs{f'#/{known}' if known else ''}"
 

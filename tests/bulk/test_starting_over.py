@@ -92,8 +92,7 @@ def play(engine: Engine) -> None:
     demo.charge(engine, RUN, scoped_key("shop", "dashboard:7"), actor="api/shop")  # from the screen API
     called = calls.row_of(Call(NOW, "POST", "/credits/charge-prompt", 201, "", 1.5, "r1", Content("shop")))
     database.write(engine, lambda connection: calls.keep(connection, [called], most=10))
-    found = [Finding("nothing is wrong", 1, ())]
-    database.write(engine, lambda connection: log.record(connection, found, now=NOW))
+    database.write(engine, lambda connection: log.record(connection, [Finding("all is well", 1, ())], now=NOW))
     database.write(engine, lambda connection: first_start.choose_clean(connection, now=NOW, actor=named("dashboard")))
     query = {"period": "last-month"}
     database.write(
@@ -101,6 +100,7 @@ def play(engine: Engine) -> None:
         lambda connection: saved_views.save(connection, "overview", "Mine", query, now=NOW, actor=named("dashboard")),
     )
     hold_and_expire(engine)
+    paying.buy_and_pay(engine, "payer", key="dashboard:11", now=NOW)
     database.write(engine, propose)
     database.write(engine, watch)
     daily_totals.catch_up(engine)
@@ -159,7 +159,7 @@ def test_everything_is_as_in_a_new_demo_down_to_the_numbers(begun: Engine) -> No
     # A table that is not among them is new: decide whether it belongs to a demo, and let `play` fill it.
     kept = {"alembic_version", "alerts", "job_leases", "job_runs", "people", "sign_in_sessions"}
     assert {name for name in as_new if played[name] != as_new[name]} == as_new.keys() - kept
-    assert demo.start_over(begun) == Holdings(entries + 13, 13, price_plans=2, price_lists=1, api_keys=1, saved_views=1)
+    assert demo.start_over(begun) == Holdings(entries + 14, 14, price_plans=2, price_lists=1, api_keys=1, saved_views=1)
     assert demo.but_for_the_record(begun) == as_new
     assert wrong(begun) == []
 
@@ -415,6 +415,6 @@ def test_what_a_demo_holds_is_told_before_anything_is_deleted(begun: Engine) -> 
     built = len(before["journal_entries"]) - 13
     assert (
         str(held)
-        == f"{built + 13} entries (13 from the dashboard), 2 price plans, 1 price list, 1 API key, 1 saved view"
+        == f"{built + 13} entries (14 from the dashboard), 2 price plans, 1 price list, 1 API key, 1 saved view"
     )
     assert every_row(begun) == before

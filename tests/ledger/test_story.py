@@ -141,6 +141,7 @@ def _audit_is_clean(engine: Engine) -> None:
         "every live price list is as it was made live",
         "every lot follows from the journal",
         "every part of a user is the sum of its transactions",
+        "every purchase follows from its payments",
         "every run has the price of its list",
         "people, keys and proposals are as the record of changes says",
         "the chain of seals holds",

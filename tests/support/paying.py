@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from credits_core.access.callers import scoped_key
-from credits_core.payments import buying, purchased, receiving
+from credits_core.payments import buying, purchased, receiving, sandbox
 from credits_core.payments.gateway import GatewayEvent
 from credits_core.payments.packs import Pack
 from credits_core.payments.purchased import Bought
 from credits_core.payments.receiving import Received
+from credits_core.payments.sandbox import Ending
 from credits_core.store import database
 from credits_core.store.kinds import Happened
 from tests.support import world
@@ -35,6 +36,13 @@ def buy(engine: Engine, user_id: str = "ada", *, pack: Pack = PACK, key: str = "
 def buy_as_a_caller(engine: Engine, _: object = None) -> Bought:
     """A purchase with a key that a caller of the API chose."""
     return buy(engine, "buyer", key=scoped_key("shop", "order-1"))
+
+
+def buy_and_pay(engine: Engine, user_id: str, *, key: str, now: datetime = NOW) -> None:
+    """A purchase that the embedded gateway has played and told."""
+    bought = buy(engine, user_id, key=key, now=now)
+    database.write(engine, lambda one: sandbox.play(one, bought.id, Ending.PAID, now=now, actor=TESTER))
+    sandbox.tell(engine, now=now)
 
 
 def event(

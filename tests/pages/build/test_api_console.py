@@ -256,6 +256,7 @@ def test_every_example_runs_as_it_stands(ledger: Engine, api: str) -> None:
     key = shown_key(page)
     in_shell, in_python = examples(page)
     balance = {"user_id": "ada", "balance_credits": 1_000_000, "balance_usd": "1.000000", "held_credits": 0}
+    balance |= {"frozen_credits": 0, "owed_credits": 0}
     assert json.loads(run_shell(in_shell, key)) == balance
     assert run_python(in_python, key) == f"200 {json.dumps(balance, separators=(',', ':'))}\n"
 

@@ -128,6 +128,8 @@ def test_a_call_without_a_key_is_refused_and_with_a_pasted_one_answered(ledger: 
         "balance_credits": 1_000_000,
         "balance_usd": "1.000000",
         "held_credits": 0,
+        "frozen_credits": 0,
+        "owed_credits": 0,
     }
 
 
