@@ -41,6 +41,16 @@ def receive(connection: Connection, actor: Actor) -> object:
     return receiving.receive(connection, event, now=NOW, actor=actor)
 
 
+def keep(connection: Connection, actor: Actor) -> object:
+    event = paying.event(Happened.DECLINED, about="another payment")
+    return receiving.keep(connection, event, now=NOW, actor=actor)
+
+
+def take_in(engine: Engine, actor: Actor, _folder: Path) -> object:
+    event = paying.event(Happened.DECLINED, about="another payment")
+    return receiving.take_in(engine, event, now=NOW, actor=actor)
+
+
 def settle(connection: Connection, actor: Actor) -> object:
     return purchases.settle(connection, "ada", lambda found: receiving.wanted_of(found, "ada"), now=NOW, actor=actor)
 
@@ -70,6 +80,7 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
     "ledger.purchases.settle": (MOVE, settle),
     "payments.buying.buy": (SELL, buy("ada")),
     "payments.buying.buy of a test user": (SELL_TRIAL, buy("testy")),
+    "payments.receiving.keep": (MOVE, keep),
     "payments.receiving.receive": (MOVE, receive),
     "payments.receiving.settle_again": (MOVE, settle_again),
     "payments.sandbox.play": (MOVE, dispute(1)),
@@ -77,6 +88,7 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
 }
 """By the action, and where that matters, whose credits move: who may do it."""
 OF_THEIR_OWN_UNITS: dict[str, tuple[str, Callable[[Engine, Actor, Path], object]]] = {
+    "payments.receiving.take_in": (MOVE, take_in),
     "payments.buying.give_back": (MOVE, give_back(1)),
     "payments.buying.give_back of a test user": (MOVE_TRIAL, give_back(2)),
 }
