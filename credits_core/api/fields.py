@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+from credits_core.payments import packs
 from credits_core.pricing.units import MAX_COUNT
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.fields import ID_FORM, ID_PATTERN, MAX_TEXT, MODEL_ID_FORM, MODEL_ID_PATTERN
@@ -17,7 +18,6 @@ MAX_PAGE = 200
 _ID, _MODEL_ID = rf"^{ID_PATTERN}$", rf"^{MODEL_ID_PATTERN}$"
 WORDS_PATTERN, _KEY, _CURSOR = r"\S", r"^[!-~]+$", r"^[0-9]{1,18}-[0-9]{1,4}$"
 TIER_PATTERN = r"^[A-Za-z0-9_-]{1,32}$"
-PACK_PATTERN = r"^[a-z0-9][a-z0-9-]{0,63}$"
 MEANING_OF_PATTERN = {
     _ID: f"must be {ID_FORM}",
     _MODEL_ID: f"must be {MODEL_ID_FORM}",
@@ -25,7 +25,7 @@ MEANING_OF_PATTERN = {
     TIER_PATTERN: "must be a word such as flex or batch, of at most 32 characters",
     _KEY: "must be 1 to 255 visible ASCII characters",
     _CURSOR: "must be the next_cursor of the previous page",
-    PACK_PATTERN: "must be the id of a pack, such as starter",
+    packs.ID_PATTERN: "must be the id of a pack, such as starter",
 }
 """For each pattern, what to tell a caller whose text does not match it."""
 _DIGITS = re.compile(r"[0-9]{1,18}")

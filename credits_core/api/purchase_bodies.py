@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from credits_core.api.bodies import CreateDistinct
-from credits_core.api.fields import PACK_PATTERN, Moment, UserId
+from credits_core.api.fields import Moment, UserId
+from credits_core.payments import packs
 from credits_core.payments.purchased import Bought
 from credits_core.payments.standing import State
 
@@ -14,7 +15,7 @@ class PurchaseBody(BaseModel):
     """What a user wants to buy: one of the packs of `data/packs.toml`, by its id."""
 
     user_id: UserId
-    pack_id: Annotated[str, Field(strict=True, pattern=PACK_PATTERN, examples=["starter"])]
+    pack_id: Annotated[str, Field(strict=True, pattern=packs.ID_PATTERN, examples=["starter"])]
     create_distinct: CreateDistinct = False
 
     model_config = ConfigDict(

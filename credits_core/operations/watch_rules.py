@@ -1,13 +1,12 @@
 """What counts as unusual: the thresholds of `data/watch.toml`, read and checked."""
 
-import tomllib
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from credits_core.errors import DataFileInvalid
+from credits_core.values import data_files
 from credits_core.values.credits import MAX_CREDITS
 
 _Count = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
@@ -101,10 +100,4 @@ def load_watch_rules(path: Path) -> WatchRules:
     Raises:
         DataFileInvalid: the file is missing or wrong; every problem is listed.
     """
-    try:
-        return WatchRules.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataFileInvalid(str(path), [f"cannot be read: {error}"]) from None
-    except ValidationError as error:
-        problems = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
-        raise DataFileInvalid(str(path), problems) from None
+    return data_files.load(WatchRules, path)

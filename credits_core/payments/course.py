@@ -15,7 +15,7 @@ from credits_core.ledger.purchase_rows import StoredMove
 from credits_core.ledger.stakes import Due, Stake, due
 from credits_core.payments import purchased
 from credits_core.payments.purchased import Bought, Told
-from credits_core.payments.standing import News, Standing, standing
+from credits_core.payments.standing import Standing, standing
 from credits_core.store.tables import CreditTransaction
 from credits_core.values.days import to_microseconds
 
@@ -140,8 +140,7 @@ def _borne(
 
 
 def _stands(one: Bought, told: Sequence[Told]) -> Standing:
-    news = [News(it.kind, it.about, it.amount_minor, to_microseconds(it.happened_at), it.event_id) for it in told]
-    return standing(one.due_minor, news)
+    return standing(one.due_minor, [event.news for event in told])
 
 
 def _stakes(one: Bought, stands: Standing, spent: Mapping[int, int]) -> list[Stake]:

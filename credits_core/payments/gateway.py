@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from credits_core.store.kinds import Happened
+from credits_core.values.days import from_microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,22 @@ class GatewayEvent:
     happened_at: datetime
     fee_minor: int = 0
     note: str = ""
+
+    @classmethod
+    def of_row(cls, gateway: str, event_id: str, row: Any) -> "GatewayEvent":
+        """The event that a row keeps, of what was told or of the sandbox's books, together with the currency."""
+        return cls(
+            gateway,
+            event_id,
+            row.purchase_id,
+            Happened(row.kind),
+            row.about,
+            row.amount_minor,
+            row.currency,
+            from_microseconds(row.happened_at_us),
+            row.fee_minor,
+            row.note,
+        )
 
 
 class Checkout(NamedTuple):

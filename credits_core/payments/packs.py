@@ -1,17 +1,17 @@
 """The packs that users can buy: `data/packs.toml`, read and checked, and what a pack costs under a price plan."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from credits_core.errors import DataFileInvalid
 from credits_core.payments.refusals import UnknownPack
 from credits_core.pricing.plan import PricePlan
+from credits_core.values import data_files
 from credits_core.values.credits import MAX_CREDITS, div_nearest
 
-_Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", strict=True)]
+ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,63}$"
+_Id = Annotated[str, Field(pattern=ID_PATTERN, strict=True)]
 _MILLION = 1_000_000
 _Minor = Annotated[int, Field(ge=1, le=100_000_000, strict=True)]
 
@@ -80,10 +80,4 @@ def load_packs(path: Path) -> Packs:
     Raises:
         DataFileInvalid: the file is missing or wrong; every problem is listed.
     """
-    try:
-        return Packs.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataFileInvalid(str(path), [f"cannot be read: {error}"]) from None
-    except ValidationError as error:
-        problems = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
-        raise DataFileInvalid(str(path), problems) from None
+    return data_files.load(Packs, path)

@@ -34,6 +34,11 @@ class Told:
     received_at: datetime
     told_by: str
 
+    @property
+    def news(self) -> News:
+        """What of it says how the purchase stands."""
+        return News(self.kind, self.about, self.amount_minor, to_microseconds(self.happened_at), self.event_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Bought:
@@ -172,7 +177,6 @@ def _told(connection: Connection, ids: Sequence[int]) -> dict[int, list[Told]]:
 
 
 def _one(connection: Connection, row: Any, told: Sequence[Told]) -> Bought:
-    news = [News(one.kind, one.about, one.amount_minor, to_microseconds(one.happened_at), one.event_id) for one in told]
     return Bought(
         id=row.id,
         user_id=row.user_id,
@@ -188,7 +192,7 @@ def _one(connection: Connection, row: Any, told: Sequence[Told]) -> Bought:
         actor=row.actor,
         created_at=from_microseconds(row.created_at_us),
         told=tuple(told),
-        standing=standing(row.price_minor + row.fee_minor, news),
+        standing=standing(row.price_minor + row.fee_minor, [one.news for one in told]),
         receipt=row.receipt,
         receipt_at=None if row.issued_at_us is None else from_microseconds(row.issued_at_us),
         lots=tuple(purchase_rows.lots_of(connection, row.id)) if told else (),

@@ -13,15 +13,12 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from credits_core.payments.gateway import GatewayEvent
+from credits_core.payments.standing import OF_MONEY
 from credits_core.store.kinds import Happened
 from credits_core.store.tables import Purchase, PurchaseEvent
-from credits_core.values.days import date_at, from_microseconds, to_microseconds
+from credits_core.values.days import date_at, to_microseconds
 from credits_core.values.time_zones import TimeZone
 
-_MONEY = frozenset(
-    {Happened.PAID, Happened.REFUNDED, Happened.REFUND_FAILED, Happened.DISPUTED, Happened.WON, Happened.LOST}
-)
-"""What moves money, or may. Checkouts that were opened or declined are not compared."""
 _CORRECTION = "~"
 """How the id of a correction begins: after every id of a gateway, so that of the same moment it counts."""
 
@@ -53,11 +50,16 @@ class Compared:
     there: GatewayEvent | None
 
     @property
-    def happened_at(self) -> datetime:
-        """When it happened, by the gateway's books where it stands there."""
+    def side(self) -> GatewayEvent:
+        """The fact as it stands in the gateway's books, or else in ours."""
         one = self.there or self.here
         assert one is not None, "a fact is on one side at least"
-        return one.happened_at
+        return one
+
+    @property
+    def happened_at(self) -> datetime:
+        """When it happened, by the gateway's books where it stands there."""
+        return self.side.happened_at
 
     @property
     def mending(self) -> GatewayEvent | None:
@@ -111,8 +113,7 @@ def by_day(compared: Iterable[Compared], zone: TimeZone) -> list[DaySums]:
     """The sums of each day of the time zone and each currency that has facts, the newest day first."""
     days: dict[tuple[date, str], DaySums] = {}
     for one in compared:
-        side = one.there or one.here
-        assert side is not None, "a fact is on one side at least"
+        side = one.side
         day = date_at(one.happened_at, zone)
         sums = days.setdefault(
             (day, side.currency),
@@ -134,27 +135,13 @@ def told_here(connection: Connection, gateway: str, since: datetime) -> list[Gat
         .join(Purchase, Purchase.id == PurchaseEvent.purchase_id)
         .where(PurchaseEvent.gateway == gateway, PurchaseEvent.happened_at_us >= to_microseconds(since))
     )
-    return [
-        GatewayEvent(
-            gateway,
-            row.event_id,
-            row.purchase_id,
-            Happened(row.kind),
-            row.about,
-            row.amount_minor,
-            row.currency,
-            from_microseconds(row.happened_at_us),
-            row.fee_minor,
-            row.note,
-        )
-        for row in rows
-    ]
+    return [GatewayEvent.of_row(gateway, row.event_id, row) for row in rows]
 
 
 def _facts(events: Iterable[GatewayEvent]) -> Mapping[Fact, GatewayEvent]:
     found: dict[Fact, GatewayEvent] = {}
     for one in events:
-        if one.kind in _MONEY:
+        if one.kind in OF_MONEY:
             fact = Fact(one.purchase_id, one.kind, one.about)
             if fact not in found or _place(found[fact]) < _place(one):
                 found[fact] = one

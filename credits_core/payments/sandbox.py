@@ -203,12 +203,12 @@ _BOOKS: Select[Any] = select(SandboxEvent.__table__, Purchase.currency).join(
 
 
 def _lines(connection: Connection, found: Bought, ending: Ending, now: datetime) -> Iterator[Executable]:
-    books = connection.execute(_BOOKS.where(SandboxEvent.purchase_id == found.id).order_by(SandboxEvent.id)).all()
-    payments = [row for row in books if row.kind == Happened.PAID and row.happened_at_us <= to_microseconds(now)]
+    noted = [line.event for line in books(connection, found.id)]
+    payments = [event for event in noted if event.kind is Happened.PAID and event.happened_at <= now]
     if ending in ENDS_CHECKOUT:
         if payments:
             raise GatewayFailed(NAME, f"purchase {found.id} is paid already.", may_again=False)
-        payment = f"payment_{found.id}_{len(books) + 1}"
+        payment = f"payment_{found.id}_{len(noted) + 1}"
         if ending in _WHY_DECLINED:
             yield _line(found.id, Happened.DECLINED, payment, found.due_minor, now, note=_WHY_DECLINED[ending])
             return
@@ -219,12 +219,12 @@ def _lines(connection: Connection, found: Bought, ending: Ending, now: datetime)
         if ending is Ending.PAID_TWICE:
             yield _line(found.id, Happened.PAID, f"{payment}_again", found.due_minor, now)
         return
-    open_ones = open_disputes(map(_event, books))
+    open_ones = open_disputes(noted)
     if ending is Ending.DISPUTED:
         left_minor = found.standing.refundable_minor
         if not payments or not left_minor or open_ones:
             raise GatewayFailed(NAME, f"purchase {found.id} has nothing to dispute.", may_again=False)
-        about = f"dispute_{found.id}_{len(books) + 1}"
+        about = f"dispute_{found.id}_{len(noted) + 1}"
         yield _line(found.id, Happened.DISPUTED, about, min(left_minor, found.due_minor), now)
         return
     if not open_ones:
@@ -258,15 +258,4 @@ def _line(
 
 
 def _event(row: Any) -> GatewayEvent:
-    return GatewayEvent(
-        NAME,
-        f"sandbox_{row.id}",
-        row.purchase_id,
-        Happened(row.kind),
-        row.about,
-        row.amount_minor,
-        row.currency,
-        from_microseconds(row.happened_at_us),
-        row.fee_minor,
-        row.note,
-    )
+    return GatewayEvent.of_row(NAME, f"sandbox_{row.id}", row)

@@ -92,9 +92,10 @@ class Standing:
         return taken_credits, gone_credits - taken_credits
 
 
-_OF_MONEY = frozenset(
+OF_MONEY = frozenset(
     {Happened.PAID, Happened.REFUNDED, Happened.REFUND_FAILED, Happened.DISPUTED, Happened.WON, Happened.LOST}
 )
+"""What moves money, or may: not a checkout that was opened, or a payment that was declined."""
 
 
 def standing(due_minor: int, news: Iterable[News]) -> Standing:
@@ -106,7 +107,7 @@ def standing(due_minor: int, news: Iterable[News]) -> Standing:
     told: dict[tuple[Happened, str], News] = {}
     for one in sorted(news, key=_place):
         told[one.kind, one.about] = one
-    every = [one for one in told.values() if one.amount_minor or one.kind not in _OF_MONEY]
+    every = [one for one in told.values() if one.amount_minor or one.kind not in OF_MONEY]
     paid_minor = sum(one.amount_minor for one in _newest(every, Happened.PAID).values())
     refunds = _newest(every, Happened.REFUNDED, Happened.REFUND_FAILED).values()
     refunded_minor = sum(one.amount_minor for one in refunds if one.kind is Happened.REFUNDED)
