@@ -88,9 +88,7 @@ async def purchases(
 @purchases_router.get("/credits/purchases/{purchase_id}", responses=documented(*READING, UnknownPurchase))
 async def purchase(purchase_id: PurchaseNumber, caller: Caller, shared: Shared) -> PurchaseAnswer:
     """One purchase as it is now. A key with the role user sees its user's; any other is as unknown as none."""
-    found = await shared.read(lambda connection: purchased.purchase(connection, purchase_id))
-    if caller.user_id not in (None, found.user_id):
-        raise UnknownPurchase(purchase_id)
+    found = await shared.read(lambda connection: _visible(connection, purchase_id, caller))
     return PurchaseAnswer(**PurchaseAnswer.fields_of(found))
 
 
@@ -101,7 +99,15 @@ async def purchase(purchase_id: PurchaseNumber, caller: Caller, shared: Shared) 
 )
 async def receipt(purchase_id: PurchaseNumber, caller: Caller, shared: Shared) -> Response:
     """The receipt of a purchase that was paid, as a PDF file. For whoever may ask for the purchase."""
-    found = await shared.read(lambda connection: purchased.purchase(connection, purchase_id))
+
+    def make(connection: Connection) -> bytes:
+        return receipt_pdf(_visible(connection, purchase_id, caller), shared.zone, made_at=datetime.now(UTC))
+
+    return Response(await shared.read(make), media_type=_PDF)
+
+
+def _visible(connection: Connection, purchase_id: int, caller: Caller) -> Bought:
+    found = purchased.purchase(connection, purchase_id)
     if caller.user_id not in (None, found.user_id):
         raise UnknownPurchase(purchase_id)
-    return Response(receipt_pdf(found, shared.zone, made_at=datetime.now(UTC)), media_type=_PDF)
+    return found

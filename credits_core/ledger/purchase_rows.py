@@ -1,6 +1,7 @@
 """Reads what the ledger did for purchases."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, select
@@ -37,14 +38,17 @@ def lots_of_user(connection: Connection, user_id: str) -> list[Granted]:
     return _granted(_moves(connection, of_user))
 
 
-def moves_of(connection: Connection, purchase_id: int) -> list[StoredMove]:
-    """What the ledger did for one purchase, in order."""
-    return _moves(connection, _MOVES.where(PurchaseMove.purchase_id == purchase_id))
+def moves_of(connection: Connection, purchase_ids: Sequence[int]) -> list[StoredMove]:
+    """What the ledger did for these purchases, in order."""
+    return _moves(connection, _MOVES.where(PurchaseMove.purchase_id.in_(purchase_ids)))
 
 
-def lots_of(connection: Connection, purchase_id: int) -> list[Granted]:
-    """The lots of one purchase, the bonus last; none before it was paid."""
-    return _granted(moves_of(connection, purchase_id))
+def lots_of(connection: Connection, purchase_ids: Sequence[int]) -> dict[int, list[Granted]]:
+    """The lots of these purchases, by purchase, the bonus last; nothing of one that was not paid."""
+    found: dict[int, list[Granted]] = defaultdict(list)
+    for lot in _granted(moves_of(connection, purchase_ids)):
+        found[lot.purchase_id].append(lot)
+    return found
 
 
 def purchase_of_entry(connection: Connection, entry_id: int) -> int | None:

@@ -75,7 +75,7 @@ def course(connection: Connection, purchase_id: int) -> list[Moment]:
     bought = purchased.purchase(connection, purchase_id)
     newest = purchased.purchases_of(connection, bought.user_id, limit=_MOST_PURCHASES)
     every = list({one.id: one for one in [*newest, bought] if one.lots or one == bought}.values())
-    moves = [move for one in every for move in purchase_rows.moves_of(connection, one.id)]
+    moves = purchase_rows.moves_of(connection, [one.id for one in every])
     is_short = _has_few_movements(connection, bought.user_id)
     spent: dict[datetime, Mapping[int, int]] = {}
     found = []

@@ -152,8 +152,8 @@ _PURCHASES: Select[Any] = select(
 def _bought(connection: Connection, wanted: Select[Any]) -> list[Bought]:
     rows = connection.execute(wanted).all()
     ids = [row.id for row in rows]
-    told = _told(connection, ids)
-    return [_one(connection, row, told[row.id]) for row in rows]
+    told, lots = _told(connection, ids), purchase_rows.lots_of(connection, ids)
+    return [_one(row, told[row.id], lots[row.id]) for row in rows]
 
 
 def _told(connection: Connection, ids: Sequence[int]) -> dict[int, list[Told]]:
@@ -176,7 +176,7 @@ def _told(connection: Connection, ids: Sequence[int]) -> dict[int, list[Told]]:
     return found
 
 
-def _one(connection: Connection, row: Any, told: Sequence[Told]) -> Bought:
+def _one(row: Any, told: Sequence[Told], lots: Sequence[Granted]) -> Bought:
     return Bought(
         id=row.id,
         user_id=row.user_id,
@@ -195,5 +195,5 @@ def _one(connection: Connection, row: Any, told: Sequence[Told]) -> Bought:
         standing=standing(row.price_minor + row.fee_minor, [one.news for one in told]),
         receipt=row.receipt,
         receipt_at=None if row.issued_at_us is None else from_microseconds(row.issued_at_us),
-        lots=tuple(purchase_rows.lots_of(connection, row.id)) if told else (),
+        lots=tuple(lots),
     )

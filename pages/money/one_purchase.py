@@ -19,7 +19,7 @@ _BECAME = (
 def in_full(bought: Bought) -> None:
     """Show it, with the button that goes back to the list."""
     with resources.reading() as connection:
-        moves = purchase_rows.moves_of(connection, bought.id)
+        moves = purchase_rows.moves_of(connection, [bought.id])
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header(naming.title(bought), anchor=False, width="content")
         state = bought.standing.state

@@ -2,19 +2,24 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy import event as sqlalchemy_event
 
+from credits_core import settings
 from credits_core.audit import invariants
+from credits_core.errors import DataFileInvalid
 from credits_core.ledger.refusals import BalanceTooLarge, IdempotencyKeyReused
 from credits_core.ledger.requests import HoldRequest
 from credits_core.operations import payment_jobs
-from credits_core.payments import buying, receiving, reconciling, sandbox
+from credits_core.payments import buying, configured, purchased, receiving, reconciling, sandbox
 from credits_core.payments.packs import Pack
 from credits_core.payments.refusals import NothingToRefund
 from credits_core.payments.sandbox import Ending, Sandbox
 from credits_core.pricing.quote import PriceBook
+from credits_core.settings import PACKS_FILE
 from credits_core.store import database
 from credits_core.store.kinds import Happened
 from credits_core.values.credits import MAX_CREDITS
@@ -152,3 +157,34 @@ def test_one_key_of_two_users_is_of_one_purchase(engine: Engine) -> None:
     with pytest.raises(IdempotencyKeyReused):
         buy(engine, "ben", key="same")
     assert scalar(engine, "SELECT COUNT(*) FROM purchases") == 1
+
+
+def test_a_list_of_purchases_asks_the_database_as_often_as_a_single_one(engine: Engine) -> None:
+    asked = {}
+    for count in (1, 5):
+        for number in range(count):
+            buy(engine, f"u{count}-{number}", key=f"{count}-{number}")
+        statements: list[str] = []
+
+        def note(_c: object, _cursor: object, statement: str, *_: object, said: list[str] = statements) -> None:
+            said.append(statement)
+
+        sqlalchemy_event.listen(engine, "before_cursor_execute", note)
+        with database.read(engine) as connection:
+            assert len(purchased.purchases_of(connection, limit=count)) == count
+        sqlalchemy_event.remove(engine, "before_cursor_execute", note)
+        asked[count] = len([one for one in statements if "purchase" in one])
+    assert asked[5] == asked[1] == 3
+
+
+def test_the_packs_are_read_again_when_their_file_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "packs.toml"
+    text = PACKS_FILE.read_text(encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(settings, "PACKS_FILE", file)
+    assert configured.packs() is configured.packs()
+    file.write_text(text.replace('name = "Starter"', 'name = "Beginning"'), encoding="utf-8")
+    assert configured.packs()["starter"].name == "Beginning"
+    file.unlink()
+    with pytest.raises(DataFileInvalid, match="cannot be read"):
+        configured.packs()

@@ -182,8 +182,8 @@ def _purchases(engine: Engine) -> dict[str, int]:
         now=MUCH_LATER,
     )
     with database.read(engine) as connection:
-        taken = [move.entry_id for move in purchase_rows.moves_of(connection, lost.id) if move.step is Step.TAKEN]
-        granted, *_, frozen = [move.entry_id for move in purchase_rows.moves_of(connection, disputed.id)]
+        taken = [move.entry_id for move in purchase_rows.moves_of(connection, [lost.id]) if move.step is Step.TAKEN]
+        granted, *_, frozen = [move.entry_id for move in purchase_rows.moves_of(connection, [disputed.id])]
     return {"lost purchase": taken[0], "granted purchase": granted, "frozen purchase": frozen}
 
 
