@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from credits_core.payments.payouts import Explained
 from credits_core.store.kinds import Verdict
-from credits_core.values.text import both
+from credits_core.values.text import both, format_usd_rounded
 
 VERDICTS: dict[Verdict, str] = {
     Verdict.PAID_OUT: "Paid",
@@ -33,6 +33,32 @@ def result(one: Explained) -> str:
     if one.verdict is not Verdict.PAID_OUT or one.payout_id is None:
         return VERDICTS[one.verdict]
     return "Spent before" if one.state.word == "spent" else one.state.word.capitalize()
+
+
+def in_short(one: Explained) -> str:
+    """Where the payout goes, or the numbers of the rule that says no, for a narrow column.
+
+    >>> from datetime import date
+    >>> from credits_core.payments.payout_rules import Standing
+    >>> from credits_core.payments.payouts import State
+    >>> has = Standing(5_000_000, 0, 0, False, True)
+    >>> in_short(Explained(1, 1, "ben", has, Verdict.BELOW_THRESHOLD, 0, 10_000_000, 7, date(2026, 3, 2), None,
+    ...     State("nothing")))
+    '$5.00 payable, $10.00 needed'
+    """
+    standing = one.standing
+    payable = f"{format_usd_rounded(standing.payable_credits)} payable"
+    if one.verdict is Verdict.PAID_OUT:
+        return one.state.reason or ("" if one.terms is None else f"To {one.terms.shown}")
+    if one.verdict is Verdict.PAUSED:
+        return "" if one.terms is None else one.terms.paused_because or ""
+    if one.verdict is Verdict.ALL_WAITING:
+        return f"Earned on {one.first_waiting_day:%Y-%m-%d} or later"
+    if one.verdict is Verdict.NO_DESTINATION:
+        return f"{payable}, nobody said where to"
+    owed = f", {format_usd_rounded(standing.owed_credits)} owed" if standing.owed_credits else ""
+    needed = f", {format_usd_rounded(one.threshold_credits)} needed"
+    return f"{payable}{owed}{needed if one.verdict is Verdict.BELOW_THRESHOLD else ''}"
 
 
 def sentence(one: Explained) -> str:

@@ -10,6 +10,7 @@ from credits_core.pricing.plan import PricePlan
 from credits_core.values.credits import BPS_PER_WHOLE, div_ceil, div_floor
 from credits_core.values.days import date_at
 from credits_core.values.text import both, counted
+from pages.explore import destination_form
 from pages.parts import links, resources, show, tables
 
 _CYCLES = 12
@@ -34,6 +35,7 @@ def draw(creator_id: str) -> None:
         show.metric("Paid", sums.paid_credits, help_text="Arrived, in all.")
     to = "nowhere yet" if terms is None or terms.kind is None else terms.shown
     st.markdown(f"Next payday: **{rules.next_payday(today):%-d %B %Y}**. Paid to: **{to}**.")
+    destination_form.draw(creator_id, terms)
     for one in expected:
         st.markdown(f"If it were today: {payout_words.sentence(one)}".replace("$", r"\$"))
     _calculator(rules, resources.book().plan, today)
@@ -44,7 +46,7 @@ def draw(creator_id: str) -> None:
                     "Cycle": one.cycle_id,
                     "Result": payout_words.result(one),
                     "Paid out": one.amount_credits or None,
-                    "Why": payout_words.sentence(one),
+                    "Why": payout_words.in_short(one),
                 }
                 for one in before
             ],

@@ -52,7 +52,7 @@ def table(listed: Sequence[Explained], *, key: str) -> None:
                 "Earned and left": one.standing.left_credits,
                 "Waiting": one.standing.waiting_credits or None,
                 "Paid out": one.amount_credits or None,
-                "Why": payout_words.sentence(one),
+                "Why": payout_words.in_short(one),
             }
             for one in listed
         ],

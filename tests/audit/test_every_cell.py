@@ -64,6 +64,8 @@ TRIED = [
     "granted purchase",
     "frozen purchase",
     "lost purchase",
+    "payout set aside",
+    "payout paid",
 ]
 WITHOUT_ENTRIES = (
     "activity",
@@ -91,6 +93,7 @@ WITHOUT_ENTRIES = (
     "purchase_events",
     "purchase_moves",
     "purchase_receipts",
+    *("payout_terms", "payout_cycles", "payout_approvals", "payouts", "payout_moves", "payout_reports"),
 )
 
 
