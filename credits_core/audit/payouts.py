@@ -26,6 +26,7 @@ from credits_core.store.tables import (
     PayoutTerms,
     UserPart,
 )
+from credits_core.values.credits import div_floor
 
 _ON_THE_WAY = ":in_payout"
 _CENT_CREDITS = 10_000
@@ -105,7 +106,7 @@ def payouts_follow_from_their_cycles(connection: Connection, _: Plans, since: Si
 
 def _wrongly_said(said: _Said) -> Iterator[str]:
     payable = said.left_credits - said.waiting_credits
-    amount = (payable - said.owed_credits) // _CENT_CREDITS * _CENT_CREDITS
+    amount = div_floor(payable - said.owed_credits, _CENT_CREDITS) * _CENT_CREDITS
     if said.paused_because is not None:
         verdict = "paused"
     elif payable == 0:

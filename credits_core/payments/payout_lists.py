@@ -145,7 +145,8 @@ def bank_file(connection: Connection, cycle_id: int) -> bytes:
     lines.writerow(["payout", "iban", "holder", "amount", "currency", "purpose"])
     for due, terms in payouts.on_the_way(connection, DestinationKind.BANK, limit=_ALL, cycle_id=cycle_id):
         cents = div_floor(due.amount_credits, CREDITS_PER_CENT)
-        amount = f"{div_floor(cents, 100)}.{cents % 100:02}"
+        dollars = div_floor(cents, 100)
+        amount = f"{dollars}.{cents - 100 * dollars:02}"
         purpose = f"PromptFlow payout {due.payout_id}"
         lines.writerow([due.payout_id, terms.address, terms.holder, amount, "USD", purpose])
     return text.getvalue().encode()

@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from credits_core.store.kinds import Verdict
-from credits_core.values.credits import MAX_CREDITS
+from credits_core.values.credits import MAX_CREDITS, div_floor
 
 CREDITS_PER_CENT = 10_000
 
@@ -73,8 +73,8 @@ def decide(standing: Standing, threshold_credits: int) -> tuple[Verdict, int]:
     >>> decide(Standing(25_000_000, 5_000_000, 12_000_000, False, True), 10_000_000)
     (<Verdict.BELOW_THRESHOLD: 'below_threshold'>, 0)
     """
-    amount_credits = standing.payable_credits - standing.owed_credits
-    amount_credits -= amount_credits % CREDITS_PER_CENT
+    cents = div_floor(standing.payable_credits - standing.owed_credits, CREDITS_PER_CENT)
+    amount_credits = cents * CREDITS_PER_CENT
     for says_no, verdict in (
         (standing.is_paused, Verdict.PAUSED),
         (standing.payable_credits == 0, Verdict.ALL_WAITING),

@@ -379,11 +379,6 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
         "payouts_follow_from_their_cycles",
         "says below_threshold 0, but its numbers give paid_out ",
     ),
-    "a cycle was never approved": (
-        ["DELETE FROM payout_approvals"],
-        "payouts_follow_from_their_cycles",
-        "was carried out, but nothing was approved",
-    ),
     "a payout that was paid is said to have failed": (
         ["UPDATE payout_reports SET kind = 'failed', reason = 'x'"],
         "payouts_follow_from_their_cycles",

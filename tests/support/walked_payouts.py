@@ -4,20 +4,23 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
+from credits_core.ledger import actions
 from credits_core.ledger import payouts as ledger
 from credits_core.ledger.payouts import Due
+from credits_core.ledger.requests import UnlockRequest
 from credits_core.payments import destinations, payouts
 from credits_core.payments.destinations import DestinationKind
 from credits_core.payments.payout_rules import PayoutRules
-from credits_core.store.kinds import PayoutNews
+from credits_core.store.kinds import CreditSource, PayoutNews
 from credits_core.values.roles import Actor
 from credits_core.values.time_zones import UTC_ZONE
+from tests.support import world
+from tests.support.actors import TESTER
 from tests.support.world import NOW
 
 RULES = PayoutRules(waiting_days=0, threshold_credits=0, payday=1)
 NOBODY = Due(1, "ben", 10_000)
 PROPOSE = "finance, admin, operator"
-APPROVE = "admin, operator"
 
 
 def propose(connection: Connection, actor: Actor) -> object:
@@ -37,8 +40,23 @@ def pause(connection: Connection, actor: Actor) -> object:
     return destinations.pause(connection, "ben", "Ask first", now=NOW, actor=actor)
 
 
+def prepare(connection: Connection) -> Due:
+    """A payout of what `ben` has just earned, which is approved."""
+    actions.add_credits(
+        connection, "payer", 20_000, source=CreditSource.PURCHASE, reason="", key="payer", now=NOW, actor=TESTER
+    )
+    request, book = UnlockRequest("payer", "flow", "ben", 20_000), world.price_book()
+    actions.unlock_flow(connection, request, book=book, key="unlock", now=NOW, actor=TESTER)
+    set_destination(connection, TESTER)
+    approve(connection, TESTER)
+    (due,) = payouts.to_set_aside(connection, limit=9)
+    return due
+
+
 def report(connection: Connection, actor: Actor) -> object:
-    return payouts.report(connection, 1, PayoutNews.PAID, now=NOW, actor=actor)
+    due = prepare(connection)
+    payouts.set_aside(connection, due, zone=UTC_ZONE, now=NOW, actor=TESTER)
+    return payouts.report(connection, due.payout_id, PayoutNews.PAID, now=NOW, actor=actor)
 
 
 def set_aside(connection: Connection, actor: Actor) -> object:
@@ -57,7 +75,7 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
     "payments.payouts.report": (MOVE, report),
     "payments.payouts.set_aside": (
         MOVE,
-        lambda c, actor: payouts.set_aside(c, NOBODY, zone=UTC_ZONE, now=NOW, actor=actor),
+        lambda c, actor: payouts.set_aside(c, prepare(c), zone=UTC_ZONE, now=NOW, actor=actor),
     ),
 }
 """By the action: who may do it."""
