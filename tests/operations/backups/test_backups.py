@@ -27,18 +27,8 @@ from credits_core.operations.backups.refusals import (
 from credits_core.store import database
 from credits_core.values.refusals import NotAllowed
 from credits_core.values.roles import PersonRole, person
-from tests.support import busy_ledger, world
-from tests.support.backup_world import (
-    NIGHT,
-    back_up,
-    bring_back,
-    charge_more,
-    name_of,
-    new_key,
-    place,
-    some_runs,
-    try_it,
-)
+from tests.support import backup_world, busy_ledger, world
+from tests.support.backup_world import NIGHT, back_up, bring_back, charge_more, new_key, place, some_runs, try_it
 from tests.support.plain_sql import every_row, rows, scalar
 
 FINANCE = person("fin@example.org", frozenset({PersonRole.FINANCE}))
@@ -189,7 +179,7 @@ def test_a_damaged_backup_is_refused_and_nothing_is_touched(
     where = place(tmp_path)
     engine.dispose()
     with pytest.raises(BackupDamaged, match=said):
-        reading.check(where, name_of(where), None)
+        reading.check(where, backup_world.name_of(where), None)
     with pytest.raises(BackupDamaged, match=said):
         bring_back(where, url_of(engine), replace=True)
     with pytest.raises(BackupDamaged, match=said):
@@ -204,7 +194,7 @@ def test_a_damaged_backup_is_refused_and_nothing_is_touched(
 def test_a_backup_whose_file_is_gone_is_unknown(kept: tuple[Engine, Path], tmp_path: Path) -> None:
     kept[1].unlink()
     with pytest.raises(UnknownBackup):
-        reading.check(place(tmp_path), name_of(place(tmp_path)), None)
+        reading.check(place(tmp_path), backup_world.name_of(place(tmp_path)), None)
 
 
 def change_manifest(tmp_path: Path, **changes: object) -> None:
@@ -218,7 +208,7 @@ def change_manifest(tmp_path: Path, **changes: object) -> None:
 def test_a_backup_of_a_newer_version_is_refused(kept: tuple[Engine, Path], tmp_path: Path) -> None:
     change_manifest(tmp_path, schema="9999")
     for call in (
-        lambda: reading.check(place(tmp_path), name_of(place(tmp_path)), None),
+        lambda: reading.check(place(tmp_path), backup_world.name_of(place(tmp_path)), None),
         lambda: bring_back(place(tmp_path), f"sqlite:///{tmp_path / 'other.db'}"),
         lambda: try_it(kept[0], place(tmp_path)),
     ):
@@ -241,7 +231,7 @@ def test_a_backup_that_comes_to_something_else_than_it_says_is_refused(
 ) -> None:
     change_manifest(tmp_path, **changes)
     with pytest.raises(BackupDamaged, match=said):
-        reading.check(place(tmp_path), name_of(place(tmp_path)), None)
+        reading.check(place(tmp_path), backup_world.name_of(place(tmp_path)), None)
     assert not try_it(kept[0], place(tmp_path)).is_good
 
 
