@@ -76,7 +76,7 @@ def course(connection: Connection, purchase_id: int) -> list[Moment]:
     newest = purchased.purchases_of(connection, bought.user_id, limit=_MOST_PURCHASES)
     every = list({one.id: one for one in [*newest, bought] if one.lots or one == bought}.values())
     moves = purchase_rows.moves_of(connection, [one.id for one in every])
-    is_short = _has_few_movements(connection, bought.user_id)
+    is_short = not lot_rows.has_more_movements(connection, bought.user_id, MOST_MOVEMENTS)
     spent: dict[datetime, Mapping[int, int]] = {}
     found = []
     for number, told in enumerate(bought.told, 1):
@@ -87,17 +87,6 @@ def course(connection: Connection, purchase_id: int) -> list[Moment]:
         known[bought.id] = bought.told[:number]
         found.append(_moment(bought, every, known, spent.get(at)))
     return found
-
-
-def _has_few_movements(connection: Connection, user_id: str) -> bool:
-    one_more = (
-        select(CreditTransaction.entry_id)
-        .where(CreditTransaction.account_id == user_id)
-        .order_by(CreditTransaction.entry_id)
-        .offset(MOST_MOVEMENTS)
-        .limit(1)
-    )
-    return connection.execute(one_more).first() is None
 
 
 def _spent(connection: Connection, user_id: str, moves: Sequence[StoredMove], at: datetime) -> dict[int, int]:

@@ -1,8 +1,10 @@
 """The screen Buy credits: the packs, the purchase that a click makes, the purchases of a user, and refunds."""
 
+import io
 from dataclasses import replace
 
 import pytest
+from pypdf import PdfReader
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
@@ -10,7 +12,18 @@ from credits_core.payments.sandbox import Ending
 from credits_core.values.roles import PersonRole
 from tests.support import paying, plain_sql, selling, world
 from tests.support.acting import actor_as, signed_in
-from tests.support.page_driver import as_read, button_labels, captions, click, links, metrics, open_page, run, table
+from tests.support.page_driver import (
+    as_read,
+    button_labels,
+    captions,
+    click,
+    downloads,
+    links,
+    metrics,
+    open_page,
+    run,
+    table,
+)
 
 BUY = "money/buy_credits.py"
 PURCHASES = "SELECT user_id, pack_id, price_minor, fee_minor, credits, actor FROM purchases ORDER BY id"
@@ -171,3 +184,15 @@ def test_an_entry_of_a_purchase_leads_to_it_and_is_not_refunded_by_itself(ledger
 def test_an_address_of_no_purchase_opens_the_packs(ledger: Engine, number: str) -> None:
     selling.sell(ledger)
     assert "Buy Starter" in button_labels(open_page(BUY, purchase=number))
+
+
+def test_a_purchase_has_its_receipt_as_a_file_once_it_is_paid(ledger: Engine) -> None:
+    selling.sell(ledger)
+    with downloads() as downloaded:
+        open_page(BUY, purchase="1")
+        assert downloaded.files == {}
+        selling.play(ledger, Ending.PAID)
+        open_page(BUY, purchase="1")
+        said = PdfReader(io.BytesIO(downloaded.files["receipt-1.pdf"]())).pages[0].extract_text()
+    assert "Receipt 1" in said
+    assert "$5.00" in said
