@@ -29,7 +29,7 @@ def in_short(events: Sequence[GatewayEvent]) -> list[tuple[str, str, int]]:
 
 
 def keep(engine: Engine, event: GatewayEvent) -> None:
-    database.write(engine, lambda one: receiving.receive(one, event, now=NOW, actor=receiving.GATEWAY))
+    receiving.take_in(engine, event, now=NOW, actor=receiving.GATEWAY)
 
 
 def test_books_that_stripe_does_not_have_any_more_are_refused(stand_in: StandIn, gateway: StripeGateway) -> None:

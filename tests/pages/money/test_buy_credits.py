@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from credits_core.payments.sandbox import Ending
 from credits_core.values.roles import PersonRole
+from pages.money import at_gateway
 from tests.support import paying, plain_sql, selling, world
 from tests.support.acting import actor_as, signed_in
 from tests.support.page_driver import (
@@ -196,3 +197,19 @@ def test_a_purchase_has_its_receipt_as_a_file_once_it_is_paid(ledger: Engine) ->
         said = PdfReader(io.BytesIO(downloaded.files["receipt-1.pdf"]())).pages[0].extract_text()
     assert "Receipt 1" in said
     assert "$5.00" in said
+
+
+def test_a_refund_of_two_payments_that_fails_half_way_offers_the_rest_alone(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    selling.sell(ledger)
+    selling.play(ledger, Ending.PAID_TWICE)
+    gateway = paying.HalfWay(ledger)
+    monkeypatch.setattr(at_gateway, "gateway", lambda: gateway)
+    page = refund(open_page(BUY, purchase="1"), "")
+    assert "$5.00 was not refunded" in as_read("\n".join(one.value for one in page.warning))
+    assert paying.stored(ledger).standing.refunded_minor == 500
+    gateway.is_silent = False
+    click(page, "Refund the other \\$5.00")
+    assert paying.stored(ledger).standing.refunded_minor == 1_000
+    assert "Refunded \\$5.00 of purchase 1." in "\n".join(one.value for one in [*page.success, *page.markdown])

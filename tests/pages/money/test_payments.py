@@ -8,7 +8,6 @@ from streamlit.testing.v1 import AppTest
 
 from credits_core.payments import configured, receiving
 from credits_core.payments.sandbox import Ending
-from credits_core.store import database
 from credits_core.store.kinds import Happened
 from credits_core.values.days import EARLIEST
 from credits_core.values.roles import PersonRole
@@ -122,10 +121,7 @@ def test_what_only_we_know_and_what_we_know_otherwise_is_mended_by_the_gateway_s
     wrong = replace(theirs, event_id="wrong", amount_minor=400)
     unknown = replace(theirs, event_id="unknown", about="nobody's", amount_minor=100)
     for event in (wrong, unknown):
-        database.write(
-            ledger,
-            lambda one, event=event: receiving.receive(one, event, now=datetime.now(UTC), actor=TESTER),  # type: ignore[misc]
-        )
+        receiving.take_in(ledger, event, now=datetime.now(UTC), actor=TESTER)
     assert plain_sql.balance(ledger, "zoe") == 5_000_000  # by 4 and 1 dollars
     page = open_page(PAYMENTS, **ALL)  # type: ignore[arg-type]
     (day,) = table(page)
