@@ -16,6 +16,7 @@ from credits_core.ledger.stakes import Due, Stake, due
 from credits_core.payments import purchased
 from credits_core.payments.purchased import Bought, Told
 from credits_core.payments.standing import Standing, standing
+from credits_core.store.kinds import Happened
 from credits_core.store.tables import CreditTransaction
 from credits_core.values.days import to_microseconds
 
@@ -108,7 +109,9 @@ def _moment(
     bought: Bought, every: Sequence[Bought], known: Mapping[int, Sequence[Told]], spent: Mapping[int, int] | None
 ) -> Moment:
     told = known[bought.id]
-    fees = {(one.kind, one.about): one.fee_minor for one in told}  # of what is told twice, once
+    fees: dict[tuple[Happened, str], int] = {}
+    for one in told:  # of what is told twice, once: by the event that knows the fee
+        fees[one.kind, one.about] = max(one.fee_minor, fees.get((one.kind, one.about), 0))
     borne = None if spent is None else _borne(bought, every, known, spent)
     return Moment(told[-1], _stands(bought, told), sum(fees.values()), borne)
 
