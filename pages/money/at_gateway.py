@@ -15,7 +15,6 @@ from credits_core.payments.packs import Pack
 from credits_core.payments.purchased import Bought
 from credits_core.payments.refusals import UnknownPurchase
 from credits_core.store import deadline
-from pages.money import naming
 from pages.parts import links, resources, who
 
 CHECKOUT = "money/checkout.py"
@@ -31,7 +30,7 @@ def open_checkout(bought: Bought, pack: Pack) -> CreditsError | None:
     """Ask for the page where the purchase is paid."""
     try:
         with deadline.within(settings.deadline_seconds()):
-            buying.open_checkout(resources.engine(), gateway(), bought, words=naming.order(pack), now=datetime.now(UTC))
+            buying.open_checkout(resources.engine(), gateway(), bought, words=pack.order, now=datetime.now(UTC))
     except CreditsError as refusal:
         return refusal
     return None
