@@ -6,7 +6,7 @@ The order of events, and how often each arrives, make no difference.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, Select, case, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, case, func, insert, select
 from sqlalchemy.orm import aliased
 
 from credits_core.errors import InvalidRequest
@@ -52,11 +52,11 @@ def keep(connection: Connection, event: GatewayEvent, *, now: datetime, actor: A
 
 
 def take_in(engine: Engine, event: GatewayEvent, *, now: datetime, actor: Actor) -> Received:
-    """Keep the event unless it is known, and then do what follows from all events, in a unit of work each.
+    """Keep the event unless it is known, and then do what follows from it, in a unit of work each.
 
     So an event is not lost whose consequences take too long, or are refused. The job for payments carries them out
-    later, and so does the next event of the user. Whoever tells the event is kept with it; what follows is done by the
-    gateway, whose money it is.
+    later. The user's other purchases are looked at only where they matter, such as to pay what is owed. Whoever tells
+    the event is kept with it; what follows is done by the gateway, whose money it is.
 
     Raises:
         UnknownPurchase, InvalidRequest, EventDiffers: as `keep`; nothing is kept.
@@ -66,7 +66,14 @@ def take_in(engine: Engine, event: GatewayEvent, *, now: datetime, actor: Actor)
 
     def settle(connection: Connection) -> Bought:
         user_id = purchased.purchase(connection, event.purchase_id).user_id
-        settle_again(connection, user_id, now=now, actor=GATEWAY)
+        purchases.settle(
+            connection,
+            user_id,
+            lambda found: wanted_of(found, user_id),
+            now=now,
+            actor=GATEWAY,
+            one=lambda found: _wanted(found, Purchase.id == event.purchase_id)[0],
+        )
         return purchased.purchase(connection, event.purchase_id)
 
     return Received(database.write(engine, settle), is_new)
@@ -140,8 +147,12 @@ def _late(since_us: int) -> list[Select[str]]:
 
 def wanted_of(connection: Connection, user_id: str) -> list[Wanted]:
     """What the events of each of a user's purchases come to, in credits."""
-    rows = connection.execute(select(Purchase.__table__).where(Purchase.user_id == user_id).order_by(Purchase.id)).all()
-    news = purchased.news_of(connection, Purchase.user_id == user_id)
+    return _wanted(connection, Purchase.user_id == user_id)
+
+
+def _wanted(connection: Connection, where: ColumnElement[bool]) -> list[Wanted]:
+    rows = connection.execute(select(Purchase.__table__).where(where).order_by(Purchase.id)).all()
+    news = purchased.news_of(connection, where)
     wanted = []
     for row in rows:
         stands = standing(row.price_minor + row.fee_minor, news.get(row.id, ()))

@@ -177,6 +177,19 @@ def test_one_event_that_is_refused_keeps_no_other_waiting(engine: Engine, book: 
     assert clean(engine, book)
 
 
+def test_other_purchases_of_a_user_are_read_only_where_they_matter(engine: Engine, book: PriceBook) -> None:
+    """An event of the second purchase finds the first one's that was only kept as soon as it has to look at all."""
+    for key in ("first", "second"):
+        buy(engine, key=key)
+    first = event(Happened.PAID, about="first")
+    assert database.write(engine, lambda one: receiving.keep(one, first, now=world.NOW, actor=TESTER))
+    tell(engine, event(Happened.PAID, about="second", purchase_id=2))
+    assert parts(engine) == (1_000, 0, 0)  # the second one alone
+    tell(engine, event(Happened.REFUNDED, 10, about="back", purchase_id=2, at=1))
+    assert parts(engine) == (1_900, 0, 0)
+    assert clean(engine, book)
+
+
 def test_a_refusal_is_counted_once_when_its_event_and_its_user_are_refused(engine: Engine) -> None:
     world.add(engine, "ada", world.LARGEST_CREDITS - 999, key="rich")
     buy(engine)
