@@ -70,20 +70,22 @@ def settle(
     *,
     now: datetime,
     actor: Actor,
-    one: Callable[[Connection], Wanted] | None = None,
+    of_one: Callable[[Connection], Wanted] | None = None,
 ) -> None:
     """Bring one user's purchases to what `wanted` says of all of them, which it reads once the user is locked.
 
-    Repeating it changes nothing. A purchase is granted once, with a receipt, and its bonus with it. With `one`, what is
-    wanted of the purchase that news came of, the user's other purchases are left alone where they cannot matter: the
-    user owes nothing, and nothing of this purchase goes back. Then it costs the same with one purchase as with many.
+    Repeating it changes nothing. A purchase is granted once, with a receipt, and its bonus with it.
+
+    With `of_one`, what is wanted of the purchase that news came of, the user's other purchases are left alone where
+    they cannot matter: the user owes nothing, and nothing of this purchase goes back. Then it costs the same with one
+    purchase as with many.
 
     Raises:
         CirculationTooLarge, BalanceTooLarge: as `actions.add_credits`; nothing is changed.
     """
     actor.require(May.MOVE_CREDITS)
     posting = writer.begin(connection, [user_id], ())
-    alone = None if one is None else _alone(connection, user_id, one(connection))
+    alone = None if of_one is None else _alone(connection, user_id, of_one(connection))
     if alone is not None:
         asked, found = alone
     else:

@@ -72,7 +72,7 @@ def take_in(engine: Engine, event: GatewayEvent, *, now: datetime, actor: Actor)
             lambda found: wanted_of(found, user_id),
             now=now,
             actor=GATEWAY,
-            one=lambda found: _wanted(found, Purchase.id == event.purchase_id)[0],
+            of_one=lambda found: _wanted(found, Purchase.id == event.purchase_id)[0],
         )
         return purchased.purchase(connection, event.purchase_id)
 

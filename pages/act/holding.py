@@ -34,10 +34,10 @@ def button(request: ChargeRequest | None, quote: Quote | None) -> None:
         minutes: int = st.selectbox(
             "For how long",
             _MINUTES,
-            format_func=lambda minutes: f"{minutes} min",
+            format_func=lambda minutes: f"for {minutes} min",
             key="hold:minutes",
             label_visibility="collapsed",
-            width=110,
+            width=140,
         )
     wanted = _hold_of(request, minutes)
     if clicked:
@@ -126,12 +126,13 @@ def _release(hold: StoredHold) -> None:
 
 
 def _ended(hold: StoredHold, now: datetime) -> None:
-    came_back = words.both(hold.held_credits if hold.end is None else hold.released_credits)
+    back_credits = hold.held_credits if hold.end is None else hold.released_credits
+    came_back = f"{words.both(back_credits)} came back." if back_credits else "All of the hold was used."
     charged = ""
     if hold.total_credits is not None:
         charged = f"{words.plain(hold.user_id)} paid {words.both(hold.total_credits)} for the run. "
     title = _ENDED[HoldEnd(hold.state(now))]
-    st.success(f"{charged}{came_back} came back.", title=title, icon=":material/check_circle:")
+    st.success(f"{charged}{came_back}", title=title, icon=":material/check_circle:")
     ending = action.performed(_END)
     if ending is not None and isinstance(ending.result, Captured) and ending.result.hold_id == hold.id:
         show.receipt(ending.result.receipt)

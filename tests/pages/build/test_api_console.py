@@ -275,7 +275,7 @@ def test_every_example_runs_as_it_stands(ledger: Engine, api: str) -> None:
     in_shell, _ = examples(choose(page, example="Hold"))
     hold = json.loads(run_shell(in_shell, key).splitlines()[-1])
     assert (hold["state"], hold["held_credits"]) == ("open", 5_400)
-    in_shell, _ = examples(choose(run(page), example="Capture"))
+    in_shell, _ = examples(choose(page_driver.run(page), example="Capture"))
     captured = json.loads(run_shell(in_shell, key).splitlines()[-1])
     assert (captured["hold_id"], captured["total_credits"], captured["released_credits"]) == (
         hold["hold_id"],
