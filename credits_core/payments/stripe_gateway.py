@@ -28,6 +28,7 @@ _RETRIES = 2
 _PAGE = 100
 _EARLIER = timedelta(days=1)
 """A payment begins before it is told. Those that began earlier still are asked for one by one."""
+_MARGIN = timedelta(minutes=1)
 _FEE = "latest_charge.balance_transaction"
 
 
@@ -96,6 +97,10 @@ class StripeGateway:
                 {"payment_intent": payment, "amount": amount_minor},
                 {"idempotency_key": _key("refund", payment, key)},
             )
+
+    def earliest(self) -> datetime | None:
+        """A minute after the moment from which on Stripe lists its events, so that there is time to ask for them."""
+        return self._clock() - timedelta(days=BOOKS_DAYS) + _MARGIN
 
     def events(self, since: datetime) -> list[GatewayEvent]:
         """All that has happened since, the oldest first.

@@ -119,11 +119,14 @@ class StandIn:
         self.things[refund_id]["status"] = status
         self.tell("refund.failed" if status == "failed" else "refund.updated", refund_id)
 
-    def dispute(self, payment_id: str, amount_minor: int) -> str:
+    def dispute(self, payment_id: str, amount_minor: int, *, fee_minor: int = 0) -> str:
         charge_id = self.things[payment_id]["latest_charge"]
         dispute = self._make("dispute", "du", amount=amount_minor, payment_intent=payment_id, status="needs_response")
         dispute |= {"charge": charge_id, "balance_transactions": []}
         self.tell("charge.dispute.created", dispute["id"])
+        if fee_minor:
+            dispute["balance_transactions"] = [{"amount": -amount_minor, "fee": fee_minor, "currency": "usd"}]
+            self.tell("charge.dispute.funds_withdrawn", dispute["id"])
         return str(dispute["id"])
 
     def close_dispute(self, dispute_id: str, status: str, *, taken_minor: int = 0) -> None:
