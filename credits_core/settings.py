@@ -42,6 +42,7 @@ _LONGEST_ADDRESS = 500
 _STRIPE_KEY, _STRIPE_SECRET = re.compile(r"(sk|rk)_[!-~]+"), re.compile(r"whsec_[!-~]+")
 _USUAL_CHECK_SECONDS, _LONGEST_CHECK_SECONDS = 20, 30
 _USUAL_DEADLINE_SECONDS, _LONGEST_DEADLINE_SECONDS = 8, 300
+_USUAL_BACKUP_MINUTES, _LONGEST_BACKUP_MINUTES = 120, 1_440
 
 
 class SignIn(StrEnum):
@@ -203,11 +204,13 @@ def deadline_seconds() -> int:
     Raises:
         InvalidRequest: it is no whole number from 1 to 300.
     """
-    given = os.environ.get("CREDITS_DEADLINE_SECONDS") or str(_USUAL_DEADLINE_SECONDS)
-    if not given.isascii() or not given.isdecimal() or not 1 <= int(given) <= _LONGEST_DEADLINE_SECONDS:
-        raise InvalidRequest(
-            "CREDITS_DEADLINE_SECONDS", f"must be a whole number from 1 to {_LONGEST_DEADLINE_SECONDS}, not {given!r}"
-        )
+    return _whole_number("CREDITS_DEADLINE_SECONDS", _USUAL_DEADLINE_SECONDS, _LONGEST_DEADLINE_SECONDS)
+
+
+def _whole_number(name: str, usual: int, most: int) -> int:
+    given = os.environ.get(name) or str(usual)
+    if not given.isascii() or not given.isdecimal() or not 1 <= int(given) <= most:
+        raise InvalidRequest(name, f"must be a whole number from 1 to {most}, not {given!r}")
     return int(given)
 
 
@@ -298,6 +301,11 @@ def backup_identity_file() -> Path | None:
 def backup_scratch_url() -> str | None:
     """`CREDITS_BACKUP_SCRATCH_URL`: a PostgreSQL server where drills may make databases; None: the ledger's own."""
     return os.environ.get("CREDITS_BACKUP_SCRATCH_URL") or None
+
+
+def backup_minutes() -> int:
+    """`CREDITS_BACKUP_MINUTES`: how long one step of a backup may take, such as `pg_dump`: 1 to 1440; default 120."""
+    return _whole_number("CREDITS_BACKUP_MINUTES", _USUAL_BACKUP_MINUTES, _LONGEST_BACKUP_MINUTES)
 
 
 def environment_of_a_process(own_database_url: str | None = None) -> dict[str, str]:
@@ -391,6 +399,7 @@ CHECKED = (
     four_eyes_above_credits,
     stripe,
     deadline_seconds,
+    backup_minutes,
     kept_calls,
     test_user_prefix,
     log_people,

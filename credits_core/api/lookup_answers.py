@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict
 from credits_core.api.fields import Moment, PostedAt, UsedAtAnswer
 from credits_core.ledger.accounts import ListedTransaction
 from credits_core.ledger.entries import usage_of_run
+from credits_core.ledger.entry_lots import LotPart
 from credits_core.ledger.flows import AccessNow, AccessReason
+from credits_core.ledger.lots import LotSource
 from credits_core.ledger.receipts import Receipt
 from credits_core.store.kinds import EntryType, RefundRule, TransactionType
 
@@ -85,11 +87,26 @@ class EntryRefundAnswer(BaseModel):
     provider_refunded: bool
 
 
+class EntryLotAnswer(BaseModel):
+    """What the entry took from one lot of the user (below 0) or gave to it: the credits of one source and one expiry.
+
+    `entry_id` is the entry that added the lot, and null for what the user earned. `purchase_id` is there for a lot of a
+    purchase or of its bonus. Credits without `expires_at` never expire.
+    """
+
+    entry_id: int | None
+    source: LotSource
+    purchase_id: int | None
+    expires_at: Moment | None
+    amount_credits: int
+
+
 class EntryAnswer(BaseModel):
     """An entry of the ledger, and its refund as of now.
 
     `idempotency_key` is as the caller sent it, and null when somebody else wrote the entry. `run` is there for a prompt
-    run, `unlock` for a flow unlock, `refund` for a refund.
+    run, `unlock` for a flow unlock, `refund` for a refund. `lots` says which credits of the user paid, or were added:
+    the user of the key, or else the first one in the entry. It is null where too many movements would have to be read.
     """
 
     id: int
@@ -100,6 +117,7 @@ class EntryAnswer(BaseModel):
     used_at: UsedAtAnswer
     idempotency_key: str | None
     transactions: list[EntryTransactionAnswer]
+    lots: list[EntryLotAnswer] | None
     refunds_entry_id: int | None
     refunded_by_entry_id: int | None
     run: EntryRunAnswer | None
@@ -137,6 +155,15 @@ class EntryAnswer(BaseModel):
                             "balance_after_credits": None,
                         },
                     ],
+                    "lots": [
+                        {
+                            "entry_id": 1,
+                            "source": "purchase",
+                            "purchase_id": None,
+                            "expires_at": None,
+                            "amount_credits": -250_000,
+                        }
+                    ],
                     "refunds_entry_id": None,
                     "refunded_by_entry_id": 8,
                     "run": None,
@@ -160,6 +187,7 @@ class EntryAnswer(BaseModel):
         receipt: Receipt,
         visible: Sequence[ListedTransaction],
         *,
+        lots: Sequence[LotPart] | None,
         run: Any | None,
         unlock: Any | None,
         idempotency_key: str | None,
@@ -188,6 +216,7 @@ class EntryAnswer(BaseModel):
                 )
                 for listed in visible
             ],
+            lots=None if lots is None else [EntryLotAnswer(**one._asdict()) for one in lots],
             refunds_entry_id=receipt.refunds_entry_id,
             refunded_by_entry_id=receipt.refunded_by_entry_id,
             run=None if run is None else EntryRunAnswer.of(run, is_payer_hidden=is_payer_hidden(run)),

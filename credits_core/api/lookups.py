@@ -12,7 +12,7 @@ from credits_core.api.fields import EntryNumber, FlowId
 from credits_core.api.lookup_answers import EntryAnswer, FlowAccessAnswer
 from credits_core.api.problems import READING, documented
 from credits_core.api.refusals import Forbidden
-from credits_core.ledger import accounts, entries, flows
+from credits_core.ledger import accounts, entries, entry_lots, flows
 from credits_core.ledger.accounts import TransactionFilter
 from credits_core.ledger.refusals import UnknownEntry, UnknownUser
 
@@ -36,9 +36,11 @@ async def entry(entry_id: EntryNumber, caller: Caller, shared: Shared) -> EntryA
         if not visible:
             raise UnknownEntry(entry_id)
         receipt = entries.receipt(connection, entry_id, plans={})
+        user_id = caller.user_id or entry_lots.payer_of(receipt)
         return EntryAnswer.of(
             receipt,
             visible[::-1],
+            lots=[] if user_id is None else entry_lots.lots_of(connection, entry_id, user_id),
             run=entries.run_of_entry(connection, entry_id),
             unlock=entries.unlock_of_entry(connection, entry_id),
             idempotency_key=callers.key_as_sent(connection, caller, receipt.idempotency_key),

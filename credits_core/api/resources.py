@@ -91,9 +91,8 @@ class Resources:
         """
 
         def ask() -> Bought:
-            engine = self._opened()
-            words, now = f"{pack.name}: {pack.credits:,} credits", datetime.now(UTC)
-            return buying.open_checkout(engine, configured.gateway(engine), bought, words=words, now=now)
+            engine, now = self._opened(), datetime.now(UTC)
+            return buying.open_checkout(engine, configured.gateway(engine), bought, words=pack.order, now=now)
 
         return await self._asking.run(ask)
 

@@ -41,19 +41,28 @@ def restore_backup(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace the database that is there; it is kept beside.")
     ] = False,
+    unproved: Annotated[
+        bool,
+        typer.Option("--unproved", help="newest may be one that no drill has tried; default: the newest good one."),
+    ] = False,
 ) -> None:
     """Restore a backup as the ledger. Stop the product first; what is there is never overwritten."""
     from credits_core.cli import backup
 
-    backup.restore_now(name, into, replace=replace)
+    backup.restore_now(name, into, replace=replace, unproved=unproved)
 
 
 @backup_app.command("drill")
-def drill_backup(name: Name = "newest") -> None:
+def drill_backup(
+    name: Name = "newest",
+    elsewhere: Annotated[
+        bool, typer.Option("--elsewhere", help="On a machine without the ledger, such as where the secret key is.")
+    ] = False,
+) -> None:
     """Restore a backup into a scratch place and prove it. Exit 0 when it is good. The ledger is only read."""
     from credits_core.cli import backup
 
-    backup.drill_now(name)
+    backup.drill_now(name, elsewhere=elsewhere)
 
 
 @backup_app.command("prune")

@@ -6,8 +6,9 @@ import typer
 
 from credits_core.audit.explanation import ExplainedTransaction, Explanation, explain
 from credits_core.cli.opened import opened_ledger, price_books, print_json
-from credits_core.ledger import bearing
+from credits_core.ledger import bearing, entry_lots
 from credits_core.ledger.bearing import Bearing
+from credits_core.ledger.entry_lots import LotPart
 from credits_core.store import database
 from credits_core.store.kinds import EntryType
 from credits_core.values.text import format_usd
@@ -18,16 +19,17 @@ def explain_entry(entry_id: int, *, as_json: bool) -> None:
     books = price_books()
     with opened_ledger() as engine, database.read(engine) as connection:
         explained = explain(connection, entry_id, plans=books.at(connection).plans)
+        lots = entry_lots.lots_of(connection, entry_id, explained.user_id)
     if as_json:
-        print_json(_as_json(explained))
+        print_json(_as_json(explained, lots))
     else:
-        for line in _lines(explained):
+        for line in _lines(explained, lots):
             typer.echo(line)
     if not explained.is_proved:
         raise typer.Exit(1)
 
 
-def _lines(explained: Explanation) -> list[str]:
+def _lines(explained: Explanation, lots: list[LotPart] | None) -> list[str]:
     verb = "refunded" if explained.type is EntryType.REFUND else "charged"
     lines = [f"Entry {explained.entry_id}: {explained.about}, {verb} to {explained.user_id}", explained.verdict]
     lines += [f"  {difference}" for difference in explained.differences]
@@ -37,7 +39,7 @@ def _lines(explained: Explanation) -> list[str]:
         lines.append(f"Refunded by entry {explained.refunded_by_entry_id}.")
     lines += ["", *(f"{label}: {text}" for label, text in explained.inputs), ""]
     lines += [f"{step.number}. {step.label}: {step.arithmetic} → {step.result}" for step in explained.steps]
-    return [*lines, "", *map(_transaction_line, explained.transactions)]
+    return [*lines, "", *map(_transaction_line, explained.transactions), *map(_lot_line, lots or ())]
 
 
 def _transaction_line(one: ExplainedTransaction) -> str:
@@ -47,6 +49,13 @@ def _transaction_line(one: ExplainedTransaction) -> str:
     if one.balance_after_credits is None:
         return line
     return f"{line}  balance {one.balance_before_credits:,} → {one.balance_after_credits:,}"
+
+
+def _lot_line(one: LotPart) -> str:
+    added = "" if one.entry_id is None else f" of entry {one.entry_id}"
+    purchase = "" if one.purchase_id is None else f", purchase {one.purchase_id}"
+    expiry = "never expire" if one.expires_at is None else f"expire {one.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{one.source.value}{added}{purchase}  {one.amount_credits:+,} credits, which {expiry}"
 
 
 def _borne_as_json(borne: Bearing) -> dict[str, Any]:
@@ -60,7 +69,7 @@ def _borne_as_json(borne: Bearing) -> dict[str, Any]:
     }
 
 
-def _as_json(explained: Explanation) -> dict[str, Any]:
+def _as_json(explained: Explanation, lots: list[LotPart] | None) -> dict[str, Any]:
     return {
         "entry_id": explained.entry_id,
         "type": explained.type.value,
@@ -82,6 +91,18 @@ def _as_json(explained: Explanation) -> dict[str, Any]:
                 "is_equal": step.is_equal,
             }
             for step in explained.steps
+        ],
+        "lots": None
+        if lots is None
+        else [
+            {
+                "entry_id": one.entry_id,
+                "source": one.source.value,
+                "purchase_id": one.purchase_id,
+                "expires_at": None if one.expires_at is None else one.expires_at.isoformat(),
+                "amount_credits": one.amount_credits,
+            }
+            for one in lots
         ],
         "transactions": [
             {

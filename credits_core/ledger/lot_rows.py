@@ -21,13 +21,28 @@ from credits_core.store.tables import (
     UserCredits,
 )
 
+_LAST_ENTRY_ID = 2**63 - 1
+
 
 @dataclass(slots=True)
 class History:
-    """A user's lots as they follow from the journal, and what each payment and hold drew, by its entry."""
+    """A user's lots as they follow from the journal, and what each payment and hold drew, by its entry.
+
+    `newest` is what the entry `newest_entry_id` took from lots, and gave to them (below 0).
+    """
 
     lots: Lots = field(default_factory=Lots)
     drawn: dict[int, list[Draw]] = field(default_factory=dict)
+    newest: list[Draw] = field(default_factory=list)
+    newest_entry_id: int | None = None
+
+
+class LotsMissing(RuntimeError):
+    """A damaged journal: its lots do not have what an entry took."""
+
+    def __init__(self, user_id: str, entry_id: int) -> None:
+        """Of this user, in this entry."""
+        super().__init__(f"the lots of {user_id} do not have what entry {entry_id} took")
 
 
 def stored(connection: Connection, user_ids: Sequence[str]) -> dict[str, Lots]:
@@ -82,14 +97,33 @@ def drawn_by(connection: Connection, user_id: str, entry_id: int) -> list[Draw]:
 
 
 def replayed(connection: Connection, user_id: str, *, up_to: int | None = None) -> History:
-    """The user's lots after this entry, or now, as they follow from all movements since the first one."""
+    """The user's lots after this entry, or now, as they follow from all movements since the first one.
+
+    Raises:
+        LotsMissing: the journal is damaged.
+    """
     history = History()
     for move in _moves(connection, user_id, up_to, history):
         draws = moved(history.lots, move)
-        assert draws is not None, f"the lots of {user_id} do not have what entry {move.entry_id} took"
+        if draws is None:
+            raise LotsMissing(user_id, move.entry_id)
         if move.amount_credits < 0:
             history.drawn.setdefault(move.entry_id, draws)
+        history.newest = [*history.newest, *draws] if move.entry_id == history.newest_entry_id else draws
+        history.newest_entry_id = move.entry_id
     return history
+
+
+def has_more_movements(connection: Connection, user_id: str, most: int, *, up_to: int = _LAST_ENTRY_ID) -> bool:
+    """Whether what the user can spend was moved more than so often, up to this entry; reads no more than that."""
+    one_more = (
+        select(CreditTransaction.entry_id)
+        .where(CreditTransaction.account_id == user_id, CreditTransaction.entry_id <= up_to)
+        .order_by(CreditTransaction.entry_id)
+        .offset(most)
+        .limit(1)
+    )
+    return connection.execute(one_more).first() is not None
 
 
 def _moves(connection: Connection, user_id: str, up_to: int | None, history: History) -> Iterator[Move]:

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, insert, literal, select, text
 
-from credits_core.ledger import actions, expiring, purchase_rows, writer
+from credits_core.ledger import actions, expiring, parts, purchase_rows, writer
 from credits_core.ledger.movements import Movement, for_debt, for_frozen, for_reversal
 from credits_core.ledger.refusals import CirculationTooLarge
 from credits_core.ledger.requests import new_entry
 from credits_core.ledger.stakes import SIGN, Due, Move, Stake, moves
 from credits_core.ledger.writer import Posting
-from credits_core.store.kinds import CreditSource, EntryType, Step
+from credits_core.store.kinds import CreditSource, EntryType, Part, Step
 from credits_core.store.tables import PurchaseMove, PurchaseReceipt
 from credits_core.values.days import to_microseconds
 from credits_core.values.roles import Actor, May
@@ -70,18 +70,27 @@ def settle(
     *,
     now: datetime,
     actor: Actor,
+    of_one: Callable[[Connection], Wanted] | None = None,
 ) -> None:
     """Bring one user's purchases to what `wanted` says of all of them, which it reads once the user is locked.
 
     Repeating it changes nothing. A purchase is granted once, with a receipt, and its bonus with it.
+
+    With `of_one`, what is wanted of the purchase that news came of, the user's other purchases are left alone where
+    they cannot matter: the user owes nothing, and nothing of this purchase goes back. Then it costs the same with one
+    purchase as with many.
 
     Raises:
         CirculationTooLarge, BalanceTooLarge: as `actions.add_credits`; nothing is changed.
     """
     actor.require(May.MOVE_CREDITS)
     posting = writer.begin(connection, [user_id], ())
-    asked = {one.purchase_id: one for one in wanted(connection)}
-    found = purchase_rows.lots_of_user(connection, user_id)
+    alone = None if of_one is None else _alone(connection, user_id, of_one(connection))
+    if alone is not None:
+        asked, found = alone
+    else:
+        asked = {one.purchase_id: one for one in wanted(connection)}
+        found = purchase_rows.lots_of_user(connection, user_id)
     before = {one.purchase_id for one in found}
     granted = [one for one in asked.values() if one.is_paid and one.purchase_id not in before]
     is_special = any(_is_special(asked[one.purchase_id], one.now) for one in found) or any(map(_is_asked_back, granted))
@@ -97,6 +106,16 @@ def settle(
     posting.write()
     if granted and writer.circulating_credits(connection) > actions.MAX_CIRCULATION_CREDITS:
         raise CirculationTooLarge(sum(one.credits for one in granted), actions.MAX_CIRCULATION_CREDITS)
+
+
+def _alone(
+    connection: Connection, user_id: str, one: Wanted
+) -> tuple[dict[int, Wanted], list[purchase_rows.Granted]] | None:
+    """What is wanted of one purchase and its lots, where no other one can matter; else None."""
+    found = purchase_rows.lots_of(connection, [one.purchase_id]).get(one.purchase_id, [])
+    if _is_asked_back(one) or any(lot.now != Due() for lot in found):
+        return None
+    return None if parts.of_user(connection, user_id).get(Part.DEBT) else ({one.purchase_id: one}, found)
 
 
 def _is_special(asked: Wanted, now: Due) -> bool:

@@ -10,6 +10,8 @@ from credits_core.values.roles import system
 from credits_core.values.text import counted
 
 _JOB = system("jobs")
+NOT_HERE = "Backups cannot be proved here: only the public key is here."
+"""How a drill begins to say that nobody can make it on this machine. That is no failure of the job."""
 
 
 def place() -> Place:
@@ -26,11 +28,14 @@ def backing_up(around: Surroundings) -> Work[str]:
 
 
 def drilling(around: Surroundings) -> Work[str]:
-    """Restore the newest backup into a scratch place and prove it."""
+    """Restore the newest backup into a scratch place and prove it; or say who has to, where only the public key is."""
+    newest = listing.chosen(place(), listing.NEWEST, around.engine)
+    if newest.is_encrypted and settings.backup_identity_file() is None:
+        return _proved_elsewhere(around)
     drilled = yield from drill.drilling(
         around.engine,
         place(),
-        "newest",
+        newest.name,
         scratch_url=settings.backup_scratch_url(),
         identity_file=settings.backup_identity_file(),
         models=around.books.shipped,
@@ -39,12 +44,25 @@ def drilling(around: Surroundings) -> Work[str]:
     )
     if not drilled.is_good:
         raise JobFailed(f"The newest backup is bad: {drilled.message}")
-    lost = f"{drilled.lost_entries:,} {'entry' if drilled.lost_entries == 1 else 'entries'}"
-    return f"Restored and proved in {drilled.took.seconds:,} s. It would have lost {lost} that came later."
+    lost = drilled.lost_entries or 0
+    said = f"It would have lost {lost:,} {'entry' if lost == 1 else 'entries'} that came later."
+    return f"Restored and proved in {drilled.took.seconds:,} s. {said}"
+
+
+def _proved_elsewhere(around: Surroundings) -> str:
+    """What a drill on another machine, which has the secret key, has left in the place; or that none did lately."""
+    found = listing.own_of(place(), around.engine)
+    bad = listing.bad_at_last(found)
+    if bad is not None and bad.drilled is not None:
+        raise JobFailed(f"A drill elsewhere could not restore {bad.backup.name}: {bad.drilled.message}")
+    last = listing.last_drill(found)
+    if last is None or around.clock() - last > listing.PROVED_FOR:
+        return f"{NOT_HERE} Run it where the secret key is: python -m credits_core backup drill --elsewhere"
+    return f"A backup was proved elsewhere, at {last:%Y-%m-%d %H:%M} UTC."
 
 
 def pruning(around: Surroundings) -> Work[str]:
     """Delete the backups that are not to be kept."""
     yield Progress(0, 1)
-    pruned = listing.prune(place(), now=around.clock(), actor=_JOB)
+    pruned = listing.prune(around.engine, place(), now=around.clock(), actor=_JOB)
     return f"{counted(len(pruned.names), 'backup')} and {counted(pruned.halves, 'unfinished file')} deleted."

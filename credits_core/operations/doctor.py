@@ -19,7 +19,7 @@ from credits_core.audit import log as audit_log
 from credits_core.audit import seal_keys
 from credits_core.errors import CreditsError, InvalidRequest
 from credits_core.operations import doctor_backups, jobs, lease, runs
-from credits_core.operations.backups import postgres_dump
+from credits_core.operations.backups import postgres_dump, programs
 from credits_core.operations.verdicts import Examined, Findings, Now, Verdict, ago
 from credits_core.settings import SignIn
 from credits_core.store import database, grants
@@ -50,7 +50,7 @@ def examine(database_url: str, now: Now) -> list[Examined]:
     return [
         *found,
         *_each("Backups", doctor_backups.backup_keys),
-        *_each("Backups", doctor_backups.backups, now),
+        *_each("Backups", doctor_backups.backups, database_url, now),
     ]
 
 
@@ -202,7 +202,7 @@ def _role(engine: Engine, _now: Now) -> Findings:
 def _drills(engine: Engine, _now: Now) -> Findings:
     if engine.dialect.name != "postgresql":
         return
-    postgres_dump.require_programs()
+    programs.require()
     with database.read(engine) as connection:
         may = postgres_dump.may_make_databases(connection)
     if not may and settings.backup_scratch_url() is None:

@@ -12,7 +12,7 @@ from credits_core.store import database
 
 _MIB_BITS = 20
 _ENOUGH_BYTES, _HARDLY_BYTES = 2_048 << _MIB_BITS, 200 << _MIB_BITS
-_BACKUP_EVERY, _DRILL_EVERY = timedelta(hours=26), timedelta(days=8)
+_BACKUP_EVERY = timedelta(hours=26)
 
 
 def disk(database_url: str) -> Findings:
@@ -69,10 +69,10 @@ def backup_keys() -> Findings:
         yield Verdict.OK, f"The identity in {identity_file} can be read.", ""
 
 
-def backups(now: Now) -> Findings:
-    """How old the newest backup is, and what the newest drill said. Only a drill that restored one counts."""
+def backups(database_url: str, now: Now) -> Findings:
+    """How old this ledger's newest backup is, and what the newest drill said. Only a drill that restored one counts."""
     where = place.place_at(settings.backup_url())
-    found = listing.listed(where)
+    found = [one for one in listing.by_url(where, database_url) if one.is_own]
     if not found:
         yield Verdict.WARNING, f"There is no backup in {where.address}.", "python -m credits_core backup create"
         return
@@ -83,7 +83,7 @@ def backups(now: Now) -> Findings:
     else:
         yield Verdict.OK, said, ""
     bad = listing.bad_at_last(found)
-    newest_drill = max((one.drilled.at for one in found if one.drilled is not None), default=None)
+    newest_drill = listing.last_drill(found)
     # Where it is no bad one, it went well.
     if bad is not None and bad.drilled is not None:
         which = "it" if bad is newest else bad.backup.name
@@ -92,8 +92,12 @@ def backups(now: Now) -> Findings:
             f"A drill could not restore {which}: {bad.drilled.message}",
             ("python -m credits_core backup create, then backup drill"),
         )
-    elif newest_drill is None or now() - newest_drill > _DRILL_EVERY:
-        yield Verdict.WARNING, "No backup was restored on trial for a week.", "python -m credits_core backup drill"
+    elif newest_drill is None or now() - newest_drill > listing.PROVED_FOR:
+        if newest.backup.is_encrypted and settings.backup_identity_file() is None:
+            said = "No backup was proved for a week. None can be here: only the public key is here."
+            yield Verdict.WARNING, said, "Where the secret key is: python -m credits_core backup drill --elsewhere"
+        else:
+            yield Verdict.WARNING, "No backup was restored on trial for a week.", "python -m credits_core backup drill"
     else:
         yield Verdict.OK, f"A backup was restored on trial {ago(now() - newest_drill)}.", ""
     if not where.is_local and not newest.backup.is_encrypted:

@@ -46,5 +46,5 @@ def settle(around: Surroundings) -> Work[str]:
     done = f"{counted(told, 'event')} told, {counted(settled, 'user')} settled."
     if refused:
         first, _, _ = refused[0].partition(". ")
-        raise JobFailed(f"{len(refused):,} refused, the first because: {first.rstrip('.')}. All others: {done}")
+        raise JobFailed(f"{len(set(refused)):,} refused, the first because: {first.rstrip('.')}. All others: {done}")
     return done

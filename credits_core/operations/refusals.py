@@ -1,5 +1,7 @@
 """The refusals of jobs. Those of backups are in `backups/refusals.py`."""
 
+from datetime import datetime
+
 from credits_core.errors import CreditsError
 
 
@@ -15,16 +17,19 @@ class LeaseLost(CreditsError):
 
 
 class JobIsRunning(CreditsError):
-    """The job is running already. `holder` is the process that runs it."""
+    """The job is running already. `holder` runs it, `since` when and for which `actor`, where that is known."""
 
     code = "job_is_running"
     http_status = 409
 
-    def __init__(self, name: str, holder: str) -> None:
+    def __init__(self, name: str, holder: str, since: datetime | None = None, actor: str = "") -> None:
         self.name = name
         self.holder = holder
+        self.since = since
+        self.actor = actor
+        begun = "" if since is None else f" since {since:%Y-%m-%d %H:%M:%S} UTC, begun by {actor}"
         super().__init__(
-            f"The job {name} is running already, in {holder}. Nothing was started; wait until it has ended."
+            f"The job {name} is running already, in {holder}{begun}. Nothing was started; wait until it has ended."
         )
 
 

@@ -83,7 +83,13 @@ def _begin(
         lease.require(connection, leader)
     own = lease.take(connection, job.name, this_process(), seconds=LEASE_SECONDS)
     if own is None:
-        raise JobIsRunning(job.name, lease.held(connection)[job.name].holder)
+        now = next((one for one in runs.newest(connection, job.name, limit=1) if one.ended_at is None), None)
+        raise JobIsRunning(
+            job.name,
+            lease.held(connection)[job.name].holder,
+            None if now is None else now.started_at,
+            "" if now is None else now.actor,
+        )
     return own, runs.begin(connection, job.name, process=own.holder, actor=actor.recorded, now=clock())
 
 

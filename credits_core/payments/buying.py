@@ -15,7 +15,7 @@ from credits_core.payments import purchased, receiving
 from credits_core.payments.gateway import Gateway, GatewayEvent, Order
 from credits_core.payments.packs import Pack
 from credits_core.payments.purchased import Bought
-from credits_core.payments.refusals import NothingToRefund
+from credits_core.payments.refusals import GatewayFailed, NothingToRefund, RefundedInPart
 from credits_core.payments.standing import State
 from credits_core.pricing.plan import PricePlan
 from credits_core.store import activity, database
@@ -102,15 +102,25 @@ def open_checkout(engine: Engine, gateway: Gateway, bought: Bought, *, words: st
         now,
         note=made.url,
     )
-    return database.write(engine, lambda one: receiving.receive(one, event, now=now, actor=receiving.GATEWAY)).purchase
+    return receiving.take_in(engine, event, now=now, actor=receiving.GATEWAY).purchase
 
 
 def give_back(
-    engine: Engine, gateway: Gateway, purchase_id: int, amount_minor: int, *, key: str, now: datetime, actor: Actor
+    engine: Engine,
+    gateway: Gateway,
+    purchase_id: int,
+    amount_minor: int,
+    *,
+    key: str,
+    now: datetime,
+    actor: Actor,
+    left: Mapping[str, int] | None = None,
 ) -> Bought:
     """Ask the gateway to give some of the money back. The credits follow when it tells that it did.
 
-    Who asked is on record before the gateway is asked.
+    Who asked is on record before the gateway is asked. Money of several payments is given back by one request for each,
+    the newest payment first. Where one fails after another, the same key with `left`, what the refusal says is left of
+    each payment, gives back the rest, whether or not the gateway has told of the first part by then.
 
     A person who would move more credits than one may alone is refused.
 
@@ -118,12 +128,14 @@ def give_back(
         UnknownPurchase: there is none.
         NothingToRefund: it is not paid, or less than this can go back.
         NeedsApproval: the credits are more than one person may move alone.
-        GatewayFailed: the gateway did not answer, or refused.
+        GatewayFailed: the gateway did not answer, or refused; nothing was given back by this request.
+        RefundedInPart: the same, after some of it was given back.
     """
     with database.read(engine) as connection:
         found = purchased.purchase(connection, purchase_id)
         require_test_users(connection, actor, May.MOVE_CREDITS, [found.user_id])
     refundable_minor = found.standing.refundable_minor
+    assert left is None or sum(left.values()) == amount_minor, "the rest is what is left of each payment"
     if type(amount_minor) is not int or not 1 <= amount_minor <= refundable_minor:
         raise NothingToRefund(purchase_id, amount_minor, refundable_minor)
     after = found.standing.refunded_by(amount_minor)
@@ -140,8 +152,16 @@ def give_back(
         ),
     )
     gone_minor = found.standing.refunded_minor + found.standing.lost_minor + found.standing.open_minor
-    for payment, part_minor in parts_of(found.payments, gone_minor, amount_minor).items():
-        gateway.refund(payment, part_minor, key=f"{purchase_id}:{payment}:{part_minor}:{key}")
+    waiting = dict(left or parts_of(found.payments, gone_minor, amount_minor))
+    done_minor = 0
+    for payment, part_minor in [*waiting.items()]:
+        try:
+            gateway.refund(payment, part_minor, key=f"{purchase_id}:{payment}:{part_minor}:{key}")
+        except GatewayFailed as refusal:
+            if not done_minor:
+                raise
+            raise RefundedInPart(purchase_id, found.currency, done_minor, waiting, refusal.why) from None
+        done_minor += waiting.pop(payment)
     return found
 
 

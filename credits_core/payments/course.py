@@ -16,6 +16,7 @@ from credits_core.ledger.stakes import Due, Stake, due
 from credits_core.payments import purchased
 from credits_core.payments.purchased import Bought, Told
 from credits_core.payments.standing import Standing, standing
+from credits_core.store.kinds import Happened
 from credits_core.store.tables import CreditTransaction
 from credits_core.values.days import to_microseconds
 
@@ -76,7 +77,7 @@ def course(connection: Connection, purchase_id: int) -> list[Moment]:
     newest = purchased.purchases_of(connection, bought.user_id, limit=_MOST_PURCHASES)
     every = list({one.id: one for one in [*newest, bought] if one.lots or one == bought}.values())
     moves = purchase_rows.moves_of(connection, [one.id for one in every])
-    is_short = _has_few_movements(connection, bought.user_id)
+    is_short = not lot_rows.has_more_movements(connection, bought.user_id, MOST_MOVEMENTS)
     spent: dict[datetime, Mapping[int, int]] = {}
     found = []
     for number, told in enumerate(bought.told, 1):
@@ -87,17 +88,6 @@ def course(connection: Connection, purchase_id: int) -> list[Moment]:
         known[bought.id] = bought.told[:number]
         found.append(_moment(bought, every, known, spent.get(at)))
     return found
-
-
-def _has_few_movements(connection: Connection, user_id: str) -> bool:
-    one_more = (
-        select(CreditTransaction.entry_id)
-        .where(CreditTransaction.account_id == user_id)
-        .order_by(CreditTransaction.entry_id)
-        .offset(MOST_MOVEMENTS)
-        .limit(1)
-    )
-    return connection.execute(one_more).first() is None
 
 
 def _spent(connection: Connection, user_id: str, moves: Sequence[StoredMove], at: datetime) -> dict[int, int]:
@@ -119,7 +109,9 @@ def _moment(
     bought: Bought, every: Sequence[Bought], known: Mapping[int, Sequence[Told]], spent: Mapping[int, int] | None
 ) -> Moment:
     told = known[bought.id]
-    fees = {(one.kind, one.about): one.fee_minor for one in told}  # of what is told twice, once
+    fees: dict[tuple[Happened, str], int] = {}
+    for one in told:  # of what is told twice, once: by the event that knows the fee
+        fees[one.kind, one.about] = max(one.fee_minor, fees.get((one.kind, one.about), 0))
     borne = None if spent is None else _borne(bought, every, known, spent)
     return Moment(told[-1], _stands(bought, told), sum(fees.values()), borne)
 

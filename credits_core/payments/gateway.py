@@ -88,6 +88,9 @@ class Gateway(Protocol):
     def refund(self, payment: str, amount_minor: int, *, key: str) -> None:
         """Give some of a payment back. With the same key it is done once. The gateway tells by an event."""
 
+    def earliest(self) -> datetime | None:
+        """The moment from which on it lists its books; None where it lists all of them. Asks nobody."""
+
     def events(self, since: datetime) -> Iterable[GatewayEvent]:
         """All that has happened since, told or not: the gateway's own books."""
 

@@ -9,6 +9,7 @@ from credits_core.payments.refusals import UnknownPack
 from credits_core.pricing.plan import PricePlan
 from credits_core.values import data_files
 from credits_core.values.credits import MAX_CREDITS, div_nearest
+from credits_core.values.text import counted
 
 ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,63}$"
 _Id = Annotated[str, Field(pattern=ID_PATTERN, strict=True)]
@@ -42,6 +43,16 @@ class Pack(BaseModel):
     def due_minor(self, plan: PricePlan) -> int:
         """What a user pays: the price and what the price plan adds."""
         return self.price_minor + self.fee_minor(plan)
+
+    @property
+    def order(self) -> str:
+        """What is bought, as the gateway shows it to the payer.
+
+        >>> Pack(id="r", name="Regular", price_minor=100, currency="usd", credits=2_000, bonus_credits=100).order
+        'Regular: 2,000 credits and a bonus of 100 credits'
+        """
+        bonus = f" and a bonus of {counted(self.bonus_credits, 'credit')}" if self.bonus_credits else ""
+        return f"{self.name}: {counted(self.credits, 'credit')}{bonus}"
 
     def per_million(self, plan: PricePlan) -> int:
         """What a million of its credits cost, the bonus among them, in hundredths of the minor unit, to the nearest."""

@@ -3,11 +3,10 @@
 The order of events, and how often each arrives, make no difference.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, Select, case, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, case, func, insert, select
 from sqlalchemy.orm import aliased
 
 from credits_core.errors import InvalidRequest
@@ -39,34 +38,13 @@ class Received:
     is_new: bool
 
 
-def receive(connection: Connection, event: GatewayEvent, *, now: datetime, actor: Actor) -> Received:
-    """Keep the event, unless it is known, and do what follows from all events of the user's purchases.
-
-    Whoever tells it is kept with the event; what follows is done by the gateway, whose money it is.
+def keep(connection: Connection, event: GatewayEvent, *, now: datetime, actor: Actor) -> bool:
+    """Keep the event alone, and return whether it is new. `settle_again` has to follow for its user.
 
     Raises:
         UnknownPurchase: there is no such purchase, or another gateway has it.
         InvalidRequest: the currency is another one, or a number or a name is out of bounds.
         EventDiffers: the gateway told this event before, with another content.
-        CirculationTooLarge, BalanceTooLarge: as `ledger.actions.add_credits`.
-    """
-    found = _bought(connection, event, actor)
-    is_new = False
-
-    def keep_and_read(connection: Connection) -> Sequence[Wanted]:
-        nonlocal is_new
-        is_new = _keep(connection, event, now, actor)
-        return wanted_of(connection, found.user_id)
-
-    purchases.settle(connection, found.user_id, keep_and_read, now=now, actor=GATEWAY)
-    return Received(purchased.purchase(connection, event.purchase_id), is_new)
-
-
-def keep(connection: Connection, event: GatewayEvent, *, now: datetime, actor: Actor) -> bool:
-    """Keep the event alone, and return whether it is new. `settle_again` has to follow for its user.
-
-    Raises:
-        UnknownPurchase, InvalidRequest, EventDiffers: as `receive`.
     """
     found = _bought(connection, event, actor)
     purchases.open_account(connection, found.user_id, now=now)  # who tells the same at this moment waits
@@ -74,19 +52,28 @@ def keep(connection: Connection, event: GatewayEvent, *, now: datetime, actor: A
 
 
 def take_in(engine: Engine, event: GatewayEvent, *, now: datetime, actor: Actor) -> Received:
-    """Keep the event, and then do what follows from it, in a unit of work each.
+    """Keep the event unless it is known, and then do what follows from it, in a unit of work each.
 
     So an event is not lost whose consequences take too long, or are refused. The job for payments carries them out
-    later, and so does the next event of the user.
+    later. The user's other purchases are looked at only where they matter, such as to pay what is owed. Whoever tells
+    the event is kept with it; what follows is done by the gateway, whose money it is.
 
     Raises:
-        UnknownPurchase, InvalidRequest, EventDiffers, CirculationTooLarge, BalanceTooLarge: as `receive`.
+        UnknownPurchase, InvalidRequest, EventDiffers: as `keep`; nothing is kept.
+        CirculationTooLarge, BalanceTooLarge: as `ledger.actions.add_credits`; the event is kept.
     """
     is_new = database.write(engine, lambda one: keep(one, event, now=now, actor=actor))
 
     def settle(connection: Connection) -> Bought:
         user_id = purchased.purchase(connection, event.purchase_id).user_id
-        settle_again(connection, user_id, now=now, actor=GATEWAY)
+        purchases.settle(
+            connection,
+            user_id,
+            lambda found: wanted_of(found, user_id),
+            now=now,
+            actor=GATEWAY,
+            of_one=lambda found: _wanted(found, Purchase.id == event.purchase_id)[0],
+        )
         return purchased.purchase(connection, event.purchase_id)
 
     return Received(database.write(engine, settle), is_new)
@@ -160,8 +147,12 @@ def _late(since_us: int) -> list[Select[str]]:
 
 def wanted_of(connection: Connection, user_id: str) -> list[Wanted]:
     """What the events of each of a user's purchases come to, in credits."""
-    rows = connection.execute(select(Purchase.__table__).where(Purchase.user_id == user_id).order_by(Purchase.id)).all()
-    news = purchased.news_of(connection, Purchase.user_id == user_id)
+    return _wanted(connection, Purchase.user_id == user_id)
+
+
+def _wanted(connection: Connection, where: ColumnElement[bool]) -> list[Wanted]:
+    rows = connection.execute(select(Purchase.__table__).where(where).order_by(Purchase.id)).all()
+    news = purchased.news_of(connection, where)
     wanted = []
     for row in rows:
         stands = standing(row.price_minor + row.fee_minor, news.get(row.id, ()))

@@ -6,7 +6,7 @@ A fact is one payment, refund or dispute with what happened to it. Events that w
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from credits_core.payments.gateway import GatewayEvent
 from credits_core.payments.standing import OF_MONEY
 from credits_core.store.kinds import Happened
 from credits_core.store.tables import Purchase, PurchaseEvent
-from credits_core.values.days import date_at, to_microseconds
+from credits_core.values.days import DayRange, date_at, to_microseconds
 from credits_core.values.time_zones import TimeZone
 
 _CORRECTION = "~"
@@ -91,6 +91,20 @@ class DaySums:
     fees_minor: int = 0
 
 
+def comparable(days: DayRange, earliest: datetime | None) -> DayRange | None:
+    """Of these days, those of which the gateway lists its books from their first moment on; None where it is none.
+
+    >>> str(comparable(DayRange(date(2026, 3, 1), date(2026, 3, 9)), datetime(2026, 3, 4, 12, tzinfo=UTC)).first)
+    '2026-03-05'
+    """
+    if earliest is None:
+        return days
+    first = date_at(earliest, days.zone) + timedelta(days=1)
+    if days.first is not None and days.first >= first:
+        return days
+    return None if days.last is not None and days.last < first else DayRange(first, days.last, days.zone)
+
+
 def compare(here: Iterable[GatewayEvent], there: Iterable[GatewayEvent]) -> list[Compared]:
     """Both sides, fact by fact, in the order of the gateway's time. A fact of 0 is as good as none."""
     ours, theirs = _facts(here), _facts(there)
@@ -148,5 +162,6 @@ def _facts(events: Iterable[GatewayEvent]) -> Mapping[Fact, GatewayEvent]:
     return found
 
 
-def _place(one: GatewayEvent) -> tuple[datetime, str]:
-    return one.happened_at, one.event_id
+def _place(one: GatewayEvent) -> tuple[datetime, bool, int, str]:
+    # Of the same moment, the event that knows the gateway's fee; a correction comes after all of them.
+    return one.happened_at, one.event_id.startswith(_CORRECTION), one.fee_minor, one.event_id

@@ -1,8 +1,9 @@
 """The refusals about purchases."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from credits_core.errors import CreditsError
+from credits_core.values.money import format_money
 
 
 class UnknownPack(CreditsError):
@@ -83,6 +84,27 @@ class GatewayFailed(CreditsError):
         self.why = why
         again = " Send the same request again, or try later." if may_again else ""
         super().__init__(f"{gateway} did not do it: {why}{again}")
+
+
+class RefundedInPart(CreditsError):
+    """The gateway gave some of what was asked back, and then refused or did not answer.
+
+    `left` says what is missing of which payment, in minor units: `buying.give_back` takes it, with the same key.
+    """
+
+    code = "refunded_in_part"
+    http_status = 502
+
+    def __init__(self, purchase_id: int, currency: str, done_minor: int, left: Mapping[str, int], why: str) -> None:
+        self.purchase_id = purchase_id
+        self.done_minor = done_minor
+        self.left = dict(left)
+        self.left_minor = sum(left.values())
+        self.why = why
+        done, rest = format_money(done_minor, currency), format_money(self.left_minor, currency)
+        super().__init__(
+            f"{done} of purchase {purchase_id} was refunded. {rest} was not: {why} Refund the rest with the same key."
+        )
 
 
 class EventNotSigned(CreditsError):

@@ -111,6 +111,10 @@ class Sandbox:
 
         database.write(self._engine, note)
 
+    def earliest(self) -> datetime | None:
+        """None: it keeps all its books."""
+        return None
+
     def events(self, since: datetime) -> Iterable[GatewayEvent]:
         """All lines of its books since then, but for those of the future."""
         with database.read(self._engine) as connection:
@@ -172,8 +176,8 @@ def tell(
 ) -> int:
     """Tell the product what has happened up to now and was not told yet, and return how many events that were.
 
-    Each is kept and noted as told in one unit of work. One that is refused ends it, or `if_refused` is told of it and
-    the next one follows; what was refused is told again the next time.
+    Each is taken in as those of any gateway, and then noted as told. One that is refused ends it, or `if_refused` is
+    told of it and the next one follows; what was refused is told again the next time.
 
     Raises:
         CreditsError: an event is refused and there is no `if_refused`, or the database or the job's lease is gone.
@@ -187,14 +191,11 @@ def tell(
         rows = connection.execute(untold).all()
     told_events = 0
     for row in rows:
-
-        def one(connection: Connection, row: Any = row) -> None:
-            receiving.receive(connection, _event(row), now=now, actor=receiving.GATEWAY)
-            told = update(SandboxEvent).where(SandboxEvent.id == row.id, SandboxEvent.told_at_us.is_(None))
-            connection.execute(told.values(told_at_us=to_microseconds(now)))
-
+        told = update(SandboxEvent).where(SandboxEvent.id == row.id, SandboxEvent.told_at_us.is_(None))
+        noted = told.values(told_at_us=to_microseconds(now))
         try:
-            database.write(engine, one)
+            receiving.take_in(engine, _event(row), now=now, actor=receiving.GATEWAY)
+            database.write(engine, lambda one, noted=noted: one.execute(noted))  # type: ignore[misc]
         except CreditsError as refusal:
             if if_refused is None or refusal.ends_all:
                 raise

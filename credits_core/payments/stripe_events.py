@@ -28,6 +28,7 @@ KINDS = (
     "refund.updated",
     "refund.failed",
     "charge.dispute.created",
+    "charge.dispute.funds_withdrawn",
     "charge.dispute.closed",
 )
 """The kinds of events that may mean something. Stripe sends others too, which are ignored."""
@@ -189,17 +190,21 @@ def _of_dispute(event: _Event, payment: Callable[[str], Payment]) -> GatewayEven
         if dispute.status == "prevented":  # settled before the bank decided; where that took no money, a refund did
             taken = sum(balance.amount for balance in dispute.balance_transactions) < 0
             kind = Happened.LOST if taken else Happened.WON
-    return None if kind is None else _of_payment(event, kind, dispute, payment)
+    # Stripe takes its fee with the money, and books nothing more for a dispute that is lost.
+    fee_minor = 0
+    if kind is Happened.DISPUTED:
+        fee_minor = sum(max(0, one.fee) for one in dispute.balance_transactions if one.currency == dispute.currency)
+    return None if kind is None else _of_payment(event, kind, dispute, payment, fee_minor=fee_minor)
 
 
 def _of_payment(
-    event: _Event, kind: Happened, found: _OfPayment, payment: Callable[[str], Payment]
+    event: _Event, kind: Happened, found: _OfPayment, payment: Callable[[str], Payment], *, fee_minor: int = 0
 ) -> GatewayEvent | None:
     payment_id = _id_of(found.payment_intent)
     purchase_id = None if payment_id is None else payment(payment_id).purchase_id
     if purchase_id is None:
         return None
-    return _told(event, purchase_id, kind, found.id, found.amount, found.currency)
+    return _told(event, purchase_id, kind, found.id, found.amount, found.currency, fee_minor=fee_minor)
 
 
 def _told(

@@ -28,6 +28,7 @@ _RETRIES = 2
 _PAGE = 100
 _EARLIER = timedelta(days=1)
 """A payment begins before it is told. Those that began earlier still are asked for one by one."""
+_MARGIN = timedelta(minutes=1)
 _FEE = "latest_charge.balance_transaction"
 
 
@@ -104,24 +105,31 @@ class StripeGateway:
         Raises:
             GatewayFailed: Stripe did not answer, or refused, as when its balance does not suffice.
         """
-        # The address of this product too, because another database on the same account has a payout with this number.
-        where = f"{self._settings.public_url}/payouts/{order.payout_id}"
+        # By the address of this product too: another database on the same account has a payout with this number.
+        group = _key("payout", f"{self._settings.public_url}/payouts/{order.payout_id}")
         with _answering():
+            # Stripe forgets its idempotency keys after a day, and we may have died before we kept its answer.
+            for made in self._client.v1.transfers.list({"transfer_group": group, "limit": 1}):
+                return PayoutAnswer(made.id)
             try:
                 transfer = self._client.v1.transfers.create(
                     {
                         "amount": order.amount_minor,
                         "currency": order.currency,
                         "destination": order.address,
-                        "transfer_group": f"payout_{order.payout_id}",
+                        "transfer_group": group,
                     },
-                    {"idempotency_key": _key("payout", where)},
+                    {"idempotency_key": group},
                 )
             except stripe.InvalidRequestError as error:
                 if error.param != "destination":
                     raise
                 return PayoutAnswer("", (error.user_message or "Stripe does not know the account.").rstrip(".") + ".")
         return PayoutAnswer(transfer.id)
+
+    def earliest(self) -> datetime | None:
+        """A minute after the moment from which on Stripe lists its events, so that there is time to ask for them."""
+        return self._clock() - timedelta(days=BOOKS_DAYS) + _MARGIN
 
     def events(self, since: datetime) -> list[GatewayEvent]:
         """All that has happened since, the oldest first.

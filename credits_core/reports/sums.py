@@ -167,7 +167,10 @@ def _summed(up_to_last: list[DayTotals], days: DayRange) -> Overview:
 
 @dataclass(frozen=True, slots=True)
 class AccountFlow:
-    """What one account received and paid in all, in credits; both numbers are positive."""
+    """What one account received and paid in all, in credits; both numbers are positive.
+
+    `transactions` are all of its movements, those between a user's own parts too.
+    """
 
     received_credits: int
     given_credits: int
@@ -180,12 +183,13 @@ def account_flow(connection: Connection, account_id: str) -> AccountFlow:
     A user's balance is received less paid, less what is in the user's other parts.
     """
     moved_credits = CreditTransaction.amount_credits
+    is_transfer = CreditTransaction.type == TransactionType.TRANSFER.value
     received_credits, given_credits, transactions = connection.execute(
         select(
-            func.coalesce(func.sum(case((moved_credits > 0, moved_credits), else_=0)), 0),
-            func.coalesce(func.sum(case((moved_credits < 0, -moved_credits), else_=0)), 0),
+            func.coalesce(func.sum(case((~is_transfer & (moved_credits > 0), moved_credits), else_=0)), 0),
+            func.coalesce(func.sum(case((~is_transfer & (moved_credits < 0), -moved_credits), else_=0)), 0),
             func.count(),
-        ).where(CreditTransaction.account_id == account_id, CreditTransaction.type != TransactionType.TRANSFER.value)
+        ).where(CreditTransaction.account_id == account_id)
     ).one()
     return AccountFlow(int(received_credits), int(given_credits), int(transactions))
 

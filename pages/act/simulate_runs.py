@@ -4,12 +4,13 @@ import streamlit as st
 
 from credits_core.bulk.batch import MAX_RUNS
 from credits_core.ledger import accounts
-from pages.act import running
+from pages.act import holding, running
 from pages.parts import balance, choose, head, links, numbers, resources, show
 
 ABOUT = """
 Choose a user, a prompt and a model to see the price step by step. Run it once or up to 10,000 times; each run is
-charged in this ledger, by the same code as every real run.
+charged in this ledger, by the same code as every real run. *Set credits aside first* holds the price of the most
+output, until you charge what the run really used, release it, or its time is over.
 """
 
 ACTION = "simulate"
@@ -43,6 +44,7 @@ with grid.cell(), st.container(border=True):
         running.batch_button(ACTION, batch, total_credits, terms)
     else:
         running.button(ACTION, batch.request if batch else None, quote)
+        holding.button(batch.request if batch else None, quote)
     if batch and quote:
         if batch.workload:
             st.caption("This is the first run. The others have different token counts.")
@@ -50,6 +52,7 @@ with grid.cell(), st.container(border=True):
         show.price_units(quote)
 
 running.outcome(ACTION, terms)
+holding.outcome()
 if batch and total_credits is not None:
     with balance_place:
         balance.enough(user_id, total_credits, batch.runs)

@@ -5,6 +5,7 @@ import json
 import pprint
 import shlex
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode, urlsplit
 
@@ -39,12 +40,15 @@ class Example:
         return f"{address}{self.path}{'?' if self.query else ''}{urlencode(self.query)}"
 
 
-def examples(run: ChargeRequest) -> dict[str, Example]:
-    """The calls that look up the user's balance, price the run and charge it, by their titles."""
+def examples(run: ChargeRequest, open_hold_id: int | None = None) -> dict[str, Example]:
+    """The calls that look up the user's balance, price the run, charge it and hold credits for it, by their titles.
+
+    With an open hold of the user there is also the call that captures it.
+    """
     tokens = {"input_tokens": run.input_tokens, "output_tokens": run.output_tokens}
     priced = {"model_id": run.model_id} | {name: count for name, count in tokens.items() if count is not None}
     charged = {"user_id": run.user_id, "prompt_id": run.prompt_id} | priced
-    listed = (
+    listed = [
         Example(
             "Balance",
             "/api/credits/balance",
@@ -57,15 +61,36 @@ def examples(run: ChargeRequest) -> dict[str, Example]:
             "/api/credits/charge-prompt",
             "A service or admin key. Sent twice, it charges once.",
             body=_json(charged),
-            idempotency_key=_idempotency_key(_json(charged)),
+            idempotency_key=_idempotency_key("/api/credits/charge-prompt", _json(charged)),
         ),
-    )
+        Example(
+            "Hold",
+            "/api/credits/holds",
+            "A service or admin key. Sets credits aside for the most output.",
+            body=_json(charged),
+            idempotency_key=_idempotency_key("/api/credits/holds", _json(charged)),
+        ),
+    ]
+    if open_hold_id is not None:
+        used = {name: count for name, count in tokens.items() if count is not None}
+        path = f"/api/credits/holds/{open_hold_id}/capture"
+        listed.append(
+            Example(
+                "Capture",
+                path,
+                "A service or admin key. Charges what was used; the rest comes back.",
+                body=_json(used),
+                idempotency_key=_idempotency_key(path, _json(used)),
+            )
+        )
     return {example.title: example for example in listed}
 
 
 def with_body(example: Example, body: str) -> Example:
     """The call with another body, and with the idempotency key that goes with that body."""
-    return replace(example, body=body, idempotency_key=_idempotency_key(body) if example.idempotency_key else "")
+    return replace(
+        example, body=body, idempotency_key=_idempotency_key(example.path, body) if example.idempotency_key else ""
+    )
 
 
 def use_new_idempotency_keys() -> None:
@@ -137,7 +162,7 @@ def python(example: Example, address: str) -> str:
     )
 
 
-def _json(fields: dict[str, str | int]) -> str:
+def _json(fields: Mapping[str, str | int]) -> str:
     return json.dumps(fields, indent=4)
 
 
@@ -156,8 +181,8 @@ def _python_body(body: str) -> tuple[str, str]:
     return body if is_python else pprint.pformat(fields, sort_dicts=False), "json.dumps(body).encode()"
 
 
-def _idempotency_key(body: str) -> str:
-    # The same for the same body until somebody asks for new ones, so that sending it twice shows that it is charged
+def _idempotency_key(path: str, body: str) -> str:
+    # The same for the same call until somebody asks for new ones, so that sending it twice shows that it is charged
     # once. By its beginning, starting the demo over knows what was only tried here.
     session: uuid.UUID = st.session_state.setdefault(_SESSION, uuid.uuid4())
-    return f"dashboard:{uuid.uuid5(session, body)}"
+    return f"dashboard:{uuid.uuid5(session, f'{path} {body}')}"

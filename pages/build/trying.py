@@ -1,9 +1,11 @@
 """Tries a call: choose it, change its body, send it for real, and see the answer beside it."""
 
 import json
+from datetime import UTC, datetime
 
 import streamlit as st
 
+from credits_core.ledger import hold_rows
 from credits_core.ledger.accounts import UserBalance
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.values.roles import May
@@ -11,7 +13,7 @@ from pages.act import running
 from pages.build import examples, keys, refusals, sending
 from pages.build.examples import Example
 from pages.build.sending import Answer, NoAnswer
-from pages.parts import balance, choose, done, filters, model_choice, pick, who, words
+from pages.parts import balance, choose, done, filters, model_choice, pick, resources, who, words
 
 PROMPT = "api-example"
 INPUT_TOKENS, OUTPUT_TOKENS = 1_000, 200
@@ -38,7 +40,10 @@ def _choose(known: list[UserBalance]) -> Example | None:
     tokens = (INPUT_TOKENS, OUTPUT_TOKENS) if model.is_usage_priced else (None, None)
     run = ChargeRequest(user_id, PROMPT, model.id, input_tokens=tokens[0], output_tokens=tokens[1])
     quote = running.price(run)
-    calls = examples.examples(run)
+    now = datetime.now(UTC)
+    with resources.reading() as connection:
+        newest = hold_rows.holds_of(connection, user_id, limit=1)
+    calls = examples.examples(run, next((one.id for one in newest if one.state(now) == "open"), None))
     call = calls[pick.one("Call", list(calls), key="example", usual="Balance", is_labelled=False)]
     with st.container(gap="xxsmall"):
         st.caption(f"{words.plain(f'{call.method} {call.path}')} · {call.allowed}")

@@ -4,13 +4,13 @@ import streamlit as st
 
 from credits_core.audit.explanation import explain
 from credits_core.audit.refusals import NotExplainable
-from credits_core.ledger import accounts
+from credits_core.ledger import accounts, entry_lots
 from credits_core.ledger.accounts import ListedTransaction, TransactionFilter
 from credits_core.ledger.refusals import UnknownEntry
 from credits_core.store.kinds import TransactionType
 from pages.explain import charts as charge_charts
 from pages.explain import view as charge_view
-from pages.parts import charts, clock, filters, head, links, resources, tables, words
+from pages.parts import charts, clock, filters, head, links, lots_moved, resources, tables, words
 
 LATEST = 6
 CHARGES = TransactionFilter(types=[TransactionType.PROMPT_RUN, TransactionType.FLOW_UNLOCK])
@@ -51,6 +51,7 @@ if entry_id is None:
 try:
     with resources.reading() as connection:
         explained = explain(connection, entry_id or latest[0].entry_id, plans=plans)
+        moved = entry_lots.lots_of(connection, explained.entry_id, explained.user_id)
 except UnknownEntry as refusal:
     st.info(str(refusal), title="No such entry", icon=":material/search_off:")
     st.stop()
@@ -85,6 +86,7 @@ with st.container(border=True):
     st.header("Transactions")
     verb = "Charged" if explained.borne is None else "Refunded"
     charge_view.transactions(explained)
+    lots_moved.draw(explained.user_id, moved)
     st.caption(
         f"{verb} to {words.plain(explained.user_id)}, posted {clock.text(explained.created_at)}. "
         '"Before" is calculated from "after".'

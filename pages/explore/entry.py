@@ -5,10 +5,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from credits_core.access import proposals
-from credits_core.ledger import accounts, entries, purchase_rows
+from credits_core.ledger import accounts, entries, entry_lots, purchase_rows
 from credits_core.ledger.accounts import TransactionFilter
 from credits_core.ledger.refusals import UnknownEntry
-from pages.parts import links, refunding, resources, show, words
+from pages.parts import links, lots_moved, refunding, resources, show, words
 
 
 def show_in_full(entry_id: int, open_entry: Callable[[int], None]) -> None:
@@ -18,6 +18,8 @@ def show_in_full(entry_id: int, open_entry: Callable[[int], None]) -> None:
             posted = entries.receipt(connection, entry_id, plans=resources.book().plans)
             headline, *_ = accounts.transactions(connection, TransactionFilter(entry_id=entry_id, headline_only=True))
             refund_id = entry_id if posted.refunds_entry_id is not None else posted.refunded_by_entry_id
+            user_id = entry_lots.payer_of(posted)
+            moved = None if user_id is None else entry_lots.lots_of(connection, entry_id, user_id)
             purchase_id = purchase_rows.purchase_of_entry(connection, entry_id)
             proposed = proposals.that_posted(connection, entry_id, posted.idempotency_key)
             said, rule = refunding.outcome(connection, refund_id) if refund_id is not None else ("", "")
@@ -33,6 +35,7 @@ def show_in_full(entry_id: int, open_entry: Callable[[int], None]) -> None:
             st.success(f"Refunded by entry {refund_id}. {said}", icon=":material/undo:")
             st.button("Open the refund", on_click=open_entry, args=(refund_id,))
         show.receipt(posted)
+        lots_moved.draw(user_id, moved)
         if proposed is not None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 approved = words.by(proposed.decided_by or posted.actor)

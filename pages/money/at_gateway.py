@@ -9,14 +9,13 @@ import streamlit as st
 
 from credits_core import settings
 from credits_core.errors import CreditsError
-from credits_core.payments import buying, configured, purchased, sandbox
-from credits_core.payments.gateway import Gateway
+from credits_core.payments import buying, configured, purchased, receiving, sandbox
+from credits_core.payments.gateway import Gateway, GatewayEvent
 from credits_core.payments.packs import Pack
 from credits_core.payments.purchased import Bought
 from credits_core.payments.refusals import UnknownPurchase
 from credits_core.store import deadline
-from pages.money import naming
-from pages.parts import links, resources
+from pages.parts import links, resources, who
 
 CHECKOUT = "money/checkout.py"
 _LONGEST_NUMBER = 15
@@ -31,7 +30,7 @@ def open_checkout(bought: Bought, pack: Pack) -> CreditsError | None:
     """Ask for the page where the purchase is paid."""
     try:
         with deadline.within(settings.deadline_seconds()):
-            buying.open_checkout(resources.engine(), gateway(), bought, words=naming.order(pack), now=datetime.now(UTC))
+            buying.open_checkout(resources.engine(), gateway(), bought, words=pack.order, now=datetime.now(UTC))
     except CreditsError as refusal:
         return refusal
     return None
@@ -44,6 +43,16 @@ def hear(bought: Bought) -> CreditsError | None:
     try:
         with deadline.within(settings.deadline_seconds()):
             sandbox.tell(resources.engine(), now=datetime.now(UTC), purchase_id=bought.id)
+    except CreditsError as refusal:
+        return refusal
+    return None
+
+
+def take_in(event: GatewayEvent) -> CreditsError | None:
+    """Record an event of the gateway's books here, as if the gateway had told it, and do what follows from it."""
+    try:
+        with deadline.within(settings.deadline_seconds()):
+            receiving.take_in(resources.engine(), event, now=datetime.now(UTC), actor=who.actor())
     except CreditsError as refusal:
         return refusal
     return None

@@ -1,5 +1,6 @@
 """Gives money of a purchase back: a button, and a question that asks how much and does it."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ import streamlit as st
 from credits_core.errors import CreditsError
 from credits_core.payments import buying, sandbox
 from credits_core.payments.purchased import Bought
+from credits_core.payments.refusals import RefundedInPart
 from credits_core.values.money import money_from_text
 from credits_core.values.roles import May
 from pages.money import at_gateway, naming, purchase_list
@@ -24,7 +26,7 @@ def button(bought: Bought) -> None:
 
 def _ask(purchase_id: int) -> None:
     # The key is made now, so that two clicks on the button of the question give back once.
-    st.session_state[_ASKED] = (purchase_id, uuid4().hex)
+    st.session_state[_ASKED] = (purchase_id, uuid4().hex, {})
 
 
 def _stop_asking() -> None:
@@ -33,13 +35,40 @@ def _stop_asking() -> None:
 
 def question(bought: Bought) -> None:
     """Draw the question as long as it is asked about this purchase."""
-    purchase_id, key = st.session_state.get(_ASKED, (None, ""))
+    purchase_id, key, left = st.session_state.get(_ASKED, (None, "", {}))
     if purchase_id == bought.id:
-        _dialog(bought, key)
+        _dialog(bought, key, left)
 
 
 @st.dialog("Refund this purchase?", icon=":material/undo:", on_dismiss=_stop_asking)
-def _dialog(bought: Bought, key: str) -> None:
+def _dialog(bought: Bought, key: str, left: Mapping[str, int]) -> None:
+    amount = _rest(bought, left) if left else _amount(bought)
+    if amount is None:
+        return
+    try:
+        amount_minor = amount if isinstance(amount, int) else money_from_text(amount, bought.currency)
+        buying.give_back(
+            resources.engine(),
+            at_gateway.gateway(),
+            bought.id,
+            amount_minor,
+            key=key,
+            now=datetime.now(UTC),
+            actor=who.actor(),
+            left=left or None,
+        )
+    except RefundedInPart as refusal:
+        at_gateway.hear(bought)
+        st.session_state[_ASKED] = (bought.id, key, refusal.left)
+        st.rerun()
+    except CreditsError as refusal:
+        show.refusal(refusal, undone="Nothing more was refunded." if left else "Nothing was refunded.")
+        return
+    _done(bought, amount_minor)
+
+
+def _amount(bought: Bought) -> int | str | None:
+    """Ask how much: all of it, in minor units, or what was typed; None until it is confirmed."""
     at_most = naming.money(bought.standing.refundable_minor, bought.currency)
     st.markdown(
         f"At most {at_most} can go back. The same share of the credits is taken back. What the user has spent of it is"
@@ -53,22 +82,23 @@ def _dialog(bought: Bought, key: str) -> None:
             "Amount, empty for all of it", placeholder=at_most.replace("\\", ""), key="give_back:amount"
         )
         confirmed = st.form_submit_button("Refund", type="primary", icon=":material/undo:", key="give_back:now")
-    if not confirmed:
-        return
-    try:
-        amount_minor = money_from_text(text, bought.currency) if text.strip() else bought.standing.refundable_minor
-        buying.give_back(
-            resources.engine(),
-            at_gateway.gateway(),
-            bought.id,
-            amount_minor,
-            key=key,
-            now=datetime.now(UTC),
-            actor=who.actor(),
-        )
-    except CreditsError as refusal:
-        show.refusal(refusal, undone="Nothing was refunded.")
-        return
+    return (text.strip() or bought.standing.refundable_minor) if confirmed else None
+
+
+def _rest(bought: Bought, left: Mapping[str, int]) -> int | None:
+    """Say that only a part was refunded, and ask for the rest, in minor units; None until it is confirmed."""
+    rest_minor = sum(left.values())
+    rest = naming.money(rest_minor, bought.currency)
+    st.warning(
+        f"{rest} was not refunded: the gateway refused, or did not answer. The rest of what you asked for was.",
+        title="Refunded in part",
+        icon=":material/warning:",
+    )
+    wants = st.button(f"Refund the other {rest}", type="primary", icon=":material/undo:", key="give_back:rest")
+    return rest_minor if wants else None
+
+
+def _done(bought: Bought, amount_minor: int) -> None:
     refusal_of_news = at_gateway.hear(bought)
     _stop_asking()
     back = naming.money(amount_minor, bought.currency)

@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from credits_core.payments import receiving
+from credits_core.ledger.refusals import BalanceTooLarge, CirculationTooLarge
 from credits_core.payments.gateway import GatewayEvent
 from credits_core.payments.reconciling import Compared, Match
 from credits_core.values.roles import May
-from pages.money import naming
-from pages.parts import action, clock, done, links, show, who, words
+from pages.money import at_gateway, naming
+from pages.parts import clock, done, links, show, who, words
 
-_ACTION = "mend"
+_REFUSED = "mend:refused"
 _MATCHES = {
     Match.MISSING_HERE: "Missing here",
     Match.MISSING_THERE: "Missing at the gateway",
@@ -64,10 +64,9 @@ def _side(heading: str, event: GatewayEvent | None) -> None:
 def _mend(one: Compared) -> None:
     event = one.mending
     assert event is not None, "only what does not match is shown as a card"
-    outcome = action.perform(
-        _ACTION, event, lambda connection, _key, now, actor: receiving.receive(connection, event, now=now, actor=actor)
-    )
-    if outcome.refusal is not None:
+    refusal = at_gateway.take_in(event)
+    st.session_state[_REFUSED] = event, refusal
+    if refusal is not None:
         return
     query = links.carry_to(purchase=str(one.fact.purchase_id))
     done.add(
@@ -76,11 +75,14 @@ def _mend(one: Compared) -> None:
         f" {one.fact.purchase_id}, as in the gateway's books.",
         link=done.Link("money/buy_credits.py", f"Purchase {one.fact.purchase_id}", query),
     )
-    action.start_over(_ACTION)
     st.rerun()
 
 
 def _refusal(one: Compared) -> None:
-    outcome = action.performed(_ACTION)
-    if outcome is not None and outcome.refusal is not None and outcome.request == one.mending:
-        show.refusal(outcome.refusal, undone="Nothing was mended.")
+    event, refusal = st.session_state.get(_REFUSED, (None, None))
+    if refusal is None or event != one.mending:
+        return
+    undone = "Nothing was mended."
+    if isinstance(refusal, BalanceTooLarge | CirculationTooLarge):
+        undone = "It is recorded. No credits were moved yet; the job Payments tries again."
+    show.refusal(refusal, undone=undone)

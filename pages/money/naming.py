@@ -75,8 +75,3 @@ def bonus(pack: Pack | Bought) -> str:
 def title(bought: Bought) -> str:
     """A purchase as a heading."""
     return f"Purchase {bought.id}: {plain(pack_name(bought.pack_id))} for {plain(bought.user_id)}"
-
-
-def order(pack: Pack) -> str:
-    """What is bought, as the gateway shows it."""
-    return f"{pack.name}: {counted(pack.credits + pack.bonus_credits, 'credit')}"

@@ -1,13 +1,16 @@
 """One purchase in full: its money and credits, what the gateway said of it, and its lots and entries in the ledger."""
 
+from datetime import UTC, datetime
+
 import streamlit as st
 
 from credits_core.ledger import purchase_rows
 from credits_core.ledger.purchase_rows import StoredMove
 from credits_core.payments.purchased import Bought
+from credits_core.payments.receipt_file import receipt_pdf
 from credits_core.values.money import format_money
 from pages.money import at_gateway, giving_back, naming, purchase_list
-from pages.parts import clock, links, resources, show, tables, words
+from pages.parts import clock, exporting, links, resources, show, tables, words
 
 _BECAME = (
     ("Taken back", "Their money went back. What was spent of them is owed."),
@@ -37,6 +40,7 @@ def in_full(bought: Bought) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if not bought.standing.is_paid:
             at_gateway.link_to_checkout(bought)
+        _receipt_button(bought)
         giving_back.button(bought)
         st.page_link(
             "money/payments.py",
@@ -78,6 +82,22 @@ def _figures(bought: Bought) -> None:
         )
         for (label, means), credits in became:
             show.metric(label, credits, help_text=means)
+
+
+def _receipt_button(bought: Bought) -> None:
+    if bought.receipt is None:
+        return
+    zone = resources.zone()
+    exporting.button(
+        "Receipt",
+        lambda: receipt_pdf(bought, zone, made_at=datetime.now(UTC)),
+        f"receipt-{bought.receipt}.pdf",
+        "application/pdf",
+        icon=":material/picture_as_pdf:",
+        detail={"purchase": bought.id},
+        help_text="The receipt as a PDF file, with what went back until now.",
+        is_told=False,
+    )
 
 
 def _due(bought: Bought) -> str:

@@ -7,14 +7,15 @@ import streamlit as st
 
 from credits_core.errors import CreditsError
 from credits_core.payments import reconciling
+from credits_core.payments.gateway import Gateway
 from credits_core.payments.reconciling import Compared, DaySums, Match
 from credits_core.store.kinds import Happened
 from credits_core.values.days import EARLIEST, DayRange, from_microseconds, to_microseconds
 from credits_core.values.money import format_money
 from credits_core.values.periods import Preset
 from credits_core.values.text import counted
-from pages.money import at_gateway, mending
-from pages.parts import periods, resources, show, tables
+from pages.money import at_gateway, mending, reconciled_file
+from pages.parts import exporting, periods, resources, show, tables
 
 _MOST_CARDS = 20
 _HELP = "A payment counts on the day it happened at the gateway. Choose a period, or days in the calendar."
@@ -24,7 +25,15 @@ def draw() -> None:
     """Choose the days, and show sums by day and what does not match."""
     days = periods.choose(default=Preset.THIS_MONTH, label="Days at the gateway", help_text=_HELP).days
     try:
-        compared = [one for one in _compared(days) if _is_within(one.happened_at, days)]
+        gateway = at_gateway.gateway()
+        earliest = gateway.earliest()
+        some = reconciling.comparable(days, earliest)
+        if earliest is not None and some != days:
+            _left_out(gateway.name, days, some)
+        if some is None:
+            return
+        days = some
+        compared = [one for one in _compared(gateway, days) if _is_within(one.happened_at, days)]
     except CreditsError as refusal:
         show.refusal(refusal, undone="Nothing was compared.")
         return
@@ -47,12 +56,32 @@ def draw() -> None:
     else:
         same = f"The gateway's books and ours agree to the cent: {counted(len(compared), 'line')} compared."
         st.success(same, title="Everything matches", icon=":material/task_alt:")
-    st.header("Day by day", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.header("Day by day", anchor=False, width="content")
+        st.space("stretch")
+        exporting.button(
+            "Download every line as CSV",
+            lambda: reconciled_file.csv(compared, resources.zone()),
+            "reconciliation.csv",
+            "text/csv",
+            icon=":material/download:",
+            detail={"gateway": gateway.name, "days": exporting.in_words(days)},
+        )
     _days(reconciling.by_day(compared, resources.zone()))
 
 
-def _compared(days: DayRange) -> Sequence[Compared]:
-    gateway = at_gateway.gateway()
+def _left_out(name: str, days: DayRange, some: DayRange | None) -> None:
+    """Say which of the days that were chosen the gateway does not list any more."""
+    keeps = f"{name.capitalize()} lists its books of the last 30 days only."
+    if some is None:
+        st.info(f"{keeps} Choose later days.", title="These days cannot be compared", icon=":material/event_busy:")
+    elif days.first is not None:
+        st.caption(f":material/info: {keeps} Days before {some.first} are left out.")
+    else:
+        st.caption(f":material/info: {keeps} The comparison begins on {some.first}.")
+
+
+def _compared(gateway: Gateway, days: DayRange) -> Sequence[Compared]:
     since = EARLIEST if days.begin_us is None else from_microseconds(days.begin_us)
     with resources.reading() as connection:  # ours first: what is told meanwhile is missing here, and never there
         ours = reconciling.told_here(connection, gateway.name, since)

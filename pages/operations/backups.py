@@ -9,7 +9,7 @@ from credits_core.operations.backups.listing import Listed, State
 from credits_core.values.roles import May
 from credits_core.values.text import counted
 from pages.operations import running
-from pages.parts import clock, tables, who, words
+from pages.parts import clock, resources, tables, who, words
 
 _STATES = {State.GOOD: "Good", State.UNPROVED: "Not tried yet", State.BAD: "🔴 Bad"}
 _MEGABYTE = 1_000_000
@@ -20,7 +20,7 @@ def draw() -> None:
     st.header("Backups")
     try:
         where = backup_jobs.place()
-        found = listing.listed(where)
+        found = listing.listed(where, resources.engine())
     except (CreditsError, OSError) as error:
         st.error(words.plain(str(error)), title="The place of backups cannot be read", icon=":material/cloud_off:")
         return
@@ -28,7 +28,7 @@ def draw() -> None:
     if who.may_or_told(May.MANAGE):
         with st.container(horizontal=True):
             st.button("Create backup", icon=":material/backup:", on_click=running.ask, args=("backup",))
-            if found:
+            if any(one.is_own for one in found):
                 st.button("Try the newest", icon=":material/fact_check:", on_click=running.ask, args=("drill",))
     if not found:
         st.info(
@@ -37,12 +37,12 @@ def draw() -> None:
             icon=":material/backup:",
         )
         return
-    _say_what_is_wrong(found)
+    _say_what_is_wrong([one for one in found if one.is_own])
     tables.draw(
         [
             {
                 clock.label("Made"): one.backup.made_at,
-                "State": _STATES[one.state],
+                "State": _STATES[one.state] if one.is_own else f"{_STATES[one.state]}, of another ledger",
                 "Entries": f"{one.backup.figures.entries:,}",
                 "Size": f"{one.backup.stored_bytes / _MEGABYTE:,.1f} MB",
                 clock.label("Tried"): None if one.drilled is None else one.drilled.at,

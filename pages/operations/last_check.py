@@ -1,12 +1,12 @@
 """The last check of the record: how long ago it was, how much came since, and its results by subject."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import streamlit as st
 
 from credits_core.audit.log import LoggedAudit, LoggedFinding
-from credits_core.values.text import counted
+from credits_core.operations.verdicts import ago
 from pages.parts import clock, tables, words
 
 SUBJECTS = {
@@ -58,7 +58,7 @@ def show(last: LoggedAudit | None, findings: Sequence[LoggedFinding], since: int
         return
     later = f"More than {MOST_SINCE:,}" if since > MOST_SINCE else f"{since:,}"
     came = "No entry since" if since == 0 else f"{later} {'entry' if since == 1 else 'entries'} since"
-    when = f"Checked {ago(last.finished_at, datetime.now(UTC))}, at {clock.text(last.finished_at)}. {came}."
+    when = f"Checked {ago(datetime.now(UTC) - last.finished_at)}, at {clock.text(last.finished_at)}. {came}."
     if last.ok:
         st.success(when, title=f"All {last.invariants} checks passed", icon=":material/verified_user:")
         return
@@ -85,17 +85,3 @@ def table(findings: Sequence[LoggedFinding]) -> None:
         for one in sorted(findings, key=lambda one: (one.is_ok, _PLACES.get(one.invariant, _NO_PLACE)[0]))
     ]
     tables.draw(rows, {}, alt="Every check with its last result", key="invariants", opens={})
-
-
-def ago(moment: datetime, now: datetime) -> str:
-    """How long ago a moment was, in words, in whole units rounded down.
-
-    >>> noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    >>> [ago(noon - timedelta(seconds=passed), noon) for passed in (59, 60, 7_199, 7_200, 172_800)]
-    ['just now', '1 minute ago', '119 minutes ago', '2 hours ago', '2 days ago']
-    """
-    passed = now - moment
-    for unit, noun in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute")):
-        if passed >= (2 if noun != "minute" else 1) * unit:
-            return f"{counted(passed // unit, noun)} ago"
-    return "just now"

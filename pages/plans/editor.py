@@ -104,7 +104,7 @@ def _editor(record: PlanRecord) -> _Editor:
 
 
 def _rules(plan: PricePlan, number: int) -> PricePlan | None:
-    with st.expander("Creator share, caps and rounding"):
+    with st.expander("Creator share, caps, rounding and holds"):
         share_bps = numbers.percentage(
             "Creator share",
             0,
@@ -154,7 +154,17 @@ def _rules(plan: PricePlan, number: int) -> PricePlan | None:
             in_url=False,
             live=True,
         )
-    if share_bps is None or minimum_credits is None or purchase_bps is None:
+        overrun_bps = numbers.percentage(
+            "A run may cost more than its hold by",
+            0,
+            BPS_PER_WHOLE,
+            key=f"editor:overrun:{number}",
+            usual_bps=plan.hold_overrun_bps,
+            says="more than was set aside",
+            in_url=False,
+            live=True,
+        )
+    if share_bps is None or minimum_credits is None or purchase_bps is None or overrun_bps is None:
         return None
     return replace(
         plan,
@@ -166,4 +176,5 @@ def _rules(plan: PricePlan, number: int) -> PricePlan | None:
         minimum_platform_income_credits=minimum_credits,
         minimum_platform_income_is_markup=minimum_is_markup,
         purchase_fee_bps=purchase_bps,
+        hold_overrun_bps=overrun_bps,
     )

@@ -63,6 +63,15 @@ def test_an_entry_of_a_run_is_shown_whole_to_a_service(api: Api) -> None:
                 )
             ),
         ],
+        "lots": [
+            {
+                "entry_id": 1,
+                "source": "purchase",
+                "purchase_id": None,
+                "expires_at": None,
+                "amount_credits": -1_251,
+            }
+        ],
         "refunds_entry_id": None,
         "refunded_by_entry_id": None,
         "run": {
@@ -82,6 +91,15 @@ def test_an_entry_of_a_run_is_shown_whole_to_a_service(api: Api) -> None:
         "unlock": None,
         "refund": None,
     }
+
+
+def test_a_user_sees_which_of_the_own_credits_moved_and_not_those_of_others(api: Api) -> None:
+    body = CHARGE | {"creator_id": "ben", "creator_fee_credits": 1_001}
+    entry_id = api.post("/api/credits/charge-prompt", body, as_="service", key="order-1").json()["entry_id"]
+    lots = api.get(f"/api/credits/entries/{entry_id}", as_="ben").json()["lots"]
+    assert lots == [
+        {"entry_id": None, "source": "earned", "purchase_id": None, "expires_at": None, "amount_credits": 800}
+    ]
 
 
 def test_an_entry_of_a_run_by_tokens_tells_its_usage(api: Api) -> None:

@@ -209,6 +209,7 @@ def test_a_balance_is_in_credits_and_dollars(unchanged: Api) -> None:
         ({"source": "purchase"}, ("credit_purchase", "api/admin", "Card payment")),
         ({"source": "grant"}, ("grant", "api/admin", "Card payment")),
         ({"source": "adjustment"}, ("adjustment", "api/admin", "Card payment")),
+        ({"source": "bonus"}, ("bonus", "api/admin", "Card payment")),
     ],
 )
 def test_credits_are_added_and_the_first_ones_create_the_user(

@@ -7,6 +7,7 @@ from sqlalchemy import Engine, text
 
 from credits_core.audit.explanation import explain
 from credits_core.audit.refusals import NotExplainable
+from credits_core.ledger import entry_lots
 from credits_core.ledger.refusals import UnknownEntry
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
@@ -221,3 +222,12 @@ def test_an_entry_without_a_price_is_refused_and_says_where_to_look(ledger: Ledg
 def test_an_entry_that_does_not_exist_is_refused(engine: Engine, book: PriceBook) -> None:
     with database.read(engine) as connection, pytest.raises(UnknownEntry):
         explain(connection, 7, plans=book.plans)
+
+
+def test_nothing_is_said_of_lots_that_do_not_have_what_was_taken(ledger: Ledger) -> None:
+    damage = "UPDATE credit_transactions SET amount_credits = 1 WHERE account_id = 'fay' AND amount_credits > 0"
+    late_run = ledger.ids["late run"]
+    with ledger.unguarded() as connection:
+        assert entry_lots.lots_of(connection, late_run, "fay") != []
+        connection.execute(text(damage))
+        assert entry_lots.lots_of(connection, late_run, "fay") is None

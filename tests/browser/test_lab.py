@@ -49,7 +49,7 @@ def test_a_plan_is_cured_compared_replayed_and_made_live(tmp_path: Path) -> None
         page.get_by_role("link", name="Compare and edit").click()
         expect(page).to_have_url(re.compile("/compare-plans"))
         expect(plan_box(page, "Plan B")).to_have_value(CAPPED)
-        page.get_by_text("Creator share, caps and rounding").click()
+        page.get_by_text("Creator share, caps, rounding and holds").click()
         page.get_by_text("With a fee, we still earn at least our normal markup").click()
         expect(page).to_have_url(re.compile("edit=8000%3Bcap%3Bminimum-markup"))
         page.get_by_role("link", name="Replay all history under this plan").click()

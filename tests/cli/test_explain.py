@@ -35,11 +35,12 @@ def test_the_command_tells_it_in_lines_and_in_json(
         "Refunded by entry 3.",
     ]
     assert "3. Creator's share: 80 % of 1,001 = 800.8 = 4,004/5, rounded down → 800" in lines
-    assert lines[-4:] == [
+    assert lines[-5:] == [
         "ada  prompt_run  -1,251 credits (-$0.001251)  balance 2,000 → 749",
         "ben  creator_payment  +800 credits ($0.0008)  balance 0 → 800",
         "platform:revenue  platform_revenue  +201 credits ($0.000201)",
         "platform:inference  inference_cost  +250 credits ($0.00025)",
+        "purchase of entry 1  -1,251 credits, which never expire",
     ]
     code, out, err = run_command(monkeypatch, capsys, sqlite_url, "3")
     assert (code, err) == (0, "")
@@ -61,9 +62,13 @@ def test_the_command_tells_it_in_lines_and_in_json(
         "ben  creator_payment  -800 credits (-$0.0008)  balance 800 → 0",
         "platform:revenue  platform_revenue  -201 credits (-$0.000201)",
         "platform:refunded_inference  refund  -250 credits (-$0.00025)",
+        "purchase of entry 1  +1,251 credits, which never expire",
     ]
     code, out, _ = run_command(monkeypatch, capsys, sqlite_url, "3", "--json")
     found = json.loads(out)
+    assert found["lots"] == [
+        {"entry_id": 1, "source": "purchase", "purchase_id": None, "expires_at": None, "amount_credits": 1_251}
+    ]
     assert (code, found["is_proved"], found["refunds_entry_id"]) == (0, True, 2)
     assert found["borne"] == {
         "sentence": "ada got back 1,251 credits ($0.001251): ben gave back 800, PromptFlow bore 451.",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from credits_core.operations import lease
+from credits_core.operations import lease, runs
 from credits_core.operations.backups.manifest import Drilled
 from credits_core.store import database
 from tests.support import backup_world, world
@@ -89,10 +89,10 @@ def test_after_a_rehearsal_the_next_step_names_the_rehearsed_database(
     world.add(sqlite_engine, "ada", 5, key="one")
     backup_world.back_up(sqlite_engine, place(tmp_path))
     into = f"sqlite:///{tmp_path}/rehearsal.db"
-    _, out, err = commands("backup", "restore", "newest", "--into", into)
+    _, out, err = commands("backup", "restore", "newest", "--unproved", "--into", into)
     assert out.splitlines()[1:] == [f"Now run, with CREDITS_DATABASE_URL set to {into}: python -m credits_core verify"]
     assert err == ""
-    code, _, err = commands("backup", "restore", "newest", "--into", f"{tmp_path}/rehearsal.db")
+    code, _, err = commands("backup", "restore", "newest", "--unproved", "--into", f"{tmp_path}/rehearsal.db")
     assert (code, err.startswith("error: database: must be a URL such as sqlite:////srv/rehearsal.db or ")) == (1, True)
 
 
@@ -102,7 +102,7 @@ def test_who_restores_a_bad_backup_is_told(commands: Commands, sqlite_engine: En
     made = backup_world.back_up(sqlite_engine, where)
     bad = Drilled(made.made_at, False, timedelta(0), 0, "WRONG sums: ada has 5")
     where.keep_drill(made.name, bad)
-    code, _, err = commands("backup", "restore", "newest", "--into", f"sqlite:///{tmp_path}/rehearsal.db")
+    code, _, err = commands("backup", "restore", made.name, "--into", f"sqlite:///{tmp_path}/rehearsal.db")
     assert (code, err) == (0, "A drill called this backup bad: WRONG sums: ada has 5\n")
 
 
@@ -111,3 +111,33 @@ def test_the_list_of_jobs_says_whose_hours_it_shows(commands: Commands, monkeypa
     _, out, _ = commands("jobs", "list")
     assert "rollup       every minute         never ran, begins soon after a server starts" in out.splitlines()
     assert "Hours of the schedule are those of Europe/Berlin; times of runs are UTC." in out.splitlines()
+
+
+def test_newest_is_the_newest_good_one_and_a_newer_one_is_told(
+    commands: Commands, sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    world.add(sqlite_engine, "ada", 5, key="one")
+    where, into = place(tmp_path), f"sqlite:///{tmp_path}/rehearsal.db"
+    good = backup_world.back_up(sqlite_engine, where)
+    code, _, err = commands("backup", "restore", "newest", "--into", into)
+    assert (code, err.startswith("error: No backup of this ledger is proved, so nothing was changed. The")) == (1, True)
+    where.keep_drill(good.name, Drilled(good.made_at, True, timedelta(0), 0, "Restored and proved."))
+    newer = backup_world.back_up(sqlite_engine, where, now=good.made_at + timedelta(hours=1))
+    code, out, err = commands("backup", "restore", "newest", "--into", into)
+    assert (code, err) == (0, f"A newer backup, {newer.name}, is not proved. To take it, name it.\n")
+    assert f"is restored from {good.name}: " in out
+
+
+@pytest.mark.parametrize(("command", "job"), [("create", "backup"), ("drill", "drill"), ("prune", "prune")])
+def test_a_command_never_runs_beside_the_job_that_does_the_same(
+    commands: Commands, sqlite_engine: Engine, tmp_path: Path, command: str, job: str
+) -> None:
+    world.add(sqlite_engine, "ada", 5, key="one")
+    backup_world.back_up(sqlite_engine, place(tmp_path))
+    database.write(sqlite_engine, lambda c: lease.take(c, job, "server:1", seconds=60))
+    begun = backup_world.NIGHT
+    database.write(sqlite_engine, lambda c: runs.begin(c, job, process="server:1", actor="jobs", now=begun))
+    code, _, err = commands("backup", command)
+    since = "in server:1 since 2026-11-27 03:00:00 UTC, begun by jobs. Nothing was started; wait until it has ended."
+    assert (code, err) == (1, f"error: The job {job} is running already, {since}\n")
+    assert len(place(tmp_path).manifests()) == 1

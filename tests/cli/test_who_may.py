@@ -64,7 +64,7 @@ WRITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "backup create": (MANAGES, ()),
     "backup drill": (MANAGES, ()),
     "backup prune": (MANAGES, ()),
-    "backup restore": (MANAGES, ("newest", "--into", "sqlite:///{folder}/restored.db")),
+    "backup restore": (MANAGES, ("newest", "--unproved", "--into", "sqlite:///{folder}/restored.db")),
     "jobs run": (MANAGES, ("seals",)),
     "payouts propose": (CREDITS, ()),
     "payouts approve": (CREDITS, ("1",)),

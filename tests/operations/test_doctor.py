@@ -15,7 +15,7 @@ from credits_core.audit import log as audit_log
 from credits_core.audit import seal_keys
 from credits_core.audit.finding import Finding, Since
 from credits_core.operations import doctor, lease, runs
-from credits_core.operations.backups import postgres_dump
+from credits_core.operations.backups import programs
 from credits_core.operations.backups.manifest import Drilled
 from credits_core.operations.backups.place import Place
 from credits_core.operations.verdicts import Examined, Verdict
@@ -194,7 +194,7 @@ def test_a_role_that_cannot_try_backups_is_told(engine: Engine, backups: Path, m
     monkeypatch.setenv("CREDITS_BACKUP_SCRATCH_URL", "postgresql://scratch.example/postgres")
     assert of("Drills", examined(engine)) == []
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(postgres_dump, "_DEBIANS", tmp := backups.parent)
+    monkeypatch.setattr(programs, "DEBIANS", tmp := backups.parent)
     assert not list(tmp.glob("*/bin"))
     assert [one[0] for one in of("Drills", examined(engine))] == ([WRONG] if is_postgres else [])
 

@@ -16,7 +16,7 @@ from credits_core.ledger.requests import HoldRequest
 from credits_core.operations import payment_jobs
 from credits_core.payments import buying, configured, purchased, receiving, reconciling, sandbox
 from credits_core.payments.packs import Pack
-from credits_core.payments.refusals import NothingToRefund
+from credits_core.payments.refusals import GatewayFailed, NothingToRefund, RefundedInPart
 from credits_core.payments.sandbox import Ending, Sandbox
 from credits_core.pricing.quote import PriceBook
 from credits_core.settings import PACKS_FILE
@@ -132,7 +132,7 @@ def test_a_refund_that_was_only_kept_is_carried_out_by_the_job(engine: Engine, b
 def test_whoever_tells_a_lost_payment_is_kept_with_it_and_needs_no_second_person(engine: Engine) -> None:
     buy(engine, pack=LARGE)
     finance = person("fin@example.org", frozenset({PersonRole.FINANCE}))
-    database.write(engine, lambda one: receiving.receive(one, PAID, now=NOW, actor=finance))
+    receiving.take_in(engine, PAID, now=NOW, actor=finance)
     assert parts(engine) == (21_000_000, 0, 0)
     assert rows(engine, "SELECT actor FROM purchase_events") == [("dashboard/fin@example.org",)]
     assert rows(engine, "SELECT DISTINCT actor FROM journal_entries") == [("gateway",)]
@@ -150,6 +150,33 @@ def test_giving_back_what_was_paid_too_much_moves_no_credits_and_needs_no_second
 
     buying.give_back(engine, Gateway(engine, lambda: NOW), 1, 100, key="k", now=NOW, actor=finance)
     assert asked == [("second", 100)]
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_refund_of_two_payments_that_fails_half_way_says_what_is_left_and_a_retry_finishes_it(
+    engine: Engine, book: PriceBook, is_told: bool
+) -> None:
+    buy(engine)
+    database.write(engine, lambda one: sandbox.play(one, 1, Ending.PAID_TWICE, now=NOW, actor=TESTER))
+    sandbox.tell(engine, now=NOW)
+    gateway = paying.HalfWay(engine)
+    with pytest.raises(RefundedInPart) as refused:
+        buying.give_back(engine, gateway, 1, 160, key="k", now=NOW, actor=TESTER)
+    assert str(refused.value) == (
+        "$1.00 of purchase 1 was refunded. $0.60 was not: it did not answer. Refund the rest with the same key."
+    )
+    assert refused.value.left == {"payment_1_1": 60}
+    if is_told:
+        sandbox.tell(engine, now=NOW)
+        assert paying.stored(engine).standing.refunded_minor == 100
+    with pytest.raises(GatewayFailed):
+        buying.give_back(engine, gateway, 1, 60, key="k", now=NOW, actor=TESTER, left=refused.value.left)
+    gateway.is_silent = False
+    for _ in range(1 if is_told else 2):
+        buying.give_back(engine, gateway, 1, 60, key="k", now=NOW, actor=TESTER, left=refused.value.left)
+    sandbox.tell(engine, now=NOW)
+    assert (paying.stored(engine).standing.refunded_minor, parts(engine)) == (160, (400, 0, 0))
+    assert clean(engine, book)
 
 
 def test_one_key_of_two_users_is_of_one_purchase(engine: Engine) -> None:

@@ -25,7 +25,7 @@ LOST = event(Happened.LOST, about="dispute", at=3)
 def tell_at(engine: Engine, second: int, *events: GatewayEvent) -> None:
     now = NOW + timedelta(seconds=second)
     for one in events:
-        database.write(engine, lambda c, one=one: receiving.receive(c, one, now=now, actor=TESTER))  # type: ignore[misc]
+        receiving.take_in(engine, one, now=now, actor=TESTER)
 
 
 def moments(engine: Engine, purchase_id: int = 1) -> list[course.Moment]:

@@ -4,6 +4,7 @@ databases, and the audit finds nothing wrong."""
 import itertools
 import re
 from collections.abc import Iterable
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine
@@ -157,7 +158,7 @@ def test_what_is_paid_too_little_grants_nothing(engine: Engine, book: PriceBook)
 
 
 def test_one_event_that_is_refused_keeps_no_other_waiting(engine: Engine, book: PriceBook) -> None:
-    world.add(engine, "ada", world.LARGEST_CREDITS - 999, key="rich")
+    rich = world.add(engine, "ada", world.LARGEST_CREDITS - 999, key="rich")
     for number, user_id in enumerate(("ada", "ben"), start=1):
         buy(engine, user_id, key=f"buy-{user_id}")
         database.write(
@@ -169,7 +170,33 @@ def test_one_event_that_is_refused_keeps_no_other_waiting(engine: Engine, book: 
         with pytest.raises(JobFailed, match=f"^{re.escape(f'{said} All others: {others}')}$"):
             finish(payment_jobs.settle(job_world.around(engine)))
     assert parts(engine, "ben") == (1_000, 0, 0)
+    assert [one.kind for one in paying.stored(engine).told] == [Happened.PAID]  # kept, for when there is room
+    world.refund(engine, rich.entry_id, key="room")
+    assert finish(payment_jobs.settle(job_world.around(engine))) == "1 event told, 0 users settled."
+    assert parts(engine) == (1_000, 0, 0)
     assert clean(engine, book)
+
+
+def test_other_purchases_of_a_user_are_read_only_where_they_matter(engine: Engine, book: PriceBook) -> None:
+    """An event of the second purchase finds the first one's that was only kept as soon as it has to look at all."""
+    for key in ("first", "second"):
+        buy(engine, key=key)
+    first = event(Happened.PAID, about="first")
+    assert database.write(engine, lambda one: receiving.keep(one, first, now=world.NOW, actor=TESTER))
+    tell(engine, event(Happened.PAID, about="second", purchase_id=2))
+    assert parts(engine) == (1_000, 0, 0)  # the second one alone
+    tell(engine, event(Happened.REFUNDED, 10, about="back", purchase_id=2, at=1))
+    assert parts(engine) == (1_900, 0, 0)
+    assert clean(engine, book)
+
+
+def test_a_refusal_is_counted_once_when_its_event_and_its_user_are_refused(engine: Engine) -> None:
+    world.add(engine, "ada", world.LARGEST_CREDITS - 999, key="rich")
+    buy(engine)
+    database.write(engine, lambda one: sandbox.play(one, 1, Ending.PAID, now=world.NOW, actor=TESTER))
+    around = job_world.around(engine, now=world.NOW + timedelta(minutes=1))
+    with pytest.raises(JobFailed, match=r"^1 refused, the first because: ada cannot hold"):
+        finish(payment_jobs.settle(around))
 
 
 @pytest.mark.parametrize(

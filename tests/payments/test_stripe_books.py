@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from credits_core.audit import invariants
-from credits_core.payments import buying, receiving, reconciling, stripe_events
+from credits_core.payments import buying, course, receiving, reconciling, stripe_events
 from credits_core.payments.gateway import GatewayEvent, Order
 from credits_core.payments.purchased import Bought
 from credits_core.payments.refusals import GatewayFailed
 from credits_core.payments.stripe_gateway import StripeGateway
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
+from credits_core.values.time_zones import UTC_ZONE
 from tests.support import world
 from tests.support.actors import TESTER
 from tests.support.paying import NOW, PACK, parts
@@ -29,7 +30,7 @@ def in_short(events: Sequence[GatewayEvent]) -> list[tuple[str, str, int]]:
 
 
 def keep(engine: Engine, event: GatewayEvent) -> None:
-    database.write(engine, lambda one: receiving.receive(one, event, now=NOW, actor=receiving.GATEWAY))
+    receiving.take_in(engine, event, now=NOW, actor=receiving.GATEWAY)
 
 
 def test_books_that_stripe_does_not_have_any_more_are_refused(stand_in: StandIn, gateway: StripeGateway) -> None:
@@ -51,6 +52,33 @@ def test_books_begin_at_the_moment_that_is_asked_for(stand_in: StandIn, gateway:
     stand_in.fails = [500] * 3
     with pytest.raises(GatewayFailed):
         gateway.events(NOW)
+
+
+def test_the_screen_may_ask_from_the_moment_on_that_the_gateway_names(
+    stand_in: StandIn, gateway: StripeGateway
+) -> None:
+    stand_in.pay(gateway.create_checkout(ORDER).reference)
+    earliest = gateway.earliest()
+    assert earliest == NOW - timedelta(days=30) + timedelta(minutes=1)
+    stand_in.now += 59  # asking takes its time
+    assert len(gateway.events(earliest)) == 1
+
+
+def test_the_fee_of_a_dispute_is_counted_once_whichever_event_knows_it(
+    engine: Engine, stand_in: StandIn, gateway: StripeGateway
+) -> None:
+    bought = database.write(engine, lambda one: buy_many(one, 1))[0]
+    payment = stand_in.pay(gateway.create_checkout(Order(bought.id, 100, "usd", "Small pack")).reference)
+    stand_in.now += 1
+    dispute = stand_in.dispute(payment, 100, fee_minor=1_500)
+    stand_in.now += 1
+    stand_in.close_dispute(dispute, "lost", taken_minor=100)
+    compared = mend(engine, gateway)
+    (day,) = reconciling.by_day(compared, UTC_ZONE)
+    assert (day.fees_minor, day.matches[reconciling.Match.MISSING_HERE]) == (59 + 1_500, 3)
+    with database.read(engine) as connection:
+        moments = course.course(connection, bought.id)
+    assert (moments[-1].out_minor, moments[-1].fees_minor, moments[-1].kept_minor) == (100, 1_559, -1_559)
 
 
 # Of ten purchases of 1,000 credits for 100 cents: what becomes of each, and how many credits that leaves, by hand.

@@ -18,7 +18,6 @@ from credits_core.payments.sandbox import Sandbox
 from credits_core.payments.stripe_gateway import StripeGateway
 from credits_core.pricing.quote import PriceBook
 from credits_core.settings import StripeSettings
-from credits_core.store import database
 from tests.support import stripe_stand_in, world
 from tests.support.actors import TESTER
 from tests.support.paying import NOW, parts, stored
@@ -43,7 +42,7 @@ def in_short(events: Sequence[GatewayEvent]) -> list[tuple[str, str, int]]:
 
 
 def keep(engine: Engine, event: GatewayEvent) -> None:
-    database.write(engine, lambda one: receiving.receive(one, event, now=NOW, actor=receiving.GATEWAY))
+    receiving.take_in(engine, event, now=NOW, actor=receiving.GATEWAY)
 
 
 def hear_all(engine: Engine, gateway: StripeGateway, stand_in: StandIn) -> None:

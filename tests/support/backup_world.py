@@ -31,6 +31,12 @@ def back_up(
     return finish(create.creating(engine, where, recipients=recipients, now=now, actor=actor))
 
 
+def name_of(where: Place, name: str = "newest") -> str:
+    """The name of a backup; for `newest`, of the newest one there, whosever it is and proved or not."""
+    found = where.manifests()
+    return found[0].name if name == "newest" and found else name
+
+
 def bring_back(
     where: Place,
     into: str,
@@ -42,7 +48,9 @@ def bring_back(
     actor: Actor = TESTER,
 ) -> Restored:
     return finish(
-        restore.restoring(where, name, into=into, replace=replace, identity_file=identity_file, now=now, actor=actor)
+        restore.restoring(
+            where, name_of(where, name), into=into, replace=replace, identity_file=identity_file, now=now, actor=actor
+        )
     )
 
 

@@ -11,7 +11,8 @@ from credits_core.payments.gateway import GatewayEvent
 from credits_core.payments.packs import Pack
 from credits_core.payments.purchased import Bought
 from credits_core.payments.receiving import Received
-from credits_core.payments.sandbox import Ending
+from credits_core.payments.refusals import GatewayFailed
+from credits_core.payments.sandbox import Ending, Sandbox
 from credits_core.store import database
 from credits_core.store.kinds import Happened
 from tests.support import world
@@ -22,6 +23,19 @@ from tests.support.world import NOW
 PACK = Pack(id="small", name="Small", price_minor=100, currency="usd", credits=1_000)
 WITH_BONUS = Pack(id="bonus", name="Bonus", price_minor=100, currency="usd", credits=1_000, bonus_credits=100)
 GATEWAY = "sandbox"
+
+
+class HalfWay(Sandbox):
+    """The embedded gateway, which does not answer to a refund of the first payment as long as it is silent."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, lambda: NOW)
+        self.is_silent = True
+
+    def refund(self, payment: str, amount_minor: int, *, key: str) -> None:
+        if self.is_silent and not payment.endswith("again"):
+            raise GatewayFailed(GATEWAY, "it did not answer.")
+        super().refund(payment, amount_minor, key=key)
 
 
 def buy(engine: Engine, user_id: str = "ada", *, pack: Pack = PACK, key: str = "buy", now: datetime = NOW) -> Bought:
@@ -62,11 +76,9 @@ def event(
 
 
 def tell(engine: Engine, *events: GatewayEvent, now: datetime = NOW) -> Received:
-    """Tell the events, each in a unit of work of its own, and return what the last one came to."""
+    """Tell the events one after the other, and return what the last one came to."""
     for one in events:
-        told = database.write(
-            engine, lambda connection, one=one: receiving.receive(connection, one, now=now, actor=TESTER)
-        )
+        told = receiving.take_in(engine, one, now=now, actor=TESTER)
     return told
 
 

@@ -41,8 +41,8 @@ def drill(engine: Engine, actor: Actor, folder: Path) -> None:
         backup_world.try_it(engine, backup_world.place(folder), actor=actor)
 
 
-def prune(_: Engine, actor: Actor, folder: Path) -> object:
-    return listing.prune(backup_world.place(folder), now=NOW, actor=actor)
+def prune(engine: Engine, actor: Actor, folder: Path) -> object:
+    return listing.prune(engine, backup_world.place(folder), now=NOW, actor=actor)
 
 
 # Actions that leave the ledger as it is.

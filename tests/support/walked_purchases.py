@@ -36,11 +36,6 @@ def dispute(purchase_id: int) -> Callable[[Connection, Actor], object]:
     return lambda c, actor: sandbox.play(c, purchase_id, Ending.DISPUTED, now=NOW, actor=actor)
 
 
-def receive(connection: Connection, actor: Actor) -> object:
-    event = paying.event(Happened.DECLINED, about="another payment")
-    return receiving.receive(connection, event, now=NOW, actor=actor)
-
-
 def keep(connection: Connection, actor: Actor) -> object:
     event = paying.event(Happened.DECLINED, about="another payment")
     return receiving.keep(connection, event, now=NOW, actor=actor)
@@ -81,7 +76,6 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
     "payments.buying.buy": (SELL, buy("ada")),
     "payments.buying.buy of a test user": (SELL_TRIAL, buy("testy")),
     "payments.receiving.keep": (MOVE, keep),
-    "payments.receiving.receive": (MOVE, receive),
     "payments.receiving.settle_again": (MOVE, settle_again),
     "payments.sandbox.play": (MOVE, dispute(1)),
     "payments.sandbox.play of a test user": (MOVE_TRIAL, dispute(2)),

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Engine, func, make_url, select
+from sqlalchemy import URL, Engine, func, make_url, select
 
 from credits_core import startup
 from credits_core.audit import heads, invariants
 from credits_core.audit.heads import Head
-from credits_core.operations.backups import reading
-from credits_core.operations.backups.manifest import Drilled, Manifest
+from credits_core.operations.backups import ledgers, listing, reading
+from credits_core.operations.backups.manifest import Drilled, Kind, Manifest
 from credits_core.operations.backups.place import Place
-from credits_core.operations.backups.refusals import BackupDamaged
+from credits_core.operations.backups.refusals import BackupDamaged, BackupImpossible
 from credits_core.plans.book import PriceBooks
 from credits_core.pricing.models import ModelRegistry
 from credits_core.store import database
@@ -27,7 +27,7 @@ _STEPS = 3
 
 
 def drilling(
-    engine: Engine,
+    engine: Engine | None,
     place: Place,
     name: str,
     *,
@@ -39,15 +39,16 @@ def drilling(
 ) -> Work[Drilled]:
     """Restore a backup into a scratch place, migrate and verify it, and keep and return the result.
 
-    `scratch_url` is a PostgreSQL server where databases may be made; None for the ledger's own.
+    `scratch_url` is a PostgreSQL server where databases may be made; None for the ledger's own. `engine` is None on a
+    machine without the ledger, such as the one that has the secret key. What would have been lost is not known there.
 
     Raises:
         NotAllowed: the actor may not manage this product.
-        UnknownBackup, BackupLocked, BackupFromNewerVersion, BackupImpossible: it cannot be tried here.
+        UnknownBackup, NoOwnBackup, BackupLocked, BackupFromNewerVersion, BackupImpossible: it cannot be tried here.
     """
     actor.require(May.MANAGE)
-    made, begun = place.named(name), clock()
-    server = engine.url if scratch_url is None else make_url(scratch_url)
+    made, begun = listing.chosen(place, name, engine), clock()
+    server = _server(made, engine, scratch_url)
     try:
         yield Progress(0, _STEPS)
         with reading.content(place, made, identity_file) as content:
@@ -58,10 +59,22 @@ def drilling(
     except BackupDamaged as damage:
         wrong = damage.problem
     ended = clock()
-    lost = _entries_now(engine) - made.figures.entries
-    drilled = Drilled(ended, wrong is None, ended - begun, max(lost, 0), wrong or "Restored and proved.")
+    drilled = Drilled(ended, wrong is None, ended - begun, _lost_entries(made, engine), wrong or "Restored and proved.")
     place.keep_drill(made.name, drilled)
     return drilled
+
+
+def _server(made: Manifest, engine: Engine | None, scratch_url: str | None) -> URL:
+    if scratch_url is not None:
+        return make_url(scratch_url)
+    if engine is not None:
+        return engine.url
+    if made.kind is Kind.POSTGRESQL:
+        raise BackupImpossible(
+            "CREDITS_BACKUP_SCRATCH_URL is not set. Set it to a PostgreSQL server where databases may be made; nothing "
+            "was changed."
+        )
+    return make_url("sqlite://")
 
 
 def _proved(made: Manifest, scratch: Engine, models: ModelRegistry) -> str | None:
@@ -80,6 +93,9 @@ def _proved(made: Manifest, scratch: Engine, models: ModelRegistry) -> str | Non
     return broken[0] if broken else None
 
 
-def _entries_now(engine: Engine) -> int:
+def _lost_entries(made: Manifest, engine: Engine | None) -> int | None:
+    if engine is None or not ledgers.own([made], engine):
+        return None
     with database.read(engine) as connection:
-        return int(connection.execute(select(func.count(JournalEntry.id))).scalar_one())
+        now = int(connection.execute(select(func.count(JournalEntry.id))).scalar_one())
+    return max(now - made.figures.entries, 0)

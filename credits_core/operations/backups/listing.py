@@ -8,13 +8,22 @@ from enum import StrEnum
 from pathlib import Path
 from tempfile import gettempdir
 
-from credits_core.operations.backups import retention
+from sqlalchemy import Engine
+
+from credits_core.errors import InvalidRequest
+from credits_core.operations.backups import ledgers, retention
 from credits_core.operations.backups.create import SCRATCH_PREFIX
 from credits_core.operations.backups.manifest import Drilled, Manifest, name_at
 from credits_core.operations.backups.place import Place
+from credits_core.operations.backups.refusals import NoOwnBackup, NoProvedBackup, UnknownBackup
+from credits_core.store import database
+from credits_core.store.refusals import DatabaseNotReady
 from credits_core.values.roles import Actor, May
 
 _HALF_IS_GIVEN_UP = timedelta(days=1)
+NEWEST = "newest"
+PROVED_FOR = timedelta(days=8)
+"""How long a good drill counts."""
 BAD_ARE_KEPT = timedelta(days=30)
 """How long a bad backup is kept after the drill that called it bad."""
 
@@ -29,10 +38,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A backup with the result of its last drill, None where there was none."""
+    """A backup with the result of its last drill, None where there was none. `is_own`: it is of this ledger."""
 
     backup: Manifest
     drilled: Drilled | None
+    is_own: bool = True
 
     @property
     def state(self) -> State:
@@ -54,9 +64,74 @@ class Pruned:
     halves: int
 
 
-def listed(place: Place) -> list[Listed]:
-    """Every backup, the newest first."""
-    return [Listed(made, place.drilled(made.name)) for made in place.manifests()]
+def listed(place: Place, engine: Engine | None) -> list[Listed]:
+    """Every backup, the newest first, also of other ledgers. `engine` is None where the ledger cannot be asked."""
+    found = place.manifests()
+    own = ledgers.own(found, engine)
+    return [Listed(made, place.drilled(made.name), made.name in own) for made in found]
+
+
+def own_of(place: Place, engine: Engine | None) -> list[Listed]:
+    """The same, of this ledger alone."""
+    return [one for one in listed(place, engine) if one.is_own]
+
+
+def by_url(place: Place, database_url: str) -> list[Listed]:
+    """As `listed`, for the ledger at this URL; where it cannot be read, as after a disaster, without asking it."""
+    try:
+        with database.opened_ledger(database_url) as engine:
+            return listed(place, engine)
+    except (DatabaseNotReady, InvalidRequest, *database.FAILURES):
+        return listed(place, None)
+
+
+def chosen(place: Place, name: str, engine: Engine | None) -> Manifest:
+    """The backup of this name; `newest` is the newest one of this ledger.
+
+    Raises:
+        UnknownBackup: there is none.
+        NoOwnBackup: all are of other ledgers.
+    """
+    if name != NEWEST:
+        return place.named(name)
+    found = place.manifests()
+    own = ledgers.own(found, engine)
+    return _first([made for made in found if made.name in own], place, len(found))
+
+
+def to_restore(found: Sequence[Listed], place: Place, *, is_unproved_taken: bool) -> Manifest:
+    """The newest backup of this ledger that a drill proved. If asked to, one that no drill has tried is taken as well.
+
+    Raises:
+        UnknownBackup: there is none.
+        NoOwnBackup: all are of other ledgers.
+        NoProvedBackup: none is good.
+    """
+    own = [one for one in found if one.is_own]
+    last = newest(found, place)
+    taken = {State.GOOD, State.UNPROVED} if is_unproved_taken else {State.GOOD}
+    best = next((one.backup for one in own if one.state in taken), None)
+    if best is None:
+        raise NoProvedBackup(last.name)
+    return best
+
+
+def newest(found: Sequence[Listed], place: Place) -> Manifest:
+    """The newest of these that is of this ledger.
+
+    Raises:
+        UnknownBackup: there is none.
+        NoOwnBackup: all are of other ledgers.
+    """
+    return _first([one.backup for one in found if one.is_own], place, len(found))
+
+
+def _first(own: Sequence[Manifest], place: Place, found: int) -> Manifest:
+    if own:
+        return own[0]
+    if found:
+        raise NoOwnBackup(place.address, found)
+    raise UnknownBackup(NEWEST, place.address)
 
 
 def bad_at_last(found: Sequence[Listed]) -> Listed | None:
@@ -71,8 +146,13 @@ def bad_at_last(found: Sequence[Listed]) -> Listed | None:
     return None if last is None or last.is_good else backup
 
 
-def prune(place: Place, *, now: datetime, actor: Actor) -> Pruned:
-    """Delete the backups that are not to be kept, and what is left of backups that were never completed.
+def last_drill(found: Sequence[Listed]) -> datetime | None:
+    """When the newest drill of any of these was made, or None."""
+    return max((one.drilled.at for one in found if one.drilled is not None), default=None)
+
+
+def prune(engine: Engine, place: Place, *, now: datetime, actor: Actor) -> Pruned:
+    """Delete this ledger's backups that are not to be kept, and what is left of backups that were never completed.
 
     The newest good one is always kept, and never does a bad one take another's place. A bad one stays for 30 days after
     its drill, so that somebody can find out why.
@@ -81,7 +161,7 @@ def prune(place: Place, *, now: datetime, actor: Actor) -> Pruned:
         NotAllowed: the actor may not manage this product.
     """
     actor.require(May.MANAGE)
-    found = listed(place)
+    found = own_of(place, engine)
     usable = [one.backup for one in found if one.state is not State.BAD]
     kept = retention.kept([made.made_at for made in usable])
     names = {made.name for made in usable if made.made_at in kept}

@@ -18,7 +18,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a ledger comes to, which a restored one must come to as well. No seal yet: number 0 and an empty hash."""
+    """What a ledger comes to, which a restored one must come to as well. No seal yet: number 0 and empty hashes."""
 
     schema: str
     entries: int
@@ -26,6 +26,8 @@ class Figures:
     sum_of_balances_credits: int
     seal_number: int
     seal_hash: str
+    first_seal_hash: str = ""
+    """Which ledger it is: `ledgers.own`. Manifests from before it was kept say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,14 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Drilled:
-    """The result of a drill. `lost_entries` is how many entries the ledger had by then that the backup had not."""
+    """The result of a drill. `lost_entries` is how many entries the ledger had by then that the backup had not, or None
+    where the ledger could not be asked.
+    """
 
     at: datetime
     is_good: bool
     took: timedelta
-    lost_entries: int
+    lost_entries: int | None
     message: str
 
 

@@ -7,18 +7,24 @@ other places write appears as a whole; and everywhere the manifest, without whic
 import os
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import fsspec
 
+from credits_core import settings
 from credits_core.errors import InvalidRequest
 from credits_core.operations.backups import manifest, using
 from credits_core.operations.backups.manifest import Drilled, Manifest
 from credits_core.operations.backups.refusals import BackupImpossible, UnknownBackup
+from credits_core.store import deadline
 
+Result = TypeVar("Result")
+ANSWERS_IN_SECONDS = 30
+"""How long a place may take for anything but the content of a backup."""
 _HALF = ".part"
 _OF_A_BACKUP = re.compile(r"credits-\d{8}T\d{6}\.\d{6}Z\.")
 """How the files of backups are named: nobody else's are ever deleted."""
@@ -40,16 +46,12 @@ class Place:
         return sorted((one for one in found if one is not None), key=lambda one: one.made_at, reverse=True)
 
     def named(self, name: str) -> Manifest:
-        """The backup of this name; `newest` is the newest one.
+        """The backup of this name.
 
         Raises:
             UnknownBackup: there is none.
         """
-        if name == "newest":
-            found = self.manifests()
-            if found:
-                return found[0]
-        elif "/" not in name and "\\" not in name:
+        if "/" not in name and "\\" not in name:
             text = self._text(f"{name}{manifest.SUFFIX}")
             one = None if text is None else manifest.from_text(text)
             if one is not None and one.name == name:
@@ -80,10 +82,15 @@ class Place:
 
         Raises:
             UnknownBackup: the file is not there.
+            BackupImpossible: the place does not answer.
         """
-        try:
+
+        def copy() -> None:
             with self._files.open(self._path(made.file), "rb") as source, to.open("wb") as target:
                 shutil.copyfileobj(source, target, 1 << 20)
+
+        try:
+            self._long_answer(copy)
         except FileNotFoundError:
             raise UnknownBackup(made.name, self.address) from None
 
@@ -105,35 +112,48 @@ class Place:
             self._remove(name)
         return len(halves)
 
+    def _answer(self, ask: Callable[[], Result]) -> Result:
+        return using.answer_of(self.address, ask, seconds=deadline.remaining(ANSWERS_IN_SECONDS))
+
+    def _long_answer(self, ask: Callable[[], Result]) -> Result:
+        return using.answer_of(self.address, ask, seconds=settings.backup_minutes() * 60)
+
     def _names(self) -> list[str]:
         try:
-            return [str(path).rpartition("/")[2] for path in self._files.ls(self._root, detail=False, refresh=True)]
+            found = self._answer(lambda: self._files.ls(self._root, detail=False, refresh=True))
         except FileNotFoundError:
             return []
+        return [str(path).rpartition("/")[2] for path in found]
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
 
     def _text(self, name: str) -> str | None:
         try:
-            return str(self._files.cat_file(self._path(name)).decode("utf-8", errors="replace"))
+            return str(self._answer(lambda: self._files.cat_file(self._path(name))).decode("utf-8", errors="replace"))
         except FileNotFoundError:
             return None
 
     def _put(self, name: str, content: Path) -> None:
-        self._files.makedirs(self._root, exist_ok=True)
-        if not self.is_local:
-            self._files.put_file(str(content), self._path(name))
-            return
-        with content.open("rb") as source:
-            self._write(name, source)
+        def put() -> None:
+            self._files.makedirs(self._root, exist_ok=True)
+            if not self.is_local:
+                self._files.put_file(str(content), self._path(name))
+                return
+            with content.open("rb") as source:
+                self._write(name, source)
+
+        self._long_answer(put)
 
     def _put_text(self, name: str, text: str) -> None:
-        self._files.makedirs(self._root, exist_ok=True)
-        if not self.is_local:
-            self._files.pipe_file(self._path(name), text.encode())
-            return
-        self._write(name, BytesIO(text.encode()))
+        def put() -> None:
+            self._files.makedirs(self._root, exist_ok=True)
+            if not self.is_local:
+                self._files.pipe_file(self._path(name), text.encode())
+                return
+            self._write(name, BytesIO(text.encode()))
+
+        self._answer(put)
 
     def _write(self, name: str, source: IO[bytes]) -> None:
         half = Path(self._path(f"{name}{_HALF}"))
@@ -150,7 +170,7 @@ class Place:
 
     def _remove(self, name: str) -> None:
         try:
-            self._files.rm_file(self._path(name))
+            self._answer(lambda: self._files.rm_file(self._path(name)))
         except FileNotFoundError:
             return
 

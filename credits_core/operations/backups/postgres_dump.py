@@ -1,7 +1,5 @@
 """Dumps a PostgreSQL database in one snapshot, and restores a dump into a new one. Needs `pg_dump`, `pg_restore`."""
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,13 +9,12 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL, Connection, Engine, text
 
-from credits_core import settings
-from credits_core.operations.backups import figures
+from credits_core.operations.backups import figures, programs
 from credits_core.operations.backups.manifest import Figures
 from credits_core.operations.backups.refusals import BackupDamaged, BackupImpossible
-from credits_core.store import database
+from credits_core.store import database, deadline
+from credits_core.store.postgres import PunctualConnection
 
-_CONNECTION = {"host": "PGHOST", "port": "PGPORT", "username": "PGUSER", "password": "PGPASSWORD"}
 MARK = "_restoring_"
 """What stands in the name of a database that a backup is restored into first."""
 _LEFT = """
@@ -26,17 +23,7 @@ SELECT datname FROM pg_database WHERE starts_with(datname, %s)
     AND pg_has_role(datdba, 'USAGE')
 """
 _MAY_MAKE = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
-_DEBIANS = Path("/usr/lib/postgresql")
-
-
-def require_programs() -> None:
-    """Do nothing where the programs are that make and restore backups.
-
-    Raises:
-        BackupImpossible: one is missing on this machine.
-    """
-    for name in ("pg_dump", "pg_restore"):
-        _program(name)
+_LONGEST_WAIT_SECONDS, _LONGEST_CONNECT_SECONDS = 300, 30
 
 
 def may_make_databases(connection: Connection) -> bool:
@@ -48,15 +35,17 @@ def dump(engine: Engine, to: Path) -> Figures:
     """Dump the database of this engine into a file, and return what it came to in the same snapshot.
 
     Raises:
-        BackupImpossible: there is no `pg_dump`, or it failed; the message has what it said.
+        BackupImpossible: there is no `pg_dump`, it hung, or it failed; the message has what it said.
     """
-    program = _program("pg_dump")
     with database.read(engine) as connection:
         snapshot = connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
         found = figures.read(connection)
         # Uncompressed, because zstandard does that later, and better.
         asked = ["--format=custom", "--compress=0", "--no-owner", "--no-privileges", f"--snapshot={snapshot}"]
-        _call(program, engine.url, [*asked, f"--file={to}", f"--dbname={engine.url.database}"])
+        asked += [f"--lock-wait-timeout={_LONGEST_WAIT_SECONDS}s", f"--file={to}", f"--dbname={engine.url.database}"]
+        failure = programs.run("pg_dump", asked, url=engine.url)
+    if failure is not None:
+        raise BackupImpossible(f"{failure}. Nothing was backed up.")
     return found
 
 
@@ -64,43 +53,61 @@ def restore(dumped: Path, into: URL, name: str) -> None:
     """Restore a dump into this database, which is empty.
 
     Raises:
-        BackupImpossible: there is no `pg_restore`.
+        BackupImpossible: there is no `pg_restore`, it hung, or it could not work here: the dump may be whole.
         BackupDamaged: it could not restore the dump.
     """
-    program = _program("pg_restore")
     asked = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", f"--dbname={into.database}"]
-    try:
-        _call(program, into, [*asked, str(dumped)])
-    except BackupImpossible as failure:
-        raise BackupDamaged(name, str(failure)) from None
+    failure = programs.run("pg_restore", [*asked, str(dumped)], url=into)
+    if failure is not None:
+        raise BackupDamaged(name, failure)
 
 
 def check(dumped: Path, name: str) -> None:
     """Let `pg_restore` read a dump's table of contents.
 
     Raises:
-        BackupImpossible: there is no `pg_restore`.
+        BackupImpossible: there is no `pg_restore`, it hung, or it could not work here.
         BackupDamaged: it cannot read it.
     """
-    program = _program("pg_restore")
-    done = subprocess.run([program, "--list", str(dumped)], capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise BackupDamaged(name, f"pg_restore says: {_last_line(done.stderr)}")
+    failure = programs.run("pg_restore", ["--list", str(dumped)])
+    if failure is not None:
+        raise BackupDamaged(name, failure)
 
 
 @contextmanager
 def server_of(url: URL) -> Iterator["psycopg.Connection[Any]"]:
-    """A connection to the server's database `postgres`, from which others are made and renamed."""
+    """A connection to the server's database `postgres`, from which others are made and renamed.
+
+    Raises:
+        BackupImpossible: the server cannot be reached, or gives no answer for five minutes.
+    """
     asked: dict[str, Any] = {
         "host": url.host,
         "port": url.port,
         "user": url.username,
         "password": url.password,
         "dbname": "postgres",
+        "connect_timeout": _LONGEST_CONNECT_SECONDS,
     }
     asked |= {name: value for name, value in url.query.items() if isinstance(value, str)}
-    with closing(psycopg.connect(**{name: value for name, value in asked.items() if value}, autocommit=True)) as opened:
+    given = {name: value for name, value in asked.items() if value}
+    with (
+        _answering(url),
+        deadline.each_wait(_LONGEST_WAIT_SECONDS),
+        closing(PunctualConnection.connect(**given, autocommit=True)) as opened,
+    ):
         yield opened
+
+
+@contextmanager
+def _answering(url: URL) -> Iterator[None]:
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        said = next(iter(str(error).splitlines()), type(error).__name__)
+        raise BackupImpossible(
+            f"The server of {url.render_as_string(hide_password=True)} cannot be used: {said}. Nothing was changed."
+        ) from None
 
 
 @contextmanager
@@ -128,34 +135,3 @@ def made(url: URL, name: str) -> Iterator[URL]:
     finally:
         with server_of(url) as server:
             server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-def _program(name: str) -> str:
-    """The newest of these programs on this machine: an older one refuses to dump a newer server."""
-    debians = sorted(_DEBIANS.glob(f"*/bin/{name}"), key=lambda path: path.parent.parent.name.zfill(3))
-    found = str(debians[-1]) if debians else shutil.which(name)
-    if found is None:
-        raise BackupImpossible(
-            f"{name} is missing on this machine. Install Debian's package postgresql-client; nothing was backed up or "
-            "restored."
-        )
-    return found
-
-
-def _call(program: str, url: URL, arguments: list[str]) -> None:
-    told = {variable: str(value) for name, variable in _CONNECTION.items() if (value := getattr(url, name)) is not None}
-    told |= {f"PG{name.upper()}": value for name, value in url.query.items() if isinstance(value, str)}
-    done = subprocess.run(  # noqa: S603
-        [program, "--no-password", *arguments],
-        env=settings.environment_of_a_process() | told,
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    if done.returncode:
-        raise BackupImpossible(f"{Path(program).name} says: {_last_line(done.stderr)}")
-
-
-def _last_line(said: str) -> str:
-    return next((line for line in reversed(said.splitlines()) if line.strip()), "nothing")

@@ -15,6 +15,35 @@ class UnknownBackup(CreditsError):
         super().__init__(f"There is no backup {name} in {address}. See: python -m credits_core backup list")
 
 
+class NoOwnBackup(CreditsError):
+    """There are backups, but none is known to be of this ledger. `others` is how many there are."""
+
+    code = "no_own_backup"
+    http_status = 404
+
+    def __init__(self, address: str, others: int) -> None:
+        self.address = address
+        self.others = others
+        super().__init__(
+            f"None of the {others:,} backups in {address} is known to be of this ledger. Name the one to take: "
+            "python -m credits_core backup list"
+        )
+
+
+class NoProvedBackup(CreditsError):
+    """No backup of this ledger was proved by a drill. `newest` is the name of the newest one."""
+
+    code = "no_proved_backup"
+    http_status = 409
+
+    def __init__(self, newest: str) -> None:
+        self.newest = newest
+        super().__init__(
+            f"No backup of this ledger is proved, so nothing was changed. The newest is {newest}: try it with backup "
+            "drill, or take it unproved with --unproved."
+        )
+
+
 class BackupDamaged(CreditsError):
     """A backup is not what its manifest says."""
 

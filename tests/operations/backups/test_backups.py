@@ -27,7 +27,7 @@ from credits_core.operations.backups.refusals import (
 from credits_core.store import database
 from credits_core.values.refusals import NotAllowed
 from credits_core.values.roles import PersonRole, person
-from tests.support import busy_ledger, world
+from tests.support import backup_world, busy_ledger, world
 from tests.support.backup_world import NIGHT, back_up, bring_back, charge_more, new_key, place, some_runs, try_it
 from tests.support.plain_sql import every_row, rows, scalar
 
@@ -179,7 +179,7 @@ def test_a_damaged_backup_is_refused_and_nothing_is_touched(
     where = place(tmp_path)
     engine.dispose()
     with pytest.raises(BackupDamaged, match=said):
-        reading.check(where, "newest", None)
+        reading.check(where, backup_world.name_of(where), None)
     with pytest.raises(BackupDamaged, match=said):
         bring_back(where, url_of(engine), replace=True)
     with pytest.raises(BackupDamaged, match=said):
@@ -188,13 +188,13 @@ def test_a_damaged_backup_is_refused_and_nothing_is_touched(
     assert every_row(engine) == before
     drilled = try_it(engine, where)
     assert not drilled.is_good
-    assert [one.state for one in listing.listed(where)] == [State.BAD]
+    assert [one.state for one in listing.listed(where, None)] == [State.BAD]
 
 
 def test_a_backup_whose_file_is_gone_is_unknown(kept: tuple[Engine, Path], tmp_path: Path) -> None:
     kept[1].unlink()
     with pytest.raises(UnknownBackup):
-        reading.check(place(tmp_path), "newest", None)
+        reading.check(place(tmp_path), backup_world.name_of(place(tmp_path)), None)
 
 
 def change_manifest(tmp_path: Path, **changes: object) -> None:
@@ -208,14 +208,14 @@ def change_manifest(tmp_path: Path, **changes: object) -> None:
 def test_a_backup_of_a_newer_version_is_refused(kept: tuple[Engine, Path], tmp_path: Path) -> None:
     change_manifest(tmp_path, schema="9999")
     for call in (
-        lambda: reading.check(place(tmp_path), "newest", None),
+        lambda: reading.check(place(tmp_path), backup_world.name_of(place(tmp_path)), None),
         lambda: bring_back(place(tmp_path), f"sqlite:///{tmp_path / 'other.db'}"),
         lambda: try_it(kept[0], place(tmp_path)),
     ):
         with pytest.raises(BackupFromNewerVersion, match="is at migration 9999, and the newest of this version is"):
             call()
     assert not (tmp_path / "other.db").exists()
-    assert [one.state for one in listing.listed(place(tmp_path))] == [State.UNPROVED]
+    assert [one.state for one in listing.listed(place(tmp_path), None)] == [State.UNPROVED]
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_backup_that_comes_to_something_else_than_it_says_is_refused(
 ) -> None:
     change_manifest(tmp_path, **changes)
     with pytest.raises(BackupDamaged, match=said):
-        reading.check(place(tmp_path), "newest", None)
+        reading.check(place(tmp_path), backup_world.name_of(place(tmp_path)), None)
     assert not try_it(kept[0], place(tmp_path)).is_good
 
 
@@ -256,7 +256,7 @@ def test_an_encrypted_backup_needs_its_own_key(sqlite_engine: Engine, tmp_path: 
             bring_back(where, f"sqlite:///{tmp_path / 'other.db'}", identity_file=file)
         with pytest.raises(BackupLocked, match=said):
             try_it(sqlite_engine, where, identity_file=file)
-    assert listing.listed(where)[0].state is State.UNPROVED
+    assert listing.listed(where, None)[0].state is State.UNPROVED
     assert reading.check(where, made.name, own) == made
     assert try_it(sqlite_engine, where, identity_file=own).is_good
     bring_back(where, f"sqlite:///{tmp_path / 'other.db'}", identity_file=own)
@@ -277,7 +277,7 @@ def test_only_who_manages_the_product_makes_restores_tries_and_deletes_backups(
         lambda: back_up(engine, where, actor=FINANCE),
         lambda: bring_back(where, f"sqlite:///{tmp_path / 'other.db'}", actor=FINANCE),
         lambda: try_it(engine, where, actor=FINANCE),
-        lambda: listing.prune(where, now=NIGHT, actor=FINANCE),
+        lambda: listing.prune(engine, where, now=NIGHT, actor=FINANCE),
     ):
         with pytest.raises(NotAllowed):
             call()
@@ -298,13 +298,13 @@ def test_a_drill_calls_a_backup_good_and_says_what_would_have_been_lost(sqlite_e
     where = place(tmp_path)
     back_up(sqlite_engine, where)
     world.add(sqlite_engine, "ada", 5, key="later")
-    assert [one.state for one in listing.listed(where)] == [State.UNPROVED]
+    assert [one.state for one in listing.listed(where, None)] == [State.UNPROVED]
     before = every_row(sqlite_engine)
     drilled = try_it(sqlite_engine, where)
     assert (drilled.message, drilled.is_good, drilled.lost_entries) == ("Restored and proved.", True, 1)
     assert every_row(sqlite_engine) == before
-    assert listing.listed(where)[0].drilled == drilled
-    assert listing.listed(where)[0].state is State.GOOD
+    assert listing.listed(where, None)[0].drilled == drilled
+    assert listing.listed(where, None)[0].state is State.GOOD
 
 
 def test_a_drill_of_a_signed_ledger_is_not_misled_by_the_newer_head_beside_the_key(
@@ -377,9 +377,9 @@ def test_half_a_backup_is_not_listed_and_is_deleted_after_a_day(sqlite_engine: E
     somebody_elses = ["somebody-elses.txt", "credits-2025-12-31.db", "credits-1.db"]
     for name in somebody_elses:
         (folder / name).write_text("mine", encoding="utf-8")
-    assert [one.backup.name for one in listing.listed(where)] == [made.name]
-    assert listing.prune(where, now=NIGHT + timedelta(hours=24), actor=ADMIN).halves == 0
-    assert listing.prune(where, now=NIGHT + timedelta(hours=26), actor=ADMIN).halves == 3
+    assert [one.backup.name for one in listing.listed(where, None)] == [made.name]
+    assert listing.prune(sqlite_engine, where, now=NIGHT + timedelta(hours=24), actor=ADMIN).halves == 0
+    assert listing.prune(sqlite_engine, where, now=NIGHT + timedelta(hours=26), actor=ADMIN).halves == 3
     assert sorted(path.name for path in folder.iterdir()) == sorted([made.file, f"{made.name}.json", *somebody_elses])
 
 
@@ -392,12 +392,14 @@ def test_old_backups_are_deleted_and_the_newest_good_one_stays(sqlite_engine: En
     newest = back_up(sqlite_engine, where, now=NIGHT)
     flip_a_bit(tmp_path / "backups" / bad.file)
     try_it(sqlite_engine, where, name=bad.name)
-    assert listing.prune(where, now=NIGHT + timedelta(days=30, seconds=-1), actor=ADMIN).names == ()  # to find out why
-    pruned = listing.prune(where, now=NIGHT + timedelta(days=30), actor=ADMIN)
+    assert (
+        listing.prune(sqlite_engine, where, now=NIGHT + timedelta(days=30, seconds=-1), actor=ADMIN).names == ()
+    )  # to find out why
+    pruned = listing.prune(sqlite_engine, where, now=NIGHT + timedelta(days=30), actor=ADMIN)
     assert pruned.names == (bad.name,)
-    assert [one.backup.name for one in listing.listed(where)] == [newest.name, first.name, good.name]
+    assert [one.backup.name for one in listing.listed(where, None)] == [newest.name, first.name, good.name]
     try_it(sqlite_engine, where, name=first.name)
-    assert listing.prune(where, now=NIGHT + timedelta(days=1), actor=ADMIN).names == (good.name,)
+    assert listing.prune(sqlite_engine, where, now=NIGHT + timedelta(days=1), actor=ADMIN).names == (good.name,)
 
 
 def test_backups_are_kept_at_any_address_that_fsspec_knows(sqlite_engine: Engine, tmp_path: Path) -> None:
@@ -408,7 +410,7 @@ def test_backups_are_kept_at_any_address_that_fsspec_knows(sqlite_engine: Engine
     assert where.manifests() == [made]
     assert try_it(sqlite_engine, where).is_good
     bring_back(where, f"sqlite:///{tmp_path / 'restored.db'}")
-    assert listing.listed(where)[0].state is State.GOOD
+    assert listing.listed(where, None)[0].state is State.GOOD
     where.delete(made)
     assert where.manifests() == []
     with pytest.raises(InvalidRequest, match="CREDITS_BACKUP_URL: must be a folder or an address"):

@@ -92,7 +92,7 @@ def test_a_folder_that_is_not_there_is_named(
         back_up(sqlite_engine, place(tmp_path))
     with pytest.raises(BackupImpossible, match=f"cannot be unpacked in {tmp_path}/no: No such file"):
         try_it(sqlite_engine, place(tmp_path))
-    assert [one.state for one in listing.listed(place(tmp_path))] == [State.UNPROVED]  # and not bad
+    assert [one.state for one in listing.listed(place(tmp_path), None)] == [State.UNPROVED]  # and not bad
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

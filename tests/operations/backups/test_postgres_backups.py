@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from credits_core.operations.backups import listing, postgres_dump, reading
+from credits_core.operations.backups import listing, postgres_dump, programs, reading
 from credits_core.operations.backups.listing import State
 from credits_core.operations.backups.manifest import Kind
 from credits_core.operations.backups.refusals import (
@@ -17,7 +17,7 @@ from credits_core.operations.backups.refusals import (
 )
 from credits_core.store import database
 from tests.support import world
-from tests.support.backup_world import back_up, bring_back, charge_more, databases, place, some_runs, try_it
+from tests.support.backup_world import back_up, bring_back, charge_more, databases, name_of, place, some_runs, try_it
 from tests.support.plain_sql import every_row, rows, scalar
 
 
@@ -38,7 +38,7 @@ def test_a_backup_comes_back_row_by_row_and_nothing_else_is_left(
     where = place(tmp_path)
     made = back_up(ledger, where)
     assert (made.kind, made.figures.entries) == (Kind.POSTGRESQL, 4)
-    assert reading.check(where, "newest", None) == made
+    assert reading.check(where, name_of(where), None) == made
     before, name = every_row(ledger), f"{ledger.url.database}_new"
     done = bring_back(where, url_of(ledger, name=name))
     assert done.kept_as is None
@@ -107,14 +107,14 @@ def test_a_narrow_role_makes_backups_and_drills_them_on_a_server_where_it_may(
         try_it(postgres_engine, where)
     with pytest.raises(BackupImpossible, match="may not make databases, which restoring needs"):
         bring_back(where, url_of(postgres_engine, name="credits_elsewhere"))
-    assert listing.listed(where)[0].state is State.UNPROVED
+    assert listing.listed(where, None)[0].state is State.UNPROVED
     assert try_it(postgres_engine, where, scratch_url=postgres_server_url).is_good
 
 
 def test_without_the_programs_it_is_said_what_to_install(
     postgres_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_dump, "_DEBIANS", tmp_path)
+    monkeypatch.setattr(programs, "DEBIANS", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BackupImpossible, match=r"pg_dump is missing on this machine\. Install Debian's package"):
         back_up(postgres_engine, place(tmp_path))

@@ -6,7 +6,18 @@ from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
 from tests.support import page_driver, plain_sql
-from tests.support.page_driver import captions, choose, click, links, metrics, open_page, run, small_tables, table
+from tests.support.page_driver import (
+    button_labels,
+    captions,
+    choose,
+    click,
+    links,
+    metrics,
+    open_page,
+    run,
+    small_tables,
+    table,
+)
 
 RUNS = "SELECT COUNT(*), SUM(total_credits) FROM prompt_runs"
 HAIKU = {"model": "claude-3-haiku"}
@@ -315,3 +326,30 @@ def test_without_any_user_the_page_says_to_add_credits_first(tmp_path: Path) -> 
         assert [info.proto.title for info in page.info] == ["Add credits first"]
         assert links(page) == {"One run": ("test-credits", ""), "Add credits": ("add-credits", "")}
         assert not page.button
+
+
+def test_credits_are_set_aside_first_and_what_was_used_is_charged(ledger: Engine) -> None:
+    page = click(page_for(user="ada", **TOKENS), "Set credits aside first")
+    assert plain_sql.balance(ledger, "ada") == 1_000_000 - 4_611
+    choose(page, **{"hold:used": "29"})
+    # 1,021 × 2.5 + 29 × 10 = 2,842.5, rounded up 2,843; 20 % of it is 568.
+    click(page, "Charge what was used")
+    assert plain_sql.balance(ledger, "ada") == 1_000_000 - 3_411
+    assert [(one.title, one.value) for one in page.success] == [
+        ("Charged", "ada paid 3,411 credits (\\$0.003411) for the run. 1,200 credits (\\$0.0012) came back.")
+    ]
+    assert "Set credits aside first" in button_labels(click(page, "Put away"))
+
+
+def test_a_hold_is_released_and_a_run_that_costs_more_is_refused_and_stays_held(ledger: Engine) -> None:
+    page = click(page_for(user="ada", **TOKENS), "Set credits aside first")
+    choose(page, **{"hold:used": "130"})
+    click(page, "Charge what was used")
+    assert plain_sql.balance(ledger, "ada") == 1_000_000 - 4_611
+    assert [one.title for one in page.error] == [
+        "The run costs 4,623 credits, but hold 3 can be charged at most 4,611\\."
+    ]
+    click(page, "Release")
+    assert plain_sql.balance(ledger, "ada") == 1_000_000
+    assert [one.title for one in page.success] == ["Released"]
+    assert plain_sql.rows(ledger, RUNS) == [(0, None)]

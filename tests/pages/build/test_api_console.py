@@ -272,6 +272,18 @@ def test_every_example_runs_as_it_stands(ledger: Engine, api: str) -> None:
     assert in_python_again.startswith("200 ")
     assert plain_sql.balance(ledger, "ada") == 994_600
 
+    in_shell, _ = examples(choose(page, example="Hold"))
+    hold = json.loads(run_shell(in_shell, key).splitlines()[-1])
+    assert (hold["state"], hold["held_credits"]) == ("open", 5_400)
+    in_shell, _ = examples(choose(page_driver.run(page), example="Capture"))
+    captured = json.loads(run_shell(in_shell, key).splitlines()[-1])
+    assert (captured["hold_id"], captured["total_credits"], captured["released_credits"]) == (
+        hold["hold_id"],
+        5_400,
+        0,
+    )
+    assert plain_sql.balance(ledger, "ada") == 994_600 - 5_400
+
     database.write(
         ledger, lambda connection: api_keys.revoke_key(connection, "shop", now=datetime.now(UTC), actor=TESTER)
     )

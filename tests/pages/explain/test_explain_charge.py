@@ -161,13 +161,19 @@ def test_a_charge_that_was_changed_behind_the_ledgers_back_is_not_proved(ledger:
     assert steps(page)[-1][1:] == ("4,611", "4,543", "$0.004543", WRONG)
 
 
+def test_a_charge_says_which_credits_paid_and_when_they_would_have_gone(ledger: Engine) -> None:
+    assert [tuple(map(unescaped, row)) for row in small_tables(page_for(3))["The credits by source and expiry"]] == [
+        ("Purchase", "1", "-1,251 (-$0.001251)", "Never")
+    ]
+
+
 def test_a_run_that_is_missing_still_shows_its_transactions(ledger: Engine) -> None:
     with ledger.begin() as connection:
         connection.exec_driver_sql("DROP TRIGGER prompt_runs_no_delete")
         connection.exec_driver_sql("DELETE FROM prompt_runs WHERE entry_id = 3")
     page = page_for(3)
     assert "Entry 3 has no recorded run" in unescaped(page.error[0].value)
-    assert list(small_tables(page)) == ["The entry's transactions"]
+    assert list(small_tables(page)) == ["The entry's transactions", "The credits by source and expiry"]
     assert charts(page) == []
 
 

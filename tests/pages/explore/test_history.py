@@ -129,13 +129,14 @@ def test_a_link_opens_the_entry_it_names_and_keeps_the_filters_for_the_list(ledg
     assert [heading.value.replace("\\", "") for heading in page.header] == [
         "Entry 65: Run of unit-test-writer on claude-3-sonnet"
     ]
-    price, movements = (shown.value.to_dict("records") for shown in page.table)
+    price, movements, lots = (shown.value.to_dict("records") for shown in page.table)
     assert price[-1]["Credits"] == 3_600
     assert [(row["Account"], row["Credits"]) for row in movements] == [
         ("zane", -3_600),
         ("Platform revenue", 600),
         ("Inference costs", 3_000),
     ]
+    assert [(row["Credits of zane"], row["Change"]) for row in lots] == [("Grant", -3_600)]
     assert any("sums to zero" in caption.value for caption in page.caption)
     assert listed(click(page, "Back to the list")) == stored(ledger, "account_id = 'ada'")[:25]
 

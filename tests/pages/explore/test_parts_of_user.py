@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from credits_core.payments.sandbox import Ending
 from credits_core.store.kinds import CreditSource
 from tests.support import holding, page_driver, selling, world
-from tests.support.page_driver import metrics, open_page
+from tests.support.page_driver import links, metrics, open_page
 
 
 @pytest.fixture
@@ -42,6 +42,7 @@ def test_what_is_held_and_what_expires_is_shown(empty: Engine) -> None:
     assert {"Held for runs", "Lots"} <= set(_headers(page))
     assert metrics(page)["Held"][0] == "13,750"
     assert metrics(page)["Credits in"][0] == "20,500"
+    assert "All 3 transactions of ada" in links(page)  # the hold among them, as in the list behind the link
     tables = [one.value.to_dict("records") for one in page.dataframe]
     (held,) = next(rows for rows in tables if "State" in rows[0])
     assert (held["Credits"], held["State"], held["For"]) == (13_750, "Open", "summarise on openai/gpt-4o")

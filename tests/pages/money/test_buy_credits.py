@@ -1,16 +1,30 @@
 """The screen Buy credits: the packs, the purchase that a click makes, the purchases of a user, and refunds."""
 
+import io
 from dataclasses import replace
 
 import pytest
+from pypdf import PdfReader
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
 from credits_core.payments.sandbox import Ending
 from credits_core.values.roles import PersonRole
+from pages.money import at_gateway
 from tests.support import paying, plain_sql, selling, world
 from tests.support.acting import actor_as, signed_in
-from tests.support.page_driver import as_read, button_labels, captions, click, links, metrics, open_page, run, table
+from tests.support.page_driver import (
+    as_read,
+    button_labels,
+    captions,
+    click,
+    downloads,
+    links,
+    metrics,
+    open_page,
+    run,
+    table,
+)
 
 BUY = "money/buy_credits.py"
 PURCHASES = "SELECT user_id, pack_id, price_minor, fee_minor, credits, actor FROM purchases ORDER BY id"
@@ -116,6 +130,7 @@ def test_a_refund_takes_the_same_share_of_the_credits(
 def test_more_than_was_paid_is_not_refunded(ledger: Engine) -> None:
     selling.sell(ledger)
     selling.play(ledger, Ending.PAID)
+    open_page(BUY, purchase="1")  # lets the daily totals and the seals catch up
     before = plain_sql.every_row(ledger)
     for amount in ("5.01", "0", "five", "1.005"):
         page = refund(open_page(BUY, purchase="1"), amount)
@@ -171,3 +186,31 @@ def test_an_entry_of_a_purchase_leads_to_it_and_is_not_refunded_by_itself(ledger
 def test_an_address_of_no_purchase_opens_the_packs(ledger: Engine, number: str) -> None:
     selling.sell(ledger)
     assert "Buy Starter" in button_labels(open_page(BUY, purchase=number))
+
+
+def test_a_purchase_has_its_receipt_as_a_file_once_it_is_paid(ledger: Engine) -> None:
+    selling.sell(ledger)
+    with downloads() as downloaded:
+        open_page(BUY, purchase="1")
+        assert downloaded.files == {}
+        selling.play(ledger, Ending.PAID)
+        open_page(BUY, purchase="1")
+        said = PdfReader(io.BytesIO(downloaded.files["receipt-1.pdf"]())).pages[0].extract_text()
+    assert "Receipt 1" in said
+    assert "$5.00" in said
+
+
+def test_a_refund_of_two_payments_that_fails_half_way_offers_the_rest_alone(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    selling.sell(ledger)
+    selling.play(ledger, Ending.PAID_TWICE)
+    gateway = paying.HalfWay(ledger)
+    monkeypatch.setattr(at_gateway, "gateway", lambda: gateway)
+    page = refund(open_page(BUY, purchase="1"), "")
+    assert "$5.00 was not refunded" in as_read("\n".join(one.value for one in page.warning))
+    assert paying.stored(ledger).standing.refunded_minor == 500
+    gateway.is_silent = False
+    click(page, "Refund the other \\$5.00")
+    assert paying.stored(ledger).standing.refunded_minor == 1_000
+    assert "Refunded \\$5.00 of purchase 1." in "\n".join(one.value for one in [*page.success, *page.markdown])

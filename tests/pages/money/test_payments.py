@@ -1,21 +1,35 @@
 """The screen Payments: a payment step by step, and the gateway's books beside ours."""
 
+import csv
+import io
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
 from credits_core.payments import configured, receiving
-from credits_core.payments.sandbox import Ending
-from credits_core.store import database
+from credits_core.payments.sandbox import Ending, Sandbox
 from credits_core.store.kinds import Happened
 from credits_core.values.days import EARLIEST
 from credits_core.values.roles import PersonRole
+from pages.money import at_gateway
 from tests.support import paying, plain_sql, selling, world
 from tests.support.acting import actor_as, signed_in
 from tests.support.actors import TESTER
-from tests.support.page_driver import as_read, button_labels, charts, click, metrics, open_page, small_tables, table
+from tests.support.page_driver import (
+    as_read,
+    button_labels,
+    captions,
+    charts,
+    click,
+    downloads,
+    metrics,
+    open_page,
+    small_tables,
+    table,
+)
 
 PAYMENTS = "money/payments.py"
 MONEY = ("Money in", "Money out", "Gateway's fee", "Left for us")
@@ -122,10 +136,7 @@ def test_what_only_we_know_and_what_we_know_otherwise_is_mended_by_the_gateway_s
     wrong = replace(theirs, event_id="wrong", amount_minor=400)
     unknown = replace(theirs, event_id="unknown", about="nobody's", amount_minor=100)
     for event in (wrong, unknown):
-        database.write(
-            ledger,
-            lambda one, event=event: receiving.receive(one, event, now=datetime.now(UTC), actor=TESTER),  # type: ignore[misc]
-        )
+        receiving.take_in(ledger, event, now=datetime.now(UTC), actor=TESTER)
     assert plain_sql.balance(ledger, "zoe") == 5_000_000  # by 4 and 1 dollars
     page = open_page(PAYMENTS, **ALL)  # type: ignore[arg-type]
     (day,) = table(page)
@@ -149,3 +160,47 @@ def test_a_viewer_sees_what_differs_and_mends_nothing(ledger: Engine) -> None:
         page = open_page(PAYMENTS, **ALL)  # type: ignore[arg-type]
     assert alerts(page) == ["The gateway's books differ from ours"]
     assert "Mend" not in button_labels(page)
+
+
+class _Forgetful(Sandbox):
+    """The embedded gateway, which lists its books of the last ten days alone."""
+
+    def earliest(self) -> datetime | None:
+        return datetime.now(UTC) - timedelta(days=10)
+
+
+def test_days_that_the_gateway_does_not_list_any_more_are_left_out_and_the_screen_says_so(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(at_gateway, "gateway", lambda: _Forgetful(ledger, lambda: datetime.now(UTC)))
+    selling.sell(ledger, "zoe")
+    selling.play(ledger, Ending.PAID)
+    begin = datetime.now(UTC).date() - timedelta(days=9)
+    page = open_page(PAYMENTS, **ALL)  # type: ignore[arg-type]
+    assert f"The comparison begins on {begin}." in captions(page)
+    assert alerts(page) == ["Everything matches"]
+    page = open_page(PAYMENTS, view="Reconciliation", period="30d")
+    assert f"Days before {begin} are left out." in captions(page)
+    page = open_page(PAYMENTS, view="Reconciliation", days=["2020-01-01", "2020-01-31"])  # type: ignore[arg-type]
+    assert alerts(page) == ["These days cannot be compared"]
+    all_listed = [begin.isoformat(), "2099-12-31"]
+    assert "left out" not in captions(open_page(PAYMENTS, view="Reconciliation", days=all_listed))  # type: ignore[arg-type]
+
+
+def test_every_line_of_the_reconciliation_is_in_a_file(ledger: Engine) -> None:
+    selling.sell(ledger, "zoe")
+    selling.play(ledger, Ending.EVENT_LOST)
+    with downloads() as downloaded:
+        open_page(PAYMENTS, **ALL)  # type: ignore[arg-type]
+        text = downloaded.files["reconciliation.csv"]().decode("utf-8-sig")
+    (line,) = csv.DictReader(io.StringIO(text, newline=""))
+    shown = {name: line[name] for name in ("purchase", "kind", "match", "gateway", "ours", "gateway_fee", "currency")}
+    assert shown == {
+        "purchase": "1",
+        "kind": "paid",
+        "match": "missing_here",
+        "gateway": "5.00",
+        "ours": "",
+        "gateway_fee": "0.45",
+        "currency": "usd",
+    }

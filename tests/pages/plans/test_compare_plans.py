@@ -10,9 +10,21 @@ import pytest
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
+from credits_core.pricing.plan_link import from_line
 from credits_core.pricing.plan_toml import parse_price_plan
 from tests.support import page_driver, world
-from tests.support.page_driver import charts, choose, click, links, metrics, open_page, run, small_tables, table
+from tests.support.page_driver import (
+    captions,
+    charts,
+    choose,
+    click,
+    links,
+    metrics,
+    open_page,
+    run,
+    small_tables,
+    table,
+)
 from tests.support.plain_sql import rows, scalar
 from tests.support.plans import SPECIFICATION
 
@@ -307,3 +319,9 @@ def test_the_card_fee_is_the_readers_own(ledger: Engine) -> None:
     page = open_page("plans/compare_plans.py", **beside_itself, card="0")
     without = {row[0]: row[1:] for row in small_tables(page)[COUNTS]}
     assert without["Loss"] == ("0", "0", "0")
+
+
+def test_how_much_more_than_its_hold_a_run_may_cost_is_edited(ledger: Engine) -> None:
+    page = choose(open_page("plans/compare_plans.py"), **{"editor:overrun:0": "10"})
+    assert from_line("".join(page.query_params["edit"]), "plan-1").hold_overrun_bps == 1_000
+    assert "10 % more than was set aside" in captions(page)
