@@ -31,6 +31,13 @@ _SAID: Mapping[Change, str] = {
     Change.FINDING_LOOKED_AT: "Looked at finding **{subject}** about {about}",
     Change.RESTORED: "Restored the backup **{subject}** of {entries} entries",
     Change.REFUND_ASKED: "Asked {gateway} to refund {amount} of purchase **{subject}**",
+    Change.WEBHOOK_ADDED: "Added the endpoint **{subject}**: {address}",
+    Change.WEBHOOK_REMOVED: "Removed the endpoint **{subject}**",
+    Change.WEBHOOK_ENABLED: "Enabled the endpoint **{subject}** again",
+    Change.WEBHOOK_SECRET_REPLACED: "Replaced the secret of the endpoint **{subject}**",
+    Change.DELIVERY_SENT_AGAIN: "Sent the dead letter **{subject}** again",
+    Change.LOW_BALANCE_LEVEL_SET: "Set a low-balance level of {level_credits} credits for **{subject}**",
+    Change.LOW_BALANCE_LEVEL_REMOVED: "Removed the low-balance level of {level_credits} credits for **{subject}**",
     Change.DEMO_STARTED_OVER: "Started the demo over. Deleted: {deleted}",
 }
 _UNSAID = {"key", "keys", "change", "of", "amount_credits"}
