@@ -25,6 +25,14 @@ def prepare(connection: Connection) -> None:
     connection.execute(text("UPDATE webhook_deliveries SET state = 'dead', next_at_us = NULL, tries = 10"))
 
 
+def disable(connection: Connection) -> None:
+    """Endpoint 1 is disabled."""
+    because = "It has taken nothing for 5 days."
+    connection.execute(
+        text("UPDATE webhook_endpoints SET disabled_at_us = 1, disabled_because = :because"), {"because": because}
+    )
+
+
 TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
     "notices.endpoints.add": (
         MANAGE,
