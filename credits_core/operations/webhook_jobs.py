@@ -6,10 +6,11 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from credits_core import settings
-from credits_core.notices import journal, low_balance, sending
+from credits_core.notices import endpoints, journal, low_balance, sending
 from credits_core.notices.digest import Message
+from credits_core.notices.endpoints import Endpoint
 from credits_core.notices.sender import Sender
-from credits_core.operations.refusals import JobFailed
+from credits_core.operations.refusals import JobFailed, LeaseLost
 from credits_core.operations.surroundings import Surroundings
 from credits_core.store import database
 from credits_core.values.progress import Progress, Work
@@ -23,7 +24,9 @@ def tell(around: Surroundings, *, seconds: float = SECONDS) -> Work[str]:
     """Tell every endpoint what is due for so many seconds; end at once where there is none.
 
     Raises:
-        JobFailed: an endpoint could not be told for a reason of ours, such as a database out of reach.
+        LeaseLost: another process may tell them now.
+        JobFailed: an endpoint could not be told for a reason of ours, such as a database out of reach; or one is
+            disabled, so that the alert about jobs tells somebody.
     """
     look_at_balances(around.engine)
     sender = Sender(around.engine, clock=around.clock, listed=settings.webhook_hosts())
@@ -36,11 +39,23 @@ def tell(around: Surroundings, *, seconds: float = SECONDS) -> Work[str]:
     finally:
         sender.close()
     if sender.failures:
+        if isinstance(sender.failures[0], LeaseLost):
+            raise sender.failures[0]
         raise JobFailed(f"An endpoint could not be told: {sender.failures[0]}") from sender.failures[0]
+    if (disabled := _disabled(around)) is not None:
+        because = f"Endpoint {disabled.id} is disabled: {disabled.disabled_because}"
+        raise JobFailed(f"{because} Enable or remove it on Webhooks. All others were told.")
     if not told and not sender.taken and not sender.failed:
         return "Nobody is told."
     failed = f", {sender.failed:,} failed" if sender.failed else ""
     return f"{counted(sender.taken, 'event')} taken{failed}."
+
+
+def _disabled(around: Surroundings) -> Endpoint | None:
+    """An endpoint that is disabled, and so is told nothing."""
+    with database.read(around.engine) as connection:
+        found = endpoints.endpoints(connection, now=around.clock())
+    return next((one for one in found if one.disabled_at is not None), None)
 
 
 def look_at_balances(engine: Engine, send: Callable[[Message], int] | None = None) -> int:
