@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, text
 
-from credits_core.notices import deliveries, endpoints, low_balance
+from credits_core.notices import deliveries, endpoints, low_balance, telling
+from credits_core.notices.journal import Settled
 from credits_core.store.kinds import EventKind
 from credits_core.values.roles import Actor
 from tests.support.actors import TESTER
@@ -23,6 +24,13 @@ def prepare(connection: Connection) -> None:
     endpoints.add(connection, ADDRESS, list(EventKind), secret=SECRET, now=NOW, actor=TESTER)
     deliveries.send_test(connection, 1, key="prepared", now=NOW, actor=TESTER)
     connection.execute(text("UPDATE webhook_deliveries SET state = 'dead', next_at_us = NULL, tries = 10"))
+
+
+def play(connection: Connection) -> None:
+    """Something in every table about what other systems are told."""
+    prepare(connection)
+    telling.tell(connection, EventKind.PAYOUT_PAID, "ben", {"payout_id": 1}, about="payout 1", now=NOW)
+    low_balance.look(connection, Settled(0, "", 0))
 
 
 def disable(connection: Connection) -> None:
