@@ -67,12 +67,13 @@ def parsed(address: str, listed: Collection[str] = ()) -> Address:
         raise _refused("must have no part after #")
     is_https = parts.scheme == "https"
     port = port or (_HTTPS_PORT if is_https else _HTTP_PORT)
-    is_listed = host in listed or f"{host}:{port}" in listed
+    named = f"[{host}]" if ":" in host else host
+    is_listed = named in listed or f"{named}:{port}" in listed
     if not is_listed:
         if not is_https:
             raise _refused("must begin with https://")
         if port != _HTTPS_PORT:
-            raise _refused(f"must use port {_HTTPS_PORT}, not {port}: list {host}:{port} in CREDITS_WEBHOOK_HOSTS")
+            raise _refused(f"must use port {_HTTPS_PORT}, not {port}: list {named}:{port} in CREDITS_WEBHOOK_HOSTS")
     ip = _ip(host)
     if ip is None and not _NAME.fullmatch(host):
         raise _refused("must be an address such as https://hooks.example.com/credits")

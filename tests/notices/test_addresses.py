@@ -84,6 +84,12 @@ def test_a_listed_host_may_be_inside_without_https_on_its_port(listed: list[str]
             addresses.parsed("http://127.0.0.1:8080/hook", listed)
 
 
+def test_an_address_of_ipv6_is_listed_in_its_brackets() -> None:
+    assert addresses.parsed("http://[::1]:8080/hook", ["[::1]:8080"]).is_listed
+    with pytest.raises(InvalidRequest):
+        addresses.parsed("http://[::1]:8081/hook", ["[::1]:8080"])
+
+
 def resolving(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
     """Has names resolve to these addresses, one answer after the other; what was connected to is in the list."""
     left, connected = list(answers), []
