@@ -35,6 +35,7 @@ _EARLIEST_DEMO_END = date(2000, 1, 1)
 _MOST_KEPT_CALLS = 100_000
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 _HOST = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\]")
+_HOST_AND_PORT = re.compile(r"([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _ADDRESS = re.compile(r"https?://[^\s/?#@]+(/[^\s?#@]*)?", re.ASCII)
 _SAFE_ADDRESS = re.compile(r"https://.*|http://(localhost|127\.0\.0\.1|\[::1\])([:/].*)?")
@@ -334,13 +335,23 @@ def allowed_hosts() -> list[str]:
     Raises:
         InvalidRequest: one is not a name such as credits.example.org or *.example.org.
     """
-    given = os.environ.get("CREDITS_ALLOWED_HOSTS", "")
-    hosts = [host.strip().lower() for host in given.split(",") if host.strip()]
+    return _hosts("CREDITS_ALLOWED_HOSTS", _HOST, "names such as credits.example.org, without a port")
+
+
+def webhook_hosts() -> list[str]:
+    """`CREDITS_WEBHOOK_HOSTS`: hosts inside the network that may be told of events, with commas; by default none.
+
+    Raises:
+        InvalidRequest: one is not a host such as hooks.internal, or with its one port hooks.internal:8443.
+    """
+    return _hosts("CREDITS_WEBHOOK_HOSTS", _HOST_AND_PORT, "hosts such as hooks.internal or 10.0.0.7:8080")
+
+
+def _hosts(setting: str, form: re.Pattern[str], what: str) -> list[str]:
+    hosts = [host.strip().lower() for host in os.environ.get(setting, "").split(",") if host.strip()]
     for host in hosts:
-        if not _HOST.fullmatch(host):
-            raise InvalidRequest(
-                "CREDITS_ALLOWED_HOSTS", f"must be names such as credits.example.org, without a port, not {host!r}"
-            )
+        if not form.fullmatch(host):
+            raise InvalidRequest(setting, f"must be {what}, not {host!r}")
     return hosts
 
 

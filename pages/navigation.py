@@ -188,6 +188,12 @@ SCREENS = {
             "api",
             "Try the HTTP API, see why a call was refused, and make keys.",
         ),
+        screen(
+            "build/webhooks.py",
+            "Webhooks",
+            "webhook",
+            "Tell other systems what happens, and see what they answered.",
+        ),
         screen("guide/guide.py", "Guide", "menu_book", "One short page for each task, with pictures.", hidden=True),
     ],
 }

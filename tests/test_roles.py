@@ -28,7 +28,7 @@ from credits_core.store.kinds import CreditSource
 from credits_core.values.refusals import NeedsApproval, NotAllowed
 from credits_core.values.roles import Actor, PersonRole, Role, Way, key_holder, operator, person
 from tests.support import demo as demo_world
-from tests.support import walked_actions, walked_backups, walked_payouts, walked_purchases, world
+from tests.support import walked_actions, walked_backups, walked_payouts, walked_purchases, walked_webhooks, world
 from tests.support.actors import TESTER
 from tests.support.plain_sql import every_row
 from tests.support.world import NOW
@@ -212,6 +212,7 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
     "operations.watch_findings.look_at": (APPROVE_MONEY, walked_actions.look_at),
     **walked_purchases.TABLE,
     **walked_payouts.TABLE,
+    **walked_webhooks.TABLE,
     "reports.saved_views.save": (
         EVERYBODY,
         lambda c, actor: saved_views.save(c, "overview", "Mine", {}, now=NOW, actor=actor),
@@ -293,6 +294,7 @@ def walked(engine: Engine) -> Engine:
         saved_views.save(connection, "overview", "Theirs", {}, now=NOW, actor=TESTER)
         keys.create_key(connection, "shop", key="pfk_" + "k" * 43, role=Role.SERVICE, now=NOW, actor=TESTER)
         walked_purchases.prepare(connection, REAL, TRIAL)
+        walked_webhooks.prepare(connection)
 
     database.write(engine, prepare)
     walked_purchases.tell(engine)

@@ -44,7 +44,7 @@ def rotate(name: str, overlap: str, expires: str | None) -> None:
         database.write(
             engine,
             lambda connection: api_keys.rotate_key(
-                connection, name, key=key, overlap=_duration(overlap), expires_at=_day(expires), now=now, actor=actor()
+                connection, name, key=key, overlap=duration(overlap), expires_at=_day(expires), now=now, actor=actor()
             ),
         )
     typer.echo(key)
@@ -67,7 +67,12 @@ def _day(text: str | None) -> datetime | None:
         raise InvalidRequest("expires", f"must be a day such as 2027-01-31, not {text!r}") from None
 
 
-def _duration(text: str) -> timedelta:
+def duration(text: str) -> timedelta:
+    """How long something is, such as 90m, 24h or 7d, or 0.
+
+    Raises:
+        InvalidRequest: it is none of these.
+    """
     match = _DURATION.fullmatch(text)
     if match is None:
         raise InvalidRequest("overlap", f"must be a duration such as 90m, 24h or 7d, or 0, not {text!r}")

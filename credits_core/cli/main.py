@@ -18,6 +18,7 @@ from credits_core.cli.people_commands import people_app
 from credits_core.cli.proof_app import app as proof_app
 from credits_core.cli.role_commands import grant_app_role
 from credits_core.cli.trial_user_commands import trial_user_app
+from credits_core.cli.webhook_app import low_balance_app, webhook_app
 from credits_core.errors import CreditsError, DataFileInvalid
 
 _PROGRAM = "python -m credits_core"
@@ -40,6 +41,8 @@ app.add_typer(backup_app, name="backup")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(key_app, name="api-key")
 app.add_typer(payouts_app, name="payouts")
+app.add_typer(webhook_app, name="webhooks")
+app.add_typer(low_balance_app, name="low-balance")
 app.add_typer(people_app, name="people")
 app.add_typer(proof_app, name="proof")
 app.add_typer(trial_user_app, name="test-user")

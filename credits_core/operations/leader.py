@@ -28,7 +28,7 @@ from credits_core.operations.surroundings import Surroundings
 from credits_core.store import database
 from credits_core.values.time_zones import UTC_ZONE
 
-_AT_ONCE = 3
+_AT_ONCE = 4  # the job for webhooks goes on for most of the time
 _DEFAULT, _APART = "default", "apart"
 _SECONDS_TO_END = 10
 _log = logging.getLogger("promptflow.api.jobs")

@@ -11,6 +11,7 @@ from credits_core.access import calls, proposals, sessions
 from credits_core.audit import seal_keys, seals
 from credits_core.ledger import holds
 from credits_core.ledger.expiring import expire_lots
+from credits_core.notices import deliveries
 from credits_core.operations import runs, verifying
 from credits_core.operations.refusals import JobFailed
 from credits_core.operations.surroundings import Surroundings
@@ -60,13 +61,14 @@ def _said(found: Verified) -> str:
 
 
 def clean_up(around: Surroundings) -> Work[str]:
-    """Close stale proposals; delete old calls, sessions and runs of jobs. Each kind has a unit of work of its own."""
+    """Close stale proposals; delete old calls, sessions, runs of jobs and deliveries: a unit of work for each kind."""
     now = around.clock()
     steps: dict[str, Callable[[Connection], int]] = {
         "stale proposals closed": partial(proposals.close_stale, now=now),
         "calls deleted": partial(calls.delete_old, most=settings.kept_calls()),
         "sessions deleted": partial(sessions.delete_old, now=now),
         "runs of jobs deleted": runs.delete_old,
+        "deliveries deleted": partial(deliveries.delete_old, now=now),
     }
     done = {}
     for number, (what, step) in enumerate(steps.items()):

@@ -39,6 +39,13 @@ class Change(StrEnum):
     DEMO_STARTED_OVER = "demo_started_over"
     RESTORED = "restored"
     REFUND_ASKED = "refund_asked"
+    WEBHOOK_ADDED = "webhook_added"
+    WEBHOOK_REMOVED = "webhook_removed"
+    WEBHOOK_ENABLED = "webhook_enabled"
+    WEBHOOK_SECRET_REPLACED = "webhook_secret_replaced"  # noqa: S105 - no password
+    DELIVERY_SENT_AGAIN = "delivery_sent_again"
+    LOW_BALANCE_LEVEL_SET = "low_balance_level_set"
+    LOW_BALANCE_LEVEL_REMOVED = "low_balance_level_removed"
 
 
 def note(

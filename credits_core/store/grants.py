@@ -51,6 +51,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "payout_reports": (_READ, _ADD),
     "payout_terms": (_READ, _ADD),
     "payouts": (_READ, _ADD),
+    "low_balance_levels": (_READ, _ADD, "DELETE"),
+    "low_balance_progress": (_READ, _ADD, _change("entry_id", "told_event_id")),
     "people": (_READ, _ADD, _change("roles", "since_us", "added_by", "removed_at_us")),
     "plan_activations": (_READ, _ADD),
     "price_list_activations": (_READ, _ADD),
@@ -80,6 +82,21 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "watch_findings": (_READ, _ADD, _change("numbers", "entries", "looked_at_us", "looked_by", "note")),
     "watch_key_days": _DERIVED,
     "watch_progress": (_READ, _ADD, _change("entry_id")),
+    "webhook_deliveries": (
+        _READ,
+        _ADD,
+        "DELETE",
+        _change("state", "tries", "next_at_us", "tried_at_us", "status", "answer"),
+    ),
+    "webhook_endpoints": (
+        _READ,
+        _ADD,
+        _change(
+            *("secret", "old_secret", "old_until_us", "after_entry_id", "after_event_id", "after_activation_id"),
+            *("failing_since_us", "disabled_at_us", "disabled_because", "removed_at_us"),
+        ),
+    ),
+    "webhook_events": (_READ, _ADD),
 }
 """The privileges of the running product, by table. A sequence may be read, for backups, and asked for its next
 number, and never be set."""

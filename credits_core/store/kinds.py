@@ -219,3 +219,23 @@ class DestinationKind(StrEnum):
 
     GATEWAY = "gateway"
     BANK = "bank"
+
+
+class EventKind(StrEnum):
+    """What other systems can be told of. The value is the `type` of the event."""
+
+    RUN_CHARGED = "run.charged"
+    BALANCE_LOW = "balance.low"
+    PURCHASE_PAID = "purchase.paid"
+    HOLD_EXPIRED = "hold.expired"
+    REFUND_MADE = "refund.made"
+    PAYOUT_PAID = "payout.paid"
+    PLAN_ACTIVATED = "plan.activated"
+
+
+class DeliveryState(StrEnum):
+    """Where an event stands on its way to one endpoint. `DEAD`: it was tried for three days, and is tried no more."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    DEAD = "dead"

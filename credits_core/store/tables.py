@@ -8,7 +8,7 @@ An entry, its transactions, its run and its refund are never updated or deleted,
 that was live. A transaction's key is its entry and its position, like a line of an invoice; a run's key is its entry's.
 
 Some are in `choice_tables`, `daily_tables`, `job_tables`, `lot_tables`, `part_tables`, `people_tables`, `seal_tables`,
-`unlock_tables` and `watch_tables`; all are named here too.
+`purchase_tables`, `unlock_tables`, `watch_tables` and `webhook_tables`; all are named here too.
 """
 
 from sqlalchemy import (
@@ -71,6 +71,11 @@ from credits_core.store.watch_tables import AlertSample as AlertSample
 from credits_core.store.watch_tables import WatchFinding as WatchFinding
 from credits_core.store.watch_tables import WatchKeyDay as WatchKeyDay
 from credits_core.store.watch_tables import WatchProgress as WatchProgress
+from credits_core.store.webhook_tables import LowBalanceLevel as LowBalanceLevel
+from credits_core.store.webhook_tables import LowBalanceProgress as LowBalanceProgress
+from credits_core.store.webhook_tables import WebhookDelivery as WebhookDelivery
+from credits_core.store.webhook_tables import WebhookEndpoint as WebhookEndpoint
+from credits_core.store.webhook_tables import WebhookEvent as WebhookEvent
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.roles import Role
 

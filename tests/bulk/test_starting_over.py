@@ -37,7 +37,7 @@ from credits_core.store.tables import (
 )
 from credits_core.values.days import to_microseconds
 from credits_core.values.roles import Role
-from tests.support import demo, demo_watchers, holding, paying, world
+from tests.support import demo, demo_watchers, holding, paying, walked_webhooks, world
 from tests.support.actors import TESTER, named
 from tests.support.plain_sql import every_row, refused, rows, scalar
 from tests.support.plans import SPECIFICATION
@@ -101,8 +101,8 @@ def play(engine: Engine) -> None:
     )
     hold_and_expire(engine)
     paying.buy_and_pay(engine, "payer", key="dashboard:11", now=NOW)
-    database.write(engine, propose)
-    database.write(engine, watch)
+    for fill in (propose, watch, walked_webhooks.play):
+        database.write(engine, fill)
     daily_totals.catch_up(engine)
     seals.catch_up(engine, now=NOW)
 

@@ -11,25 +11,26 @@ from typer.testing import CliRunner
 
 from credits_core.access import keys as api_keys
 from credits_core.access import people as access_people
-from credits_core.cli import backup, jobs, keys, ledger, models, payouts, people, plans, trial_users
+from credits_core.cli import backup, jobs, keys, ledger, models, payouts, people, plans, trial_users, webhooks
 from credits_core.cli import main as cli
 from credits_core.pricing.plan_toml import price_plan_toml
 from credits_core.store import database
 from credits_core.values.refusals import NotAllowed
 from credits_core.values.roles import PersonRole, Role, person
-from tests.support import backup_world, world
+from tests.support import backup_world, walked_webhooks, world
 from tests.support.actors import TESTER
 from tests.support.plain_sql import every_row
 from tests.support.plans import SPECIFICATION
 from tests.support.world import NOW
 
-MODULES = (backup, jobs, keys, ledger, models, payouts, people, plans, trial_users)
+MODULES = (backup, jobs, keys, ledger, models, payouts, people, plans, trial_users, webhooks)
 READS = {
     *("doctor", "explain", "price", "simulate", "api-key list", "people list", "test-user list"),
     *("backup list", "backup verify", "jobs history", "jobs list"),
     *("payouts explain", "payouts file", "payouts list", "payouts preview", "payouts show"),
     *("proof check", "proof export", "proof head", "proof statement", "proof verify"),
     *("models diff", "models list", "models lists", "models show"),
+    *("low-balance list", "webhooks list", "webhooks deliveries"),
     *("plan inspect", "plan journal", "plan list", "plan replay", "plan show"),
 }
 ASKS_NOBODY = {
@@ -73,6 +74,14 @@ WRITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "payouts destination": (CREDITS, ("ada", "--account", "acct_ada")),
     "payouts pause": (CREDITS, ("ada", "--reason", "Ask first")),
     "payouts resume": (CREDITS, ("ada",)),
+    "low-balance set": (MANAGES, ("500",)),
+    "low-balance remove": (MANAGES, ("700",)),
+    "webhooks add": (MANAGES, ("https://8.8.8.8/credits",)),
+    "webhooks enable": (MANAGES, ("1",)),
+    "webhooks remove": (MANAGES, ("1",)),
+    "webhooks rotate": (MANAGES, ("1",)),
+    "webhooks test": (MANAGES, ("1",)),
+    "webhooks send-again": (MANAGES, ("1",)),
 }
 
 
@@ -88,6 +97,7 @@ def prepared(ledger: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             models.lists.save(connection, list_toml, source="a test", now=NOW, actor=TESTER),
             access_people.add(connection, "known@example.org", [PersonRole.VIEWER], now=NOW, actor=TESTER),
             api_keys.create_key(connection, "shop", key=api_keys.new_key(), role=Role.SERVICE, now=NOW, actor=TESTER),
+            walked_webhooks.prepare(connection),
         ),
     )
     monkeypatch.setenv("CREDITS_BACKUP_URL", str(tmp_path / "backups"))

@@ -19,7 +19,7 @@ from credits_core.payments.sandbox import Ending
 from credits_core.reports import daily_totals
 from credits_core.store import database
 from credits_core.values.roles import PersonRole
-from tests.support import selling, world
+from tests.support import selling, walked_webhooks, world
 from tests.support.acting import actor_as, signed_in
 from tests.support.actors import TESTER
 from tests.support.page_driver import (
@@ -88,6 +88,10 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "operations/proof.py": ({}, {"Check now": MORE, "Damage a copy": MORE}),
     "operations/watching.py": ({"finding": "1"}, {"Looked at": MOVE}),
     "build/api_console.py": ({}, {"Make a key for today": MANAGE, "Make key": MANAGE}),
+    "build/webhooks.py": (
+        {},
+        {"Add endpoint": MANAGE, "Send test event": MANAGE, "Remove endpoint": MANAGE, "Set level": MANAGE},
+    ),
     "guide/guide.py": ({}, {}),
 }
 
@@ -110,6 +114,7 @@ def ledger(tmp_path: Path) -> Iterator[Engine]:
         for user_id, key in (("ada", "paid"), ("ada", "open"), ("testy", "open"), ("ada", "lost")):
             selling.sell(engine, user_id, key=f"{key}-{user_id}")
         selling.play(engine, Ending.PAID, 1)
+        database.write(engine, walked_webhooks.prepare)
         selling.play(engine, Ending.EVENT_LOST, 4)
         daily_totals.catch_up(engine)  # a screen would do both
         seals.catch_up(engine, now=now)

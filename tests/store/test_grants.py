@@ -30,6 +30,7 @@ APPEND_ONLY = (
     ),
     *("purchases", "purchase_events", "purchase_moves", "purchase_receipts"),
     *("payout_terms", "payout_cycles", "payout_approvals", "payouts", "payout_moves", "payout_reports"),
+    "webhook_events",
 )
 # The columns of a table that has some of its columns changed, by hand: all others stay.
 MAY_CHANGE = {
@@ -49,6 +50,12 @@ MAY_CHANGE = {
     "user_parts": {"balance_credits"},
     "watch_findings": {"numbers", "entries", "looked_at_us", "looked_by", "note"},
     "watch_progress": {"entry_id"},
+    "low_balance_progress": {"entry_id", "told_event_id"},
+    "webhook_deliveries": {"state", "tries", "next_at_us", "tried_at_us", "status", "answer"},
+    "webhook_endpoints": {
+        *("secret", "old_secret", "old_until_us", "after_entry_id", "after_event_id", "after_activation_id"),
+        *("failing_since_us", "disabled_at_us", "disabled_because", "removed_at_us"),
+    },
 }
 MAY_DELETE = {
     *(
@@ -63,6 +70,7 @@ MAY_DELETE = {
         "job_runs",
     ),
     *("saved_views", "sign_in_sessions", "trial_users", "watch_key_days"),
+    *("low_balance_levels", "webhook_deliveries"),
 }
 MAY_CHANGE_ALL = {
     "daily_sums",

@@ -42,7 +42,7 @@ PATHS = (
         "/simulate-runs",
     ),
     *("/add-credits", "/pricing-lab", "/compare-plans", "/replay-history", "/scenario", "/fee-designer", "/models"),
-    *("/people", "/approvals", "/proof", "/operations", "/watching", "/api-console", "/guide"),
+    *("/people", "/approvals", "/proof", "/operations", "/watching", "/api-console", "/webhooks", "/guide"),
     *("/buy-credits", "/checkout", "/payments", "/payouts"),
 )
 """Every screen."""

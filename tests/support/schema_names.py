@@ -28,6 +28,8 @@ TABLES = {
     "payout_reports",
     "payout_terms",
     "payouts",
+    "low_balance_levels",
+    "low_balance_progress",
     "people",
     "plan_activations",
     "price_list_activations",
@@ -53,6 +55,9 @@ TABLES = {
     "watch_findings",
     "watch_key_days",
     "watch_progress",
+    "webhook_deliveries",
+    "webhook_endpoints",
+    "webhook_events",
 }
 CHECKS = {
     "ck_api_keys_role_known",
@@ -86,6 +91,8 @@ CHECKS = {
     "ck_payouts_paid_has_amount",
     "ck_payouts_paid_has_terms",
     "ck_payouts_verdict_known",
+    "ck_low_balance_levels_level_in_bounds",
+    "ck_low_balance_progress_one_row",
     "ck_people_email_folded",
     "ck_plan_activations_reason_given",
     "ck_price_list_activations_reason_given",
@@ -121,6 +128,12 @@ CHECKS = {
     "ck_user_parts_part_known",
     "ck_watch_findings_looked_at_by_somebody",
     "ck_watch_progress_one_row",
+    "ck_webhook_deliveries_kind_known",
+    "ck_webhook_deliveries_only_waiting_is_tried",
+    "ck_webhook_deliveries_state_known",
+    "ck_webhook_endpoints_disabled_for_a_reason",
+    "ck_webhook_endpoints_old_secret_has_end",
+    "ck_webhook_events_kind_known",
 }
 UNIQUE_KEYS = {
     "uq_api_keys_key_hash",
@@ -135,6 +148,8 @@ UNIQUE_KEYS = {
     "uq_purchase_receipts_purchase_id",
     "uq_purchases_idempotency_key",
     "uq_saved_views_screen_folded_name",
+    "uq_webhook_deliveries_event_id",
+    "uq_webhook_events_about",
 }
 FOREIGN_KEYS = {
     "fk_api_keys_user_id",
@@ -179,6 +194,7 @@ FOREIGN_KEYS = {
     "fk_unlocked_flows_refunded_by_entry_id",
     "fk_unlocked_flows_user_id",
     "fk_user_parts_user_id",
+    "fk_webhook_deliveries_endpoint_id",
 }
 INDEXES = {
     "ix_api_calls_request_id",
@@ -208,10 +224,14 @@ INDEXES = {
     "ix_unlocked_flows_user_id",
     "ix_user_credits_folded_id",
     "ix_watch_findings_waiting",
+    "ix_webhook_deliveries_due",
+    "ix_webhook_deliveries_state",
+    "ix_webhook_deliveries_waiting",
     "uq_alerts_name_now",
     "uq_api_keys_name_in_force",
     "uq_unlocked_flows_in_force",
     "uq_watch_findings_once",
+    "uq_webhook_deliveries_head",
 }
 TRIGGERS = {
     "sqlite": {
@@ -310,6 +330,9 @@ TRIGGERS = {
         "user_parts_no_delete",
         "user_parts_no_replace",
         "user_parts_no_update",
+        "webhook_events_no_delete",
+        "webhook_events_no_replace",
+        "webhook_events_no_update",
     },
     "postgresql": {
         "activity_no_change",
@@ -375,5 +398,7 @@ TRIGGERS = {
         "user_credits_no_truncate",
         "user_parts_no_change",
         "user_parts_no_truncate",
+        "webhook_events_no_change",
+        "webhook_events_no_truncate",
     },
 }

@@ -7,8 +7,8 @@ All of it is history and never changes.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0023"
-down_revision = "0022"
+revision = "0024"
+down_revision = "0023"
 
 _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _ENTRY_TYPES = "type = 'prompt_run' OR type = 'flow_unlock' OR type = 'credit_purchase' OR type = 'grant' OR type = 'adjustment' OR type = 'refund' OR type = 'transfer' OR type = 'expiry' OR type = 'bonus' OR type = 'reversal'"

@@ -1,0 +1,118 @@
+"""Every endpoint as a card: whether it takes events, and buttons to test, enable or remove it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+from urllib.parse import urlsplit
+
+import streamlit as st
+from sqlalchemy import Connection
+
+from credits_core.notices import deliveries, endpoints, signing
+from credits_core.notices.endpoints import Endpoint
+from credits_core.values.roles import Actor
+from pages.build import adding_endpoints
+from pages.build.adding_endpoints import Made
+from pages.parts import action, clock, done, show, words
+
+_SCREEN = "Webhooks"
+_TEST, _ENABLE, _REMOVE, _ROTATE = "webhook:test", "webhook:enable", "webhook:remove", "webhook:rotate"
+_OVERLAP = timedelta(days=1)
+
+
+def draw(known: Sequence[Endpoint], *, may_manage: bool) -> None:
+    """The cards, in the order in which endpoints were added."""
+    if not known:
+        st.info(
+            "Add the address of a system that is to be told what happens.",
+            title="No endpoint yet",
+            icon=":material/webhook:",
+        )
+    for one in known:
+        with st.container(border=True):
+            _card(one, may_manage=may_manage)
+
+
+def _card(one: Endpoint, *, may_manage: bool) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        # Whoever knows a whole address may be able to write to it.
+        shown = one.address if may_manage else urlsplit(one.address).netloc
+        st.markdown(f"**{one.id}** {words.plain(shown)}", width="content")
+        label, colour = _state(one)
+        st.badge(label, color=colour)
+    st.caption(words.plain(", ".join(kind.value for kind in one.kinds)))
+    if one.disabled_because is not None:
+        st.caption(words.plain(f"{one.disabled_because} It is told all that it missed once you enable it."))
+    if may_manage:
+        with st.container(horizontal=True):
+            _buttons(one)
+        _secret(one)
+
+
+def _state(one: Endpoint) -> tuple[str, Literal["red", "orange", "green"]]:
+    if one.disabled_at is not None:
+        return "Disabled", "red"
+    if one.failing_since is not None:
+        return f"Failing since {clock.text(one.failing_since, '%Y-%m-%d %H:%M')}", "orange"
+    return "Active", "green"
+
+
+def _buttons(one: Endpoint) -> None:
+    if one.disabled_at is None:
+        st.button("Send test event", icon=":material/send:", key=f"test-{one.id}", on_click=_test, args=(one,))
+    else:
+        st.button("Enable", icon=":material/play_arrow:", key=f"enable-{one.id}", on_click=_enable, args=(one,))
+    with st.popover("Replace secret", icon=":material/autorenew:"):
+        st.markdown("A new secret signs from now on. For a day the old one signs as well.")
+        st.button("Make new secret", type="primary", key=f"rotate-{one.id}", on_click=_rotate, args=(one,))
+    with st.popover("Remove", icon=":material/delete:"):
+        st.markdown("It is told nothing any more, also not what waits. Its deliveries stay in the list.")
+        st.button("Remove endpoint", type="primary", key=f"remove-{one.id}", on_click=_remove, args=(one,))
+
+
+def _secret(one: Endpoint) -> None:
+    made = action.performed(_ROTATE)
+    if made is None or made.request != one.id:
+        return
+    if made.refusal is not None:
+        show.refusal(made.refusal, undone="No secret was replaced.")
+    elif made.result is not None:
+        adding_endpoints.secret_once(made.result)
+        st.button("Done", key=f"rotated-{one.id}", on_click=action.start_over, args=(_ROTATE,))
+
+
+def _test(one: Endpoint) -> None:
+    action.start_over(_TEST)
+    action.perform(
+        _TEST, one.id, lambda c, key, now, actor: deliveries.send_test(c, one.id, key=key, now=now, actor=actor)
+    )
+    _say(_TEST, f"A test event for endpoint {one.id} waits. *Deliveries* shows what becomes of it.")
+
+
+def _enable(one: Endpoint) -> None:
+    action.start_over(_ENABLE)
+    action.perform(_ENABLE, one.id, lambda c, _, now, actor: endpoints.enable(c, one.id, now=now, actor=actor))
+    _say(_ENABLE, f"Endpoint {one.id} is told again.")
+
+
+def _remove(one: Endpoint) -> None:
+    action.start_over(_REMOVE)
+    action.perform(_REMOVE, one.id, lambda c, _, now, actor: endpoints.remove(c, one.id, now=now, actor=actor))
+    _say(_REMOVE, f"Endpoint {one.id} is told nothing any more.")
+
+
+def _rotate(one: Endpoint) -> None:
+    action.start_over(_ROTATE)
+    secret = signing.new_secret()
+
+    def rotate(connection: Connection, _: str, now: datetime, actor: Actor) -> Made:
+        endpoints.rotate(connection, one.id, secret=secret, overlap=_OVERLAP, now=now, actor=actor)
+        return Made(one, secret)
+
+    action.perform(_ROTATE, one.id, rotate)
+
+
+def _say(name: str, said: str) -> None:
+    outcome = action.performed(name)
+    if outcome is not None and outcome.refusal is None:
+        done.add(_SCREEN, said)

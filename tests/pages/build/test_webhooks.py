@@ -1,0 +1,85 @@
+"""The screen Webhooks: an endpoint with its secret shown once, what it answered, dead letters, and levels."""
+
+import pytest
+from sqlalchemy import Engine
+
+from credits_core.store import database
+from tests.support import receiver, walked_webhooks, world
+from tests.support.hooks import look
+from tests.support.page_driver import click, click_in_row, open_page, run, table
+from tests.support.plain_sql import rows, scalar
+
+FILE = "build/webhooks.py"
+
+
+def test_an_endpoint_is_added_with_its_secret_shown_once_and_told(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiver.listening() as to:
+        monkeypatch.setenv("CREDITS_WEBHOOK_HOSTS", to.host)
+        page = open_page(FILE)
+        page.text_input[0].set_value(to.url)
+        page.multiselect(key="webhook_events").set_value(["run.charged"])
+        click(page, "Add endpoint")
+        secret = scalar(ledger, "SELECT secret FROM webhook_endpoints")
+        assert [code.value for code in page.code] == [secret]
+        click(page, "Done")
+        assert [code.value for code in page.code] == []
+        world.charge(ledger, world.HAIKU, key="run")
+        look(ledger, 1, to)
+        page = open_page(FILE)
+        assert to.told() == [("run.charged", "ada")]
+        (delivery,) = table(page)
+        assert (delivery["Event"], delivery["User"], delivery["State"], delivery["Answer"]) == (
+            "run.charged",
+            "ada",
+            "Delivered",
+            "200: thanks",
+        )
+
+
+@pytest.mark.parametrize("address", ["https://10.0.0.1/", "http://8.8.8.8/", "https://nowhere.invalid/", ""])
+def test_an_address_that_may_not_be_told_is_refused_and_nothing_is_added(ledger: Engine, address: str) -> None:
+    page = open_page(FILE)
+    page.text_input[0].set_value(address)
+    click(page, "Add endpoint")
+    assert "Address must" in page.error[0].proto.title
+    assert rows(ledger, "SELECT id FROM webhook_endpoints") == []
+
+
+def test_a_dead_letter_is_sent_again_by_a_click(ledger: Engine) -> None:
+    database.write(ledger, walked_webhooks.prepare)
+    page = open_page(FILE)
+    assert [one.proto.title for one in page.warning] == ["1 event could not be sent"]
+    click_in_row(page, 0, "Send again", column="Action")
+    assert rows(ledger, "SELECT state, tries FROM webhook_deliveries") == [("waiting", 0)]
+
+
+def test_an_endpoint_is_tested_gets_a_new_secret_and_is_removed(ledger: Engine) -> None:
+    database.write(ledger, walked_webhooks.prepare)
+    page = click(open_page(FILE), "Send test event")
+    assert scalar(ledger, "SELECT count(*) FROM webhook_deliveries WHERE state = 'waiting'") == 1
+    click(page, "Make new secret")
+    assert [code.value for code in page.code] == [scalar(ledger, "SELECT secret FROM webhook_endpoints")]
+    assert scalar(ledger, "SELECT old_secret FROM webhook_endpoints") is not None
+    click(page, "Remove endpoint")
+    assert "No endpoint yet" in str([one.proto for one in page.info])
+
+
+def test_a_disabled_endpoint_says_why_and_is_enabled(ledger: Engine) -> None:
+    database.write(ledger, walked_webhooks.prepare)
+    database.write(ledger, walked_webhooks.disable)
+    page = open_page(FILE)
+    assert "It has taken nothing for 5 days" in " ".join(one.value for one in page.caption)
+    click(page, "Enable")
+    assert scalar(ledger, "SELECT disabled_at_us FROM webhook_endpoints") is None
+
+
+def test_a_level_is_set_and_removed(ledger: Engine) -> None:
+    page = open_page(FILE)
+    page.number_input(key="level_credits").set_value(5_000)
+    page.text_input(key="level_user").set_value("ada")
+    click(page, "Set level")
+    assert rows(ledger, "SELECT user_id, level_credits FROM low_balance_levels") == [("ada", 5_000)]
+    click(run(page), "Remove level")
+    assert rows(ledger, "SELECT user_id FROM low_balance_levels") == []
