@@ -208,10 +208,10 @@ def deadline_seconds() -> int:
     return _whole_number("CREDITS_DEADLINE_SECONDS", _USUAL_DEADLINE_SECONDS, _LONGEST_DEADLINE_SECONDS)
 
 
-def _whole_number(name: str, usual: int, most: int) -> int:
+def _whole_number(name: str, usual: int, most: int, *, least: int = 1) -> int:
     given = os.environ.get(name) or str(usual)
-    if not given.isascii() or not given.isdecimal() or not 1 <= int(given) <= most:
-        raise InvalidRequest(name, f"must be a whole number from 1 to {most}, not {given!r}")
+    if not given.isascii() or not given.isdecimal() or not least <= int(given) <= most:
+        raise InvalidRequest(name, f"must be a whole number from {least} to {most:,}, not {given!r}")
     return int(given)
 
 
@@ -231,10 +231,7 @@ def kept_calls() -> int:
     Raises:
         InvalidRequest: it is no whole number from 0 to 100,000.
     """
-    given = os.environ.get("CREDITS_KEPT_CALLS") or "5000"
-    if not given.isascii() or not given.isdecimal() or int(given) > _MOST_KEPT_CALLS:
-        raise InvalidRequest("CREDITS_KEPT_CALLS", f"must be a whole number from 0 to 100,000, not {given!r}")
-    return int(given)
+    return _whole_number("CREDITS_KEPT_CALLS", 5_000, _MOST_KEPT_CALLS, least=0)
 
 
 def test_user_prefix() -> str:
@@ -376,12 +373,7 @@ def sign_in_domains() -> frozenset[str]:
     Raises:
         InvalidRequest: one is not a domain such as example.org.
     """
-    given = os.environ.get("CREDITS_SIGN_IN_DOMAINS", "")
-    domains = [domain.strip().lower() for domain in given.split(",") if domain.strip()]
-    for domain in domains:
-        if not _DOMAIN.fullmatch(domain):
-            raise InvalidRequest("CREDITS_SIGN_IN_DOMAINS", f"must be domains such as example.org, not {domain!r}")
-    return frozenset(domains)
+    return frozenset(_hosts("CREDITS_SIGN_IN_DOMAINS", _DOMAIN, "domains such as example.org"))
 
 
 def sign_in_check() -> timedelta:
@@ -390,12 +382,9 @@ def sign_in_check() -> timedelta:
     Raises:
         InvalidRequest: it is no whole number from 1 to 30, with which everybody is out within a minute.
     """
-    given = os.environ.get("CREDITS_SIGN_IN_CHECK_SECONDS") or str(_USUAL_CHECK_SECONDS)
-    if not given.isascii() or not given.isdecimal() or not 1 <= int(given) <= _LONGEST_CHECK_SECONDS:
-        raise InvalidRequest(
-            "CREDITS_SIGN_IN_CHECK_SECONDS", f"must be a whole number from 1 to {_LONGEST_CHECK_SECONDS}, not {given!r}"
-        )
-    return timedelta(seconds=int(given))
+    return timedelta(
+        seconds=_whole_number("CREDITS_SIGN_IN_CHECK_SECONDS", _USUAL_CHECK_SECONDS, _LONGEST_CHECK_SECONDS)
+    )
 
 
 def secrets_files() -> tuple[Path, ...]:
@@ -416,6 +405,7 @@ CHECKED = (
     log_people,
     cors_origins,
     allowed_hosts,
+    webhook_hosts,
     sign_in,
     sign_in_domains,
     sign_in_check,
