@@ -43,14 +43,26 @@ def pause(connection: Connection, actor: Actor) -> object:
 def prepare(connection: Connection) -> Due:
     """A payout of what `ben` has just earned, which is approved."""
     actions.add_credits(
-        connection, "payer", 20_000, source=CreditSource.PURCHASE, reason="", key="payer", now=NOW, actor=TESTER
+        connection,
+        "payer",
+        20_000,
+        source=CreditSource.PURCHASE,
+        reason="",
+        key="dashboard:payer",
+        now=NOW,
+        actor=TESTER,
     )
     request, book = UnlockRequest("payer", "flow", "ben", 20_000), world.price_book()
-    actions.unlock_flow(connection, request, book=book, key="unlock", now=NOW, actor=TESTER)
+    actions.unlock_flow(connection, request, book=book, key="dashboard:unlock-of-ben", now=NOW, actor=TESTER)
     set_destination(connection, TESTER)
     approve(connection, TESTER)
     (due,) = payouts.to_set_aside(connection, limit=9)
     return due
+
+
+def play(connection: Connection) -> None:
+    """What somebody tries in a demo: a payout that arrives."""
+    report(connection, TESTER)
 
 
 def report(connection: Connection, actor: Actor) -> object:
