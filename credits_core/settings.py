@@ -27,6 +27,7 @@ FIRST_PLAN_FILE = DATA_FOLDER / "price_plans" / "promptflow-v1.toml"
 SCENARIOS_FILE = DATA_FOLDER / "scenarios.toml"
 WATCH_FILE = DATA_FOLDER / "watch.toml"
 PACKS_FILE = DATA_FOLDER / "packs.toml"
+PAYOUTS_FILE = DATA_FOLDER / "payouts.toml"
 PRICE_CORRECTIONS_FILE = DATA_FOLDER / "price_corrections.toml"
 GATEWAYS = ("sandbox", "stripe")
 _STRIPE_URL = "https://api.stripe.com"

@@ -81,6 +81,12 @@ SCREENS = {
             "Follow a payment step by step, and compare with the gateway's books.",
         ),
         screen(
+            "money/payouts.py",
+            "Payouts",
+            "send_money",
+            "Pay creators what they earned, and see why somebody was not paid.",
+        ),
+        screen(
             "money/checkout.py",
             "Checkout",
             "shopping_cart_checkout",

@@ -110,6 +110,9 @@ SHOTS = (
     ),
     Shot("packs", "/buy-credits?user=noor", last=button("Buy Studio")),
     Shot(
+        "payday", "/creator-earnings?creator=milo", first="role=heading[name='Payouts']", last="text=/If it were today/"
+    ),
+    Shot(
         "dispute",
         "/buy-credits?user=noor",
         (

@@ -28,7 +28,7 @@ from credits_core.store.kinds import CreditSource
 from credits_core.values.refusals import NeedsApproval, NotAllowed
 from credits_core.values.roles import Actor, PersonRole, Role, Way, key_holder, operator, person
 from tests.support import demo as demo_world
-from tests.support import walked_actions, walked_backups, walked_purchases, walked_webhooks, world
+from tests.support import walked_actions, walked_backups, walked_payouts, walked_purchases, walked_webhooks, world
 from tests.support.actors import TESTER
 from tests.support.plain_sql import every_row
 from tests.support.world import NOW
@@ -211,6 +211,7 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
     "access.exports.note": (EXPORT, lambda c, actor: exports.note(c, "a.csv", detail={}, now=NOW, actor=actor)),
     "operations.watch_findings.look_at": (APPROVE_MONEY, walked_actions.look_at),
     **walked_purchases.TABLE,
+    **walked_payouts.TABLE,
     **walked_webhooks.TABLE,
     "reports.saved_views.save": (
         EVERYBODY,

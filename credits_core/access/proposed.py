@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 from sqlalchemy import Connection
 
 from credits_core.access.refusals import UnknownProposalKind
-from credits_core.ledger import actions, alike, bearing, refunds, writer
+from credits_core.ledger import actions, alike, bearing, payouts, refunds, writer
 from credits_core.ledger.refusals import UnknownUser
 from credits_core.plans import actions as plan_actions
 from credits_core.plans import records
@@ -24,7 +24,7 @@ from credits_core.pricing.quote import PriceBook
 from credits_core.store.kinds import CreditSource
 from credits_core.values.credits import require_credits
 from credits_core.values.roles import Actor, May
-from credits_core.values.text import both
+from credits_core.values.text import both, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +281,46 @@ class RefundEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class PayOut:
+    """Pay creators what a payout cycle says."""
+
+    kind: ClassVar[str] = "payouts"
+    asks: ClassVar[May] = May.PROPOSE_PAYOUTS
+    approves: ClassVar[May] = May.APPROVE_MONEY
+    cycle_id: int
+
+    @property
+    def subject(self) -> str:
+        """The cycle."""
+        return f"payout cycle {self.cycle_id}"
+
+    @property
+    def only_once(self) -> tuple[str | int, ...]:
+        """The cycle."""
+        return (self.cycle_id,)
+
+    @property
+    def says(self) -> str:
+        """What is proposed."""
+        return "Carry out {subject}"
+
+    def effect(self, connection: Connection) -> list[str]:
+        """How many creators are paid, and how much."""
+        found = payouts.cycle(connection, self.cycle_id)
+        return [f"{both(found.total_credits)} to {counted(found.payouts, 'creator')}."]
+
+    def basis(self, connection: Connection) -> tuple[str | int, ...]:
+        """Whether it is still the newest cycle, and whether somebody approved it in another way."""
+        found = payouts.cycle(connection, self.cycle_id)
+        return (found.is_newest, found.is_approved)
+
+    def carry_out(self, connection: Connection, approval: Approval) -> int | None:
+        """Approve it. The job for payouts pays."""
+        payouts.approve(connection, self.cycle_id, now=approval.now, actor=approval.actor)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownChange:
     """A kept change that this version does not know, as a later version may have kept it. Nobody can decide it here."""
 
@@ -322,7 +362,7 @@ def title(change: ProposedChange, *, name: Callable[[str], str] = str) -> str:
     return "".join(name(part) for part in (before, change.subject, after) if part)
 
 
-_KINDS: dict[str, Any] = {one.kind: one for one in (MakePlanLive, MakePricesLive, AddCredits, RefundEntry)}
+_KINDS: dict[str, Any] = {one.kind: one for one in (MakePlanLive, MakePricesLive, AddCredits, RefundEntry, PayOut)}
 APPROVED_BY: dict[str, May] = {kind: one.approves for kind, one in _KINDS.items()}
 """What the second person must be allowed, by the kind of change."""
 

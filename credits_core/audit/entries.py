@@ -11,6 +11,7 @@ from credits_core.store.kinds import (
     PLATFORM_GRANTS,
     PLATFORM_INFERENCE,
     PLATFORM_PAYMENTS_IN,
+    PLATFORM_PAYOUTS,
     PLATFORM_REFUNDED_INFERENCE,
     PLATFORM_REVENUE,
     EntryType,
@@ -31,7 +32,8 @@ _ADDED = {
     EntryType.BONUS: (TransactionType.BONUS, PLATFORM_GRANTS),
 }
 _USER = "user"
-_PARTS = tuple(f":{part.value}" for part in (Part.HELD, Part.FROZEN, Part.DEBT))
+_PARTS = tuple(f":{part.value}" for part in (Part.HELD, Part.FROZEN, Part.DEBT, Part.IN_PAYOUT))
+_IN_PAYOUT = f":{Part.IN_PAYOUT.value}"
 _CLOCKS_DIFFER_US = 300_000_000
 """Five minutes: how far the clock of whoever ran a prompt may be ahead of ours."""
 _RECEIVERS: dict[EntryType, set[Form]] = {
@@ -55,6 +57,8 @@ FORMS: dict[tuple[str, bool], set[Form]] = {
     (EntryType.EXPIRY, False): {(TransactionType.EXPIRY, PLATFORM_EXPIRED, 1)},
     (EntryType.TRANSFER, True): {(TransactionType.TRANSFER, _USER, sign) for sign in (-1, 1)},
     (EntryType.TRANSFER, False): {(TransactionType.TRANSFER, part, sign) for part in _PARTS for sign in (-1, 1)},
+    (EntryType.PAYOUT, True): {(TransactionType.PAYOUT, _IN_PAYOUT, sign) for sign in (-1, 1)},
+    (EntryType.PAYOUT, False): {(TransactionType.PAYOUT, PLATFORM_PAYOUTS, sign) for sign in (-1, 1)},
     (EntryType.REVERSAL, True): {(TransactionType.REVERSAL, _USER, sign) for sign in (-1, 1)},
     (EntryType.REVERSAL, False): {
         (TransactionType.REVERSAL, account, sign)

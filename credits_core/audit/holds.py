@@ -21,6 +21,7 @@ from credits_core.store.tables import (
     Hold,
     HoldEnding,
     JournalEntry,
+    PayoutMove,
     PromptRun,
     PurchaseMove,
     UserPart,
@@ -238,12 +239,13 @@ def _without_a_hold(connection: Connection, since: Since) -> Iterator[str]:
         .outerjoin(Hold, Hold.id == JournalEntry.id)
         .outerjoin(HoldEnding, HoldEnding.id == JournalEntry.id)
         .outerjoin(PurchaseMove, PurchaseMove.id == JournalEntry.id)
+        .outerjoin(PayoutMove, PayoutMove.id == JournalEntry.id)
         .where(JournalEntry.type == EntryType.TRANSFER.value, JournalEntry.id > since.entry_id)
-        .where(Hold.id.is_(None), HoldEnding.id.is_(None), PurchaseMove.id.is_(None))
+        .where(Hold.id.is_(None), HoldEnding.id.is_(None), PurchaseMove.id.is_(None), PayoutMove.id.is_(None))
         .order_by(JournalEntry.id)
     )
     yield from (
-        f"entry {id_} is a transfer of no hold and no purchase" for id_ in connection.execute(transfers).scalars()
+        f"entry {id_} is a transfer of no hold, purchase or payout" for id_ in connection.execute(transfers).scalars()
     )
 
 

@@ -31,6 +31,7 @@ from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.audit.holds import holds_end_once
 from credits_core.audit.lots import lots_follow_from_the_journal
 from credits_core.audit.parts import parts_are_sums
+from credits_core.audit.payouts import payouts_follow_from_their_cycles
 from credits_core.audit.plans import activations_are_sealed
 from credits_core.audit.prices import price_lists_are_sealed, runs_have_the_price_of_their_list
 from credits_core.audit.purchases import purchases_follow_from_their_events
@@ -128,6 +129,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     holds_end_once,
     lots_follow_from_the_journal,
     purchases_follow_from_their_events,
+    payouts_follow_from_their_cycles,
     runs_cost_what_they_should,
     runs_match_their_transactions,
     unlocks_are_split_as_planned,

@@ -20,6 +20,8 @@ from credits_core.store.tables import (
     JournalEntry,
     LotDraw,
     LotTerms,
+    Payout,
+    PayoutMove,
     Purchase,
     PurchaseMove,
     StoredLot,
@@ -48,12 +50,14 @@ class _Movement(NamedTuple):
     ended_hold_id: int | None
     captured_hold_id: int | None
     purchase_lot: int | None
+    payout_id: int | None
 
 
 def lots_follow_from_the_journal(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
     """For every user whose lots are kept: the stored lots and draws are those that the journal gives.
 
-    They are kept from the first credits that expire, or the first step of a purchase after it was granted.
+    They are kept from the first credits that expire, the first step of a purchase after it was granted, or the first
+    payout to somebody who had other credits before it.
 
     Nothing is drawn from a lot whose time is over, and what expires is all that is left of such lots. Nobody else has
     stored lots. After an earlier audit: the users who have moved credits since.
@@ -87,7 +91,24 @@ def _began(connection: Connection) -> dict[str, int]:
     )
     for user_id, entry_id in connection.execute(steps):
         began[user_id] = min(entry_id, began.get(user_id, entry_id))
+    for user_id, entry_id in connection.execute(_paid_out()):
+        began[user_id] = min(entry_id, began.get(user_id, entry_id))
     return began
+
+
+def _paid_out() -> Select[*tuple[Any, ...]]:
+    """The first entry that set earnings aside of each user who had other credits before it."""
+    other = (
+        select(CreditTransaction.entry_id)
+        .where(CreditTransaction.account_id == Payout.creator_id, CreditTransaction.entry_id < PayoutMove.id)
+        .where(CreditTransaction.type.in_([*_ADDED]), CreditTransaction.position == 0)
+    )
+    return (
+        select(Payout.creator_id, func.min(PayoutMove.id))
+        .join(PayoutMove, PayoutMove.payout_id == Payout.id)
+        .where(PayoutMove.step == "set_aside", other.exists())
+        .group_by(Payout.creator_id)
+    )
 
 
 def _has_moved(connection: Connection, user_id: str, since: Since) -> bool:
@@ -170,7 +191,7 @@ class _User:
     def _receive(self, moved: _Movement, changes: dict[int, int]) -> str | None:
         back = moved.ended_hold_id or moved.refunds_entry_id
         terms: tuple[str, int | None]
-        if moved.type == TransactionType.CREATOR_PAYMENT:
+        if moved.type == TransactionType.CREATOR_PAYMENT or moved.payout_id is not None:
             number, terms = _EARNINGS, ("earned", None)
         elif moved.purchase_lot not in (None, moved.entry_id):
             changes[moved.purchase_lot or 0] -= moved.amount_credits
@@ -192,7 +213,7 @@ class _User:
     def _pay(self, moved: _Movement, changes: dict[int, int]) -> str | None:
         wanted = -moved.amount_credits
         first: dict[int, int] = {}
-        if moved.type == TransactionType.CREATOR_PAYMENT:
+        if moved.type == TransactionType.CREATOR_PAYMENT or moved.payout_id is not None:
             first = {_EARNINGS: wanted}
         elif moved.captured_hold_id is not None:
             first = self._paid.get(moved.captured_hold_id, {})
@@ -235,10 +256,12 @@ def _movements(user_id: str) -> Select[*tuple[Any, ...]]:
             ended.hold_id,
             captured.hold_id,
             PurchaseMove.lot,
+            PayoutMove.payout_id,
         )
         .join(JournalEntry, JournalEntry.id == CreditTransaction.entry_id)
         .outerjoin(LotTerms, LotTerms.id == CreditTransaction.entry_id)
         .outerjoin(PurchaseMove, PurchaseMove.id == CreditTransaction.entry_id)
+        .outerjoin(PayoutMove, PayoutMove.id == CreditTransaction.entry_id)
         .outerjoin(ended, ended.id == CreditTransaction.entry_id)
         .outerjoin(captured, captured.run_entry_id == CreditTransaction.entry_id)
         .where(CreditTransaction.account_id == user_id)

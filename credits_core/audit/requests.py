@@ -131,10 +131,10 @@ ENTRIES = (
     .outerjoin(UnlockedFlow, UnlockedFlow.entry_id == JournalEntry.id)
     .outerjoin(Refund, Refund.entry_id == JournalEntry.id)
     .outerjoin(LotTerms, LotTerms.id == JournalEntry.id)
-    .where(JournalEntry.type.not_in((EntryType.TRANSFER.value, EntryType.REVERSAL.value)))
+    .where(JournalEntry.type.not_in((EntryType.TRANSFER.value, EntryType.REVERSAL.value, EntryType.PAYOUT.value)))
 )
-"""What is recorded of each request, in the order of `Entry`. What asked for a transfer or a reversal is
-in `audit.holds` and `audit.purchases`."""
+"""What is recorded of each request, in the order of `Entry`. What asked for a transfer, a
+reversal or a payout is in `audit.holds`, `audit.purchases` and `audit.payouts`."""
 _OTHER_ENTRIES = ENTRIES.where(PromptRun.entry_id.is_(None) | _IS_MORE_SAID)
 
 

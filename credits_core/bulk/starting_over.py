@@ -39,8 +39,8 @@ _BUILT, _TRIED = f"{trial_users.DEMO_KEYS}%", "dashboard:%"
 # than one before `dashboard` are of a key that the caller chose.
 _TRIED_OVER_HTTP, _CHOSEN_BY_A_CALLER = "caller:%:dashboard:%", "caller:%:%:dashboard:%"
 # What follows from entries that are counted anyway: the end of a hold, credits that expired, an approved proposal.
-# What a purchase brings too.
-_FOLLOWING = ("hold:%", "expiry:%", "proposal:%", "purchase:%")
+# What a purchase or a payout brings too.
+_FOLLOWING = ("hold:%", "expiry:%", "proposal:%", "purchase:%", "payout:%")
 
 
 @dataclass(frozen=True, slots=True)

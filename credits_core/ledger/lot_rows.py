@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 from sqlalchemy.orm import aliased
 
-from credits_core.ledger.lots import Draw, Lot, Lots, LotSource, Move, moved
+from credits_core.ledger.lots import EARNINGS, Draw, Lot, Lots, LotSource, Move, moved
 from credits_core.store.kinds import EntryType, TransactionType
 from credits_core.store.tables import (
     CreditTransaction,
@@ -15,6 +15,7 @@ from credits_core.store.tables import (
     JournalEntry,
     LotDraw,
     LotTerms,
+    PayoutMove,
     PurchaseMove,
     StoredLot,
     UserCredits,
@@ -134,8 +135,8 @@ def _moves(connection: Connection, user_id: str, up_to: int | None, history: His
         of: Sequence[Draw] = history.drawn.get(hold_id or row.refunds_entry_id or 0, ())
         if row.refunds_entry_id is not None and row.amount_credits < 0:
             of = [Draw(row.refunds_entry_id, -row.amount_credits)]
-        elif row.lot is not None:
-            of = [Draw(row.lot, abs(row.amount_credits))]
+        elif row.lot is not None or row.payout_id is not None:
+            of = [Draw(row.lot or EARNINGS, abs(row.amount_credits))]
         yield Move(
             row.entry_id,
             EntryType(row.entry_type),
@@ -169,11 +170,13 @@ _MOVES: Select[*tuple[Any, ...]] = (
         _ended.hold_id.label("ended_hold_id"),
         _captured.hold_id.label("captured_hold_id"),
         PurchaseMove.lot,
+        PayoutMove.payout_id,
     )
     .join(JournalEntry, JournalEntry.id == CreditTransaction.entry_id)
     .outerjoin(LotTerms, LotTerms.id == CreditTransaction.entry_id)
     .outerjoin(_ended, _ended.id == CreditTransaction.entry_id)
     .outerjoin(_captured, _captured.run_entry_id == CreditTransaction.entry_id)
     .outerjoin(PurchaseMove, PurchaseMove.id == CreditTransaction.entry_id)
+    .outerjoin(PayoutMove, PayoutMove.id == CreditTransaction.entry_id)
     .order_by(CreditTransaction.entry_id, CreditTransaction.position)
 )

@@ -15,6 +15,7 @@ from credits_core.store.kinds import (
     PLATFORM_GRANTS,
     PLATFORM_INFERENCE,
     PLATFORM_PAYMENTS_IN,
+    PLATFORM_PAYOUTS,
     PLATFORM_REFUNDED_INFERENCE,
     PLATFORM_REVENUE,
     CreditSource,
@@ -108,6 +109,19 @@ def for_reversal(user_id: str, taken_credits: int, *, of: CreditSource) -> list[
     return [
         Movement(user_id, TransactionType.REVERSAL, -taken_credits),
         Movement(_SOURCES[of][2], TransactionType.REVERSAL, taken_credits),
+    ]
+
+
+def for_payout(creator_id: str, set_aside_credits: int) -> list[Movement]:
+    """The movements that set earnings aside for a payout; negative: that give them back to what can be spent."""
+    return _for_transfer(creator_id, Part.IN_PAYOUT, set_aside_credits)
+
+
+def for_paid_out(creator_id: str, paid_credits: int) -> list[Movement]:
+    """The movements by which earnings that were set aside leave; negative: by which they come back."""
+    return [
+        Movement(part_account(creator_id, Part.IN_PAYOUT), TransactionType.PAYOUT, -paid_credits),
+        Movement(PLATFORM_PAYOUTS, TransactionType.PAYOUT, paid_credits),
     ]
 
 

@@ -21,7 +21,7 @@ from credits_core.ledger.writer import Posting
 from credits_core.store.kinds import EntryType, RefundRule, TransactionType, is_platform
 from credits_core.store.tables import Refund
 
-_NO_PAYMENT = {EntryType.REFUND, EntryType.TRANSFER, EntryType.EXPIRY, EntryType.REVERSAL}
+_NO_PAYMENT = {EntryType.REFUND, EntryType.TRANSFER, EntryType.EXPIRY, EntryType.REVERSAL, EntryType.PAYOUT}
 
 
 def preview(connection: Connection, entry_id: int, *, provider_refunded: bool = False) -> Bearing:

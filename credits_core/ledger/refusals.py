@@ -239,3 +239,28 @@ class HoldTooSmall(CreditsError):
             f"The run costs {total_credits:,} credits, but hold {hold_id} can be charged at most {most_credits:,}. "
             f"Nothing was charged, and the hold stays open. {advice}"
         )
+
+
+class UnknownCycle(CreditsError):
+    """No payout cycle has this number."""
+
+    code = "unknown_cycle"
+    http_status = 404
+
+    def __init__(self, cycle_id: object) -> None:
+        self.cycle_id = cycle_id
+        super().__init__(f"There is no payout cycle {cycle_id}. The command payouts list shows those that there are.")
+
+
+class CycleReplaced(CreditsError):
+    """A newer payout cycle was proposed, so an older one cannot be approved any more."""
+
+    code = "cycle_replaced"
+    http_status = 409
+
+    def __init__(self, cycle_id: int) -> None:
+        self.cycle_id = cycle_id
+        super().__init__(
+            f"Payout cycle {cycle_id} cannot be approved any more, because a newer one was proposed. Nothing was paid. "
+            "Approve the newest one."
+        )

@@ -14,12 +14,14 @@ from sqlalchemy import Connection, Engine, func, select
 from credits_core.ledger.locks import writers_under_way
 from credits_core.notices.events import Content, Event, event
 from credits_core.store import database
-from credits_core.store.kinds import EntryType, EventKind, HoldEnd, is_part, is_platform
+from credits_core.store.kinds import EntryType, EventKind, HoldEnd, PayoutStep, is_part, is_platform
 from credits_core.store.tables import (
     CreditTransaction,
     Hold,
     HoldEnding,
     JournalEntry,
+    Payout,
+    PayoutMove,
     PlanActivation,
     PromptRun,
     PurchaseMove,
@@ -32,6 +34,7 @@ _OF_TYPES = {
     EntryType.CREDIT_PURCHASE: EventKind.PURCHASE_PAID,
     EntryType.REFUND: EventKind.REFUND_MADE,
     EntryType.TRANSFER: EventKind.HOLD_EXPIRED,
+    EntryType.PAYOUT: EventKind.PAYOUT_PAID,
 }
 
 
@@ -120,9 +123,17 @@ class _Read:
             .where(HoldEnding.id.in_(ids), HoldEnding.kind == HoldEnd.EXPIRED.value)
         )
         self._expired = {row.id: row for row in connection.execute(expired)}
+        paid = (
+            select(PayoutMove.id, PayoutMove.payout_id, Payout.creator_id, Payout.amount_credits)
+            .join(Payout, Payout.id == PayoutMove.payout_id)
+            .where(PayoutMove.id.in_(ids), PayoutMove.step == PayoutStep.PAID.value)
+        )
+        self._paid = {row.id: row for row in connection.execute(paid)}
 
     def told(self, entry: Any, kind: EventKind) -> tuple[str, Content] | None:
         """Whom an event concerns and what it says; None for an entry that is no event, such as a hold that was made."""
+        if kind is EventKind.PAYOUT_PAID:
+            return self._payout(entry)
         moved = self._moved.get(entry.id)
         if not moved:  # only something of the platform or of another part of a user moved
             return None
@@ -145,6 +156,14 @@ class _Read:
             else:
                 content["refunds_entry_id"] = entry.refunds_entry_id
         return user_id, content | {"balance_credits": own[-1].balance_after_credits}
+
+    def _payout(self, entry: Any) -> tuple[str, Content] | None:
+        """A payout that arrived; nothing of one that the bank sent back."""
+        paid = self._paid.get(entry.id)
+        if paid is None:
+            return None
+        content = {"entry_id": entry.id, "payout_id": paid.payout_id, "amount_credits": paid.amount_credits}
+        return paid.creator_id, {**content, "user_id": paid.creator_id}
 
 
 def of_activations(connection: Connection, after: int) -> list[tuple[int, Event]]:

@@ -8,7 +8,7 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from credits_core.operations import backup_jobs, ledger_jobs, payment_jobs, watch_jobs, webhook_jobs
+from credits_core.operations import backup_jobs, ledger_jobs, payment_jobs, payout_jobs, watch_jobs, webhook_jobs
 from credits_core.operations.refusals import UnknownJob
 from credits_core.operations.surroundings import Surroundings
 from credits_core.values.progress import Work
@@ -79,6 +79,14 @@ ALL: tuple[Job, ...] = (
         "every minute",
         _every(1),
         payment_jobs.settle,
+    ),
+    Job(
+        "payouts",
+        "Payouts",
+        "carries out payouts that were approved",
+        "every minute",
+        _every(1),
+        payout_jobs.pay_out,
     ),
     Job(
         "webhooks",

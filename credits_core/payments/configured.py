@@ -10,7 +10,9 @@ from sqlalchemy import Engine
 from credits_core import settings
 from credits_core.payments.gateway import Gateway
 from credits_core.payments.packs import Packs, load_packs
+from credits_core.payments.payout_rules import PayoutRules
 from credits_core.payments.sandbox import Sandbox
+from credits_core.values import data_files
 
 if TYPE_CHECKING:
     from credits_core.payments.stripe_gateway import StripeGateway
@@ -54,6 +56,15 @@ def name() -> str:
         InvalidRequest: the setting names no gateway that there is.
     """
     return settings.gateway_name()
+
+
+def payout_rules() -> PayoutRules:
+    """The rules of `data/payouts.toml`.
+
+    Raises:
+        DataFileInvalid: the file is missing or wrong; every problem is listed.
+    """
+    return data_files.load(PayoutRules, settings.PAYOUTS_FILE)
 
 
 def packs() -> Packs:

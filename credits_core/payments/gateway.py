@@ -61,6 +61,22 @@ class Order(NamedTuple):
     words: str
 
 
+class PayoutOrder(NamedTuple):
+    """What a creator is to be paid: the account at the gateway, and the amount in minor units of the currency."""
+
+    payout_id: int
+    address: str
+    amount_minor: int
+    currency: str
+
+
+class PayoutAnswer(NamedTuple):
+    """What a gateway answers to a payout: its own name of it, and why it failed; empty when it was paid."""
+
+    reference: str
+    failed_because: str = ""
+
+
 class Gateway(Protocol):
     """A payment gateway. Every method may raise `GatewayFailed`, and then may be called again."""
 
@@ -77,3 +93,6 @@ class Gateway(Protocol):
 
     def events(self, since: datetime) -> Iterable[GatewayEvent]:
         """All that has happened since, told or not: the gateway's own books."""
+
+    def payout(self, order: PayoutOrder) -> PayoutAnswer:
+        """Pay a creator. The same payout again is paid once, and is answered as before."""

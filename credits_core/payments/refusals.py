@@ -119,3 +119,42 @@ class EventNotSigned(CreditsError):
             f"This message is not signed by {gateway}, or it was signed too long ago. Nothing was changed. Check the "
             "signing secret of the webhook."
         )
+
+
+class PayoutsGoingOn(CreditsError):
+    """The payouts of an approved cycle are not all carried out, so no other one can be proposed yet."""
+
+    code = "payouts_going_on"
+    http_status = 409
+
+    def __init__(self, payouts: int) -> None:
+        self.payouts = payouts
+        super().__init__(
+            f"{payouts:,} approved payouts are not carried out yet, so a new cycle would count them twice. Nothing was "
+            "proposed. Wait for the job payouts, or run it: jobs run payouts."
+        )
+
+
+class UnknownPayout(CreditsError):
+    """No payout has this number, or it is one that pays nothing."""
+
+    code = "unknown_payout"
+    http_status = 404
+
+    def __init__(self, payout_id: object) -> None:
+        self.payout_id = payout_id
+        super().__init__(
+            f"There is no payout {payout_id} that pays something. The screen Payouts and payouts show list them."
+        )
+
+
+class PayoutEnded(CreditsError):
+    """What is said of a payout does not fit what became of it."""
+
+    code = "payout_ended"
+    http_status = 409
+
+    def __init__(self, payout_id: int, state: str, said: str) -> None:
+        self.payout_id = payout_id
+        self.state = state
+        super().__init__(f"Payout {payout_id} is {state}, so it cannot be {said} now. Nothing was changed.")

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, Executable, Select, insert, select, u
 from credits_core.errors import CreditsError
 from credits_core.ledger.trial_users import require_test_users
 from credits_core.payments import purchased, receiving
-from credits_core.payments.gateway import Checkout, GatewayEvent, Order
+from credits_core.payments.gateway import Checkout, GatewayEvent, Order, PayoutAnswer, PayoutOrder
 from credits_core.payments.purchased import Bought
 from credits_core.payments.refusals import GatewayFailed, UnknownPurchase
 from credits_core.store import database
@@ -28,6 +28,8 @@ from credits_core.values.roles import Actor, May
 NAME = "sandbox"
 _FEE_BPS, _FEE_MINOR = 290, 30
 _BANK_DAYS = 3
+CLOSED = "-closed"
+"""How the address of a creator ends whose payouts fail."""
 
 
 class Ending(StrEnum):
@@ -121,6 +123,11 @@ class Sandbox:
                 SandboxEvent.happened_at_us <= to_microseconds(self._clock()),
             )
             return [_event(row) for row in connection.execute(wanted.order_by(SandboxEvent.id))]
+
+    def payout(self, order: PayoutOrder) -> PayoutAnswer:
+        """Paid, unless the address ends with `-closed`: then the account is closed."""
+        is_closed = order.address.endswith(CLOSED)
+        return PayoutAnswer(f"payout_{order.payout_id}", "The account is closed." if is_closed else "")
 
 
 def play(connection: Connection, purchase_id: int, ending: Ending, *, now: datetime, actor: Actor) -> None:

@@ -9,6 +9,7 @@ PLATFORM_PAYMENTS_IN = "platform:payments_in"
 PLATFORM_GRANTS = "platform:grants"
 PLATFORM_ADJUSTMENTS = "platform:adjustments"
 PLATFORM_EXPIRED = "platform:expired"
+PLATFORM_PAYOUTS = "platform:payouts"
 PLATFORM_PREFIX = "platform:"
 """A user's id cannot have a colon, so no user can be mistaken for one of the platform's own accounts."""
 
@@ -35,6 +36,7 @@ class EntryType(StrEnum):
 
     `TRANSFER` moves credits from one part of a user to another one; `EXPIRY` takes credits whose time is over. `BONUS`
     comes with a purchase. `REVERSAL` takes back what a purchase added, because its money went back, or adds it again.
+    `PAYOUT` pays a creator's earnings out, or takes a payout back that did not arrive.
     """
 
     PROMPT_RUN = "prompt_run"
@@ -47,6 +49,7 @@ class EntryType(StrEnum):
     EXPIRY = "expiry"
     BONUS = "bonus"
     REVERSAL = "reversal"
+    PAYOUT = "payout"
 
 
 class TransactionType(StrEnum):
@@ -65,6 +68,7 @@ class TransactionType(StrEnum):
     EXPIRY = "expiry"
     BONUS = "bonus"
     REVERSAL = "reversal"
+    PAYOUT = "payout"
 
 
 FREQUENT_TYPES = frozenset(
@@ -172,6 +176,49 @@ class Happened(StrEnum):
     DISPUTED = "disputed"
     WON = "won"
     LOST = "lost"
+
+
+class PayoutStep(StrEnum):
+    """What one entry does for a payout.
+
+    `SET_ASIDE`: the credits were moved from what the creator can spend to what is on the way. `PAID`: they left.
+    `UNPAID`: the bank sent the money back after that. `RETURNED`: the creator can spend them again.
+    """
+
+    SET_ASIDE = "set_aside"
+    PAID = "paid"
+    UNPAID = "unpaid"
+    RETURNED = "returned"
+
+
+class PayoutNews(StrEnum):
+    """What became known of a payout, each once.
+
+    `SHORT`: the creator had spent the credits before they could be set aside. `PAID` and `FAILED`: how it ended. One
+    that was paid can still fail, when the creator's bank sends the money back.
+    """
+
+    SHORT = "short"
+    PAID = "paid"
+    FAILED = "failed"
+
+
+class Verdict(StrEnum):
+    """Why a creator is paid in a cycle, or the first rule that says no, in the order in which the rules are asked."""
+
+    PAID_OUT = "paid_out"
+    PAUSED = "paused"
+    ALL_WAITING = "all_waiting"
+    OWED = "owed"
+    BELOW_THRESHOLD = "below_threshold"
+    NO_DESTINATION = "no_destination"
+
+
+class DestinationKind(StrEnum):
+    """How a creator is paid: through the payment gateway to an account there, or by a bank transfer from a file."""
+
+    GATEWAY = "gateway"
+    BANK = "bank"
 
 
 class EventKind(StrEnum):

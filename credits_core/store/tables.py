@@ -46,6 +46,12 @@ from credits_core.store.lot_tables import StoredLot as StoredLot
 from credits_core.store.part_tables import Hold as Hold
 from credits_core.store.part_tables import HoldEnding as HoldEnding
 from credits_core.store.part_tables import UserPart as UserPart
+from credits_core.store.payout_tables import Payout as Payout
+from credits_core.store.payout_tables import PayoutApproval as PayoutApproval
+from credits_core.store.payout_tables import PayoutCycle as PayoutCycle
+from credits_core.store.payout_tables import PayoutMove as PayoutMove
+from credits_core.store.payout_tables import PayoutReport as PayoutReport
+from credits_core.store.payout_tables import PayoutTerms as PayoutTerms
 from credits_core.store.people_tables import ActivityRecord as ActivityRecord
 from credits_core.store.people_tables import Person as Person
 from credits_core.store.people_tables import Proposal as Proposal
@@ -80,6 +86,7 @@ def _one_of(column: str, values: type[EntryType] | type[TransactionType] | type[
 
 
 _RARE_TYPES = " AND ".join(f"type <> '{type_.value}'" for type_ in TransactionType if type_ in FREQUENT_TYPES)
+_ADDED_TYPES = "type IN ('credit_purchase', 'grant', 'adjustment', 'bonus') AND position = 0"
 
 
 class UserCredits(Base):
@@ -152,6 +159,14 @@ class CreditTransaction(Base):
             "position",
             sqlite_where=text(_RARE_TYPES),
             postgresql_where=text(_RARE_TYPES),
+        ),
+        # Says at once whether a user ever had credits that were not earned.
+        Index(
+            "ix_credit_transactions_added",
+            "account_id",
+            "entry_id",
+            sqlite_where=text(_ADDED_TYPES),
+            postgresql_where=text(_ADDED_TYPES),
         ),
         {"sqlite_with_rowid": False},
     )

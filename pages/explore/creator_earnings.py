@@ -12,7 +12,7 @@ from credits_core.store.kinds import TransactionType
 from credits_core.values.days import DayRange
 from credits_core.values.periods import comparable
 from pages.explore import charts as explore_charts
-from pages.explore import figures, statement_files
+from pages.explore import figures, payouts_of_creator, statement_files
 from pages.parts import charts, exporting, filters, head, links, periods, resources, tables
 
 ABOUT = """
@@ -101,6 +101,8 @@ with st.container(horizontal=True, vertical_alignment="center"):
     )
 tables.creator_statements(listed, key="creators", opens=choose, alt="The statement: a row for each creator")
 
+if creator_id is not None:
+    payouts_of_creator.draw(creator_id)
 charts.card(
     "Earned by day",
     explore_charts.creators_by_day(by_creator, leading),

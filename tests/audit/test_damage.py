@@ -374,6 +374,16 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
         "purchases_follow_from_their_events",
         "the 1 receipts are numbered from 2 to 2",
     ),
+    "a payout is said to be below the threshold": (
+        ["UPDATE payouts SET verdict = 'below_threshold', amount_credits = 0 WHERE creator_id = 'jo'"],
+        "payouts_follow_from_their_cycles",
+        "says below_threshold 0, but its numbers give paid_out ",
+    ),
+    "a payout that was paid is said to have failed": (
+        ["UPDATE payout_reports SET kind = 'failed', reason = 'x'"],
+        "payouts_follow_from_their_cycles",
+        "took the steps ['set_aside', 'paid'], but the reports are ['failed']",
+    ),
     "the credits in circulation are raised": (
         ["UPDATE rollup_watermark SET circulating_credits = circulating_credits + 1"],
         "daily_totals_are_sums",

@@ -69,6 +69,8 @@ TRIED = [
     "granted purchase",
     "frozen purchase",
     "lost purchase",
+    "payout set aside",
+    "payout paid",
 ]
 WITHOUT_ENTRIES = (
     "activity",
@@ -96,6 +98,7 @@ WITHOUT_ENTRIES = (
     "purchase_events",
     "purchase_moves",
     "purchase_receipts",
+    *("payout_terms", "payout_cycles", "payout_approvals", "payouts", "payout_moves", "payout_reports"),
 )
 
 

@@ -37,7 +37,7 @@ from credits_core.store.tables import (
 )
 from credits_core.values.days import to_microseconds
 from credits_core.values.roles import Role
-from tests.support import demo, demo_watchers, holding, paying, walked_webhooks, world
+from tests.support import demo, demo_watchers, holding, paying, walked_payouts, walked_webhooks, world
 from tests.support.actors import TESTER, named
 from tests.support.plain_sql import every_row, refused, rows, scalar
 from tests.support.plans import SPECIFICATION
@@ -101,7 +101,7 @@ def play(engine: Engine) -> None:
     )
     hold_and_expire(engine)
     paying.buy_and_pay(engine, "payer", key="dashboard:11", now=NOW)
-    for fill in (propose, watch, walked_webhooks.play):
+    for fill in (propose, watch, walked_webhooks.play, walked_payouts.play):
         database.write(engine, fill)
     daily_totals.catch_up(engine)
     seals.catch_up(engine, now=NOW)
@@ -159,7 +159,7 @@ def test_everything_is_as_in_a_new_demo_down_to_the_numbers(begun: Engine) -> No
     # A table that is not among them is new: decide whether it belongs to a demo, and let `play` fill it.
     kept = {"alembic_version", "alerts", "job_leases", "job_runs", "people", "sign_in_sessions"}
     assert {name for name in as_new if played[name] != as_new[name]} == as_new.keys() - kept
-    assert demo.start_over(begun) == Holdings(entries + 14, 14, price_plans=2, price_lists=1, api_keys=1, saved_views=1)
+    assert demo.start_over(begun) == Holdings(entries + 18, 18, price_plans=2, price_lists=1, api_keys=1, saved_views=1)
     assert demo.but_for_the_record(begun) == as_new
     assert wrong(begun) == []
 
@@ -415,6 +415,6 @@ def test_what_a_demo_holds_is_told_before_anything_is_deleted(begun: Engine) -> 
     built = len(before["journal_entries"]) - 13
     assert (
         str(held)
-        == f"{built + 13} entries (14 from the dashboard), 2 price plans, 1 price list, 1 API key, 1 saved view"
+        == f"{built + 13} entries (18 from the dashboard), 2 price plans, 1 price list, 1 API key, 1 saved view"
     )
     assert every_row(begun) == before

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from credits_core.access import keys as api_keys
 from credits_core.access import people as access_people
-from credits_core.cli import backup, jobs, keys, ledger, models, people, plans, trial_users, webhooks
+from credits_core.cli import backup, jobs, keys, ledger, models, payouts, people, plans, trial_users, webhooks
 from credits_core.cli import main as cli
 from credits_core.pricing.plan_toml import price_plan_toml
 from credits_core.store import database
@@ -23,10 +23,11 @@ from tests.support.plain_sql import every_row
 from tests.support.plans import SPECIFICATION
 from tests.support.world import NOW
 
-MODULES = (backup, jobs, keys, ledger, models, people, plans, trial_users, webhooks)
+MODULES = (backup, jobs, keys, ledger, models, payouts, people, plans, trial_users, webhooks)
 READS = {
     *("doctor", "explain", "price", "simulate", "api-key list", "people list", "test-user list"),
     *("backup list", "backup verify", "jobs history", "jobs list"),
+    *("payouts explain", "payouts file", "payouts list", "payouts preview", "payouts show"),
     *("proof check", "proof export", "proof head", "proof statement", "proof verify"),
     *("models diff", "models list", "models lists", "models show"),
     *("low-balance list", "webhooks list", "webhooks deliveries"),
@@ -66,6 +67,13 @@ WRITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "backup prune": (MANAGES, ()),
     "backup restore": (MANAGES, ("newest", "--unproved", "--into", "sqlite:///{folder}/restored.db")),
     "jobs run": (MANAGES, ("seals",)),
+    "payouts propose": (CREDITS, ()),
+    "payouts approve": (CREDITS, ("1",)),
+    "payouts paid": (CREDITS, ("1",)),
+    "payouts failed": (CREDITS, ("1", "--reason", "Closed")),
+    "payouts destination": (CREDITS, ("ada", "--account", "acct_ada")),
+    "payouts pause": (CREDITS, ("ada", "--reason", "Ask first")),
+    "payouts resume": (CREDITS, ("ada",)),
     "low-balance set": (MANAGES, ("500",)),
     "low-balance remove": (MANAGES, ("700",)),
     "webhooks add": (MANAGES, ("https://8.8.8.8/credits",)),

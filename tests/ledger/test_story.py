@@ -140,6 +140,7 @@ def _audit_is_clean(engine: Engine) -> None:
         "every hold ends once, as it was made",
         "every live price list is as it was made live",
         "every lot follows from the journal",
+        "every payout follows from its cycle",
         "every part of a user is the sum of its transactions",
         "every purchase follows from its payments",
         "every run has the price of its list",

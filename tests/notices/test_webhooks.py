@@ -14,8 +14,8 @@ from credits_core.errors import InvalidRequest
 from credits_core.notices import deliveries, endpoints, signing, telling
 from credits_core.notices.refusals import TooManyEndpoints, UnknownDelivery, UnknownEndpoint
 from credits_core.store import database
-from credits_core.store.kinds import DeliveryState, EventKind
-from tests.support import hooks, paying, receiver, world
+from credits_core.store.kinds import DeliveryState, EventKind, PayoutNews
+from tests.support import hooks, paying, paying_out, receiver, world
 from tests.support.actors import TESTER
 from tests.support.busy_ledger import three_days
 from tests.support.holding import TOO_LATE, authorise, capture, expire
@@ -84,6 +84,21 @@ def test_each_kind_of_event_is_told_with_what_happened(engine: Engine) -> None:
         }
         assert by_kind["payout.paid"]["data"] == {"payout_id": 7, "user_id": "ben"}
         assert [one["data"]["purchase_id"] for one in to.taken if one["type"] == "purchase.paid"] == [1, None]
+
+
+def test_a_payout_is_told_when_it_arrived_and_not_when_the_bank_sends_it_back(engine: Engine) -> None:
+    paying_out.earn(engine, 2_000_000)
+    paying_out.pay_to(engine)
+    paying_out.propose(engine)
+    paying_out.approve(engine)
+    with receiver.listening() as to:
+        hooks.add(engine, to)
+        paying_out.carry_out(engine)
+        paying_out.report(engine, PayoutNews.FAILED, reason="The account is closed")
+        look(engine, 1, to)
+        assert to.told() == [("payout.paid", "ben")]
+        told = to.taken[0]["data"]
+        assert (told["payout_id"], told["amount_credits"]) == (1, 1_600_000)
 
 
 def test_a_hold_that_is_captured_is_a_run_and_a_creator_is_not_told_of_as_payer(engine: Engine) -> None:

@@ -70,6 +70,8 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "money/checkout.py of a test user": ({"purchase": "3"}, {"Pay \\$5.00": TRY}),
     "money/payments.py": ({"purchase": "1"}, {"Dispute the payment": MOVE}),
     "money/payments.py of the reconciliation": ({"view": "Reconciliation", "period": "all"}, {"Mend": MOVE}),
+    "money/payouts.py": ({}, {"Propose a cycle": MOVE}),
+    "money/payouts.py of a cycle": ({"cycle": "1"}, {}),
     "plans/pricing_lab.py": ({"plan": "plan-2"}, {"Propose to make live": PLANS, "Discard draft": PLANS}),
     "plans/compare_plans.py": ({}, {"Save draft": PLANS}),
     "replay/replay_history.py": ({}, {"file: replay-plan-1.csv": EXPORT, "file: replay-plan-1.html": EXPORT}),

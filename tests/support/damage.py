@@ -16,17 +16,22 @@ from credits_core.access import keys, people, trial_users
 from credits_core.audit import invariants, seals
 from credits_core.audit import log as audit_log
 from credits_core.audit.finding import BEGINNING, Finding, Since
+from credits_core.ledger import payouts as ledger_payouts
 from credits_core.ledger import purchase_rows
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
+from credits_core.payments import destinations, payouts
+from credits_core.payments.payout_rules import PayoutRules
 from credits_core.pricing.quote import PriceBook
 from credits_core.reports import daily_totals
 from credits_core.store import activity, database
 from credits_core.store.activity import Change
-from credits_core.store.kinds import CreditSource, Happened, Step
+from credits_core.store.kinds import CreditSource, Happened, PayoutNews, Step
 from credits_core.store.tables import Proposal
 from credits_core.values.days import to_microseconds
 from credits_core.values.roles import PersonRole, Role, Way, operator
+from credits_core.values.time_zones import UTC_ZONE
 from tests.support import busy_ledger, holding, paying, world
+from tests.support.actors import TESTER
 
 MUCH_LATER = busy_ledger.THIRD_DAY + timedelta(days=1)
 TOKENS = ChargeRequest("ada", "long", "openai/gpt-4o", input_tokens=1_020, output_tokens=129)
@@ -136,6 +141,7 @@ def four_days(
         ids["late run"] = world.charge(engine, world.run_by("fay"), key="late-run", now=MUCH_LATER).entry_id
         ids |= _holds(engine)
         ids |= _purchases(engine)
+        ids |= _payouts(engine)
         ids["late purchase"] = world.add(engine, "ada", 500, key="late-purchase", now=MUCH_LATER).entry_id
         if is_sealed:
             administered(engine)
@@ -185,6 +191,30 @@ def _purchases(engine: Engine) -> dict[str, int]:
         taken = [move.entry_id for move in purchase_rows.moves_of(connection, [lost.id]) if move.step is Step.TAKEN]
         granted, *_, frozen = [move.entry_id for move in purchase_rows.moves_of(connection, [disputed.id])]
     return {"lost purchase": taken[0], "granted purchase": granted, "frozen purchase": frozen}
+
+
+def _payouts(engine: Engine) -> dict[str, int]:
+    """Two creators of a cycle: jo is paid, also for what he earned beside what he bought; kim has no destination."""
+    world.add(engine, "jo", 700, key="jo-fund", now=MUCH_LATER)
+    for number, creator in enumerate(("jo", "kim")):
+        world.add(engine, "lee", 20_000, key=f"lee-{number}", now=MUCH_LATER)
+        request = UnlockRequest("lee", f"flow-of-{creator}", creator, 20_000)
+        world.unlock(engine, request, key=f"lee-unlocks-{number}", now=MUCH_LATER)
+    rules = PayoutRules(waiting_days=0, threshold_credits=10_000, payday=1)
+
+    def propose(connection: Connection) -> None:
+        kind, iban = destinations.DestinationKind.BANK, "DE89370400440532013000"
+        destinations.set_destination(connection, "jo", kind, iban, holder="Jo", now=MUCH_LATER, actor=TESTER)
+        payouts.propose(connection, rules, now=MUCH_LATER, zone=UTC_ZONE, actor=TESTER)
+        ledger_payouts.approve(connection, 1, now=MUCH_LATER, actor=TESTER)
+        (due,) = payouts.to_set_aside(connection, limit=9)
+        assert payouts.set_aside(connection, due, zone=UTC_ZONE, now=MUCH_LATER, actor=TESTER)
+        payouts.report(connection, due.payout_id, PayoutNews.PAID, reference="SEPA", now=MUCH_LATER, actor=TESTER)
+
+    database.write(engine, propose)
+    with database.read(engine) as connection:
+        moves = connection.execute(text("SELECT id FROM payout_moves ORDER BY id")).scalars().all()
+    return dict(zip(("payout set aside", "payout paid"), moves, strict=True))
 
 
 def behind_its_back(engine: Engine, *statements: str) -> None:

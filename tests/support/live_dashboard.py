@@ -43,7 +43,7 @@ PATHS = (
     ),
     *("/add-credits", "/pricing-lab", "/compare-plans", "/replay-history", "/scenario", "/fee-designer", "/models"),
     *("/people", "/approvals", "/proof", "/operations", "/watching", "/api-console", "/webhooks", "/guide"),
-    *("/buy-credits", "/checkout", "/payments"),
+    *("/buy-credits", "/checkout", "/payments", "/payouts"),
 )
 """Every screen."""
 

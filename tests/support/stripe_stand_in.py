@@ -39,9 +39,9 @@ Thing = dict[str, Any]
 class Refused(Exception):
     """An answer of the API that is no success."""
 
-    def __init__(self, status: int, kind: str, message: str) -> None:
+    def __init__(self, status: int, kind: str, message: str, *, param: str | None = None) -> None:
         super().__init__(message)
-        self.status, self.kind = status, kind
+        self.status, self.kind, self.param = status, kind, param
 
 
 class StandIn:
@@ -183,6 +183,8 @@ class StandIn:
     def _do(self, path: str, given: Thing) -> Thing:
         if path == "/v1/refunds":
             return self.refund(given["payment_intent"], int(given["amount"]))
+        if path == "/v1/transfers":
+            return self._transfer(given)
         if path != "/v1/checkout/sessions":
             raise Refused(404, "invalid_request_error", f"Unrecognized request URL (POST: {path})")
         price = given["line_items"]["0"]["price_data"]
@@ -193,18 +195,27 @@ class StandIn:
         session |= {name: given[name] for name in ("metadata", "client_reference_id", "success_url", "cancel_url")}
         return session | {"url": f"https://checkout.example.org/{session['id']}"}
 
+    def _transfer(self, given: Thing) -> Thing:
+        if not given["destination"].startswith("acct_"):
+            message = f"No such destination: '{given['destination']}'"
+            raise Refused(400, "invalid_request_error", message, param="destination")
+        return self._make("transfer", "tr", **{**given, "amount": int(given["amount"])})
+
     def _read(self, path: str, given: Thing) -> Thing:
         if path == "/v1/events":
             types = set(given["types"].values())
             found = [event for event in self.events if event["type"] in types]
         elif path == "/v1/payment_intents":
             found = [self._expanded(thing, given) for thing in self.made("payment_intent")]
+        elif path == "/v1/transfers":
+            found = [one for one in self.made("transfer") if one["transfer_group"] == given["transfer_group"]]
         else:
             thing = self.things.get(path.rpartition("/")[2])
             if thing is None:
                 raise Refused(404, "invalid_request_error", f"No such object: '{path}'")
             return self._expanded(thing, given)
-        newest_first = [one for one in reversed(found) if one["created"] >= int(given["created"]["gte"])]
+        since = int(given.get("created", {"gte": 0})["gte"])
+        newest_first = [one for one in reversed(found) if one["created"] >= since]
         if "starting_after" in given:
             ids = [one["id"] for one in newest_first]
             newest_first = newest_first[ids.index(given["starting_after"]) + 1 :]
@@ -278,7 +289,8 @@ class _Handler(BaseHTTPRequestHandler):
             status = 200
             content = self.stand_in.answer(method, urlsplit(self.path).path, nested(sent), key, idempotency_key)
         except Refused as refusal:
-            status, content = refusal.status, {"error": {"type": refusal.kind, "message": str(refusal)}}
+            error = {"type": refusal.kind, "message": str(refusal), "param": refusal.param}
+            status, content = refusal.status, {"error": error}
         body = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

@@ -1,0 +1,163 @@
+"""What the commands about payouts do."""
+
+from datetime import UTC, date, datetime
+from functools import partial
+
+import typer
+
+from credits_core import settings
+from credits_core.cli.opened import actor, both, opened_ledger
+from credits_core.errors import InvalidRequest
+from credits_core.ledger import payouts as ledger
+from credits_core.payments import configured, destinations, payout_lists, payout_words, payouts
+from credits_core.payments.destinations import DestinationKind
+from credits_core.payments.payouts import Explained
+from credits_core.store import database
+from credits_core.store.kinds import PayoutNews
+from credits_core.values.days import date_at
+from credits_core.values.text import counted
+
+_ALL = 1_000_000
+
+
+def list_cycles(limit: int) -> None:
+    """Print a line for each cycle, newest first."""
+    with opened_ledger() as engine, database.read(engine) as connection:
+        found = payout_lists.cycles(connection, limit=limit)
+    for one in found:
+        approved = f"approved by {one.approved_by}" if one.approved_by else "not approved"
+        typer.echo(
+            f"cycle {one.id}, {one.proposed_at:%Y-%m-%d %H:%M} UTC, by {one.proposed_by}: {one.state}, {approved}; "
+            f"{both(one.total_credits)} to {counted(one.payouts, 'creator')} of {one.creators:,}; {one.paid:,} paid, "
+            f"{one.on_the_way:,} on the way, {one.failed:,} failed, {one.short:,} spent before"
+        )
+    if not found:
+        typer.echo("No cycle was proposed yet: payouts propose.")
+
+
+def show(cycle: int, after: int, limit: int) -> None:
+    """Print what a cycle says of each creator."""
+    with opened_ledger() as engine, database.read(engine) as connection:
+        found = payout_lists.of_cycle(connection, cycle, after=after, limit=limit)
+    _print(found)
+
+
+def preview() -> None:
+    """Print what a cycle of today would say."""
+    with opened_ledger() as engine, database.read(engine) as connection:
+        found = payouts.preview(connection, configured.payout_rules(), today=_today(), zone=settings.time_zone())
+        _print(list(found))
+
+
+def explain(creator: str) -> None:
+    """Print every cycle of one creator, and what a cycle of today would say."""
+    rules = configured.payout_rules()
+    with opened_ledger() as engine, database.read(engine) as connection:
+        today = list(payouts.preview(connection, rules, today=_today(), zone=settings.time_zone(), creator_id=creator))
+        before = payout_lists.of_creator(connection, creator, limit=_ALL)
+        sums = payout_lists.sums_of_creator(connection, creator)
+    typer.echo(f"{creator}: {both(sums.paid_credits)} paid, {both(sums.on_the_way_credits)} on the way.")
+    for one in before:
+        typer.echo(f"Cycle {one.cycle_id}: {payout_words.sentence(one)}")
+    if not today:
+        typer.echo("Today: nothing that was earned is left.")
+    for one in today:
+        typer.echo(f"Today: {payout_words.sentence(one)}")
+    typer.echo(f"Next payday: {rules.next_payday(_today())}.")
+
+
+def propose() -> None:
+    """Propose a cycle and print what it says in sum."""
+    zone, who = settings.time_zone(), actor()
+    with opened_ledger() as engine:
+        one = partial(payouts.propose, rules=configured.payout_rules(), now=_now(), zone=zone, actor=who)
+        cycle = database.write(engine, one)
+        with database.read(engine) as connection:
+            found = ledger.cycle(connection, cycle)
+    typer.echo(f"Cycle {cycle} proposed: {both(found.total_credits)} to {counted(found.payouts, 'creator')}.")
+    typer.echo(f"Look at it: payouts show {cycle}. Then: payouts approve {cycle}.")
+
+
+def approve(cycle: int) -> None:
+    """Approve a cycle."""
+    who = actor()
+    with opened_ledger() as engine:
+        found = database.write(engine, partial(ledger.approve, cycle_id=cycle, now=_now(), actor=who))
+    typer.echo(
+        f"Cycle {cycle} approved: {both(found.total_credits)} to {counted(found.payouts, 'creator')}. "
+        "The job payouts pays it within a minute; jobs run payouts does it now."
+    )
+
+
+def bank_file(cycle: int) -> None:
+    """Print the transfers of a cycle as CSV."""
+    with opened_ledger() as engine, database.read(engine) as connection:
+        file = payout_lists.bank_file(connection, cycle)
+    typer.echo(file.decode(), nl=False)
+
+
+def paid(payout: int, reference: str) -> None:
+    """Note that a payout arrived."""
+    _report(payout, PayoutNews.PAID, reference=reference)
+    typer.echo(f"Payout {payout} is paid.")
+
+
+def failed(payout: int, reason: str) -> None:
+    """Note that a payout did not arrive."""
+    _report(payout, PayoutNews.FAILED, reason=reason)
+    typer.echo(f"Payout {payout} failed. Its credits are the creator's again.")
+
+
+def destination(creator: str, account: str | None, iban: str | None, holder: str | None) -> None:
+    """Keep where a creator is paid to."""
+    if (account is None) == (iban is None):
+        raise InvalidRequest("destination", "needs either --account or --iban")
+    kind, address = (DestinationKind.GATEWAY, account) if iban is None else (DestinationKind.BANK, iban)
+    who = actor()
+    with opened_ledger() as engine:
+        one = partial(
+            destinations.set_destination,
+            creator_id=creator,
+            kind=kind,
+            address=address or "",
+            holder=holder,
+            now=_now(),
+            actor=who,
+        )
+        found = database.write(engine, one)
+    typer.echo(f"{creator} is paid to {found.shown} from the next cycle on.")
+
+
+def pause(creator: str, reason: str | None) -> None:
+    """Pause payouts to a creator, or go on with them."""
+    who = actor()
+    with opened_ledger() as engine:
+        one = partial(destinations.pause, creator_id=creator, reason=reason, now=_now(), actor=who)
+        database.write(engine, one)
+    typer.echo(f"Payouts to {creator} {'go on' if reason is None else 'are paused'}.")
+
+
+def _report(payout: int, news: PayoutNews, *, reference: str = "", reason: str = "") -> None:
+    who = actor()
+    with opened_ledger() as engine:
+        one = partial(
+            payouts.report, payout_id=payout, news=news, reference=reference, reason=reason, now=_now(), actor=who
+        )
+        database.write(engine, one)
+
+
+def _print(found: list[Explained]) -> None:
+    for one in found:
+        number = "" if one.payout_id is None else f"{one.payout_id:>8} "
+        typer.echo(f"{number}{one.creator_id}: {payout_words.sentence(one)}")
+    paid = [one for one in found if one.amount_credits]
+    total = sum(one.amount_credits for one in paid)
+    typer.echo(f"{both(total)} to {counted(len(paid), 'creator')} of {len(found):,}.")
+
+
+def _today() -> date:
+    return date_at(_now(), settings.time_zone())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

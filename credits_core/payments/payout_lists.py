@@ -1,0 +1,237 @@
+"""Reads payouts for people: cycles with their sums, what a cycle says of each creator, and a creator's own payouts."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, case, func, literal, select
+
+from credits_core.ledger import payouts as ledger
+from credits_core.payments import destinations, payouts
+from credits_core.payments.payout_rules import CREDITS_PER_CENT, Standing
+from credits_core.payments.payouts import Explained, State
+from credits_core.store.kinds import DestinationKind, PayoutNews, PayoutStep, Verdict
+from credits_core.store.tables import Payout, PayoutApproval, PayoutCycle, PayoutMove, PayoutReport
+from credits_core.values.credits import div_floor
+from credits_core.values.days import day_of, from_microseconds
+
+_ALL = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class CycleLine:
+    """A cycle: who proposed it and who approved it, how many creators it pays, and how much, in credits.
+
+    `on_the_way`, `paid`, `failed` and `short` count its payouts by what became of them.
+    """
+
+    id: int
+    proposed_at: datetime
+    proposed_by: str
+    approved_at: datetime | None
+    approved_by: str | None
+    creators: int
+    payouts: int
+    total_credits: int
+    on_the_way: int
+    paid: int
+    failed: int
+    short: int
+
+    @property
+    def state(self) -> str:
+        """Where it stands, in a word or two."""
+        if self.approved_at is None:
+            return "proposed"
+        return "done" if self.paid + self.failed + self.short == self.payouts else "going on"
+
+
+@dataclass(frozen=True, slots=True)
+class CreatorSums:
+    """What one creator was paid in all, and what is on the way, in credits; net of what the bank sent back."""
+
+    paid_credits: int
+    on_the_way_credits: int
+
+
+def cycles(connection: Connection, *, limit: int) -> list[CycleLine]:
+    """The newest cycles, newest first."""
+    newest = select(PayoutCycle.id).order_by(PayoutCycle.id.desc()).limit(limit)
+    return _lines(connection, newest)
+
+
+def cycle_line(connection: Connection, cycle_id: int) -> CycleLine:
+    """One cycle.
+
+    Raises:
+        UnknownCycle: there is none with this number.
+    """
+    ledger.cycle(connection, cycle_id)
+    (line,) = _lines(connection, select(PayoutCycle.id).where(PayoutCycle.id == cycle_id))
+    return line
+
+
+def _lines(connection: Connection, wanted: Select[Any]) -> list[CycleLine]:
+    found = connection.execute(
+        select(PayoutCycle, PayoutApproval.approved_at_us, PayoutApproval.actor.label("approved_by"))
+        .outerjoin(PayoutApproval, PayoutApproval.id == PayoutCycle.id)
+        .where(PayoutCycle.id.in_(wanted))
+        .order_by(PayoutCycle.id.desc())
+    ).all()
+    ids = [row.id for row in found]
+    lines = {cycle_id: dict[str, int]() for cycle_id in ids}
+    paying = func.coalesce(func.sum(Payout.amount_credits), 0)
+    for cycle_id, verdict, count, credits in connection.execute(
+        select(Payout.cycle_id, Payout.verdict, func.count(), paying)
+        .where(Payout.cycle_id.in_(ids))
+        .group_by(Payout.cycle_id, Payout.verdict)
+    ):
+        of = lines[cycle_id]
+        of["creators"] = of.get("creators", 0) + count
+        if verdict == Verdict.PAID_OUT.value:
+            of["payouts"], of["total_credits"] = count, int(credits)
+    states = _states(select(_STATE.c.cycle_id, _STATE.c.state, func.count()), ids)
+    for cycle_id, state, count in connection.execute(states):
+        lines[cycle_id][state] = count
+    return [
+        CycleLine(
+            row.id,
+            from_microseconds(row.proposed_at_us),
+            row.actor,
+            None if row.approved_at_us is None else from_microseconds(row.approved_at_us),
+            row.approved_by,
+            *(lines[row.id].get(name, 0) for name in ("creators", "payouts", "total_credits")),
+            *(lines[row.id].get(name, 0) for name in ("on the way", "paid", "failed", "spent")),
+        )
+        for row in found
+    ]
+
+
+def _states(wanted: Select[Any], ids: list[int]) -> Select[Any]:
+    return wanted.where(_STATE.c.cycle_id.in_(ids)).group_by(_STATE.c.cycle_id, _STATE.c.state)
+
+
+def of_cycle(
+    connection: Connection, cycle_id: int, *, verdict: Verdict | None = None, after: int = 0, limit: int = 100
+) -> list[Explained]:
+    """What a cycle says of creators, those with most payable first by the order in which it was made; a page of it.
+
+    Raises:
+        UnknownCycle: there is none with this number.
+    """
+    ledger.cycle(connection, cycle_id)
+    wanted = _SAID.where(Payout.cycle_id == cycle_id, Payout.id > after).order_by(Payout.id).limit(limit)
+    if verdict is not None:
+        wanted = wanted.where(Payout.verdict == verdict.value)
+    return _explained(connection, wanted)
+
+
+def of_creator(connection: Connection, creator_id: str, *, limit: int = 12) -> list[Explained]:
+    """What the newest cycles say of one creator, newest first."""
+    return _explained(connection, _SAID.where(Payout.creator_id == creator_id).order_by(Payout.id.desc()).limit(limit))
+
+
+def bank_file(connection: Connection, cycle_id: int) -> bytes:
+    """The transfers of a cycle for the bank, as CSV in UTF-8: those that are set aside and have not ended.
+
+    Amounts are in dollars with cents. Raises `UnknownCycle` as `of_cycle`.
+    """
+    ledger.cycle(connection, cycle_id)
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(["payout", "iban", "holder", "amount", "currency", "purpose"])
+    for due, terms in payouts.on_the_way(connection, DestinationKind.BANK, limit=_ALL, cycle_id=cycle_id):
+        cents = div_floor(due.amount_credits, CREDITS_PER_CENT)
+        dollars = div_floor(cents, 100)
+        amount = f"{dollars}.{cents - 100 * dollars:02}"
+        purpose = f"PromptFlow payout {due.payout_id}"
+        lines.writerow([due.payout_id, terms.address, terms.holder, amount, "USD", purpose])
+    return text.getvalue().encode()
+
+
+def sums_of_creator(connection: Connection, creator_id: str) -> CreatorSums:
+    """What one creator was paid and what is on the way."""
+    found = (
+        select(PayoutMove.step, func.sum(Payout.amount_credits))
+        .join(Payout, Payout.id == PayoutMove.payout_id)
+        .where(Payout.creator_id == creator_id)
+        .group_by(PayoutMove.step)
+    )
+    of = {PayoutStep(step): int(credits) for step, credits in connection.execute(found)}
+    paid = of.get(PayoutStep.PAID, 0) - of.get(PayoutStep.UNPAID, 0)
+    return CreatorSums(paid, of.get(PayoutStep.SET_ASIDE, 0) - of.get(PayoutStep.RETURNED, 0) - paid)
+
+
+def _explained(connection: Connection, wanted: Select[Any]) -> list[Explained]:
+    return list(_read(connection, wanted))
+
+
+def _read(connection: Connection, wanted: Select[Any]) -> Iterator[Explained]:
+    rows = connection.execute(wanted).all()
+    terms = destinations.by_id(connection, [row.terms_id for row in rows if row.terms_id is not None])
+    for row in rows:
+        of = terms.get(row.terms_id or 0)
+        paused = of is not None and of.paused_because is not None
+        standing = Standing(
+            row.left_credits, row.waiting_credits, row.owed_credits, paused, of is not None and of.kind is not None
+        )
+        yield Explained(
+            row.id,
+            row.cycle_id,
+            row.creator_id,
+            standing,
+            Verdict(row.verdict),
+            row.amount_credits,
+            row.threshold_credits,
+            row.waiting_days,
+            day_of(row.first_waiting_day),
+            of,
+            State(row.state, row.reason or ""),
+        )
+
+
+def _reported(news: PayoutNews) -> Any:
+    return select(literal(1)).where(PayoutReport.payout_id == Payout.id, PayoutReport.kind == news.value).exists()
+
+
+def _moved(step: PayoutStep) -> Any:
+    return select(literal(1)).where(PayoutMove.payout_id == Payout.id, PayoutMove.step == step.value).exists()
+
+
+def _state_column() -> Any:
+    return case(
+        (Payout.amount_credits == 0, "nothing"),
+        (_reported(PayoutNews.FAILED), "failed"),
+        (_reported(PayoutNews.PAID), "paid"),
+        (_reported(PayoutNews.SHORT), "spent"),
+        (_moved(PayoutStep.SET_ASIDE), "on the way"),
+        (PayoutApproval.id.is_not(None), "approved"),
+        else_="proposed",
+    )
+
+
+_STATE = (
+    select(Payout.id, Payout.cycle_id, _state_column().label("state"))
+    .outerjoin(PayoutApproval, PayoutApproval.id == Payout.cycle_id)
+    .subquery()
+)
+_REASON = (
+    select(PayoutReport.reason)
+    .where(PayoutReport.payout_id == Payout.id, PayoutReport.kind == PayoutNews.FAILED.value)
+    .scalar_subquery()
+)
+_SAID: Select[Any] = (
+    select(
+        *Payout.__table__.c,
+        PayoutCycle.threshold_credits,
+        PayoutCycle.waiting_days,
+        PayoutCycle.first_waiting_day,
+        _state_column().label("state"),
+        _REASON.label("reason"),
+    )
+    .join(PayoutCycle, PayoutCycle.id == Payout.cycle_id)
+    .outerjoin(PayoutApproval, PayoutApproval.id == Payout.cycle_id)
+)

@@ -1,0 +1,87 @@
+"""The rules of payouts: `data/payouts.toml`, what they say of one creator, and when the next payday is. Pure."""
+
+from datetime import date, timedelta
+from typing import Annotated, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from credits_core.store.kinds import Verdict
+from credits_core.values.credits import MAX_CREDITS, div_floor
+
+CREDITS_PER_CENT = 10_000
+
+
+class PayoutRules(BaseModel):
+    """When earnings are paid out. They wait for `waiting_days` whole days; `payday` is a day of the month."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    waiting_days: Annotated[int, Field(ge=0, le=365, strict=True)]
+    threshold_credits: Annotated[int, Field(ge=0, le=MAX_CREDITS, strict=True)]
+    payday: Annotated[int, Field(ge=1, le=28, strict=True)]
+
+    def first_waiting_day(self, today: date) -> date:
+        """The first day whose earnings still wait today.
+
+        >>> PayoutRules(waiting_days=7, threshold_credits=0, payday=1).first_waiting_day(date(2026, 3, 8))
+        datetime.date(2026, 3, 2)
+        """
+        return today - timedelta(days=self.waiting_days - 1)
+
+    def payable_on(self, earned_on: date) -> date:
+        """The day from which on what was earned on a day does not wait any more.
+
+        >>> PayoutRules(waiting_days=7, threshold_credits=0, payday=1).payable_on(date(2026, 3, 1))
+        datetime.date(2026, 3, 8)
+        """
+        return earned_on + timedelta(days=self.waiting_days)
+
+    def next_payday(self, today: date) -> date:
+        """The first payday from today on, which counts itself.
+
+        >>> rules = PayoutRules(waiting_days=7, threshold_credits=0, payday=1)
+        >>> rules.next_payday(date(2026, 3, 1)), rules.next_payday(date(2026, 12, 2))
+        (datetime.date(2026, 3, 1), datetime.date(2027, 1, 1))
+        """
+        if today.day <= self.payday:
+            return today.replace(day=self.payday)
+        return (today.replace(day=1) + timedelta(days=32)).replace(day=self.payday)
+
+
+class Standing(NamedTuple):
+    """What a creator has earned and still has, what of it waits, and what the creator owes; all in credits, from 0."""
+
+    left_credits: int
+    waiting_credits: int
+    owed_credits: int
+    is_paused: bool
+    has_destination: bool
+
+    @property
+    def payable_credits(self) -> int:
+        """What does not wait any more."""
+        return self.left_credits - self.waiting_credits
+
+
+def decide(standing: Standing, threshold_credits: int) -> tuple[Verdict, int]:
+    """Whether the creator is paid, or the first rule that says no; and how much, in credits: whole cents.
+
+    What the creator owes is kept back from what is payable. Parts of a cent stay with the creator.
+
+    >>> decide(Standing(25_004_000, 5_000_000, 0, False, True), 10_000_000)
+    (<Verdict.PAID_OUT: 'paid_out'>, 20000000)
+    >>> decide(Standing(25_000_000, 5_000_000, 12_000_000, False, True), 10_000_000)
+    (<Verdict.BELOW_THRESHOLD: 'below_threshold'>, 0)
+    """
+    cents = div_floor(standing.payable_credits - standing.owed_credits, CREDITS_PER_CENT)
+    amount_credits = cents * CREDITS_PER_CENT
+    for says_no, verdict in (
+        (standing.is_paused, Verdict.PAUSED),
+        (standing.payable_credits == 0, Verdict.ALL_WAITING),
+        (standing.owed_credits >= standing.payable_credits, Verdict.OWED),
+        (amount_credits < max(threshold_credits, CREDITS_PER_CENT), Verdict.BELOW_THRESHOLD),
+        (not standing.has_destination, Verdict.NO_DESTINATION),
+    ):
+        if says_no:
+            return verdict, 0
+    return Verdict.PAID_OUT, amount_credits

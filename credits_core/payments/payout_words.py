@@ -1,0 +1,100 @@
+"""What a payout cycle says of a creator, in a sentence: whether it pays, or the rule that says no with its numbers.
+
+Pure.
+"""
+
+from datetime import timedelta
+
+from credits_core.payments.payouts import Explained
+from credits_core.store.kinds import Verdict
+from credits_core.values.text import both, format_usd_rounded
+
+VERDICTS: dict[Verdict, str] = {
+    Verdict.PAID_OUT: "Paid",
+    Verdict.PAUSED: "Paused",
+    Verdict.ALL_WAITING: "All waiting",
+    Verdict.OWED: "Debt first",
+    Verdict.BELOW_THRESHOLD: "Below threshold",
+    Verdict.NO_DESTINATION: "No destination",
+}
+_STATES = {
+    "preview": "would be paid",
+    "proposed": "is proposed",
+    "approved": "is approved, and will be set aside within a minute",
+    "on the way": "is on the way",
+    "paid": "was paid",
+    "failed": "did not arrive and is the creator's again",
+    "spent": "was not paid, because it was spent before",
+}
+
+
+def result(one: Explained) -> str:
+    """What became of a creator in a cycle, in a word or two."""
+    if one.verdict is not Verdict.PAID_OUT or one.payout_id is None:
+        return VERDICTS[one.verdict]
+    return "Spent before" if one.state.word == "spent" else one.state.word.capitalize()
+
+
+def in_short(one: Explained) -> str:
+    """Where the payout goes, or the numbers of the rule that says no, for a narrow column.
+
+    >>> from datetime import date
+    >>> from credits_core.payments.payout_rules import Standing
+    >>> from credits_core.payments.payouts import State
+    >>> has = Standing(5_000_000, 0, 0, False, True)
+    >>> in_short(Explained(1, 1, "ben", has, Verdict.BELOW_THRESHOLD, 0, 10_000_000, 7, date(2026, 3, 2), None,
+    ...     State("nothing")))
+    '$5.00 payable, $10.00 needed'
+    """
+    standing = one.standing
+    payable = f"{format_usd_rounded(standing.payable_credits)} payable"
+    if one.verdict is Verdict.PAID_OUT:
+        return one.state.reason or ("" if one.terms is None else f"To {one.terms.shown}")
+    if one.verdict is Verdict.PAUSED:
+        return "" if one.terms is None else one.terms.paused_because or ""
+    if one.verdict is Verdict.ALL_WAITING:
+        return f"Earned on {one.first_waiting_day:%Y-%m-%d} or later"
+    if one.verdict is Verdict.NO_DESTINATION:
+        return f"{payable}, nobody said where to"
+    owed = f", {format_usd_rounded(standing.owed_credits)} owed" if standing.owed_credits else ""
+    needed = f", {format_usd_rounded(one.threshold_credits)} needed"
+    return f"{payable}{owed}{needed if one.verdict is Verdict.BELOW_THRESHOLD else ''}"
+
+
+def sentence(one: Explained) -> str:
+    """Whether the creator is paid and why, in a sentence or two.
+
+    >>> from datetime import date
+    >>> from credits_core.payments.payout_rules import Standing
+    >>> from credits_core.payments.payouts import State
+    >>> has = Standing(5_000_000, 0, 0, False, True)
+    >>> waits = Explained(1, 1, "ben", has, Verdict.BELOW_THRESHOLD, 0, 10_000_000, 7, date(2026, 3, 2), None,
+    ...     State("nothing"))
+    >>> sentence(waits)
+    'Below threshold: 5,000,000 credits ($5.00) can be paid out, and a payout needs 10,000,000 credits ($10.00).'
+    """
+    if one.verdict is Verdict.PAID_OUT:
+        why = f": {one.state.reason}" if one.state.reason else ""
+        to = "" if one.terms is None else f" to {one.terms.shown}"
+        return f"{both(one.amount_credits)}{to} {_STATES[one.state.word]}{why}".rstrip(".") + "."
+    return f"{VERDICTS[one.verdict]}: {_why(one)}"
+
+
+def _why(one: Explained) -> str:
+    standing = one.standing
+    payable = both(standing.payable_credits)
+    if one.verdict is Verdict.PAUSED:
+        reason = "" if one.terms is None else one.terms.paused_because or ""
+        return f"payouts to this creator are paused. {reason}".rstrip(".") + "."
+    if one.verdict is Verdict.ALL_WAITING:
+        before = one.first_waiting_day - timedelta(days=1)
+        return (
+            f"all {both(standing.left_credits)} were earned after {before:%Y-%m-%d}. "
+            f"Earnings wait {one.waiting_days} days, in case a run is refunded."
+        )
+    if one.verdict is Verdict.OWED:
+        return f"{payable} can be paid out, but the creator owes {both(standing.owed_credits)}."
+    if one.verdict is Verdict.BELOW_THRESHOLD:
+        owed = f", less {both(standing.owed_credits)} owed" if standing.owed_credits else ""
+        return f"{payable} can be paid out{owed}, and a payout needs {both(one.threshold_credits)}."
+    return f"{payable} can be paid out, but nobody said where to."

@@ -1,0 +1,106 @@
+"""One cycle of payouts: its sums, its approval, what it says of each creator, and the file for the bank."""
+
+import streamlit as st
+
+from credits_core.errors import CreditsError
+from credits_core.ledger import payouts as ledger
+from credits_core.ledger.payouts import Cycle
+from credits_core.payments import payout_lists
+from credits_core.payments.payout_lists import CycleLine
+from credits_core.store.kinds import Verdict
+from credits_core.values.roles import May
+from credits_core.values.text import counted
+from pages.money import payout_cycles, payout_ending, payout_preview
+from pages.parts import action, clock, done, exporting, filters, links, resources, show, who
+
+_APPROVE = "payouts:approve"
+_PAGE = 100
+
+
+def draw(cycle_id: int) -> None:
+    """Draw it, or say that there is none."""
+    st.button("Back to the cycles", icon=":material/arrow_back:", on_click=payout_cycles.show_one, args=(None,))
+    after = filters.page_start("payouts:page", str(cycle_id), None)
+    try:
+        with resources.reading() as connection:
+            found = ledger.cycle(connection, cycle_id)
+            line = payout_lists.cycle_line(connection, cycle_id)
+            listed = payout_lists.of_cycle(connection, cycle_id, after=after or 0, limit=_PAGE + 1)
+    except CreditsError as refusal:
+        show.refusal(refusal, undone="")
+        return
+    st.header(f"Cycle {cycle_id}", anchor=False)
+    by = f"Proposed by {line.proposed_by}, {clock.text(line.proposed_at)}."
+    approved = f" Approved by {line.approved_by}, {clock.text(line.approved_at)}." if line.approved_at else ""
+    st.caption(f"{by}{approved}".replace("$", r"\$"))
+    _sums(line)
+    _approval(found)
+    if not listed:
+        st.info("Nobody had earnings left.", title="No creators in this cycle", icon=":material/group_off:")
+        return
+    payout_preview.table(listed[:_PAGE], key="said")
+    filters.page_buttons("payouts:page", listed[_PAGE - 1].payout_id if len(listed) > _PAGE else None)
+    on_the_way = [one for one in listed if one.state.word in ("on the way", "paid") and one.verdict is Verdict.PAID_OUT]
+    _bank(cycle_id, line)
+    payout_ending.draw([one for one in on_the_way if one.payout_id is not None])
+
+
+def _sums(line: CycleLine) -> None:
+    with show.metric_grid(line.total_credits, columns=3):
+        show.metric("Paid out", line.total_credits, help_text="All that this cycle pays, whole cents.")
+        st.metric("Creators paid", f"{line.payouts:,} of {line.creators:,}", border=True, height="stretch")
+        ended = f"{line.paid:,} paid · {line.on_the_way:,} on the way · {line.failed:,} failed"
+        st.metric(
+            "State",
+            payout_cycles.STATES[line.state],
+            delta=ended,
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            height="stretch",
+        )
+
+
+def _approval(found: Cycle) -> None:
+    if found.is_approved or not found.payouts:
+        return
+    if not found.is_newest:
+        st.caption("A newer cycle took the place of this one, so it cannot be approved any more.")
+        return
+    if not who.may_or_told(May.APPROVE_MONEY):
+        return
+    if who.actor().needs_second():
+        st.page_link("people/approvals.py", label="Another person approves it", icon=":material/how_to_reg:")
+        return
+    if st.button(f"Approve and pay {counted(found.payouts, 'creator')}", type="primary", icon=":material/check:"):
+        outcome = action.perform(
+            _APPROVE,
+            found.id,
+            lambda connection, _key, now, actor: ledger.approve(connection, found.id, now=now, actor=actor),
+        )
+        if outcome.refusal is None:
+            said = f"Approved cycle {found.id}. The job for payouts pays it within a minute."
+            query = links.carry_to(cycle=str(found.id))
+            done.add("Payouts", said, link=done.Link("money/payouts.py", f"Cycle {found.id}", query))
+            action.start_over(_APPROVE)
+            st.rerun()
+        show.refusal(outcome.refusal, undone="Nothing was approved.")
+
+
+def _bank(cycle_id: int, line: CycleLine) -> None:
+    if not line.on_the_way:
+        return
+
+    def file() -> bytes:
+        with resources.reading() as connection:
+            return payout_lists.bank_file(connection, cycle_id)
+
+    exporting.button(
+        "Bank file",
+        file,
+        f"payouts-{cycle_id}.csv",
+        "text/csv",
+        icon=":material/download:",
+        detail={"cycle": cycle_id},
+        help_text="The transfers to bank accounts that are on the way, as CSV.",
+    )
