@@ -16,7 +16,8 @@ from credits_core.errors import InvalidRequest
 LONGEST = 500
 _HTTPS_PORT, _HTTP_PORT = 443, 80
 _FORM = re.compile(r"https?://[!-~]+")
-_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 _WELL_KNOWN_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 

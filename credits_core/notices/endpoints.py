@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, func, insert, select, update
 
@@ -79,7 +80,8 @@ def add(
         "created_at_us": to_microseconds(now),
     }
     (added,) = connection.execute(insert(WebhookEndpoint).values(values).returning(WebhookEndpoint.id)).one()
-    detail = {"address": address, "events": str(values["events"])}
+    # Whoever knows a whole address may be able to write to it, and everybody reads the record of changes.
+    detail = {"address": urlsplit(address).netloc, "events": str(values["events"])}
     activity.note(connection, Change.WEBHOOK_ADDED, str(added), actor=actor.recorded, now=now, detail=detail)
     return endpoint(connection, added, now=now)
 

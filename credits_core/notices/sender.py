@@ -4,6 +4,7 @@ Between two looks at the database a thread only talks to its receiver. So a rece
 its events, and a process that dies leaves every event where it was: whatever was not kept as taken is sent again.
 """
 
+import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -55,8 +56,9 @@ class Sender:
     def close(self) -> None:
         """Have the threads end, and wait for what is being sent."""
         self._closing.set()
+        until = time.monotonic() + _SECONDS_TO_END
         for thread in self._threads.values():
-            thread.join(_SECONDS_TO_END)
+            thread.join(max(0, until - time.monotonic()))
 
     def _is_alive(self, endpoint_id: int) -> bool:
         return endpoint_id in self._threads and self._threads[endpoint_id].is_alive()
@@ -85,19 +87,22 @@ class Sender:
         with database.read(self._engine) as connection:
             due = deliveries.due(connection, endpoint_id, now=self._clock(), limit=_PER_ROUND)
         answers = list(pool.map(partial(self._post, to), due))
-        if due:
-            tried = list(zip(due, answers, strict=True))
+        tried = [(one, answer) for one, answer in zip(due, answers, strict=True) if answer is not None]
+        if tried:
             database.write(
                 self._engine, lambda connection: deliveries.keep(connection, endpoint_id, tried, now=self._clock())
             )
-            self.taken += sum(answer.is_taken for answer in answers)
-            self.failed += sum(not answer.is_taken for answer in answers)
-        return len(due)
+            self.taken += sum(answer.is_taken for _, answer in tried)
+            self.failed += sum(not answer.is_taken for _, answer in tried)
+        return len(tried)
 
     def _collect(self, endpoint_id: int, up_to: Settled) -> bool:
         step = partial(collecting.collect, endpoint_id=endpoint_id, up_to=up_to, now=self._clock())
         return database.write(self._engine, step)
 
-    def _post(self, to: Endpoint, one: Due) -> Answer:
+    def _post(self, to: Endpoint, one: Due) -> Answer | None:
+        """What the receiver answers; None where it was not asked, because this is to end."""
+        if self._closing.is_set():
+            return None
         sent = signing.headers(one.event_id, one.body, to.secrets, now=self._clock())
         return posting.post(to.address, one.body, sent, listed=self._listed)

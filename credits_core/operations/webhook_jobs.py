@@ -16,7 +16,7 @@ from credits_core.store import database
 from credits_core.values.progress import Progress, Work
 from credits_core.values.text import counted
 
-SECONDS = 50
+SECONDS = 40
 _BETWEEN_LOOKS_SECONDS = 1
 
 

@@ -128,8 +128,8 @@ def give_back(
         UnknownPurchase: there is none.
         NothingToRefund: it is not paid, or less than this can go back.
         NeedsApproval: the credits are more than one person may move alone.
-        GatewayFailed: the gateway did not answer, or refused; nothing was given back by this request.
-        RefundedInPart: the same, after some of it was given back.
+        GatewayFailed: the gateway did not answer, or refused. The same request again gives back once.
+        RefundedInPart: the same, of several payments; some of it may have been given back.
     """
     with database.read(engine) as connection:
         found = purchased.purchase(connection, purchase_id)
@@ -158,7 +158,8 @@ def give_back(
         try:
             gateway.refund(payment, part_minor, key=f"{purchase_id}:{payment}:{part_minor}:{key}")
         except GatewayFailed as refusal:
-            if not done_minor:
+            # With several payments, a retry has to ask for the same parts: the first may have gone back all the same.
+            if not done_minor and (len(found.payments) == 1 or not refusal.may_again):
                 raise
             raise RefundedInPart(purchase_id, found.currency, done_minor, waiting, refusal.why) from None
         done_minor += waiting.pop(payment)

@@ -82,12 +82,13 @@ class GatewayFailed(CreditsError):
     def __init__(self, gateway: str, why: str, *, may_again: bool = True) -> None:
         self.gateway = gateway
         self.why = why
+        self.may_again = may_again
         again = " Send the same request again, or try later." if may_again else ""
         super().__init__(f"{gateway} did not do it: {why}{again}")
 
 
 class RefundedInPart(CreditsError):
-    """The gateway gave some of what was asked back, and then refused or did not answer.
+    """The gateway gave some of what was asked back, or nothing that it confirmed, and then refused or did not answer.
 
     `left` says what is missing of which payment, in minor units: `buying.give_back` takes it, with the same key.
     """
@@ -104,6 +105,9 @@ class RefundedInPart(CreditsError):
         done, rest = format_money(done_minor, currency), format_money(self.left_minor, currency)
         super().__init__(
             f"{done} of purchase {purchase_id} was refunded. {rest} was not: {why} Refund the rest with the same key."
+            if done_minor
+            else f"The refund of {rest} of purchase {purchase_id} is not confirmed: {why} Ask again with the same key; "
+            "it is refunded once."
         )
 
 

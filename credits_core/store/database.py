@@ -103,7 +103,13 @@ def create_engine_for(url: str) -> Engine:
         raise InvalidRequest(
             "CREDITS_DATABASE_URL", f"names {parsed.database}, but its folder does not exist: create the folder"
         )
-    engine = create_engine(parsed.set(drivername="sqlite"), module=sqlite_driver(), pool_reset_on_return=None, **_POOL)
+    engine = create_engine(
+        parsed.set(drivername="sqlite"),
+        module=sqlite_driver(),
+        pool_reset_on_return=None,
+        hide_parameters=True,
+        **_POOL,
+    )
     event.listen(engine, "do_connect", _wait_until_the_deadline)
     event.listen(engine, "connect", set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

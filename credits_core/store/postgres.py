@@ -50,7 +50,7 @@ class PunctualConnection(psycopg.Connection[Any]):
 
 def create_postgres_engine(url: URL, **pool: int) -> Engine:
     """An engine for PostgreSQL."""
-    engine = create_engine(url, **pool)
+    engine = create_engine(url, hide_parameters=True, **pool)
 
     @event.listens_for(engine, "do_connect")
     def connect(_dialect: object, _record: object, arguments: list[Any], named: dict[str, Any]) -> PunctualConnection:

@@ -90,8 +90,8 @@ def _rest(bought: Bought, left: Mapping[str, int]) -> int | None:
     rest_minor = sum(left.values())
     rest = naming.money(rest_minor, bought.currency)
     st.warning(
-        f"{rest} was not refunded: the gateway refused, or did not answer. The rest of what you asked for was.",
-        title="Refunded in part",
+        f"The gateway did not confirm {rest} of what you asked for. Ask again: it is refunded once.",
+        title="Not all of it is refunded",
         icon=":material/warning:",
     )
     wants = st.button(f"Refund the other {rest}", type="primary", icon=":material/undo:", key="give_back:rest")

@@ -169,14 +169,38 @@ def test_a_refund_of_two_payments_that_fails_half_way_says_what_is_left_and_a_re
     if is_told:
         sandbox.tell(engine, now=NOW)
         assert paying.stored(engine).standing.refunded_minor == 100
-    with pytest.raises(GatewayFailed):
+    with pytest.raises(RefundedInPart, match=r"The refund of \$0.60 of purchase 1 is not confirmed") as again:
         buying.give_back(engine, gateway, 1, 60, key="k", now=NOW, actor=TESTER, left=refused.value.left)
+    assert again.value.left == refused.value.left
     gateway.is_silent = False
     for _ in range(1 if is_told else 2):
         buying.give_back(engine, gateway, 1, 60, key="k", now=NOW, actor=TESTER, left=refused.value.left)
     sandbox.tell(engine, now=NOW)
     assert (paying.stored(engine).standing.refunded_minor, parts(engine)) == (160, (400, 0, 0))
     assert clean(engine, book)
+
+
+def test_a_refund_whose_answer_was_lost_is_made_once_though_its_event_came_before_the_retry(engine: Engine) -> None:
+    buy(engine)
+    database.write(engine, lambda one: sandbox.play(one, 1, Ending.PAID_TWICE, now=NOW, actor=TESTER))
+    sandbox.tell(engine, now=NOW)
+
+    class AnswerIsLost(Sandbox):
+        is_silent = True
+
+        def refund(self, payment: str, amount_minor: int, *, key: str) -> None:
+            super().refund(payment, amount_minor, key=key)
+            if self.is_silent:
+                raise GatewayFailed("sandbox", "it did not answer.")
+
+    gateway = AnswerIsLost(engine, lambda: NOW)
+    with pytest.raises(RefundedInPart) as refused:
+        buying.give_back(engine, gateway, 1, 100, key="k", now=NOW, actor=TESTER)
+    sandbox.tell(engine, now=NOW)
+    gateway.is_silent = False
+    buying.give_back(engine, gateway, 1, 100, key="k", now=NOW, actor=TESTER, left=refused.value.left)
+    sandbox.tell(engine, now=NOW)
+    assert paying.stored(engine).standing.refunded_minor == 100
 
 
 def test_one_key_of_two_users_is_of_one_purchase(engine: Engine) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from credits_core.audit import seals
 from credits_core.operations.backups import figures, packing, postgres_dump, sqlite_copy, using
@@ -59,7 +59,8 @@ def creating(
             figures=found,
         )
         # The last look at the lease of a job: whoever was stopped for long takes nothing in.
-        with database.read(engine):
+        with database.read(engine) as connection:
+            connection.execute(select(1))
             place.keep(made, stored)
     return made
 

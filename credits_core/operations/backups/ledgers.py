@@ -17,7 +17,8 @@ from credits_core.store import database
 def own(found: Sequence[Manifest], engine: Engine | None) -> frozenset[str]:
     """The names of those of these backups that are of the ledger of this engine.
 
-    Older manifests do not say whose they are: such a backup is, when its newest seal is in the ledger's chain.
+    Its newest seal is in the ledger's chain. So the backups of a copy that was restored elsewhere are not, once it has
+    sealed something of its own. Older manifests have this seal alone.
     `engine` is None where the ledger cannot be asked, as after a disaster. Then all that name a ledger are, if they
     name the same one; and if none names any, all are.
     """
@@ -32,7 +33,10 @@ def own(found: Sequence[Manifest], engine: Engine | None) -> frozenset[str]:
 
 def _is_of(made: Manifest, first_seal_hash: str, connection: Connection) -> bool:
     figures_ = made.figures
-    if figures_.first_seal_hash or not figures_.seal_number:
+    if figures_.first_seal_hash not in ("", first_seal_hash):
+        return False
+    if not figures_.seal_number:
         return figures_.first_seal_hash == first_seal_hash
+    # A copy that was restored elsewhere begins with the same seal, and goes its own way from then on.
     seal = seals.numbered(connection, figures_.seal_number) if first_seal_hash else None
     return seal is not None and seal.hash == figures_.seal_hash
