@@ -7,16 +7,17 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, text
 
 from credits_core.ledger import lot_rows, writer
-from credits_core.ledger.lots import EARNINGS, SOURCES, Draw
+from credits_core.ledger.lots import EARNINGS, Draw
 from credits_core.ledger.movements import Movement, for_paid_out, for_payout
 from credits_core.ledger.refusals import CycleReplaced, UnknownCycle
 from credits_core.ledger.requests import new_entry
 from credits_core.ledger.writer import Posting
 from credits_core.store.kinds import EntryType, Part, PayoutStep, part_account
 from credits_core.store.tables import (
+    ADDED,
     CreditTransaction,
     Payout,
     PayoutApproval,
@@ -117,11 +118,7 @@ def earned_left(connection: Connection, creator_id: str) -> int:
 
 def has_other_credits(connection: Connection, user_id: str) -> bool:
     """Whether the user ever had credits that were not earned: bought, granted, adjusted or a bonus."""
-    added = select(CreditTransaction.entry_id).where(
-        CreditTransaction.account_id == user_id,
-        CreditTransaction.type.in_([kind.value for kind in SOURCES]),
-        CreditTransaction.position == 0,
-    )
+    added = select(CreditTransaction.entry_id).where(CreditTransaction.account_id == user_id, text(ADDED))
     return connection.execute(added.limit(1)).first() is not None
 
 

@@ -94,6 +94,7 @@ class DaySums:
 def comparable(days: DayRange, earliest: datetime | None) -> DayRange | None:
     """Of these days, those of which the gateway lists its books from their first moment on; None where it is none.
 
+    >>> from datetime import UTC
     >>> str(comparable(DayRange(date(2026, 3, 1), date(2026, 3, 9)), datetime(2026, 3, 4, 12, tzinfo=UTC)).first)
     '2026-03-05'
     """

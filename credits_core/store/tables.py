@@ -86,7 +86,8 @@ def _one_of(column: str, values: type[EntryType] | type[TransactionType] | type[
 
 
 _RARE_TYPES = " AND ".join(f"type <> '{type_.value}'" for type_ in TransactionType if type_ in FREQUENT_TYPES)
-_ADDED_TYPES = "type IN ('credit_purchase', 'grant', 'adjustment', 'bonus') AND position = 0"
+# Written as it stands in the index: otherwise SQLite does not use it.
+ADDED = "(type = 'credit_purchase' OR type = 'grant' OR type = 'adjustment' OR type = 'bonus') AND position = 0"
 
 
 class UserCredits(Base):
@@ -165,8 +166,8 @@ class CreditTransaction(Base):
             "ix_credit_transactions_added",
             "account_id",
             "entry_id",
-            sqlite_where=text(_ADDED_TYPES),
-            postgresql_where=text(_ADDED_TYPES),
+            sqlite_where=text(ADDED),
+            postgresql_where=text(ADDED),
         ),
         {"sqlite_with_rowid": False},
     )

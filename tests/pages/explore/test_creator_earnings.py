@@ -60,6 +60,8 @@ def test_the_metrics_are_what_was_paid_for_runs_and_unlocks_and_taken_back(
     ledger: Engine, query: dict[str, Any], condition: str
 ) -> None:
     found = {label: value for label, (value, _) in metrics(open_page("explore/creator_earnings.py", **query)).items()}
+    of_payouts = {found.pop(label, "") for label in ("Waiting", "Payable", "On the way", "Paid")}
+    assert (of_payouts == {""}) == ("creator" not in query)
     from_runs, from_unlocks, taken_back = (
         int(str(scalar(ledger, f"{SUM}{condition} AND e.type = :type", type=type_)))
         for type_ in ("prompt_run", "flow_unlock", "refund")

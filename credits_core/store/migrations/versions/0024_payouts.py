@@ -14,7 +14,7 @@ _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _ENTRY_TYPES = "type = 'prompt_run' OR type = 'flow_unlock' OR type = 'credit_purchase' OR type = 'grant' OR type = 'adjustment' OR type = 'refund' OR type = 'transfer' OR type = 'expiry' OR type = 'bonus' OR type = 'reversal'"
 _TYPES = "type = 'prompt_run' OR type = 'inference_cost' OR type = 'platform_revenue' OR type = 'creator_payment' OR type = 'flow_unlock' OR type = 'credit_purchase' OR type = 'grant' OR type = 'adjustment' OR type = 'refund' OR type = 'transfer' OR type = 'expiry' OR type = 'bonus' OR type = 'reversal'"
 _MORE_TYPES = " OR type = 'payout'"
-_ADDED_TYPES = "type IN ('credit_purchase', 'grant', 'adjustment', 'bonus') AND position = 0"
+_ADDED_TYPES = "(type = 'credit_purchase' OR type = 'grant' OR type = 'adjustment' OR type = 'bonus') AND position = 0"
 _SAME_ROW = {
     "payout_terms": "id = NEW.id",
     "payout_cycles": "id = NEW.id",
