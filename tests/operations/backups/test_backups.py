@@ -232,7 +232,7 @@ def test_a_backup_that_comes_to_something_else_than_it_says_is_refused(
     change_manifest(tmp_path, **changes)
     with pytest.raises(BackupDamaged, match=said):
         reading.check(place(tmp_path), backup_world.name_of(place(tmp_path)), None)
-    assert not try_it(kept[0], place(tmp_path)).is_good
+    assert not try_it(kept[0], place(tmp_path), name=backup_world.name_of(place(tmp_path))).is_good
 
 
 def test_an_encrypted_backup_needs_its_own_key(sqlite_engine: Engine, tmp_path: Path) -> None:
