@@ -18,6 +18,7 @@ SUBJECTS = {
         "every hold ends once, as it was made",
         "every lot follows from the journal",
         "every purchase follows from its payments",
+        "every payout follows from its cycle",
         "the daily totals are sums of the transactions",
         "every entry has the form of its kind",
         "every run costs what its inputs say",
