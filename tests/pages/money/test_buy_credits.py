@@ -208,7 +208,7 @@ def test_a_refund_of_two_payments_that_fails_half_way_offers_the_rest_alone(
     gateway = paying.HalfWay(ledger)
     monkeypatch.setattr(at_gateway, "gateway", lambda: gateway)
     page = refund(open_page(BUY, purchase="1"), "")
-    assert "$5.00 was not refunded" in as_read("\n".join(one.value for one in page.warning))
+    assert "did not confirm $5.00 of what you asked for" in as_read("\n".join(one.value for one in page.warning))
     assert paying.stored(ledger).standing.refunded_minor == 500
     gateway.is_silent = False
     click(page, "Refund the other \\$5.00")
