@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
@@ -68,20 +67,9 @@ def payout_rules() -> PayoutRules:
 
 
 def packs() -> Packs:
-    """The packs of `data/packs.toml`, which is read again when it has changed.
+    """The packs of `data/packs.toml`.
 
     Raises:
         DataFileInvalid: the file is missing or wrong; every problem is listed.
     """
-    file = settings.PACKS_FILE
-    try:
-        found = file.stat()
-    except OSError:
-        return load_packs(file)  # says what is wrong with it
-    return _packs_of(file, found.st_mtime_ns, found.st_size)
-
-
-@lru_cache(maxsize=1)
-def _packs_of(file: Path, _changed_at_ns: int, _bytes: int) -> Packs:
-    """The packs of a file as it was then. A list of purchases asks for the name of each one's pack."""
-    return load_packs(file)
+    return load_packs(settings.PACKS_FILE)
