@@ -10,7 +10,7 @@ from credits_core.ledger import lot_rows
 from credits_core.ledger.lots import EARNINGS, Draw, Lot, LotSource
 from credits_core.ledger.receipts import Receipt
 from credits_core.store.kinds import Step, is_part, is_platform
-from credits_core.store.tables import CreditTransaction, LotDraw, PurchaseMove
+from credits_core.store.tables import PurchaseMove
 from credits_core.values.days import from_microseconds
 
 MOST_MOVEMENTS = 2_000
@@ -43,7 +43,7 @@ def lots_of(connection: Connection, entry_id: int, user_id: str, *, most: int = 
     Where no lots are stored they are worked out from the user's movements up to the entry. None when that are more
     than `most`, or when a damaged journal has lots that do not have what was taken.
     """
-    draws = _stored_draws(connection, entry_id, user_id)
+    draws = lot_rows.stored_draws(connection, user_id, entry_id)
     if draws:
         return _parts(connection, draws, _stored_lots(connection, user_id, draws))
     if lot_rows.has_more_movements(connection, user_id, most, up_to=entry_id):
@@ -54,19 +54,6 @@ def lots_of(connection: Connection, entry_id: int, user_id: str, *, most: int = 
         return None
     moved = history.newest if history.newest_entry_id == entry_id else []
     return _parts(connection, moved, history.lots.lots)
-
-
-def _stored_draws(connection: Connection, entry_id: int, user_id: str) -> list[Draw]:
-    wanted = (
-        select(LotDraw.lot, LotDraw.credits)
-        .join(
-            CreditTransaction,
-            (CreditTransaction.entry_id == LotDraw.entry_id) & (CreditTransaction.position == LotDraw.position),
-        )
-        .where(LotDraw.entry_id == entry_id, CreditTransaction.account_id == user_id)
-        .order_by(LotDraw.position, LotDraw.lot)
-    )
-    return [Draw(*row) for row in connection.execute(wanted)]
 
 
 def _stored_lots(connection: Connection, user_id: str, draws: Sequence[Draw]) -> dict[int, Lot]:

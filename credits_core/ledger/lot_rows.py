@@ -84,16 +84,23 @@ def drawn_by(connection: Connection, user_id: str, entry_id: int) -> list[Draw]:
 
     Of an entry from before the user's lots were stored, it follows from all movements up to it, which are read.
     """
+    taken = [draw for draw in stored_draws(connection, user_id, entry_id) if draw.credits > 0]
+    draws = taken or replayed(connection, user_id, up_to=entry_id).drawn.get(entry_id, [])
+    return sorted(draws)
+
+
+def stored_draws(connection: Connection, user_id: str, entry_id: int) -> list[Draw]:
+    """What the entry took from the user's stored lots, and gave to them (below 0), by their numbers."""
     rows = connection.execute(
         select(LotDraw.lot, LotDraw.credits)
         .join(
             CreditTransaction,
             (CreditTransaction.entry_id == LotDraw.entry_id) & (CreditTransaction.position == LotDraw.position),
         )
-        .where(LotDraw.entry_id == entry_id, CreditTransaction.account_id == user_id, LotDraw.credits > 0)
+        .where(LotDraw.entry_id == entry_id, CreditTransaction.account_id == user_id)
+        .order_by(LotDraw.position, LotDraw.lot)
     )
-    draws = [Draw(*row) for row in rows] or replayed(connection, user_id, up_to=entry_id).drawn.get(entry_id, [])
-    return sorted(draws)
+    return [Draw(*row) for row in rows]
 
 
 def replayed(connection: Connection, user_id: str, *, up_to: int | None = None) -> History:
