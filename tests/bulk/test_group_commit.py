@@ -3,9 +3,6 @@
 import asyncio
 import os
 import random
-import re
-import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -33,6 +30,7 @@ from credits_core.pricing.refusals import UnknownModel
 from credits_core.store import database
 from tests.support import racers, world
 from tests.support.actors import TESTER
+from tests.support.killing import Killed
 from tests.support.plain_sql import balance, contradictions, rows
 from tests.support.world import HAIKU, HAIKU_WITH_FEE, NOW
 
@@ -297,39 +295,20 @@ for future in [group.submit(charge) for charge in charges]:
     print(future.result().idempotency_key, flush=True)
 os._exit(0)
 """
-_CALLS = "pwrite64,fdatasync,fsync,flock,sendto"
-
-
-def _require_strace() -> None:
-    """Without it the test is skipped, or fails when `REQUIRE_STRACE=1`."""
-    if shutil.which("strace") is None:
-        reason = "no strace: install Debian's strace package"
-        if os.environ.get("REQUIRE_STRACE") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
 
 
 def test_a_process_killed_at_any_system_call_of_a_group_leaves_each_charge_whole_or_not_there(
     engine: Engine, book: PriceBook, full: bool, tmp_path: Path
 ) -> None:
-    _require_strace()
+    killed = Killed(_ONE_GROUP, tmp_path)
     world.add(engine, "ada", 10**9, key="fund")
     url = engine.url.render_as_string(hide_password=False)
-
-    def run(prefix: str, *options: str) -> list[str]:
-        command = ["strace", "-f", "-qq", "-o", str(tmp_path / "calls"), "-e", f"trace={_CALLS}", *options]
-        done = subprocess.run(
-            [*command, sys.executable, "-c", _ONE_GROUP, url, prefix], capture_output=True, text=True, timeout=300
-        )
-        return done.stdout.splitlines()
-
-    assert run("whole") == [f"whole-{number}" for number in range(8)]
-    calls = re.findall(r"^\d+ +(\w+)\(", (tmp_path / "calls").read_text(), re.MULTILINE)
+    assert killed.run(url, "whole").splitlines() == [f"whole-{number}" for number in range(8)]
+    calls = killed.calls
     assert len(calls) > 10
     unfinished = 0
     for place in range(0, len(calls), 1 if full else EVERY_CALL):
-        of_its_kind = calls[: place + 1].count(calls[place])
-        keys = run(f"call-{place}", "-e", f"inject={calls[place]}:signal=SIGKILL:when={of_its_kind}")
+        keys = killed.run(url, f"call-{place}", at=place).splitlines()
         unfinished += len(keys) < 8
         _check(engine, book, f"call-{place}", keys)
     assert unfinished > len(calls) / (2 if full else 2 * EVERY_CALL)

@@ -1,10 +1,5 @@
 """Of those who end a hold at the same moment exactly one does; a killed process leaves it whole or not there."""
 
-import os
-import re
-import shutil
-import subprocess
-import sys
 import threading
 from collections import Counter
 from multiprocessing.connection import Connection as Pipe
@@ -19,6 +14,7 @@ from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from tests.support import holding, racers, world
 from tests.support.holding import IN_TIME, TOO_LATE, USED_LESS, authorise, held
+from tests.support.killing import Killed
 from tests.support.plain_sql import balance, contradictions, rows, scalar
 
 _START_SECONDS = 300
@@ -102,39 +98,26 @@ done = holding.capture(engine, int(sys.argv[2]), holding.USED_LESS, key=sys.argv
 print(done.receipt.entry_id, flush=True)
 os._exit(0)
 """
-_CALLS = "pwrite64,fdatasync,fsync,flock,sendto"
 EVERY_CALL = 8
 
 
 def test_a_process_killed_at_any_system_call_of_a_capture_leaves_it_whole_or_not_there(
     engine: Engine, book: PriceBook, full: bool, tmp_path: Path
 ) -> None:
-    if shutil.which("strace") is None:
-        if os.environ.get("REQUIRE_STRACE") == "1":
-            pytest.fail("no strace: install Debian's strace package")
-        pytest.skip("no strace: install Debian's strace package")
+    killed = Killed(_ONE_CAPTURE, tmp_path)
     world.add(engine, "ada", 10**9, key="fund")
     url = engine.url.render_as_string(hide_password=False)
 
-    def run(key: str, *options: str) -> tuple[int, bool]:
+    def run(key: str, *, at: int | None = None) -> tuple[int, bool]:
         hold_id = authorise(engine, key=f"hold-{key}").hold.id
-        command = ["strace", "-f", "-qq", "-o", str(tmp_path / "calls"), "-e", f"trace={_CALLS}", *options]
-        done = subprocess.run(
-            [*command, sys.executable, "-c", _ONE_CAPTURE, url, str(hold_id), key],
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        return hold_id, bool(done.stdout.strip())
+        return hold_id, bool(killed.run(url, str(hold_id), key, at=at).strip())
 
     assert run("whole")[1]
-    calls = re.findall(r"^\d+ +(\w+)\(", (tmp_path / "calls").read_text(), re.MULTILINE)
+    calls = killed.calls
     assert len(calls) > 4
     unfinished = 0
     for place in range(0, len(calls), 1 if full else EVERY_CALL):
-        of_its_kind = calls[: place + 1].count(calls[place])
-        option = f"inject={calls[place]}:signal=SIGKILL:when={of_its_kind}"
-        hold_id, said = run(f"call-{place}", "-e", option)
+        hold_id, said = run(f"call-{place}", at=place)
         world.add(engine, "ada", 1, key=f"after-{place}")  # waits for what the server may still be committing
         end = holding.stored(engine, hold_id).end
         unfinished += end is None

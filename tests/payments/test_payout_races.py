@@ -1,10 +1,5 @@
 """However many carry out payouts at once, and wherever a process dies: a payout is made once, or not at all."""
 
-import os
-import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,10 +15,10 @@ from credits_core.store.kinds import PayoutNews
 from credits_core.values.time_zones import UTC_ZONE
 from tests.support import racers, world
 from tests.support.actors import TESTER
+from tests.support.killing import Killed
 from tests.support.paying_out import LATER, approve, carry_out, earn, has, pay_to, propose, report
 from tests.support.plain_sql import contradictions, scalar
 
-_CALLS = "pwrite64,fdatasync,fsync,flock,sendto"
 EVERY_CALL = 15
 
 
@@ -75,30 +70,22 @@ os._exit(0)
 def test_a_process_killed_at_any_system_call_of_a_payout_leaves_it_to_the_next_one(
     engine: Engine, book: PriceBook, full: bool, tmp_path: Path
 ) -> None:
-    if shutil.which("strace") is None:
-        if os.environ.get("REQUIRE_STRACE") == "1":
-            pytest.fail("no strace: install Debian's strace package")
-        pytest.skip("no strace: install Debian's strace package")
+    killed = Killed(_CARRY_OUT, tmp_path)
     url = engine.url.render_as_string(hide_password=False)
 
-    def run(*options: str) -> bool:
-        command = ["strace", "-f", "-qq", "-o", str(tmp_path / "calls"), "-e", f"trace={_CALLS}", *options]
-        done = subprocess.run(
-            [*command, sys.executable, "-c", _CARRY_OUT, url], capture_output=True, text=True, timeout=300
-        )
-        return "1 payout paid" in done.stdout
+    def run(*, at: int | None = None) -> bool:
+        return "1 payout paid" in killed.run(url, at=at)
 
     _approved(engine, "whole", 1)
     assert run()
-    calls = re.findall(r"^\d+ +(\w+)\(", (tmp_path / "calls").read_text(), re.MULTILINE)
+    calls = killed.calls
     assert len(calls) > 4
     unfinished, cycle = 0, 1
     for place in range(0, len(calls), 1 if full else EVERY_CALL):
         cycle += 1
         creator = f"creator-{place}"
         _approved(engine, creator, cycle)
-        of_its_kind = calls[: place + 1].count(calls[place])
-        said = run("-e", f"inject={calls[place]}:signal=SIGKILL:when={of_its_kind}")
+        said = run(at=place)
         # Waits for what the server may still be committing.
         world.add(engine, "witness", 1, key=f"after-{place}", now=LATER)
         on_the_way_or_gone = has(engine, creator)[:2] != (1_600_000, 0)

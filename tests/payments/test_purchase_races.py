@@ -1,10 +1,5 @@
 """However many tell the same news at once, and wherever a process dies: a purchase is granted and taken back once."""
 
-import os
-import re
-import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -15,10 +10,10 @@ from credits_core.audit import invariants
 from credits_core.pricing.quote import PriceBook
 from credits_core.store.kinds import Happened
 from tests.support import paying, racers, world
+from tests.support.killing import Killed
 from tests.support.paying import buy, event, parts, tell
 from tests.support.plain_sql import contradictions, rows, scalar
 
-_CALLS = "pwrite64,fdatasync,fsync,flock,sendto"
 EVERY_CALL = 12
 
 
@@ -57,33 +52,22 @@ os._exit(0)
 def test_a_process_killed_at_any_system_call_of_a_grant_or_a_refund_leaves_it_whole_or_not_there(
     engine: Engine, book: PriceBook, full: bool, tmp_path: Path
 ) -> None:
-    if shutil.which("strace") is None:
-        if os.environ.get("REQUIRE_STRACE") == "1":
-            pytest.fail("no strace: install Debian's strace package")
-        pytest.skip("no strace: install Debian's strace package")
+    killed = Killed(_TELL, tmp_path)
     url = engine.url.render_as_string(hide_password=False)
 
-    def run(kind: Happened, purchase_id: int, *options: str) -> bool:
-        command = ["strace", "-f", "-qq", "-o", str(tmp_path / "calls"), "-e", f"trace={_CALLS}", *options]
-        done = subprocess.run(
-            [*command, sys.executable, "-c", _TELL, url, str(purchase_id), kind.value],
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        return bool(done.stdout.strip())
+    def run(kind: Happened, purchase_id: int, *, at: int | None = None) -> bool:
+        return bool(killed.run(url, str(purchase_id), kind.value, at=at).strip())
 
     unfinished = 0
     for kind in (Happened.PAID, Happened.REFUNDED):
         before = [event(Happened.PAID, about="paid")] if kind is Happened.REFUNDED else []
         whole = _bought(engine, f"{kind}-whole", before)
         assert run(kind, whole)
-        calls = re.findall(r"^\d+ +(\w+)\(", (tmp_path / "calls").read_text(), re.MULTILINE)
+        calls = killed.calls
         assert len(calls) > 4
         for place in range(0, len(calls), 1 if full else EVERY_CALL):
             purchase_id = _bought(engine, f"{kind}-{place}", before)
-            of_its_kind = calls[: place + 1].count(calls[place])
-            said = run(kind, purchase_id, "-e", f"inject={calls[place]}:signal=SIGKILL:when={of_its_kind}")
+            said = run(kind, purchase_id, at=place)
             # Waits for what the server may still be committing.
             world.add(engine, f"{kind}-{place}", 1, key=f"after-{kind}-{place}")
             is_there = any(one.kind is kind for one in paying.stored(engine, purchase_id).told)
