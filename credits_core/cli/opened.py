@@ -4,11 +4,12 @@ import getpass
 import json
 import logging
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from credits_core import logs, settings
 from credits_core.plans.book import PriceBooks
@@ -16,6 +17,8 @@ from credits_core.store import database
 from credits_core.values.fields import is_id
 from credits_core.values.roles import Actor, Way, operator
 from credits_core.values.text import counted, format_usd
+
+Done = TypeVar("Done")
 
 
 def opened_ledger() -> AbstractContextManager[Engine]:
@@ -26,6 +29,12 @@ def opened_ledger() -> AbstractContextManager[Engine]:
     logs.configure(sys.stderr, logging.WARNING)
     logs.begin()
     return database.opened_ledger(settings.database_url())
+
+
+def written(action: Callable[[Connection], Done]) -> Done:
+    """What an action on the configured ledger returns, in one unit of work."""
+    with opened_ledger() as engine:
+        return database.write(engine, action)
 
 
 def price_books() -> PriceBooks:

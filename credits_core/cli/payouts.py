@@ -6,14 +6,13 @@ from functools import partial
 import typer
 
 from credits_core import settings
-from credits_core.cli.opened import actor, both, opened_ledger
+from credits_core.cli.opened import actor, both, opened_ledger, written
 from credits_core.errors import InvalidRequest
 from credits_core.ledger import payouts as ledger
 from credits_core.payments import configured, destinations, payout_lists, payout_words, payouts
-from credits_core.payments.destinations import DestinationKind
 from credits_core.payments.payouts import Explained
 from credits_core.store import database
-from credits_core.store.kinds import PayoutNews
+from credits_core.store.kinds import DestinationKind, PayoutNews
 from credits_core.values.days import date_at
 from credits_core.values.text import counted
 
@@ -80,9 +79,7 @@ def propose() -> None:
 
 def approve(cycle: int) -> None:
     """Approve a cycle."""
-    who = actor()
-    with opened_ledger() as engine:
-        found = database.write(engine, partial(ledger.approve, cycle_id=cycle, now=_now(), actor=who))
+    found = written(lambda connection: ledger.approve(connection, cycle, now=_now(), actor=actor()))
     typer.echo(
         f"Cycle {cycle} approved: {both(found.total_credits)} to {counted(found.payouts, 'creator')}. "
         "The job payouts pays it within a minute; jobs run payouts does it now."
@@ -113,37 +110,26 @@ def destination(creator: str, account: str | None, iban: str | None, holder: str
     if (account is None) == (iban is None):
         raise InvalidRequest("destination", "needs either --account or --iban")
     kind, address = (DestinationKind.GATEWAY, account) if iban is None else (DestinationKind.BANK, iban)
-    who = actor()
-    with opened_ledger() as engine:
-        one = partial(
-            destinations.set_destination,
-            creator_id=creator,
-            kind=kind,
-            address=address or "",
-            holder=holder,
-            now=_now(),
-            actor=who,
+    found = written(
+        lambda connection: destinations.set_destination(
+            connection, creator, kind, address or "", holder=holder, now=_now(), actor=actor()
         )
-        found = database.write(engine, one)
+    )
     typer.echo(f"{creator} is paid to {found.shown} from the next cycle on.")
 
 
 def pause(creator: str, reason: str | None) -> None:
     """Pause payouts to a creator, or go on with them."""
-    who = actor()
-    with opened_ledger() as engine:
-        one = partial(destinations.pause, creator_id=creator, reason=reason, now=_now(), actor=who)
-        database.write(engine, one)
+    written(lambda connection: destinations.pause(connection, creator, reason, now=_now(), actor=actor()))
     typer.echo(f"Payouts to {creator} {'go on' if reason is None else 'are paused'}.")
 
 
 def _report(payout: int, news: PayoutNews, *, reference: str = "", reason: str = "") -> None:
-    who = actor()
-    with opened_ledger() as engine:
-        one = partial(
-            payouts.report, payout_id=payout, news=news, reference=reference, reason=reason, now=_now(), actor=who
+    written(
+        lambda connection: payouts.report(
+            connection, payout, news, reference=reference, reason=reason, now=_now(), actor=actor()
         )
-        database.write(engine, one)
+    )
 
 
 def _print(found: list[Explained]) -> None:

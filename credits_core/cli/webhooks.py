@@ -1,16 +1,14 @@
 """What the commands about webhooks and low balances do."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
 
 import typer
-from sqlalchemy import Connection
 
 from credits_core import settings
 from credits_core.cli.keys import duration
-from credits_core.cli.opened import actor, both, opened_ledger
+from credits_core.cli.opened import actor, both, opened_ledger, written
 from credits_core.errors import InvalidRequest
 from credits_core.notices import addresses, deliveries, endpoints, low_balance, signing
 from credits_core.notices.deliveries import Delivery
@@ -18,8 +16,6 @@ from credits_core.notices.endpoints import Endpoint
 from credits_core.store import database
 from credits_core.store.kinds import DeliveryState, EventKind
 from credits_core.values.text import counted
-
-Done = TypeVar("Done")
 
 
 def list_all() -> None:
@@ -35,38 +31,35 @@ def list_all() -> None:
 def add(address: str, kinds: Sequence[str]) -> None:
     """Add an endpoint and print its secret, once."""
     secret, listed, wanted = signing.new_secret(), settings.webhook_hosts(), _kinds(kinds)
-    try:
-        addresses.resolved(addresses.parsed(address, listed))
-    except OSError:
-        raise InvalidRequest("address", "must have a host that can be found") from None
-    one = _write(lambda c: endpoints.add(c, address, wanted, secret=secret, listed=listed, now=_now(), actor=actor()))
+    addresses.require_found(address, listed)
+    one = written(lambda c: endpoints.add(c, address, wanted, secret=secret, listed=listed, now=_now(), actor=actor()))
     typer.echo(f"Endpoint {one.id} is told from now on. Its secret, shown only now:", err=True)
     typer.echo(secret)
 
 
 def remove(endpoint_id: int) -> None:
     """Tell it nothing any more."""
-    _write(lambda connection: endpoints.remove(connection, endpoint_id, now=_now(), actor=actor()))
+    written(lambda connection: endpoints.remove(connection, endpoint_id, now=_now(), actor=actor()))
     typer.echo(f"Endpoint {endpoint_id} is told nothing any more")
 
 
 def enable(endpoint_id: int) -> None:
     """Go on with it."""
-    _write(lambda connection: endpoints.enable(connection, endpoint_id, now=_now(), actor=actor()))
+    written(lambda connection: endpoints.enable(connection, endpoint_id, now=_now(), actor=actor()))
     typer.echo(f"Endpoint {endpoint_id} is told again, also of what happened meanwhile")
 
 
 def rotate(endpoint_id: int, overlap: str) -> None:
     """Replace its secret and print the new one, once."""
     secret, lasts = signing.new_secret(), duration(overlap)
-    _write(lambda c: endpoints.rotate(c, endpoint_id, secret=secret, overlap=lasts, now=_now(), actor=actor()))
+    written(lambda c: endpoints.rotate(c, endpoint_id, secret=secret, overlap=lasts, now=_now(), actor=actor()))
     typer.echo(secret)
 
 
 def send_test(endpoint_id: int) -> None:
     """Send it a test event."""
     key = uuid.uuid4().hex
-    _write(lambda connection: deliveries.send_test(connection, endpoint_id, key=key, now=_now(), actor=actor()))
+    written(lambda connection: deliveries.send_test(connection, endpoint_id, key=key, now=_now(), actor=actor()))
     typer.echo(f"A test event for endpoint {endpoint_id} waits: webhooks deliveries shows what becomes of it")
 
 
@@ -80,7 +73,7 @@ def deliveries_list(*, is_dead: bool, limit: int) -> None:
 
 def send_again(delivery_id: int) -> None:
     """Send a dead letter again."""
-    to = _write(lambda connection: deliveries.send_again(connection, delivery_id, now=_now(), actor=actor()))
+    to = written(lambda connection: deliveries.send_again(connection, delivery_id, now=_now(), actor=actor()))
     typer.echo(f"Delivery {delivery_id} is sent to endpoint {to} again")
 
 
@@ -93,19 +86,14 @@ def list_levels() -> None:
 
 def set_level(level_credits: int, user_id: str) -> None:
     """Have it told when a balance falls below the level."""
-    _write(lambda c: low_balance.set_level(c, user_id, level_credits, now=_now(), actor=actor()))
+    written(lambda c: low_balance.set_level(c, user_id, level_credits, now=_now(), actor=actor()))
     typer.echo(f"Told below {both(level_credits)}: {user_id or 'everybody'}")
 
 
 def remove_level(level_credits: int, user_id: str) -> None:
     """Have nothing told of the level any more."""
-    _write(lambda c: low_balance.remove_level(c, user_id, level_credits, now=_now(), actor=actor()))
+    written(lambda c: low_balance.remove_level(c, user_id, level_credits, now=_now(), actor=actor()))
     typer.echo(f"Not told below {both(level_credits)} any more: {user_id or 'everybody'}")
-
-
-def _write(action: Callable[[Connection], Done]) -> Done:
-    with opened_ledger() as engine:
-        return database.write(engine, action)
 
 
 def _now() -> datetime:

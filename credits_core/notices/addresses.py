@@ -99,6 +99,18 @@ def resolved(address: Address) -> str:
     return ips[0]
 
 
+def require_found(address: str, listed: Collection[str]) -> None:
+    """Do nothing where the address may be told and its host can be found, which takes a moment.
+
+    Raises:
+        InvalidRequest: it may not, or its host cannot be found.
+    """
+    try:
+        resolved(parsed(address, listed))
+    except OSError:
+        raise _refused("must have a host that can be found") from None
+
+
 def is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     """Whether an IP address is one of the public internet, also where it carries another one inside.
 

@@ -78,7 +78,7 @@ def keep(connection: Connection, endpoint_id: int, tried: Sequence[tuple[Due, An
     if at is None:
         return
     for one, answer in tried:
-        _keep_one(connection, endpoint_id, one, answer, to_microseconds(now))
+        _keep_one(connection, endpoint_id, one, answer, now)
     since_us = at.failing_since_us
     if any(answer.is_taken for _, answer in tried):
         since_us = None
@@ -94,11 +94,11 @@ def keep(connection: Connection, endpoint_id: int, tried: Sequence[tuple[Due, An
         connection.execute(update(WebhookEndpoint).where(WebhookEndpoint.id == endpoint_id).values(values))
 
 
-def _keep_one(connection: Connection, endpoint_id: int, one: Due, answer: Answer, now_us: int) -> None:
+def _keep_one(connection: Connection, endpoint_id: int, one: Due, answer: Answer, now: datetime) -> None:
     tries = one.tries + 1
     values: dict[str, object] = {
         "tries": tries,
-        "tried_at_us": now_us,
+        "tried_at_us": to_microseconds(now),
         "status": answer.status,
         "answer": answer.said,
         "next_at_us": None,
@@ -108,12 +108,12 @@ def _keep_one(connection: Connection, endpoint_id: int, one: Due, answer: Answer
     elif tries > len(PAUSES):
         values["state"] = _DEAD
     else:
-        values["next_at_us"] = now_us + to_microseconds(from_microseconds(0) + PAUSES[tries - 1])
+        values["next_at_us"] = to_microseconds(now + PAUSES[tries - 1])
     row = WebhookDelivery
     as_seen = (row.id == one.id, row.state == _WAITING, row.tries == one.tries)
     done = connection.execute(update(row).where(*as_seen).values(values)).rowcount
     if done and values["next_at_us"] is None:
-        _let_next_go(connection, endpoint_id, one.user_id, now_us)
+        _let_next_go(connection, endpoint_id, one.user_id, to_microseconds(now))
 
 
 def _let_next_go(connection: Connection, endpoint_id: int, user_id: str, now_us: int) -> None:

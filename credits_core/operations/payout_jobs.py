@@ -7,12 +7,12 @@ from credits_core.ledger.payouts import Due
 from credits_core.operations.refusals import JobFailed
 from credits_core.operations.surroundings import Surroundings
 from credits_core.payments import configured, payouts
-from credits_core.payments.destinations import DestinationKind, Terms
+from credits_core.payments.destinations import Terms
 from credits_core.payments.gateway import Gateway, PayoutOrder
 from credits_core.payments.payout_rules import CREDITS_PER_CENT
 from credits_core.payments.payouts import PAYING
 from credits_core.store import database
-from credits_core.store.kinds import PayoutNews
+from credits_core.store.kinds import DestinationKind, PayoutNews
 from credits_core.values.credits import div_floor
 from credits_core.values.progress import Progress, Work
 from credits_core.values.text import counted
@@ -65,8 +65,7 @@ def pay_out(around: Surroundings) -> Work[str]:
         f"{spent:,} not covered any more."
     )
     if refused:
-        first, _, _ = next(iter(refused.values())).partition(". ")
-        raise JobFailed(f"{len(refused):,} not sent, the first because: {first.rstrip('.')}. All others: {done}")
+        raise JobFailed.in_part(f"{len(refused):,} not sent", first=next(iter(refused.values())), done=done)
     return done
 
 

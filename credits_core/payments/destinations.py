@@ -14,7 +14,7 @@ from stdnum.exceptions import ValidationError
 
 from credits_core.errors import InvalidRequest
 from credits_core.ledger import accounts
-from credits_core.store.kinds import DestinationKind as DestinationKind
+from credits_core.store.kinds import DestinationKind
 from credits_core.store.tables import PayoutTerms
 from credits_core.values.days import from_microseconds, to_microseconds
 from credits_core.values.fields import cut_repr, require_id, require_text

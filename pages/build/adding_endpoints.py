@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from credits_core import settings
-from credits_core.errors import CreditsError, InvalidRequest
+from credits_core.errors import InvalidRequest
 from credits_core.notices import addresses, endpoints, signing
 from credits_core.notices.endpoints import Endpoint
 from credits_core.store.kinds import EventKind
@@ -42,7 +42,9 @@ def draw() -> None:
     if not submitted:
         return
     secret, listed = signing.new_secret(), settings.webhook_hosts()
-    if (refusal := _not_found(address, listed)) is not None:
+    try:
+        addresses.require_found(address, listed)  # before the unit of work
+    except InvalidRequest as refusal:
         show.refusal(refusal, undone="No endpoint was added.")
         return
     outcome = action.perform(
@@ -65,14 +67,3 @@ def secret_once(made: Made) -> None:
         icon=":material/visibility_off:",
     )
     st.code(made.secret, language=None)
-
-
-def _not_found(address: str, listed: list[str]) -> CreditsError | None:
-    """Why the address may not be told; looking for its host takes a moment, and so comes before the unit of work."""
-    try:
-        addresses.resolved(addresses.parsed(address, listed))
-    except InvalidRequest as refusal:
-        return refusal
-    except OSError:
-        return InvalidRequest("address", "must have a host that can be found")
-    return None

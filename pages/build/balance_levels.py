@@ -8,10 +8,10 @@ from credits_core.notices import low_balance
 from credits_core.notices.low_balance import Level
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.fields import require_id
+from pages.build import clicked
 from pages.parts import action, amounts, done, show, words
 
-_SET, _REMOVE = "level:set", "level:remove"
-_SCREEN = "Webhooks"
+_SET = "level:set"
 _USUAL_CREDITS = 1_000_000
 
 
@@ -49,16 +49,14 @@ def _form() -> None:
     if outcome.refusal is not None:
         show.refusal(outcome.refusal, undone="No level was set.")
         return
-    done.add(_SCREEN, f"Told below {amounts.in_words(int(level))}: {words.plain(user) or 'everybody'}.")
+    done.add("Webhooks", f"Told below {amounts.in_words(int(level))}: {words.plain(user) or 'everybody'}.")
     st.rerun()
 
 
 def _remove(one: Level) -> None:
-    action.start_over(_REMOVE)
-    outcome = action.perform(
-        _REMOVE,
+    clicked.do(
+        "level:remove",
         (one.user_id, one.level_credits),
         lambda c, _, now, actor: low_balance.remove_level(c, one.user_id, one.level_credits, now=now, actor=actor),
+        said=f"Told nothing below {amounts.in_words(one.level_credits)} any more.",
     )
-    if outcome.refusal is None:
-        done.add(_SCREEN, f"Told nothing below {amounts.in_words(one.level_credits)} any more.")

@@ -7,9 +7,9 @@ import streamlit as st
 from credits_core.notices import deliveries
 from credits_core.notices.deliveries import Delivery
 from credits_core.store.kinds import DeliveryState
-from pages.parts import action, clock, csv_files, done, tables
+from pages.build import clicked
+from pages.parts import clock, csv_files, tables
 
-_SEND_AGAIN = "webhook:send-again"
 _STATES = {DeliveryState.WAITING: "Waiting", DeliveryState.DELIVERED: "Delivered", DeliveryState.DEAD: "🔴 Dead"}
 
 
@@ -52,9 +52,9 @@ def _answer(one: Delivery) -> str:
 
 
 def _send_again(one: Delivery) -> None:
-    action.start_over(_SEND_AGAIN)
-    outcome = action.perform(
-        _SEND_AGAIN, one.id, lambda c, _, now, actor: deliveries.send_again(c, one.id, now=now, actor=actor)
+    clicked.do(
+        "webhook:send-again",
+        one.id,
+        lambda c, _, now, actor: deliveries.send_again(c, one.id, now=now, actor=actor),
+        said=f"Delivery {one.id} is sent again.",
     )
-    if outcome.refusal is None:
-        done.add("Webhooks", f"Delivery {one.id} is sent again.")

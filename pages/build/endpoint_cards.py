@@ -11,12 +11,11 @@ from sqlalchemy import Connection
 from credits_core.notices import deliveries, endpoints, signing
 from credits_core.notices.endpoints import Endpoint
 from credits_core.values.roles import Actor
-from pages.build import adding_endpoints
+from pages.build import adding_endpoints, clicked
 from pages.build.adding_endpoints import Made
-from pages.parts import action, clock, done, show, words
+from pages.parts import action, clock, show, words
 
-_SCREEN = "Webhooks"
-_TEST, _ENABLE, _REMOVE, _ROTATE = "webhook:test", "webhook:enable", "webhook:remove", "webhook:rotate"
+_ROTATE = "webhook:rotate"
 _OVERLAP = timedelta(days=1)
 
 
@@ -82,23 +81,30 @@ def _secret(one: Endpoint) -> None:
 
 
 def _test(one: Endpoint) -> None:
-    action.start_over(_TEST)
-    action.perform(
-        _TEST, one.id, lambda c, key, now, actor: deliveries.send_test(c, one.id, key=key, now=now, actor=actor)
+    clicked.do(
+        "webhook:test",
+        one.id,
+        lambda c, key, now, actor: deliveries.send_test(c, one.id, key=key, now=now, actor=actor),
+        said=f"A test event for endpoint {one.id} waits. *Deliveries* shows what becomes of it.",
     )
-    _say(_TEST, f"A test event for endpoint {one.id} waits. *Deliveries* shows what becomes of it.")
 
 
 def _enable(one: Endpoint) -> None:
-    action.start_over(_ENABLE)
-    action.perform(_ENABLE, one.id, lambda c, _, now, actor: endpoints.enable(c, one.id, now=now, actor=actor))
-    _say(_ENABLE, f"Endpoint {one.id} is told again.")
+    clicked.do(
+        "webhook:enable",
+        one.id,
+        lambda c, _, now, actor: endpoints.enable(c, one.id, now=now, actor=actor),
+        said=f"Endpoint {one.id} is told again.",
+    )
 
 
 def _remove(one: Endpoint) -> None:
-    action.start_over(_REMOVE)
-    action.perform(_REMOVE, one.id, lambda c, _, now, actor: endpoints.remove(c, one.id, now=now, actor=actor))
-    _say(_REMOVE, f"Endpoint {one.id} is told nothing any more.")
+    clicked.do(
+        "webhook:remove",
+        one.id,
+        lambda c, _, now, actor: endpoints.remove(c, one.id, now=now, actor=actor),
+        said=f"Endpoint {one.id} is told nothing any more.",
+    )
 
 
 def _rotate(one: Endpoint) -> None:
@@ -110,9 +116,3 @@ def _rotate(one: Endpoint) -> None:
         return Made(one, secret)
 
     action.perform(_ROTATE, one.id, rotate)
-
-
-def _say(name: str, said: str) -> None:
-    outcome = action.performed(name)
-    if outcome is not None and outcome.refusal is None:
-        done.add(_SCREEN, said)

@@ -4,7 +4,8 @@ import streamlit as st
 
 from credits_core.errors import CreditsError
 from credits_core.payments import destinations
-from credits_core.payments.destinations import DestinationKind, Terms
+from credits_core.payments.destinations import Terms
+from credits_core.store.kinds import DestinationKind
 from credits_core.values.roles import May
 from pages.parts import action, done, links, show, who, words
 

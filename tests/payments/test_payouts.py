@@ -12,11 +12,10 @@ from credits_core.errors import InvalidRequest
 from credits_core.ledger import payouts as ledger_payouts
 from credits_core.ledger.refusals import CycleReplaced, NotRefundable, UnknownCycle
 from credits_core.payments import destinations, payout_lists, payouts
-from credits_core.payments.destinations import DestinationKind
 from credits_core.payments.refusals import PayoutEnded, PayoutsGoingOn, UnknownPayout
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
-from credits_core.store.kinds import CreditSource, PayoutNews
+from credits_core.store.kinds import CreditSource, DestinationKind, PayoutNews
 from credits_core.values.refusals import NeedsApproval, NotAllowed
 from credits_core.values.roles import PersonRole, person
 from credits_core.values.time_zones import UTC_ZONE

@@ -25,7 +25,7 @@ from credits_core.pricing.quote import PriceBook
 from credits_core.reports import daily_totals
 from credits_core.store import activity, database
 from credits_core.store.activity import Change
-from credits_core.store.kinds import CreditSource, Happened, PayoutNews, Step
+from credits_core.store.kinds import CreditSource, DestinationKind, Happened, PayoutNews, Step
 from credits_core.store.tables import Proposal
 from credits_core.values.days import to_microseconds
 from credits_core.values.roles import PersonRole, Role, Way, operator
@@ -203,7 +203,7 @@ def _payouts(engine: Engine) -> dict[str, int]:
     rules = PayoutRules(waiting_days=0, threshold_credits=10_000, payday=1)
 
     def propose(connection: Connection) -> None:
-        kind, iban = destinations.DestinationKind.BANK, "DE89370400440532013000"
+        kind, iban = DestinationKind.BANK, "DE89370400440532013000"
         destinations.set_destination(connection, "jo", kind, iban, holder="Jo", now=MUCH_LATER, actor=TESTER)
         payouts.propose(connection, rules, now=MUCH_LATER, zone=UTC_ZONE, actor=TESTER)
         ledger_payouts.approve(connection, 1, now=MUCH_LATER, actor=TESTER)

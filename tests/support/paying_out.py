@@ -8,10 +8,9 @@ from credits_core.ledger import payouts as ledger_payouts
 from credits_core.ledger.requests import UnlockRequest
 from credits_core.operations import payout_jobs
 from credits_core.payments import destinations, payout_lists, payouts
-from credits_core.payments.destinations import DestinationKind
 from credits_core.payments.payout_rules import PayoutRules
 from credits_core.store import database
-from credits_core.store.kinds import PayoutNews
+from credits_core.store.kinds import DestinationKind, PayoutNews
 from credits_core.values.progress import finish
 from credits_core.values.time_zones import UTC_ZONE
 from tests.support import job_world, world

@@ -9,9 +9,8 @@ from credits_core.ledger import payouts as ledger
 from credits_core.ledger.payouts import Due
 from credits_core.ledger.requests import UnlockRequest
 from credits_core.payments import destinations, payouts
-from credits_core.payments.destinations import DestinationKind
 from credits_core.payments.payout_rules import PayoutRules
-from credits_core.store.kinds import CreditSource, PayoutNews
+from credits_core.store.kinds import CreditSource, DestinationKind, PayoutNews
 from credits_core.values.roles import Actor
 from credits_core.values.time_zones import UTC_ZONE
 from tests.support import world
