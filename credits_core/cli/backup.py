@@ -123,10 +123,8 @@ def prune_now() -> None:
 def _to_restore(*, is_unproved_taken: bool) -> str:
     where = place()
     found = listing.by_url(where, settings.database_url())
-    made, newest = (
-        listing.to_restore(found, where, is_unproved_taken=is_unproved_taken),
-        listing.newest(found, where),
-    )
+    made = listing.to_restore(found, where, is_unproved_taken=is_unproved_taken)
+    newest = listing.newest(found, where)
     if newest.made_at > made.made_at:
         typer.echo(f"A newer backup, {newest.name}, is not proved. To take it, name it.", err=True)
     return made.name

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, insert, select, text
 
 from credits_core.ledger import lot_rows, writer
 from credits_core.ledger.lots import EARNINGS, Draw
-from credits_core.ledger.movements import Movement, for_paid_out, for_payout
+from credits_core.ledger.movements import for_paid_out, for_payout
 from credits_core.ledger.refusals import CycleReplaced, UnknownCycle
 from credits_core.ledger.requests import new_entry
 from credits_core.ledger.writer import Posting
@@ -37,6 +37,15 @@ _WORDS = {
 }
 
 
+# The kind of entry of each step, and its movements with their sign.
+_FORMS = {
+    PayoutStep.SET_ASIDE: (EntryType.TRANSFER, for_payout, 1),
+    PayoutStep.RETURNED: (EntryType.TRANSFER, for_payout, -1),
+    PayoutStep.PAID: (EntryType.PAYOUT, for_paid_out, 1),
+    PayoutStep.UNPAID: (EntryType.PAYOUT, for_paid_out, -1),
+}
+
+
 class Due(NamedTuple):
     """A payout that was approved, in credits above 0."""
 
@@ -55,24 +64,29 @@ class Cycle(NamedTuple):
     is_newest: bool
 
 
+def require_cycle(connection: Connection, cycle_id: int) -> None:
+    """Do nothing where there is a cycle with this number.
+
+    Raises:
+        UnknownCycle: there is none.
+    """
+    if connection.execute(select(PayoutCycle.id).where(PayoutCycle.id == cycle_id)).first() is None:
+        raise UnknownCycle(cycle_id)
+
+
 def cycle(connection: Connection, cycle_id: int) -> Cycle:
     """One cycle.
 
     Raises:
         UnknownCycle: there is none with this number.
     """
-    found = connection.execute(
-        select(PayoutCycle.id, PayoutApproval.id.label("approved"))
-        .outerjoin(PayoutApproval, PayoutApproval.id == PayoutCycle.id)
-        .where(PayoutCycle.id == cycle_id)
-    ).one_or_none()
-    if found is None:
-        raise UnknownCycle(cycle_id)
+    require_cycle(connection, cycle_id)
+    approval = connection.execute(select(PayoutApproval.id).where(PayoutApproval.id == cycle_id)).first()
     paid = (Payout.cycle_id == cycle_id, Payout.amount_credits > 0)
     sums = select(func.count(), func.coalesce(func.sum(Payout.amount_credits), 0)).where(*paid)
     payouts, total_credits = connection.execute(sums).one()
     newest = connection.execute(select(func.max(PayoutCycle.id))).scalar()
-    return Cycle(cycle_id, int(payouts), int(total_credits), found.approved is not None, newest == cycle_id)
+    return Cycle(cycle_id, int(payouts), int(total_credits), approval is not None, newest == cycle_id)
 
 
 def approve(connection: Connection, cycle_id: int, *, now: datetime, actor: Actor) -> Cycle:
@@ -188,9 +202,9 @@ def _left(posting: Posting, creator_id: str) -> int:
 
 
 def _post(posting: Posting, due: Due, step: PayoutStep, now: datetime, actor: Actor) -> None:
-    moves_own = step in (PayoutStep.SET_ASIDE, PayoutStep.RETURNED)
+    kind, movements, sign = _FORMS[step]
     entry = new_entry(
-        EntryType.TRANSFER if moves_own else EntryType.PAYOUT,
+        kind,
         (step.value, due.payout_id, due.amount_credits),
         key=f"payout:{due.payout_id}:{step.value}",
         now=now,
@@ -198,13 +212,7 @@ def _post(posting: Posting, due: Due, step: PayoutStep, now: datetime, actor: Ac
         description=f"Payout {due.payout_id}: {_WORDS[step]}",
     )
     of: list[Draw] = []
-    if moves_own and due.creator_id in posting.lots.users:
+    if kind is EntryType.TRANSFER and due.creator_id in posting.lots.users:
         of = posting.lots.of_one(due.creator_id, EARNINGS, due.amount_credits)
-    entry_id, _ = posting.post(entry, _movements(due, step), of=of)
+    entry_id, _ = posting.post(entry, movements(due.creator_id, sign * due.amount_credits), of=of)
     posting.also(insert(PayoutMove).values({"id": entry_id, "payout_id": due.payout_id, "step": step.value}))
-
-
-def _movements(due: Due, step: PayoutStep) -> list[Movement]:
-    if step in (PayoutStep.SET_ASIDE, PayoutStep.RETURNED):
-        return for_payout(due.creator_id, due.amount_credits * (1 if step is PayoutStep.SET_ASIDE else -1))
-    return for_paid_out(due.creator_id, due.amount_credits * (1 if step is PayoutStep.PAID else -1))

@@ -45,6 +45,5 @@ def settle(around: Surroundings) -> Work[str]:
         after = users[-1]
     done = f"{counted(told, 'event')} told, {counted(settled, 'user')} settled."
     if refused:
-        first, _, _ = refused[0].partition(". ")
-        raise JobFailed(f"{len(set(refused)):,} refused, the first because: {first.rstrip('.')}. All others: {done}")
+        raise JobFailed.in_part(f"{len(set(refused)):,} refused", first=refused[0], done=done)
     return done

@@ -50,3 +50,9 @@ class JobFailed(CreditsError):
 
     code = "job_failed"
     http_status = 500
+
+    @classmethod
+    def in_part(cls, said: str, *, first: str, done: str) -> "JobFailed":
+        """A job that did the rest. `said` counts what it did not do; `first` is the refusal of the first of these."""
+        reason, _, _ = first.partition(". ")
+        return cls(f"{said}, the first because: {reason.rstrip('.')}. All others: {done}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, func, literal, select
+from sqlalchemy import Connection, Select, case, func, select
 
 from credits_core.ledger import payouts as ledger
 from credits_core.payments import destinations, payouts
@@ -69,7 +69,7 @@ def cycle_line(connection: Connection, cycle_id: int) -> CycleLine:
     Raises:
         UnknownCycle: there is none with this number.
     """
-    ledger.cycle(connection, cycle_id)
+    ledger.require_cycle(connection, cycle_id)
     (line,) = _lines(connection, select(PayoutCycle.id).where(PayoutCycle.id == cycle_id))
     return line
 
@@ -93,8 +93,11 @@ def _lines(connection: Connection, wanted: Select[Any]) -> list[CycleLine]:
         of["creators"] = of.get("creators", 0) + count
         if verdict == Verdict.PAID_OUT.value:
             of["payouts"], of["total_credits"] = count, int(credits)
-    states = _states(select(_STATE.c.cycle_id, _STATE.c.state, func.count()), ids)
-    for cycle_id, state, count in connection.execute(states):
+    for cycle_id, state, count in connection.execute(
+        select(_STATE.c.cycle_id, _STATE.c.state, func.count())
+        .where(_STATE.c.cycle_id.in_(ids))
+        .group_by(_STATE.c.cycle_id, _STATE.c.state)
+    ):
         lines[cycle_id][state] = count
     return [
         CycleLine(
@@ -110,28 +113,25 @@ def _lines(connection: Connection, wanted: Select[Any]) -> list[CycleLine]:
     ]
 
 
-def _states(wanted: Select[Any], ids: list[int]) -> Select[Any]:
-    return wanted.where(_STATE.c.cycle_id.in_(ids)).group_by(_STATE.c.cycle_id, _STATE.c.state)
-
-
 def of_cycle(
     connection: Connection, cycle_id: int, *, verdict: Verdict | None = None, after: int = 0, limit: int = 100
 ) -> list[Explained]:
-    """What a cycle says of creators, those with most payable first by the order in which it was made; a page of it.
+    """What a cycle says of creators, in the order of their ids; a page of it.
 
     Raises:
         UnknownCycle: there is none with this number.
     """
-    ledger.cycle(connection, cycle_id)
+    ledger.require_cycle(connection, cycle_id)
     wanted = _SAID.where(Payout.cycle_id == cycle_id, Payout.id > after).order_by(Payout.id).limit(limit)
     if verdict is not None:
         wanted = wanted.where(Payout.verdict == verdict.value)
-    return _explained(connection, wanted)
+    return list(_explained(connection, wanted))
 
 
 def of_creator(connection: Connection, creator_id: str, *, limit: int = 12) -> list[Explained]:
     """What the newest cycles say of one creator, newest first."""
-    return _explained(connection, _SAID.where(Payout.creator_id == creator_id).order_by(Payout.id.desc()).limit(limit))
+    wanted = _SAID.where(Payout.creator_id == creator_id).order_by(Payout.id.desc()).limit(limit)
+    return list(_explained(connection, wanted))
 
 
 def bank_file(connection: Connection, cycle_id: int) -> bytes:
@@ -139,7 +139,7 @@ def bank_file(connection: Connection, cycle_id: int) -> bytes:
 
     Amounts are in dollars with cents. Raises `UnknownCycle` as `of_cycle`.
     """
-    ledger.cycle(connection, cycle_id)
+    ledger.require_cycle(connection, cycle_id)
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(["payout", "iban", "holder", "amount", "currency", "purpose"])
@@ -165,11 +165,7 @@ def sums_of_creator(connection: Connection, creator_id: str) -> CreatorSums:
     return CreatorSums(paid, of.get(PayoutStep.SET_ASIDE, 0) - of.get(PayoutStep.RETURNED, 0) - paid)
 
 
-def _explained(connection: Connection, wanted: Select[Any]) -> list[Explained]:
-    return list(_read(connection, wanted))
-
-
-def _read(connection: Connection, wanted: Select[Any]) -> Iterator[Explained]:
+def _explained(connection: Connection, wanted: Select[Any]) -> Iterator[Explained]:
     rows = connection.execute(wanted).all()
     terms = destinations.by_id(connection, [row.terms_id for row in rows if row.terms_id is not None])
     for row in rows:
@@ -193,28 +189,17 @@ def _read(connection: Connection, wanted: Select[Any]) -> Iterator[Explained]:
         )
 
 
-def _reported(news: PayoutNews) -> Any:
-    return select(literal(1)).where(PayoutReport.payout_id == Payout.id, PayoutReport.kind == news.value).exists()
-
-
-def _moved(step: PayoutStep) -> Any:
-    return select(literal(1)).where(PayoutMove.payout_id == Payout.id, PayoutMove.step == step.value).exists()
-
-
-def _state_column() -> Any:
-    return case(
-        (Payout.amount_credits == 0, "nothing"),
-        (_reported(PayoutNews.FAILED), "failed"),
-        (_reported(PayoutNews.PAID), "paid"),
-        (_reported(PayoutNews.SHORT), "spent"),
-        (_moved(PayoutStep.SET_ASIDE), "on the way"),
-        (PayoutApproval.id.is_not(None), "approved"),
-        else_="proposed",
-    )
-
-
+_STATE_NOW = case(
+    (Payout.amount_credits == 0, "nothing"),
+    (payouts.is_reported(PayoutNews.FAILED), "failed"),
+    (payouts.is_reported(PayoutNews.PAID), "paid"),
+    (payouts.is_reported(PayoutNews.SHORT), "spent"),
+    (payouts.has_move(PayoutStep.SET_ASIDE), "on the way"),
+    (PayoutApproval.id.is_not(None), "approved"),
+    else_="proposed",
+).label("state")
 _STATE = (
-    select(Payout.id, Payout.cycle_id, _state_column().label("state"))
+    select(Payout.id, Payout.cycle_id, _STATE_NOW)
     .outerjoin(PayoutApproval, PayoutApproval.id == Payout.cycle_id)
     .subquery()
 )
@@ -229,7 +214,7 @@ _SAID: Select[Any] = (
         PayoutCycle.threshold_credits,
         PayoutCycle.waiting_days,
         PayoutCycle.first_waiting_day,
-        _state_column().label("state"),
+        _STATE_NOW,
         _REASON.label("reason"),
     )
     .join(PayoutCycle, PayoutCycle.id == Payout.cycle_id)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, exists, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, select
 
 from credits_core.ledger import accounts
 from credits_core.ledger import payouts as ledger
@@ -173,7 +173,8 @@ def propose(connection: Connection, rules: PayoutRules, *, now: datetime, zone: 
         PayoutsGoingOn: payouts of an approved cycle are not carried out yet.
     """
     actor.require(May.PROPOSE_PAYOUTS)
-    if going_on := len(list(_approved(connection, 1_000_000))):
+    going_on = connection.execute(select(func.count()).select_from(_APPROVED.subquery())).scalar_one()
+    if going_on:
         raise PayoutsGoingOn(going_on)
     today = date_at(now, zone)
     first = rules.first_waiting_day(today)
@@ -205,20 +206,9 @@ def propose(connection: Connection, rules: PayoutRules, *, now: datetime, zone: 
 
 def to_set_aside(connection: Connection, *, limit: int) -> list[Due]:
     """Approved payouts that are not set aside yet, the oldest first; without creators whose payouts are paused now."""
-    found = list(_approved(connection, limit))
+    found = [Due(*row) for row in connection.execute(_APPROVED.order_by(Payout.id).limit(limit))]
     terms = destinations.newest(connection, [due.creator_id for due in found])
     return [due for due in found if terms[due.creator_id].paused_because is None]
-
-
-def _approved(connection: Connection, limit: int) -> Iterator[Due]:
-    wanted = (
-        select(Payout.id, Payout.creator_id, Payout.amount_credits)
-        .join(PayoutApproval, PayoutApproval.id == Payout.cycle_id)
-        .where(Payout.amount_credits > 0, ~_has_move(PayoutStep.SET_ASIDE), ~_is_reported(PayoutNews.SHORT))
-        .order_by(Payout.id)
-        .limit(limit)
-    )
-    return (Due(*row) for row in connection.execute(wanted))
 
 
 def set_aside(connection: Connection, due: Due, *, zone: TimeZone, now: datetime, actor: Actor) -> bool:
@@ -227,7 +217,9 @@ def set_aside(connection: Connection, due: Due, *, zone: TimeZone, now: datetime
     What was earned on the days that waited when the cycle was proposed still waits, and so does all that came later.
     """
     first = connection.execute(
-        select(PayoutCycle.first_waiting_day).join(Payout, Payout.cycle_id == PayoutCycle.id).where(Payout.id == due[0])
+        select(PayoutCycle.first_waiting_day)
+        .join(Payout, Payout.cycle_id == PayoutCycle.id)
+        .where(Payout.id == due.payout_id)
     ).scalar_one()
 
     def waiting(found: Connection) -> int:
@@ -235,7 +227,7 @@ def set_aside(connection: Connection, due: Due, *, zone: TimeZone, now: datetime
 
     is_done = ledger.set_aside(connection, due, waiting, now=now, actor=actor)
     if not is_done and PayoutNews.SHORT.value not in connection.execute(_reports_of(due.payout_id)).scalars().all():
-        _report(connection, due.payout_id, PayoutNews.SHORT, now=now, actor=actor)
+        _report(connection, due.payout_id, PayoutNews.SHORT, "", "", now, actor)
     return is_done
 
 
@@ -247,7 +239,7 @@ def on_the_way(
         select(Payout.id, Payout.creator_id, Payout.amount_credits, Payout.terms_id)
         .join(PayoutTerms, PayoutTerms.id == Payout.terms_id)
         .where(PayoutTerms.destination_kind == kind.value, Payout.id > after)
-        .where(_has_move(PayoutStep.SET_ASIDE), ~_is_reported(PayoutNews.PAID, PayoutNews.FAILED))
+        .where(has_move(PayoutStep.SET_ASIDE), ~is_reported(PayoutNews.PAID, PayoutNews.FAILED))
         .order_by(Payout.id)
         .limit(limit)
     )
@@ -292,7 +284,7 @@ def report(
         raise PayoutEnded(payout_id, "not set aside", news.value)
     if PayoutNews.FAILED in reported:
         raise PayoutEnded(payout_id, "failed", news.value)
-    _report(connection, payout_id, news, reference=reference, reason=reason, now=now, actor=actor)
+    _report(connection, payout_id, news, reference, reason, now, actor)
     move = ledger.pay if news is PayoutNews.PAID else ledger.give_back
     move(connection, due, now=now, actor=actor)
 
@@ -309,14 +301,7 @@ def _due(connection: Connection, payout_id: int) -> Due:
 
 
 def _report(
-    connection: Connection,
-    payout_id: int,
-    news: PayoutNews,
-    *,
-    reference: str = "",
-    reason: str = "",
-    now: datetime,
-    actor: Actor,
+    connection: Connection, payout_id: int, news: PayoutNews, reference: str, reason: str, now: datetime, actor: Actor
 ) -> None:
     row = {
         "payout_id": payout_id,
@@ -333,9 +318,19 @@ def _reports_of(payout_id: int) -> Select[str]:
     return select(PayoutReport.kind).where(PayoutReport.payout_id == payout_id)
 
 
-def _has_move(step: PayoutStep) -> Any:
+def has_move(step: PayoutStep) -> ColumnElement[bool]:
+    """The condition for payouts that took this step."""
     return exists().where(PayoutMove.payout_id == Payout.id, PayoutMove.step == step.value)
 
 
-def _is_reported(*news: PayoutNews) -> Any:
+def is_reported(*news: PayoutNews) -> ColumnElement[bool]:
+    """The condition for payouts of which one of these became known."""
     return exists().where(PayoutReport.payout_id == Payout.id, PayoutReport.kind.in_([one.value for one in news]))
+
+
+_APPROVED: Select[*tuple[Any, ...]] = (
+    select(Payout.id, Payout.creator_id, Payout.amount_credits)
+    .join(PayoutApproval, PayoutApproval.id == Payout.cycle_id)
+    .where(Payout.amount_credits > 0, ~has_move(PayoutStep.SET_ASIDE), ~is_reported(PayoutNews.SHORT))
+)
+"""Approved payouts that are not set aside yet."""

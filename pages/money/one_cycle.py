@@ -7,7 +7,6 @@ from credits_core.ledger import payouts as ledger
 from credits_core.ledger.payouts import Cycle
 from credits_core.payments import payout_lists
 from credits_core.payments.payout_lists import CycleLine
-from credits_core.store.kinds import Verdict
 from credits_core.values.roles import May
 from credits_core.values.text import counted
 from pages.money import payout_cycles, payout_ending, payout_preview
@@ -40,9 +39,8 @@ def draw(cycle_id: int) -> None:
         return
     payout_preview.table(listed[:_PAGE], key="said")
     filters.page_buttons("payouts:page", listed[_PAGE - 1].payout_id if len(listed) > _PAGE else None)
-    on_the_way = [one for one in listed if one.state.word in ("on the way", "paid") and one.verdict is Verdict.PAID_OUT]
     _bank(cycle_id, line)
-    payout_ending.draw([one for one in on_the_way if one.payout_id is not None])
+    payout_ending.draw([one for one in listed if one.state.word in ("on the way", "paid")])
 
 
 def _sums(line: CycleLine) -> None:

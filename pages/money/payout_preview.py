@@ -14,7 +14,6 @@ from credits_core.values.text import counted
 from pages.parts import links, resources, show, tables
 
 _MOST = 2_000
-_FIRST = (Verdict.PAID_OUT,)
 
 
 def draw(rules: PayoutRules, today: date) -> None:
@@ -38,7 +37,10 @@ def draw(rules: PayoutRules, today: date) -> None:
         st.metric("Creators paid", f"{paid:,} of {len(shown):,}", border=True, height="stretch")
     if len(found) > _MOST:
         st.caption(f"The first {counted(_MOST, 'creator')} are shown. A cycle has all of them.")
-    table(sorted(shown, key=lambda one: (one.verdict not in _FIRST, -one.standing.payable_credits)), key="preview")
+    table(
+        sorted(shown, key=lambda one: (one.verdict is not Verdict.PAID_OUT, -one.standing.payable_credits)),
+        key="preview",
+    )
 
 
 def table(listed: Sequence[Explained], *, key: str) -> None:
