@@ -56,34 +56,25 @@ def examples(run: ChargeRequest, open_hold_id: int | None = None) -> dict[str, E
             query=(("user_id", run.user_id),),
         ),
         Example("Price", "/api/credits/calculate-cost", "Any key. Charges nothing.", body=_json(priced)),
-        Example(
-            "Charge",
-            "/api/credits/charge-prompt",
-            "A service or admin key. Sent twice, it charges once.",
-            body=_json(charged),
-            idempotency_key=_idempotency_key("/api/credits/charge-prompt", _json(charged)),
+        _done_once(
+            "Charge", "/api/credits/charge-prompt", "A service or admin key. Sent twice, it charges once.", charged
         ),
-        Example(
-            "Hold",
-            "/api/credits/holds",
-            "A service or admin key. Sets credits aside for the most output.",
-            body=_json(charged),
-            idempotency_key=_idempotency_key("/api/credits/holds", _json(charged)),
+        _done_once(
+            "Hold", "/api/credits/holds", "A service or admin key. Sets credits aside for the most output.", charged
         ),
     ]
     if open_hold_id is not None:
         used = {name: count for name, count in tokens.items() if count is not None}
         path = f"/api/credits/holds/{open_hold_id}/capture"
-        listed.append(
-            Example(
-                "Capture",
-                path,
-                "A service or admin key. Charges what was used; the rest comes back.",
-                body=_json(used),
-                idempotency_key=_idempotency_key(path, _json(used)),
-            )
-        )
+        says = "A service or admin key. Charges what was used; the rest comes back."
+        listed.append(_done_once("Capture", path, says, used))
     return {example.title: example for example in listed}
+
+
+def _done_once(title: str, path: str, allowed: str, content: Mapping[str, str | int]) -> Example:
+    """A call that is carried out once, however often it is sent."""
+    body = _json(content)
+    return Example(title, path, allowed, body=body, idempotency_key=_idempotency_key(path, body))
 
 
 def with_body(example: Example, body: str) -> Example:

@@ -17,7 +17,7 @@ WHAT_TO_DO = {
     "not_paid_yet": "ask again when the purchase's `state` is `paid`",
     "event_differs": "only for Stripe: compare its books with the ledger",
     "event_not_signed": "only for Stripe: check the signing secret of the webhook, and the clock",
-    "gateway_failed": "send the same request again: it finds the same purchase",
+    "gateway_failed": "send the same request again, unless `may_again` is false: it finds the same purchase",
     "unknown_model": "choose one of `GET /api/models`",
     "unknown_entry": "take the `entry_id` of a write or of a transaction",
     "method_not_allowed": "use the method that the header `Allow` names",
