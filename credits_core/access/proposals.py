@@ -16,7 +16,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, insert, not_, select, text, update
 
 from credits_core.access import proposed
-from credits_core.access.proposed import AddCredits, Approval, ProposedChange, UnknownChange
+from credits_core.access.approving import Approval, ProposedChange
+from credits_core.access.proposed import AddCredits, UnknownChange
 from credits_core.access.refusals import (
     AlreadyProposed,
     OwnProposal,
@@ -32,7 +33,7 @@ from credits_core.store.activity import Change
 from credits_core.store.tables import Proposal
 from credits_core.values.days import from_microseconds, to_microseconds
 from credits_core.values.fields import require_text
-from credits_core.values.roles import Actor, May
+from credits_core.values.roles import Actor, May, name_in
 
 OPEN_FOR = timedelta(days=7)
 _KEY, _MOST_DIGITS = "proposal", 18
@@ -211,7 +212,7 @@ def withdraw_of(connection: Connection, email: str, *, actor: Actor, now: dateti
     """
     actor.require(May.MANAGE)
     _wait_for_others(connection)
-    theirs = [one for one in map(_record, _open(connection)) if _who(one.proposed_by) == email]
+    theirs = [one for one in map(_record, _open(connection)) if name_in(one.proposed_by) == email]
     still_open = [one for one in theirs if one.state_at(now) is State.OPEN]
     for one in still_open:
         _close(connection, one, State.WITHDRAWN, by=actor, why=f"{email} can no longer sign in.", now=now)
@@ -272,7 +273,7 @@ def waiting(connection: Connection, actor: Actor, *, now: datetime) -> tuple[lis
     )
     mine, others = list[int](), list[int]()
     for number, kind, proposed_by in rows:
-        may = kind in kinds and _who(proposed_by) != _who(actor.recorded)
+        may = kind in kinds and name_in(proposed_by) != name_in(actor.recorded)
         (mine if may else others).append(number)
     return mine, others
 
@@ -289,12 +290,7 @@ def is_known(found: ProposalRecord) -> bool:
 
 def is_own(found: ProposalRecord, actor: Actor) -> bool:
     """Whether the actor made the proposal, in whatever way they came then."""
-    return _who(actor.recorded) == _who(found.proposed_by)
-
-
-def _who(recorded: str) -> str:
-    # The same person is the same, whichever way they came.
-    return recorded.partition("/")[2] or recorded
+    return name_in(actor.recorded) == name_in(found.proposed_by)
 
 
 def _wait_for_others(connection: Connection) -> None:

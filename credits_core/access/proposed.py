@@ -6,13 +6,14 @@ A change is kept as JSON, so that it is carried out as it was proposed, whoever 
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from sqlalchemy import Connection
 
+from credits_core.access.approving import Approval, ProposedChange
+from credits_core.access.proposed_payouts import FailPayout, PayOut
 from credits_core.access.refusals import UnknownProposalKind
-from credits_core.ledger import actions, alike, bearing, payouts, refunds, writer
+from credits_core.ledger import actions, alike, bearing, refunds, writer
 from credits_core.ledger.refusals import UnknownUser
 from credits_core.plans import actions as plan_actions
 from credits_core.plans import records
@@ -20,57 +21,10 @@ from credits_core.plans.records import PlanRecord
 from credits_core.plans.refusals import DraftChanged, UnknownPlan
 from credits_core.prices import lists, offers
 from credits_core.pricing.plan_difference import plan_difference
-from credits_core.pricing.quote import PriceBook
 from credits_core.store.kinds import CreditSource
 from credits_core.values.credits import require_credits
-from credits_core.values.roles import Actor, May
-from credits_core.values.text import both, counted
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """With what an approved change is carried out. `reason` is the proposal's, `actor` whoever approves it.
-
-    `book_at` gives the live price book. Only a change that needs it asks: on PostgreSQL it is then kept live.
-    """
-
-    book_at: Callable[[Connection], PriceBook]
-    reason: str
-    key: str
-    actor: Actor
-    now: datetime
-
-
-class ProposedChange(Protocol):
-    """One change. `asks` is what whoever proposes it must be allowed, `approves` what the second person must be."""
-
-    asks: ClassVar[May]
-    approves: ClassVar[May]
-
-    @property
-    def kind(self) -> str:
-        """The kind of change, as it is stored."""
-
-    @property
-    def subject(self) -> str:
-        """What would be changed: a plan, a user or an entry."""
-
-    @property
-    def only_once(self) -> tuple[str | int, ...]:
-        """What of it is not proposed a second time while it is open."""
-
-    @property
-    def says(self) -> str:
-        """What is proposed, as a short sentence with {subject} where the subject stands."""
-
-    def effect(self, connection: Connection) -> list[str]:
-        """What it would do now, a sentence a line. Refuses as carrying it out would, as far as that can be told."""
-
-    def basis(self, connection: Connection) -> tuple[str | int, ...]:
-        """What the decision depends on. When this is another one later, the proposal is withdrawn."""
-
-    def carry_out(self, connection: Connection, approval: Approval) -> int | None:
-        """Do it, and return the entry that was posted, where one was."""
+from credits_core.values.roles import May
+from credits_core.values.text import both
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,46 +235,6 @@ class RefundEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class PayOut:
-    """Pay creators what a payout cycle says."""
-
-    kind: ClassVar[str] = "payouts"
-    asks: ClassVar[May] = May.PROPOSE_PAYOUTS
-    approves: ClassVar[May] = May.APPROVE_MONEY
-    cycle_id: int
-
-    @property
-    def subject(self) -> str:
-        """The cycle."""
-        return f"payout cycle {self.cycle_id}"
-
-    @property
-    def only_once(self) -> tuple[str | int, ...]:
-        """The cycle."""
-        return (self.cycle_id,)
-
-    @property
-    def says(self) -> str:
-        """What is proposed."""
-        return "Carry out {subject}"
-
-    def effect(self, connection: Connection) -> list[str]:
-        """How many creators are paid, and how much."""
-        found = payouts.cycle(connection, self.cycle_id)
-        return [f"{both(found.total_credits)} to {counted(found.payouts, 'creator')}."]
-
-    def basis(self, connection: Connection) -> tuple[str | int, ...]:
-        """Whether it is still the newest cycle, and whether somebody approved it in another way."""
-        found = payouts.cycle(connection, self.cycle_id)
-        return (found.is_newest, found.is_approved)
-
-    def carry_out(self, connection: Connection, approval: Approval) -> int | None:
-        """Approve it. The job for payouts pays."""
-        payouts.approve(connection, self.cycle_id, now=approval.now, actor=approval.actor)
-        return None
-
-
-@dataclass(frozen=True, slots=True)
 class UnknownChange:
     """A kept change that this version does not know, as a later version may have kept it. Nobody can decide it here."""
 
@@ -362,7 +276,9 @@ def title(change: ProposedChange, *, name: Callable[[str], str] = str) -> str:
     return "".join(name(part) for part in (before, change.subject, after) if part)
 
 
-_KINDS: dict[str, Any] = {one.kind: one for one in (MakePlanLive, MakePricesLive, AddCredits, RefundEntry, PayOut)}
+_KINDS: dict[str, Any] = {
+    one.kind: one for one in (MakePlanLive, MakePricesLive, AddCredits, RefundEntry, PayOut, FailPayout)
+}
 APPROVED_BY: dict[str, May] = {kind: one.approves for kind, one in _KINDS.items()}
 """What the second person must be allowed, by the kind of change."""
 

@@ -110,15 +110,19 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "plan_activations": ("id", "plan_id", "reason", "actor", "activated_at_us", "seal"),
     "price_list_activations": ("id", "price_list_id", "reason", "actor", "activated_at_us", "seal"),
     "payout_approvals": ("id", "actor", "approved_at_us"),
-    "payout_cycles": ("id", "first_waiting_day", "waiting_days", "threshold_credits", "actor", "proposed_at_us"),
+    "payout_cycles": (
+        *("id", "first_waiting_day", "waiting_days", "threshold_credits", "reserve_bps", "actor", "proposed_at_us"),
+    ),
+    "payout_files": ("id", "cycle_id", "actor", "made_at_us"),
+    "payout_file_lines": ("id", "payout_id", "file_id"),
     "payout_moves": ("id", "payout_id", "step"),
     "payout_reports": ("id", "payout_id", "kind", "reference", "reason", "actor", "reported_at_us"),
     "payout_terms": (
         *("id", "creator_id", "destination_kind", "address", "holder", "paused_because", "actor", "set_at_us"),
     ),
     "payouts": (
-        *("id", "cycle_id", "creator_id", "left_credits", "waiting_credits", "owed_credits", "amount_credits"),
-        *("verdict", "terms_id"),
+        *("id", "cycle_id", "creator_id", "left_credits", "waiting_credits", "reserved_credits", "owed_credits"),
+        *("amount_credits", "verdict", "terms_id"),
     ),
     "purchase_events": (
         *("id", "purchase_id", "gateway", "event_id", "kind", "about", "amount_minor", "fee_minor", "note"),
@@ -131,15 +135,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("bonus_days", "plan_id", "idempotency_key", "request_hash", "actor", "created_at_us"),
     ),
     "proposals": (
-        "id",
-        "kind",
-        "subject",
-        "request",
-        "effect",
-        "based_on",
-        "reason",
-        "proposed_by",
-        "proposed_at_us",
+        *("id", "kind", "subject", "request", "effect", "based_on", "reason", "proposed_by", "proposed_at_us"),
         "expires_at_us",
     ),
 }
@@ -148,6 +144,7 @@ RECORD_TABLES = (
     *("activity", "api_keys", "audit_runs", "plan_activations", "price_list_activations", "proposals"),
     *("holds", "hold_ends", "lot_terms", "purchases", "purchase_events", "purchase_moves", "purchase_receipts"),
     *("payout_terms", "payout_cycles", "payout_approvals", "payouts", "payout_moves", "payout_reports"),
+    *("payout_files", "payout_file_lines"),
 )
 """The tables whose rows follow the entries in a seal, in this order, each by its number. A seal from before a table was
 there says nothing of it, and so is still checked as it was made."""

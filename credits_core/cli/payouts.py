@@ -2,14 +2,26 @@
 
 from datetime import UTC, date, datetime
 from functools import partial
+from pathlib import Path
 
 import typer
 
 from credits_core import settings
+from credits_core.audit import seals
 from credits_core.cli.opened import actor, both, opened_ledger, written
 from credits_core.errors import InvalidRequest
+from credits_core.ledger import payout_news
 from credits_core.ledger import payouts as ledger
-from credits_core.payments import configured, destinations, payout_lists, payout_words, payouts
+from credits_core.payments import (
+    configured,
+    creator_months,
+    destinations,
+    month_file,
+    payout_files,
+    payout_lists,
+    payout_words,
+    payouts,
+)
 from credits_core.payments.payouts import Explained
 from credits_core.store import database
 from credits_core.store.kinds import DestinationKind, PayoutNews
@@ -28,7 +40,7 @@ def list_cycles(limit: int) -> None:
         typer.echo(
             f"cycle {one.id}, {one.proposed_at:%Y-%m-%d %H:%M} UTC, by {one.proposed_by}: {one.state}, {approved}; "
             f"{both(one.total_credits)} to {counted(one.payouts, 'creator')} of {one.creators:,}; {one.paid:,} paid, "
-            f"{one.on_the_way:,} on the way, {one.failed:,} failed, {one.short:,} spent before"
+            f"{one.on_the_way:,} on the way, {one.failed:,} failed, {one.not_paid:,} not paid"
         )
     if not found:
         typer.echo("No cycle was proposed yet: payouts propose.")
@@ -65,12 +77,29 @@ def explain(creator: str) -> None:
     typer.echo(f"Next payday: {rules.next_payday(_today())}.")
 
 
+def statement(creator: str, month: str, pdf: Path | None) -> None:
+    """Print the lines of a month, and write the file."""
+    days = creator_months.month(month, settings.time_zone())
+    with opened_ledger() as engine, database.read(engine) as connection:
+        found = creator_months.statement(connection, creator, days)
+        head = seals.newest(connection)
+    seal = "Nothing is sealed yet." if head is None else head.in_words
+    for label, credits in (*month_file.lines(found), *month_file.parts(found), *month_file.payouts(found)):
+        typer.echo(f"{label}: {both(credits)}")
+    typer.echo(seal)
+    if pdf is not None:
+        pdf.write_bytes(month_file.pdf(found, seal=seal, made_at=_now()))
+        typer.echo(f"Wrote {pdf}.")
+
+
 def propose() -> None:
     """Propose a cycle and print what it says in sum."""
     zone, who = settings.time_zone(), actor()
+    now, rules = _now(), configured.payout_rules()
     with opened_ledger() as engine:
-        one = partial(payouts.propose, rules=configured.payout_rules(), now=_now(), zone=zone, actor=who)
-        cycle = database.write(engine, one)
+        with database.read(engine) as connection:
+            draft = payouts.draft(connection, rules, now=now, zone=zone)
+        cycle = database.write(engine, partial(payouts.propose, found=draft, now=now, actor=who))
         with database.read(engine) as connection:
             found = ledger.cycle(connection, cycle)
     typer.echo(f"Cycle {cycle} proposed: {both(found.total_credits)} to {counted(found.payouts, 'creator')}.")
@@ -86,11 +115,29 @@ def approve(cycle: int) -> None:
     )
 
 
-def bank_file(cycle: int) -> None:
-    """Print the transfers of a cycle as CSV."""
+def make_file(cycle: int) -> None:
+    """Make a file of the transfers that are ready, and print it as CSV."""
+    with opened_ledger() as engine:
+        number = database.write(engine, lambda one: payout_files.make(one, cycle, now=_now(), actor=actor()))
+        with database.read(engine) as connection:
+            _, content = payout_files.file(connection, number)
+    typer.echo(content.decode(), nl=False)
+
+
+def list_files(cycle: int, number: int | None) -> None:
+    """Print a line for each file of a cycle, or one of them again as CSV."""
     with opened_ledger() as engine, database.read(engine) as connection:
-        file = payout_lists.bank_file(connection, cycle)
-    typer.echo(file.decode(), nl=False)
+        if number is not None:
+            typer.echo(payout_files.file(connection, number)[1].decode(), nl=False)
+            return
+        ledger.require_cycle(connection, cycle)
+        found, ready = payout_files.of_cycle(connection, cycle), payout_files.ready_transfers(connection, cycle)
+    for one in found:
+        typer.echo(
+            f"file {one.id}, {one.made_at:%Y-%m-%d %H:%M} UTC, by {one.made_by}: {counted(one.transfers, 'transfer')}, "
+            f"{both(one.total_credits)}"
+        )
+    typer.echo(f"{counted(ready, 'transfer')} ready for a new file.")
 
 
 def paid(payout: int, reference: str) -> None:
@@ -126,7 +173,7 @@ def pause(creator: str, reason: str | None) -> None:
 
 def _report(payout: int, news: PayoutNews, *, reference: str = "", reason: str = "") -> None:
     written(
-        lambda connection: payouts.report(
+        lambda connection: payout_news.report(
             connection, payout, news, reference=reference, reason=reason, now=_now(), actor=actor()
         )
     )

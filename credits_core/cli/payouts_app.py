@@ -1,5 +1,6 @@
 """The group `payouts` of the command line: its commands with their options and help, as `main` has those of others."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -48,6 +49,18 @@ def explain_creator(creator: Creator) -> None:
     payouts.explain(creator)
 
 
+@payouts_app.command("statement")
+def creator_statement(
+    creator: Creator,
+    month: Annotated[str, typer.Argument(metavar="MONTH", help="A month, such as 2026-03.")],
+    pdf: Annotated[Path | None, typer.Option(help="Write it into this PDF file as well.", dir_okay=False)] = None,
+) -> None:
+    """Print a creator's monthly statement, from the opening to the closing balance, with the seal that proves it."""
+    from credits_core.cli import payouts
+
+    payouts.statement(creator, month, pdf)
+
+
 @payouts_app.command("propose")
 def propose_cycle() -> None:
     """Propose to pay what is payable today. Nothing is paid until somebody approves it."""
@@ -65,11 +78,21 @@ def approve_cycle(cycle: Cycle) -> None:
 
 
 @payouts_app.command("file")
-def bank_file(cycle: Cycle) -> None:
-    """Print the transfers of a cycle for the bank, as CSV: those that are set aside and have not ended."""
+def make_file(cycle: Cycle) -> None:
+    """Make a file for the bank, as CSV: the transfers of a cycle that are set aside and in no file yet."""
     from credits_core.cli import payouts
 
-    payouts.bank_file(cycle)
+    payouts.make_file(cycle)
+
+
+@payouts_app.command("files")
+def list_files(
+    cycle: Cycle, number: Annotated[int | None, typer.Option(help="Print this file again.", min=1)] = None
+) -> None:
+    """List the files for the bank that were made of a cycle, or print one of them again."""
+    from credits_core.cli import payouts
+
+    payouts.list_files(cycle, number)
 
 
 @payouts_app.command("paid")

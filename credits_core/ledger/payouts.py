@@ -3,19 +3,19 @@
 As `ledger.actions`: in the caller's unit of work, and never commits. Repeating a step changes nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import ColumnElement, Connection, exists, func, insert, select, text
 
 from credits_core.ledger import lot_rows, writer
-from credits_core.ledger.lots import EARNINGS, Draw
+from credits_core.ledger.lots import EARNINGS, Draw, Lots
 from credits_core.ledger.movements import for_paid_out, for_payout
 from credits_core.ledger.refusals import CycleReplaced, UnknownCycle
 from credits_core.ledger.requests import new_entry
 from credits_core.ledger.writer import Posting
-from credits_core.store.kinds import EntryType, Part, PayoutStep, part_account
+from credits_core.store.kinds import EntryType, Part, PayoutNews, PayoutStep, part_account
 from credits_core.store.tables import (
     ADDED,
     CreditTransaction,
@@ -23,12 +23,15 @@ from credits_core.store.tables import (
     PayoutApproval,
     PayoutCycle,
     PayoutMove,
+    PayoutReport,
+    PayoutTerms,
     UserCredits,
 )
 from credits_core.values.days import to_microseconds
 from credits_core.values.refusals import NeedsApproval
-from credits_core.values.roles import Actor, May
+from credits_core.values.roles import Actor, May, is_person, name_in
 
+_CYCLES_LOCK = 7_206_151_041
 _WORDS = {
     PayoutStep.SET_ASIDE: "set aside",
     PayoutStep.PAID: "paid",
@@ -55,13 +58,24 @@ class Due(NamedTuple):
 
 
 class Cycle(NamedTuple):
-    """A cycle: its number, how many payouts it has and what they come to, and whether it is approved or newest."""
+    """A cycle: its number, who proposed it, how many payouts it has and what they come to, and whether it is approved
+    or newest.
+
+    `first_time` counts the payouts to accounts that were never paid before.
+    """
 
     id: int
+    proposed_by: str
     payouts: int
     total_credits: int
+    first_time: int
     is_approved: bool
     is_newest: bool
+
+    @property
+    def is_proposed_by_person(self) -> bool:
+        """Whether somebody signed in proposed it, so that it waits under Approvals."""
+        return is_person(self.proposed_by)
 
 
 def require_cycle(connection: Connection, cycle_id: int) -> None:
@@ -80,27 +94,45 @@ def cycle(connection: Connection, cycle_id: int) -> Cycle:
     Raises:
         UnknownCycle: there is none with this number.
     """
-    require_cycle(connection, cycle_id)
+    proposed_by = connection.execute(select(PayoutCycle.actor).where(PayoutCycle.id == cycle_id)).scalar()
+    if proposed_by is None:
+        raise UnknownCycle(cycle_id)
     approval = connection.execute(select(PayoutApproval.id).where(PayoutApproval.id == cycle_id)).first()
     paid = (Payout.cycle_id == cycle_id, Payout.amount_credits > 0)
     sums = select(func.count(), func.coalesce(func.sum(Payout.amount_credits), 0)).where(*paid)
     payouts, total_credits = connection.execute(sums).one()
+    first_time = connection.execute(select(func.count()).select_from(Payout).where(*paid, is_first_time())).scalar_one()
     newest = connection.execute(select(func.max(PayoutCycle.id))).scalar()
-    return Cycle(cycle_id, int(payouts), int(total_credits), approval is not None, newest == cycle_id)
+    is_newest = newest == cycle_id
+    return Cycle(cycle_id, proposed_by, int(payouts), int(total_credits), first_time, approval is not None, is_newest)
+
+
+def is_first_time() -> ColumnElement[bool]:
+    """The condition for payouts to an account that the creator was never paid to before."""
+    own, before, its = PayoutTerms.__table__.alias(), Payout.__table__.alias(), PayoutTerms.__table__.alias()
+    return ~(
+        exists()
+        .where(own.c.id == Payout.terms_id, before.c.creator_id == Payout.creator_id, before.c.id < Payout.id)
+        .where(its.c.id == before.c.terms_id, its.c.address == own.c.address)
+        .where(PayoutReport.payout_id == before.c.id, PayoutReport.kind == PayoutNews.PAID.value)
+    )
 
 
 def approve(connection: Connection, cycle_id: int, *, now: datetime, actor: Actor) -> Cycle:
     """Approve a cycle, so that its payouts are carried out. Approving it again changes nothing.
 
+    A person approves what another one has proposed.
+
     Raises:
         UnknownCycle: there is none with this number.
         NotAllowed: the actor may not approve money.
-        NeedsApproval: the actor is a person, and nobody else has proposed it.
+        NeedsApproval: the actor is a person, and proposed it.
         CycleReplaced: a newer cycle was proposed, so this one pays what may have been spent.
     """
     actor.require(May.APPROVE_MONEY)
+    lock_cycles(connection)
     found = cycle(connection, cycle_id)
-    if actor.needs_second():
+    if actor.needs_second() and name_in(actor.recorded) == name_in(found.proposed_by):
         raise NeedsApproval(found.total_credits, 0)
     if found.is_approved:
         return found
@@ -111,38 +143,56 @@ def approve(connection: Connection, cycle_id: int, *, now: datetime, actor: Acto
     return found._replace(is_approved=True)
 
 
-def earned_left(connection: Connection, creator_id: str) -> int:
-    """What a creator has earned and neither spent nor been paid, in credits.
+def lock_cycles(connection: Connection) -> None:
+    """Wait for whoever proposes or approves a cycle or makes a file of it, and make everybody else wait."""
+    if connection.dialect.name == "postgresql":  # on SQLite there is one writer
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_CYCLES_LOCK})"))
+
+
+def earned_left(connection: Connection, creator_ids: Sequence[str]) -> dict[str, int]:
+    """What each of these creators has earned and neither spent nor been paid, in credits.
 
     A creator who never had other credits has earned the whole balance. Of anybody else the lots tell; where none are
     stored, all of the creator's movements are read.
     """
-    user = connection.execute(
-        select(UserCredits.balance_credits, UserCredits.has_lots).where(UserCredits.user_id == creator_id)
-    ).one()
-    if user.has_lots:
-        lots = lot_rows.stored(connection, [creator_id])[creator_id]
-    elif has_other_credits(connection, creator_id):
-        lots = lot_rows.replayed(connection, creator_id).lots
-    else:
-        return int(user.balance_credits)
+    users = connection.execute(
+        select(UserCredits.user_id, UserCredits.balance_credits, UserCredits.has_lots).where(
+            UserCredits.user_id.in_(creator_ids)
+        )
+    ).all()
+    kept = lot_rows.stored(connection, [user.user_id for user in users if user.has_lots])
+    others = _with_other_credits(connection, (user.user_id for user in users if not user.has_lots))
+    left = {}
+    for user in users:
+        if user.has_lots:
+            left[user.user_id] = _earnings(kept[user.user_id])
+        elif user.user_id in others:
+            left[user.user_id] = _earnings(lot_rows.replayed(connection, user.user_id).lots)
+        else:
+            left[user.user_id] = int(user.balance_credits)
+    return left
+
+
+def _earnings(lots: Lots) -> int:
     earnings = lots.lots.get(EARNINGS)
     return 0 if earnings is None else earnings.left_credits
 
 
-def has_other_credits(connection: Connection, user_id: str) -> bool:
-    """Whether the user ever had credits that were not earned: bought, granted, adjusted or a bonus."""
-    added = select(CreditTransaction.entry_id).where(CreditTransaction.account_id == user_id, text(ADDED))
-    return connection.execute(added.limit(1)).first() is not None
+def _with_other_credits(connection: Connection, user_ids: Iterable[str]) -> set[str]:
+    """Those of these users who ever had credits that were not earned: bought, granted, adjusted or a bonus."""
+    of_these = CreditTransaction.account_id.in_(list(user_ids))
+    return set(
+        connection.execute(select(CreditTransaction.account_id).where(of_these, text(ADDED)).distinct()).scalars()
+    )
 
 
 def set_aside(
-    connection: Connection, due: Due, waiting: Callable[[Connection], int], *, now: datetime, actor: Actor
+    connection: Connection, due: Due, kept_back: Callable[[Connection], int], *, now: datetime, actor: Actor
 ) -> bool:
     """Move a payout's credits to what is on the way, and say whether the creator still had them.
 
-    `waiting` reads what still waits, once the creator is locked. False, and nothing is moved, when what is payable now,
-    less what the creator owes, does not cover the payout any more.
+    `kept_back` reads what still waits or is in reserve, once the creator is locked. False, and nothing is moved, when
+    the rest, less what the creator owes, does not cover the payout any more.
     """
     actor.require(May.MOVE_CREDITS)
     posting = writer.begin(connection, [due.creator_id], ())
@@ -150,7 +200,7 @@ def set_aside(
         return True
     left_credits = _left(posting, due.creator_id)
     owed_credits = -posting.balances.get(part_account(due.creator_id, Part.DEBT), 0)
-    if left_credits - waiting(connection) - owed_credits < due.amount_credits:
+    if left_credits - kept_back(connection) - owed_credits < due.amount_credits:
         return False
     _post(posting, due, PayoutStep.SET_ASIDE, now, actor)
     posting.write()
@@ -195,7 +245,7 @@ def _follow(
 def _left(posting: Posting, creator_id: str) -> int:
     """As `earned_left`; the lots of a creator with other credits are kept from now on."""
     if creator_id not in posting.lots.users:
-        if not has_other_credits(posting.connection, creator_id):
+        if not _with_other_credits(posting.connection, [creator_id]):
             return posting.balances[creator_id]
         posting.lots.begin(creator_id)
     return posting.lots.left_credits(creator_id, EARNINGS)

@@ -264,3 +264,42 @@ class CycleReplaced(CreditsError):
             f"Payout cycle {cycle_id} cannot be approved any more, because a newer one was proposed. Nothing was paid. "
             "Approve the newest one."
         )
+
+
+class UnknownPayout(CreditsError):
+    """No payout has this number, or it is one that pays nothing."""
+
+    code = "unknown_payout"
+    http_status = 404
+
+    def __init__(self, payout_id: object) -> None:
+        self.payout_id = payout_id
+        super().__init__(
+            f"There is no payout {payout_id} that pays something. The screen Payouts and payouts show list them."
+        )
+
+
+class PayoutEnded(CreditsError):
+    """What is said of a payout does not fit what became of it."""
+
+    code = "payout_ended"
+    http_status = 409
+
+    def __init__(self, payout_id: int, state: str, said: str) -> None:
+        self.payout_id = payout_id
+        self.state = state
+        super().__init__(f"Payout {payout_id} is {state}, so it cannot be {said} now. Nothing was changed.")
+
+
+class PayoutAtGateway(CreditsError):
+    """A person says of a payout through the gateway what only the gateway knows."""
+
+    code = "payout_at_gateway"
+    http_status = 409
+
+    def __init__(self, payout_id: int) -> None:
+        self.payout_id = payout_id
+        super().__init__(
+            f"Payout {payout_id} goes through the gateway, which says itself whether it was paid. Nothing was changed. "
+            "Once it is paid, one can say that it failed, as when the money was sent back."
+        )

@@ -3,14 +3,15 @@
 from functools import partial
 
 from credits_core.errors import CreditsError
+from credits_core.ledger import payout_news
 from credits_core.ledger.payouts import Due
 from credits_core.operations.refusals import JobFailed
 from credits_core.operations.surroundings import Surroundings
-from credits_core.payments import configured, payouts
+from credits_core.payments import configured, paying
 from credits_core.payments.destinations import Terms
 from credits_core.payments.gateway import Gateway, PayoutOrder
+from credits_core.payments.paying import PAYING
 from credits_core.payments.payout_rules import CREDITS_PER_CENT
-from credits_core.payments.payouts import PAYING
 from credits_core.store import database
 from credits_core.store.kinds import DestinationKind, PayoutNews
 from credits_core.values.credits import div_floor
@@ -28,24 +29,24 @@ def pay_out(around: Surroundings) -> Work[str]:
     Raises:
         JobFailed: the gateway did not do some of them. All others are done.
     """
-    set_aside = spent = paid = failed = 0
+    set_aside = not_paid = paid = failed = 0
     while True:
         yield Progress(0, 2)
         with database.read(around.engine) as connection:
-            approved = payouts.to_set_aside(connection, limit=_AT_ONCE)
+            approved = paying.to_set_aside(connection, limit=_AT_ONCE)
         if not approved:
             break
         for due in approved:
             yield Progress(0, 2)
-            one = partial(payouts.set_aside, due=due, zone=around.zone, now=around.clock(), actor=PAYING)
+            one = partial(paying.set_aside, due=due, zone=around.zone, now=around.clock(), actor=PAYING)
             is_done = database.write(around.engine, one)
-            set_aside, spent = set_aside + is_done, spent + (not is_done)
+            set_aside, not_paid = set_aside + is_done, not_paid + (not is_done)
     refused: dict[int, str] = {}
     gateway = configured.gateway(around.engine)
     while True:
         yield Progress(1, 2)
         with database.read(around.engine) as connection:
-            found = payouts.on_the_way(
+            found = paying.on_the_way(
                 connection, DestinationKind.GATEWAY, limit=_AT_ONCE, after=max(refused, default=0)
             )
         if not found:
@@ -62,7 +63,7 @@ def pay_out(around: Surroundings) -> Work[str]:
                 paid, failed = paid + is_paid, failed + (not is_paid)
     done = (
         f"{counted(set_aside, 'payout')} set aside, {counted(paid, 'payout')} paid, {failed:,} failed; "
-        f"{spent:,} not covered any more."
+        f"{not_paid:,} not covered any more or stopped."
     )
     if refused:
         raise JobFailed.in_part(f"{len(refused):,} not sent", first=next(iter(refused.values())), done=done)
@@ -74,15 +75,12 @@ def _send(around: Surroundings, gateway: Gateway, due: Due, terms: Terms) -> boo
     assert terms.address is not None, "only what has a destination is paid out"
     amount_minor = div_floor(due.amount_credits, CREDITS_PER_CENT)
     answer = gateway.payout(PayoutOrder(due.payout_id, terms.address, amount_minor, "usd"))
-    news = PayoutNews.FAILED if answer.failed_because else PayoutNews.PAID
     keep = partial(
-        payouts.report,
+        payout_news.answer,
         payout_id=due.payout_id,
-        news=news,
         reference=answer.reference,
-        reason=answer.failed_because,
+        failed_because=answer.failed_because,
         now=around.clock(),
         actor=PAYING,
     )
-    database.write(around.engine, keep)
-    return news is PayoutNews.PAID
+    return database.write(around.engine, keep) is PayoutNews.PAID

@@ -21,6 +21,7 @@ from credits_core.values.fields import cut_repr, require_id, require_text
 from credits_core.values.roles import Actor, May
 
 _LONGEST = 128
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,12 @@ def newest(connection: Connection, creator_ids: Sequence[str]) -> dict[str, Term
 
 
 def by_id(connection: Connection, ids: Sequence[int]) -> dict[int, Terms]:
-    """Terms by their numbers."""
-    return {terms.id: terms for terms in _read(connection, _TERMS.where(PayoutTerms.id.in_(ids)))}
+    """Terms by their numbers; however many, they are read in blocks."""
+    found = dict[int, Terms]()
+    for begin in range(0, len(ids), _AT_ONCE):
+        block = _TERMS.where(PayoutTerms.id.in_(ids[begin : begin + _AT_ONCE]))
+        found |= {terms.id: terms for terms in _read(connection, block)}
+    return found
 
 
 def set_destination(

@@ -1,7 +1,5 @@
 """Reads payouts for people: cycles with their sums, what a cycle says of each creator, and a creator's own payouts."""
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,22 +8,21 @@ from typing import Any
 from sqlalchemy import Connection, Select, case, func, select
 
 from credits_core.ledger import payouts as ledger
-from credits_core.payments import destinations, payouts
-from credits_core.payments.payout_rules import CREDITS_PER_CENT, Standing
+from credits_core.ledger.payout_news import has_move, is_reported
+from credits_core.payments import destinations
+from credits_core.payments.payout_rules import Standing
 from credits_core.payments.payouts import Explained, State
-from credits_core.store.kinds import DestinationKind, PayoutNews, PayoutStep, Verdict
+from credits_core.store.kinds import PayoutNews, PayoutStep, Verdict
 from credits_core.store.tables import Payout, PayoutApproval, PayoutCycle, PayoutMove, PayoutReport
-from credits_core.values.credits import div_floor
 from credits_core.values.days import day_of, from_microseconds
-
-_ALL = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class CycleLine:
     """A cycle: who proposed it and who approved it, how many creators it pays, and how much, in credits.
 
-    `on_the_way`, `paid`, `failed` and `short` count its payouts by what became of them.
+    `on_the_way`, `paid`, `failed` and `not_paid` count its payouts by what became of them; those that were not paid
+    were not covered any more or stopped, before anything was moved.
     """
 
     id: int
@@ -39,14 +36,14 @@ class CycleLine:
     on_the_way: int
     paid: int
     failed: int
-    short: int
+    not_paid: int
 
     @property
     def state(self) -> str:
         """Where it stands, in a word or two."""
         if self.approved_at is None:
             return "proposed"
-        return "done" if self.paid + self.failed + self.short == self.payouts else "going on"
+        return "done" if self.paid + self.failed + self.not_paid == self.payouts else "going on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +103,13 @@ def _lines(connection: Connection, wanted: Select[Any]) -> list[CycleLine]:
             row.actor,
             None if row.approved_at_us is None else from_microseconds(row.approved_at_us),
             row.approved_by,
-            *(lines[row.id].get(name, 0) for name in ("creators", "payouts", "total_credits")),
-            *(lines[row.id].get(name, 0) for name in ("on the way", "paid", "failed", "spent")),
+            creators=lines[row.id].get("creators", 0),
+            payouts=lines[row.id].get("payouts", 0),
+            total_credits=lines[row.id].get("total_credits", 0),
+            on_the_way=lines[row.id].get("on the way", 0),
+            paid=lines[row.id].get("paid", 0),
+            failed=lines[row.id].get("failed", 0),
+            not_paid=lines[row.id].get("not covered", 0) + lines[row.id].get("stopped", 0),
         )
         for row in found
     ]
@@ -134,24 +136,6 @@ def of_creator(connection: Connection, creator_id: str, *, limit: int = 12) -> l
     return list(_explained(connection, wanted))
 
 
-def bank_file(connection: Connection, cycle_id: int) -> bytes:
-    """The transfers of a cycle for the bank, as CSV in UTF-8: those that are set aside and have not ended.
-
-    Amounts are in dollars with cents. Raises `UnknownCycle` as `of_cycle`.
-    """
-    ledger.require_cycle(connection, cycle_id)
-    text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(["payout", "iban", "holder", "amount", "currency", "purpose"])
-    for due, terms in payouts.on_the_way(connection, DestinationKind.BANK, limit=_ALL, cycle_id=cycle_id):
-        cents = div_floor(due.amount_credits, CREDITS_PER_CENT)
-        dollars = div_floor(cents, 100)
-        amount = f"{dollars}.{cents - 100 * dollars:02}"
-        purpose = f"PromptFlow payout {due.payout_id}"
-        lines.writerow([due.payout_id, terms.address, terms.holder, amount, "USD", purpose])
-    return text.getvalue().encode()
-
-
 def sums_of_creator(connection: Connection, creator_id: str) -> CreatorSums:
     """What one creator was paid and what is on the way."""
     found = (
@@ -172,7 +156,12 @@ def _explained(connection: Connection, wanted: Select[Any]) -> Iterator[Explaine
         of = terms.get(row.terms_id or 0)
         paused = of is not None and of.paused_because is not None
         standing = Standing(
-            row.left_credits, row.waiting_credits, row.owed_credits, paused, of is not None and of.kind is not None
+            row.left_credits,
+            row.waiting_credits,
+            row.reserved_credits,
+            row.owed_credits,
+            paused,
+            of is not None and of.kind is not None,
         )
         yield Explained(
             row.id,
@@ -185,16 +174,18 @@ def _explained(connection: Connection, wanted: Select[Any]) -> Iterator[Explaine
             row.waiting_days,
             day_of(row.first_waiting_day),
             of,
+            bool(row.is_first_time),
             State(row.state, row.reason or ""),
         )
 
 
 _STATE_NOW = case(
     (Payout.amount_credits == 0, "nothing"),
-    (payouts.is_reported(PayoutNews.FAILED), "failed"),
-    (payouts.is_reported(PayoutNews.PAID), "paid"),
-    (payouts.is_reported(PayoutNews.SHORT), "spent"),
-    (payouts.has_move(PayoutStep.SET_ASIDE), "on the way"),
+    (is_reported(PayoutNews.FAILED), "failed"),
+    (is_reported(PayoutNews.PAID), "paid"),
+    (is_reported(PayoutNews.SHORT), "not covered"),
+    (is_reported(PayoutNews.STOPPED), "stopped"),
+    (has_move(PayoutStep.SET_ASIDE), "on the way"),
     (PayoutApproval.id.is_not(None), "approved"),
     else_="proposed",
 ).label("state")
@@ -205,7 +196,10 @@ _STATE = (
 )
 _REASON = (
     select(PayoutReport.reason)
-    .where(PayoutReport.payout_id == Payout.id, PayoutReport.kind == PayoutNews.FAILED.value)
+    .where(
+        PayoutReport.payout_id == Payout.id,
+        PayoutReport.kind.in_([PayoutNews.FAILED.value, PayoutNews.STOPPED.value]),
+    )
     .scalar_subquery()
 )
 _SAID: Select[Any] = (
@@ -216,6 +210,7 @@ _SAID: Select[Any] = (
         PayoutCycle.first_waiting_day,
         _STATE_NOW,
         _REASON.label("reason"),
+        ((Payout.amount_credits > 0) & ledger.is_first_time()).label("is_first_time"),
     )
     .join(PayoutCycle, PayoutCycle.id == Payout.cycle_id)
     .outerjoin(PayoutApproval, PayoutApproval.id == Payout.cycle_id)

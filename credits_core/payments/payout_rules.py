@@ -6,19 +6,31 @@ from typing import Annotated, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from credits_core.store.kinds import Verdict
-from credits_core.values.credits import MAX_CREDITS, div_floor
+from credits_core.values.credits import BPS_PER_WHOLE, MAX_CREDITS, div_ceil, div_floor
 
 CREDITS_PER_CENT = 10_000
 
 
 class PayoutRules(BaseModel):
-    """When earnings are paid out. They wait for `waiting_days` whole days; `payday` is a day of the month."""
+    """When earnings are paid out. They wait for `waiting_days` whole days; `payday` is a day of the month.
+
+    Of what does not wait, `reserve_bps` stay with the platform until a later cycle: 1,000 are 10 %.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     waiting_days: Annotated[int, Field(ge=0, le=365, strict=True)]
     threshold_credits: Annotated[int, Field(ge=0, le=MAX_CREDITS, strict=True)]
+    reserve_bps: Annotated[int, Field(ge=0, le=9_999, strict=True)] = 0
     payday: Annotated[int, Field(ge=1, le=28, strict=True)]
+
+    def reserved_credits(self, earned_credits: int) -> int:
+        """What is held back of earnings that do not wait, rounded up.
+
+        >>> PayoutRules(waiting_days=7, threshold_credits=0, reserve_bps=1_000, payday=1).reserved_credits(25_001)
+        2501
+        """
+        return div_ceil(earned_credits * self.reserve_bps, BPS_PER_WHOLE)
 
     def first_waiting_day(self, today: date) -> date:
         """The first day whose earnings still wait today.
@@ -49,18 +61,22 @@ class PayoutRules(BaseModel):
 
 
 class Standing(NamedTuple):
-    """What a creator has earned and still has, what of it waits, and what the creator owes; all in credits, from 0."""
+    """What a creator has earned and still has, what of it waits and what is held back, and what the creator owes.
+
+    All in credits, from 0.
+    """
 
     left_credits: int
     waiting_credits: int
+    reserved_credits: int
     owed_credits: int
     is_paused: bool
     has_destination: bool
 
     @property
     def payable_credits(self) -> int:
-        """What does not wait any more."""
-        return self.left_credits - self.waiting_credits
+        """What neither waits nor is held back."""
+        return self.left_credits - self.waiting_credits - self.reserved_credits
 
 
 def decide(standing: Standing, threshold_credits: int) -> tuple[Verdict, int]:
@@ -68,20 +84,29 @@ def decide(standing: Standing, threshold_credits: int) -> tuple[Verdict, int]:
 
     What the creator owes is kept back from what is payable. Parts of a cent stay with the creator.
 
-    >>> decide(Standing(25_004_000, 5_000_000, 0, False, True), 10_000_000)
+    >>> decide(Standing(25_004_000, 5_000_000, 0, 0, False, True), 10_000_000)
     (<Verdict.PAID_OUT: 'paid_out'>, 20000000)
-    >>> decide(Standing(25_000_000, 5_000_000, 12_000_000, False, True), 10_000_000)
+    >>> decide(Standing(25_000_000, 5_000_000, 0, 12_000_000, False, True), 10_000_000)
     (<Verdict.BELOW_THRESHOLD: 'below_threshold'>, 0)
     """
-    cents = div_floor(standing.payable_credits - standing.owed_credits, CREDITS_PER_CENT)
-    amount_credits = cents * CREDITS_PER_CENT
+    amount_credits = _whole_cents(standing.payable_credits - standing.owed_credits)
+    least_credits = max(threshold_credits, CREDITS_PER_CENT)
     for says_no, verdict in (
         (standing.is_paused, Verdict.PAUSED),
-        (standing.payable_credits == 0, Verdict.ALL_WAITING),
-        (standing.owed_credits >= standing.payable_credits, Verdict.OWED),
-        (amount_credits < max(threshold_credits, CREDITS_PER_CENT), Verdict.BELOW_THRESHOLD),
+        (standing.left_credits == standing.waiting_credits, Verdict.ALL_WAITING),
+        (standing.owed_credits >= standing.left_credits - standing.waiting_credits, Verdict.OWED),
+        (_would_do_without_reserve(standing, least_credits) and amount_credits < least_credits, Verdict.RESERVED),
+        (amount_credits < least_credits, Verdict.BELOW_THRESHOLD),
         (not standing.has_destination, Verdict.NO_DESTINATION),
     ):
         if says_no:
             return verdict, 0
     return Verdict.PAID_OUT, amount_credits
+
+
+def _would_do_without_reserve(standing: Standing, least_credits: int) -> bool:
+    return _whole_cents(standing.payable_credits + standing.reserved_credits - standing.owed_credits) >= least_credits
+
+
+def _whole_cents(credits: int) -> int:
+    return div_floor(credits, CREDITS_PER_CENT) * CREDITS_PER_CENT

@@ -14,6 +14,7 @@ VERDICTS: dict[Verdict, str] = {
     Verdict.PAUSED: "Paused",
     Verdict.ALL_WAITING: "All waiting",
     Verdict.OWED: "Debt first",
+    Verdict.RESERVED: "In reserve",
     Verdict.BELOW_THRESHOLD: "Below threshold",
     Verdict.NO_DESTINATION: "No destination",
 }
@@ -24,7 +25,8 @@ _STATES = {
     "on the way": "is on the way",
     "paid": "was paid",
     "failed": "did not arrive and is the creator's again",
-    "spent": "was not paid, because it was spent before",
+    "not covered": "was not paid, because what was payable did not cover it any more",
+    "stopped": "was not paid",
 }
 
 
@@ -32,7 +34,7 @@ def result(one: Explained) -> str:
     """What became of a creator in a cycle, in a word or two."""
     if one.verdict is not Verdict.PAID_OUT or one.payout_id is None:
         return VERDICTS[one.verdict]
-    return "Spent before" if one.state.word == "spent" else one.state.word.capitalize()
+    return one.state.word.capitalize()
 
 
 def in_short(one: Explained) -> str:
@@ -41,15 +43,17 @@ def in_short(one: Explained) -> str:
     >>> from datetime import date
     >>> from credits_core.payments.payout_rules import Standing
     >>> from credits_core.payments.payouts import State
-    >>> has = Standing(5_000_000, 0, 0, False, True)
+    >>> has = Standing(5_000_000, 0, 0, 0, False, True)
     >>> in_short(Explained(1, 1, "ben", has, Verdict.BELOW_THRESHOLD, 0, 10_000_000, 7, date(2026, 3, 2), None,
-    ...     State("nothing")))
+    ...     False, State("nothing")))
     '$5.00 payable, $10.00 needed'
     """
     standing = one.standing
     payable = f"{format_usd_rounded(standing.payable_credits)} payable"
     if one.verdict is Verdict.PAID_OUT:
-        return one.state.reason or ("" if one.terms is None else f"To {one.terms.shown}")
+        if one.state.reason or one.terms is None:
+            return one.state.reason
+        return f"To {one.terms.shown}{', for the first time' if one.is_first_time else ''}"
     if one.verdict is Verdict.PAUSED:
         return "" if one.terms is None else one.terms.paused_because or ""
     if one.verdict is Verdict.ALL_WAITING:
@@ -57,8 +61,9 @@ def in_short(one: Explained) -> str:
     if one.verdict is Verdict.NO_DESTINATION:
         return f"{payable}, nobody said where to"
     owed = f", {format_usd_rounded(standing.owed_credits)} owed" if standing.owed_credits else ""
-    needed = f", {format_usd_rounded(one.threshold_credits)} needed"
-    return f"{payable}{owed}{needed if one.verdict is Verdict.BELOW_THRESHOLD else ''}"
+    reserved = f", {format_usd_rounded(standing.reserved_credits)} in reserve" if standing.reserved_credits else ""
+    needed = "" if one.verdict is Verdict.OWED else f", {format_usd_rounded(one.threshold_credits)} needed"
+    return f"{payable}{reserved}{owed}{needed}"
 
 
 def sentence(one: Explained) -> str:
@@ -67,9 +72,9 @@ def sentence(one: Explained) -> str:
     >>> from datetime import date
     >>> from credits_core.payments.payout_rules import Standing
     >>> from credits_core.payments.payouts import State
-    >>> has = Standing(5_000_000, 0, 0, False, True)
+    >>> has = Standing(5_000_000, 0, 0, 0, False, True)
     >>> waits = Explained(1, 1, "ben", has, Verdict.BELOW_THRESHOLD, 0, 10_000_000, 7, date(2026, 3, 2), None,
-    ...     State("nothing"))
+    ...     False, State("nothing"))
     >>> sentence(waits)
     'Below threshold: 5,000,000 credits ($5.00) can be paid out, and a payout needs 10,000,000 credits ($10.00).'
     """
@@ -94,7 +99,8 @@ def _why(one: Explained) -> str:
         )
     if one.verdict is Verdict.OWED:
         return f"{payable} can be paid out, but the creator owes {both(standing.owed_credits)}."
-    if one.verdict is Verdict.BELOW_THRESHOLD:
+    if one.verdict in (Verdict.BELOW_THRESHOLD, Verdict.RESERVED):
         owed = f", less {both(standing.owed_credits)} owed" if standing.owed_credits else ""
-        return f"{payable} can be paid out{owed}, and a payout needs {both(one.threshold_credits)}."
+        kept = f"{both(standing.reserved_credits)} are held back in reserve. " if standing.reserved_credits else ""
+        return f"{kept}{payable} can be paid out{owed}, and a payout needs {both(one.threshold_credits)}."
     return f"{payable} can be paid out, but nobody said where to."

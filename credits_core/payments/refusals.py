@@ -139,26 +139,28 @@ class PayoutsGoingOn(CreditsError):
         )
 
 
-class UnknownPayout(CreditsError):
-    """No payout has this number, or it is one that pays nothing."""
+class UnknownPayoutFile(CreditsError):
+    """No file for the bank has this number."""
 
-    code = "unknown_payout"
+    code = "unknown_payout_file"
     http_status = 404
 
-    def __init__(self, payout_id: object) -> None:
-        self.payout_id = payout_id
-        super().__init__(
-            f"There is no payout {payout_id} that pays something. The screen Payouts and payouts show list them."
-        )
+    def __init__(self, file_id: int) -> None:
+        self.file_id = file_id
+        super().__init__(f"There is no file {file_id} for the bank. The command payouts files lists those of a cycle.")
 
 
-class PayoutEnded(CreditsError):
-    """What is said of a payout does not fit what became of it."""
+class NothingForTheBank(CreditsError):
+    """No transfer of the cycle is ready for a file. `file_ids` are the files that were made of it."""
 
-    code = "payout_ended"
+    code = "nothing_for_the_bank"
     http_status = 409
 
-    def __init__(self, payout_id: int, state: str, said: str) -> None:
-        self.payout_id = payout_id
-        self.state = state
-        super().__init__(f"Payout {payout_id} is {state}, so it cannot be {said} now. Nothing was changed.")
+    def __init__(self, cycle_id: int, file_ids: Sequence[int]) -> None:
+        self.cycle_id = cycle_id
+        self.file_ids = list(file_ids)
+        made = f" What was ready is in file {', '.join(map(str, file_ids))}." if file_ids else ""
+        super().__init__(
+            f"No transfer of payout cycle {cycle_id} is ready for the bank.{made} No file was made: a bank is "
+            "told of each transfer once."
+        )

@@ -110,6 +110,7 @@ class StripeGateway:
         with _answering():
             # Stripe forgets its idempotency keys after a day, and we may have died before we kept its answer.
             for made in self._client.v1.transfers.list({"transfer_group": group, "limit": 1}):
+                _require_same(made, order)
                 return PayoutAnswer(made.id)
             try:
                 transfer = self._client.v1.transfers.create(
@@ -242,3 +243,14 @@ def _seconds(moment: datetime) -> int:
 def _key(*of: str) -> str:
     """An idempotency key for Stripe, which takes at most 255 characters."""
     return f"{of[0]}-{hashlib.sha256(ascii(of).encode('ascii')).hexdigest()}"
+
+
+def _require_same(made: stripe.Transfer, order: PayoutOrder) -> None:
+    destination = made.destination if isinstance(made.destination, str) else getattr(made.destination, "id", None)
+    if (made.amount, made.currency, destination) != (order.amount_minor, order.currency, order.address):
+        raise GatewayFailed(
+            NAME,
+            f"its transfer {made.id} has the name of payout {order.payout_id}, but another amount or account. Has a "
+            "copy of another ledger the same address in CREDITS_PUBLIC_URL?",
+            may_again=False,
+        )

@@ -47,6 +47,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "lots": (_READ, _ADD, _change("left_credits")),
     "payout_approvals": (_READ, _ADD),
     "payout_cycles": (_READ, _ADD),
+    "payout_file_lines": (_READ, _ADD),
+    "payout_files": (_READ, _ADD),
     "payout_moves": (_READ, _ADD),
     "payout_reports": (_READ, _ADD),
     "payout_terms": (_READ, _ADD),

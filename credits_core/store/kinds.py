@@ -194,11 +194,13 @@ class PayoutStep(StrEnum):
 class PayoutNews(StrEnum):
     """What became known of a payout, each once.
 
-    `SHORT`: the creator had spent the credits before they could be set aside. `PAID` and `FAILED`: how it ended. One
-    that was paid can still fail, when the creator's bank sends the money back.
+    `SHORT`: what is payable did not cover it any more when it was to be set aside. `STOPPED`: payouts to the creator
+    were paused, or the account was changed, before that. `PAID` and `FAILED`: how it ended. One that was paid can still
+    fail, when the creator's bank sends the money back.
     """
 
     SHORT = "short"
+    STOPPED = "stopped"
     PAID = "paid"
     FAILED = "failed"
 
@@ -210,6 +212,7 @@ class Verdict(StrEnum):
     PAUSED = "paused"
     ALL_WAITING = "all_waiting"
     OWED = "owed"
+    RESERVED = "reserved"
     BELOW_THRESHOLD = "below_threshold"
     NO_DESTINATION = "no_destination"
 

@@ -43,16 +43,22 @@ class PayoutTerms(Base):
 class PayoutCycle(Base):
     """A proposal to pay creators what they earned, with the rules that it was made by. Never changed.
 
-    What was earned on `first_waiting_day` or later waits; it is counted from 1970-01-01 as day 0.
+    What was earned on `first_waiting_day` or later waits; it is counted from 1970-01-01 as day 0. `reserve_bps` of what
+    does not wait is held back.
     """
 
     __tablename__ = "payout_cycles"
-    __table_args__ = (CheckConstraint("threshold_credits >= 0 AND waiting_days >= 0", name="rules_not_negative"),)
+    __table_args__ = (
+        CheckConstraint(
+            "threshold_credits >= 0 AND waiting_days >= 0 AND reserve_bps BETWEEN 0 AND 9999", name="rules_in_bounds"
+        ),
+    )
 
     id: Mapped[int] = mapped_column(KEY, primary_key=True)
     first_waiting_day: Mapped[int] = mapped_column(Integer)
     waiting_days: Mapped[int] = mapped_column(Integer)
     threshold_credits: Mapped[int] = mapped_column(BigInteger)
+    reserve_bps: Mapped[int] = mapped_column(Integer)
     actor: Mapped[str] = mapped_column(String(128))
     proposed_at_us: Mapped[int] = mapped_column(BigInteger)
 
@@ -70,8 +76,9 @@ class PayoutApproval(Base):
 class Payout(Base):
     """What a cycle says of one creator: whether it pays, how much, and the numbers that decided. Never changed.
 
-    `left_credits` was earned and neither spent nor paid out; of it `waiting_credits` wait, and `owed_credits` are owed
-    to the platform. `amount_credits` are paid, whole cents; 0 with any verdict but `paid_out`.
+    `left_credits` was earned and neither spent nor paid out; of it `waiting_credits` wait, and of the rest
+    `reserved_credits` are held back; `owed_credits` are owed to the platform. `amount_credits` are paid, whole cents; 0
+    with any verdict but `paid_out`.
     """
 
     __tablename__ = "payouts"
@@ -81,7 +88,8 @@ class Payout(Base):
         CheckConstraint("verdict <> 'paid_out' OR terms_id IS NOT NULL", name="paid_has_terms"),
         CheckConstraint(
             f"left_credits BETWEEN 0 AND {MAX_CREDITS} AND waiting_credits BETWEEN 0 AND left_credits"
-            " AND owed_credits >= 0 AND amount_credits BETWEEN 0 AND left_credits - waiting_credits",
+            " AND reserved_credits BETWEEN 0 AND left_credits - waiting_credits AND owed_credits >= 0"
+            " AND amount_credits BETWEEN 0 AND left_credits - waiting_credits - reserved_credits",
             name="credits_in_bounds",
         ),
         UniqueConstraint("cycle_id", "creator_id", name="uq_payouts_creator_id"),
@@ -93,6 +101,7 @@ class Payout(Base):
     creator_id: Mapped[str] = mapped_column(ID, ForeignKey("user_credits.user_id"))
     left_credits: Mapped[int] = mapped_column(BigInteger)
     waiting_credits: Mapped[int] = mapped_column(BigInteger)
+    reserved_credits: Mapped[int] = mapped_column(BigInteger)
     owed_credits: Mapped[int] = mapped_column(BigInteger)
     amount_credits: Mapped[int] = mapped_column(BigInteger)
     verdict: Mapped[str] = mapped_column(String(16))
@@ -119,7 +128,7 @@ class PayoutReport(Base):
     __tablename__ = "payout_reports"
     __table_args__ = (
         CheckConstraint(_NEWS_KNOWN, name="kind_known"),
-        CheckConstraint("kind <> 'failed' OR reason <> ''", name="failed_has_reason"),
+        CheckConstraint("(kind <> 'failed' AND kind <> 'stopped') OR reason <> ''", name="ended_has_reason"),
         UniqueConstraint("payout_id", "kind", name="uq_payout_reports_kind"),
     )
 
@@ -130,3 +139,29 @@ class PayoutReport(Base):
     reason: Mapped[str] = mapped_column(Text)
     actor: Mapped[str] = mapped_column(String(128))
     reported_at_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class PayoutFile(Base):
+    """That transfers of a cycle were written into a file for the bank. Never changed."""
+
+    __tablename__ = "payout_files"
+    __table_args__ = (Index("ix_payout_files_cycle_id", "cycle_id", "id"),)
+
+    id: Mapped[int] = mapped_column(KEY, primary_key=True)
+    cycle_id: Mapped[int] = mapped_column(KEY, ForeignKey("payout_cycles.id"))
+    actor: Mapped[str] = mapped_column(String(128))
+    made_at_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class PayoutFileLine(Base):
+    """That a payout is in a file, and in this one alone. Never changed."""
+
+    __tablename__ = "payout_file_lines"
+    __table_args__ = (
+        UniqueConstraint("payout_id", name="uq_payout_file_lines_payout_id"),
+        Index("ix_payout_file_lines_file_id", "file_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(KEY, primary_key=True)
+    payout_id: Mapped[int] = mapped_column(KEY, ForeignKey("payouts.id"))
+    file_id: Mapped[int] = mapped_column(KEY, ForeignKey("payout_files.id"))

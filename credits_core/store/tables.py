@@ -49,6 +49,8 @@ from credits_core.store.part_tables import UserPart as UserPart
 from credits_core.store.payout_tables import Payout as Payout
 from credits_core.store.payout_tables import PayoutApproval as PayoutApproval
 from credits_core.store.payout_tables import PayoutCycle as PayoutCycle
+from credits_core.store.payout_tables import PayoutFile as PayoutFile
+from credits_core.store.payout_tables import PayoutFileLine as PayoutFileLine
 from credits_core.store.payout_tables import PayoutMove as PayoutMove
 from credits_core.store.payout_tables import PayoutReport as PayoutReport
 from credits_core.store.payout_tables import PayoutTerms as PayoutTerms

@@ -112,8 +112,8 @@ MAX_TEXT = 500
 """Longest reason or description, in characters."""
 
 
-def require_text(field: str, text: object, *, minimum: int = 1) -> str:
-    """The text without blanks at its ends, when it then has `minimum` to 500 printable characters.
+def require_text(field: str, text: object, *, minimum: int = 1, longest: int = MAX_TEXT) -> str:
+    """The text without blanks at its ends, when it then has `minimum` to `longest` printable characters (500).
 
     Raises:
         InvalidRequest: it is not such a text.
@@ -121,8 +121,8 @@ def require_text(field: str, text: object, *, minimum: int = 1) -> str:
     stripped = text.strip() if type(text) is str else None
     if stripped == "" and minimum:
         raise InvalidRequest(field, "must be given")
-    if stripped is None or not minimum <= len(stripped) <= MAX_TEXT or not stripped.isprintable():
-        raise InvalidRequest(field, f"must be at most {MAX_TEXT} printable characters")
+    if stripped is None or not minimum <= len(stripped) <= longest or not stripped.isprintable():
+        raise InvalidRequest(field, f"must be at most {longest} printable characters")
     return stripped
 
 

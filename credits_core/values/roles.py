@@ -135,6 +135,24 @@ class Actor:
         return replace(self, has_second=True)
 
 
+def name_in(recorded: str) -> str:
+    """Who a record names, whichever way they came.
+
+    >>> name_in("dashboard/ada@example.org"), name_in("dashboard")
+    ('ada@example.org', 'dashboard')
+    """
+    return recorded.partition("/")[2] or recorded
+
+
+def is_person(recorded: str) -> bool:
+    """Whether a record names somebody who was signed in.
+
+    >>> is_person("dashboard/ada@example.org"), is_person("dashboard"), is_person("cli/root")
+    (True, False, False)
+    """
+    return recorded.startswith(f"{Way.DASHBOARD}/")
+
+
 def who_may(action: May) -> tuple[str, ...]:
     """The roles that may do this, for a sentence that says whom to ask.
 

@@ -25,20 +25,22 @@ def draw(creator_id: str, terms: Terms | None) -> None:
     with st.expander("Where to pay", icon=":material/account_balance:"):
         _destination(creator_id)
         if paused_because is None:
-            with st.form("pause", border=False):
-                reason = st.text_input("Why payouts should stop for now", key="payouts:reason")
+            with st.form(f"pause:{creator_id}", border=False):
+                reason = st.text_input("Why payouts should stop for now", key=f"payouts:reason:{creator_id}")
                 if st.form_submit_button("Pause payouts", icon=":material/pause:"):
                     _pause(creator_id, reason)
 
 
 def _destination(creator_id: str) -> None:
-    kind = st.radio("Paid to", (_BANK, _GATEWAY), horizontal=True, key="payouts:kind")
-    with st.form("destination", border=False):
+    kind = st.radio("Paid to", (_BANK, _GATEWAY), horizontal=True, key=f"payouts:kind:{creator_id}")
+    with st.form(f"destination:{creator_id}", border=False):
         if kind == _BANK:
-            address = st.text_input("IBAN", placeholder="DE89 3704 0044 0532 0130 00", key="payouts:iban")
-            holder: str | None = st.text_input("Whose account it is", key="payouts:holder")
+            iban = f"payouts:iban:{creator_id}"
+            address = st.text_input("IBAN", placeholder="DE89 3704 0044 0532 0130 00", key=iban)
+            holder: str | None = st.text_input("Whose account it is", key=f"payouts:holder:{creator_id}")
         else:
-            address, holder = st.text_input("Account", placeholder="acct_1032D82eZvKYlo2C", key="payouts:account"), None
+            account = f"payouts:account:{creator_id}"
+            address, holder = st.text_input("Account", placeholder="acct_1032D82eZvKYlo2C", key=account), None
         if not st.form_submit_button("Save", type="primary"):
             return
     to = DestinationKind.BANK if kind == _BANK else DestinationKind.GATEWAY

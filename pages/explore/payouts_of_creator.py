@@ -10,7 +10,7 @@ from credits_core.pricing.plan import PricePlan
 from credits_core.values.credits import BPS_PER_WHOLE, div_ceil, div_floor
 from credits_core.values.days import date_at
 from credits_core.values.text import both, counted
-from pages.explore import destination_form
+from pages.explore import destination_form, month_statement
 from pages.parts import links, resources, show, tables
 
 _CYCLES = 12
@@ -56,6 +56,7 @@ def draw(creator_id: str) -> None:
             opens={"Cycle": lambda row: _open(before[row].cycle_id)},
             if_wide=["Dollars"],
         )
+    month_statement.draw(creator_id)
 
 
 def _open(cycle_id: int | None) -> None:

@@ -9,8 +9,8 @@ from credits_core.payments import payout_lists
 from credits_core.payments.payout_lists import CycleLine
 from credits_core.values.roles import May
 from credits_core.values.text import counted
-from pages.money import payout_cycles, payout_ending, payout_preview
-from pages.parts import action, clock, done, exporting, filters, links, resources, show, who
+from pages.money import bank_files, payout_cycles, payout_ending, payout_preview
+from pages.parts import action, clock, done, filters, links, resources, show, who
 
 _APPROVE = "payouts:approve"
 _PAGE = 100
@@ -39,8 +39,8 @@ def draw(cycle_id: int) -> None:
         return
     payout_preview.table(listed[:_PAGE], key="said")
     filters.page_buttons("payouts:page", listed[_PAGE - 1].payout_id if len(listed) > _PAGE else None)
-    _bank(cycle_id, line)
-    payout_ending.draw([one for one in listed if one.state.word in ("on the way", "paid")])
+    bank_files.draw(cycle_id)
+    payout_ending.draw(listed)
 
 
 def _sums(line: CycleLine) -> None:
@@ -48,6 +48,8 @@ def _sums(line: CycleLine) -> None:
         show.metric("Paid out", line.total_credits, help_text="All that this cycle pays, whole cents.")
         st.metric("Creators paid", f"{line.payouts:,} of {line.creators:,}", border=True, height="stretch")
         ended = f"{line.paid:,} paid · {line.on_the_way:,} on the way · {line.failed:,} failed"
+        if line.not_paid:
+            ended += f" · {line.not_paid:,} not paid"
         st.metric(
             "State",
             payout_cycles.STATES[line.state],
@@ -67,7 +69,13 @@ def _approval(found: Cycle) -> None:
         return
     if not who.may_or_told(May.APPROVE_MONEY):
         return
-    if who.actor().needs_second():
+    if found.first_time:
+        st.warning(
+            f"{counted(found.first_time, 'payout')} to an account that was never paid before. They say *for the first "
+            "time* in the table.",
+            icon=":material/new_releases:",
+        )
+    if who.actor().needs_second() and found.is_proposed_by_person:
         st.page_link("people/approvals.py", label="Another person approves it", icon=":material/how_to_reg:")
         return
     if st.button(f"Approve and pay {counted(found.payouts, 'creator')}", type="primary", icon=":material/check:"):
@@ -83,22 +91,3 @@ def _approval(found: Cycle) -> None:
             action.start_over(_APPROVE)
             st.rerun()
         show.refusal(outcome.refusal, undone="Nothing was approved.")
-
-
-def _bank(cycle_id: int, line: CycleLine) -> None:
-    if not line.on_the_way:
-        return
-
-    def file() -> bytes:
-        with resources.reading() as connection:
-            return payout_lists.bank_file(connection, cycle_id)
-
-    exporting.button(
-        "Bank file",
-        file,
-        f"payouts-{cycle_id}.csv",
-        "text/csv",
-        icon=":material/download:",
-        detail={"cycle": cycle_id},
-        help_text="The transfers to bank accounts that are on the way, as CSV.",
-    )

@@ -1,20 +1,22 @@
 """The cycles of payouts as a table, and the button that proposes one."""
 
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 
 import streamlit as st
 from sqlalchemy import Connection
 
 from credits_core.access import proposals
-from credits_core.access.proposed import PayOut
+from credits_core.access.proposed_payouts import PayOut
 from credits_core.payments import payout_lists, payouts
 from credits_core.payments.payout_lists import CycleLine
 from credits_core.payments.payout_rules import PayoutRules
+from credits_core.payments.payouts import Draft
 from credits_core.values.roles import Actor, May
 from pages.parts import action, clock, done, links, resources, show, tables, who
 
 _PROPOSE = "payouts:propose"
-_CYCLES = 50
+_CYCLES = 24
 STATES = {"proposed": "Proposed", "going on": "Being paid", "done": "Done"}
 
 
@@ -37,7 +39,7 @@ def draw(rules: PayoutRules) -> None:
         alt="Payout cycles, newest first",
         key="cycles",
         opens={"Cycle": lambda row: show_one(found[row].id)},
-        if_wide=["On the way", "Spent before", "Approved by"],
+        if_wide=["On the way", "Not paid", "Approved by"],
     )
 
 
@@ -51,7 +53,7 @@ def _row(one: CycleLine) -> dict[str, object]:
         "Paid": one.paid or None,
         "On the way": one.on_the_way or None,
         "Failed": one.failed or None,
-        "Spent before": one.short or None,
+        "Not paid": one.not_paid or None,
         clock.label("Proposed"): one.proposed_at,
         "Approved by": one.approved_by,
     }
@@ -64,19 +66,21 @@ def show_one(cycle_id: int | None) -> None:
         st.query_params["cycle"] = str(cycle_id)
 
 
+def _propose(connection: Connection, _key: str, now: datetime, actor: Actor, *, draft: Draft) -> tuple[int, int | None]:
+    """The cycle, and the proposal that waits for a second person where one is needed."""
+    cycle_id = payouts.propose(connection, draft, now=now, actor=actor)
+    if not actor.needs_second():
+        return cycle_id, None
+    change = PayOut(cycle_id)
+    number = proposals.propose(connection, change, reason=f"Payouts of {now:%B %Y}", actor=actor, now=now).number
+    return cycle_id, number
+
+
 def _button(rules: PayoutRules) -> None:
-    zone = resources.zone()
-
-    def propose(connection: Connection, _key: str, now: datetime, actor: Actor) -> tuple[int, int | None]:
-        cycle_id = payouts.propose(connection, rules, now=now, zone=zone, actor=actor)
-        if not actor.needs_second():
-            return cycle_id, None
-        change = PayOut(cycle_id)
-        number = proposals.propose(connection, change, reason=f"Payouts of {now:%B %Y}", actor=actor, now=now).number
-        return cycle_id, number
-
     if st.button("Propose a cycle", type="primary", icon=":material/send_money:"):
-        outcome = action.perform(_PROPOSE, rules, propose, seconds=action.LONG_SECONDS)
+        with resources.reading() as connection:
+            draft = payouts.draft(connection, rules, now=datetime.now(UTC), zone=resources.zone())
+        outcome = action.perform(_PROPOSE, rules, partial(_propose, draft=draft), seconds=action.LONG_SECONDS)
         if outcome.refusal is None and outcome.result is not None and not outcome.repeated:
             cycle_id, number = outcome.result
             then = "Another person must approve it." if number is not None else "Look at it, then approve it."

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from credits_core.access import proposals
-from credits_core.access.proposed import ProposedChange
+from credits_core.access.approving import ProposedChange
 from credits_core.errors import CreditsError
 from credits_core.values.text import counted
 from pages.parts import action, done, links, resources, who

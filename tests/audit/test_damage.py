@@ -7,6 +7,7 @@ import pytest
 from credits_core.pricing.quote import PriceBook
 from tests.support import damage
 from tests.support.damage import Ledger
+from tests.support.damaged_payments import OF_PAYMENTS
 from tests.support.plain_sql import rows
 
 
@@ -359,31 +360,7 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
         "daily_totals_are_sums",
         "(flow unlock) says ",
     ),
-    "a dispute that was lost is called won": (
-        ["UPDATE purchase_events SET kind = 'won' WHERE kind = 'lost'"],
-        "purchases_follow_from_their_events",
-        "of purchase 1 has 1000 taken back, but its money gives 0",
-    ),
-    "a purchase is said to have more credits": (
-        ["UPDATE purchases SET credits = 1001 WHERE id = 2"],
-        "purchases_follow_from_their_events",
-        "purchase 2 was granted ",
-    ),
-    "the first receipt is deleted": (
-        ["DELETE FROM purchase_receipts WHERE id = 1"],
-        "purchases_follow_from_their_events",
-        "the 1 receipts are numbered from 2 to 2",
-    ),
-    "a payout is said to be below the threshold": (
-        ["UPDATE payouts SET verdict = 'below_threshold', amount_credits = 0 WHERE creator_id = 'jo'"],
-        "payouts_follow_from_their_cycles",
-        "says below_threshold 0, but its numbers give paid_out ",
-    ),
-    "a payout that was paid is said to have failed": (
-        ["UPDATE payout_reports SET kind = 'failed', reason = 'x'"],
-        "payouts_follow_from_their_cycles",
-        "took the steps ['set_aside', 'paid'], but the reports are ['failed']",
-    ),
+    **OF_PAYMENTS,
     "the credits in circulation are raised": (
         ["UPDATE rollup_watermark SET circulating_credits = circulating_credits + 1"],
         "daily_totals_are_sums",

@@ -99,6 +99,7 @@ WITHOUT_ENTRIES = (
     "purchase_moves",
     "purchase_receipts",
     *("payout_terms", "payout_cycles", "payout_approvals", "payouts", "payout_moves", "payout_reports"),
+    *("payout_files", "payout_file_lines"),
 )
 
 

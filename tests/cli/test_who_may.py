@@ -27,7 +27,7 @@ MODULES = (backup, jobs, keys, ledger, models, payouts, people, plans, trial_use
 READS = {
     *("doctor", "explain", "price", "simulate", "api-key list", "people list", "test-user list"),
     *("backup list", "backup verify", "jobs history", "jobs list"),
-    *("payouts explain", "payouts file", "payouts list", "payouts preview", "payouts show"),
+    *("payouts explain", "payouts files", "payouts list", "payouts preview", "payouts show", "payouts statement"),
     *("proof check", "proof export", "proof head", "proof statement", "proof verify"),
     *("models diff", "models list", "models lists", "models show"),
     *("low-balance list", "webhooks list", "webhooks deliveries"),
@@ -69,6 +69,7 @@ WRITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "jobs run": (MANAGES, ("seals",)),
     "payouts propose": (CREDITS, ()),
     "payouts approve": (CREDITS, ("1",)),
+    "payouts file": (CREDITS, ("1",)),
     "payouts paid": (CREDITS, ("1",)),
     "payouts failed": (CREDITS, ("1", "--reason", "Closed")),
     "payouts destination": (CREDITS, ("ada", "--account", "acct_ada")),

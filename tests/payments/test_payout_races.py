@@ -1,22 +1,23 @@
 """However many carry out payouts at once, and wherever a process dies: a payout is made once, or not at all."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from credits_core.audit import invariants
+from credits_core.ledger import payout_news
 from credits_core.ledger.refusals import InsufficientCredits
 from credits_core.ledger.requests import UnlockRequest
-from credits_core.payments import payouts
+from credits_core.payments import paying
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
-from credits_core.store.kinds import PayoutNews
 from credits_core.values.time_zones import UTC_ZONE
 from tests.support import racers, world
 from tests.support.actors import TESTER
 from tests.support.killing import Killed
-from tests.support.paying_out import LATER, approve, carry_out, earn, has, pay_to, propose, report
+from tests.support.paying_out import LATER, approve, carry_out, earn, has, pay_to, propose
 from tests.support.plain_sql import contradictions, scalar
 
 EVERY_CALL = 15
@@ -25,14 +26,15 @@ EVERY_CALL = 15
 def test_payouts_that_many_carry_out_at_once_are_made_once(engine: Engine, book: PriceBook) -> None:
     _approved(engine)
     with database.read(engine) as connection:
-        (due,) = payouts.to_set_aside(connection, limit=9)
+        (due,) = paying.to_set_aside(connection, limit=9)
 
     def set_aside() -> bool:
-        return database.write(engine, lambda one: payouts.set_aside(one, due, zone=UTC_ZONE, now=LATER, actor=TESTER))
+        return database.write(engine, lambda one: paying.set_aside(one, due, zone=UTC_ZONE, now=LATER, actor=TESTER))
 
     assert racers.at_once([set_aside] * 12) == [True] * 12
     assert has(engine) == (0, 1_600_000, 0)
-    racers.at_once([lambda: report(engine, PayoutNews.PAID)] * 12)
+    answered = {"payout_id": 1, "reference": "tr_1", "failed_because": "", "now": LATER, "actor": TESTER}
+    racers.at_once([lambda: database.write(engine, partial(payout_news.answer, **answered))] * 12)
     assert has(engine) == (0, 0, 1_600_000)
     assert scalar(engine, "SELECT count(*) FROM payout_reports") == 1
     assert [str(one) for one in invariants.check(engine, book.plans) if not one.ok] == []

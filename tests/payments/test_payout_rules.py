@@ -24,7 +24,26 @@ RULES = PayoutRules(waiting_days=7, threshold_credits=1_000_000, payday=1)
 def test_the_threshold_is_what_does_not_wait_in_whole_cents(
     left: int, waiting: int, verdict: Verdict, amount: int
 ) -> None:
-    assert decide(Standing(left, waiting, 0, False, True), 1_000_000) == (verdict, amount)
+    assert decide(Standing(left, waiting, 0, 0, False, True), 1_000_000) == (verdict, amount)
+
+
+@pytest.mark.parametrize(
+    ("left", "waiting", "owed", "verdict", "amount"),
+    [
+        (1_111_112, 0, 0, Verdict.PAID_OUT, 1_000_000),  # 111,111.2 are held back, rounded up
+        (1_111_111, 0, 0, Verdict.RESERVED, 0),
+        (999_999, 0, 0, Verdict.BELOW_THRESHOLD, 0),  # also without a reserve
+        (2_000_000, 0, 950_000, Verdict.RESERVED, 0),
+        (2_000_000, 0, 1_950_000, Verdict.BELOW_THRESHOLD, 0),
+        (2_000_000, 0, 2_000_000, Verdict.OWED, 0),
+    ],
+)
+def test_a_reserve_is_held_back_of_what_does_not_wait(
+    left: int, waiting: int, owed: int, verdict: Verdict, amount: int
+) -> None:
+    rules = RULES.model_copy(update={"reserve_bps": 1_000})
+    standing = Standing(left, waiting, rules.reserved_credits(left - waiting), owed, False, True)
+    assert decide(standing, 1_000_000) == (verdict, amount)
 
 
 def test_paydays_and_waiting_days() -> None:

@@ -46,3 +46,13 @@ def test_a_stripe_that_fails_may_be_asked_again_and_another_product_has_payouts_
     gateway.payout(ORDER)
     stripe_stand_in.gateway_of(stand_in, public_url="https://other.example.org").payout(ORDER)
     assert len(transfers(stand_in)) == 2
+
+
+@pytest.mark.parametrize("change", [{"amount_minor": 1_251}, {"address": "acct_cara"}])
+def test_a_transfer_of_another_ledger_with_the_same_address_is_not_taken_for_ours(
+    stand_in: StandIn, gateway: StripeGateway, change: dict[str, object]
+) -> None:
+    gateway.payout(ORDER)
+    with pytest.raises(GatewayFailed, match="another amount or account"):
+        gateway.payout(ORDER._replace(**change))  # type: ignore[arg-type]
+    assert len(transfers(stand_in)) == 1

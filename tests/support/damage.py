@@ -16,10 +16,10 @@ from credits_core.access import keys, people, trial_users
 from credits_core.audit import invariants, seals
 from credits_core.audit import log as audit_log
 from credits_core.audit.finding import BEGINNING, Finding, Since
+from credits_core.ledger import payout_news, purchase_rows
 from credits_core.ledger import payouts as ledger_payouts
-from credits_core.ledger import purchase_rows
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
-from credits_core.payments import destinations, payouts
+from credits_core.payments import destinations, paying, payout_files, payouts
 from credits_core.payments.payout_rules import PayoutRules
 from credits_core.pricing.quote import PriceBook
 from credits_core.reports import daily_totals
@@ -30,7 +30,8 @@ from credits_core.store.tables import Proposal
 from credits_core.values.days import to_microseconds
 from credits_core.values.roles import PersonRole, Role, Way, operator
 from credits_core.values.time_zones import UTC_ZONE
-from tests.support import busy_ledger, holding, paying, world
+from tests.support import busy_ledger, holding, world
+from tests.support import paying as buying
 from tests.support.actors import TESTER
 
 MUCH_LATER = busy_ledger.THIRD_DAY + timedelta(days=1)
@@ -175,16 +176,16 @@ def _holds(engine: Engine) -> dict[str, int]:
 def _purchases(engine: Engine) -> dict[str, int]:
     """Two purchases that are paid: one of hal's, spent and then lost, so that he owes; one of ivy's, disputed."""
     lost, disputed = (
-        paying.buy(engine, user, pack=paying.WITH_BONUS, key=f"buy-{user}", now=MUCH_LATER) for user in ("hal", "ivy")
+        buying.buy(engine, user, pack=buying.WITH_BONUS, key=f"buy-{user}", now=MUCH_LATER) for user in ("hal", "ivy")
     )
-    paying.tell(engine, paying.event(Happened.PAID, purchase_id=lost.id, about="paid by hal"), now=MUCH_LATER)
+    buying.tell(engine, buying.event(Happened.PAID, purchase_id=lost.id, about="paid by hal"), now=MUCH_LATER)
     world.charge(engine, world.run_by("hal"), key="hal-run", now=MUCH_LATER)
-    paying.tell(
+    buying.tell(
         engine,
-        paying.event(Happened.DISPUTED, purchase_id=lost.id, about="of hal", at=1),
-        paying.event(Happened.LOST, purchase_id=lost.id, about="of hal", at=2),
-        paying.event(Happened.PAID, purchase_id=disputed.id, about="paid by ivy"),
-        paying.event(Happened.DISPUTED, 60, purchase_id=disputed.id, about="of ivy", at=1),
+        buying.event(Happened.DISPUTED, purchase_id=lost.id, about="of hal", at=1),
+        buying.event(Happened.LOST, purchase_id=lost.id, about="of hal", at=2),
+        buying.event(Happened.PAID, purchase_id=disputed.id, about="paid by ivy"),
+        buying.event(Happened.DISPUTED, 60, purchase_id=disputed.id, about="of ivy", at=1),
         now=MUCH_LATER,
     )
     with database.read(engine) as connection:
@@ -205,11 +206,13 @@ def _payouts(engine: Engine) -> dict[str, int]:
     def propose(connection: Connection) -> None:
         kind, iban = DestinationKind.BANK, "DE89370400440532013000"
         destinations.set_destination(connection, "jo", kind, iban, holder="Jo", now=MUCH_LATER, actor=TESTER)
-        payouts.propose(connection, rules, now=MUCH_LATER, zone=UTC_ZONE, actor=TESTER)
+        draft = payouts.draft(connection, rules, now=MUCH_LATER, zone=UTC_ZONE)
+        payouts.propose(connection, draft, now=MUCH_LATER, actor=TESTER)
         ledger_payouts.approve(connection, 1, now=MUCH_LATER, actor=TESTER)
-        (due,) = payouts.to_set_aside(connection, limit=9)
-        assert payouts.set_aside(connection, due, zone=UTC_ZONE, now=MUCH_LATER, actor=TESTER)
-        payouts.report(connection, due.payout_id, PayoutNews.PAID, reference="SEPA", now=MUCH_LATER, actor=TESTER)
+        (due,) = paying.to_set_aside(connection, limit=9)
+        assert paying.set_aside(connection, due, zone=UTC_ZONE, now=MUCH_LATER, actor=TESTER)
+        payout_files.make(connection, 1, now=MUCH_LATER, actor=TESTER)
+        payout_news.report(connection, due.payout_id, PayoutNews.PAID, reference="SEPA", now=MUCH_LATER, actor=TESTER)
 
     database.write(engine, propose)
     with database.read(engine) as connection:

@@ -4,14 +4,17 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
+from credits_core.ledger import payout_news
 from credits_core.ledger import payouts as ledger_payouts
 from credits_core.ledger.requests import UnlockRequest
 from credits_core.operations import payout_jobs
-from credits_core.payments import destinations, payout_lists, payouts
+from credits_core.payments import destinations, payout_files, payout_lists, payouts
 from credits_core.payments.payout_rules import PayoutRules
+from credits_core.payments.payouts import Explained
 from credits_core.store import database
 from credits_core.store.kinds import DestinationKind, PayoutNews
 from credits_core.values.progress import finish
+from credits_core.values.roles import Actor, PersonRole, person
 from credits_core.values.time_zones import UTC_ZONE
 from tests.support import job_world, world
 from tests.support.actors import TESTER
@@ -20,6 +23,8 @@ from tests.support.world import NOW
 
 RULES = PayoutRules(waiting_days=7, threshold_credits=1_000_000, payday=1)
 LATER = NOW + timedelta(days=7)
+FINANCE = person("ada@example.org", frozenset({PersonRole.FINANCE}))
+OTHER = person("max@example.org", frozenset({PersonRole.FINANCE}))
 IBAN = "DE89370400440532013000"
 
 
@@ -40,8 +45,10 @@ def pay_to(engine: Engine, creator: str = "ben", address: str = "acct_ben") -> N
     database.write(engine, lambda one: destinations.set_destination(one, creator, kind, address, now=NOW, actor=TESTER))
 
 
-def propose(engine: Engine, *, now: datetime = LATER, rules: PayoutRules = RULES) -> int:
-    return database.write(engine, lambda one: payouts.propose(one, rules, now=now, zone=UTC_ZONE, actor=TESTER))
+def propose(engine: Engine, *, now: datetime = LATER, rules: PayoutRules = RULES, actor: Actor = TESTER) -> int:
+    with database.read(engine) as connection:
+        draft = payouts.draft(connection, rules, now=now, zone=UTC_ZONE)
+    return database.write(engine, lambda one: payouts.propose(one, draft, now=now, actor=actor))
 
 
 def approve(engine: Engine, cycle_id: int = 1) -> None:
@@ -66,8 +73,27 @@ def has(engine: Engine, creator: str = "ben") -> tuple[object, object, object]:
     return scalar(engine, own, user=creator), scalar(engine, part, account=f"{creator}:in_payout"), scalar(engine, gone)
 
 
+def hand_over(engine: Engine, cycle_id: int = 1) -> int:
+    """A file for the bank is made; returns its number."""
+    return database.write(engine, lambda one: payout_files.make(one, cycle_id, now=LATER, actor=TESTER))
+
+
+def pay_to_bank(engine: Engine, creator: str = "ben") -> None:
+    bank = DestinationKind.BANK
+    database.write(
+        engine, lambda one: destinations.set_destination(one, creator, bank, IBAN, holder="Ben", now=NOW, actor=TESTER)
+    )
+
+
 def report(engine: Engine, news: PayoutNews, payout_id: int = 1, *, reason: str = "", reference: str = "") -> None:
     database.write(
         engine,
-        lambda one: payouts.report(one, payout_id, news, reason=reason, reference=reference, now=LATER, actor=TESTER),
+        lambda one: payout_news.report(
+            one, payout_id, news, reason=reason, reference=reference, now=LATER, actor=TESTER
+        ),
     )
+
+
+def explained(engine: Engine, cycle_id: int = 1) -> list[Explained]:
+    with database.read(engine) as connection:
+        return payout_lists.of_cycle(connection, cycle_id)

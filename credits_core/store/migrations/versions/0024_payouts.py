@@ -22,6 +22,8 @@ _SAME_ROW = {
     "payouts": "id = NEW.id OR (cycle_id = NEW.cycle_id AND creator_id = NEW.creator_id)",
     "payout_moves": "id = NEW.id OR (payout_id = NEW.payout_id AND step = NEW.step)",
     "payout_reports": "id = NEW.id OR (payout_id = NEW.payout_id AND kind = NEW.kind)",
+    "payout_files": "id = NEW.id",
+    "payout_file_lines": "id = NEW.id OR payout_id = NEW.payout_id",
 }
 
 
@@ -44,6 +46,7 @@ def upgrade() -> None:
     _create_cycles()
     _create_payouts()
     _create_moves()
+    _create_files()
     for table, same_row in _SAME_ROW.items():
         (_guard_postgres if is_postgres else _guard_sqlite)(table, same_row)
 
@@ -91,10 +94,12 @@ def _create_cycles() -> None:
         sa.Column("first_waiting_day", sa.Integer(), nullable=False),
         sa.Column("waiting_days", sa.Integer(), nullable=False),
         sa.Column("threshold_credits", sa.BigInteger(), nullable=False),
+        sa.Column("reserve_bps", sa.Integer(), nullable=False),
         sa.Column("actor", sa.String(length=128), nullable=False),
         sa.Column("proposed_at_us", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
-            "threshold_credits >= 0 AND waiting_days >= 0", name=op.f("ck_payout_cycles_rules_not_negative")
+            "threshold_credits >= 0 AND waiting_days >= 0 AND reserve_bps BETWEEN 0 AND 9999",
+            name=op.f("ck_payout_cycles_rules_in_bounds"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payout_cycles")),
     )
@@ -116,18 +121,19 @@ def _create_payouts() -> None:
         sa.Column("creator_id", sa.String(length=128), nullable=False),
         sa.Column("left_credits", sa.BigInteger(), nullable=False),
         sa.Column("waiting_credits", sa.BigInteger(), nullable=False),
+        sa.Column("reserved_credits", sa.BigInteger(), nullable=False),
         sa.Column("owed_credits", sa.BigInteger(), nullable=False),
         sa.Column("amount_credits", sa.BigInteger(), nullable=False),
         sa.Column("verdict", sa.String(length=16), nullable=False),
         sa.Column("terms_id", _KEY, nullable=True),
         sa.CheckConstraint(
-            "verdict = 'paid_out' OR verdict = 'paused' OR verdict = 'all_waiting' OR verdict = 'owed' OR verdict = 'below_threshold' OR verdict = 'no_destination'",
+            "verdict = 'paid_out' OR verdict = 'paused' OR verdict = 'all_waiting' OR verdict = 'owed' OR verdict = 'reserved' OR verdict = 'below_threshold' OR verdict = 'no_destination'",
             name=op.f("ck_payouts_verdict_known"),
         ),
         sa.CheckConstraint("(verdict = 'paid_out') = (amount_credits > 0)", name=op.f("ck_payouts_paid_has_amount")),
         sa.CheckConstraint("verdict <> 'paid_out' OR terms_id IS NOT NULL", name=op.f("ck_payouts_paid_has_terms")),
         sa.CheckConstraint(
-            "left_credits BETWEEN 0 AND 9007199254740991 AND waiting_credits BETWEEN 0 AND left_credits AND owed_credits >= 0 AND amount_credits BETWEEN 0 AND left_credits - waiting_credits",
+            "left_credits BETWEEN 0 AND 9007199254740991 AND waiting_credits BETWEEN 0 AND left_credits AND reserved_credits BETWEEN 0 AND left_credits - waiting_credits AND owed_credits >= 0 AND amount_credits BETWEEN 0 AND left_credits - waiting_credits - reserved_credits",
             name=op.f("ck_payouts_credits_in_bounds"),
         ),
         sa.ForeignKeyConstraint(["cycle_id"], ["payout_cycles.id"], name=op.f("fk_payouts_cycle_id")),
@@ -164,13 +170,40 @@ def _create_moves() -> None:
         sa.Column("actor", sa.String(length=128), nullable=False),
         sa.Column("reported_at_us", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
-            "kind = 'short' OR kind = 'paid' OR kind = 'failed'", name=op.f("ck_payout_reports_kind_known")
+            "kind = 'short' OR kind = 'stopped' OR kind = 'paid' OR kind = 'failed'",
+            name=op.f("ck_payout_reports_kind_known"),
         ),
-        sa.CheckConstraint("kind <> 'failed' OR reason <> ''", name=op.f("ck_payout_reports_failed_has_reason")),
+        sa.CheckConstraint(
+            "(kind <> 'failed' AND kind <> 'stopped') OR reason <> ''", name=op.f("ck_payout_reports_ended_has_reason")
+        ),
         sa.ForeignKeyConstraint(["payout_id"], ["payouts.id"], name=op.f("fk_payout_reports_payout_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payout_reports")),
         sa.UniqueConstraint("payout_id", "kind", name=op.f("uq_payout_reports_kind")),
     )
+
+
+def _create_files() -> None:
+    op.create_table(
+        "payout_files",
+        sa.Column("id", _KEY, nullable=False),
+        sa.Column("cycle_id", _KEY, nullable=False),
+        sa.Column("actor", sa.String(length=128), nullable=False),
+        sa.Column("made_at_us", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["cycle_id"], ["payout_cycles.id"], name=op.f("fk_payout_files_cycle_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payout_files")),
+    )
+    op.create_index("ix_payout_files_cycle_id", "payout_files", ["cycle_id", "id"])
+    op.create_table(
+        "payout_file_lines",
+        sa.Column("id", _KEY, nullable=False),
+        sa.Column("payout_id", _KEY, nullable=False),
+        sa.Column("file_id", _KEY, nullable=False),
+        sa.ForeignKeyConstraint(["payout_id"], ["payouts.id"], name=op.f("fk_payout_file_lines_payout_id")),
+        sa.ForeignKeyConstraint(["file_id"], ["payout_files.id"], name=op.f("fk_payout_file_lines_file_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payout_file_lines")),
+        sa.UniqueConstraint("payout_id", name=op.f("uq_payout_file_lines_payout_id")),
+    )
+    op.create_index("ix_payout_file_lines_file_id", "payout_file_lines", ["file_id", "id"])
 
 
 def _guard_postgres(table: str, _: str) -> None:

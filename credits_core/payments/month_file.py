@@ -1,0 +1,119 @@
+"""The monthly statement of a creator as a PDF file, and its lines, which CSV file and screen show as well."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from fpdf import FPDF
+from fpdf.enums import XPos, YPos
+
+from credits_core.payments.creator_months import CreatorMonth
+from credits_core.store.kinds import Part, PayoutNews
+from credits_core.values.days import date_at
+from credits_core.values.text import format_credits, format_usd
+
+_LABEL, _AMOUNT, _ROW = 90, 45, 8
+_PARTS: dict[Part | None, str] = {
+    None: "Can be spent",
+    Part.HELD: "Held for runs that go on",
+    Part.FROZEN: "Frozen by a dispute",
+    Part.IN_PAYOUT: "On the way to the bank",
+    Part.DEBT: "Owed to PromptFlow",
+}
+_NEWS = {PayoutNews.PAID: "arrived", PayoutNews.FAILED: "failed, and came back"}
+
+
+class Line(NamedTuple):
+    """One line: what it is, and how much, in credits; what leaves is below 0."""
+
+    label: str
+    credits: int
+
+
+def lines(found: CreatorMonth) -> list[Line]:
+    """From the opening to the closing balance. All lines but the last add up to the last one.
+
+    Lines of nothing are left out, but for both balances, runs, unlocks and payouts.
+    """
+    always = {"Shares of runs", "Shares of unlocks", "Paid out"}
+    between = [
+        Line("Shares of runs", found.runs_credits),
+        Line("Shares of unlocks", found.unlocks_credits),
+        Line("Refunds", found.refunds_credits),
+        Line("Paid out", found.paid_out_credits),
+        Line("Spent on own runs and unlocks", found.spent_credits),
+        Line("Bought, granted or expired", found.other_credits),
+    ]
+    return [
+        Line("Opening balance", found.opening_credits),
+        *(line for line in between if line.credits or line.label in always),
+        Line("Closing balance", found.closing_credits),
+    ]
+
+
+def parts(found: CreatorMonth) -> list[Line]:
+    """What the closing balance consists of."""
+    return [Line(_PARTS.get(part, str(part)), credits) for part, credits in found.parts.items()]
+
+
+def payouts(found: CreatorMonth) -> list[Line]:
+    """What became known of payouts in the month, a line each."""
+    zone = found.days.zone
+    return [
+        Line(
+            f"Payout {one.payout_id} to {one.to} {_NEWS[one.news]} on {date_at(one.told_at, zone)}"
+            f"{f', {one.reference}' if one.reference else ''}",
+            one.amount_credits,
+        )
+        for one in found.payouts
+    ]
+
+
+def pdf(found: CreatorMonth, *, seal: str, made_at: datetime) -> bytes:
+    """The statement as PDF. `seal` says which head of the seals it belongs to, or that nothing is sealed yet."""
+    file = FPDF(unit="mm", format="A4")
+    file.set_title(f"Statement of {found.creator_id}, {found.days.first} to {found.days.last}")
+    file.set_creation_date(made_at)
+    file.set_auto_page_break(auto=True, margin=16)
+    file.add_page()
+    file.set_font("helvetica", style="B", size=18)
+    _text(file, f"Statement of {found.creator_id}", 10)
+    file.set_font("helvetica", size=11)
+    _text(file, f"PromptFlow credits, {found.days.first} to {found.days.last} ({found.days.zone.name})", 7)
+    _text(file, "1 credit = $0.000001. Refunds count on the day on which they were made.", 7)
+    file.ln(3)
+    _table(file, lines(found), has_balances=True)
+    _section(file, "Of the closing balance", parts(found))
+    _section(file, "Payouts", payouts(found))
+    file.set_font("helvetica", size=8)
+    file.ln(5)
+    _text(file, f"Made on {date_at(made_at, found.days.zone)}. {seal}", 5)
+    return bytes(file.output())
+
+
+def _section(file: FPDF, title: str, listed: list[Line]) -> None:
+    if listed:
+        file.ln(4)
+        file.set_font("helvetica", style="B", size=12)
+        _text(file, title, 9)
+        _table(file, listed)
+
+
+def _table(file: FPDF, listed: list[Line], *, has_balances: bool = False) -> None:
+    for number, line in enumerate(listed):
+        is_balance = has_balances and number in (0, len(listed) - 1)
+        file.set_font("helvetica", style="B" if is_balance else "", size=10)
+        top = file.get_y()
+        file.multi_cell(_LABEL, _ROW, _printable(line.label), border="B", align="L", new_x=XPos.RIGHT, new_y=YPos.TOP)
+        height = max(file.get_y() - top, _ROW)
+        for text in (format_credits(line.credits), format_usd(line.credits)):
+            file.cell(_AMOUNT, height, text, border="B", align="R")
+        file.ln(height)
+
+
+def _printable(text: str) -> str:
+    # The font has the letters of Western Europe alone; a bank's reference may have others.
+    return text.replace("…", "...").encode("latin-1", "replace").decode("latin-1")
+
+
+def _text(file: FPDF, text: str, height: int) -> None:
+    file.multi_cell(0, height, text, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
