@@ -76,19 +76,20 @@ def build(connection: Connection, world: DemoWorld, book: PriceBook, *, ends_at:
     Raises:
         DataFileInvalid: a prompt names an unknown workload, or a refund's user has paid for no run yet.
     """
+    Builder(world, book).carry_out(connection, events_of(world, ends_at=ends_at))
+
+
+def events_of(world: DemoWorld, *, ends_at: datetime) -> list[Event]:
+    """What happens in the world, in order, up to `ends_at`.
+
+    Raises:
+        DataFileInvalid: a prompt names an unknown workload.
+    """
     workloads = load_workloads(WORKLOADS_FILE)
     unknown = {prompt.workload for prompt in world.prompts if prompt.workload} - workloads.keys()
     if unknown:
         raise DataFileInvalid(str(DEMO_FILE), [f"prompts: there is no workload {name}" for name in sorted(unknown)])
-    builder = _Builder(connection, world, book)
-    for is_run, together in groupby(
-        events(world, workloads, ends_at), lambda event: isinstance(event.what, ChargeRequest)
-    ):
-        if is_run:
-            builder.run([(event, event.what) for event in together if isinstance(event.what, ChargeRequest)])
-        else:
-            for event in together:
-                builder.carry_out(event)
+    return events(world, workloads, ends_at)
 
 
 def build_if_empty(
@@ -116,21 +117,37 @@ def _wait_for_other_builders(connection: Connection, world: DemoWorld) -> None:
     locks.lock_users(connection, [world.people[0].id])
 
 
-class _Builder:
-    """Carries out events one after the other. Knows every balance, because nobody else writes.
+class Builder:
+    """Carries out events one after the other, in one unit of work or more. Knows every balance of those who pay,
+    because nobody else lets them pay.
 
     Some users run out of credits, as in life: what they cannot pay is not asked for.
     """
 
-    def __init__(self, connection: Connection, world: DemoWorld, book: PriceBook) -> None:
-        self._connection = connection
+    _connection: Connection
+
+    def __init__(self, world: DemoWorld, book: PriceBook) -> None:
+        """Begin in an empty ledger."""
         self._world = world
         self._book = book
         self._balances_credits: Counter[str] = Counter()
         self._latest_paid_runs: dict[str, int] = {}
 
-    def run(self, runs: Iterable[tuple[Event, ChargeRequest]]) -> None:
-        """Charge runs that follow each other."""
+    def carry_out(self, connection: Connection, happened: Iterable[Event]) -> None:
+        """Carry out these events in the caller's unit of work.
+
+        Raises:
+            DataFileInvalid: a refund's user has paid for no run yet.
+        """
+        self._connection = connection
+        for is_run, together in groupby(happened, lambda event: isinstance(event.what, ChargeRequest)):
+            if is_run:
+                self._run([(event, event.what) for event in together if isinstance(event.what, ChargeRequest)])
+            else:
+                for event in together:
+                    self._one(event)
+
+    def _run(self, runs: Iterable[tuple[Event, ChargeRequest]]) -> None:
         charges = []
         for event, request in runs:
             priced = actions.quote_prompt(request, self._book, now=event.at)
@@ -142,8 +159,7 @@ class _Builder:
                 raise outcome
             self._latest_paid_runs[outcome.transactions[0].account_id] = outcome.entry_id
 
-    def carry_out(self, event: Event) -> None:
-        """Carry out one event other than a run."""
+    def _one(self, event: Event) -> None:
         match event.what:
             case Join(person):
                 self._add(event, person.id, self._world.grant_credits, CreditSource.GRANT, self._world.grant_reason)

@@ -24,7 +24,6 @@ from credits_core.values.time_zones import TimeZone
 _SHARES = {
     EntryType.PROMPT_RUN.value: "runs",
     EntryType.FLOW_UNLOCK.value: "unlocks",
-    EntryType.REFUND.value: "refunds",
 }
 _SPENT = {TransactionType.PROMPT_RUN.value, TransactionType.FLOW_UNLOCK.value, TransactionType.REFUND.value}
 
@@ -103,7 +102,7 @@ def statement(connection: Connection, creator_id: str, days: DayRange) -> Creato
         .group_by(totals.c.entry_type, totals.c.type)
     ):
         if type_ == TransactionType.CREATOR_PAYMENT.value:
-            moved[_SHARES[entry_type]] += int(credits)
+            moved[_SHARES.get(entry_type, "refunds")] += int(credits)
         elif type_ == TransactionType.PAYOUT.value:
             moved["paid_out"] += int(credits)
         else:
