@@ -71,6 +71,8 @@ TRIED = [
     "lost purchase",
     "payout set aside",
     "payout paid",
+    "part of fee run",
+    "rest of fee run",
 ]
 WITHOUT_ENTRIES = (
     "activity",
@@ -99,6 +101,7 @@ WITHOUT_ENTRIES = (
     "purchase_moves",
     "purchase_receipts",
     *("payout_terms", "payout_cycles", "payout_approvals", "payouts", "payout_moves", "payout_reports"),
+    "partial_refunds",
 )
 
 
