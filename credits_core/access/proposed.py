@@ -184,13 +184,14 @@ class AddCredits:
 
 @dataclass(frozen=True, slots=True)
 class RefundEntry:
-    """Refund an entry."""
+    """Refund an entry: so many credits of it, or all that is left."""
 
     kind: ClassVar[str] = "refund"
     asks: ClassVar[May] = May.MOVE_CREDITS
     approves: ClassVar[May] = May.APPROVE_MONEY
     entry_id: int
     provider_refunded: bool = False
+    amount_credits: int | None = None
 
     @property
     def subject(self) -> str:
@@ -205,7 +206,9 @@ class RefundEntry:
     @property
     def says(self) -> str:
         """What is proposed."""
-        return "Refund {subject}"
+        return (
+            "Refund {subject}" if self.amount_credits is None else f"Refund {both(self.amount_credits)} of {{subject}}"
+        )
 
     def effect(self, connection: Connection) -> list[str]:
         """Who would bear what."""
@@ -223,6 +226,7 @@ class RefundEntry:
             self.entry_id,
             reason=approval.reason,
             provider_refunded=self.provider_refunded,
+            amount_credits=self.amount_credits,
             book=approval.book_at(connection),
             key=approval.key,
             now=approval.now,
@@ -231,7 +235,9 @@ class RefundEntry:
         return receipt.entry_id
 
     def _bearing(self, connection: Connection) -> bearing.Bearing:
-        return refunds.preview(connection, self.entry_id, provider_refunded=self.provider_refunded)
+        return refunds.preview(
+            connection, self.entry_id, provider_refunded=self.provider_refunded, amount_credits=self.amount_credits
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +275,8 @@ class UnknownChange:
 def title(change: ProposedChange, *, name: Callable[[str], str] = str) -> str:
     """What is proposed, as a short sentence. `name` writes texts and ids, where a reader needs them escaped.
 
-    >>> title(AddCredits("ada", 20_000_000, CreditSource.GRANT)), title(RefundEntry(7))
-    ('Add 20,000,000 credits ($20.00) to ada', 'Refund entry 7')
+    >>> title(AddCredits("ada", 20_000_000, CreditSource.GRANT)), title(RefundEntry(7, amount_credits=5))
+    ('Add 20,000,000 credits ($20.00) to ada', 'Refund 5 credits ($0.000005) of entry 7')
     """
     before, _, after = change.says.partition("{subject}")
     return "".join(name(part) for part in (before, change.subject, after) if part)
@@ -287,7 +293,7 @@ def to_json(change: Any) -> str:
     """The change as JSON with sorted keys, as `from_json` reads it.
 
     >>> to_json(RefundEntry(7))
-    '{"entry_id": 7, "provider_refunded": false}'
+    '{"amount_credits": null, "entry_id": 7, "provider_refunded": false}'
     """
     return json.dumps(asdict(change), sort_keys=True, ensure_ascii=False)
 

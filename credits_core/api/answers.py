@@ -217,11 +217,14 @@ class RefundAnswer(BaseModel):
 
     The platform bears its own income from the charge, what the creator no longer has of the share, and the inference
     cost unless the provider gave it back. `rule` is the rule that the refund was made under: an earlier one booked the
-    inference cost back, and `provider_gives_back_credits` has it.
+    inference cost back, and `provider_gives_back_credits` has it. `refunded_credits` is what this refund and those
+    before it gave back of the entry, `left_credits` what was left to refund after it.
     """
 
     entry_id: int
     refunded_entry_id: int
+    refunded_credits: int
+    left_credits: int
     user_balance_credits: int
     rule: RefundRule
     provider_refunded: bool

@@ -84,6 +84,10 @@ ProviderRefunded = Annotated[
         description="The provider gave the inference cost of the run back, so the platform need not bear it.",
     ),
 ]
+RefundedCredits = Annotated[
+    Credits,
+    Field(description="How much of a run or unlock to refund; everything that is left without it.", examples=[500]),
+]
 CreateDistinct = Annotated[
     bool,
     Field(
@@ -205,5 +209,6 @@ class RefundBody(_Body):
     entry_id: EntryId
     reason: Words
     provider_refunded: ProviderRefunded = False
+    amount_credits: RefundedCredits | None = None
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"entry_id": 1, "reason": "The answer was empty"}]})

@@ -102,7 +102,7 @@ class EntryLotAnswer(BaseModel):
 
 
 class EntryAnswer(BaseModel):
-    """An entry of the ledger, and its refund as of now.
+    """An entry of the ledger, and its refund as of now. `refunded_credits` is what refunds gave back of it so far.
 
     `idempotency_key` is as the caller sent it, and null when somebody else wrote the entry. `run` is there for a prompt
     run, `unlock` for a flow unlock, `refund` for a refund. `lots` says which credits of the user paid, or were added:
@@ -120,6 +120,7 @@ class EntryAnswer(BaseModel):
     lots: list[EntryLotAnswer] | None
     refunds_entry_id: int | None
     refunded_by_entry_id: int | None
+    refunded_credits: int
     run: EntryRunAnswer | None
     unlock: EntryUnlockAnswer | None
     refund: EntryRefundAnswer | None
@@ -166,6 +167,7 @@ class EntryAnswer(BaseModel):
                     ],
                     "refunds_entry_id": None,
                     "refunded_by_entry_id": 8,
+                    "refunded_credits": 250_000,
                     "run": None,
                     "unlock": {
                         "user_id": "ada",
@@ -219,6 +221,7 @@ class EntryAnswer(BaseModel):
             lots=None if lots is None else [EntryLotAnswer(**one._asdict()) for one in lots],
             refunds_entry_id=receipt.refunds_entry_id,
             refunded_by_entry_id=receipt.refunded_by_entry_id,
+            refunded_credits=receipt.refunded_credits,
             run=None if run is None else EntryRunAnswer.of(run, is_payer_hidden=is_payer_hidden(run)),
             unlock=None if unlock is None else EntryUnlockAnswer.of(unlock, is_payer_hidden=is_payer_hidden(unlock)),
             refund=None

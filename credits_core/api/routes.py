@@ -64,6 +64,7 @@ from credits_core.ledger.refusals import (
     NotRefundable,
     PriceChanged,
     RefundedByGateway,
+    RefundExceedsRest,
     UnknownEntry,
     UnknownUser,
 )
@@ -305,34 +306,40 @@ async def unlock_flow(request: Request, response: Response, body: UnlockBody, ke
     dependencies=[_for_admins],
     responses=written(RefundAnswer)
     | documented(
-        *WRITING, UnknownEntry, AlreadyRefunded, NotRefundable, RefundedByGateway, InsufficientCredits, BalanceTooLarge
+        *(*WRITING, UnknownEntry, AlreadyRefunded, RefundExceedsRest, NotRefundable, RefundedByGateway),
+        *(InsufficientCredits, BalanceTooLarge),
     ),
 )
 async def refund(request: Request, response: Response, body: RefundBody, key: IdempotencyKey) -> RefundAnswer:
-    """Refund an entry, once: a new entry reverses its transactions.
+    """Refund an entry, once: a new entry reverses its transactions. With an amount, a run or unlock in parts.
 
     The provider of a run is paid all the same, so the platform bears the inference cost, unless `provider_refunded`.
     """
     books = resources_of(request).books
 
-    def action(connection: Connection, scoped_key: str, now: datetime, actor: Actor) -> tuple[Receipt, Bearing]:
+    def action(
+        connection: Connection, scoped_key: str, now: datetime, actor: Actor
+    ) -> tuple[Receipt, Bearing, tuple[int, int]]:
         receipt = actions.refund(
             connection,
             body.entry_id,
             reason=body.reason,
             provider_refunded=body.provider_refunded,
+            amount_credits=body.amount_credits,
             book=books.at(connection),
             key=scoped_key,
             now=now,
             actor=actor,
         )
-        return receipt, refunds.borne(connection, receipt)
+        return receipt, refunds.borne(connection, receipt), refunds.after(connection, receipt)
 
-    receipt, borne = await perform(request, key, in_unit_of_work(request, action))
+    receipt, borne, (refunded_credits, left_credits) = await perform(request, key, in_unit_of_work(request, action))
     note(request, response, receipt)
     return RefundAnswer(
         entry_id=receipt.entry_id,
         refunded_entry_id=body.entry_id,
+        refunded_credits=refunded_credits,
+        left_credits=left_credits,
         user_balance_credits=payer_balance(receipt),
         rule=borne.terms.rule,
         provider_refunded=borne.terms.provider_refunded,

@@ -92,13 +92,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "activity": ("id", "kind", "subject", "detail", "actor", "happened_at_us"),
     "api_keys": ("id", "name", "role", "user_id", "key_hash", "beginning", "created_at_us", "has_numbered_requests"),
     "audit_runs": (
-        "id",
-        "invariants",
-        "broken_invariants",
-        "finished_at_us",
-        "last_entry_id",
-        "carried",
-        "since_entry_id",
+        *("id", "invariants", "broken_invariants", "finished_at_us", "last_entry_id", "carried", "since_entry_id"),
     ),
     "hold_ends": ("id", "hold_id", "kind", "run_entry_id"),
     "holds": (
@@ -107,6 +101,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("plan_id", "price_list_id", "created_at_us", "expires_at_us"),
     ),
     "lot_terms": ("id", "expires_at_us"),
+    "partial_refunds": (
+        *("id", "original_id", "number", "refunded_credits", "through_credits", "fee_credits", "share_credits"),
+    ),
     "plan_activations": ("id", "plan_id", "reason", "actor", "activated_at_us", "seal"),
     "price_list_activations": ("id", "price_list_id", "reason", "actor", "activated_at_us", "seal"),
     "payout_approvals": ("id", "actor", "approved_at_us"),
@@ -145,6 +142,7 @@ RECORD_TABLES = (
     *("holds", "hold_ends", "lot_terms", "purchases", "purchase_events", "purchase_moves", "purchase_receipts"),
     *("payout_terms", "payout_cycles", "payout_approvals", "payouts", "payout_moves", "payout_reports"),
     *("payout_files", "payout_file_lines"),
+    "partial_refunds",
 )
 """The tables whose rows follow the entries in a seal, in this order, each by its number. A seal from before a table was
 there says nothing of it, and so is still checked as it was made."""

@@ -28,6 +28,7 @@ from credits_core.store.tables import (
     DailyTotal,
     DailyWork,
     JournalEntry,
+    PartialRefund,
     PromptRun,
     RollupWatermark,
     UnlockedFlow,
@@ -179,6 +180,16 @@ def _works(offsets: tuple[Offset, ...], last_entry_id: int) -> _Rows:
     refunded = select(JournalEntry.refunds_entry_id).where(
         JournalEntry.refunds_entry_id.is_not(None), JournalEntry.id <= last_entry_id
     )
+    parts = (
+        select(
+            PartialRefund.original_id.label("id"),
+            func.sum(PartialRefund.fee_credits).label("fee"),
+            func.sum(PartialRefund.share_credits).label("share"),
+        )
+        .where(PartialRefund.id <= last_entry_id)
+        .group_by(PartialRefund.original_id)
+        .subquery()
+    )
     uses = union_all(
         *(
             select(
@@ -190,7 +201,13 @@ def _works(offsets: tuple[Offset, ...], last_entry_id: int) -> _Rows:
                 fee.label("fee"),
                 of.creator_share_credits.label("share"),
                 case((of.entry_id.in_(refunded), 1), else_=0).label("back"),
-            ).where(of.entry_id <= last_entry_id)
+                func.coalesce(parts.c.fee, case((of.entry_id.in_(refunded), fee), else_=0)).label("fee_back"),
+                func.coalesce(
+                    parts.c.share, case((of.entry_id.in_(refunded), of.creator_share_credits), else_=0)
+                ).label("share_back"),
+            )
+            .outerjoin(parts, parts.c.id == of.entry_id)
+            .where(of.entry_id <= last_entry_id)
             for of, kind, work, fee in (
                 (PromptRun, EntryType.PROMPT_RUN, PromptRun.prompt_id, PromptRun.creator_fee_credits),
                 (UnlockedFlow, EntryType.FLOW_UNLOCK, UnlockedFlow.flow_id, UnlockedFlow.unlock_fee_credits),
@@ -204,8 +221,8 @@ def _works(offsets: tuple[Offset, ...], last_entry_id: int) -> _Rows:
         func.sum(uses.c.fee),
         func.sum(uses.c.share),
         func.sum(uses.c.back),
-        func.sum(uses.c.back * uses.c.fee),
-        func.sum(uses.c.back * uses.c.share),
+        func.sum(uses.c.fee_back),
+        func.sum(uses.c.share_back),
     ).group_by(*by)
 
 

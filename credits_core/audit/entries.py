@@ -66,9 +66,15 @@ FORMS: dict[tuple[str, bool], set[Form]] = {
         for sign in (-1, 1)
     },
     (EntryType.REFUND, True): {(TransactionType.REFUND, _USER, 1), (TransactionType.REFUND, _USER, -1)},
+    (EntryType.PARTIAL_REFUND, True): {(TransactionType.REFUND, _USER, 1)},
     **{(entry_type, False): forms for entry_type, forms in _RECEIVERS.items()},
     (EntryType.REFUND, False): {
         *((type_, account, -sign) for forms in _RECEIVERS.values() for type_, account, sign in forms),
+        (TransactionType.REFUND, PLATFORM_REVENUE, -1),
+        (TransactionType.REFUND, PLATFORM_REFUNDED_INFERENCE, -1),
+    },
+    (EntryType.PARTIAL_REFUND, False): {
+        *((type_, account, -sign) for type_, account, sign in _RECEIVERS[EntryType.PROMPT_RUN]),
         (TransactionType.REFUND, PLATFORM_REVENUE, -1),
         (TransactionType.REFUND, PLATFORM_REFUNDED_INFERENCE, -1),
     },

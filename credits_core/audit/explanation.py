@@ -24,10 +24,11 @@ from credits_core.ledger.movements import Movement
 from credits_core.ledger.receipts import Receipt
 from credits_core.ledger.refusals import UnknownEntry
 from credits_core.pricing.models import RunPrice
+from credits_core.pricing.refund_shares import RefundPart
 from credits_core.pricing.steps import ExplainedStep, run_steps, unlock_steps
 from credits_core.pricing.units import UNITS, unit_name
 from credits_core.pricing.usage_price import credits_each
-from credits_core.store.kinds import EntryType, TransactionType
+from credits_core.store.kinds import REFUNDS, EntryType, TransactionType
 from credits_core.values.days import from_microseconds
 from credits_core.values.text import counted, format_credits
 
@@ -71,8 +72,8 @@ class Explanation:
     """One charge or refund, explained. `inputs` are what is stored of it, as pairs of a label and a text.
 
     `differences` has a sentence for everything that is not as the inputs say; `parts` is None when the entry's run or
-    unlock is missing, and for a refund. A refund has `borne`, who bore what by the record, unless something it needs is
-    missing.
+    unlock is missing, and for a refund. Of a charge, `refunded_credits` were refunded by now, and `left_credits` are
+    left. A refund has `borne`, who bore what by the record, unless something it needs is missing.
     """
 
     entry_id: int
@@ -86,6 +87,8 @@ class Explanation:
     transactions: tuple[ExplainedTransaction, ...]
     refunds_entry_id: int | None
     refunded_by_entry_id: int | None
+    refunded_credits: int
+    left_credits: int
     differences: tuple[str, ...]
     borne: Bearing | None = None
 
@@ -97,7 +100,7 @@ class Explanation:
     @property
     def verdict(self) -> str:
         """Whether the recalculation matches the charge or refund, in one sentence."""
-        what = "refund" if self.type is EntryType.REFUND else "charge"
+        what = "refund" if self.type in REFUNDS else "charge"
         if self.is_proved:
             return f"Recalculated from the stored inputs: matches the {what} exactly."
         count = counted(len(self.differences), "difference")
@@ -119,7 +122,7 @@ def explain(connection: Connection, entry_id: int, *, plans: Plans) -> Explanati
         return _of_run(connection, posted, plans)
     if posted.type is EntryType.FLOW_UNLOCK:
         return _of_unlock(connection, posted, plans)
-    if posted.type is EntryType.REFUND:
+    if posted.type in REFUNDS:
         return _of_refund(connection, posted)
     raise NotExplainable(entry_id, posted.type.value)
 
@@ -185,7 +188,8 @@ def _of_unlock(connection: Connection, posted: Receipt, plans: Plans) -> Explana
 def _of_refund(connection: Connection, posted: Receipt) -> Explanation:
     if posted.terms is None:
         return _missing(connection, posted, "rule")
-    assert posted.refunds_entry_id is not None, "a constraint of the database"
+    if posted.refunds_entry_id is None or (posted.type is EntryType.PARTIAL_REFUND and posted.part is None):
+        return _missing(connection, posted, "part")
     try:
         original = entries.receipt(connection, posted.refunds_entry_id, plans={})
     except UnknownEntry:
@@ -197,7 +201,7 @@ def _of_refund(connection: Connection, posted: Receipt) -> Explanation:
         user_id: entries.balance_at(connection, user_id, entry_id=posted.entry_id - 1)
         for user_id in refunds.users_of(paid)
     }
-    due = movements.for_refund(paid, balances, posted.terms)
+    due = movements.for_refund(paid, balances, posted.terms, posted.part)
     borne = bearing.bearing(paid, posted.transactions, posted.terms)
     explained = _explained(
         connection,
@@ -206,6 +210,7 @@ def _of_refund(connection: Connection, posted: Receipt) -> Explanation:
         user_id=paid[0].account_id,
         inputs=(
             ("Refunded entry", f"{original.entry_id} ({original.type.value.replace('_', ' ')})"),
+            *(() if posted.part is None else (("Part", _part_words(posted.part, -paid[0].amount_credits)),)),
             ("Reason", posted.description or "none"),
             ("Rule", bearing.rule_sentence(borne)),
         ),
@@ -214,6 +219,11 @@ def _of_refund(connection: Connection, posted: Receipt) -> Explanation:
         due=due,
     )
     return replace(explained, borne=borne)
+
+
+def _part_words(part: RefundPart, total_credits: int) -> str:
+    after = f"{part.through_credits:,} refunded by then, {total_credits - part.through_credits:,} left"
+    return f"{part.credits:,} of {total_credits:,} credits; {after}"
 
 
 def _missing(connection: Connection, posted: Receipt, what: str) -> Explanation:
@@ -264,6 +274,8 @@ def _explained(
         transactions=transactions,
         refunds_entry_id=posted.refunds_entry_id,
         refunded_by_entry_id=posted.refunded_by_entry_id,
+        refunded_credits=posted.refunded_credits,
+        left_credits=posted.left_credits if posted.transactions else 0,
         differences=tuple(differences),
     )
 

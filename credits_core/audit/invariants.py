@@ -30,6 +30,7 @@ from credits_core.audit.entries import (
 from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.audit.holds import holds_end_once
 from credits_core.audit.lots import lots_follow_from_the_journal
+from credits_core.audit.partial_refunds import partial_refunds_are_exact
 from credits_core.audit.parts import parts_are_sums
 from credits_core.audit.payouts import payouts_follow_from_their_cycles
 from credits_core.audit.plans import activations_are_sealed
@@ -137,6 +138,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     answers_match_their_unlocks,
     refunds_reverse_once,
     refunds_have_a_rule,
+    partial_refunds_are_exact,
     activations_are_sealed,
     price_lists_are_sealed,
     runs_have_the_price_of_their_list,

@@ -20,6 +20,7 @@ from credits_core.store.tables import (
     JournalEntry,
     LotDraw,
     LotTerms,
+    PartialRefund,
     Payout,
     PayoutMove,
     Purchase,
@@ -46,6 +47,9 @@ class _Movement(NamedTuple):
     created_at_us: int
     entry_type: str
     refunds_entry_id: int | None
+    part_of_entry_id: int | None
+    part_credits: int | None
+    through_credits: int | None
     expires_at_us: int | None
     ended_hold_id: int | None
     captured_hold_id: int | None
@@ -189,7 +193,7 @@ class _User:
         return problem
 
     def _receive(self, moved: _Movement, changes: dict[int, int]) -> str | None:
-        back = moved.ended_hold_id or moved.refunds_entry_id
+        back = moved.ended_hold_id or moved.part_of_entry_id or moved.refunds_entry_id
         terms: tuple[str, int | None]
         if moved.type == TransactionType.CREATOR_PAYMENT or moved.payout_id is not None:
             number, terms = _EARNINGS, ("earned", None)
@@ -198,6 +202,8 @@ class _User:
             return None
         elif back is not None:
             paid = self._paid.get(back, {})
+            if moved.part_of_entry_id is not None:
+                paid = self._of_part(paid, moved.through_credits or 0, moved.part_credits or 0)
             if sum(paid.values()) != moved.amount_credits:
                 return f"gives back {moved.amount_credits} of {sum(paid.values())} credits"
             for number, credits in paid.items():
@@ -209,6 +215,17 @@ class _User:
         self.left.setdefault(number, 0)
         changes[number] -= moved.amount_credits
         return None
+
+    def _of_part(self, paid: dict[int, int], through_credits: int, part_credits: int) -> dict[int, int]:
+        """What one part gives back: credit by credit, what was drawn last goes first."""
+        back: dict[int, int] = {}
+        passed, before_credits = 0, through_credits - part_credits
+        for number in sorted(paid, key=self._place, reverse=True):
+            # Of all parts up to this one, less those before it.
+            given = [max(0, min(paid[number], end - passed)) for end in (through_credits, before_credits)]
+            back[number] = given[0] - given[1]
+            passed += paid[number]
+        return back
 
     def _pay(self, moved: _Movement, changes: dict[int, int]) -> str | None:
         wanted = -moved.amount_credits
@@ -252,6 +269,9 @@ def _movements(user_id: str) -> Select[*tuple[Any, ...]]:
             CreditTransaction.created_at_us,
             JournalEntry.type,
             JournalEntry.refunds_entry_id,
+            PartialRefund.original_id,
+            PartialRefund.refunded_credits,
+            PartialRefund.through_credits,
             LotTerms.expires_at_us,
             ended.hold_id,
             captured.hold_id,
@@ -259,6 +279,7 @@ def _movements(user_id: str) -> Select[*tuple[Any, ...]]:
             PayoutMove.payout_id,
         )
         .join(JournalEntry, JournalEntry.id == CreditTransaction.entry_id)
+        .outerjoin(PartialRefund, PartialRefund.id == CreditTransaction.entry_id)
         .outerjoin(LotTerms, LotTerms.id == CreditTransaction.entry_id)
         .outerjoin(PurchaseMove, PurchaseMove.id == CreditTransaction.entry_id)
         .outerjoin(PayoutMove, PayoutMove.id == CreditTransaction.entry_id)

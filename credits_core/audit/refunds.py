@@ -1,4 +1,7 @@
-"""Invariants of refunds: each reverses its entry once, under the rule that it was made under, which is recorded."""
+"""Invariants of refunds: each reverses its entry once, under the rule that it was made under, which is recorded.
+
+Those of entries that are refunded in parts are held against their entry in `audit.partial_refunds`.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,11 +15,12 @@ from credits_core.reports import sums
 from credits_core.store.kinds import (
     PLATFORM_INFERENCE,
     PLATFORM_REFUNDED_INFERENCE,
+    REFUNDS,
     EntryType,
     RefundRule,
     TransactionType,
 )
-from credits_core.store.tables import CreditTransaction, JournalEntry, Refund
+from credits_core.store.tables import CreditTransaction, JournalEntry, PartialRefund, Refund
 
 _REFUNDS_AT_ONCE = 500
 
@@ -26,19 +30,21 @@ def refunds_reverse_once(connection: Connection, _: Plans, since: Since = BEGINN
 
     The refunded entry came before, is not a refund itself and is refunded only once. The platform pays only what a
     creator no longer has, and the inference cost exactly where the refund's rule says so. That it pays exactly that
-    much for a creator follows because both entries sum to zero.
+    much for a creator follows because both entries sum to zero. What gives back the rest after some parts is only held
+    against the entry that it is of.
     """
-    refunds = _refunds(connection, since)
+    refunds = [refund for refund in _refunds(connection, since) if refund.type == EntryType.REFUND.value]
+    whole = [refund.id for refund in refunds if refund.part_id is None]
     kept_by: dict[int, dict[str, int]] = {}
     cost_of: dict[int, int] = {}
-    for first in range(0, len(refunds), _REFUNDS_AT_ONCE):
-        among = [refund.id for refund in refunds[first : first + _REFUNDS_AT_ONCE]]
+    for first in range(0, len(whole), _REFUNDS_AT_ONCE):
+        among = whole[first : first + _REFUNDS_AT_ONCE]
         kept_by |= _kept_by_refund(connection, among)
         cost_of |= _refunded_costs(connection, among)
     violations, seen = [], _refunded_before(connection, since)
     for refund in refunds:
         if (
-            refund.original_type in (None, EntryType.REFUND.value)
+            refund.original_type in (None, *REFUNDS)
             or refund.refunds_entry_id >= refund.id
             or refund.refunds_entry_id in seen
         ):
@@ -50,7 +56,7 @@ def refunds_reverse_once(connection: Connection, _: Plans, since: Since = BEGINN
         kept = kept_by.get(refund.id, {})
         kept_cost = kept.pop(PLATFORM_INFERENCE, 0), -kept.pop(PLATFORM_REFUNDED_INFERENCE, 0)
         due_credits = 0 if _returns_cost(refund) else cost_of.get(refund.id, 0)
-        if refund.rule is not None and kept_cost != (due_credits, due_credits):
+        if refund.part_id is None and refund.rule is not None and kept_cost != (due_credits, due_credits):
             violations.append(
                 f"refund {refund.id} leaves an inference cost of {kept_cost[0]}, of which the platform bears "
                 f"{kept_cost[1]}, but its rule gives {due_credits}"
@@ -86,7 +92,7 @@ def refunds_have_a_rule(connection: Connection, _: Plans, since: Since = BEGINNI
     misplaced = connection.execute(
         select(JournalEntry.id, JournalEntry.type)
         .join(Refund, Refund.entry_id == JournalEntry.id)
-        .where(Refund.entry_id > since.entry_id, JournalEntry.type != EntryType.REFUND.value)
+        .where(Refund.entry_id > since.entry_id, JournalEntry.type.not_in(REFUNDS))
         .order_by(JournalEntry.id)
     )
     violations += [f"entry {id_} has a rule of refunds but is a {type_}" for id_, type_ in misplaced]
@@ -94,19 +100,22 @@ def refunds_have_a_rule(connection: Connection, _: Plans, since: Since = BEGINNI
 
 
 def _refunds(connection: Connection, since: Since) -> list[Row[Any]]:
-    """Every refund in order, with the type of the entry it refunds and its rule; None where there is none."""
+    """Every refund in order, with the type of the entry it refunds, its rule and its part; None where there is none."""
     original = aliased(JournalEntry)
     statement = (
         select(
             JournalEntry.id,
+            JournalEntry.type,
             JournalEntry.refunds_entry_id,
             original.type.label("original_type"),
             Refund.rule,
             Refund.provider_refunded,
+            PartialRefund.id.label("part_id"),
         )
         .outerjoin(original, original.id == JournalEntry.refunds_entry_id)
         .outerjoin(Refund, Refund.entry_id == JournalEntry.id)
-        .where(JournalEntry.type == EntryType.REFUND.value, JournalEntry.id > since.entry_id)
+        .outerjoin(PartialRefund, PartialRefund.id == JournalEntry.id)
+        .where(JournalEntry.type.in_(REFUNDS), JournalEntry.id > since.entry_id)
         .order_by(JournalEntry.id)
     )
     return list(connection.execute(statement))

@@ -14,8 +14,16 @@ from sqlalchemy import Connection, and_, func, or_, select
 
 from credits_core.audit.blocks import blocks
 from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
-from credits_core.store.kinds import CreditSource, EntryType
-from credits_core.store.tables import CreditTransaction, JournalEntry, LotTerms, PromptRun, Refund, UnlockedFlow
+from credits_core.store.kinds import REFUNDS, CreditSource, EntryType
+from credits_core.store.tables import (
+    CreditTransaction,
+    JournalEntry,
+    LotTerms,
+    PartialRefund,
+    PromptRun,
+    Refund,
+    UnlockedFlow,
+)
 
 _SOURCES: dict[str, CreditSource] = {
     EntryType.CREDIT_PURCHASE: CreditSource.PURCHASE,
@@ -71,6 +79,7 @@ class Entry(NamedTuple):
     unlock_fee_credits: int | None
     provider_refunded: bool | int | None
     expires_at_us: int | None
+    original_id: int | None
 
 
 _MODEL = func.coalesce(PromptRun.asked_model, PromptRun.model_id)
@@ -97,6 +106,7 @@ _ENTRY = (
     UnlockedFlow.unlock_fee_credits,
     Refund.provider_refunded,
     LotTerms.expires_at_us,
+    PartialRefund.original_id,
 )
 
 
@@ -131,6 +141,7 @@ ENTRIES = (
     .outerjoin(UnlockedFlow, UnlockedFlow.entry_id == JournalEntry.id)
     .outerjoin(Refund, Refund.entry_id == JournalEntry.id)
     .outerjoin(LotTerms, LotTerms.id == JournalEntry.id)
+    .outerjoin(PartialRefund, PartialRefund.id == JournalEntry.id)
     .where(JournalEntry.type.not_in((EntryType.TRANSFER.value, EntryType.REVERSAL.value, EntryType.PAYOUT.value)))
 )
 """What is recorded of each request, in the order of `Entry`. What asked for a transfer, a
@@ -161,9 +172,11 @@ def possible_requests(entry: Entry) -> Iterator[tuple[object, ...]]:
         yield (entry.type, *run, entry.total_credits, *more)
     elif entry.type == EntryType.FLOW_UNLOCK:
         yield entry.type, entry.user_id, entry.flow_id, entry.creator_id, entry.unlock_fee_credits
-    elif entry.type == EntryType.REFUND:
-        provider = (True,) if entry.provider_refunded else ()
-        yield (entry.type, entry.refunds_entry_id, entry.description, *provider)
+    elif entry.type in REFUNDS:
+        asked = (EntryType.REFUND.value, entry.refunds_entry_id or entry.original_id, entry.description)
+        yield (*asked, bool(entry.provider_refunded), entry.amount_credits)
+        if entry.type == EntryType.REFUND:  # of all that was left, which needs no amount
+            yield (*asked, True) if entry.provider_refunded else asked
     elif entry.type in _SOURCES:
         source = _SOURCES[entry.type].value
         expiry = () if entry.expires_at_us is None else (entry.expires_at_us,)

@@ -38,6 +38,15 @@ def head(seal: StoredSeal) -> dict[str, Any]:
     }
 
 
+def in_words(connection: Connection) -> str:
+    """The newest seal and what it covers, for a paper that somebody keeps."""
+    seal = seals.newest(connection)
+    if seal is None:
+        return "Nothing is sealed yet."
+    sealed_at = f"{seal.sealed_at:%Y-%m-%d %H:%M} UTC"
+    return f"Seal {seal.number} of {sealed_at} covers the ledger up to entry {seal.last_entry_id}: {seal.hash}."
+
+
 def proof_of(connection: Connection, entry_id: int, *, head_number: int | None = None) -> dict[str, Any]:
     """An entry with all its parts and the proof that the chain up to a head has it, ready for JSON.
 

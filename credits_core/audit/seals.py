@@ -63,12 +63,6 @@ class StoredSeal:
         """When it was sealed, in UTC."""
         return from_microseconds(self.sealed_at_us)
 
-    @property
-    def in_words(self) -> str:
-        """Which seal it is and what it covers, for a paper that somebody keeps."""
-        sealed_at = f"{self.sealed_at:%Y-%m-%d %H:%M} UTC"
-        return f"Seal {self.number} of {sealed_at} covers the ledger up to entry {self.last_entry_id}: {self.hash}."
-
     def up_to(self, table: str) -> int | None:
         """The number of the last row of another table that is covered; None for none, or where that is not told."""
         try:

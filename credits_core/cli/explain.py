@@ -9,8 +9,9 @@ from credits_core.cli.opened import opened_ledger, price_books, print_json
 from credits_core.ledger import bearing, entry_lots
 from credits_core.ledger.bearing import Bearing
 from credits_core.ledger.entry_lots import LotPart
+from credits_core.ledger.receipts import in_part
 from credits_core.store import database
-from credits_core.store.kinds import EntryType
+from credits_core.store.kinds import REFUNDS
 from credits_core.values.text import format_usd
 
 
@@ -30,13 +31,15 @@ def explain_entry(entry_id: int, *, as_json: bool) -> None:
 
 
 def _lines(explained: Explanation, lots: list[LotPart] | None) -> list[str]:
-    verb = "refunded" if explained.type is EntryType.REFUND else "charged"
+    verb = "refunded" if explained.type in REFUNDS else "charged"
     lines = [f"Entry {explained.entry_id}: {explained.about}, {verb} to {explained.user_id}", explained.verdict]
     lines += [f"  {difference}" for difference in explained.differences]
     if explained.borne is not None:
         lines.append(bearing.sentence(explained.borne, done=True))
     if explained.refunded_by_entry_id is not None:
         lines.append(f"Refunded by entry {explained.refunded_by_entry_id}.")
+    elif explained.refunded_credits:
+        lines.append(in_part(explained.refunded_credits, explained.left_credits))
     lines += ["", *(f"{label}: {text}" for label, text in explained.inputs), ""]
     lines += [f"{step.number}. {step.label}: {step.arithmetic} → {step.result}" for step in explained.steps]
     return [*lines, "", *map(_transaction_line, explained.transactions), *map(_lot_line, lots or ())]
@@ -79,6 +82,7 @@ def _as_json(explained: Explanation, lots: list[LotPart] | None) -> dict[str, An
         "differences": list(explained.differences),
         "refunds_entry_id": explained.refunds_entry_id,
         "refunded_by_entry_id": explained.refunded_by_entry_id,
+        "refunded_credits": explained.refunded_credits,
         "borne": None if explained.borne is None else _borne_as_json(explained.borne),
         "inputs": dict(explained.inputs),
         "steps": [

@@ -16,6 +16,7 @@ from credits_core.cli.key_commands import key_app
 from credits_core.cli.payouts_app import payouts_app
 from credits_core.cli.people_commands import people_app
 from credits_core.cli.proof_app import app as proof_app
+from credits_core.cli.refund_commands import refund
 from credits_core.cli.role_commands import grant_app_role
 from credits_core.cli.trial_user_commands import trial_user_app
 from credits_core.cli.webhook_app import low_balance_app, webhook_app
@@ -47,6 +48,7 @@ app.add_typer(people_app, name="people")
 app.add_typer(proof_app, name="proof")
 app.add_typer(trial_user_app, name="test-user")
 app.command()(grant_app_role)
+app.command()(refund)
 
 
 def main() -> None:

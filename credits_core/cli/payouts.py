@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from credits_core import settings
-from credits_core.audit import seals
+from credits_core.audit import seal_proofs
 from credits_core.cli.opened import actor, both, opened_ledger, written
 from credits_core.errors import InvalidRequest
 from credits_core.ledger import payout_news
@@ -82,8 +82,7 @@ def statement(creator: str, month: str, pdf: Path | None) -> None:
     days = creator_months.month(month, settings.time_zone())
     with opened_ledger() as engine, database.read(engine) as connection:
         found = creator_months.statement(connection, creator, days)
-        head = seals.newest(connection)
-    seal = "Nothing is sealed yet." if head is None else head.in_words
+        seal = seal_proofs.in_words(connection)
     for label, credits in (*month_file.lines(found), *month_file.parts(found), *month_file.payouts(found)):
         typer.echo(f"{label}: {both(credits)}")
     typer.echo(seal)

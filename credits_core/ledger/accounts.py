@@ -14,7 +14,14 @@ from sqlalchemy import ColumnElement, Connection, Select, case, func, literal, l
 from credits_core.ledger.refusals import UnknownUser
 from credits_core.store.day_columns import within
 from credits_core.store.kinds import FREQUENT_TYPES, EntryType, TransactionType
-from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow, UserCredits
+from credits_core.store.tables import (
+    CreditTransaction,
+    JournalEntry,
+    PartialRefund,
+    PromptRun,
+    UnlockedFlow,
+    UserCredits,
+)
 from credits_core.values.days import ALL_DAYS, DayRange, from_microseconds
 
 ROWS_A_PAGE = 1_000
@@ -166,7 +173,8 @@ class ListedTransaction:
         if self.flow_id is not None:
             return f"Unlock of {self.flow_id}"
         if self.refunds_entry_id is not None:
-            return f"Refund of entry {self.refunds_entry_id}: {self.note}"
+            kind = "Partial refund" if self.entry_type is EntryType.PARTIAL_REFUND else "Refund"
+            return f"{kind} of entry {self.refunds_entry_id}: {self.note}"
         return self.note or self.entry_type.value.replace("_", " ").capitalize()
 
     @property
@@ -195,13 +203,14 @@ def transactions(
             JournalEntry.type.label("entry_type"),
             JournalEntry.actor,
             JournalEntry.description.label("note"),
-            JournalEntry.refunds_entry_id,
+            func.coalesce(JournalEntry.refunds_entry_id, PartialRefund.original_id).label("refunds_entry_id"),
             PromptRun.prompt_id,
             PromptRun.model_id,
             PromptRun.used_at_us,
             UnlockedFlow.flow_id,
         )
         .join(JournalEntry, JournalEntry.id == newest.c.entry_id)
+        .outerjoin(PartialRefund, PartialRefund.id == newest.c.entry_id)
         .outerjoin(PromptRun, PromptRun.entry_id == newest.c.entry_id)
         .outerjoin(UnlockedFlow, UnlockedFlow.entry_id == newest.c.entry_id)
         .order_by(newest.c.entry_id.desc(), newest.c.position.desc())
@@ -248,7 +257,8 @@ def _conditions(wanted: TransactionFilter) -> list[ColumnElement[bool]]:
             JournalEntry.idempotency_key < wanted.key_prefix + _AFTER_VISIBLE,
         )
         refunds = select(JournalEntry.id).where(JournalEntry.refunds_entry_id.in_(named))
-        conditions.append(CreditTransaction.entry_id.in_(named.union(refunds)))
+        parts = select(PartialRefund.id).where(PartialRefund.original_id.in_(named))
+        conditions.append(CreditTransaction.entry_id.in_(named.union(refunds, parts)))
     if wanted.actor is not None:
         by_actor = select(JournalEntry.id).where(JournalEntry.actor == wanted.actor)
         conditions.append(CreditTransaction.entry_id.in_(by_actor))

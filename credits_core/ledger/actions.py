@@ -24,7 +24,6 @@ from credits_core.ledger.receipts import FlowAccess, Receipt, Unlock
 from credits_core.ledger.refund_terms import RefundTerms
 from credits_core.ledger.refusals import (
     AddedCreditsSpent,
-    AlreadyRefunded,
     CirculationTooLarge,
     InsufficientCredits,
 )
@@ -270,30 +269,37 @@ def refund(
     *,
     reason: str,
     provider_refunded: bool = False,
+    amount_credits: int | None = None,
     book: PriceBook,
     key: str,
     now: datetime,
     actor: Actor,
 ) -> Receipt:
-    """Refund an entry, once: a new entry reverses its movements. A refunded unlock locks the flow again.
+    """Refund an entry to its end, once: a new entry reverses its movements. A refunded unlock locks the flow again.
+
+    With an amount, that much of a run or an unlock is refunded, and the rest can be refunded later: everybody gives
+    back the part of the share (`pricing.refund_shares`). A second person is asked by all that is refunded of the entry.
 
     If the creator has already spent some of the share, the platform pays that part, as a separate transaction. It also
     bears the inference cost of a run, unless `provider_refunded` says that the provider gave the cost back. Added
     credits can be refunded only while the user still has them. `refunds.preview` says who would bear what.
 
     Raises:
-        InvalidRequest: the entry's id is not a positive whole number, the reason does not have 1 to 500 characters, or
-            the provider is said to have given an inference cost back, and the entry has none.
+        InvalidRequest: the entry's id is not a positive whole number, the reason does not have 1 to 500 characters, the
+            provider is said to have given an inference cost back, and the entry has none, or an amount is given for
+            added credits.
         UnknownEntry: no entry has this id.
         NotRefundable: the entry is itself a refund.
-        AlreadyRefunded: the entry was refunded before.
+        AlreadyRefunded: the entry was refunded before, and nothing is left.
+        RefundExceedsRest: less than the amount is left to refund.
         AddedCreditsSpent: credits that were added have been spent since.
         BalanceTooLarge: the user would hold more than 2^53-1 credits.
         IdempotencyKeyReused: the key belongs to another request.
     """
     actor.require(May.MOVE_CREDITS, May.TRY)
-    asked = refund_request(require_entry_id(entry_id), require_text("reason", reason), provider_refunded)
-    entry = new_entry(EntryType.REFUND, asked, key=key, now=now, actor=actor, description=asked[1], refunds=entry_id)
+    reason = require_text("reason", reason)
+    asked = refund_request(require_entry_id(entry_id), reason, provider_refunded, amount_credits)
+    entry = new_entry(EntryType.REFUND, asked, key=key, now=now, actor=actor, description=reason, refunds=entry_id)
     if May.MOVE_CREDITS not in actor.may:
         payer = entries.receipt(connection, entry_id, plans={}).transactions[0].account_id
         require_test_users(connection, actor, May.MOVE_CREDITS, [payer])
@@ -302,28 +308,31 @@ def refund(
     terms = RefundTerms(provider_refunded=provider_refunded)
     original = refunds.refundable(connection, entry_id, terms)
     paid = refunds.movements_of(original)
-    actor.require_second(abs(paid[0].amount_credits))
     # Two refunds of one entry wait for each other here, so that the second one sees the first.
     posting = writer.begin(connection, refunds.users_of(paid), [key])
     if key in posting.taken:  # this same request, carried out while this one waited
         return charging.replayed(posting, entry, book)
-    refunded_by = entries.refund_of(connection, entry_id)
-    if refunded_by is not None:
-        raise AlreadyRefunded(entry_id, refunded_by)
+    step = refunds.next_step(connection, original, amount_credits)
+    part = step.part
+    actor.require_second(abs(paid[0].amount_credits) if part is None else part.through_credits)
+    if not step.is_last:  # its part names what it refunds
+        entry = replace(entry, type=EntryType.PARTIAL_REFUND, refunds_entry_id=None)
     for user_id in refunds.users_of(paid):
         expiring.settle(posting, user_id, now)
     try:
-        of = refunds.drawn(posting, entry_id, paid[0])
-        refund_id, posted = posting.post(entry, for_refund(paid, posting.balances, terms), of=of)
+        of = refunds.drawn(posting, entry_id, paid[0], part)
+        refund_id, posted = posting.post(entry, for_refund(paid, posting.balances, terms, part), of=of)
     except InsufficientCredits as short:
         raise AddedCreditsSpent(short.user_id, short.balance_credits, short.required_credits) from None
     posting.write()
     refunds.keep_terms(connection, refund_id, terms)
-    if original.type is EntryType.FLOW_UNLOCK:
+    refunds.keep_part(connection, refund_id, original, step)
+    if original.type is EntryType.FLOW_UNLOCK and step.is_last:
         connection.execute(
             update(UnlockedFlow).where(UnlockedFlow.entry_id == entry_id).values(refunded_by_entry_id=refund_id)
         )
-    return replace(charging.receipt_of(refund_id, entry, posted, None), terms=terms)
+    receipt = charging.receipt_of(refund_id, entry, posted, None)
+    return replace(receipt, terms=terms, part=part, refunds_entry_id=entry_id)
 
 
 def post_credits(

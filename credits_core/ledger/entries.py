@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, func, select, union, union_all
 from sqlalchemy.orm import aliased
 
 from credits_core.ledger.receipts import PostedTransaction, Receipt
@@ -13,10 +13,11 @@ from credits_core.ledger.refusals import UnknownEntry
 from credits_core.pricing.models import Price, RunPrice
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.quote import Quote, quote_at
+from credits_core.pricing.refund_shares import RefundPart
 from credits_core.pricing.units import Usage, parse_usage, read_usage_text
 from credits_core.pricing.usage_price import UsagePrice
 from credits_core.store.kinds import EntryType, RefundRule, TransactionType
-from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, Refund, UnlockedFlow
+from credits_core.store.tables import CreditTransaction, JournalEntry, PartialRefund, PromptRun, Refund, UnlockedFlow
 from credits_core.values.days import from_microseconds
 
 
@@ -36,8 +37,21 @@ def entries_by_keys(connection: Connection, keys: Sequence[str]) -> dict[str, tu
 
 
 def refund_of(connection: Connection, entry_id: int) -> int | None:
-    """The id of the entry that refunded this one, or None."""
+    """The id of the entry that refunded all of this one, or what was left of it; else None."""
     return connection.execute(select(JournalEntry.id).where(JournalEntry.refunds_entry_id == entry_id)).scalar()
+
+
+def last_part_of(connection: Connection, entry_id: int) -> tuple[int, int]:
+    """How many parts of the entry were refunded, and how many credits they come to; 0 and 0 without any."""
+    row = connection.execute(_LAST_PART, {"entry_id": entry_id}).one_or_none()
+    return (0, 0) if row is None else (row.number, row.through_credits)
+
+
+def refunds_of(connection: Connection, entry_id: int) -> list[int]:
+    """The ids of all entries that refunded this one, whole or in parts, in order."""
+    whole = select(JournalEntry.id).where(JournalEntry.refunds_entry_id == entry_id)
+    parts = select(PartialRefund.id).where(PartialRefund.original_id == entry_id)
+    return sorted(connection.execute(union(whole, parts)).scalars())
 
 
 def run_of_entry(connection: Connection, entry_id: int) -> Any | None:
@@ -48,6 +62,13 @@ def run_of_entry(connection: Connection, entry_id: int) -> Any | None:
 def unlock_of_entry(connection: Connection, entry_id: int) -> Any | None:
     """The recorded unlock of the entry with every column, or None when it is not a flow unlock."""
     return connection.execute(select(UnlockedFlow.__table__).where(UnlockedFlow.entry_id == entry_id)).one_or_none()
+
+
+def fee_of_entry(connection: Connection, entry_id: int) -> int:
+    """The creator's fee of a run, or the fee of an unlock, in credits."""
+    run = select(PromptRun.creator_fee_credits).where(PromptRun.entry_id == entry_id)
+    unlock = select(UnlockedFlow.unlock_fee_credits).where(UnlockedFlow.entry_id == entry_id)
+    return int(connection.execute(union_all(run, unlock)).scalar_one())
 
 
 def balance_at(connection: Connection, account_id: str, *, entry_id: int) -> int:
@@ -90,6 +111,16 @@ def receipt(
         raise UnknownEntry(entry_id)
     transactions = connection.execute(_TRANSACTIONS_OF_ENTRY, asked)
     run = connection.execute(_RUN_OF_ENTRY, asked).one_or_none() if entry.type == EntryType.PROMPT_RUN else None
+    posted = tuple(
+        PostedTransaction(row.account_id, TransactionType(row.type), row.amount_credits, row.balance_after_credits)
+        for row in transactions
+    )
+    refunded_credits = int(entry.through_of_parts or 0)
+    if entry.refunded_by_entry_id is not None and posted:
+        refunded_credits = abs(posted[0].amount_credits)
+    part = None
+    if entry.through_credits is not None:
+        part = RefundPart(entry.through_credits - entry.part_credits, entry.through_credits)
     return Receipt(
         entry_id=entry.id,
         type=EntryType(entry.type),
@@ -97,16 +128,15 @@ def receipt(
         actor=entry.actor,
         description=entry.description,
         created_at=from_microseconds(entry.created_at_us),
-        transactions=tuple(
-            PostedTransaction(row.account_id, TransactionType(row.type), row.amount_credits, row.balance_after_credits)
-            for row in transactions
-        ),
+        transactions=posted,
         quote=None if run is None or run.plan_id not in plans else recompute_quote(run, plans[run.plan_id]),
         replayed=replayed,
-        refunds_entry_id=entry.refunds_entry_id,
+        refunds_entry_id=entry.original_id if entry.refunds_entry_id is None else entry.refunds_entry_id,
         refunded_by_entry_id=entry.refunded_by_entry_id,
         used_at=None if run is None or run.used_at_us is None else from_microseconds(run.used_at_us),
         terms=None if entry.rule is None else RefundTerms(RefundRule(entry.rule), bool(entry.provider_refunded)),
+        refunded_credits=refunded_credits,
+        part=part,
     )
 
 
@@ -158,11 +188,24 @@ _KEYS_AT_ONCE = 500
 _ENTRIES_BY_KEYS = select(JournalEntry.idempotency_key, JournalEntry.id, JournalEntry.request_hash).where(
     JournalEntry.idempotency_key.in_(bindparam("keys", expanding=True))
 )
-_REFUND = aliased(JournalEntry)
+_REFUND, _PART_OF_IT = aliased(JournalEntry), aliased(PartialRefund)
+_THROUGH_OF_PARTS = (
+    select(func.max(_PART_OF_IT.through_credits)).where(_PART_OF_IT.original_id == JournalEntry.id).scalar_subquery()
+)
 _ENTRY = (
-    select(JournalEntry.__table__, _REFUND.id.label("refunded_by_entry_id"), Refund.rule, Refund.provider_refunded)
+    select(
+        JournalEntry.__table__,
+        _REFUND.id.label("refunded_by_entry_id"),
+        _THROUGH_OF_PARTS.label("through_of_parts"),
+        Refund.rule,
+        Refund.provider_refunded,
+        PartialRefund.original_id,
+        PartialRefund.refunded_credits.label("part_credits"),
+        PartialRefund.through_credits,
+    )
     .outerjoin(_REFUND, _REFUND.refunds_entry_id == JournalEntry.id)
     .outerjoin(Refund, Refund.entry_id == JournalEntry.id)
+    .outerjoin(PartialRefund, PartialRefund.id == JournalEntry.id)
     .where(JournalEntry.id == bindparam("entry_id"))
 )
 _TRANSACTIONS_OF_ENTRY = (
@@ -174,5 +217,11 @@ _TRANSACTIONS_OF_ENTRY = (
     )
     .where(CreditTransaction.entry_id == bindparam("entry_id"))
     .order_by(CreditTransaction.position)
+)
+_LAST_PART = (
+    select(PartialRefund.number, PartialRefund.through_credits)
+    .where(PartialRefund.original_id == bindparam("entry_id"))
+    .order_by(PartialRefund.number.desc())
+    .limit(1)
 )
 _RUN_OF_ENTRY = run_columns().where(PromptRun.entry_id == bindparam("entry_id"))

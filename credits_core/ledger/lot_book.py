@@ -9,6 +9,7 @@ from credits_core.ledger import lot_rows
 from credits_core.ledger.lots import Draw, Lot, Lots, Move, moved
 from credits_core.ledger.receipts import PostedTransaction
 from credits_core.ledger.refusals import InsufficientCredits
+from credits_core.pricing.refund_shares import RefundPart
 from credits_core.store.kinds import EntryType
 from credits_core.store.tables import LotDraw, StoredLot, UserCredits
 
@@ -44,14 +45,17 @@ class LotBook:
         lot = self._lots[user_id].lots.get(number)
         return 0 if lot is None else lot.left_credits
 
-    def drawn_by(self, user_id: str, entry_id: int) -> list[Draw]:
-        """Which lots a payment of the user drew on, so that it can be given back; nothing where none are kept."""
+    def drawn_by(self, user_id: str, entry_id: int, part: RefundPart | None = None) -> list[Draw]:
+        """Which lots a payment of the user drew on, so that it can be given back; nothing where none are kept.
+
+        With a part, what that part of the payment gives back to them.
+        """
         if user_id not in self._lots:
             return []
         draws = lot_rows.drawn_by(self._connection, user_id, entry_id)
         for draw in draws:
             self._know(user_id, draw.lot)
-        return draws
+        return draws if part is None else self._lots[user_id].part_of(draws, part)
 
     def of_one(self, user_id: str, number: int, credits: int) -> list[Draw]:
         """So many credits of one lot alone, whether they are taken from it or put into it."""

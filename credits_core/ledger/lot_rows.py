@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Select, select
 from sqlalchemy.orm import aliased
 
 from credits_core.ledger.lots import EARNINGS, Draw, Lot, Lots, LotSource, Move, moved
+from credits_core.pricing.refund_shares import RefundPart
 from credits_core.store.kinds import EntryType, TransactionType
 from credits_core.store.tables import (
     CreditTransaction,
@@ -15,6 +16,7 @@ from credits_core.store.tables import (
     JournalEntry,
     LotDraw,
     LotTerms,
+    PartialRefund,
     PayoutMove,
     PurchaseMove,
     StoredLot,
@@ -139,7 +141,9 @@ def _moves(connection: Connection, user_id: str, up_to: int | None, history: His
         wanted = wanted.where(CreditTransaction.entry_id <= up_to)
     for row in connection.execute(wanted):
         hold_id = row.ended_hold_id or row.captured_hold_id
-        of: Sequence[Draw] = history.drawn.get(hold_id or row.refunds_entry_id or 0, ())
+        of: Sequence[Draw] = history.drawn.get(hold_id or row.original_id or row.refunds_entry_id or 0, ())
+        if row.through_credits is not None:
+            of = history.lots.part_of(of, RefundPart(row.through_credits - row.refunded_credits, row.through_credits))
         if row.refunds_entry_id is not None and row.amount_credits < 0:
             of = [Draw(row.refunds_entry_id, -row.amount_credits)]
         elif row.lot is not None or row.payout_id is not None:
@@ -173,6 +177,9 @@ _MOVES: Select[*tuple[Any, ...]] = (
         CreditTransaction.created_at_us,
         JournalEntry.type.label("entry_type"),
         JournalEntry.refunds_entry_id,
+        PartialRefund.original_id,
+        PartialRefund.refunded_credits,
+        PartialRefund.through_credits,
         LotTerms.expires_at_us,
         _ended.hold_id.label("ended_hold_id"),
         _captured.hold_id.label("captured_hold_id"),
@@ -180,6 +187,7 @@ _MOVES: Select[*tuple[Any, ...]] = (
         PayoutMove.payout_id,
     )
     .join(JournalEntry, JournalEntry.id == CreditTransaction.entry_id)
+    .outerjoin(PartialRefund, PartialRefund.id == CreditTransaction.entry_id)
     .outerjoin(LotTerms, LotTerms.id == CreditTransaction.entry_id)
     .outerjoin(_ended, _ended.id == CreditTransaction.entry_id)
     .outerjoin(_captured, _captured.run_entry_id == CreditTransaction.entry_id)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from credits_core.pricing.refund_shares import RefundPart
 from credits_core.store.kinds import EntryType, TransactionType
 
 EARNINGS = 0
@@ -88,6 +89,24 @@ class Lots:
         """Add a lot, or more credits to a lot that is there."""
         known = self.lots.setdefault(lot.number, Lot(lot.number, lot.source, lot.expires_at_us, 0))
         return self._take([Draw(known.number, -lot.left_credits)])
+
+    def part_of(self, drawn: Sequence[Draw], part: RefundPart) -> list[Draw]:
+        """What a refund gives back of what a payment drew, when it is `part` of it: last drawn, first given back.
+
+        >>> lots = Lots([Lot(1, LotSource.GRANT, 900, 0), Lot(2, LotSource.PURCHASE, None, 0)])
+        >>> paid = [Draw(1, 30), Draw(2, 50)]
+        >>> [lots.part_of(paid, RefundPart(*ends)) for ends in [(0, 40), (40, 60), (60, 80)]]
+        [[Draw(lot=2, credits=40)], [Draw(lot=2, credits=10), Draw(lot=1, credits=10)], [Draw(lot=1, credits=20)]]
+        """
+        given: list[Draw] = []
+        begins_credits = 0
+        for lot, credits in sorted(drawn, key=lambda draw: self.lots[draw.lot].place, reverse=True):
+            ends_credits = begins_credits + credits
+            back = min(ends_credits, part.through_credits) - max(begins_credits, part.before_credits)
+            if back > 0:
+                given.append(Draw(lot, back))
+            begins_credits = ends_credits
+        return given
 
     def give_back(self, drawn: Sequence[Draw]) -> list[Draw]:
         """Give back what an earlier movement drew, to the lots that it was drawn from."""

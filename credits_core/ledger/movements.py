@@ -4,11 +4,12 @@ Pure. A movement is a credit transaction that has not been posted yet; the movem
 construction, and none is zero. `ledger.writer` writes them; nothing else decides where credits go.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from credits_core.ledger.refund_terms import RefundTerms
 from credits_core.pricing.quote import Quote
+from credits_core.pricing.refund_shares import RefundPart, Shares, shares_of_part
 from credits_core.store.kinds import (
     PLATFORM_ADJUSTMENTS,
     PLATFORM_EXPIRED,
@@ -132,8 +133,23 @@ def _for_transfer(user_id: str, part: Part, to_part_credits: int) -> list[Moveme
     ]
 
 
-def for_refund(recorded: list[Movement], balances_credits: Mapping[str, int], terms: RefundTerms) -> list[Movement]:
+def shares_of(recorded: Sequence[Movement]) -> Shares:
+    """Who received what of a run or an unlock, by its movements."""
+    received = {movement.type: movement.amount_credits for movement in recorded[1:]}
+    types = (TransactionType.CREATOR_PAYMENT, TransactionType.PLATFORM_REVENUE, TransactionType.INFERENCE_COST)
+    return Shares(*(received.get(type_, 0) for type_ in types))
+
+
+def for_refund(
+    recorded: list[Movement],
+    balances_credits: Mapping[str, int],
+    terms: RefundTerms,
+    part: RefundPart | None = None,
+) -> list[Movement]:
     """The recorded movements reversed, in the same order. The platform pays what nobody gives back.
+
+    With a `part` of a run or an unlock, that part of each movement (`pricing.refund_shares`); those of nothing are left
+    out.
 
     The first movement belongs to the user who paid or received the credits, and becomes a `refund`. The others keep
     their type with the opposite sign, so that sums by type are net of refunds. What is not reversed is a `refund`
@@ -154,7 +170,7 @@ def for_refund(recorded: list[Movement], balances_credits: Mapping[str, int], te
     [('ada', 'refund', 250), ('ben', 'creator_payment', -30), ('platform:revenue', 'refund', -50),
      ('platform:revenue', 'platform_revenue', -20), ('platform:refunded_inference', 'refund', -150)]
     """
-    payer, *receivers = recorded
+    payer, *receivers = recorded if part is None else _part_of(recorded, part)
     available_credits = dict(balances_credits)
     if payer.account_id in available_credits:
         available_credits[payer.account_id] -= payer.amount_credits
@@ -170,3 +186,14 @@ def for_refund(recorded: list[Movement], balances_credits: Mapping[str, int], te
         if borne_credits := movement.amount_credits - back_credits:
             movements.append(Movement(bearer, TransactionType.REFUND, -borne_credits))
     return movements
+
+
+def _part_of(recorded: Sequence[Movement], part: RefundPart) -> list[Movement]:
+    creator_credits, revenue_credits, inference_credits = shares_of_part(shares_of(recorded), part)
+    credits_of = {
+        TransactionType.CREATOR_PAYMENT: creator_credits,
+        TransactionType.PLATFORM_REVENUE: revenue_credits,
+        TransactionType.INFERENCE_COST: inference_credits,
+    }
+    receivers = [Movement(account_id, type_, credits_of[type_]) for account_id, type_, _ in recorded[1:]]
+    return [Movement(recorded[0].account_id, recorded[0].type, -part.credits), *receivers]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from credits_core.ledger.refund_terms import RefundTerms
 from credits_core.pricing.quote import Quote
+from credits_core.pricing.refund_shares import RefundPart
 from credits_core.store.kinds import EntryType, TransactionType
 
 
@@ -29,9 +30,10 @@ class Receipt:
     """The entry that an action wrote: its transactions with balances, and the quote when it is a prompt run.
 
     `replayed` is true when the same request with the same key was carried out before. Then nothing was written now.
-    `refunded_by_entry_id` is what holds when the receipt is given: the entry that refunded this one, or None.
-    `created_at` is when the entry was posted, `used_at` when its run took place, where the caller said so. A refund has
-    the terms that it was made on.
+    `refunded_by_entry_id` is what holds when the receipt is given: the entry that refunded all of this one, or its
+    rest; else None. `refunded_credits` is what was refunded by then, of what the user paid or received. `created_at` is
+    when the entry was posted, `used_at` when its run took place, where the caller said so. A refund has the terms that
+    it was made on, and one in parts has its `part`.
     """
 
     entry_id: int
@@ -47,11 +49,23 @@ class Receipt:
     refunded_by_entry_id: int | None = None
     used_at: datetime | None = None
     terms: RefundTerms | None = None
+    refunded_credits: int = 0
+    part: RefundPart | None = None
 
     @property
     def is_balanced(self) -> bool:
         """Whether the transactions sum to zero, as they always should."""
         return sum(transaction.amount_credits for transaction in self.transactions) == 0
+
+    @property
+    def left_credits(self) -> int:
+        """What is not refunded of the credits that the user paid or received."""
+        return abs(self.transactions[0].amount_credits) - self.refunded_credits
+
+    @property
+    def is_refunded_in_part(self) -> bool:
+        """Whether something was refunded, and something is left."""
+        return self.refunded_credits > 0 and self.refunded_by_entry_id is None
 
     def received_by(self, account_id: str) -> int:
         """The credits that the account received in this entry, less the credits it paid."""
@@ -93,3 +107,13 @@ class Unlock:
     def has_access_now(self) -> bool:
         """Whether the user may use the flow now."""
         return self.access is not FlowAccess.REFUNDED
+
+
+def in_part(refunded_credits: int, left_credits: int) -> str:
+    """That an entry is refunded in part, how much of it, and what is left.
+
+    >>> in_part(500, 751)
+    'Refunded in part: 500 of 1,251 credits, 751 left.'
+    """
+    all_credits = refunded_credits + left_credits
+    return f"Refunded in part: {refunded_credits:,} of {all_credits:,} credits, {left_credits:,} left."

@@ -147,8 +147,25 @@ class NothingToCharge(CreditsError):
         )
 
 
+class RefundExceedsRest(CreditsError):
+    """Less of the entry is left to refund than was asked for. All numbers are in credits."""
+
+    code = "refund_exceeds_rest"
+    http_status = 409
+
+    def __init__(self, entry_id: int, amount_credits: int, *, left_credits: int, paid_credits: int) -> None:
+        self.entry_id = entry_id
+        self.amount_credits = amount_credits
+        self.left_credits = left_credits
+        self.paid_credits = paid_credits
+        super().__init__(
+            f"Of the {paid_credits:,} credits of entry {entry_id}, {left_credits:,} are left to refund, not "
+            f"{amount_credits:,}. Nothing was refunded. Ask for at most {left_credits:,}."
+        )
+
+
 class AlreadyRefunded(CreditsError):
-    """The entry was refunded before; an entry can be refunded only once."""
+    """The entry was refunded before, and nothing is left to refund."""
 
     code = "already_refunded"
     http_status = 409

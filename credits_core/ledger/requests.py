@@ -239,14 +239,20 @@ def require_entry_id(entry_id: object) -> int:
     return entry_id
 
 
-def refund_request(entry_id: int, reason: str, provider_refunded: object) -> tuple[int, str] | tuple[int, str, bool]:
-    """What the hash of a request for a refund is taken of. Without a provider's refund it is as in earlier versions.
+def refund_request(
+    entry_id: int, reason: str, provider_refunded: object, amount_credits: int | None = None
+) -> tuple[int | str, ...]:
+    """What the hash of a request for a refund is taken of.
+
+    Without an amount, and without a provider's refund, it is as in earlier versions.
 
     Raises:
-        InvalidRequest: `provider_refunded` is neither True nor False.
+        InvalidRequest: `provider_refunded` is neither True nor False, or the amount no whole number from 1 to 2^53-1.
     """
     if type(provider_refunded) is not bool:
         raise InvalidRequest("provider_refunded", f"must be true or false, not {provider_refunded!r}")
+    if amount_credits is not None:
+        return entry_id, reason, provider_refunded, require_credits("amount_credits", amount_credits)
     return (entry_id, reason, True) if provider_refunded else (entry_id, reason)
 
 

@@ -20,6 +20,7 @@ from credits_core.store.tables import (
     Hold,
     HoldEnding,
     JournalEntry,
+    PartialRefund,
     Payout,
     PayoutMove,
     PlanActivation,
@@ -33,6 +34,7 @@ _OF_TYPES = {
     EntryType.PROMPT_RUN: EventKind.RUN_CHARGED,
     EntryType.CREDIT_PURCHASE: EventKind.PURCHASE_PAID,
     EntryType.REFUND: EventKind.REFUND_MADE,
+    EntryType.PARTIAL_REFUND: EventKind.REFUND_MADE,
     EntryType.TRANSFER: EventKind.HOLD_EXPIRED,
     EntryType.PAYOUT: EventKind.PAYOUT_PAID,
 }
@@ -117,6 +119,17 @@ class _Read:
         self._runs = {row.entry_id: row for row in connection.execute(runs.where(PromptRun.entry_id.in_(ids)))}
         bought = select(PurchaseMove.id, PurchaseMove.purchase_id).where(PurchaseMove.id.in_(ids))
         self._bought = {row.id: row.purchase_id for row in connection.execute(bought)}
+        parts = (
+            select(
+                PartialRefund.id,
+                PartialRefund.original_id,
+                PartialRefund.through_credits,
+                moved.amount_credits.label("paid_credits"),
+            )
+            .join(moved, (moved.entry_id == PartialRefund.original_id) & (moved.position == 0))
+            .where(PartialRefund.id.in_(ids))
+        )
+        self._parts = {row.id: row for row in connection.execute(parts)}
         expired = (
             select(HoldEnding.id, HoldEnding.hold_id, Hold.held_credits)
             .join(Hold, Hold.id == HoldEnding.hold_id)
@@ -154,8 +167,23 @@ class _Read:
             if kind is EventKind.PURCHASE_PAID:
                 content["purchase_id"] = self._bought.get(entry.id)
             else:
-                content["refunds_entry_id"] = entry.refunds_entry_id
+                content |= self._refunded(entry, own[0].amount_credits)
         return user_id, content | {"balance_credits": own[-1].balance_after_credits}
+
+    def _refunded(self, entry: Any, amount_credits: int) -> dict[str, int | None]:
+        """What a refund is of: the entry, and how much of it is refunded by now and left."""
+        part = self._parts.get(entry.id)
+        if part is None:
+            return {
+                "refunds_entry_id": entry.refunds_entry_id,
+                "refunded_credits": abs(amount_credits),
+                "left_credits": 0,
+            }
+        return {
+            "refunds_entry_id": part.original_id,
+            "refunded_credits": part.through_credits,
+            "left_credits": -part.paid_credits - part.through_credits,
+        }
 
     def _payout(self, entry: Any) -> tuple[str, Content] | None:
         """A payout that arrived; nothing of one that the bank sent back."""

@@ -13,7 +13,7 @@ from credits_core.operations.watch_decide import Found
 from credits_core.operations.watch_rules import WatchRule
 from credits_core.operations.watch_sums import Step
 from credits_core.store.kinds import TransactionType
-from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, UnlockedFlow
+from credits_core.store.tables import CreditTransaction, JournalEntry, PartialRefund, PromptRun, UnlockedFlow
 from credits_core.values.time_zones import TimeZone
 
 MOST = 20
@@ -80,10 +80,11 @@ def _refunds(creator_id: str, of: Step) -> Select[int]:
         .limit(_READ)
         .subquery()
     )
-    refunded = JournalEntry.refunds_entry_id
+    refunded = func.coalesce(JournalEntry.refunds_entry_id, PartialRefund.original_id)
     return (
         select(JournalEntry.id)
         .where(JournalEntry.id.in_(select(newest.c.entry_id)))
+        .outerjoin(PartialRefund, PartialRefund.id == JournalEntry.id)
         .outerjoin(PromptRun, PromptRun.entry_id == refunded)
         .outerjoin(UnlockedFlow, UnlockedFlow.entry_id == refunded)
         .where(or_(PromptRun.creator_id == creator_id, UnlockedFlow.creator_id == creator_id))

@@ -20,6 +20,7 @@ from credits_core.store.tables import (
     DailyTotal,
     DailyWork,
     JournalEntry,
+    PartialRefund,
     PromptRun,
     UnlockedFlow,
 )
@@ -104,11 +105,19 @@ def _past(connection: Connection, account_id: str, day: int, days: int) -> tuple
 def refunded(connection: Connection, of: Step, rule: RefundRule) -> Iterator[Refunded]:
     """Of every creator of whom something was refunded in these entries: what they earned in the rule's days."""
     creators: set[str] = set()
-    for work in (PromptRun, UnlockedFlow):
+    wanted = (
+        (refund_id, original_id, work)
+        for refund_id, original_id in (
+            (JournalEntry.id, JournalEntry.refunds_entry_id),
+            (PartialRefund.id, PartialRefund.original_id),
+        )
+        for work in (PromptRun, UnlockedFlow)
+    )
+    for refund_id, original_id, work in wanted:
         found = (
             select(work.creator_id)
-            .join(JournalEntry, JournalEntry.refunds_entry_id == work.entry_id)
-            .where(of.has(JournalEntry.id), work.creator_share_credits > 0)
+            .join(refund_id.class_, original_id == work.entry_id)
+            .where(of.has(refund_id), work.creator_share_credits > 0)
             .distinct()
         )
         creators |= {str(name) for name in connection.execute(found).scalars()}

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Connection,
     Integer,
     Select,
@@ -29,6 +30,7 @@ from credits_core.store.tables import (
     DailyTotal,
     DailyWork,
     JournalEntry,
+    PartialRefund,
     PromptRun,
     UnlockedFlow,
 )
@@ -77,14 +79,24 @@ def sums(connection: Connection, after: After, zone: TimeZone) -> Rows:
 
 
 def works(connection: Connection, after: After, zone: TimeZone) -> Rows:
-    """As `daily_works`: the uses of prompts and flows, and those that a refund among these entries took back."""
+    """As `daily_works`: the uses of prompts and flows, and those that a refund among these entries took back.
+
+    A refund in parts takes back its part of the fee, and the use with its last part.
+    """
     offsets = _offsets(connection, after, zone)
     used = union_all(
         *(_uses(of, offsets, after.days).where(after.has(of.entry_id)) for of in (PromptRun, UnlockedFlow)),
         *(
-            _uses(of, offsets, after.days, refunded=True)
+            _uses(of, offsets, after.days, back=_whole(of))
             .join(JournalEntry, JournalEntry.refunds_entry_id == of.entry_id)
+            .outerjoin(PartialRefund, PartialRefund.id == JournalEntry.id)
             .where(after.has(JournalEntry.id))
+            for of in (PromptRun, UnlockedFlow)
+        ),
+        *(
+            _uses(of, offsets, after.days, back=(_NOTHING, PartialRefund.fee_credits, PartialRefund.share_credits))
+            .join(PartialRefund, PartialRefund.original_id == of.entry_id)
+            .where(after.has(PartialRefund.id))
             for of in (PromptRun, UnlockedFlow)
         ),
     ).subquery()
@@ -104,6 +116,7 @@ _GIVEN = func.sum(case((_amount < 0, -_amount), else_=0)).label("given_credits")
 _COUNT = func.count().label("transaction_count")
 _FIRST = func.min(CreditTransaction.entry_id).label("first_entry_id")
 _LAST = func.max(CreditTransaction.entry_id).label("last_entry_id")
+_NOTHING, _ONE = literal_column("0", Integer), literal_column("1", Integer)
 _WORK_SUMS = (
     "uses",
     "fees_credits",
@@ -122,15 +135,31 @@ def _of_transactions(after: After, *columns: SQLColumnExpression[Any]) -> Rows:
     )
 
 
+def _fee(of: type[PromptRun] | type[UnlockedFlow]) -> SQLColumnExpression[int]:
+    return PromptRun.creator_fee_credits if of is PromptRun else UnlockedFlow.unlock_fee_credits
+
+
+def _whole(of: type[PromptRun] | type[UnlockedFlow]) -> _Columns:
+    """What a refund takes back that ends its entry: with parts before it, the fee is among the parts."""
+    is_at_once = PartialRefund.id.is_(None)
+    return (
+        _ONE,
+        case((is_at_once, _fee(of)), else_=_NOTHING),
+        case((is_at_once, of.creator_share_credits), else_=_NOTHING),
+    )
+
+
 def _uses(
-    of: type[PromptRun] | type[UnlockedFlow], offsets: tuple[Offset, ...], days: DayRange, *, refunded: bool = False
+    of: type[PromptRun] | type[UnlockedFlow],
+    offsets: tuple[Offset, ...],
+    days: DayRange,
+    *,
+    back: _Columns = (),
 ) -> Rows:
     is_run = of is PromptRun
     kind = EntryType.PROMPT_RUN if is_run else EntryType.FLOW_UNLOCK
-    fee = PromptRun.creator_fee_credits if is_run else UnlockedFlow.unlock_fee_credits
-    nothing, one = literal_column("0", Integer), literal_column("1", Integer)
-    counted = [one, fee, of.creator_share_credits]
-    columns = [*([nothing] * 3), *counted] if refunded else [*counted, *([nothing] * 3)]
+    nothing = [_NOTHING] * 3
+    columns = [*nothing, *back] if back else [_ONE, _fee(of), of.creator_share_credits, *nothing]
     return select(
         day_number(of.created_at_us, offsets).label("day"),
         literal_column(f"'{kind.value}'").label("entry_type"),
@@ -145,7 +174,10 @@ def _offsets(connection: Connection, after: After, zone: TimeZone) -> tuple[Offs
     """The offsets of the zone for the times of these entries and of those that they refund."""
     if zone == UTC_ZONE:
         return zone.offsets(0, 0)
-    refunded = select(JournalEntry.refunds_entry_id).where(after.has(JournalEntry.id))
+    refunded: CompoundSelect[*tuple[Any, ...]] = union_all(
+        select(JournalEntry.refunds_entry_id).where(after.has(JournalEntry.id)),
+        select(PartialRefund.original_id).where(after.has(PartialRefund.id)),
+    )
     earliest_and_latest = select(func.min(JournalEntry.created_at_us), func.max(JournalEntry.created_at_us))
     first_us, last_us = connection.execute(
         earliest_and_latest.where(after.has(JournalEntry.id) | JournalEntry.id.in_(refunded))

@@ -16,7 +16,7 @@ from credits_core.reports.daily_rows import Rows
 from credits_core.reports.sums import sum_where, totals_of, works_of
 from credits_core.store.day_columns import within
 from credits_core.store.kinds import EntryType, TransactionType
-from credits_core.store.tables import UnlockedFlow
+from credits_core.store.tables import PartialRefund, UnlockedFlow
 from credits_core.values.days import DayRange, day_of, from_microseconds
 
 # --- earnings -------------------------------------------------------------------------------------------------------
@@ -102,7 +102,8 @@ def _earned_columns(totals: Subquery) -> list[ColumnElement[int]]:
     paying = (EntryType.PROMPT_RUN, EntryType.FLOW_UNLOCK)
     counts = [func.sum(case((kinds[kind], totals.c.transaction_count), else_=0)) for kind in paying]
     return [
-        *(sum_where(totals, kinds[kind]) for kind in (*paying, EntryType.REFUND)),
+        *(sum_where(totals, kinds[kind]) for kind in paying),
+        sum_where(totals, kinds[EntryType.REFUND] | kinds[EntryType.PARTIAL_REFUND]),
         *(func.coalesce(count, 0) for count in counts),
     ]
 
@@ -164,7 +165,10 @@ def _top(
 
 @dataclass(frozen=True, slots=True)
 class ListedUnlock:
-    """A paid unlock of a flow. `refunded_by_entry_id` is None unless it was refunded."""
+    """A paid unlock of a flow. `refunded_by_entry_id` is None unless all of it was refunded.
+
+    `parts_credits` were refunded of its fee in parts, the last one included.
+    """
 
     entry_id: int
     created_at: datetime
@@ -174,12 +178,14 @@ class ListedUnlock:
     unlock_fee_credits: int
     creator_share_credits: int
     refunded_by_entry_id: int | None
+    parts_credits: int
 
 
 def unlocks(
     connection: Connection, days: DayRange, *, creator_id: str | None = None, limit: int = 10
 ) -> list[ListedUnlock]:
     """The latest unlocks of these days, including refunded ones, of one creator's flows or of all."""
+    through = select(func.max(PartialRefund.through_credits)).where(PartialRefund.original_id == UnlockedFlow.entry_id)
     columns: Rows = select(
         UnlockedFlow.entry_id,
         UnlockedFlow.created_at_us,
@@ -189,6 +195,7 @@ def unlocks(
         UnlockedFlow.unlock_fee_credits,
         UnlockedFlow.creator_share_credits,
         UnlockedFlow.refunded_by_entry_id,
+        func.coalesce(through.scalar_subquery(), 0),
     )
     wanted = columns.where(*within(UnlockedFlow.created_at_us, days))
     if creator_id is not None:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, exists, or_, select
 from sqlalchemy.orm import aliased
 
 from credits_core.reports import earnings
-from credits_core.store.tables import JournalEntry, PromptRun, UserCredits
+from credits_core.store.tables import JournalEntry, PartialRefund, PromptRun, UserCredits
 from credits_core.values.days import DayRange
 
 
@@ -15,7 +15,7 @@ class FirstSteps:
     """What is best looked at, each None where there is nothing of the kind.
 
     `creator_id` earned most, `prompt_id` is the prompt with which that creator earned last, for `fee_credits` a run;
-    `user_id` holds most of all others, and `run_entry_id` is the newest run that is not refunded.
+    `user_id` holds most of all others, and `run_entry_id` is the newest run of which nothing is refunded.
     """
 
     creator_id: str | None
@@ -37,7 +37,10 @@ def first_steps(connection: Connection, days: DayRange) -> FirstSteps:
         holders = holders.where(UserCredits.user_id != creator_id)
     richest_first = holders.order_by(UserCredits.balance_credits.desc(), UserCredits.user_id)
     refund = aliased(JournalEntry)
-    is_refunded = exists().where(refund.refunds_entry_id == PromptRun.entry_id)
+    is_refunded = or_(
+        exists().where(refund.refunds_entry_id == PromptRun.entry_id),
+        exists().where(PartialRefund.original_id == PromptRun.entry_id),
+    )
     return FirstSteps(
         creator_id=creator_id,
         prompt_id=work.prompt_id if work else None,

@@ -22,10 +22,19 @@ from credits_core.store.kinds import (
     PLATFORM_ADJUSTMENTS,
     PLATFORM_GRANTS,
     PLATFORM_PAYMENTS_IN,
+    EntryType,
     RefundRule,
     TransactionType,
 )
-from credits_core.store.tables import CreditTransaction, JournalEntry, PromptRun, Refund, UnlockedFlow, UserCredits
+from credits_core.store.tables import (
+    CreditTransaction,
+    JournalEntry,
+    PartialRefund,
+    PromptRun,
+    Refund,
+    UnlockedFlow,
+    UserCredits,
+)
 from credits_core.values.arrays import Credits
 from credits_core.values.days import DayRange, number_of_day
 from credits_core.values.progress import Progress, Work, finish
@@ -146,7 +155,10 @@ def _of_window(entry_id: Any, window: tuple[int, int], *, is_all: bool) -> Colum
     refunded = select(JournalEntry.refunds_entry_id).where(
         JournalEntry.id.between(first, last), JournalEntry.refunds_entry_id < first
     )
-    return or_(here, entry_id.in_(refunded))
+    in_parts = select(PartialRefund.original_id).where(
+        PartialRefund.id.between(first, last), PartialRefund.original_id < first
+    )
+    return or_(here, entry_id.in_(refunded), entry_id.in_(in_parts))
 
 
 def _charges(runs: list[Credits], unlocks: list[Credits], days: DayRange) -> Charges:
@@ -176,23 +188,36 @@ def _refunds(
     is_borne_share = (share.entry_id == JournalEntry.id) & borne_by_platform(share.account_id, share.type)
     is_cost = (cost.entry_id == JournalEntry.id) & (cost.type == TransactionType.INFERENCE_COST.value)
     # Not narrowed to the window: with the number of the refunded entry alone its index is used, and not every entry.
-    statement = (
-        select(
-            JournalEntry.id,
-            JournalEntry.created_at_us,
-            JournalEntry.refunds_entry_id,
-            func.coalesce(-share.amount_credits, 0),
-            func.coalesce(-cost.amount_credits, 0),
-            case((Refund.rule == RefundRule.COST_BOOKED_BACK.value, 1), else_=0),
-        )
-        .outerjoin(share, is_borne_share)
-        .outerjoin(cost, is_cost)
-        .outerjoin(Refund, Refund.entry_id == JournalEntry.id)
-        .where(JournalEntry.refunds_entry_id > 0)
-        .order_by(JournalEntry.id)
+    wanted = (
+        (JournalEntry.refunds_entry_id > 0, PartialRefund.id == JournalEntry.id, True),
+        # Those that leave something to refund name their entry in the table of parts.
+        (JournalEntry.type == EntryType.PARTIAL_REFUND.value, PartialRefund.id == JournalEntry.id, False),
     )
-    entry_id, created_at_us, refunded, borne_credits, cost_credits, is_earlier = yield from _columns(
-        connection, statement, (), read
+    pieces = []
+    for is_wanted, is_part, is_outer in wanted:
+        statement = (
+            select(
+                JournalEntry.id,
+                JournalEntry.created_at_us,
+                func.coalesce(JournalEntry.refunds_entry_id, PartialRefund.original_id),
+                func.coalesce(-share.amount_credits, 0),
+                func.coalesce(-cost.amount_credits, 0),
+                case((Refund.rule == RefundRule.COST_BOOKED_BACK.value, 1), else_=0),
+                func.coalesce(PartialRefund.through_credits - PartialRefund.refunded_credits, 0),
+                func.coalesce(PartialRefund.through_credits, -1),
+            )
+            .join(PartialRefund, is_part, isouter=is_outer)
+            .outerjoin(share, is_borne_share)
+            .outerjoin(cost, is_cost)
+            .outerjoin(Refund, Refund.entry_id == JournalEntry.id)
+            .where(is_wanted)
+            .order_by(JournalEntry.id)
+        )
+        pieces.append((yield from _columns(connection, statement, (), read)))
+    columns = [np.concatenate(both) for both in zip(*pieces, strict=True)]
+    in_order = np.argsort(columns[0], kind="stable")
+    entry_id, created_at_us, refunded, borne_credits, cost_credits, is_earlier, before, through = (
+        column[in_order] for column in columns
     )
     by_entry = np.argsort(charges.entry_id)
     found = np.searchsorted(charges.entry_id, refunded, sorter=by_entry)
@@ -208,6 +233,8 @@ def _refunds(
         borne_credits=borne_credits[is_here],
         returned_cost_credits=cost_credits[is_here],
         is_earlier_rule=is_earlier[is_here] == 1,
+        before_credits=before[is_here],
+        through_credits=np.where(through[is_here] < 0, charges.total_credits[charge[is_here]], through[is_here]),
         is_compared=_is_within(day, days),
     )
 

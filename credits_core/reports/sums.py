@@ -30,6 +30,7 @@ from credits_core.store.kinds import (
     PLATFORM_INFERENCE,
     PLATFORM_REFUNDED_INFERENCE,
     PLATFORM_REVENUE,
+    REFUNDS,
     EntryType,
     RefundRule,
     TransactionType,
@@ -250,12 +251,13 @@ def spending(connection: Connection, days: DayRange) -> Spending:
         )
     )
     moved_credits = Counter({(entry_type, type_): int(sum_credits) for entry_type, type_, sum_credits in rows})
-    run, unlock, refund = EntryType.PROMPT_RUN, EntryType.FLOW_UNLOCK, EntryType.REFUND
+    run, unlock = EntryType.PROMPT_RUN, EntryType.FLOW_UNLOCK
     inference, creator, platform = (
         TransactionType.INFERENCE_COST,
         TransactionType.CREATOR_PAYMENT,
         TransactionType.PLATFORM_REVENUE,
     )
+    refunded_credits = {type_: -sum(moved_credits[refund, type_] for refund in REFUNDS) for type_ in TransactionType}
     is_shares = borne_by_platform(totals.c.party, totals.c.type)
     is_inference = totals.c.party == PLATFORM_REFUNDED_INFERENCE
     borne = connection.execute(select(sum_where(totals, is_shares), sum_where(totals, is_inference))).one()
@@ -266,10 +268,10 @@ def spending(connection: Connection, days: DayRange) -> Spending:
         runs_platform_credits=moved_credits[run, platform],
         unlocks_creators_credits=moved_credits[unlock, creator],
         unlocks_platform_credits=moved_credits[unlock, platform],
-        refunds_creators_credits=-moved_credits[refund, creator],
-        refunds_platform_credits=-moved_credits[refund, platform] - int(sum(borne)),
+        refunds_creators_credits=refunded_credits[creator],
+        refunds_platform_credits=refunded_credits[platform] - int(sum(borne)),
         refunded_inference_credits=-int(borne[1]),
-        provider_refunds_credits=-moved_credits[refund, inference] - booked_back_credits,
+        provider_refunds_credits=refunded_credits[inference] - booked_back_credits,
         booked_back_credits=booked_back_credits,
     )
 

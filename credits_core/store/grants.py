@@ -45,6 +45,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "lot_draws": (_READ, _ADD),
     "lot_terms": (_READ, _ADD),
     "lots": (_READ, _ADD, _change("left_credits")),
+    "partial_refunds": (_READ, _ADD),
     "payout_approvals": (_READ, _ADD),
     "payout_cycles": (_READ, _ADD),
     "payout_file_lines": (_READ, _ADD),

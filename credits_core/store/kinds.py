@@ -36,7 +36,8 @@ class EntryType(StrEnum):
 
     `TRANSFER` moves credits from one part of a user to another one; `EXPIRY` takes credits whose time is over. `BONUS`
     comes with a purchase. `REVERSAL` takes back what a purchase added, because its money went back, or adds it again.
-    `PAYOUT` pays a creator's earnings out, or takes a payout back that did not arrive.
+    `PAYOUT` pays a creator's earnings out, or takes a payout back that did not arrive. A `PARTIAL_REFUND` leaves
+    something of its entry to refund, a `REFUND` nothing.
     """
 
     PROMPT_RUN = "prompt_run"
@@ -50,6 +51,11 @@ class EntryType(StrEnum):
     BONUS = "bonus"
     REVERSAL = "reversal"
     PAYOUT = "payout"
+    PARTIAL_REFUND = "partial_refund"
+
+
+REFUNDS = frozenset({EntryType.REFUND, EntryType.PARTIAL_REFUND})
+"""The kinds of entry that give back what another entry moved, all of it, its rest, or a part."""
 
 
 class TransactionType(StrEnum):

@@ -8,7 +8,7 @@ An entry, its transactions, its run and its refund are never updated or deleted,
 that was live. A transaction's key is its entry and its position, like a line of an invoice; a run's key is its entry's.
 
 Some are in `choice_tables`, `daily_tables`, `job_tables`, `lot_tables`, `part_tables`, `people_tables`, `seal_tables`,
-`purchase_tables`, `unlock_tables`, `watch_tables` and `webhook_tables`; all are named here too.
+`purchase_tables`, `refund_tables`, `unlock_tables`, `watch_tables` and `webhook_tables`; all are named here too.
 """
 
 from sqlalchemy import (
@@ -64,6 +64,7 @@ from credits_core.store.purchase_tables import PurchaseEvent as PurchaseEvent
 from credits_core.store.purchase_tables import PurchaseMove as PurchaseMove
 from credits_core.store.purchase_tables import PurchaseReceipt as PurchaseReceipt
 from credits_core.store.purchase_tables import SandboxEvent as SandboxEvent
+from credits_core.store.refund_tables import PartialRefund as PartialRefund
 from credits_core.store.seal_tables import InvariantResult as InvariantResult
 from credits_core.store.seal_tables import Seal as Seal
 from credits_core.store.unlock_tables import UnlockAnswer as UnlockAnswer

@@ -90,6 +90,7 @@ def list_last(run: str) -> None:
     kept = last_actions()
     with resources.reading() as connection:
         refunded = refunding.outcomes_of(connection, [one.receipt.entry_id for one in kept])
+        in_part = refunding.parts_of(connection, [one.receipt.entry_id for one in kept])
     for one in kept:
         payer, entry_id = one.receipt.transactions[0], one.receipt.entry_id
         if isinstance(one.asked, ChargeRequest):
@@ -113,6 +114,8 @@ def list_last(run: str) -> None:
                 refunding.button(entry_id, label="Refund", key=f"refund:{entry_id}")
         if entry_id in refunded:
             st.caption(f":material/undo: {refunded[entry_id]}")
+        elif entry_id in in_part:
+            st.caption(f":material/undo: {in_part[entry_id]}")
 
 
 def _again(name: str, one: Happened) -> None:

@@ -24,6 +24,7 @@ WHAT_TO_DO = {
     "price_changed": "show the new price, send the request again with it",
     "account_looks_alike": "use `known_user_id`; if it is somebody else, send `create_distinct: true`",
     "already_refunded": "nothing: the refund exists",
+    "refund_exceeds_rest": "ask for at most `left_credits`, or leave the amount out to refund all that is left",
     "not_refundable": "nothing: a refund cannot be refunded; charge again",
     "hold_ended": "make a new hold; if it was captured, ask for its entry",
     "hold_too_small": (

@@ -6,6 +6,7 @@ from credits_core.audit.explanation import explain
 from credits_core.audit.refusals import NotExplainable
 from credits_core.ledger import accounts, entry_lots
 from credits_core.ledger.accounts import ListedTransaction, TransactionFilter
+from credits_core.ledger.receipts import in_part
 from credits_core.ledger.refusals import UnknownEntry
 from credits_core.store.kinds import TransactionType
 from pages.explain import charts as charge_charts
@@ -66,6 +67,8 @@ if explained.refunded_by_entry_id is not None:
     refund_id = explained.refunded_by_entry_id
     st.info(f"Refunded by entry {refund_id}. Below is the charge, as it was before.", icon=":material/undo:")
     st.button("Explain the refund", icon=":material/undo:", on_click=open_entry, args=(refund_id,))
+elif explained.refunded_credits:
+    st.info(in_part(explained.refunded_credits, explained.left_credits), icon=":material/undo:")
 if explained.borne is not None:
     charge_view.borne(explained.borne)
     st.button("Explain the refunded entry", on_click=open_entry, args=(explained.refunds_entry_id,))

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import streamlit as st
 
-from credits_core.audit import seals
+from credits_core.audit import seal_proofs
 from credits_core.payments import creator_months, month_file
 from credits_core.payments.creator_months import CreatorMonth
 from credits_core.reports import sums
@@ -83,5 +83,4 @@ def _csv(found: CreatorMonth) -> bytes:
 
 def _seal() -> str:
     with resources.reading() as connection:
-        head = seals.newest(connection)
-    return head.in_words if head is not None else "Nothing is sealed yet."
+        return seal_proofs.in_words(connection)

@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 from credits_core.access.proposed import RefundEntry
 from credits_core.errors import CreditsError
 from credits_core.ledger import actions, bearing, entries, refunds
+from credits_core.ledger.receipts import Receipt, in_part
 from credits_core.ledger.refusals import AlreadyRefunded
 from credits_core.reports.sums import Spending
-from credits_core.store.kinds import TransactionType
+from credits_core.store.kinds import EntryType, TransactionType
 from credits_core.values.roles import May
 from pages.parts import action, done, proposing, resources, show, who, words
 
@@ -36,6 +37,12 @@ def outcomes_of(connection: Connection, entry_ids: Iterable[int]) -> dict[int, s
     """Who bore what of the refund of each entry that is refunded, as a sentence for Markdown, by the entry."""
     refund_ids = ((entry_id, entries.refund_of(connection, entry_id)) for entry_id in entry_ids)
     return {entry_id: outcome(connection, one)[0] for entry_id, one in refund_ids if one is not None}
+
+
+def parts_of(connection: Connection, entry_ids: Iterable[int]) -> dict[int, str]:
+    """How much was refunded of each entry that is refunded in part, and what is left, by the entry."""
+    found = (entries.receipt(connection, entry_id, plans={}) for entry_id in entry_ids)
+    return {one.entry_id: in_part(one.refunded_credits, one.left_credits) for one in found if one.is_refunded_in_part}
 
 
 def borne_in_all(spent: Spending) -> Iterator[str]:
@@ -102,28 +109,33 @@ def _dialog(entry_id: int) -> None:
     who_bears_what = st.container()
     with resources.reading() as connection:
         posted = entries.receipt(connection, entry_id, plans={})
+    amount_credits = _amount(posted)
     has_cost = any(moved.type is TransactionType.INFERENCE_COST for moved in posted.transactions)
     provider_refunded = has_cost and st.checkbox("The provider gave the cost back", key="refund:provider")
     try:
         with resources.reading() as connection:
-            asked = refunds.preview(connection, entry_id, provider_refunded=provider_refunded)
+            asked = refunds.preview(
+                connection, entry_id, provider_refunded=provider_refunded, amount_credits=amount_credits
+            )
     except AlreadyRefunded:  # just now, by this button or by somebody else: the page says by which entry
         _stop_asking()
         st.rerun()
     except CreditsError as refused:
         show.refusal(refused, undone="Nothing was refunded.")
         return
-    who_bears_what.markdown(
-        f"{_said(asked, done=False)} A new entry does this; nothing is deleted. An entry can be refunded only once."
+    left_credits = 0 if amount_credits is None else posted.left_credits - amount_credits
+    afterwards = (
+        f"{words.both(left_credits)} can be refunded later." if left_credits else "Then nothing is left to refund."
     )
-    second = who.actor().needs_second(abs(asked.user_credits))
+    who_bears_what.markdown(f"{_said(asked, done=False)} A new entry does this; nothing is deleted. {afterwards}")
+    second = who.actor().needs_second(posted.refunded_credits + abs(asked.user_credits))
     with st.form("refund", border=False):
         reason = st.text_input("Reason", max_chars=500, placeholder="Kept in the history", key="refund:reason")
         if second:
             proposing.note()
         confirmed = st.form_submit_button("Propose" if second else "Refund", type="primary", icon=":material/undo:")
     if confirmed and second:
-        change = RefundEntry(entry_id, provider_refunded)
+        change = RefundEntry(entry_id, provider_refunded, amount_credits)
         refusal = proposing.propose(
             "refund:propose", "History", change, reason=reason, said=f"to refund entry {entry_id}"
         )
@@ -134,12 +146,13 @@ def _dialog(entry_id: int) -> None:
     elif confirmed:
         performed = action.perform(
             _ACTION,
-            (entry_id, reason, provider_refunded),
+            (entry_id, reason, provider_refunded, amount_credits),
             lambda connection, key, now, actor: actions.refund(
                 connection,
                 entry_id,
                 reason=reason,
                 provider_refunded=provider_refunded,
+                amount_credits=amount_credits,
                 book=resources.book_at(connection),
                 key=key,
                 now=now,
@@ -151,9 +164,23 @@ def _dialog(entry_id: int) -> None:
             with resources.reading() as connection:
                 said, _ = outcome(connection, performed.result.entry_id)
             refund_id = performed.result.entry_id
-            # Each screen that refunds shows it in its place.
-            if not done.undone(name_of(entry_id), f"Refunded by entry {refund_id}. {said}"):
+            # Each screen that refunds shows it in its place. What is refunded in part can be refunded again.
+            if left_credits or not done.undone(name_of(entry_id), f"Refunded by entry {refund_id}. {said}"):
                 done.add("Refund", said, link=done.link_to_entry(refund_id), is_shown=False)
             _stop_asking()
             st.rerun()
         show.refusal(performed.refusal, undone="Nothing was refunded.")
+
+
+def _amount(posted: Receipt) -> int | None:
+    """How much of a run or unlock to refund; None for all that is left, and for anything else."""
+    left_credits = posted.left_credits
+    if posted.type not in (EntryType.PROMPT_RUN, EntryType.FLOW_UNLOCK) or left_credits < 2:
+        return None
+    said = in_part(posted.refunded_credits, left_credits) if posted.is_refunded_in_part else None
+    credits = st.number_input(
+        "Credits to refund", 1, left_credits, left_credits, key="refund:credits", help=said or "All of it, or a part."
+    )
+    if said:
+        st.caption(said)
+    return None if credits == left_credits else int(credits)

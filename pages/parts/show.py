@@ -14,7 +14,7 @@ from credits_core.ledger.refusals import AccountLooksAlike, AddedCreditsSpent, I
 from credits_core.pricing.models import Model, RunPrice
 from credits_core.pricing.quote import Quote
 from credits_core.pricing.units import UNITS, unit_name
-from credits_core.store.kinds import EntryType
+from credits_core.store.kinds import REFUNDS, EntryType
 from credits_core.values.text import format_change, format_credits, format_fraction, format_usd
 from pages.parts import action, amounts, clock, links, window
 from pages.parts.words import (
@@ -221,10 +221,10 @@ def receipt(posted: Receipt) -> None:
 
 def link_to_explanation(posted: Receipt) -> None:
     """A link to the page that explains the charge or refund, where the entry is one."""
-    if posted.type in (EntryType.PROMPT_RUN, EntryType.FLOW_UNLOCK, EntryType.REFUND):
+    if posted.type in (EntryType.PROMPT_RUN, EntryType.FLOW_UNLOCK, *REFUNDS):
         st.page_link(
             "explain/explain_charge.py",
-            label=f"Explain this {'refund' if posted.type is EntryType.REFUND else 'charge'}",
+            label=f"Explain this {'refund' if posted.type in REFUNDS else 'charge'}",
             icon=":material/account_tree:",
             query_params=links.carry_to(entry=str(posted.entry_id)),
         )

@@ -180,6 +180,10 @@ def works(totals: Sequence[WorkTotals], *, noun: str, alt: str) -> None:
     _draw(rows, {"Fees": "Fees, dollars", "Creator share": "Creator share, dollars"}, alt=alt)
 
 
+def _in_part(credits: int) -> str:
+    return f"{credits:,} in part" if credits else ""
+
+
 def unlocks(listed: Sequence[ListedUnlock], *, alt: str) -> None:
     """Unlocks of flows, refunded ones marked."""
     rows = [
@@ -190,7 +194,7 @@ def unlocks(listed: Sequence[ListedUnlock], *, alt: str) -> None:
             "User": one.user_id,
             "Creator": one.creator_id,
             "Fee": one.unlock_fee_credits,
-            "Refunded": "Yes" if one.refunded_by_entry_id else "",
+            "Refunded": "Yes" if one.refunded_by_entry_id else _in_part(one.parts_credits),
         }
         for one in listed
     ]

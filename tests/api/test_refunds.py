@@ -35,6 +35,8 @@ def test_an_entry_is_refunded_once(api: Api) -> None:
     refunded = {
         "entry_id": 4,
         "refunded_entry_id": 3,
+        "refunded_credits": 300,
+        "left_credits": 0,
         "user_balance_credits": 10_000,
         "rule": "platform_bears_cost",
         "provider_refunded": False,
@@ -86,3 +88,43 @@ def test_a_provider_cannot_have_given_back_what_was_no_cost(unchanged: Api) -> N
             "message": "must be false: entry 1 has no inference cost that a provider could give back",
         }
     ]
+
+
+def test_a_run_is_refunded_in_parts_and_every_answer_says_what_is_left(api: Api) -> None:
+    run = world.charge(api.engine, HAIKU_WITH_FEE, key="run").entry_id
+    body = {"entry_id": run, "reason": "Half of the answer was empty", "amount_credits": 500}
+    first = api.post("/api/credits/refund", body, key="ticket-1").json()
+    told = ("refunded_credits", "left_credits", "creator_gives_back_credits", "platform_bears_credits")
+    assert [first[name] for name in told] == [500, 751, 319, 181]
+    assert api.post("/api/credits/refund", body, key="ticket-1").json() == first | {"replayed": True}
+
+    too_much = api.post("/api/credits/refund", body | {"amount_credits": 752})
+    assert problem(too_much) == (409, "refund_exceeds_rest")
+    numbers = too_much.json()
+    assert (numbers["left_credits"], numbers["amount_credits"], numbers["paid_credits"]) == (751, 752, 1_251)
+
+    entry = api.get(f"/api/credits/entries/{run}").json()
+    assert (entry["refunded_credits"], entry["refunded_by_entry_id"]) == (500, None)
+    part = api.get(f"/api/credits/entries/{first['entry_id']}").json()
+    assert (part["type"], part["refunds_entry_id"], part["description"]) == (
+        "partial_refund",
+        run,
+        f"Partial refund of entry {run}: Half of the answer was empty",
+    )
+
+    rest = api.post("/api/credits/refund", {"entry_id": run, "reason": "The rest, too"}).json()
+    assert [rest[name] for name in told] == [1_251, 0, 481, 270]
+    entry = api.get(f"/api/credits/entries/{run}").json()
+    assert (entry["refunded_credits"], entry["refunded_by_entry_id"]) == (1_251, rest["entry_id"])
+    assert problem(api.post("/api/credits/refund", body)) == (409, "already_refunded")
+
+
+@pytest.mark.parametrize("amount", [0, -1, 2**53, 1.5, "5", True])
+def test_an_amount_that_is_no_number_of_credits_is_refused(unchanged: Api, amount: object) -> None:
+    asked = {"entry_id": 1, "reason": "Why", "amount_credits": amount}
+    assert problem(unchanged.post("/api/credits/refund", asked)) == (422, "invalid_request")
+
+
+def test_added_credits_are_not_refunded_in_parts(unchanged: Api) -> None:
+    asked = {"entry_id": 1, "reason": "Why", "amount_credits": 5}
+    assert problem(unchanged.post("/api/credits/refund", asked)) == (422, "invalid_request")

@@ -71,6 +71,8 @@ TRIED = [
     "lost purchase",
     "payout set aside",
     "payout paid",
+    "part of fee run",
+    "rest of fee run",
 ]
 WITHOUT_ENTRIES = (
     "activity",
@@ -100,6 +102,7 @@ WITHOUT_ENTRIES = (
     "purchase_receipts",
     *("payout_terms", "payout_cycles", "payout_approvals", "payouts", "payout_moves", "payout_reports"),
     *("payout_files", "payout_file_lines"),
+    "partial_refunds",
 )
 
 

@@ -11,7 +11,19 @@ from typer.testing import CliRunner
 
 from credits_core.access import keys as api_keys
 from credits_core.access import people as access_people
-from credits_core.cli import backup, jobs, keys, ledger, models, payouts, people, plans, trial_users, webhooks
+from credits_core.cli import (
+    backup,
+    jobs,
+    keys,
+    ledger,
+    models,
+    payouts,
+    people,
+    plans,
+    refunds,
+    trial_users,
+    webhooks,
+)
 from credits_core.cli import main as cli
 from credits_core.pricing.plan_toml import price_plan_toml
 from credits_core.store import database
@@ -23,7 +35,7 @@ from tests.support.plain_sql import every_row
 from tests.support.plans import SPECIFICATION
 from tests.support.world import NOW
 
-MODULES = (backup, jobs, keys, ledger, models, payouts, people, plans, trial_users, webhooks)
+MODULES = (backup, jobs, keys, ledger, models, payouts, people, plans, refunds, trial_users, webhooks)
 READS = {
     *("doctor", "explain", "price", "simulate", "api-key list", "people list", "test-user list"),
     *("backup list", "backup verify", "jobs history", "jobs list"),
@@ -46,6 +58,7 @@ WRITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "seed": (MANAGES, ()),
     "import-legacy": (CREDITS, ("{folder}/legacy.csv",)),
     "replay": (CHARGES, ("{folder}/log.csv", "--model", "openai/gpt-4o", "--user", "ada")),
+    "refund": (CREDITS, ("1", "--reason", "Wrong user")),
     "models activate": (PRICES, ("2", "--reason", "Autumn", "--live-list", "1")),
     "models import": (PRICES, ("{folder}/prices.toml",)),
     "models offer": (PRICES, ("text-embedding-3-small", "--reason", "Asked for")),

@@ -365,7 +365,7 @@ def test_a_receipt_read_back_is_the_receipt_that_was_returned(engine: Engine, bo
     returned += [unlocked, world.refund(engine, returned[1].entry_id, key="refund")]
     with database.read(engine) as connection:
         read_back = [ledger_entries.receipt(connection, receipt.entry_id, plans=book.plans) for receipt in returned]
-        returned[1] = replace(returned[1], refunded_by_entry_id=returned[-1].entry_id)
+        returned[1] = replace(returned[1], refunded_by_entry_id=returned[-1].entry_id, refunded_credits=1_251)
         assert read_back == returned
         assert ledger_entries.receipt(connection, returned[1].entry_id, plans={}).quote is None
         with pytest.raises(UnknownEntry):

@@ -47,10 +47,12 @@ def test_refunds_of_the_entries_that_a_key_prefix_names_are_found_by_what_they_r
         world.charge(engine, HAIKU, key=key)  # entries 2 to 4
     for entry_id in (4, 2):
         world.refund(engine, entry_id, key=f"by-hand-{entry_id}")  # entries 5 and 6
+    world.refund(engine, 3, amount_credits=10, key="in-part")  # entry 7
     found = _listed(engine, TransactionFilter(key_prefix="batch:", headline_only=True))
-    assert [(one.entry_id, one.refunds_entry_id) for one in found] == [(6, 2), (3, None), (2, None)]
+    assert [(one.entry_id, one.refunds_entry_id) for one in found] == [(7, 3), (6, 2), (3, None), (2, None)]
+    assert found[0].description == "Partial refund of entry 3: The answer was empty"
     with database.read(engine) as connection:
-        assert accounts.sums(connection, TransactionFilter(key_prefix="batch:", account_id="ada")).transactions == 3
+        assert accounts.sums(connection, TransactionFilter(key_prefix="batch:", account_id="ada")).transactions == 4
 
 
 def test_entries_are_found_by_how_their_key_begins_without_reading_the_others(engine: Engine) -> None:
@@ -64,9 +66,9 @@ def test_entries_are_found_by_how_their_key_begins_without_reading_the_others(en
         if engine.dialect.name == "sqlite":
             plan = [str(row[3]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
             assert [step for step in plan if step.startswith("SCAN journal_entries")] == []
-            assert sum("(idempotency_key>? AND idempotency_key<?)" in step for step in plan) == 2
+            assert sum("(idempotency_key>? AND idempotency_key<?)" in step for step in plan) == 3
             return
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # which is quicker in a ledger as small as this
         plan = [str(step) for (step,) in connection.exec_driver_sql(f"EXPLAIN {sql}", values)]
         assert [step for step in plan if "Seq Scan" in step] == []
-        assert sum("Index Cond: (((idempotency_key)::text >= 'batch:'" in step for step in plan) == 2, plan
+        assert sum("Index Cond: (((idempotency_key)::text >= 'batch:'" in step for step in plan) == 3, plan

@@ -16,9 +16,11 @@ from tests.support.plain_sql import contradictions, every_row, rows, scalar
 Action = tuple[str, str, str, int]
 """What is done, by whom, with whose prompt or flow, and an amount or the number of an earlier action."""
 _user = st.sampled_from(["amy", "Bob", "cid"])
-_kind = st.sampled_from(["add", "charge", "unlock", "refund", "refund by the provider", "again"])
+_kind = st.sampled_from(["add", "charge", "unlock", "refund", "part", "refund by the provider", "again"])
 _action = st.tuples(_kind, _user, _user, st.integers(0, 3_000))
 _examples = itertools.count()
+_AMOUNTS = 10_000
+"""A refund in parts is asked with the number of its entry times this, and how much."""
 # One database serves all examples: each has users and keys of its own.
 _on_one_database = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
@@ -32,6 +34,9 @@ def _carry_out(engine: Engine, action: Action, key: str) -> Receipt | None:
         return world.charge(engine, run, key=key)
     if kind == "unlock":
         return world.unlock(engine, UnlockRequest(user, f"flow-of-{creator}", creator, number), key=key).receipt
+    if kind == "part":
+        entry_id, amount_credits = divmod(number, _AMOUNTS)
+        return world.refund(engine, entry_id, amount_credits=amount_credits, key=key)
     return world.refund(engine, number, provider_refunded=kind == "refund by the provider", key=key)
 
 
@@ -48,11 +53,25 @@ def test_whatever_users_do_the_ledger_adds_up_and_retries_change_nothing(engine:
             refunded_by = scalar(
                 engine, "SELECT MAX(id) FROM journal_entries WHERE refunds_entry_id = :id", id=receipt.entry_id
             )
-            assert again == replace(receipt, replayed=True, refunded_by_entry_id=refunded_by)
+            refunded = scalar(
+                engine,
+                "SELECT COALESCE(SUM(t.amount_credits), 0) FROM credit_transactions t JOIN journal_entries e"
+                " ON e.id = t.entry_id LEFT JOIN partial_refunds p ON p.id = e.id WHERE t.position = 0"
+                " AND (e.refunds_entry_id = :id OR p.original_id = :id)",
+                id=receipt.entry_id,
+            )
+            assert again == replace(
+                receipt,
+                replayed=True,
+                refunded_by_entry_id=refunded_by,
+                refunded_credits=abs(int(str(refunded))),
+            )
             assert every_row(engine) == before
             continue
         if kind.startswith("refund") and done:
             number = done[number % len(done)][1].entry_id
+        elif kind == "part" and done:
+            number = done[number % len(done)][1].entry_id * _AMOUNTS + number
         action = (kind, example + user, example + creator, number)
         try:
             outcome = _carry_out(engine, action, f"{example}{place}")

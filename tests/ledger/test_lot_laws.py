@@ -4,7 +4,7 @@ The model keeps single credits: each is a token with its lot. It spends, holds a
 """
 
 import itertools
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -27,7 +27,9 @@ _examples = itertools.count()
 _SOURCES = (CreditSource.GRANT, CreditSource.ADJUSTMENT, CreditSource.PURCHASE)
 _RUN_CREDITS = 300  # claude-3-haiku
 _STEP = st.tuples(
-    st.sampled_from(["add", "add", "run", "run", "hold", "capture", "release", "refund", "job", "wait"]),
+    st.sampled_from(
+        ["add", "add", "run", "run", "hold", "capture", "release", "refund", "part", "part", "job", "wait"]
+    ),
     st.integers(0, 5),
     st.integers(0, 5),
 )
@@ -41,6 +43,7 @@ class Model:
     terms: dict[int, tuple[datetime, int, int]] = field(default_factory=dict)
     held: dict[int, tuple[Counter[int], datetime]] = field(default_factory=dict)
     paid: dict[int, Counter[int]] = field(default_factory=dict)
+    back: defaultdict[int, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
 
     def add(self, entry_id: int, source: int, credits: int, expires_at: datetime | None) -> None:
         self.terms[entry_id] = (expires_at or datetime.max.replace(tzinfo=NOW.tzinfo), source, entry_id)
@@ -126,7 +129,19 @@ def test_lots_and_holds_are_those_of_an_independent_model(engine: Engine, steps:
             entry_id = sorted(model.paid)[one % len(model.paid)]
             if _done(lambda: world.refund(engine, entry_id, key=key, now=now).entry_id) is not None:  # noqa: B023
                 model.forget(now)
-                model.left += model.paid.pop(entry_id)
+                model.left += model.paid.pop(entry_id) - model.back[entry_id]
+        elif kind == "part" and model.paid:
+            entry_id = sorted(model.paid)[one % len(model.paid)]
+            asked = 50 * other + 1
+            back = Counter(_last_drawn(model, entry_id)[:asked])
+            done = _done(lambda: world.refund(engine, entry_id, amount_credits=asked, key=key, now=now).entry_id)  # noqa: B023
+            assert (done is None) == (back.total() < asked)
+            if done is not None:
+                model.forget(now)
+                model.left += back
+                model.back[entry_id] += back
+                if model.back[entry_id].total() == _RUN_CREDITS:
+                    del model.paid[entry_id]
         elif kind == "job":
             database.write(engine, lambda c: expiring.expire_lots(c, now=now, actor=TESTER, limit=1_000))  # noqa: B023
             holding.expire(engine, now=now, limit=1_000)
@@ -137,6 +152,12 @@ def test_lots_and_holds_are_those_of_an_independent_model(engine: Engine, steps:
         _compare(engine, user, model, now)
     assert contradictions(engine) == []
     assert [str(found) for found in invariants.check(engine, world.price_book().plans) if not found.ok] == []
+
+
+def _last_drawn(model: Model, entry_id: int) -> list[int]:
+    """What is left to refund of a run, token by token: the lot that would be drawn last comes first."""
+    tokens = model.paid[entry_id] - model.back[entry_id]
+    return sorted(tokens.elements(), key=model.terms.__getitem__, reverse=True)
 
 
 def _end(engine: Engine, model: Model, hold_id: int, kind: str, key: str, now: datetime) -> None:

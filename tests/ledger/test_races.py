@@ -11,13 +11,13 @@ from sqlalchemy import Connection, Engine
 from credits_core.errors import CreditsError
 from credits_core.ledger import actions
 from credits_core.ledger.receipts import FlowAccess, Receipt, Unlock
-from credits_core.ledger.refusals import AlreadyRefunded, InsufficientCredits
+from credits_core.ledger.refusals import AlreadyRefunded, InsufficientCredits, RefundExceedsRest
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
 from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from tests.support import racers, world
 from tests.support.actors import TESTER
-from tests.support.plain_sql import balance, rows, scalar
+from tests.support.plain_sql import balance, contradictions, rows, scalar
 from tests.support.world import HAIKU, NOW, UNLOCK
 
 
@@ -106,6 +106,44 @@ def test_eight_refunds_of_one_run_pay_back_once(engine: Engine) -> None:
     )
     assert Counter(type(outcome) for outcome in outcomes) == {Receipt: 1, AlreadyRefunded: 7}
     assert balance(engine, "ada") == 300
+
+
+def test_of_twenty_partial_refunds_at_once_those_that_fit_are_made_and_none_passes_the_total(engine: Engine) -> None:
+    world.add(engine, "ada", 1_251, key="fund")
+    charged = world.charge(engine, world.HAIKU_WITH_FEE, key="run")
+    outcomes = racers.at_once(
+        [
+            partial(_or_refusal, partial(world.refund, engine, charged.entry_id, amount_credits=100, key=f"k-{number}"))
+            for number in range(20)
+        ]
+    )
+    assert Counter(type(outcome) for outcome in outcomes) == {Receipt: 12, RefundExceedsRest: 8}
+    assert balance(engine, "ada") == 1_200
+    assert rows(engine, "SELECT number, through_credits FROM partial_refunds ORDER BY id") == [
+        (number, 100 * number) for number in range(1, 13)
+    ]
+
+
+def test_processes_that_refund_in_parts_and_then_the_rest_give_back_the_total_together(engine: Engine) -> None:
+    world.add(engine, "ada", 1_251, key="fund")
+    charged = world.charge(engine, world.HAIKU_WITH_FEE, key="run")
+    url = engine.url.render_as_string(hide_password=False)
+    start_line = racers.processes().Barrier(4)
+    racing = [
+        racers.start(racers.refund_in_parts, start_line, url, f"p{number}", charged.entry_id, 90 + number)
+        for number in range(4)
+    ]
+    given_back = 0
+    for process, answers in racing:
+        given_back += answers.recv()
+        answers.close()
+        process.join()
+        assert process.exitcode == 0
+        process.close()
+
+    assert given_back == balance(engine, "ada") == 1_251
+    assert rows(engine, "SELECT SUM(refunded_credits), MAX(through_credits) FROM partial_refunds") == [(1_251, 1_251)]
+    assert contradictions(engine) == []
 
 
 def test_eight_clicks_on_one_refund_all_get_its_receipt(engine: Engine) -> None:

@@ -150,7 +150,7 @@ def test_every_receipt_can_be_read_back_as_it_was_returned(engine: Engine) -> No
     unlocked = world.unlock(engine, UNLOCK, key="k-4").receipt
     refunded = world.refund(engine, charged.entry_id, key="k-5", now=LATER)
     assert unlocked is not None
-    charged = replace(charged, refunded_by_entry_id=refunded.entry_id)
+    charged = replace(charged, refunded_by_entry_id=refunded.entry_id, refunded_credits=1_251)
 
     later_plans = world.dearer_book().plans
     with database.read(engine) as connection:

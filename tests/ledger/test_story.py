@@ -113,18 +113,27 @@ def test_a_month_on_promptflow(engine: Engine, book: PriceBook) -> None:
     book_now = world.dearer_book()
     world.refund(engine, more.entry_id, provider_refunded=True, key="refund-more", book=book_now, now=LATER)
 
-    assert _balances(engine) == {"ada": 17_000 - 2_999 - 600, "ben": 2_399, "dora": 1_600}
+    # Half of her essay was unusable: 10,000 of its 33,000 go back. Of the 30,000 inference, 30/33 of them: 9,090.
+    essay = world.charge(engine, gpt_4, key="ada-essay", book=book_now)
+    part = world.refund(engine, essay.entry_id, amount_credits=10_000, key="refund-essay", book=book_now, now=LATER)
+    assert [(moved.account_id, moved.type, moved.amount_credits) for moved in part.transactions] == [
+        ("ada", "refund", 10_000),
+        ("platform:revenue", "platform_revenue", -910),
+        ("platform:refunded_inference", "refund", -9_090),
+    ]
+
+    assert _balances(engine) == {"ada": 17_000 - 2_999 - 600 + 10_000, "ben": 2_399, "dora": 1_600}
     assert _platform(engine) == {
         "platform:payments_in": -50_000,
         "platform:grants": -500,
         # GPT-4, the run by the token although it was refunded, Ben's own run, his batch and the dearer run
         "platform:inference": 30_000 + 3_840 + 250 + 3 * 250 + 400,
-        "platform:refunded_inference": -3_840,
+        "platform:refunded_inference": -3_840 - 9_090,
         # Markups 3,000, 3 × 50 and 200; fees 201 + 400 + 600 (the first unlock's 600 and the run's 201 went back),
-        # less what the platform bore for Ben: 2,051 and 800
-        "platform:revenue": 3_000 + 3 * 50 + 200 + 201 + 400 + 600 - 2_051 - 800,
+        # less what the platform bore for Ben: 2,051 and 800; and less its part of the essay
+        "platform:revenue": 3_000 + 3 * 50 + 200 + 201 + 400 + 600 - 2_051 - 800 - 910,
     }
-    assert sum(_platform(engine).values()) + 13_401 + 2_399 + 1_600 == 0
+    assert sum(_platform(engine).values()) + 23_401 + 2_399 + 1_600 == 0
     _audit_is_clean(engine)
     daily_totals.catch_up(engine)
     _audit_is_clean(engine)

@@ -120,7 +120,7 @@ def test_a_replayed_unlock_says_what_the_payment_gives_today(engine: Engine) -> 
     world.unlock(engine, UNLOCK, key="k-4")
     bought_again = world.unlock(engine, UNLOCK, key="k-2", now=LATER)
 
-    as_of_now = replace(first, replayed=True, refunded_by_entry_id=refund.entry_id)
+    as_of_now = replace(first, replayed=True, refunded_by_entry_id=refund.entry_id, refunded_credits=1_001)
     assert (locked.access, locked.receipt, locked.has_access_now) == (FlowAccess.REFUNDED, as_of_now, False)
     assert (bought_again.access, bought_again.receipt) == (FlowAccess.UNLOCKED_BEFORE, as_of_now)
     assert bought_again.has_access_now

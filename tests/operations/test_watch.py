@@ -135,6 +135,21 @@ def test_a_creator_of_whose_income_much_is_refunded_is_found_with_the_refunds(en
     assert found.entries == refunds[::-1]
 
 
+def test_refunds_in_parts_count_by_their_part_of_the_income(engine: Engine) -> None:
+    users = [f"user-{number}" for number in range(4)]
+    funded(engine, *users)
+    charged = [entry_id for user_id in users for entry_id in runs(engine, FEE, 1, by=user_id, days_ago=2)]
+    paid = int(str(scalar(engine, "SELECT total_credits FROM prompt_runs WHERE entry_id = :id", id=charged[0])))
+    parts = [
+        world.refund(engine, entry_id, amount_credits=paid // 2, key=f"part-{entry_id}").entry_id
+        for entry_id in charged
+    ]
+    look(engine)
+    found = the_one(engine, WatchRule.REFUNDS, "ben")
+    assert (found.numbers["earned_credits"], found.entries) == (64 * MILLION, parts[::-1])
+    assert 32 * MILLION - 8 <= int(str(found.numbers["refunded_credits"])) <= 32 * MILLION
+
+
 def test_a_creator_whom_one_account_pays_is_found_with_its_runs(engine: Engine) -> None:
     funded(engine, "ada", "zoe")
     fee = replace(FEE, creator_fee_credits=50_000)

@@ -121,6 +121,7 @@ def test_an_unlock_is_listed_as_it_was_paid(engine: Engine) -> None:
         unlock_fee_credits=1_001,
         creator_share_credits=800,
         refunded_by_entry_id=ids["refund of unlock"],
+        parts_credits=0,
     )
     assert _ask(engine, earnings.unlocks, DayRange(MARCH_3, None)) == []
 

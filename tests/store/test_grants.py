@@ -31,7 +31,7 @@ APPEND_ONLY = (
     *("purchases", "purchase_events", "purchase_moves", "purchase_receipts"),
     *("payout_terms", "payout_cycles", "payout_approvals", "payouts", "payout_moves", "payout_reports"),
     *("payout_files", "payout_file_lines"),
-    "webhook_events",
+    *("webhook_events", "partial_refunds"),
 )
 # The columns of a table that has some of its columns changed, by hand: all others stay.
 MAY_CHANGE = {

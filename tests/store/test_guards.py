@@ -47,6 +47,9 @@ STATEMENTS: dict[str, str] = {
     "DELETE FROM prompt_runs WHERE entry_id = <late run>": REFUSED,
     "UPDATE refunds SET provider_refunded = TRUE": REFUSED,
     "DELETE FROM refunds": REFUSED,
+    "UPDATE partial_refunds SET refunded_credits = 1": REFUSED,
+    "UPDATE partial_refunds SET original_id = <late run>": REFUSED,
+    "DELETE FROM partial_refunds": REFUSED,
     # users
     "UPDATE user_credits SET balance_credits = balance_credits + 1 WHERE user_id = 'ada'": "balances_are_sums",
     "UPDATE user_credits SET balance_credits = -1 WHERE user_id = 'ada'": REFUSED,

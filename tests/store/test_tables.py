@@ -36,6 +36,25 @@ REFUSED = {
         rows.entry("'refund'", refunds="4"),
         "uq_journal_entries_refunds_entry_id|this entry was refunded before",
     ),
+    "a part of an entry that another refund gave back": (
+        rows.refund_part(number="1", through_credits="5"),
+        "uq_partial_refunds_number|partial_refunds is append-only",
+    ),
+    "a part of nothing": (rows.refund_part(refunded_credits="0"), "ck_partial_refunds_part_in_bounds"),
+    "a part that passes all parts together": (
+        rows.refund_part(refunded_credits="11"),
+        "ck_partial_refunds_part_in_bounds",
+    ),
+    "a second part that begins at nothing": (
+        rows.refund_part(refunded_credits="10"),
+        "ck_partial_refunds_first_begins_at_nothing",
+    ),
+    "a part of the fee that is more than the part": (
+        rows.refund_part(fee_credits="6"),
+        "ck_partial_refunds_fee_in_bounds",
+    ),
+    "a part of the share below nothing": (rows.refund_part(share_credits="-1"), "ck_partial_refunds_fee_in_bounds"),
+    "a part of an entry that does not exist": (rows.refund_part(original_id="77"), "fk_|FOREIGN KEY"),
     "a refund of nothing": (rows.entry("'refund'"), "ck_journal_entries_refund_names_entry"),
     "a grant that refunds": (rows.entry(refunds="1"), "ck_journal_entries_refund_names_entry"),
     "a refund of an entry that does not exist": (rows.entry("'refund'", refunds="77"), "fk_|FOREIGN KEY"),

@@ -108,6 +108,30 @@ def add_transaction(entry: str, position: int, account: str, type_: str, amount:
     )
 
 
+def _parts(engine: Engine) -> dict[str, int]:
+    """A run with a fee that was refunded in two parts and then the rest, and one of which something is left.
+
+    The creator had spent the share when the second part was refunded.
+    """
+    ids = {}
+    for user in ("uma", "vic"):
+        world.add(engine, user, 1_251, key=f"{user}-fund", now=MUCH_LATER)
+    for name, user in (("fee run", "uma"), ("other fee run", "vic")):
+        run = ChargeRequest(user, "summarise", "claude-3-haiku", "wim", 1_001)
+        ids[name] = world.charge(engine, run, key=name.replace(" ", "-"), now=MUCH_LATER).entry_id
+    parts = [("part of fee run", "fee run", 500), ("part of other", "other fee run", 300)]
+    parts += [("second part", "fee run", 400), ("rest of fee run", "fee run", None)]
+    for name, of, credits in parts:
+        if name == "second part":
+            spent = ChargeRequest("wim", "own", "claude-3-haiku", "uma", 532)  # 782 of the 1,090 that are left
+            world.charge(engine, spent, key="wim-spends", now=MUCH_LATER)
+            world.charge(engine, world.run_by("wim"), key="wim-spends-more", now=MUCH_LATER)
+        ids[name] = world.refund(
+            engine, ids[of], amount_credits=credits, key=name.replace(" ", "-"), now=MUCH_LATER
+        ).entry_id
+    return ids
+
+
 @contextmanager
 def four_days(
     request: pytest.FixtureRequest,
@@ -143,6 +167,7 @@ def four_days(
         ids |= _holds(engine)
         ids |= _purchases(engine)
         ids |= _payouts(engine)
+        ids |= _parts(engine)
         ids["late purchase"] = world.add(engine, "ada", 500, key="late-purchase", now=MUCH_LATER).entry_id
         if is_sealed:
             administered(engine)

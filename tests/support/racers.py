@@ -13,7 +13,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, text
 
 from credits_core.bulk.group_commit import GroupCommit
-from credits_core.ledger.refusals import InsufficientCredits
+from credits_core.ledger.refusals import AlreadyRefunded, InsufficientCredits, RefundExceedsRest
 from credits_core.ledger.requests import Charge, ChargeRequest
 from credits_core.store import database
 from tests.support import world
@@ -55,6 +55,29 @@ def charge_many(answers: Pipe, start_line: threading.Barrier, url: str, prefix: 
             refused += 1
     engine.dispose()
     answers.send(refused)
+    answers.close()
+
+
+def refund_in_parts(
+    answers: Pipe, start_line: threading.Barrier, url: str, prefix: str, entry_id: int, amount_credits: int
+) -> None:
+    """Refund an entry by so many credits at a time as long as that fits, then the rest; send how much that was."""
+    engine = database.create_engine_for(url)
+    with engine.connect():
+        start_line.wait(_START_SECONDS)
+    given_back, number = 0, 0
+    asked: int | None = amount_credits
+    while True:
+        try:
+            receipt = world.refund(engine, entry_id, amount_credits=asked, key=f"{prefix}-{number}")
+            given_back += receipt.transactions[0].amount_credits
+        except RefundExceedsRest:
+            asked = None
+        except AlreadyRefunded:
+            break
+        number += 1
+    engine.dispose()
+    answers.send(given_back)
     answers.close()
 
 

@@ -42,8 +42,8 @@ def refused(engine: Engine, sql: str, *, because: str) -> None:
     assert every_row(engine) == before
 
 
-def entry(type_: str = "'grant'", key: str = "'k-99'", refunds: str = "NULL") -> str:
-    return f"INSERT INTO journal_entries ({ENTRY}) VALUES (99, {type_}, {key}, '', 'x', {refunds}, 0)"
+def entry(type_: str = "'grant'", key: str = "'k-99'", refunds: str = "NULL", id_: str = "99") -> str:
+    return f"INSERT INTO journal_entries ({ENTRY}) VALUES ({id_}, {type_}, {key}, '', 'x', {refunds}, 0)"
 
 
 def transaction(
@@ -104,6 +104,23 @@ def refund_rule(**changed: str) -> str:
     columns = {"entry_id": "99", "rule": "'platform_bears_cost'", "provider_refunded": "FALSE"}
     refund = entry("'refund'", refunds="2")
     return f"{refund}; {_insert('refunds', columns, changed)}"
+
+
+def refund_part(**changed: str) -> str:
+    """The second part of entry 2, 5 of its credits, which the entry 99 gives back after the first part, entry 98."""
+    columns = {
+        "id": "99",
+        "original_id": "2",
+        "number": "2",
+        "refunded_credits": "5",
+        "through_credits": "10",
+        "fee_credits": "0",
+        "share_credits": "0",
+    }
+    first = columns | {"id": "98", "number": "1", "through_credits": "5"}
+    made = [entry("'partial_refund'", key=f"'k-{id_}'", id_=id_) for id_ in ("98", "99")]
+    parts = [_insert("partial_refunds", first, {}), _insert("partial_refunds", columns, changed)]
+    return "; ".join([*made, *parts])
 
 
 def unlock(**changed: str) -> str:

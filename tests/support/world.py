@@ -196,6 +196,7 @@ def refund(
     key: str,
     reason: str = "The answer was empty",
     provider_refunded: bool = False,
+    amount_credits: int | None = None,
     book: PriceBook | None = None,
     now: datetime = NOW,
 ) -> Receipt:
@@ -207,6 +208,7 @@ def refund(
             entry_id,
             reason=reason,
             provider_refunded=provider_refunded,
+            amount_credits=amount_credits,
             book=book,
             key=key,
             now=now,

@@ -15,6 +15,7 @@ from credits_core.lab.replay.balances import ADDED, CHARGED, NOBODY, REFUNDED, E
 from credits_core.lab.replay.record import UNLOCK, Charges, RecordedHistory
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.quote_many import quote_costs
+from credits_core.pricing.refund_shares import share_back
 from credits_core.values.arrays import Credits
 
 _LARGEST_SUM_CREDITS = 2**62
@@ -32,13 +33,15 @@ class PricedCharges:
 class Outcome:
     """What would have become of each recorded charge and refund under the plan.
 
-    `happened` is false for a charge that the payer's balance would not have covered. `borne_credits` is what the
-    platform pays towards each refund. `refused_additions` counts refunds of added credits that would have been
-    impossible, because the user would have spent the credits.
+    `happened` is false for a charge that the payer's balance would not have covered. `back` is what each refund gives
+    back to the payer, and of the creator's share; `borne_credits` is what the platform pays towards it.
+    `refused_additions` counts refunds of added credits that would have been impossible, because the user would have
+    spent the credits.
     """
 
     priced: PricedCharges
     happened: Flags
+    back: PricedCharges
     borne_credits: Credits
     refused_additions: int
 
@@ -122,7 +125,8 @@ def replay(history: RecordedHistory, plan: PricePlan) -> Outcome:
             np.where(charges.is_compared, priced.creator_share_credits, charges.creator_share_credits),
         )
     _require_summable(history, priced, recorded_credits)
-    events, charge_at, refund_at, addition_at = _events(history, priced)
+    back = given_back(history, priced)
+    events, charge_at, refund_at, addition_at = _events(history, priced, back)
     followed = follow_quickly(events, list(history.starting_credits))
     happened = np.ones(len(recorded_credits), np.bool_)
     is_event = charge_at >= 0
@@ -130,9 +134,31 @@ def replay(history: RecordedHistory, plan: PricePlan) -> Outcome:
     return Outcome(
         priced,
         happened,
+        back,
         followed.borne_credits[refund_at],
         int(np.count_nonzero(~followed.happened[addition_at])),
     )
+
+
+def given_back(history: RecordedHistory, priced: PricedCharges) -> PricedCharges:
+    """What each recorded refund gives back when charges cost this much: the payer's total, and the creator's share.
+
+    One in parts gives back the same part of the total as was recorded, rounded down over all parts of a charge, and of
+    the share what is due for that (`pricing.refund_shares`).
+    """
+    refunds, charges = history.refunds, history.charges
+    total_credits = priced.total_credits[refunds.charge]
+    share_credits = priced.creator_share_credits[refunds.charge]
+    for at in np.flatnonzero(refunds.in_parts(charges)).tolist():  # few, and exact beyond 64 bits
+        charge, total, share = int(refunds.charge[at]), int(total_credits[at]), int(share_credits[at])
+        recorded_total = int(charges.total_credits[charge])
+        ends = [
+            share_back(total, refunded_credits=int(end), total_credits=recorded_total)
+            for end in (refunds.before_credits[at], refunds.through_credits[at])
+        ]
+        shares = [share_back(share, refunded_credits=end, total_credits=total) if total else 0 for end in ends]
+        total_credits[at], share_credits[at] = ends[1] - ends[0], shares[1] - shares[0]
+    return PricedCharges(total_credits, share_credits)
 
 
 def replayed_runs(history: RecordedHistory, outcome: Outcome) -> Iterator[ReplayedRun]:
@@ -145,7 +171,7 @@ def replayed(history: RecordedHistory, outcome: Outcome, positions: Credits) -> 
     """The charges at these positions, in the given order. An unlock has no inference cost and is of no model."""
     charges, priced, runs = history.charges, outcome.priced, positions
     refunded = np.zeros(len(charges.entry_id), np.bool_)
-    refunded[history.refunds.charge] = True
+    refunded[history.refunds.charge[history.refunds.ends(charges)]] = True
     columns = (
         *(charges.entry_id, charges.day, charges.payer, charges.creator, charges.model, charges.plan),
         *(charges.inference_cost_credits, charges.creator_fee_credits),
@@ -232,7 +258,9 @@ def _difference(charges: Charges, priced: PricedCharges, refused: Flags, differs
     )
 
 
-def _events(history: RecordedHistory, priced: PricedCharges) -> tuple[Events, Credits, Credits, Credits]:
+def _events(
+    history: RecordedHistory, priced: PricedCharges, back: PricedCharges
+) -> tuple[Events, Credits, Credits, Credits]:
     """What moves users' credits, and at which event each charge (-1 for earlier ones), refund and addition is."""
     charges, refunds, additions = history.charges, history.refunds, history.additions
     here = np.flatnonzero(charges.entry_id >= history.first_entry_id)
@@ -245,8 +273,8 @@ def _events(history: RecordedHistory, priced: PricedCharges) -> tuple[Events, Cr
     charge_at = np.full(len(charges.entry_id), -1, np.int64)
     charge_at[here] = at[: len(here)]
 
-    def column(of_charges: Credits, of_additions: Credits) -> Credits:
-        both = np.concatenate([of_charges[here], of_charges[charge], of_additions])
+    def column(of_charges: Credits, of_refunds: Credits, of_additions: Credits) -> Credits:
+        both = np.concatenate([of_charges[here], of_refunds, of_additions])
         ordered: Credits = both[in_order]
         return ordered
 
@@ -254,10 +282,10 @@ def _events(history: RecordedHistory, priced: PricedCharges) -> tuple[Events, Cr
     refunded = np.concatenate([np.full(len(here), -1), charge_at[charge], np.full(added, -1)])
     events = Events(
         kind=kind[in_order],
-        payer=column(charges.payer, additions.account),
-        creator=column(charges.creator, np.full(added, NOBODY)),
-        amount_credits=column(priced.total_credits, additions.amount_credits),
-        share_credits=column(priced.creator_share_credits, np.zeros(added, np.int64)),
+        payer=column(charges.payer, charges.payer[charge], additions.account),
+        creator=column(charges.creator, charges.creator[charge], np.full(added, NOBODY)),
+        amount_credits=column(priced.total_credits, back.total_credits, additions.amount_credits),
+        share_credits=column(priced.creator_share_credits, back.creator_share_credits, np.zeros(added, np.int64)),
         charge=refunded[in_order],
     )
     return events, charge_at, refund_at, addition_at

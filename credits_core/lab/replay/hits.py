@@ -59,7 +59,7 @@ def hits(
     """
     charges = history.charges
     is_counted = charges.is_compared & (charges.model != UNLOCK)
-    is_counted[history.refunds.charge] = False
+    is_counted[history.refunds.charge[history.refunds.ends(charges)]] = False
     here = np.flatnonzero(is_counted)
     costs, fees = charges.inference_cost_credits[here], charges.creator_fee_credits[here]
     without_fee = quote_costs(plan, costs, creator_fee_credits=np.zeros_like(fees))

@@ -45,7 +45,8 @@ class Refunds:
 
     `borne_credits` is what the platform paid for a creator who had spent the share. `returned_cost_credits` is
     inference cost that was booked back: all of it under the earlier rule, or where the provider gave it back; else 0,
-    because the platform bears it.
+    because the platform bears it. A refund gives back the credits of its charge from `before_credits` on up to
+    `through_credits`: of all at once from 0 to the total.
     """
 
     entry_id: Credits
@@ -54,7 +55,19 @@ class Refunds:
     borne_credits: Credits
     returned_cost_credits: Credits
     is_earlier_rule: Flags
+    before_credits: Credits
+    through_credits: Credits
     is_compared: Flags
+
+    def in_parts(self, charges: Charges) -> Flags:
+        """Which of them give back less than the whole charge."""
+        found: Flags = (self.through_credits - self.before_credits) != charges.total_credits[self.charge]
+        return found
+
+    def ends(self, charges: Charges) -> Flags:
+        """Which of them leave nothing of the charge to refund."""
+        found: Flags = self.through_credits == charges.total_credits[self.charge]
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ from credits_core.lab.replay.counterfactual import (
     Difference,
     Outcome,
     OwnPlans,
+    PricedCharges,
     first_difference,
+    given_back,
     replay,
     under_own_plans,
 )
@@ -248,10 +250,23 @@ class Lines:
         self.payer, self.creator = charges.payer[of], charges.creator[of]
         self.model = np.where(charges.model[of] == UNLOCK, len(history.models), charges.model[of])
         inference = np.concatenate([charges.inference_cost_credits[charged], -refunds.returned_cost_credits[refunded]])
-        users, creators = charges.total_credits[of] * sign, charges.creator_share_credits[of] * sign
+        recorded = PricedCharges(charges.total_credits, charges.creator_share_credits)
+        recorded_back = given_back(history, recorded)
+        users, creators = (
+            np.concatenate([charge[charged], back[refunded]]) * sign
+            for charge, back in (
+                (recorded.total_credits, recorded_back.total_credits),
+                (recorded.creator_share_credits, recorded_back.creator_share_credits),
+            )
+        )
         creators[len(charged) :] += refunds.borne_credits[refunded]
-        users_plan = priced.total_credits[of] * sign * self.happened
-        creators_plan = priced.creator_share_credits[of] * sign * self.happened
+        users_plan, creators_plan = (
+            np.concatenate([charge[charged], back[refunded]]) * sign * self.happened
+            for charge, back in (
+                (priced.total_credits, outcome.back.total_credits),
+                (priced.creator_share_credits, outcome.back.creator_share_credits),
+            )
+        )
         creators_plan[len(charged) :] += outcome.borne_credits[refunded]
         self.refused_credits = np.where(self.happened, 0, users)
         self.amounts = {

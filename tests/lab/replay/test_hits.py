@@ -130,7 +130,8 @@ def history_with(costs: list[int], fees: list[int]) -> RecordedHistory:
         is_compared=np.ones(runs, np.bool_),
     )
     none = np.empty(0, np.int64)
-    refunds = Refunds(none, none, none, none, none, np.empty(0, np.bool_), np.empty(0, np.bool_))
+    no_flags = np.empty(0, np.bool_)
+    refunds = Refunds(none, none, none, none, none, no_flags, none, none, no_flags)
     return RecordedHistory(1, runs, ("ada",), ("m",), ("p",), (0,), charges, refunds, Additions(none, none, none))
 
 

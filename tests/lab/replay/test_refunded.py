@@ -46,6 +46,38 @@ def test_the_platform_bears_what_a_creator_has_spent_under_the_plan(engine: Engi
     assert recorded_sums(engine) == {"users": 300, "inference": 500, "creators": 300, "platform": -500}
 
 
+def test_a_part_gives_back_the_same_part_of_what_the_plan_took(engine: Engine) -> None:
+    world.add(engine, "ada", 10_000, key="add")
+    run = world.charge(engine, HAIKU, key="run")  # 300; dearer 500
+    with_fee = world.charge(engine, HAIKU_WITH_FEE, key="fee")  # 1,251, of which ben receives 800; dearer the same
+    world.refund(engine, run.entry_id, amount_credits=100, key="part-1")  # dearer 500 x 100 / 300, so 166
+    world.refund(engine, run.entry_id, amount_credits=100, key="part-2")  # and 333 in all
+    world.refund(engine, with_fee.entry_id, amount_credits=500, key="part-3")  # 319 of ben
+    found = under(engine, DEARER)
+    assert parties(found)["users"] == (100 + 751, 500 - 333 + 751)
+    assert parties(found)["creators"] == (800 - 319, 800 - 319)
+    assert {name: recorded for name, (recorded, _) in parties(found).items()} == recorded_sums(engine)
+    assert found.refunds == 3
+    world.refund(engine, run.entry_id, key="rest")
+    assert parties(under(engine, DEARER))["users"] == (751, 751)
+
+
+def test_parts_come_out_as_they_were_under_the_plan_that_charged(engine: Engine) -> None:
+    world.add(engine, "ada", 10_000, key="add", now=FIRST_DAY)
+    runs = [world.charge(engine, HAIKU_WITH_FEE, key=f"run-{number}", now=FIRST_DAY) for number in range(2)]
+    world.refund(engine, runs[0].entry_id, amount_credits=1, key="part-1", now=FIRST_DAY)
+    world.charge(engine, world.run_by("ben"), key="ben", now=FIRST_DAY)
+    for number, credits in enumerate((777, None)):
+        world.refund(engine, runs[0].entry_id, amount_credits=credits, key=f"more-{number}", now=SECOND_DAY)
+    world.refund(engine, runs[1].entry_id, amount_credits=1_000, key="part-2", now=SECOND_DAY)
+    plan = world.price_book().plan
+    for days in (DayRange(), DayRange(date(2026, 3, 1), date(2026, 3, 1)), DayRange(date(2026, 3, 2), None)):
+        found = under(engine, plan, days)
+        assert found.difference is None
+        assert all(recorded == again for recorded, again in parties(found).values())
+    assert {name: recorded for name, (recorded, _) in parties(under(engine, plan)).items()} == recorded_sums(engine)
+
+
 def test_an_inference_cost_that_was_booked_back_is_booked_back_under_the_plan_too(engine: Engine) -> None:
     world.add(engine, "ada", 10_000, key="add")
     runs = [world.charge(engine, HAIKU, key=f"run-{number}") for number in range(3)]  # 300 each; dearer 500

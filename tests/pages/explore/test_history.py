@@ -238,7 +238,7 @@ def test_a_refund_reverses_the_entry_and_then_the_button_is_gone(own_ledger: Eng
 def test_the_dialog_says_who_gets_what_and_does_nothing_before_it_is_confirmed(own_ledger: Engine) -> None:
     before = plain_sql.every_row(own_ledger)
     page = click(open_page("explore/history.py", entry="65"), "Refund this entry")
-    said = "A new entry does this; nothing is deleted. An entry can be refunded only once."
+    said = "A new entry does this; nothing is deleted. Then nothing is left to refund."
     bears = r"zane gets back 3,600 credits (\$0.0036): PromptFlow bears 3,600."
     assert f"{bears} {said}" in [text.value for text in page.markdown]
     page.checkbox(key="refund:provider").check()
@@ -247,6 +247,46 @@ def test_the_dialog_says_who_gets_what_and_does_nothing_before_it_is_confirmed(o
     assert f"{bears} {said}" in [text.value for text in asked.markdown]
     assert [error.value for error in page.error] == []
     assert plain_sql.every_row(own_ledger) == before
+
+
+def test_a_run_is_refunded_in_parts_and_the_entry_says_what_is_left(own_ledger: Engine) -> None:
+    page = ask_for_refund("65", "Half of it was empty")
+    assert page.number_input(key="refund:credits").value == 3_600
+    page.number_input(key="refund:credits").set_value(1_000)
+    asked = run(page)
+    bears = r"zane gets back 1,000 credits (\$0.001): PromptFlow bears 1,000."
+    later = r"2,600 credits (\$0.0026) can be refunded later."
+    assert f"{bears} A new entry does this; nothing is deleted. {later}" in [text.value for text in asked.markdown]
+    asked.text_input(key="refund:reason").set_value("Half of it was empty")
+    page = click(asked, "Refund")
+    part_id = int(str(scalar(own_ledger, "SELECT MAX(id) FROM journal_entries")))
+    in_part = "Refunded in part: 1,000 of 3,600 credits, 2,600 left."
+    assert in_part in [info.value for info in page.info]
+    assert button_labels(page) == ["Save", "Back to the list", f"Part: entry {part_id}", "Refund more"]
+    assert links(page)["Explain this charge"] == ("explain-charge", "to_entry=65&anew=")
+    explained = open_page("explain/explain_charge.py", entry="65")
+    assert in_part in [info.value for info in explained.info]
+
+    opened = click(page, f"Part: entry {part_id}")
+    assert [success.value.split(" The provider")[0] for success in opened.success] == [
+        r"zane got back 1,000 credits (\$0.001): PromptFlow bore 1,000."
+    ]
+    assert links(opened)["Explain this refund"] == ("explain-charge", f"to_entry={part_id}&anew=")
+    explained = open_page("explain/explain_charge.py", entry=str(part_id))
+    assert "matches the refund exactly" in "".join(str(one.value) for one in [*explained.success, *explained.info])
+
+    rest = click(open_page("explore/history.py", entry="65"), "Refund more")
+    assert rest.number_input(key="refund:credits").value == 2_600
+    rest.text_input(key="refund:reason").set_value("The rest, too")
+    page = click(rest, "Refund")
+    ((refund_id, amount),) = rows(
+        own_ledger,
+        "SELECT e.id, t.amount_credits FROM journal_entries e JOIN credit_transactions t ON t.entry_id = e.id"
+        " AND t.position = 0 WHERE e.refunds_entry_id = 65",
+    )
+    assert amount == 2_600
+    assert page.success[0].value.startswith(f"Refunded by entry {refund_id}. zane got back 2,600")
+    assert button_labels(page) == ["Save", "Back to the list", "Open the refund", f"Part: entry {part_id}"]
 
 
 def test_a_refund_that_the_provider_gave_back_says_so(own_ledger: Engine) -> None:
