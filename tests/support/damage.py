@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ import pytest
 from sqlalchemy import Connection, Engine, insert, make_url, text
 
 from credits_core.access import keys, people, trial_users
-from credits_core.audit import invariants, seals
+from credits_core.audit import invariants, schema, seals
 from credits_core.audit import log as audit_log
 from credits_core.audit.finding import BEGINNING, Finding, Since
+from credits_core.audit.invariants import Invariant
 from credits_core.ledger import payouts as ledger_payouts
 from credits_core.ledger import purchase_rows
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
@@ -47,6 +48,8 @@ class Ledger:
     book: PriceBook
     since: Since
     """What an audit before the fourth day left."""
+    found_lately: list[Invariant] = field(default_factory=lambda: list(invariants.INVARIANTS))
+    """Every invariant; first those that found the newest damage."""
 
     def sql(self, statement: str) -> str:
         """The statement with every `<name of an entry>` replaced by its id."""
@@ -75,14 +78,25 @@ class Ledger:
 
     def findings(self, connection: Connection, since: Since = BEGINNING) -> Iterator[tuple[str, Finding]]:
         """What the audit finds wrong, by the name of the invariant, once the triggers are back in place."""
-        for sql in connection.info["triggers"]:
-            connection.exec_driver_sql(sql)
-        if self.engine.dialect.name == "postgresql":
-            connection.execute(text("SET LOCAL session_replication_role = origin"))
         for invariant in invariants.INVARIANTS:
-            finding = invariants.finding(connection, self.book.plans, invariant, since)
+            finding = self._finding(connection, invariant, since)
             if not finding.ok:
                 yield invariant.__name__, finding
+
+    def has_findings(self, connection: Connection) -> bool:
+        """Whether the audit finds anything wrong. Begins with what found the damage before, which is quick."""
+        for invariant in tuple(self.found_lately):
+            if not self._finding(connection, invariant, BEGINNING).ok:
+                self.found_lately.remove(invariant)
+                self.found_lately.insert(0, invariant)
+                return True
+        return False
+
+    def _finding(self, connection: Connection, invariant: Invariant, since: Since) -> Finding:
+        if invariant is schema.ledger_is_append_only:  # the only one that looks at triggers
+            for sql in connection.info["triggers"]:
+                connection.exec_driver_sql(sql)
+        return invariants.finding(connection, self.book.plans, invariant, since)
 
     def after(self, *damage: str, since: Since = BEGINNING) -> dict[str, Finding]:
         """What the audit finds wrong after the statements."""
