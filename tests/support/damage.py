@@ -1,7 +1,7 @@
 """A ledger to damage behind its back: with triggers and foreign keys out of force, and all of it rolled back after."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -34,6 +34,7 @@ from credits_core.values.time_zones import UTC_ZONE
 from tests.support import busy_ledger, holding, paying, world
 from tests.support.actors import TESTER
 
+EVERY = frozenset(invariant.__name__ for invariant in invariants.INVARIANTS)
 MUCH_LATER = busy_ledger.THIRD_DAY + timedelta(days=1)
 TOKENS = ChargeRequest("ada", "long", "openai/gpt-4o", input_tokens=1_020, output_tokens=129)
 """A run of 4,608 credits: 1,020 × 2.5 + 129 × 10 = 3,840 inference + 20 % markup of 768."""
@@ -76,9 +77,13 @@ class Ledger:
                 connection.rollback()
                 connection.detach()  # a pooled connection must not stay without foreign keys
 
-    def findings(self, connection: Connection, since: Since = BEGINNING) -> Iterator[tuple[str, Finding]]:
-        """What the audit finds wrong, by the name of the invariant, once the triggers are back in place."""
+    def findings(
+        self, connection: Connection, since: Since = BEGINNING, *, by: Collection[str] = EVERY
+    ) -> Iterator[tuple[str, Finding]]:
+        """What the audit finds wrong by these invariants, by their names, once the triggers are back in place."""
         for invariant in invariants.INVARIANTS:
+            if invariant.__name__ not in by:
+                continue
             finding = self._finding(connection, invariant, since)
             if not finding.ok:
                 yield invariant.__name__, finding
@@ -98,13 +103,13 @@ class Ledger:
                 connection.exec_driver_sql(sql)
         return invariants.finding(connection, self.book.plans, invariant, since)
 
-    def after(self, *damage: str, since: Since = BEGINNING) -> dict[str, Finding]:
-        """What the audit finds wrong after the statements."""
+    def after(self, *damage: str, since: Since = BEGINNING, by: Collection[str] = EVERY) -> dict[str, Finding]:
+        """What the audit finds wrong after the statements, by these invariants."""
         with self.unguarded() as connection:
             for statement in damage:
                 changed = connection.execute(text(self.sql(statement))).rowcount
                 assert changed != 0, f"changed nothing: {statement}"
-            return dict(self.findings(connection, since))
+            return dict(self.findings(connection, since, by=by))
 
 
 def set_transaction(entry: str, position: int, change: str) -> str:
