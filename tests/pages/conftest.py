@@ -7,15 +7,20 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 from streamlit.components.v2 import manifest_scanner
+from streamlit.testing.v1 import app_test
 
 from tests.support import page_driver, plain_sql, world
 
 
 @pytest.fixture(scope="session", autouse=True)
-def installed_components() -> Iterator[None]:
-    """Streamlit's test driver reads about all installed packages for each page that it opens; here it does so once."""
+def prepared_once() -> Iterator[None]:
+    """What Streamlit's test driver would do again for each page that it opens, as no server does.
+
+    It reads about all installed packages, and compiles the screen.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        patch.setattr(app_test, "ScriptCache", cache(app_test.ScriptCache))
         yield
 
 
