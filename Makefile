@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 OPTIONS ?=
 ROOM ?=
+# Some machines keep no compiled modules: every start would compile all it imports again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run run-signed-in test test-room format requirements clean
 

@@ -6,44 +6,67 @@ without them, or change them, so the audit compares them with those of a fresh d
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import takewhile
+from typing import Any
 
-from sqlalchemy import Connection, func, select, text, true
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    ForeignKey,
+    Select,
+    bindparam,
+    cast,
+    func,
+    select,
+    text,
+    true,
+    union_all,
+)
 
 from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.store import described
-from credits_core.store.described import Part
+from credits_core.store.described import GUARDS, Part
 from credits_core.store.tables import Base
 
 _SHOWN = 90
-_GUARDS = frozenset(
-    {"trigger", "function", "operator", "rule", "row security policy", "event trigger", "setting"}
-    | {"foreign key that is switched off"}
-)
-"""The kinds of part that decide what happens when a row is written. All others say what a row looks like."""
+_AFTER = "after_entry_id"
 
 
 def references_exist(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
     """Every entry, user and plan that a row refers to exists."""
-    checked, violations = 0, []
+    named, missing = _references()
+    after = {_AFTER: since.entry_id}
+    checked = connection.execute(named, after).scalar_one()
+    violations = [
+        f"{foreign_key.parent.table.name} {'/'.join(map(str, row[:-1]))}: {foreign_key.parent.name} {row.missing} does"
+        " not exist"
+        for foreign_key, statement in missing
+        for row in connection.execute(statement, after)
+    ]
+    return Finding("everything that is referred to exists", checked, tuple(violations))
+
+
+@lru_cache(maxsize=1)
+def _references() -> tuple[Select[int], tuple[tuple[ForeignKey, Select[*tuple[Any, ...]]], ...]]:
+    """Of entries after a bound one: how often something is named, and for each foreign key what names nothing."""
+    counts, missing = [], []
     for table in Base.metadata.sorted_tables:
         entry_id = table.c.id if table.name == "journal_entries" else table.c.get("entry_id")
-        is_new = true() if entry_id is None else entry_id > since.entry_id
+        is_new = true() if entry_id is None else entry_id > bindparam(_AFTER)
         for foreign_key in sorted(table.foreign_keys, key=lambda key: key.parent.name):
             column, named = foreign_key.parent, foreign_key.column.table.alias()
             found = named.c[foreign_key.column.name]
-            checked += connection.execute(select(func.count(column)).where(is_new)).scalar_one()
-            bad = connection.execute(
+            counts.append(select(func.count(column).label("named")).where(is_new))
+            statement = (
                 select(*table.primary_key, column.label("missing"))
                 .outerjoin(named, found == column)
                 .where(is_new, column.is_not(None), found.is_(None))
                 .order_by(*table.primary_key)
             )
-            violations += [
-                f"{table.name} {'/'.join(map(str, row[:-1]))}: {column.name} {row.missing} does not exist"
-                for row in bad
-            ]
-    return Finding("everything that is referred to exists", checked, tuple(violations))
+            missing.append((foreign_key, statement))
+    each = union_all(*counts).subquery()
+    return select(cast(func.sum(each.c.named), BigInteger)), tuple(missing)
 
 
 def constraints_hold(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
@@ -70,9 +93,9 @@ def _compared(connection: Connection, *, guards: bool) -> tuple[int, list[str]]:
     wanted = {
         part: said
         for part, said in described.expected(connection.dialect.name).items()
-        if (part.kind in _GUARDS) is guards
+        if (part.kind in GUARDS) is guards
     }
-    found, harmless = described.described(connection)
+    found, harmless = described.described_guards(connection) if guards else described.described_shape(connection)
     return len(wanted), [
         *_missing(wanted, found),
         *(
@@ -83,7 +106,6 @@ def _compared(connection: Connection, *, guards: bool) -> tuple[int, list[str]]:
         *(
             f"{_name(part)}{f' on {part.table}' if part.table else ''} does not belong here"
             for part in sorted(found.keys() - wanted.keys() - harmless)
-            if (part.kind in _GUARDS) is guards
         ),
     ]
 

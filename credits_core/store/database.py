@@ -284,6 +284,8 @@ def migrate(engine: Engine) -> None:
     """Bring the schema to the newest migration. Safe to repeat and to run twice at once; on an up-to-date database it
     changes nothing. A new SQLite file is for its own user alone.
     """
+    if _migration_of(engine) == _newest_migration():
+        return
     if _is_missing_file(engine):  # SQLite would let others of this machine read it; what it puts beside is as private
         Path(str(engine.url.database)).touch(mode=_OWN_ALONE)
 
@@ -309,12 +311,15 @@ def require_migrated(engine: Engine) -> None:
     Raises:
         DatabaseNotReady: it is not; the message says what to run.
     """
-    found = None
-    if not _is_missing_file(engine):  # connecting would create the file
-        with read(engine) as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
-    if found != _newest_migration():
+    if (found := _migration_of(engine)) != _newest_migration():
         raise DatabaseNotReady(found, _newest_migration())
+
+
+def _migration_of(engine: Engine) -> str | None:
+    if _is_missing_file(engine):  # connecting would create the file
+        return None
+    with read(engine) as connection:
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 @lru_cache(maxsize=1)

@@ -9,10 +9,10 @@ Only what acts on the ledger's tables counts. Other tables in the same schema ar
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -20,6 +20,11 @@ from credits_core.store.tables import Base
 
 _EXPECTED = Path(__file__).with_name("expected")
 _ALEMBICS = "alembic_version"
+GUARDS = frozenset(
+    {"trigger", "function", "operator", "rule", "row security policy", "event trigger", "setting"}
+    | {"foreign key that is switched off"}
+)
+"""The kinds of part that decide what happens when a row is written. All others say what a row looks like."""
 
 
 class Part(NamedTuple):
@@ -59,7 +64,20 @@ def write_expected(connection: Connection) -> Path:
 
 def described(connection: Connection) -> Description:
     """What this database says about the ledger's tables and whatever acts on them."""
-    return _of_postgres(connection) if connection.dialect.name == "postgresql" else _of_sqlite(connection)
+    shape = described_shape(connection)
+    return shape._replace(texts=shape.texts | described_guards(connection).texts)
+
+
+def described_shape(connection: Connection) -> Description:
+    """The part of `described` that says what a row looks like."""
+    return _of_postgres(connection, _SHAPE) if connection.dialect.name == "postgresql" else _shape_of_sqlite(connection)
+
+
+def described_guards(connection: Connection) -> Description:
+    """The part of `described` whose kinds are `GUARDS`."""
+    if connection.dialect.name == "postgresql":
+        return _of_postgres(connection, _GUARDING)
+    return Description({Part(type_, table, name): sql for type_, table, name, sql in _of_sqlite(connection, "=")})
 
 
 def _ledgers_tables() -> list[str]:
@@ -71,7 +89,7 @@ def _ledgers_tables() -> list[str]:
 # A trigger keeps its table's name as it was written, in capitals or not.
 _OF_SQLITE = """
 SELECT type, lower(tbl_name), name, sql FROM sqlite_master
-WHERE lower(tbl_name) IN (SELECT value FROM json_each(:tables)) AND sql IS NOT NULL
+WHERE lower(tbl_name) IN (SELECT value FROM json_each(:tables)) AND sql IS NOT NULL AND type {} 'trigger'
 """
 # Neither unique nor of some rows or of an expression, which would run somebody's function.
 _PLAIN_INDEXES = """
@@ -81,15 +99,25 @@ WHERE m.type = 'table' AND list."unique" = 0 AND list.partial = 0
 """
 
 
-def _of_sqlite(connection: Connection) -> Description:
+def _of_sqlite(connection: Connection, is_trigger: str) -> Sequence[Any]:
+    tables = {"tables": json.dumps(_ledgers_tables())}
+    return connection.execute(text(_OF_SQLITE.format(is_trigger)), tables).all()
+
+
+def _shape_of_sqlite(connection: Connection) -> Description:
     texts: dict[Part, str] = {}
-    for type_, table, name, sql in connection.execute(text(_OF_SQLITE), {"tables": json.dumps(_ledgers_tables())}):
+    for type_, table, name, sql in _of_sqlite(connection, "<>"):
         if type_ == "table":
-            texts |= dict(_parts_of_table(table, sql))
+            texts |= _table_by_parts(table, sql)
         else:
             texts[Part(type_, table, name)] = sql
     plain = connection.execute(text(_PLAIN_INDEXES))
     return Description(texts, frozenset(Part("index", table, name) for table, name in plain))
+
+
+@lru_cache(maxsize=256)
+def _table_by_parts(table: str, sql: str) -> dict[Part, str]:
+    return dict(_parts_of_table(table, sql))
 
 
 def _parts_of_table(table: str, sql: str) -> Iterator[tuple[Part, str]]:
@@ -139,7 +167,7 @@ def _split(sql: str) -> Iterator[str]:
 
 # Every name is looked up in pg_catalog: a search path can put somebody else's tables and functions before it.
 # Rows of a kind, a table, a name, a text, and whether it is harmless.
-_OF_POSTGRES = """
+_ON_POSTGRES = """
 WITH here AS MATERIALIZED (
     SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = pg_catalog.current_schema()
 ), ours AS MATERIALIZED (
@@ -147,6 +175,8 @@ WITH here AS MATERIALIZED (
 ), of_extensions AS MATERIALIZED (
     SELECT d.classid, d.objid FROM pg_catalog.pg_depend AS d WHERE d.deptype = 'e'
 )
+"""
+_SHAPE = """
 SELECT CASE c.relkind WHEN 'r' THEN 'table' WHEN 'v' THEN 'view'
         ELSE pg_catalog.concat('relation of kind ', c.relkind) END, c.relname, c.relname,
         pg_catalog.concat_ws(' ', 'table', CASE c.relpersistence WHEN 'p' THEN NULL ELSE 'not logged' END,
@@ -189,6 +219,10 @@ SELECT 'sequence', c.relname, n.relname, pg_catalog.concat_ws(' ',
     JOIN pg_catalog.pg_class AS n ON n.oid = d.objid
     JOIN pg_catalog.pg_sequence AS s ON s.seqrelid = n.oid
 UNION ALL
+SELECT 'table that inherits', c.relname, h.inhrelid::pg_catalog.regclass::pg_catalog.text, '', false
+    FROM ours AS c JOIN pg_catalog.pg_inherits AS h ON c.oid IN (h.inhparent, h.inhrelid) WHERE c.relkind = 'r'
+"""
+_GUARDING = """
 SELECT 'trigger', c.relname, g.tgname, pg_catalog.pg_get_triggerdef(g.oid, true)
         || CASE WHEN g.tgenabled IN ('O', 'A') THEN '' ELSE ' DISABLED' END, false
     FROM ours AS c JOIN pg_catalog.pg_trigger AS g ON g.tgrelid = c.oid WHERE NOT g.tgisinternal
@@ -221,9 +255,6 @@ UNION ALL
 SELECT 'row security policy', c.relname, y.polname, '', false
     FROM ours AS c JOIN pg_catalog.pg_policy AS y ON y.polrelid = c.oid
 UNION ALL
-SELECT 'table that inherits', c.relname, h.inhrelid::pg_catalog.regclass::pg_catalog.text, '', false
-    FROM ours AS c JOIN pg_catalog.pg_inherits AS h ON c.oid IN (h.inhparent, h.inhrelid) WHERE c.relkind = 'r'
-UNION ALL
 SELECT 'event trigger', '', v.evtname, '', false
     FROM pg_catalog.pg_event_trigger AS v
     WHERE v.evtenabled <> 'D' AND NOT EXISTS (SELECT 1 FROM of_extensions AS e
@@ -238,10 +269,13 @@ SELECT 'setting', '', pg_catalog.concat_ws(' for ', s.setting, r.rolname), '', f
 """
 
 
-def _of_postgres(connection: Connection) -> Description:
+def _of_postgres(connection: Connection, parts: str) -> Description:
     schema = connection.execute(text("SELECT pg_catalog.quote_ident(pg_catalog.current_schema())")).scalar_one()
     functions = [part.name.partition("(")[0] for part in expected("postgresql") if part.kind == "function"]
-    rows = connection.execute(text(_OF_POSTGRES), {"tables": _ledgers_tables(), "functions": functions}).all()
+    asked = (
+        {"tables": _ledgers_tables(), "functions": functions} if parts is _GUARDING else {"tables": _ledgers_tables()}
+    )
+    rows = connection.execute(text(_ON_POSTGRES + parts), asked).all()
     texts = {Part(kind, table, name): _without_schema(said, schema) for kind, table, name, said, _ in rows}
     return Description(texts, frozenset(Part(*row[:3]) for row in rows if row[4]))
 

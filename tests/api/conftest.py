@@ -26,9 +26,14 @@ def shared_api(shared_engine: Engine) -> Iterator[Api]:
         yield api
 
 
+@pytest.fixture(scope="module")
+def rows_of_shared(shared_api: Api) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of that database, before the first test."""
+    return every_row(shared_api.engine)
+
+
 @pytest.fixture
-def unchanged(shared_api: Api) -> Iterator[Api]:
+def unchanged(shared_api: Api, rows_of_shared: dict[str, list[tuple[object, ...]]]) -> Iterator[Api]:
     """The API over the database of `shared_api`, in which the test may not change a row."""
-    before = every_row(shared_api.engine)
     yield shared_api
-    assert every_row(shared_api.engine) == before
+    assert every_row(shared_api.engine) == rows_of_shared
