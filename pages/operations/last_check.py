@@ -28,6 +28,7 @@ SUBJECTS = {
         "every unlock matches its transactions",
         "every refund reverses its entry, once",
         "every refund has its rule",
+        "every refund in parts gives back its part",
     ),
     "History": (
         "the chain of seals holds",

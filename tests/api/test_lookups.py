@@ -74,6 +74,7 @@ def test_an_entry_of_a_run_is_shown_whole_to_a_service(api: Api) -> None:
         ],
         "refunds_entry_id": None,
         "refunded_by_entry_id": None,
+        "refunded_credits": 0,
         "run": {
             "user_id": "ada",
             "prompt_id": "summarise",
