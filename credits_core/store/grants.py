@@ -36,6 +36,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "daily_sums": _DERIVED,
     "daily_totals": _DERIVED,
     "daily_works": _DERIVED,
+    "events_to_settle": (_READ, _ADD, "DELETE"),
     "hold_ends": (_READ, _ADD),
     "holds": (_READ, _ADD, _change("ended_by_entry_id")),
     "invariant_results": (_READ, _ADD, "DELETE"),

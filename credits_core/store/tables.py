@@ -57,6 +57,7 @@ from credits_core.store.people_tables import Person as Person
 from credits_core.store.people_tables import Proposal as Proposal
 from credits_core.store.people_tables import SignInSession as SignInSession
 from credits_core.store.people_tables import TrialUser as TrialUser
+from credits_core.store.purchase_tables import EventToSettle as EventToSettle
 from credits_core.store.purchase_tables import Purchase as Purchase
 from credits_core.store.purchase_tables import PurchaseEvent as PurchaseEvent
 from credits_core.store.purchase_tables import PurchaseMove as PurchaseMove

@@ -29,12 +29,13 @@ def test_the_ledger_to_be_damaged_is_clean(ledger: Ledger) -> None:
 
 # Who called the API, who was told to have a flow already, how somebody chose to begin, what people keep by name, and
 # who is signed in are no part of what it proves, and neither are jobs, the embedded gateway's books and what other
-# systems are told: none of them moves credits.
+# systems are told: none of them moves credits. What is left to settle is there for a moment, and has tests of its own.
 NOT_PROVED = {
     "alert_samples",
     "alerts",
     "api_calls",
     "clean_start",
+    "events_to_settle",
     "invariant_results",
     "job_leases",
     "job_runs",

@@ -70,7 +70,7 @@ MAY_DELETE = {
         "job_runs",
     ),
     *("saved_views", "sign_in_sessions", "trial_users", "watch_key_days"),
-    *("low_balance_levels", "webhook_deliveries"),
+    *("events_to_settle", "low_balance_levels", "webhook_deliveries"),
 }
 MAY_CHANGE_ALL = {
     "daily_sums",

@@ -13,6 +13,7 @@ TABLES = {
     "daily_sums",
     "daily_totals",
     "daily_works",
+    "events_to_settle",
     "hold_ends",
     "holds",
     "invariant_results",
@@ -154,6 +155,8 @@ UNIQUE_KEYS = {
 FOREIGN_KEYS = {
     "fk_api_keys_user_id",
     "fk_credit_transactions_entry_id",
+    "fk_events_to_settle_event_id",
+    "fk_events_to_settle_purchase_id",
     "fk_hold_ends_hold_id",
     "fk_hold_ends_id",
     "fk_hold_ends_run_entry_id",
