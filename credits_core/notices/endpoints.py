@@ -115,7 +115,7 @@ def remove(connection: Connection, endpoint_id: int, *, now: datetime, actor: Ac
 
 
 def enable(connection: Connection, endpoint_id: int, *, now: datetime, actor: Actor) -> None:
-    """Go on with an endpoint that was disabled. It is told all that happened meanwhile.
+    """Go on with an endpoint that was disabled. It is told what waits and what happened meanwhile, no dead letters.
 
     Raises:
         NotAllowed: the actor may not manage this product.
