@@ -98,6 +98,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         ),
     ),
     "webhook_events": (_READ, _ADD),
+    "webhook_held_users": (_READ, _ADD, "DELETE", _change("after_entry_id", "after_event_id")),
 }
 """The privileges of the running product, by table. A sequence may be read, for backups, and asked for its next
 number, and never be set."""

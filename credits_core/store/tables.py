@@ -77,6 +77,7 @@ from credits_core.store.webhook_tables import LowBalanceProgress as LowBalancePr
 from credits_core.store.webhook_tables import WebhookDelivery as WebhookDelivery
 from credits_core.store.webhook_tables import WebhookEndpoint as WebhookEndpoint
 from credits_core.store.webhook_tables import WebhookEvent as WebhookEvent
+from credits_core.store.webhook_tables import WebhookHeldUser as WebhookHeldUser
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.roles import Role
 

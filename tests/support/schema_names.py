@@ -59,6 +59,7 @@ TABLES = {
     "webhook_deliveries",
     "webhook_endpoints",
     "webhook_events",
+    "webhook_held_users",
 }
 CHECKS = {
     "ck_api_keys_role_known",
@@ -198,6 +199,7 @@ FOREIGN_KEYS = {
     "fk_unlocked_flows_user_id",
     "fk_user_parts_user_id",
     "fk_webhook_deliveries_endpoint_id",
+    "fk_webhook_held_users_endpoint_id",
 }
 INDEXES = {
     "ix_api_calls_request_id",
@@ -230,6 +232,7 @@ INDEXES = {
     "ix_webhook_deliveries_due",
     "ix_webhook_deliveries_state",
     "ix_webhook_deliveries_waiting",
+    "ix_webhook_events_user_id",
     "uq_alerts_name_now",
     "uq_api_keys_name_in_force",
     "uq_unlocked_flows_in_force",

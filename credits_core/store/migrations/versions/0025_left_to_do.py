@@ -1,6 +1,6 @@
-"""What is left to do: the events of purchases whose consequences are not carried out yet.
+"""What is left to do: events of purchases that are not carried out yet, and users of whom an endpoint is told later.
 
-Of those that are there already, the newest one of each purchase is marked from which more may follow than was done: the
+Of events of purchases that are there already, the newest one of each purchase is marked from which more may follow than was done: the
 next run of the job for payments looks at each once. Nothing changes where all was done.
 """
 
@@ -31,3 +31,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("event_id", name=op.f("pk_events_to_settle")),
     )
     op.execute(_MAY_BE_LEFT)
+    op.create_table(
+        "webhook_held_users",
+        sa.Column("endpoint_id", _KEY, autoincrement=False, nullable=False),
+        sa.Column("user_id", sa.String(length=128), nullable=False),
+        sa.Column("after_entry_id", sa.BigInteger(), nullable=False),
+        sa.Column("after_event_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["endpoint_id"], ["webhook_endpoints.id"], name=op.f("fk_webhook_held_users_endpoint_id")
+        ),
+        sa.PrimaryKeyConstraint("endpoint_id", "user_id", name=op.f("pk_webhook_held_users")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_webhook_events_user_id", "webhook_events", ["user_id", "id"])
