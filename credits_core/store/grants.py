@@ -53,7 +53,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "payout_terms": (_READ, _ADD),
     "payouts": (_READ, _ADD),
     "low_balance_levels": (_READ, _ADD, "DELETE"),
-    "low_balance_progress": (_READ, _ADD, _change("entry_id", "told_event_id")),
+    "low_balance_progress": (_READ, _ADD, _change("entry_id", "told_event_id", "failed_tries", "next_try_at_us")),
     "people": (_READ, _ADD, _change("roles", "since_us", "added_by", "removed_at_us")),
     "plan_activations": (_READ, _ADD),
     "price_list_activations": (_READ, _ADD),

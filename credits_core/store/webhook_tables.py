@@ -152,7 +152,10 @@ class LowBalanceLevel(Base):
 
 
 class LowBalanceProgress(Base):
-    """One row: up to which entry balances were looked at, and which event the operators were told last."""
+    """One row: up to which entry balances were looked at, and which event the operators were told last.
+
+    After `failed_tries` tries in a row that no address took, null for none, they are told again at `next_try_at_us`.
+    """
 
     __tablename__ = "low_balance_progress"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
@@ -160,3 +163,5 @@ class LowBalanceProgress(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     entry_id: Mapped[int] = mapped_column(BigInteger)
     told_event_id: Mapped[int] = mapped_column(BigInteger)
+    failed_tries: Mapped[int | None] = mapped_column(Integer)
+    next_try_at_us: Mapped[int | None] = mapped_column(BigInteger)

@@ -63,7 +63,7 @@ def test_low_balances_and_payouts_of_users_who_were_held_back_are_told_too(engin
                 world.add(engine, user, 1_000, key=f"fund-{user}-{number}")
                 for run in range(3):
                     world.charge(engine, world.run_by(user), key=f"run-{user}-{number}-{run}")
-            webhook_jobs.look_at_balances(engine)
+            webhook_jobs.look_at_balances(engine, now=NOW)
             look(engine, 1, to)
         paying_out.pay_to(engine)
         paying_out.propose(engine)
@@ -94,7 +94,7 @@ def test_events_that_are_no_entries_are_held_back_and_told_in_order_too(engine: 
             world.add(engine, "cara", 1_000, key=f"fund-{number}")
             for run in range(3):
                 world.charge(engine, world.run_by("cara"), key=f"run-{number}-{run}")
-        webhook_jobs.look_at_balances(engine)
+        webhook_jobs.look_at_balances(engine, now=NOW)
         look(engine, 1, to)
         assert (scalar(engine, WAITING, user="cara"), rows(engine, HELD)) == (3, [("cara",)])
         to.answers = refusing()

@@ -355,7 +355,7 @@ def test_a_low_balance_comes_after_its_run_and_may_come_after_later_events(engin
         world.add(engine, "ada", 1_000, key="fund")
         world.charge(engine, world.run_by("ada"), key="run")
         world.add(engine, "ada", 1_000, key="more")
-        webhook_jobs.look_at_balances(engine)
+        webhook_jobs.look_at_balances(engine, now=NOW)
         look(engine, 1, to)
         kinds = [one["type"] for one in to.taken]
         assert kinds == ["purchase.paid", "run.charged", "purchase.paid", "balance.low"]

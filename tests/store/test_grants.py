@@ -50,7 +50,7 @@ MAY_CHANGE = {
     "user_parts": {"balance_credits"},
     "watch_findings": {"numbers", "entries", "looked_at_us", "looked_by", "note"},
     "watch_progress": {"entry_id"},
-    "low_balance_progress": {"entry_id", "told_event_id"},
+    "low_balance_progress": {"entry_id", "told_event_id", "failed_tries", "next_try_at_us"},
     "webhook_deliveries": {"state", "tries", "next_at_us", "tried_at_us", "status", "answer"},
     "webhook_held_users": {"after_entry_id", "after_event_id"},
     "webhook_endpoints": {

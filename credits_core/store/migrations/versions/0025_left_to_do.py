@@ -1,4 +1,5 @@
-"""What is left to do: events of purchases that are not carried out yet, and users of whom an endpoint is told later.
+"""What is left to do: events of purchases that are not carried out yet, users of whom an endpoint is told later, and
+when operators are told again of low balances.
 
 Of events of purchases that are there already, the newest one of each purchase is marked from which more may follow than was done: the
 next run of the job for payments looks at each once. Nothing changes where all was done.
@@ -44,3 +45,5 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_webhook_events_user_id", "webhook_events", ["user_id", "id"])
+    op.add_column("low_balance_progress", sa.Column("failed_tries", sa.Integer(), nullable=True))
+    op.add_column("low_balance_progress", sa.Column("next_try_at_us", sa.BigInteger(), nullable=True))
