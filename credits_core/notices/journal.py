@@ -42,6 +42,7 @@ _OF_TYPES = {
     EntryType.PROMPT_RUN: EventKind.RUN_CHARGED,
     EntryType.CREDIT_PURCHASE: EventKind.PURCHASE_PAID,
     EntryType.REFUND: EventKind.REFUND_MADE,
+    EntryType.REVERSAL: EventKind.REFUND_MADE,
     EntryType.TRANSFER: EventKind.HOLD_EXPIRED,
     EntryType.PAYOUT: EventKind.PAYOUT_PAID,
 }
@@ -145,8 +146,8 @@ class _Read:
             PromptRun.creator_share_credits,
         )
         self._runs = {row.entry_id: row for row in connection.execute(runs.where(PromptRun.entry_id.in_(ids)))}
-        bought = select(PurchaseMove.id, PurchaseMove.purchase_id).where(PurchaseMove.id.in_(ids))
-        self._bought = {row.id: row.purchase_id for row in connection.execute(bought)}
+        bought = select(PurchaseMove.id, PurchaseMove.purchase_id, PurchaseMove.lot).where(PurchaseMove.id.in_(ids))
+        self._bought = {row.id: row for row in connection.execute(bought)}
         expired = (
             select(HoldEnding.id, HoldEnding.hold_id, Hold.held_credits)
             .join(Hold, Hold.id == HoldEnding.hold_id)
@@ -180,11 +181,11 @@ class _Read:
             hold = self._expired[entry.id]
             content |= {"hold_id": hold.hold_id, "held_credits": hold.held_credits}
         else:
+            bought = self._bought.get(entry.id)
             content["amount_credits"] = own[0].amount_credits
-            if kind is EventKind.PURCHASE_PAID:
-                content["purchase_id"] = self._bought.get(entry.id)
-            else:
-                content["refunds_entry_id"] = entry.refunds_entry_id
+            if kind is EventKind.REFUND_MADE:  # a reversal names the purchase, whose lot was added by an entry
+                content["refunds_entry_id"] = entry.refunds_entry_id if bought is None else bought.lot
+            content["purchase_id"] = None if bought is None else bought.purchase_id
         return user_id, content | {"balance_credits": own[-1].balance_after_credits}
 
     def _payout(self, entry: Any) -> tuple[str, Content] | None:

@@ -74,6 +74,7 @@ def test_each_kind_of_event_is_told_with_what_happened(engine: Engine) -> None:
             "user_id": "ada",
             "amount_credits": 1_251,
             "refunds_entry_id": run,
+            "purchase_id": None,
             "balance_credits": 21_000,
         }
         assert by_kind["hold.expired"]["data"] == {
