@@ -54,6 +54,7 @@ SHOTS = (
     Shot("entry", "/history?entry=140", last=button("Refund this entry")),
     dialog("refund", "/history?entry=140", click(button("Refund this entry"))),
     Shot("creators", f"/creator-earnings?{DAYS}", last=TABLE, most=570),
+    Shot("webhooks", "/webhooks", last=button("Add endpoint")),
     Shot("one-user", "/balances?user=noor", last=".st-key-balance-over-time"),
     Shot(
         "find-anything",

@@ -9,6 +9,7 @@ import typer
 from sqlalchemy import Engine, make_url
 
 from credits_core import settings
+from credits_core.cli import ending
 from credits_core.cli.opened import actor, opened_ledger, price_books
 from credits_core.operations import jobs, running
 from credits_core.operations.backup_jobs import place
@@ -68,17 +69,18 @@ def restore_now(name: str, into: str | None, *, replace: bool, unproved: bool) -
     drilled = place().drilled(place().named(name).name)
     if drilled is not None and not drilled.is_good:
         typer.echo(f"A drill called this backup bad: {drilled.message}", err=True)
-    done = finish(
-        restore.restoring(
-            place(),
-            name,
-            into=into or settings.database_url(),
-            replace=replace,
-            identity_file=settings.backup_identity_file(),
-            now=_now(),
-            actor=actor(),
+    with ending.in_order():
+        done = finish(
+            restore.restoring(
+                place(),
+                name,
+                into=into or settings.database_url(),
+                replace=replace,
+                identity_file=settings.backup_identity_file(),
+                now=_now(),
+                actor=actor(),
+            )
         )
-    )
     typer.echo(f"{done.database} is restored from {done.backup.name}: {_held(done.backup)}")
     if done.kept_as is not None:
         typer.echo(f"What was there is kept as {done.kept_as}.")
@@ -93,7 +95,8 @@ def drill_now(name: str, *, elsewhere: bool) -> None:
     where = place()
     if elsewhere:
         made = listing.chosen(where, name, None)
-        drilled = finish(_drilling(None, where, made.name))
+        with ending.in_order():
+            drilled = finish(_drilling(None, where, made.name))
     else:
         with opened_ledger() as engine:
             made = listing.chosen(where, name, engine)
@@ -162,7 +165,7 @@ def _as_job(name: str, work: Callable[[Surroundings], Work[Result]], said: Calla
         results.append((yield from work(around)))
         return said(results[0])
 
-    with opened_ledger() as engine:
+    with ending.in_order(), opened_ledger() as engine:
         around = Surroundings(engine, price_books(), settings.time_zone(), _now)
         run = running.run(replace_(jobs.named(name), work=kept), around, actor=actor())
     if not results:

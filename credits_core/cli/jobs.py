@@ -6,6 +6,7 @@ import typer
 from sqlalchemy import Engine
 
 from credits_core import settings
+from credits_core.cli import ending
 from credits_core.cli.opened import actor, opened_ledger, price_books
 from credits_core.operations import jobs, lease, running, runs
 from credits_core.operations.runs import Run
@@ -38,7 +39,7 @@ def run(name: str, *, by_schedule: bool) -> None:
     """Run a job to its end and print what became of it."""
     job = jobs.named(name)
     who = running.SCHEDULE if by_schedule else actor()
-    with opened_ledger() as engine:
+    with ending.in_order(), opened_ledger() as engine:
         done = running.run(job, _surroundings(engine), actor=who)
     typer.echo(f"{name}: {done.outcome}. {done.message}", err=done.outcome != runs.OK)
     if done.outcome != runs.OK:

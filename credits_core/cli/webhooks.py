@@ -46,7 +46,7 @@ def remove(endpoint_id: int) -> None:
 def enable(endpoint_id: int) -> None:
     """Go on with it."""
     written(lambda connection: endpoints.enable(connection, endpoint_id, now=_now(), actor=actor()))
-    typer.echo(f"Endpoint {endpoint_id} is told again, also of what happened meanwhile")
+    typer.echo(f"Endpoint {endpoint_id} is told again: what waits and what happened since, no dead letters")
 
 
 def rotate(endpoint_id: int, overlap: str) -> None:

@@ -41,11 +41,13 @@ def lots_of(connection: Connection, entry_id: int, user_id: str, *, most: int = 
     """The lots of this user that the entry moved, in the order in which lots are drawn.
 
     Where no lots are stored they are worked out from the user's movements up to the entry. None when that are more
-    than `most`, or when a damaged journal has lots that do not have what was taken.
+    than `most`, or when a damaged ledger has lots that do not have what was taken, or has not the lots that are named:
+    `verify` says so.
     """
     draws = lot_rows.stored_draws(connection, user_id, entry_id)
     if draws:
-        return _parts(connection, draws, _stored_lots(connection, user_id, draws))
+        stored = _stored_lots(connection, user_id, draws)
+        return None if stored is None else _parts(connection, draws, stored)
     if lot_rows.has_more_movements(connection, user_id, most, up_to=entry_id):
         return None
     try:
@@ -56,9 +58,11 @@ def lots_of(connection: Connection, entry_id: int, user_id: str, *, most: int = 
     return _parts(connection, moved, history.lots.lots)
 
 
-def _stored_lots(connection: Connection, user_id: str, draws: Sequence[Draw]) -> dict[int, Lot]:
+def _stored_lots(connection: Connection, user_id: str, draws: Sequence[Draw]) -> dict[int, Lot] | None:
+    """The lots that are drawn from, by their numbers; None where one is missing."""
     found = {draw.lot: lot_rows.stored_lot(connection, user_id, draw.lot) for draw in draws}
-    return {number: lot for number, lot in found.items() if lot is not None}
+    lots = {number: lot for number, lot in found.items() if lot is not None}
+    return lots if len(lots) == len(found) else None
 
 
 def _parts(connection: Connection, draws: Sequence[Draw], lots: Mapping[int, Lot]) -> list[LotPart]:

@@ -71,10 +71,11 @@ def settle(
     now: datetime,
     actor: Actor,
     of_one: Callable[[Connection], Wanted] | None = None,
-) -> None:
+) -> bool:
     """Bring one user's purchases to what `wanted` says of all of them, which it reads once the user is locked.
 
-    Repeating it changes nothing. A purchase is granted once, with a receipt, and its bonus with it.
+    Returns whether all were looked at, and not only the one that news came of. Repeating it changes nothing. A purchase
+    is granted once, with a receipt, and its bonus with it.
 
     With `of_one`, what is wanted of the purchase that news came of, the user's other purchases are left alone where
     they cannot matter: the user owes nothing, and nothing of this purchase goes back. Then it costs the same with one
@@ -106,6 +107,7 @@ def settle(
     posting.write()
     if granted and writer.circulating_credits(connection) > actions.MAX_CIRCULATION_CREDITS:
         raise CirculationTooLarge(sum(one.credits for one in granted), actions.MAX_CIRCULATION_CREDITS)
+    return alone is None
 
 
 def _alone(

@@ -8,7 +8,9 @@ import ipaddress
 import re
 import socket
 from collections.abc import Collection
+from concurrent.futures import Future
 from dataclasses import dataclass
+from threading import Lock, Thread
 from urllib.parse import urlsplit
 
 from credits_core.errors import InvalidRequest
@@ -18,6 +20,9 @@ _HTTPS_PORT, _HTTP_PORT = 443, 80
 _FORM = re.compile(r"https?://[!-~]+")
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+LOOK_UP_SECONDS = 10
+_lock = Lock()
+_under_way: dict[tuple[str, int], "Future[list[str]]"] = {}
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 _WELL_KNOWN_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -84,19 +89,48 @@ def parsed(address: str, listed: Collection[str] = ()) -> Address:
     return Address(is_https, host, port, path, is_listed)
 
 
-def resolved(address: Address) -> str:
-    """An IP address of the host. All that it has must be public, unless it is listed.
+def resolved(address: Address, *, seconds: float = LOOK_UP_SECONDS) -> str:
+    """An IP address of the host. All that it has must be public, unless it is listed. Waits so many seconds at most.
 
     Raises:
         InvalidRequest: one of them is inside.
+        TimeoutError: nobody said in time what addresses the name has.
         OSError: the name has no address.
     """
-    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-    ips = [str(given[0]).partition("%")[0] for _, _, _, _, given in found]
+    ips = _looked_up(address.host, address.port).result(seconds)
     for ip in ips:
         if not address.is_listed and not is_public(ipaddress.ip_address(ip)):
             raise _inside(address.host)
     return ips[0]
+
+
+def _looked_up(host: str, port: int) -> "Future[list[str]]":
+    """What is being found out about this host, or will be from now on.
+
+    Nobody can end a question to the system about a name, which may take minutes. So it goes on in a thread of its own,
+    and whoever asks the same meanwhile waits for the same answer: there is at most one such thread for each host.
+    """
+    asked = (host, port)
+    with _lock:
+        if asked in _under_way:
+            return _under_way[asked]
+        answer = _under_way[asked] = Future[list[str]]()
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            ips = [str(given[0]).partition("%")[0] for _, _, _, _, given in found]
+        except (OSError, UnicodeError) as error:  # a name that is too long for DNS is no name that has an address
+            with _lock:
+                del _under_way[asked]
+            answer.set_exception(error if isinstance(error, OSError) else OSError(str(error)))
+        else:
+            with _lock:
+                del _under_way[asked]
+            answer.set_result(ips)
+
+    Thread(target=ask, name=f"credits-look-up-{host}", daemon=True).start()
+    return answer
 
 
 def require_found(address: str, listed: Collection[str]) -> None:

@@ -1,7 +1,7 @@
 """What is tried when: the deliveries that are due, what became of a try, and dead letters that are sent again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,6 +24,8 @@ PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 300, 1_800, 7_200, 
 DISABLED_AFTER = timedelta(days=5)
 KEPT = timedelta(days=30)
 _GONE = 410
+_TEST = ":"
+"""How what stands in the place of the user of a test event begins, which no user's id does: it waits for nobody."""
 _WAITING, _DELIVERED, _DEAD = (state.value for state in DeliveryState)
 
 
@@ -127,7 +129,10 @@ def _let_next_go(connection: Connection, endpoint_id: int, user_id: str, now_us:
 
 
 def send_again(connection: Connection, delivery_id: int, *, now: datetime, actor: Actor) -> int:
-    """Try a dead letter anew, ten times if need be, and return its endpoint. The user's later events wait for it.
+    """Try a dead letter anew, ten times if need be, and return its endpoint.
+
+    It goes before all that waits, but after the event of the user that is being tried already. What was sent since it
+    died came before it.
 
     Raises:
         NotAllowed: the actor may not manage this product.
@@ -165,7 +170,7 @@ def send_test(connection: Connection, endpoint_id: int, *, key: str, now: dateti
         raise UnknownEndpoint(endpoint_id)
     kind = EventKind(at.events.partition(",")[0])
     test = event(kind, "", {"is_test": True}, happened_at=now, named=f"test {key}")
-    collecting.add(connection, endpoint_id, [test], now=now)
+    collecting.add(connection, endpoint_id, [replace(test, user_id=f"{_TEST}{test.id}")], now=now)
 
 
 def newest(
@@ -176,21 +181,27 @@ def newest(
     before: int | None = None,
     limit: int = 50,
 ) -> list[Delivery]:
-    """The newest deliveries, of an endpoint or a state where one is given, before a number."""
+    """The newest deliveries, of an endpoint or a state where one is given, before a number.
+
+    Dead ones are those that can be sent again: not those of endpoints that were removed.
+    """
     row = WebhookDelivery
     asked = _select().order_by(row.id.desc()).limit(limit)
     if endpoint_id is not None:
         asked = asked.where(row.endpoint_id == endpoint_id)
     if state is not None:
         asked = asked.where(row.state == state.value)
+    if state is DeliveryState.DEAD:
+        asked = asked.where(row.endpoint_id.in_(_STILL_THERE))
     if before is not None:
         asked = asked.where(row.id < before)
     return [_delivery(one) for one in connection.execute(asked)]
 
 
 def dead_letters(connection: Connection) -> int:
-    """How many deliveries are dead."""
-    return connection.execute(select(func.count()).where(WebhookDelivery.state == _DEAD)).scalar_one()
+    """How many deliveries are dead, without those of endpoints that were removed."""
+    dead = (WebhookDelivery.state == _DEAD, WebhookDelivery.endpoint_id.in_(_STILL_THERE))
+    return connection.execute(select(func.count()).where(*dead)).scalar_one()
 
 
 def delete_old(connection: Connection, *, now: datetime, limit: int = 10_000) -> int:
@@ -199,6 +210,9 @@ def delete_old(connection: Connection, *, now: datetime, limit: int = 10_000) ->
     ended = (row.state != _WAITING, row.tried_at_us < to_microseconds(now - KEPT))
     some = select(row.id).where(*ended).limit(limit)
     return connection.execute(delete(row).where(row.id.in_(some))).rowcount
+
+
+_STILL_THERE = select(WebhookEndpoint.id).where(WebhookEndpoint.removed_at_us.is_(None))
 
 
 def _select() -> Any:
@@ -213,7 +227,7 @@ def _delivery(row: Any) -> Delivery:
         row.endpoint_id,
         row.event_id,
         EventKind(row.kind),
-        row.user_id,
+        "" if row.user_id.startswith(_TEST) else row.user_id,
         row.body,
         from_microseconds(row.made_at_us),
         DeliveryState(row.state),

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from credits_core.errors import InvalidRequest
 from credits_core.ledger import locks
-from credits_core.notices import addresses
+from credits_core.notices import addresses, holding_back
 from credits_core.notices.events import kinds_of
 from credits_core.notices.refusals import TooManyEndpoints, UnknownEndpoint
 from credits_core.store import activity
@@ -112,10 +112,11 @@ def remove(connection: Connection, endpoint_id: int, *, now: datetime, actor: Ac
     """
     actor.require(May.MANAGE)
     _change(connection, endpoint_id, now, actor, Change.WEBHOOK_REMOVED, removed_at_us=to_microseconds(now))
+    holding_back.forget(connection, endpoint_id)
 
 
 def enable(connection: Connection, endpoint_id: int, *, now: datetime, actor: Actor) -> None:
-    """Go on with an endpoint that was disabled. It is told all that happened meanwhile.
+    """Go on with an endpoint that was disabled. It is told what waits and what happened meanwhile, no dead letters.
 
     Raises:
         NotAllowed: the actor may not manage this product.

@@ -15,7 +15,9 @@ Content = Mapping[str, str | int | bool | None]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event. `user_id` is whose order it keeps, empty for what concerns everybody; `body` is what is sent."""
+    """One event. `user_id` is whose order it keeps, empty for what concerns everybody; `body` is what is
+    sent.
+    """
 
     id: str
     kind: EventKind

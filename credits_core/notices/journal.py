@@ -9,12 +9,21 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, func, select
 
 from credits_core.ledger.locks import writers_under_way
 from credits_core.notices.events import Content, Event, event
 from credits_core.store import database
-from credits_core.store.kinds import EntryType, EventKind, HoldEnd, PayoutStep, is_part, is_platform
+from credits_core.store.kinds import (
+    EntryType,
+    EventKind,
+    HoldEnd,
+    Part,
+    PayoutStep,
+    is_part,
+    is_platform,
+    part_account,
+)
 from credits_core.store.tables import (
     CreditTransaction,
     Hold,
@@ -35,6 +44,7 @@ _OF_TYPES = {
     EntryType.CREDIT_PURCHASE: EventKind.PURCHASE_PAID,
     EntryType.REFUND: EventKind.REFUND_MADE,
     EntryType.PARTIAL_REFUND: EventKind.REFUND_MADE,
+    EntryType.REVERSAL: EventKind.REFUND_MADE,
     EntryType.TRANSFER: EventKind.HOLD_EXPIRED,
     EntryType.PAYOUT: EventKind.PAYOUT_PAID,
 }
@@ -72,16 +82,37 @@ def is_still_there(connection: Connection, settled: Settled) -> bool:
     return settled.entry_id == 0 or connection.execute(last).first() is not None
 
 
-def of_entries(connection: Connection, after: int, up_to: int, kinds: Collection[EventKind]) -> Iterator[Event]:
+Numbered = tuple[int, Event]
+"""An event with the number of its entry, or of its own row."""
+
+
+def of_entries(connection: Connection, after: int, up_to: int, kinds: Collection[EventKind]) -> Iterator[Numbered]:
     """The events of these kinds that the entries after one and up to another are, in the order of the entries."""
+    return _of_entries(connection, kinds, JournalEntry.id > after, JournalEntry.id <= up_to)
+
+
+def of_entries_of(
+    connection: Connection, user_id: str, after: int, up_to: int, kinds: Collection[EventKind], *, limit: int
+) -> tuple[list[Numbered], int]:
+    """The events of one user that so many of the user's entries are, and up to which entry that is all."""
+    row = CreditTransaction
+    accounts = [user_id, *(part_account(user_id, part) for part in Part)]
+    own = select(row.entry_id).where(row.account_id.in_(accounts), row.entry_id > after, row.entry_id <= up_to)
+    ids = list(connection.execute(own.distinct().order_by(row.entry_id).limit(limit)).scalars())
+    found = [one for one in _of_entries(connection, kinds, JournalEntry.id.in_(ids)) if one[1].user_id == user_id]
+    return found, up_to if len(ids) < limit else ids[-1]
+
+
+def _of_entries(
+    connection: Connection, kinds: Collection[EventKind], *where: ColumnElement[bool]
+) -> Iterator[Numbered]:
     types = [type_.value for type_, kind in _OF_TYPES.items() if kind in kinds]
     if not types:
         return
-    in_range = (JournalEntry.id > after, JournalEntry.id <= up_to)
     entries = connection.execute(
         select(JournalEntry.id, JournalEntry.type, JournalEntry.idempotency_key, JournalEntry.refunds_entry_id)
         .add_columns(JournalEntry.created_at_us)
-        .where(*in_range, JournalEntry.type.in_(types))
+        .where(*where, JournalEntry.type.in_(types))
         .order_by(JournalEntry.id)
     ).all()
     read = _Read(connection, [row.id for row in entries])
@@ -91,7 +122,7 @@ def of_entries(connection: Connection, after: int, up_to: int, kinds: Collection
         if told is not None:
             user_id, content = told
             named = f"{row.id} {row.idempotency_key}"
-            yield event(kind, user_id, content, happened_at=from_microseconds(row.created_at_us), named=named)
+            yield row.id, event(kind, user_id, content, happened_at=from_microseconds(row.created_at_us), named=named)
 
 
 class _Read:
@@ -117,8 +148,8 @@ class _Read:
             PromptRun.creator_share_credits,
         )
         self._runs = {row.entry_id: row for row in connection.execute(runs.where(PromptRun.entry_id.in_(ids)))}
-        bought = select(PurchaseMove.id, PurchaseMove.purchase_id).where(PurchaseMove.id.in_(ids))
-        self._bought = {row.id: row.purchase_id for row in connection.execute(bought)}
+        bought = select(PurchaseMove.id, PurchaseMove.purchase_id, PurchaseMove.lot).where(PurchaseMove.id.in_(ids))
+        self._bought = {row.id: row for row in connection.execute(bought)}
         parts = (
             select(
                 PartialRefund.id,
@@ -163,16 +194,21 @@ class _Read:
             hold = self._expired[entry.id]
             content |= {"hold_id": hold.hold_id, "held_credits": hold.held_credits}
         else:
+            bought = self._bought.get(entry.id)
             content["amount_credits"] = own[0].amount_credits
-            if kind is EventKind.PURCHASE_PAID:
-                content["purchase_id"] = self._bought.get(entry.id)
-            else:
+            content["purchase_id"] = None if bought is None else bought.purchase_id
+            if kind is EventKind.REFUND_MADE:
                 content |= self._refunded(entry, own[0].amount_credits)
         return user_id, content | {"balance_credits": own[-1].balance_after_credits}
 
     def _refunded(self, entry: Any, amount_credits: int) -> dict[str, int | None]:
-        """What a refund is of: the entry, and how much of it is refunded by now and left."""
-        part = self._parts.get(entry.id)
+        """What a refund is of: the entry, and how much of it is refunded by now and left.
+
+        A reversal takes back what a purchase added by an entry. How much of it is left is for the purchase to say.
+        """
+        bought, part = self._bought.get(entry.id), self._parts.get(entry.id)
+        if bought is not None:
+            return {"refunds_entry_id": bought.lot, "refunded_credits": None, "left_credits": None}
         if part is None:
             return {
                 "refunds_entry_id": entry.refunds_entry_id,
@@ -194,7 +230,7 @@ class _Read:
         return paid.creator_id, {**content, "user_id": paid.creator_id}
 
 
-def of_activations(connection: Connection, after: int) -> list[tuple[int, Event]]:
+def of_activations(connection: Connection, after: int) -> list[Numbered]:
     """Each plan that was made live after an activation, with the activation's number."""
     row = PlanActivation
     found = connection.execute(
@@ -215,14 +251,18 @@ def of_activations(connection: Connection, after: int) -> list[tuple[int, Event]
     ]
 
 
-def of_others(connection: Connection, after: int, up_to: int, kinds: Collection[EventKind]) -> Iterator[Event]:
-    """The events of these kinds that are no entries, after one and up to another."""
+def of_others(
+    connection: Connection, after: int, up_to: int, kinds: Collection[EventKind], *, user_id: str | None = None
+) -> Iterator[Numbered]:
+    """The events of these kinds that are no entries, after one and up to another, of one user or of all."""
     row = WebhookEvent
-    found = connection.execute(
-        select(row.kind, row.user_id, row.about, row.content, row.happened_at_us)
+    asked = (
+        select(row.id, row.kind, row.user_id, row.about, row.content, row.happened_at_us)
         .where(row.id > after, row.id <= up_to, row.kind.in_([kind.value for kind in kinds]))
         .order_by(row.id)
     )
-    for one in found:
+    if user_id is not None:
+        asked = asked.where(row.user_id == user_id)
+    for one in connection.execute(asked):
         content, happened_at = json.loads(one.content), from_microseconds(one.happened_at_us)
-        yield event(EventKind(one.kind), one.user_id, content, happened_at=happened_at, named=one.about)
+        yield one.id, event(EventKind(one.kind), one.user_id, content, happened_at=happened_at, named=one.about)

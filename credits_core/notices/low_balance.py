@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from credits_core.errors import InvalidRequest
 from credits_core.ledger import locks
-from credits_core.notices import journal, telling
+from credits_core.notices import deliveries, journal, telling
 from credits_core.notices.events import Content
 from credits_core.notices.journal import Settled
 from credits_core.store import activity
@@ -38,6 +38,8 @@ EVERYBODY = ""
 """The user of levels that count for all who have none of their own."""
 MOST_LEVELS = 5
 ENTRIES_PER_STEP = 2_000
+PAUSES = deliveries.PAUSES[:4]
+"""How long after each message that no address took the next one goes out; the last pause is repeated."""
 _MOST_TOLD = 50
 
 
@@ -191,12 +193,15 @@ def _before_holds(connection: Connection, after: int, up_to: int) -> dict[tuple[
     }
 
 
-def untold(connection: Connection) -> tuple[int, list[str]]:
+def untold(connection: Connection, *, now: datetime) -> tuple[int, list[str]]:
     """What the operators were not told yet: the number of the last of these falls, and a sentence for each of them.
 
-    At most 50 sentences, which are one message.
+    At most 50 sentences, which are one message; none in a pause after a message that no address took.
     """
-    told = connection.execute(select(LowBalanceProgress.told_event_id)).scalar() or 0
+    at = connection.execute(select(LowBalanceProgress.told_event_id, LowBalanceProgress.next_try_at_us)).one_or_none()
+    told = 0 if at is None else at.told_event_id
+    if at is not None and at.next_try_at_us is not None and at.next_try_at_us > to_microseconds(now):
+        return told, []
     row = WebhookEvent
     found = connection.execute(
         select(row.id, row.content)
@@ -219,4 +224,14 @@ def _sentence(content: dict[str, int]) -> str:
 
 def mark_told(connection: Connection, up_to_event_id: int) -> None:
     """Keep up to which event the operators were told."""
-    connection.execute(update(LowBalanceProgress).values(told_event_id=up_to_event_id))
+    told = {"told_event_id": up_to_event_id, "failed_tries": None, "next_try_at_us": None}
+    connection.execute(update(LowBalanceProgress).values(told))
+
+
+def mark_failed(connection: Connection, *, now: datetime) -> None:
+    """Keep that no address took the message. It is tried again after 5 seconds, 5 and 30 minutes, and every 2 hours."""
+    tries = (connection.execute(select(LowBalanceProgress.failed_tries).with_for_update()).scalar() or 0) + 1
+    pause = PAUSES[min(tries, len(PAUSES)) - 1]
+    connection.execute(
+        update(LowBalanceProgress).values(failed_tries=tries, next_try_at_us=to_microseconds(now + pause))
+    )

@@ -1,16 +1,17 @@
-"""Sends one event to one address, once, and says what came back. Follows no redirect and waits 15 seconds at most."""
+"""Sends one event to one address, once, and says what came back. Follows no redirect and waits 15 seconds at most.
+
+The limit is of all together: finding the host, connecting, agreeing on encryption, sending and reading.
+"""
 
 import http.client
 import socket
 import ssl
+import time
 from collections.abc import Collection, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cache
 from threading import Timer
-
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
 
 from credits_core.errors import InvalidRequest
 from credits_core.notices import addresses
@@ -34,41 +35,68 @@ class Answer:
 
 
 def post(address: str, body: str, headers: Mapping[str, str], *, listed: Collection[str] = ()) -> Answer:
-    """Send it, and return the answer. What goes wrong on the way is an answer without a status."""
+    """Send it, and return the answer within 15 seconds. What goes wrong on the way is an answer without a status."""
+    until = time.monotonic() + SECONDS_IN_ALL
     try:
         where = addresses.parsed(address, listed)
-        with closing(_connection(where, addresses.resolved(where))) as connection:
-            return _asked(connection, where, body, headers)
+        ip = addresses.resolved(where, seconds=_left(until))
+        with closing(_connected(where, ip, until)) as connection:
+            return _asked(connection, where, body, headers, until)
     except InvalidRequest as refusal:
         return Answer(None, _cut(f"Not sent: the address {refusal.problem}."))
-    except TimeoutError:
-        return Answer(None, f"No answer within {SECONDS_IN_ALL} seconds.")
-    except (OSError, HTTPError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, TimeoutError) or time.monotonic() >= until:
+            return Answer(None, f"No answer within {SECONDS_IN_ALL} seconds.")
         return Answer(None, _cut(f"No answer: {error or type(error).__name__}"))
 
 
-def _asked(connection: HTTPConnection, where: Address, body: str, headers: Mapping[str, str]) -> Answer:
+def _left(until: float) -> float:
+    """The seconds until then.
+
+    Raises:
+        TimeoutError: it is over.
+    """
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _connected(where: Address, ip: str, until: float) -> socket.socket:
+    """A connection to the address that was checked; the certificate must be that of the name."""
+    plain = socket.create_connection((ip, where.port), timeout=min(SECONDS_BETWEEN_BYTES, _left(until)))
+    if not where.is_https:
+        return plain
+    try:
+        encrypted = _trust().wrap_socket(plain, server_hostname=where.host, do_handshake_on_connect=False)
+    except BaseException:
+        plain.close()
+        raise
+    try:
+        encrypted.settimeout(min(SECONDS_BETWEEN_BYTES, _left(until)))
+        encrypted.do_handshake()  # the limit is of the whole handshake
+    except BaseException:
+        encrypted.close()
+        raise
+    return encrypted
+
+
+def _asked(connection: socket.socket, where: Address, body: str, headers: Mapping[str, str], until: float) -> Answer:
     # Each wait has a limit of its own; a receiver that sends a byte now and then would keep us for ever.
-    watch = Timer(SECONDS_IN_ALL, _cut_off, [connection])
+    watch = Timer(_left(until), _cut_off, [connection])
     watch.daemon = True
     watch.start()
     try:
+        connection.settimeout(min(SECONDS_BETWEEN_BYTES, _left(until)))
+        asking = http.client.HTTPConnection(where.host, where.port)
+        asking.sock = connection
         sent = {"Host": where.host_header, "Content-Type": "application/json", "Accept-Encoding": "identity"}
-        connection.request("POST", where.path, body=body.encode(), headers=sent | dict(headers), preload_content=False)
-        response = connection.getresponse()
-        said = response.read(_BYTES_READ, decode_content=False)
+        asking.request("POST", where.path, body=body.encode(), headers=sent | dict(headers))
+        response = asking.getresponse()
+        said = response.read(_BYTES_READ)
     finally:
         watch.cancel()
     return Answer(response.status, _cut(said.decode(errors="replace")))
-
-
-def _connection(where: Address, ip: str) -> HTTPConnection:
-    """A connection to the address that was checked; the certificate must be that of the name."""
-    if not where.is_https:
-        return HTTPConnection(ip, where.port, timeout=SECONDS_BETWEEN_BYTES)
-    return HTTPSConnection(
-        ip, where.port, timeout=SECONDS_BETWEEN_BYTES, ssl_context=_trust(), server_hostname=where.host
-    )
 
 
 @cache
@@ -76,10 +104,10 @@ def _trust() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _cut_off(connection: HTTPConnection) -> None:
-    if connection.sock is not None:
+def _cut_off(connection: socket.socket) -> None:
+    with suppress(OSError):  # it has ended by itself
         # Not the method of an encrypted socket, which another thread is reading from.
-        socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 def _cut(text: str) -> str:

@@ -61,7 +61,7 @@ def running(job: Job, around: Surroundings, *, actor: Actor, leader: Lease | Non
         with _kept(engine, own):
             message = yield from job.work(around.over(lease.fenced(engine, own)))
         is_ok = True
-    except GeneratorExit:
+    except (GeneratorExit, KeyboardInterrupt, SystemExit):
         message = _STOPPED
         raise
     except LeaseLost:

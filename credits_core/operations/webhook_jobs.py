@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 
 from sqlalchemy import Engine
 
@@ -28,12 +29,12 @@ def tell(around: Surroundings, *, seconds: float = SECONDS) -> Work[str]:
         JobFailed: an endpoint could not be told for a reason of ours, such as a database out of reach; or one is
             disabled, so that the alert about jobs tells somebody.
     """
-    look_at_balances(around.engine)
+    look_at_balances(around.engine, now=around.clock())
     sender = Sender(around.engine, clock=around.clock, listed=settings.webhook_hosts())
     began, told = time.monotonic(), 0
     try:
         while not sender.failures and (told := sender.look()) and time.monotonic() - began < seconds:
-            look_at_balances(around.engine)
+            look_at_balances(around.engine, now=around.clock())
             yield Progress(min(int(time.monotonic() - began), SECONDS), SECONDS)
             time.sleep(_BETWEEN_LOOKS_SECONDS)
     finally:
@@ -58,10 +59,11 @@ def _disabled(around: Surroundings) -> Endpoint | None:
     return next((one for one in found if one.disabled_at is not None), None)
 
 
-def look_at_balances(engine: Engine, send: Callable[[Message], int] | None = None) -> int:
+def look_at_balances(engine: Engine, *, now: datetime, send: Callable[[Message], int] | None = None) -> int:
     """Write down who fell below a level, tell the operators, and return of how many they were told.
 
-    Where an address is set that took no message, they are told again the next time; where none is set, never.
+    Where addresses are set and none took the message, they are told again after a pause that grows; where none is set,
+    never.
     """
     with database.read(engine) as connection:
         is_asked = bool(low_balance.levels(connection))
@@ -71,13 +73,14 @@ def look_at_balances(engine: Engine, send: Callable[[Message], int] | None = Non
     while database.write(engine, lambda connection: low_balance.look(connection, up_to)):
         pass
     with database.read(engine) as connection:
-        last, sentences = low_balance.untold(connection)
+        last, sentences = low_balance.untold(connection, now=now)
     if not sentences:
         return 0
     urls = settings.notify_urls()
     send = send or (lambda message: sending.send(message, urls) if urls else 1)
     title = f"PromptFlow credits: {counted(len(sentences), 'low balance')}"
     if not send(Message(title, "\n".join(sentences))):
+        database.write(engine, lambda connection: low_balance.mark_failed(connection, now=now))
         return 0
     database.write(engine, lambda connection: low_balance.mark_told(connection, last))
     return len(sentences)

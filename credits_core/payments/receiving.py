@@ -6,7 +6,7 @@ The order of events, and how often each arrives, make no difference.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, case, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, case, delete, func, insert, select
 from sqlalchemy.orm import aliased
 
 from credits_core.errors import InvalidRequest
@@ -16,10 +16,10 @@ from credits_core.payments import purchased
 from credits_core.payments.gateway import GatewayEvent
 from credits_core.payments.purchased import Bought
 from credits_core.payments.refusals import EventDiffers, UnknownPurchase
-from credits_core.payments.standing import standing
+from credits_core.payments.standing import OF_MONEY, standing
 from credits_core.store import database
 from credits_core.store.kinds import Happened, Part, Step
-from credits_core.store.tables import Purchase, PurchaseEvent, PurchaseMove, UserPart
+from credits_core.store.tables import EventToSettle, Purchase, PurchaseEvent, PurchaseMove, UserPart
 from credits_core.values.days import to_microseconds
 from credits_core.values.roles import Actor, May, system
 
@@ -41,6 +41,8 @@ class Received:
 def keep(connection: Connection, event: GatewayEvent, *, now: datetime, actor: Actor) -> bool:
     """Keep the event alone, and return whether it is new. `settle_again` has to follow for its user.
 
+    An event that moves money is marked as left to settle, until that is done.
+
     Raises:
         UnknownPurchase: there is no such purchase, or another gateway has it.
         InvalidRequest: the currency is another one, or a number or a name is out of bounds.
@@ -54,9 +56,9 @@ def keep(connection: Connection, event: GatewayEvent, *, now: datetime, actor: A
 def take_in(engine: Engine, event: GatewayEvent, *, now: datetime, actor: Actor) -> Received:
     """Keep the event unless it is known, and then do what follows from it, in a unit of work each.
 
-    So an event is not lost whose consequences take too long, or are refused. The job for payments carries them out
-    later. The user's other purchases are looked at only where they matter, such as to pay what is owed. Whoever tells
-    the event is kept with it; what follows is done by the gateway, whose money it is.
+    So an event is not lost whose consequences take too long, are refused, or end with their process. The job for
+    payments carries them out later. The user's other purchases are looked at only where they matter, such as to pay
+    what is owed. Whoever tells the event is kept with it; what follows is done by the gateway, whose money it is.
 
     Raises:
         UnknownPurchase, InvalidRequest, EventDiffers: as `keep`; nothing is kept.
@@ -66,7 +68,7 @@ def take_in(engine: Engine, event: GatewayEvent, *, now: datetime, actor: Actor)
 
     def settle(connection: Connection) -> Bought:
         user_id = purchased.purchase(connection, event.purchase_id).user_id
-        purchases.settle(
+        of_all = purchases.settle(
             connection,
             user_id,
             lambda found: wanted_of(found, user_id),
@@ -74,6 +76,7 @@ def take_in(engine: Engine, event: GatewayEvent, *, now: datetime, actor: Actor)
             actor=GATEWAY,
             of_one=lambda found: _wanted(found, Purchase.id == event.purchase_id)[0],
         )
+        _settled(connection, Purchase.user_id == user_id if of_all else Purchase.id == event.purchase_id)
         return purchased.purchase(connection, event.purchase_id)
 
     return Received(database.write(engine, settle), is_new)
@@ -82,20 +85,27 @@ def take_in(engine: Engine, event: GatewayEvent, *, now: datetime, actor: Actor)
 def settle_again(connection: Connection, user_id: str, *, now: datetime, actor: Actor) -> None:
     """Bring a user's purchases to what all events say, after credits came back by other ways, such as a refund."""
     purchases.settle(connection, user_id, lambda found: wanted_of(found, user_id), now=now, actor=actor)
+    _settled(connection, Purchase.user_id == user_id)
+
+
+def _settled(connection: Connection, of: ColumnElement[bool]) -> None:
+    """Note that all events of these purchases are carried out. Their user is locked, so none was kept meanwhile."""
+    connection.execute(delete(EventToSettle).where(EventToSettle.purchase_id.in_(select(Purchase.id).where(of))))
 
 
 def users_to_settle(connection: Connection, *, after: str, limit: int, now: datetime) -> list[str]:
     """Users for whom something may be left to do, in alphabetical order after one of them.
 
-    They owe something, something of them is frozen or disputed, or in the last 60 days a payment came that is not
-    granted yet, or one went back of which nothing is taken, or not all of its bonus: it may have been held then.
+    An event of theirs was kept and not carried out. Or they owe something, something of them is frozen or disputed, or
+    in the last 60 days a payment went back of which not all of its bonus is taken: it may have been held then.
     """
     owing = select(UserPart.user_id).where(
         UserPart.balance_credits != 0,
         UserPart.account_id.endswith(f":{Part.DEBT.value}") | UserPart.account_id.endswith(f":{Part.FROZEN.value}"),
     )
-    both = owing.union(_disputed(), *_late(to_microseconds(now - _LATE))).subquery()
-    wanted = select(both.c.user_id).where(both.c.user_id > after).order_by(both.c.user_id).limit(limit)
+    left = select(Purchase.user_id).join(EventToSettle, EventToSettle.purchase_id == Purchase.id)
+    every = owing.union(left, _disputed(), _bonus_left(to_microseconds(now - _LATE))).subquery()
+    wanted = select(every.c.user_id).where(every.c.user_id > after).order_by(every.c.user_id).limit(limit)
     return list(connection.execute(wanted).scalars())
 
 
@@ -117,32 +127,28 @@ def _disputed() -> Select[str]:
     )
 
 
-def _late(since_us: int) -> list[Select[str]]:
-    """The users with a payment that is not granted, or that went back of which nothing, or not all bonus, is taken."""
-    of_events = (
-        select(Purchase.user_id)
-        .join(PurchaseEvent, PurchaseEvent.purchase_id == Purchase.id)
-        .where(PurchaseEvent.happened_at_us >= since_us)
-    )
-    of_purchase = PurchaseMove.purchase_id == Purchase.id
-    is_granted, has_taken = (
-        select(PurchaseMove.id).where(of_purchase, PurchaseMove.step == step.value).exists()
-        for step in (Step.GRANTED, Step.TAKEN)
-    )
+def _bonus_left(since_us: int) -> Select[str]:
+    """The users with a payment that went back since then of which not all of the bonus is taken."""
     taken = case(
         (PurchaseMove.step == Step.TAKEN.value, PurchaseMove.credits),
         (PurchaseMove.step == Step.RETURNED.value, -PurchaseMove.credits),
         else_=0,
     )
     taken_credits = (
-        select(func.coalesce(func.sum(taken), 0)).where(of_purchase, PurchaseMove.is_bonus).scalar_subquery()
+        select(func.coalesce(func.sum(taken), 0))
+        .where(PurchaseMove.purchase_id == Purchase.id, PurchaseMove.is_bonus)
+        .scalar_subquery()
     )
-    went_back = PurchaseEvent.kind.in_((Happened.REFUNDED.value, Happened.LOST.value))
-    return [
-        of_events.where(PurchaseEvent.kind == Happened.PAID.value, ~is_granted),
-        of_events.where(went_back, ~has_taken),
-        of_events.where(went_back, Purchase.bonus_credits > 0, taken_credits < Purchase.bonus_credits),
-    ]
+    return (
+        select(Purchase.user_id)
+        .join(PurchaseEvent, PurchaseEvent.purchase_id == Purchase.id)
+        .where(
+            PurchaseEvent.happened_at_us >= since_us,
+            PurchaseEvent.kind.in_((Happened.REFUNDED.value, Happened.LOST.value)),
+            Purchase.bonus_credits > 0,
+            taken_credits < Purchase.bonus_credits,
+        )
+    )
 
 
 def wanted_of(connection: Connection, user_id: str) -> list[Wanted]:
@@ -215,5 +221,7 @@ def _keep(connection: Connection, event: GatewayEvent, now: datetime, actor: Act
         "received_at_us": to_microseconds(now),
         "actor": actor.recorded,
     }
-    connection.execute(insert(PurchaseEvent).values(row))
+    (number,) = connection.execute(insert(PurchaseEvent).values(row).returning(PurchaseEvent.id)).one()
+    if event.kind in OF_MONEY:
+        connection.execute(insert(EventToSettle).values(event_id=number, purchase_id=event.purchase_id))
     return True

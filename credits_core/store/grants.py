@@ -36,6 +36,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "daily_sums": _DERIVED,
     "daily_totals": _DERIVED,
     "daily_works": _DERIVED,
+    "events_to_settle": (_READ, _ADD, "DELETE"),
     "hold_ends": (_READ, _ADD),
     "holds": (_READ, _ADD, _change("ended_by_entry_id")),
     "invariant_results": (_READ, _ADD, "DELETE"),
@@ -55,7 +56,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "payout_terms": (_READ, _ADD),
     "payouts": (_READ, _ADD),
     "low_balance_levels": (_READ, _ADD, "DELETE"),
-    "low_balance_progress": (_READ, _ADD, _change("entry_id", "told_event_id")),
+    "low_balance_progress": (_READ, _ADD, _change("entry_id", "told_event_id", "failed_tries", "next_try_at_us")),
     "people": (_READ, _ADD, _change("roles", "since_us", "added_by", "removed_at_us")),
     "plan_activations": (_READ, _ADD),
     "price_list_activations": (_READ, _ADD),
@@ -100,6 +101,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         ),
     ),
     "webhook_events": (_READ, _ADD),
+    "webhook_held_users": (_READ, _ADD, "DELETE", _change("after_entry_id", "after_event_id")),
 }
 """The privileges of the running product, by table. A sequence may be read, for backups, and asked for its next
 number, and never be set."""

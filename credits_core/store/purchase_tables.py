@@ -79,6 +79,19 @@ class PurchaseEvent(Base):
     actor: Mapped[str] = mapped_column(String(128))
 
 
+class EventToSettle(Base):
+    """An event of a purchase that moves money and whose consequences are not carried out yet; the row is deleted then.
+
+    It is written with the event and deleted with what follows from it, each in one unit of work. So an event whose
+    process died in between is found again, whatever it was about.
+    """
+
+    __tablename__ = "events_to_settle"
+
+    event_id: Mapped[int] = mapped_column(KEY, ForeignKey("purchase_events.id"), primary_key=True, autoincrement=False)
+    purchase_id: Mapped[int] = mapped_column(KEY, ForeignKey("purchases.id"))
+
+
 class PurchaseMove(Base):
     """What one entry did for a purchase: which step, with which lot, and how many credits. The row's id is its entry's.
 

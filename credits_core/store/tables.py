@@ -59,6 +59,7 @@ from credits_core.store.people_tables import Person as Person
 from credits_core.store.people_tables import Proposal as Proposal
 from credits_core.store.people_tables import SignInSession as SignInSession
 from credits_core.store.people_tables import TrialUser as TrialUser
+from credits_core.store.purchase_tables import EventToSettle as EventToSettle
 from credits_core.store.purchase_tables import Purchase as Purchase
 from credits_core.store.purchase_tables import PurchaseEvent as PurchaseEvent
 from credits_core.store.purchase_tables import PurchaseMove as PurchaseMove
@@ -79,6 +80,7 @@ from credits_core.store.webhook_tables import LowBalanceProgress as LowBalancePr
 from credits_core.store.webhook_tables import WebhookDelivery as WebhookDelivery
 from credits_core.store.webhook_tables import WebhookEndpoint as WebhookEndpoint
 from credits_core.store.webhook_tables import WebhookEvent as WebhookEvent
+from credits_core.store.webhook_tables import WebhookHeldUser as WebhookHeldUser
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.roles import Role
 

@@ -95,6 +95,23 @@ class WebhookDelivery(Base):
     answer: Mapped[str | None] = mapped_column(Text)
 
 
+class WebhookHeldUser(Base):
+    """A user of whom so many events wait at an endpoint that no more deliveries are made; the journal has what follows.
+
+    Of entries after `after_entry_id` and events after `after_event_id` none is made. The row is deleted once all are.
+    """
+
+    __tablename__ = "webhook_held_users"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    endpoint_id: Mapped[int] = mapped_column(
+        KEY, ForeignKey("webhook_endpoints.id"), primary_key=True, autoincrement=False
+    )
+    user_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    after_entry_id: Mapped[int] = mapped_column(BigInteger)
+    after_event_id: Mapped[int] = mapped_column(BigInteger)
+
+
 class WebhookEvent(Base):
     """An event that is no entry, such as a low balance: written in the unit of work that causes it. Never changed.
 
@@ -102,7 +119,10 @@ class WebhookEvent(Base):
     """
 
     __tablename__ = "webhook_events"
-    __table_args__ = (CheckConstraint(_KIND_KNOWN, name="kind_known"),)
+    __table_args__ = (
+        CheckConstraint(_KIND_KNOWN, name="kind_known"),
+        Index("ix_webhook_events_user_id", "user_id", "id"),
+    )
 
     id: Mapped[int] = mapped_column(KEY, primary_key=True)
     kind: Mapped[str] = mapped_column(String(32))
@@ -132,7 +152,10 @@ class LowBalanceLevel(Base):
 
 
 class LowBalanceProgress(Base):
-    """One row: up to which entry balances were looked at, and which event the operators were told last."""
+    """One row: up to which entry balances were looked at, and which event the operators were told last.
+
+    After `failed_tries` tries in a row that no address took, null for none, they are told again at `next_try_at_us`.
+    """
 
     __tablename__ = "low_balance_progress"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
@@ -140,3 +163,5 @@ class LowBalanceProgress(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     entry_id: Mapped[int] = mapped_column(BigInteger)
     told_event_id: Mapped[int] = mapped_column(BigInteger)
+    failed_tries: Mapped[int | None] = mapped_column(Integer)
+    next_try_at_us: Mapped[int | None] = mapped_column(BigInteger)

@@ -13,10 +13,11 @@ from credits_core.notices.endpoints import Endpoint
 from credits_core.values.roles import Actor
 from pages.build import adding_endpoints, clicked
 from pages.build.adding_endpoints import Made
-from pages.parts import action, clock, show, words
+from pages.parts import action, clock, words
 
 _ROTATE = "webhook:rotate"
 _OVERLAP = timedelta(days=1)
+_ENABLED = "Once you enable it, it is told what waits and what happened since; dead letters you send again one by one."
 
 
 def draw(known: Sequence[Endpoint], *, may_manage: bool) -> None:
@@ -41,7 +42,7 @@ def _card(one: Endpoint, *, may_manage: bool) -> None:
         st.badge(label, color=colour)
     st.caption(words.plain(", ".join(kind.value for kind in one.kinds)))
     if one.disabled_because is not None:
-        st.caption(words.plain(f"{one.disabled_because} It is told all that it missed once you enable it."))
+        st.caption(words.plain(f"{one.disabled_because} {_ENABLED}"))
     if may_manage:
         with st.container(horizontal=True):
             _buttons(one)
@@ -71,11 +72,7 @@ def _buttons(one: Endpoint) -> None:
 
 def _secret(one: Endpoint) -> None:
     made = action.performed(_ROTATE)
-    if made is None or made.request != one.id:
-        return
-    if made.refusal is not None:
-        show.refusal(made.refusal, undone="No secret was replaced.")
-    elif made.result is not None:
+    if made is not None and made.request == one.id and made.result is not None:
         adding_endpoints.secret_once(made.result)
         st.button("Done", key=f"rotated-{one.id}", on_click=action.start_over, args=(_ROTATE,))
 
@@ -108,11 +105,10 @@ def _remove(one: Endpoint) -> None:
 
 
 def _rotate(one: Endpoint) -> None:
-    action.start_over(_ROTATE)
     secret = signing.new_secret()
 
     def rotate(connection: Connection, _: str, now: datetime, actor: Actor) -> Made:
         endpoints.rotate(connection, one.id, secret=secret, overlap=_OVERLAP, now=now, actor=actor)
         return Made(one, secret)
 
-    action.perform(_ROTATE, one.id, rotate)
+    clicked.do(_ROTATE, one.id, rotate)

@@ -8,7 +8,7 @@ from credits_core.notices import deliveries, endpoints, low_balance
 from credits_core.store.kinds import DeliveryState
 from credits_core.values.roles import May
 from credits_core.values.text import counted
-from pages.build import adding_endpoints, balance_levels, delivery_list, endpoint_cards
+from pages.build import adding_endpoints, balance_levels, clicked, delivery_list, endpoint_cards
 from pages.parts import head, resources, who
 
 PAGE = 50
@@ -22,6 +22,7 @@ with head.line("Webhooks", "Tell other systems what happens, and see what they a
     pass
 
 may_manage = who.may_or_told(May.MANAGE)
+clicked.draw()
 now = datetime.now(UTC)
 with resources.reading() as connection:
     known = endpoints.endpoints(connection, now=now)

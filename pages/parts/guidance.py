@@ -35,7 +35,7 @@ SCREENS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Watching": ("operations/watching.py", ("look-into-what-is-unusual",)),
     "Activity": ("people/activity.py", ("who-may-do-what",)),
     "API": ("build/api_console.py", ("use-the-api",)),
-    "Webhooks": ("build/webhooks.py", ("use-the-api",)),
+    "Webhooks": ("build/webhooks.py", ("tell-other-systems", "use-the-api")),
 }
 """By the title of a screen: its file and the pages of the guide about it."""
 

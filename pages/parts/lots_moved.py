@@ -17,7 +17,8 @@ def draw(user_id: str | None, moved: Sequence[LotPart] | None) -> None:
     name = words.plain(user_id)
     if moved is None:
         st.caption(
-            f"{name} had more than {MOST_MOVEMENTS:,} movements before: which of the credits these are is not shown."
+            f"Which of the credits these are is not shown: {name} had more than {MOST_MOVEMENTS:,} movements before,"
+            " or lots are missing, which an audit finds."
         )
         return
     rows: list[Row] = [

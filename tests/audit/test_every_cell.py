@@ -31,12 +31,13 @@ def test_the_ledger_to_be_damaged_is_clean(ledger: Ledger) -> None:
 
 # Who called the API, who was told to have a flow already, how somebody chose to begin, what people keep by name, and
 # who is signed in are no part of what it proves, and neither are jobs, the embedded gateway's books and what other
-# systems are told: none of them moves credits.
+# systems are told: none of them moves credits. What is left to settle is there for a moment, and has tests of its own.
 NOT_PROVED = {
     "alert_samples",
     "alerts",
     "api_calls",
     "clean_start",
+    "events_to_settle",
     "invariant_results",
     "job_leases",
     "job_runs",
@@ -52,6 +53,7 @@ NOT_PROVED = {
     "webhook_deliveries",
     "webhook_endpoints",
     "webhook_events",
+    "webhook_held_users",
 }
 LEDGER_TABLES = [table for table in Base.metadata.sorted_tables if table.name not in NOT_PROVED]
 # One entry of each kind, some covered by the daily totals and some not.

@@ -2,14 +2,16 @@
 
 from datetime import timedelta
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
+from credits_core.audit import invariants
 from credits_core.ledger import entries, entry_lots
 from credits_core.ledger.entry_lots import LotPart
 from credits_core.ledger.lots import LotSource
+from credits_core.pricing.quote import PriceBook
 from credits_core.store import database
 from credits_core.store.kinds import CreditSource, Happened
-from tests.support import paying, world
+from tests.support import paying, plain_sql, world
 from tests.support.paying import WITH_BONUS, event
 from tests.support.world import HAIKU, HAIKU_WITH_FEE, NOW
 
@@ -77,3 +79,15 @@ def test_whoever_paid_is_the_first_user_in_an_entry_and_nobody_else(engine: Engi
     run = world.charge(engine, HAIKU_WITH_FEE, key="fee").entry_id
     with database.read(engine) as connection:
         assert entry_lots.payer_of(entries.receipt(connection, run, plans={})) == "ada"
+
+
+def test_a_stored_lot_that_is_missing_is_a_finding_of_the_audit_and_no_failure_here(
+    engine: Engine, book: PriceBook
+) -> None:
+    soon = world.add(engine, "ada", 5_000, key="soon", expires_at=NEXT_WEEK).entry_id
+    run = world.charge(engine, HAIKU, key="run").entry_id
+    with plain_sql.unguarded(engine) as connection:
+        connection.execute(text("DELETE FROM lots WHERE number = :soon"), {"soon": soon})
+    assert _lots(engine, run) is None
+    wrong = [str(one) for one in invariants.check(engine, book.plans) if not one.ok]
+    assert any("lot" in one for one in wrong)

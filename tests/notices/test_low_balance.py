@@ -30,7 +30,7 @@ def level(engine: Engine, level_credits: int, user_id: str = EVERYBODY) -> None:
 
 def falls(engine: Engine) -> list[tuple[str, int, int]]:
     """The user, the level and the balance of each fall that was written down, after a look."""
-    webhook_jobs.look_at_balances(engine)
+    webhook_jobs.look_at_balances(engine, now=NOW)
     said = [(str(user), json.loads(str(content))) for user, content in rows(engine, FALLS)]
     return [(user, content["level_credits"], content["balance_credits"]) for user, content in said]
 
@@ -103,20 +103,25 @@ def test_a_creator_who_runs_their_own_prompt_falls_by_what_the_run_costs_in_all(
     assert falls(engine) == [("ben", 1_000, 849)]
 
 
-def test_operators_are_told_in_one_message_and_again_where_nobody_took_it(engine: Engine) -> None:
+def test_operators_are_told_in_one_message_and_again_after_growing_pauses_where_nobody_took_it(engine: Engine) -> None:
     sent: list[Message] = []
     level(engine, 1_000)
     for user in ("ada", "ben"):
         world.add(engine, user, 1_000, key=f"fund-{user}")
         run(engine, f"run-{user}", user)
-    for taken, told in ((0, 0), (1, 2), (1, 0)):
+    hours = 3_600
+    # 5 seconds, 5 and 30 minutes and 2 hours after the try before, and every 2 hours from then on.
+    tried = [0, 5, 305, 2_105, 2_105 + 2 * hours, 2_105 + 4 * hours]
+    looks = [(0, 0, 0), *((0, 0, at + off) for at in tried[1:] for off in (-1, 0)), (1, 0, tried[-1] + 1)]
+    for taken, told, seconds in (*looks, (1, 2, tried[-1] + 2 * hours), (1, 0, tried[-1] + 3 * hours)):
+        now = NOW + timedelta(seconds=seconds)
 
         def send(message: Message, taken: int = taken) -> int:
             sent.append(message)
             return taken
 
-        assert webhook_jobs.look_at_balances(engine, send) == told
-    assert [one.title for one in sent] == ["PromptFlow credits: 2 low balances"] * 2
+        assert webhook_jobs.look_at_balances(engine, now=now, send=send) == told
+    assert [one.title for one in sent] == ["PromptFlow credits: 2 low balances"] * (len(tried) + 1)
     assert sent[0].body.splitlines() == [
         "ada can spend 700 credits, less than the level of 1,000 (entry 2).",
         "ben can spend 700 credits, less than the level of 1,000 (entry 4).",
@@ -130,7 +135,7 @@ def test_an_endpoint_is_told_of_a_fall_once(engine: Engine) -> None:
         world.add(engine, "ada", 1_000, key="fund")
         run(engine, "one")
         for _ in range(2):
-            webhook_jobs.look_at_balances(engine)
+            webhook_jobs.look_at_balances(engine, now=NOW)
             look(engine, 1, to)
         assert [one["data"] for one in to.taken] == [
             {"user_id": "ada", "level_credits": 1_000, "balance_credits": 700, "entry_id": 2}

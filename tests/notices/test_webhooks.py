@@ -11,8 +11,9 @@ from standardwebhooks import Webhook
 
 from credits_core import settings
 from credits_core.errors import InvalidRequest
-from credits_core.notices import deliveries, endpoints, signing, telling
+from credits_core.notices import deliveries, endpoints, low_balance, signing, telling
 from credits_core.notices.refusals import TooManyEndpoints, UnknownDelivery, UnknownEndpoint
+from credits_core.operations import webhook_jobs
 from credits_core.store import database
 from credits_core.store.kinds import DeliveryState, EventKind, PayoutNews
 from tests.support import hooks, paying, paying_out, receiver, world
@@ -75,6 +76,7 @@ def test_each_kind_of_event_is_told_with_what_happened(engine: Engine) -> None:
             "refunds_entry_id": run,
             "refunded_credits": 1_251,
             "left_credits": 0,
+            "purchase_id": None,
             "balance_credits": 21_000,
         }
         assert by_kind["hold.expired"]["data"] == {
@@ -330,6 +332,53 @@ def test_a_test_event_is_sent_to_its_endpoint_alone(engine: Engine) -> None:
         database.write(engine, lambda one: deliveries.send_test(one, 1, key="t", now=NOW, actor=TESTER))
         assert look(engine, 1, to) == 1
         assert (to.taken[0]["type"], to.taken[0]["data"]) == ("balance.low", {"is_test": True})
+
+
+def test_a_test_event_that_fails_holds_no_plan_and_no_other_test(engine: Engine) -> None:
+    with receiver.listening() as to:
+        hooks.add(engine, to, [EventKind.RUN_CHARGED, EventKind.PLAN_ACTIVATED])
+        to.answers = lambda event: 500 if "is_test" in event["data"] else 200
+        for key in ("a", "b"):
+            database.write(engine, lambda one, key=key: deliveries.send_test(one, 1, key=key, now=NOW, actor=TESTER))  # type: ignore[misc]
+        world.put_in_force(engine, replace(world.price_book().plan, id="plan-2"))
+        look(engine, 1, to)
+        assert [one["type"] for one in to.taken] == ["plan.activated"]
+        assert states(engine) == [("", "waiting", 1), ("", "waiting", 1), ("", "delivered", 1)]
+
+
+def test_a_dead_letter_that_is_sent_again_goes_after_what_is_tried_and_before_what_waits(engine: Engine) -> None:
+    with receiver.listening() as to:
+        hooks.add(engine, to)
+        to.answers = lambda event: 200 if event["data"]["entry_id"] == 2 else 500
+        for number in range(4):
+            world.add(engine, "ada", 5, key=f"one-{number}")
+        for seconds in TRIED_AFTER_SECONDS:
+            look(engine, 1, to, now=NOW + timedelta(seconds=seconds))
+        assert states(engine) == [
+            ("ada", "dead", 10),
+            ("ada", "delivered", 1),
+            ("ada", "waiting", 1),
+            ("ada", "waiting", 0),
+        ]
+        at = NOW + 4 * DAY
+        database.write(engine, lambda one: deliveries.send_again(one, 1, now=at, actor=TESTER))
+        to.answers = lambda _: 200
+        look(engine, 1, to, now=at)
+        assert to.entries("ada") == [2, 3, 1, 4]
+
+
+def test_a_low_balance_comes_after_its_run_and_may_come_after_later_events(engine: Engine) -> None:
+    with receiver.listening() as to:
+        hooks.add(engine, to, [EventKind.RUN_CHARGED, EventKind.BALANCE_LOW, EventKind.PURCHASE_PAID])
+        database.write(engine, lambda one: low_balance.set_level(one, "", 1_000, now=NOW, actor=TESTER))
+        world.add(engine, "ada", 1_000, key="fund")
+        world.charge(engine, world.run_by("ada"), key="run")
+        world.add(engine, "ada", 1_000, key="more")
+        webhook_jobs.look_at_balances(engine, now=NOW)
+        look(engine, 1, to)
+        kinds = [one["type"] for one in to.taken]
+        assert kinds == ["purchase.paid", "run.charged", "purchase.paid", "balance.low"]
+        assert to.taken[-1]["data"]["entry_id"] == to.taken[1]["data"]["entry_id"]
 
 
 def test_an_endpoint_that_takes_nothing_gets_no_more_deliveries_than_it_can_have_and_loses_none(

@@ -51,8 +51,9 @@ MAY_CHANGE = {
     "user_parts": {"balance_credits"},
     "watch_findings": {"numbers", "entries", "looked_at_us", "looked_by", "note"},
     "watch_progress": {"entry_id"},
-    "low_balance_progress": {"entry_id", "told_event_id"},
+    "low_balance_progress": {"entry_id", "told_event_id", "failed_tries", "next_try_at_us"},
     "webhook_deliveries": {"state", "tries", "next_at_us", "tried_at_us", "status", "answer"},
+    "webhook_held_users": {"after_entry_id", "after_event_id"},
     "webhook_endpoints": {
         *("secret", "old_secret", "old_until_us", "after_entry_id", "after_event_id", "after_activation_id"),
         *("failing_since_us", "disabled_at_us", "disabled_because", "removed_at_us"),
@@ -71,7 +72,7 @@ MAY_DELETE = {
         "job_runs",
     ),
     *("saved_views", "sign_in_sessions", "trial_users", "watch_key_days"),
-    *("low_balance_levels", "webhook_deliveries"),
+    *("events_to_settle", "low_balance_levels", "webhook_deliveries", "webhook_held_users"),
 }
 MAY_CHANGE_ALL = {
     "daily_sums",

@@ -13,6 +13,7 @@ TABLES = {
     "daily_sums",
     "daily_totals",
     "daily_works",
+    "events_to_settle",
     "hold_ends",
     "holds",
     "invariant_results",
@@ -61,6 +62,7 @@ TABLES = {
     "webhook_deliveries",
     "webhook_endpoints",
     "webhook_events",
+    "webhook_held_users",
 }
 CHECKS = {
     "ck_api_keys_role_known",
@@ -162,6 +164,8 @@ UNIQUE_KEYS = {
 FOREIGN_KEYS = {
     "fk_api_keys_user_id",
     "fk_credit_transactions_entry_id",
+    "fk_events_to_settle_event_id",
+    "fk_events_to_settle_purchase_id",
     "fk_hold_ends_hold_id",
     "fk_hold_ends_id",
     "fk_hold_ends_run_entry_id",
@@ -208,6 +212,7 @@ FOREIGN_KEYS = {
     "fk_unlocked_flows_user_id",
     "fk_user_parts_user_id",
     "fk_webhook_deliveries_endpoint_id",
+    "fk_webhook_held_users_endpoint_id",
 }
 INDEXES = {
     "ix_api_calls_request_id",
@@ -242,6 +247,7 @@ INDEXES = {
     "ix_webhook_deliveries_due",
     "ix_webhook_deliveries_state",
     "ix_webhook_deliveries_waiting",
+    "ix_webhook_events_user_id",
     "uq_alerts_name_now",
     "uq_api_keys_name_in_force",
     "uq_unlocked_flows_in_force",

@@ -3,11 +3,15 @@
 import pytest
 from sqlalchemy import Engine
 
+from credits_core.notices import deliveries, endpoints, low_balance
 from credits_core.store import database
+from credits_core.store.kinds import DeliveryState
 from tests.support import receiver, walked_webhooks, world
+from tests.support.actors import TESTER
 from tests.support.hooks import look
 from tests.support.page_driver import click, click_in_row, open_page, run, table
 from tests.support.plain_sql import rows, scalar
+from tests.support.world import NOW
 
 FILE = "build/webhooks.py"
 
@@ -83,3 +87,50 @@ def test_a_level_is_set_and_removed(ledger: Engine) -> None:
     assert rows(ledger, "SELECT user_id, level_credits FROM low_balance_levels") == [("ada", 5_000)]
     click(run(page), "Remove level")
     assert rows(ledger, "SELECT user_id FROM low_balance_levels") == []
+
+
+@pytest.mark.parametrize("button", ["Send test event", "Make new secret", "Remove endpoint"])
+def test_a_button_that_is_refused_says_why(ledger: Engine, button: str) -> None:
+    database.write(ledger, walked_webhooks.prepare)
+    page = open_page(FILE)
+    database.write(ledger, lambda one: endpoints.remove(one, 1, now=NOW, actor=TESTER))
+    click(page, button)
+    assert [one.proto.title for one in page.error] == [
+        r"There is no endpoint 1\. \`webhooks list\` and Webhooks show them\."
+    ]
+    assert [one.value for one in page.error] == ["Nothing was changed."]
+    click(page, "Set level")
+    assert page.error == []
+
+
+def test_a_dead_letter_and_a_level_that_are_gone_say_so(ledger: Engine) -> None:
+    database.write(ledger, walked_webhooks.prepare)
+    page = open_page(FILE)
+    database.write(ledger, lambda one: deliveries.send_again(one, 1, now=NOW, actor=TESTER))
+    click_in_row(page, 0, "Send again", column="Action")
+    assert [one.proto.title for one in page.error] == [
+        r"There is no dead letter 1\. It may have been sent again already\."
+    ]
+    page = open_page(FILE)
+    database.write(ledger, lambda one: low_balance.remove_level(one, "", 700, now=NOW, actor=TESTER))
+    click(page, "Remove level")
+    assert [one.proto.title for one in page.error] == [r"Level must be a level that was set\."]
+
+
+def test_dead_letters_of_an_endpoint_that_was_removed_are_not_counted(ledger: Engine) -> None:
+    database.write(ledger, walked_webhooks.prepare)
+    database.write(ledger, lambda one: endpoints.remove(one, 1, now=NOW, actor=TESTER))
+    page = open_page(FILE)
+    assert [one.proto.title for one in page.warning] == []
+    with database.read(ledger) as connection:
+        assert (deliveries.dead_letters(connection), deliveries.newest(connection, state=DeliveryState.DEAD)) == (0, [])
+        assert [one.state for one in deliveries.newest(connection)] == [DeliveryState.DEAD]
+
+
+def test_an_endpoint_that_is_disabled_says_that_its_dead_letters_stay(ledger: Engine) -> None:
+    database.write(ledger, walked_webhooks.prepare)
+    database.write(ledger, walked_webhooks.disable)
+    page = open_page(FILE)
+    assert "dead letters you send again one by one" in " ".join(one.value for one in page.caption)
+    click(page, "Enable")
+    assert scalar(ledger, "SELECT state FROM webhook_deliveries") == "dead"
