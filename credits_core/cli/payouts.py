@@ -81,7 +81,7 @@ def statement(creator: str, month: str, pdf: Path | None) -> None:
     """Print the lines of a month, and write the file."""
     days = creator_months.month(month, settings.time_zone())
     with opened_ledger() as engine, database.read(engine) as connection:
-        found = creator_months.statement(connection, creator, days)
+        found = creator_months.statement(connection, creator, days, today=_today())
         seal = seal_proofs.in_words(connection)
     for label, credits in (*month_file.lines(found), *month_file.parts(found), *month_file.payouts(found)):
         typer.echo(f"{label}: {both(credits)}")

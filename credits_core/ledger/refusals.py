@@ -266,7 +266,7 @@ class UnknownCycle(CreditsError):
 
     def __init__(self, cycle_id: object) -> None:
         self.cycle_id = cycle_id
-        super().__init__(f"There is no payout cycle {cycle_id}. The command payouts list shows those that there are.")
+        super().__init__(f"There is no payout cycle {cycle_id}. The screen Payouts and payouts list show all.")
 
 
 class CycleReplaced(CreditsError):

@@ -48,7 +48,7 @@ class CreatorMonth:
     `runs_credits` and `unlocks_credits` are shares of fees, `refunds_credits` what refunds took back of shares,
     `paid_out_credits` what left for the bank less what came back, `spent_credits` what the creator paid for own runs
     and unlocks less refunds, `other_credits` all else: bought, granted, adjusted or expired. `parts` are what the last
-    line consists of, by part; None is what can be spent.
+    line consists of, by part; None is what can be spent. `is_over` is false while more can still happen in these days.
     """
 
     creator_id: str
@@ -63,6 +63,7 @@ class CreatorMonth:
     closing_credits: int
     parts: dict[Part | None, int]
     payouts: tuple[PaidPayout, ...]
+    is_over: bool
 
 
 def month(text: str, zone: TimeZone) -> DayRange:
@@ -82,17 +83,21 @@ def month(text: str, zone: TimeZone) -> DayRange:
     return DayRange(date(year, number, 1), date(year, number, monthrange(year, number)[1]), zone)
 
 
-def statement(connection: Connection, creator_id: str, days: DayRange) -> CreatorMonth:
-    """The statement of these days, which have a beginning and an end.
+def statement(connection: Connection, creator_id: str, days: DayRange, *, today: date) -> CreatorMonth:
+    """The statement of these days, which have a beginning and an end; of days that are not over, up to today.
 
     Raises:
         UnknownUser: there is no such creator.
     """
-    assert days.first is not None, "a statement begins on a day"
+    first, last = days.first, days.last
+    assert first is not None, "a statement begins on a day"
+    assert last is not None, "a statement ends on a day"
     accounts.user(connection, creator_id)
-    opening = sum(
-        _by_account(connection, creator_id, DayRange(None, days.first - timedelta(days=1), days.zone)).values()
-    )
+    is_over = last < today
+    if not is_over:
+        days = replace(days, last=max(today, first))
+    before = DayRange(None, first - timedelta(days=1), days.zone)
+    opening = sum(_by_account(connection, creator_id, before).values())
     closing = _by_account(connection, creator_id, replace(days, first=None))
     moved = dict.fromkeys(("runs", "unlocks", "refunds", "paid_out", "spent", "other"), 0)
     totals = sums.totals_of(connection, days)
@@ -115,6 +120,7 @@ def statement(connection: Connection, creator_id: str, days: DayRange) -> Creato
         closing_credits=sum(closing.values()),
         parts={part: closing[account] for account, part in _accounts(creator_id).items() if closing.get(account)},
         payouts=_payouts(connection, creator_id, days),
+        is_over=is_over,
     )
 
 

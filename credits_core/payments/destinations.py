@@ -92,7 +92,9 @@ def set_destination(
         try:
             address = iban.validate(address)
         except ValidationError:
-            raise InvalidRequest("address", f"must be a valid IBAN, not {cut_repr(address)}") from None
+            raise InvalidRequest(
+                "iban", f"must be a valid IBAN without a typing error, not {cut_repr(address)}"
+            ) from None
         holder = require_text("holder", holder or "")
         if len(holder) > _LONGEST or not holder[0].isalnum():  # a spreadsheet reads other beginnings as formulas
             raise InvalidRequest("holder", f"must begin with a letter and have at most {_LONGEST} characters")

@@ -9,7 +9,7 @@ from fpdf.enums import XPos, YPos
 from credits_core.payments.creator_months import CreatorMonth
 from credits_core.store.kinds import Part, PayoutNews
 from credits_core.values.days import date_at
-from credits_core.values.text import format_credits, format_usd
+from credits_core.values.text import format_credits, usd_text
 
 _LABEL, _AMOUNT, _ROW = 90, 45, 8
 _PARTS: dict[Part | None, str] = {
@@ -46,13 +46,18 @@ def lines(found: CreatorMonth) -> list[Line]:
     return [
         Line("Opening balance", found.opening_credits),
         *(line for line in between if line.credits or line.label in always),
-        Line("Closing balance", found.closing_credits),
+        Line("Closing balance" if found.is_over else "Balance now", found.closing_credits),
     ]
 
 
 def parts(found: CreatorMonth) -> list[Line]:
     """What the closing balance consists of."""
     return [Line(_PARTS.get(part, str(part)), credits) for part, credits in found.parts.items()]
+
+
+def period(found: CreatorMonth) -> str:
+    """The days, and that they are not over, where they are not."""
+    return f"{found.days.first} to {found.days.last}{'' if found.is_over else ', not over yet'}"
 
 
 def payouts(found: CreatorMonth) -> list[Line]:
@@ -78,11 +83,11 @@ def pdf(found: CreatorMonth, *, seal: str, made_at: datetime) -> bytes:
     file.set_font("helvetica", style="B", size=18)
     _text(file, f"Statement of {found.creator_id}", 10)
     file.set_font("helvetica", size=11)
-    _text(file, f"PromptFlow credits, {found.days.first} to {found.days.last} ({found.days.zone.name})", 7)
+    _text(file, f"PromptFlow credits, {period(found)} ({found.days.zone.name})", 7)
     _text(file, "1 credit = $0.000001. Refunds count on the day on which they were made.", 7)
     file.ln(3)
     _table(file, lines(found), has_balances=True)
-    _section(file, "Of the closing balance", parts(found))
+    _section(file, f"Of the {'closing balance' if found.is_over else 'balance now'}", parts(found))
     _section(file, "Payouts", payouts(found))
     file.set_font("helvetica", size=8)
     file.ln(5)
@@ -105,7 +110,7 @@ def _table(file: FPDF, listed: list[Line], *, has_balances: bool = False) -> Non
         top = file.get_y()
         file.multi_cell(_LABEL, _ROW, _printable(line.label), border="B", align="L", new_x=XPos.RIGHT, new_y=YPos.TOP)
         height = max(file.get_y() - top, _ROW)
-        for text in (format_credits(line.credits), format_usd(line.credits)):
+        for text in (format_credits(line.credits), f"${usd_text(line.credits)}".replace("$-", "-$")):
             file.cell(_AMOUNT, height, text, border="B", align="R")
         file.ln(height)
 
@@ -116,4 +121,4 @@ def _printable(text: str) -> str:
 
 
 def _text(file: FPDF, text: str, height: int) -> None:
-    file.multi_cell(0, height, text, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    file.multi_cell(0, height, _printable(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)

@@ -118,7 +118,7 @@ _FILES: Select[*tuple[Any, ...]] = (
         func.sum(Payout.amount_credits),
     )
     .join(PayoutFileLine, PayoutFileLine.file_id == PayoutFile.id)
-    .join(Payout, Payout.id == PayoutFileLine.id)
+    .join(Payout, Payout.id == PayoutFileLine.payout_id)
 )
 _terms, _newest = PayoutTerms.__table__.alias(), PayoutTerms.__table__.alias()
 _IS_PAUSED = (

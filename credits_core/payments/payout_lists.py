@@ -19,10 +19,11 @@ from credits_core.values.days import day_of, from_microseconds
 
 @dataclass(frozen=True, slots=True)
 class CycleLine:
-    """A cycle: who proposed it and who approved it, how many creators it pays, and how much, in credits.
+    """A cycle: who proposed it and who approved it, how many creators it pays, and how much, in credits. Of that
+    `paid_credits` have arrived. `is_replaced` is true of one that a newer one took the place of before it was approved.
 
-    `on_the_way`, `paid`, `failed` and `not_paid` count its payouts by what became of them; those that were not paid
-    were not covered any more or stopped, before anything was moved.
+    `approved` (and not carried out), `on_the_way`, `paid`, `failed` and `not_paid` count its payouts by what became of
+    them; those that were not paid were not covered any more or stopped, before anything was moved.
     """
 
     id: int
@@ -33,16 +34,19 @@ class CycleLine:
     creators: int
     payouts: int
     total_credits: int
+    paid_credits: int
+    approved: int
     on_the_way: int
     paid: int
     failed: int
     not_paid: int
+    is_replaced: bool
 
     @property
     def state(self) -> str:
         """Where it stands, in a word or two."""
         if self.approved_at is None:
-            return "proposed"
+            return "replaced" if self.is_replaced else "proposed"
         return "done" if self.paid + self.failed + self.not_paid == self.payouts else "going on"
 
 
@@ -90,12 +94,15 @@ def _lines(connection: Connection, wanted: Select[Any]) -> list[CycleLine]:
         of["creators"] = of.get("creators", 0) + count
         if verdict == Verdict.PAID_OUT.value:
             of["payouts"], of["total_credits"] = count, int(credits)
-    for cycle_id, state, count in connection.execute(
-        select(_STATE.c.cycle_id, _STATE.c.state, func.count())
+    for cycle_id, state, count, credits in connection.execute(
+        select(_STATE.c.cycle_id, _STATE.c.state, func.count(), func.sum(_STATE.c.amount_credits))
         .where(_STATE.c.cycle_id.in_(ids))
         .group_by(_STATE.c.cycle_id, _STATE.c.state)
     ):
         lines[cycle_id][state] = count
+        if state == "paid":
+            lines[cycle_id]["paid_credits"] = int(credits)
+    newest = connection.execute(select(func.max(PayoutCycle.id))).scalar()
     return [
         CycleLine(
             row.id,
@@ -106,10 +113,13 @@ def _lines(connection: Connection, wanted: Select[Any]) -> list[CycleLine]:
             creators=lines[row.id].get("creators", 0),
             payouts=lines[row.id].get("payouts", 0),
             total_credits=lines[row.id].get("total_credits", 0),
+            paid_credits=lines[row.id].get("paid_credits", 0),
+            approved=lines[row.id].get("approved", 0),
             on_the_way=lines[row.id].get("on the way", 0),
             paid=lines[row.id].get("paid", 0),
             failed=lines[row.id].get("failed", 0),
             not_paid=lines[row.id].get("not covered", 0) + lines[row.id].get("stopped", 0),
+            is_replaced=row.approved_at_us is None and row.id != newest,
         )
         for row in found
     ]
@@ -190,7 +200,7 @@ _STATE_NOW = case(
     else_="proposed",
 ).label("state")
 _STATE = (
-    select(Payout.id, Payout.cycle_id, _STATE_NOW)
+    select(Payout.id, Payout.cycle_id, Payout.amount_credits, _STATE_NOW)
     .outerjoin(PayoutApproval, PayoutApproval.id == Payout.cycle_id)
     .subquery()
 )

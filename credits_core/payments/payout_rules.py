@@ -9,6 +9,7 @@ from credits_core.store.kinds import Verdict
 from credits_core.values.credits import BPS_PER_WHOLE, MAX_CREDITS, div_ceil, div_floor
 
 CREDITS_PER_CENT = 10_000
+_DAYS_A_MONTH, _TEN_YEARS_DAYS = 30, 3_650
 
 
 class PayoutRules(BaseModel):
@@ -58,6 +59,27 @@ class PayoutRules(BaseModel):
         if today.day <= self.payday:
             return today.replace(day=self.payday)
         return (today.replace(day=1) + timedelta(days=32)).replace(day=self.payday)
+
+
+def first_payday(rules: PayoutRules, today: date, *, month_credits: int, payable_credits: int) -> date | None:
+    """When somebody is paid next who has this much to be paid out and earns so much a month from today on.
+
+    What is there already is paid on the next payday once it suffices. A month has 30 days. None when it takes more than
+    ten years.
+
+    >>> rules = PayoutRules(waiting_days=7, threshold_credits=10_000_000, payday=1)
+    >>> first_payday(rules, date(2026, 11, 28), month_credits=800_000_000, payable_credits=0)
+    datetime.date(2027, 1, 1)
+    >>> first_payday(rules, date(2026, 11, 28), month_credits=1, payable_credits=10_000_000)
+    datetime.date(2026, 12, 1)
+    """
+    missing_credits = rules.threshold_credits - payable_credits
+    if missing_credits <= 0 < payable_credits:
+        return rules.next_payday(today)
+    days = div_ceil(max(missing_credits, 1) * _DAYS_A_MONTH, month_credits)
+    if days > _TEN_YEARS_DAYS:
+        return None
+    return rules.next_payday(rules.payable_on(today + timedelta(days=days)))
 
 
 class Standing(NamedTuple):

@@ -3,10 +3,12 @@
 Pure.
 """
 
-from datetime import timedelta
+from datetime import date, timedelta
 
+from credits_core.payments.payout_rules import CREDITS_PER_CENT
 from credits_core.payments.payouts import Explained
 from credits_core.store.kinds import Verdict
+from credits_core.values.credits import div_floor
 from credits_core.values.text import both, format_usd_rounded
 
 VERDICTS: dict[Verdict, str] = {
@@ -32,15 +34,16 @@ _STATES = {
 
 def result(one: Explained) -> str:
     """What became of a creator in a cycle, in a word or two."""
-    if one.verdict is not Verdict.PAID_OUT or one.payout_id is None:
+    if one.verdict is not Verdict.PAID_OUT:
         return VERDICTS[one.verdict]
+    if one.payout_id is None:
+        return "Would be paid"
     return one.state.word.capitalize()
 
 
 def in_short(one: Explained) -> str:
     """Where the payout goes, or the numbers of the rule that says no, for a narrow column.
 
-    >>> from datetime import date
     >>> from credits_core.payments.payout_rules import Standing
     >>> from credits_core.payments.payouts import State
     >>> has = Standing(5_000_000, 0, 0, 0, False, True)
@@ -59,17 +62,39 @@ def in_short(one: Explained) -> str:
     if one.verdict is Verdict.ALL_WAITING:
         return f"Earned on {one.first_waiting_day:%Y-%m-%d} or later"
     if one.verdict is Verdict.NO_DESTINATION:
-        return f"{payable}, nobody said where to"
+        return f"{payable}, no account yet"
     owed = f", {format_usd_rounded(standing.owed_credits)} owed" if standing.owed_credits else ""
     reserved = f", {format_usd_rounded(standing.reserved_credits)} in reserve" if standing.reserved_credits else ""
     needed = "" if one.verdict is Verdict.OWED else f", {format_usd_rounded(one.threshold_credits)} needed"
     return f"{payable}{reserved}{owed}{needed}"
 
 
+def on_payday(one: Explained, payday: date) -> str:
+    """What a creator can expect on a payday of what is earned so far, in a sentence, as Markdown.
+
+    >>> from credits_core.payments.payout_rules import Standing
+    >>> from credits_core.payments.payouts import State
+    >>> has = Standing(5_004_000, 0, 0, 0, False, True)
+    >>> few = Explained(1, 1, "ben", has, Verdict.BELOW_THRESHOLD, 0, 10_000_000, 7, date(2026, 3, 2), None,
+    ...     False, State("preview"))
+    >>> on_payday(few, date(2026, 4, 1))
+    '**Not paid on 1 April 2026:** $5.00 of the $10.00 needed.'
+    """
+    day = f"{payday:%-d %B %Y}"
+    ready = format_usd_rounded(div_floor(max(one.standing.payable_credits, 0), CREDITS_PER_CENT) * CREDITS_PER_CENT)
+    if one.verdict is Verdict.PAID_OUT:
+        to = "" if one.terms is None else f", to {one.terms.shown}"
+        return f"**{format_usd_rounded(one.amount_credits)} is paid on {day}**{to}, of what is earned so far."
+    if one.verdict is Verdict.NO_DESTINATION:
+        return f"**Not paid on {day}:** no account yet. {ready} is ready."
+    if one.verdict is Verdict.BELOW_THRESHOLD and not one.standing.owed_credits:
+        return f"**Not paid on {day}:** {ready} of the {format_usd_rounded(one.threshold_credits)} needed."
+    return f"**Not paid on {day}:** {_why(one)}"
+
+
 def sentence(one: Explained) -> str:
     """Whether the creator is paid and why, in a sentence or two.
 
-    >>> from datetime import date
     >>> from credits_core.payments.payout_rules import Standing
     >>> from credits_core.payments.payouts import State
     >>> has = Standing(5_000_000, 0, 0, 0, False, True)
@@ -103,4 +128,4 @@ def _why(one: Explained) -> str:
         owed = f", less {both(standing.owed_credits)} owed" if standing.owed_credits else ""
         kept = f"{both(standing.reserved_credits)} are held back in reserve. " if standing.reserved_credits else ""
         return f"{kept}{payable} can be paid out{owed}, and a payout needs {both(one.threshold_credits)}."
-    return f"{payable} can be paid out, but nobody said where to."
+    return f"{payable} can be paid out, but the creator has no account yet."

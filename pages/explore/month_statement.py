@@ -28,7 +28,7 @@ def draw(creator_id: str) -> None:
         chosen = st.selectbox("Month", listed, format_func=_named, key=f"month:{creator_id}", width=200)
         days = creator_months.month(chosen or listed[0], zone)
         with resources.reading() as connection:
-            found = creator_months.statement(connection, creator_id, days)
+            found = creator_months.statement(connection, creator_id, days, today=today)
         name, detail = f"statement-{creator_id}-{chosen}", {"month": chosen, "creator": creator_id}
         exporting.button(
             "CSV", lambda: _csv(found), f"{name}.csv", "text/csv", icon=":material/download:", detail=detail
@@ -49,9 +49,11 @@ def draw(creator_id: str) -> None:
         key="month-lines",
         opens={},
     )
+    if not found.is_over:
+        st.caption(f"{_named(chosen or listed[0])} is not over yet: this is up to {today:%-d %B}.")
     of = [f"{label.lower()} **{credits:,}**" for label, credits in month_file.parts(found)]
     if of:
-        st.caption(f"Of the closing balance: {', '.join(of)}.")
+        st.caption(f"Of that balance: {', '.join(of)}.")
     for label, _ in month_file.payouts(found):
         st.caption(label.replace("$", r"\$"))
 
@@ -70,10 +72,10 @@ def _named(month: str) -> str:
 
 
 def _csv(found: CreatorMonth) -> bytes:
-    of = (found.creator_id, f"{found.days.first} to {found.days.last}", found.days.zone.name)
+    of = (found.creator_id, month_file.period(found), found.days.zone.name)
     listed: list[tuple[str, month_file.Line]] = [
         *(("statement", line) for line in month_file.lines(found)),
-        *(("closing balance", line) for line in month_file.parts(found)),
+        *(("of that balance", line) for line in month_file.parts(found)),
         *(("payout", line) for line in month_file.payouts(found)),
     ]
     rows: list[tuple[Cell, ...]] = [(*of, kind, label, credits, dollars(credits)) for kind, (label, credits) in listed]

@@ -5,7 +5,7 @@ import streamlit as st
 from credits_core.errors import CreditsError
 from credits_core.ledger import payouts as ledger
 from credits_core.ledger.payouts import Cycle
-from credits_core.payments import payout_lists
+from credits_core.payments import payout_files, payout_lists
 from credits_core.payments.payout_lists import CycleLine
 from credits_core.values.roles import May
 from credits_core.values.text import counted
@@ -24,6 +24,7 @@ def draw(cycle_id: int) -> None:
         with resources.reading() as connection:
             found = ledger.cycle(connection, cycle_id)
             line = payout_lists.cycle_line(connection, cycle_id)
+            ready = payout_files.ready_transfers(connection, cycle_id)
             listed = payout_lists.of_cycle(connection, cycle_id, after=after or 0, limit=_PAGE + 1)
     except CreditsError as refusal:
         show.refusal(refusal, undone="")
@@ -33,10 +34,15 @@ def draw(cycle_id: int) -> None:
     approved = f" Approved by {line.approved_by}, {clock.text(line.approved_at)}." if line.approved_at else ""
     st.caption(f"{by}{approved}".replace("$", r"\$"))
     _sums(line)
-    _approval(found)
+    _approval(found, line)
     if not listed:
         st.info("Nobody had earnings left.", title="No creators in this cycle", icon=":material/group_off:")
         return
+    if ready:
+        st.info(
+            f"{counted(ready, 'transfer')} {'waits' if ready == 1 else 'wait'} for a file for the bank: see below.",
+            icon=":material/account_balance:",
+        )
     payout_preview.table(listed[:_PAGE], key="said")
     filters.page_buttons("payouts:page", listed[_PAGE - 1].payout_id if len(listed) > _PAGE else None)
     bank_files.draw(cycle_id)
@@ -45,8 +51,11 @@ def draw(cycle_id: int) -> None:
 
 def _sums(line: CycleLine) -> None:
     with show.metric_grid(line.total_credits, columns=3):
-        show.metric("Paid out", line.total_credits, help_text="All that this cycle pays, whole cents.")
-        st.metric("Creators paid", f"{line.payouts:,} of {line.creators:,}", border=True, height="stretch")
+        show.metric("To pay", line.total_credits, help_text="All that this cycle pays, whole cents.")
+        if line.approved_at is None:
+            st.metric("Creators to pay", f"{line.payouts:,} of {line.creators:,}", border=True, height="stretch")
+        else:
+            show.metric("Paid", line.paid_credits, help_text="What has arrived of it.")
         ended = f"{line.paid:,} paid · {line.on_the_way:,} on the way · {line.failed:,} failed"
         if line.not_paid:
             ended += f" · {line.not_paid:,} not paid"
@@ -61,8 +70,14 @@ def _sums(line: CycleLine) -> None:
         )
 
 
-def _approval(found: Cycle) -> None:
-    if found.is_approved or not found.payouts:
+def _approval(found: Cycle, line: CycleLine) -> None:
+    if found.is_approved:
+        if line.state == "going on" and line.approved > 0:
+            st.caption("The job *Payouts* carries this out within a minute.")
+            st.button("Look again", icon=":material/refresh:")
+        return
+    if not found.payouts:
+        st.info("This cycle pays nobody. The table says why of each creator.", icon=":material/info:")
         return
     if not found.is_newest:
         st.caption("A newer cycle took the place of this one, so it cannot be approved any more.")

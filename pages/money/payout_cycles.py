@@ -17,7 +17,7 @@ from pages.parts import action, clock, done, links, resources, show, tables, who
 
 _PROPOSE = "payouts:propose"
 _CYCLES = 24
-STATES = {"proposed": "Proposed", "going on": "Being paid", "done": "Done"}
+STATES = {"proposed": "Proposed", "replaced": "Replaced", "going on": "Being paid", "done": "Done"}
 
 
 def draw(rules: PayoutRules) -> None:
@@ -35,7 +35,7 @@ def draw(rules: PayoutRules) -> None:
         return
     tables.draw(
         [_row(one) for one in found],
-        {"Paid out": "Dollars"},
+        {"To pay": "Dollars"},
         alt="Payout cycles, newest first",
         key="cycles",
         opens={"Cycle": lambda row: show_one(found[row].id)},
@@ -47,9 +47,8 @@ def _row(one: CycleLine) -> dict[str, object]:
     return {
         "Cycle": one.id,
         "State": STATES[one.state],
-        "Paid out": one.total_credits,
-        "Creators": one.payouts,
-        "Of": one.creators,
+        "To pay": one.total_credits,
+        "Creators": f"{one.payouts:,} of {one.creators:,}",
         "Paid": one.paid or None,
         "On the way": one.on_the_way or None,
         "Failed": one.failed or None,

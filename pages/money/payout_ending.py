@@ -16,12 +16,13 @@ from credits_core.values.text import both
 from pages.parts import action, done, links, proposing, show, who
 
 _ACTION = "payouts:report"
-_PAID, _FAILED = "Arrived", "Failed"
+_PAID, _FAILED, _BACK = "Arrived", "Failed", "Came back"
 
 
 def draw(listed: Sequence[Explained]) -> None:
     """A form for one payout of these, for who may move credits; nothing where nobody has anything to report."""
-    by_number = {one.payout_id: one for one in listed if _can_be_told(one)}
+    told = sorted((one for one in listed if _can_be_told(one)), key=lambda one: one.state.word == "paid")
+    by_number = {one.payout_id: one for one in told}
     if not by_number or not who.may(May.MOVE_CREDITS):
         return
     with st.expander("Say what became of a transfer", icon=":material/account_balance:"):
@@ -29,11 +30,14 @@ def draw(listed: Sequence[Explained]) -> None:
         if number is None:
             return
         is_paid = by_number[number].state.word == "paid"
-        endings = (_FAILED,) if is_paid else (_PAID, _FAILED)
+        endings = (_BACK,) if is_paid else (_PAID, _FAILED)
         ending = st.radio("What became of it", endings, horizontal=True, key=f"payouts:ending:{number}")
         reason = ""
-        if ending == _FAILED:
-            reason = st.text_input("Why it failed", key=f"payouts:why:{number}")
+        if ending != _PAID:
+            one = by_number[number]
+            said = f"{both(one.amount_credits)} goes back to {one.creator_id}, and the next cycle pays it again."
+            st.caption(said.replace("$", r"\$"))
+            reason = st.text_input("Why", key=f"payouts:why:{number}", placeholder="What the bank or the gateway says")
             if who.actor().needs_second():
                 proposing.note()
         if st.button("Save", type="primary"):

@@ -34,7 +34,14 @@ def draw(rules: PayoutRules, today: date) -> None:
         show.metric("Would be paid", payable, help_text="Whole cents, to those whom no rule keeps back.")
         show.metric("Waiting", waiting, help_text="Earned in the last days. A run could still be refunded.")
         paid = sum(1 for one in shown if one.amount_credits)
-        st.metric("Creators paid", f"{paid:,} of {len(shown):,}", border=True, height="stretch")
+        st.metric("Creators to pay", f"{paid:,} of {len(shown):,}", border=True, height="stretch")
+    without_account = sum(1 for one in shown if one.verdict is Verdict.NO_DESTINATION)
+    if without_account:
+        st.info(
+            f"{counted(without_account, 'creator')} could be paid and {'has' if without_account == 1 else 'have'} no "
+            "account yet. Click a creator, and fill in **Where to pay**.",
+            icon=":material/account_balance:",
+        )
     if len(found) > _MOST:
         st.caption(f"The first {counted(_MOST, 'creator')} are shown. A cycle has all of them.")
     table(
@@ -53,12 +60,12 @@ def table(listed: Sequence[Explained], *, key: str) -> None:
                 "Result": payout_words.result(one),
                 "Earned and left": one.standing.left_credits,
                 "Waiting": one.standing.waiting_credits or None,
-                "Paid out": one.amount_credits or None,
+                "Amount": one.amount_credits or None,
                 "Why": payout_words.in_short(one),
             }
             for one in listed
         ],
-        {"Earned and left": None, "Waiting": None, "Paid out": "Dollars"},
+        {"Earned and left": None, "Waiting": None, "Amount": "Dollars"},
         alt="What is said of each creator",
         key=key,
         opens={"Creator": lambda row: _open(listed[row].creator_id)},

@@ -6,6 +6,7 @@ from credits_core.store.kinds import EventKind, Happened
 from tests.support import hooks, paying, receiver, world
 from tests.support.hooks import look
 from tests.support.paying import event, tell
+from tests.support.world import HAIKU_WITH_FEE
 
 TOLD = [EventKind.PURCHASE_PAID, EventKind.REFUND_MADE]
 
@@ -47,3 +48,19 @@ def test_a_dispute_is_told_when_it_is_lost_also_where_the_credits_are_spent(engi
         tell(engine, event(Happened.LOST, 100, about="d", at=2))
         look(engine, 1, to)
     assert said(to)[1:] == [("refund.made", -1_000, 1, 0)]
+
+
+def test_a_refund_in_parts_is_told_part_by_part_with_what_is_left(engine: Engine) -> None:
+    with receiver.listening() as to:
+        world.add(engine, "ada", 2_000, key="fund")
+        run = world.charge(engine, HAIKU_WITH_FEE, key="run").entry_id
+        hooks.add(engine, to)
+        world.refund(engine, run, amount_credits=500, key="part")
+        world.refund(engine, run, key="rest")
+        assert look(engine, 1, to) == 2
+        told = [one["data"] for one in to.taken]
+        names = ("refunds_entry_id", "amount_credits", "refunded_credits", "left_credits", "balance_credits")
+        assert [[data[name] for name in names] for data in told] == [
+            [run, 500, 500, 751, 1_249],
+            [run, 751, 1_251, 0, 2_000],
+        ]

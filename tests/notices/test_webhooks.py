@@ -90,22 +90,6 @@ def test_each_kind_of_event_is_told_with_what_happened(engine: Engine) -> None:
         assert [one["data"]["purchase_id"] for one in to.taken if one["type"] == "purchase.paid"] == [1, None]
 
 
-def test_a_refund_in_parts_is_told_part_by_part_with_what_is_left(engine: Engine) -> None:
-    with receiver.listening() as to:
-        world.add(engine, "ada", 2_000, key="fund")
-        run = world.charge(engine, HAIKU_WITH_FEE, key="run").entry_id
-        hooks.add(engine, to)
-        world.refund(engine, run, amount_credits=500, key="part")
-        world.refund(engine, run, key="rest")
-        assert look(engine, 1, to) == 2
-        told = [one["data"] for one in to.taken]
-        names = ("refunds_entry_id", "amount_credits", "refunded_credits", "left_credits", "balance_credits")
-        assert [[data[name] for name in names] for data in told] == [
-            [run, 500, 500, 751, 1_249],
-            [run, 751, 1_251, 0, 2_000],
-        ]
-
-
 def test_a_payout_is_told_when_it_arrived_and_not_when_the_bank_sends_it_back(engine: Engine) -> None:
     paying_out.earn(engine, 2_000_000)
     paying_out.pay_to(engine)

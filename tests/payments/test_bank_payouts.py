@@ -30,6 +30,7 @@ from tests.support.paying_out import (
     explained,
     hand_over,
     has,
+    pay_to,
     pay_to_bank,
     propose,
     report,
@@ -72,6 +73,8 @@ def test_a_bank_is_told_of_each_transfer_once(engine: Engine) -> None:
     earn(engine, 2_000_000)
     earn(engine, 3_000_000, creator="cara", key="cara")
     earn(engine, 4_000_000, creator="dan", key="dan")
+    earn(engine, 9_000_000, creator="aaron", key="aaron")  # the first payout goes through no bank
+    pay_to(engine, "aaron", "acct_aaron")
     for creator in ("ben", "cara", "dan"):
         pay_to_bank(engine, creator)
     propose(engine)
@@ -80,19 +83,22 @@ def test_a_bank_is_told_of_each_transfer_once(engine: Engine) -> None:
     approve(engine)
     carry_out(engine)
     database.write(engine, lambda one: destinations.pause(one, "cara", "Ask first", now=LATER, actor=TESTER))
-    report(engine, PayoutNews.FAILED, 3, reason="Called back")  # no bank has it, so one person may
+    report(engine, PayoutNews.FAILED, 4, reason="Called back")  # no bank has it, so one person may
     assert hand_over(engine) == 1
     with pytest.raises(NothingForTheBank, match="What was ready is in file 1"):
         hand_over(engine)
     database.write(engine, lambda one: destinations.pause(one, "cara", None, now=LATER, actor=TESTER))
     with pytest.raises(PayoutEnded, match="in no file"):
-        report(engine, PayoutNews.PAID, 2)
+        report(engine, PayoutNews.PAID, 3)
     assert hand_over(engine) == 2
-    assert bank_file(engine, 1) == f"{HEAD}1,{IBAN},Ben,1.60,USD,PromptFlow payout 1\n"
-    assert bank_file(engine, 2) == f"{HEAD}2,{IBAN},Ben,2.40,USD,PromptFlow payout 2\n"
-    report(engine, PayoutNews.PAID, 1)
+    assert bank_file(engine, 1) == f"{HEAD}2,{IBAN},Ben,1.60,USD,PromptFlow payout 2\n"
+    assert bank_file(engine, 2) == f"{HEAD}3,{IBAN},Ben,2.40,USD,PromptFlow payout 3\n"
+    with database.read(engine) as connection:
+        made = payout_files.of_cycle(connection, 1)
+    assert [(one.id, one.transfers, one.total_credits) for one in made] == [(1, 1, 1_600_000), (2, 1, 2_400_000)]
+    report(engine, PayoutNews.PAID, 2)
     assert bank_file(engine, 1).count("\n") == 2  # a file is what it was
-    assert has(engine, "dan") == (3_200_000, 0, 1_600_000)
+    assert has(engine, "dan") == (3_200_000, 0, 8_800_000)
 
 
 def test_money_that_a_bank_has_fails_only_when_another_person_says_so_too(engine: Engine, book: PriceBook) -> None:

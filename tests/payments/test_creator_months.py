@@ -1,7 +1,7 @@
 """Monthly statements of creators: every line, and that they add up, against the movements themselves."""
 
 import io
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
 from pypdf import PdfReader
@@ -32,10 +32,12 @@ from tests.support.paying_out import (
 from tests.support.plain_sql import scalar
 from tests.support.world import NOW
 
+TODAY = date(2026, 12, 24)
+
 
 def statement(engine: Engine, month: str, creator: str = "ben") -> CreatorMonth:
     with database.read(engine) as connection:
-        return creator_months.statement(connection, creator, creator_months.month(month, UTC_ZONE))
+        return creator_months.statement(connection, creator, creator_months.month(month, UTC_ZONE), today=TODAY)
 
 
 def day(month: int, number: int = 3) -> datetime:
@@ -121,3 +123,13 @@ def test_what_is_no_month_is_refused(text: str) -> None:
 def test_nobody_has_a_statement_without_an_account(engine: Engine) -> None:
     with pytest.raises(UnknownUser):
         statement(engine, "2026-01", "nobody")
+
+
+def test_a_month_that_is_not_over_says_so_and_ends_today(engine: Engine) -> None:
+    earn(engine, 1_000_000, now=day(5, 10))
+    earn(engine, 1_000_000, now=day(5, 20), key="later")
+    with database.read(engine) as connection:
+        month = creator_months.month("2026-05", UTC_ZONE)
+        found = creator_months.statement(connection, "ben", month, today=date(2026, 5, 12))
+    assert (found.is_over, found.closing_credits, month_file.lines(found)[-1].label) == (False, 800_000, "Balance now")
+    assert month_file.period(found) == "2026-05-01 to 2026-05-12, not over yet"

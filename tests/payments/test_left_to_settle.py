@@ -79,7 +79,7 @@ def test_a_migration_marks_what_an_older_version_may_have_left(empty_engine: Eng
     assert keep(empty_engine, second)
     with empty_engine.begin() as connection:
         connection.execute(text("DROP TABLE events_to_settle"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0024'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0025'"))
     database.migrate(empty_engine)
     marked = "SELECT kind FROM purchase_events WHERE id IN (SELECT event_id FROM events_to_settle)"
     assert rows(empty_engine, marked) == [("refunded",)]

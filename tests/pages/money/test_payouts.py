@@ -28,7 +28,7 @@ def test_a_cycle_is_proposed_approved_and_paid(ledger: Engine) -> None:
     preview = open_page(PAYOUTS, view="Preview")
     assert metrics(preview)["Would be paid"][0] == "16,000,000"
     assert [(row["Creator"], row["Result"]) for row in table(preview)] == [
-        ("ben", "Paid"),
+        ("ben", "Would be paid"),
         ("cara", "Below threshold"),
     ]
     click(open_page(PAYOUTS), "Propose a cycle")
@@ -131,8 +131,8 @@ def test_the_monthly_statement_of_a_creator_adds_up_and_can_be_downloaded(ledger
         "Shares of runs",
         "Shares of unlocks",
         "Paid out",
-        "Closing balance",
+        "Balance now",
     ]
     assert [row["Credits"] for row in lines] == [0, 0, 16_000_000, 0, 16_000_000]
-    assert b"Closing balance,16000000,16.000000" in content
+    assert b"Balance now,16000000,16.000000" in content
     assert b"covers the ledger up to entry" in content
