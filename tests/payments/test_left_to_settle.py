@@ -78,7 +78,14 @@ def test_a_migration_marks_what_an_older_version_may_have_left(empty_engine: Eng
     second = event(Happened.REFUNDED, 30, about="second", at=2)
     assert keep(empty_engine, second)
     with empty_engine.begin() as connection:
-        connection.execute(text("DROP TABLE events_to_settle"))
+        for statement in (
+            "DROP TABLE events_to_settle",
+            "DROP TABLE webhook_held_users",
+            "DROP INDEX ix_webhook_events_user_id",
+            "ALTER TABLE low_balance_progress DROP COLUMN failed_tries",
+            "ALTER TABLE low_balance_progress DROP COLUMN next_try_at_us",
+        ):
+            connection.execute(text(statement))
         connection.execute(text("UPDATE alembic_version SET version_num = '0025'"))
     database.migrate(empty_engine)
     marked = "SELECT kind FROM purchase_events WHERE id IN (SELECT event_id FROM events_to_settle)"

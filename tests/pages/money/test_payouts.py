@@ -105,8 +105,8 @@ def test_creators_says_what_waits_and_when_the_next_payday_is(ledger: Engine) ->
     page = open_page(CREATORS, creator="ben")
     assert (metrics(page)["Waiting"][0], metrics(page)["Payable"][0]) == ("4,000,000", "16,000,000")
     said = as_read("\n".join(one.value for one in page.markdown))
-    assert "Next payday" in said
-    assert "No destination: 16,000,000 credits ($16.00) can be paid out" in said
+    assert "Not paid on" in said
+    assert "no account yet. $" in said
 
 
 def test_with_sign_in_a_cycle_waits_for_another_person(ledger: Engine) -> None:
