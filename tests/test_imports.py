@@ -42,3 +42,7 @@ def test_help_answers_without_loading_what_commands_need(arguments: list[str]) -
 def test_the_core_with_everything_loads_no_screen() -> None:
     script = "import credits_core.api, credits_core.cli.main, credits_core.cli.ledger, credits_core.cli.plans"
     assert loaded_by(script) & {"streamlit"} == set()
+
+
+def test_a_server_starts_without_loading_what_makes_files() -> None:
+    assert loaded_by("import app") & {"fpdf"} == set()

@@ -1,9 +1,7 @@
 """The receipt of a purchase as a PDF file of one page."""
 
 from datetime import datetime
-
-from fpdf import FPDF
-from fpdf.enums import XPos, YPos
+from typing import TYPE_CHECKING
 
 from credits_core.payments.purchased import Bought
 from credits_core.payments.refusals import NotPaidYet
@@ -11,6 +9,9 @@ from credits_core.values.days import date_at
 from credits_core.values.money import format_money
 from credits_core.values.text import format_credits
 from credits_core.values.time_zones import TimeZone
+
+if TYPE_CHECKING:
+    from fpdf import FPDF
 
 _LABEL, _ROW = 60, 8
 
@@ -21,6 +22,8 @@ def receipt_pdf(bought: Bought, zone: TimeZone, *, made_at: datetime) -> bytes:
     Raises:
         NotPaidYet: it was not paid, so it has no receipt.
     """
+    from fpdf import FPDF  # it takes a third of a second to load, and few processes make a receipt
+
     if bought.receipt is None or bought.receipt_at is None:
         raise NotPaidYet(bought.id)
     stands = bought.standing
@@ -50,15 +53,15 @@ def receipt_pdf(bought: Bought, zone: TimeZone, *, made_at: datetime) -> bytes:
         if text:
             pdf.set_font("helvetica", style="B" if label == "Total" else "", size=11)
             pdf.cell(_LABEL, _ROW, label, border="B")
-            pdf.cell(0, _ROW, text, border="B", align="R", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+            pdf.cell(0, _ROW, text, border="B", align="R", new_x="LMARGIN", new_y="NEXT")
     pdf.set_font("helvetica", size=9)
     pdf.ln(4)
     _line(pdf, f"As of {date_at(made_at, zone)}. Credits that were bought do not expire.", 6)
     return bytes(pdf.output())
 
 
-def _line(pdf: FPDF, text: str, height: int) -> None:
-    pdf.multi_cell(0, height, text, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+def _line(pdf: "FPDF", text: str, height: int) -> None:
+    pdf.multi_cell(0, height, text, new_x="LMARGIN", new_y="NEXT")
 
 
 def _money(amount_minor: int, currency: str) -> str:

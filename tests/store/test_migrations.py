@@ -15,7 +15,7 @@ from sqlalchemy.pool import QueuePool
 from credits_core.audit import invariants
 from credits_core.audit.schema import ledger_is_append_only
 from credits_core.pricing.quote import PriceBook
-from credits_core.store import database
+from credits_core.store import database, deadline
 from credits_core.store.refusals import DatabaseNotReady
 from credits_core.store.tables import Base
 from tests.support import racers, world
@@ -151,6 +151,16 @@ def test_migrating_again_changes_nothing(engine: Engine) -> None:
     assert every_row(engine) == before
     with engine.connect() as connection:
         assert _schema(connection) == schema
+
+
+def test_a_database_that_needs_no_migration_opens_while_somebody_else_writes(engine: Engine) -> None:
+    with database.opened(engine.url.render_as_string(hide_password=False)) as writing, writing.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.execute(text("UPDATE rollup_watermark SET entry_id = entry_id"))
+        else:  # as whoever migrates
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({database._MIGRATION_LOCK})"))
+        with deadline.within(2):
+            database.migrate(engine)
 
 
 def test_no_connection_that_has_changed_the_schema_of_sqlite_is_used_again(tmp_path: Path) -> None:
