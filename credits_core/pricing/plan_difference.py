@@ -18,6 +18,8 @@ def plan_difference(before: PricePlan, after: PricePlan) -> list[str]:
     ['creator_share_bps: 8000 -> 7500', 'tier 1: below_credits = 10000, markup_bps = 2000 -> 3000']
     >>> plan_difference(PricePlan("p", 8_000, changed), PricePlan("p", 8_000, (changed[0],)))
     ['tier 2: removed, markup_credits = 500']
+    >>> plan_difference(PricePlan("p", 8_000, tiers), PricePlan("p", 8_000, tiers, hold_overrun_bps=1_000))
+    ['hold_overrun_bps: 0 -> 1000']
     """
     rules = [field.name for field in fields(PricePlan) if field.init and field.name not in {"id", "tiers"}]
     lines = [

@@ -95,6 +95,7 @@ def _details(plan_a: PricePlan, plan_b: PricePlan) -> None:
         with st.expander("Read the findings of plan B"):
             for finding in found_b:
                 st.markdown(f"- {words.plain(finding.sentence)}")
+        differences.rules(plan_a, plan_b)
     with shape:
         plan_view.chart(
             [("Plan A", plan_a), ("Plan B", plan_b)],

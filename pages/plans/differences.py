@@ -1,4 +1,4 @@
-"""Tables that compare two plans: how many findings each has, and what typical runs cost."""
+"""What compares two plans: rules that differ, how many findings each has, and what typical runs cost."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,18 @@ from credits_core.errors import InvalidRequest
 from credits_core.lab.inspector.comparison import compared_runs
 from credits_core.lab.inspector.findings import PlanFinding
 from credits_core.pricing.plan import PricePlan
+from credits_core.pricing.plan_difference import plan_difference
 from pages.parts import links, resources, tables, words
 from pages.plans import charts as plan_charts
 from pages.plans import view as plan_view
+
+
+def rules(plan_a: PricePlan, plan_b: PricePlan) -> None:
+    """In which rules the plans differ, also those that price no run, such as how far one may pass its hold."""
+    changes = plan_difference(plan_a, plan_b)
+    if changes:
+        with st.expander(f"Read the rules that differ ({len(changes)})", icon=":material/rule:"):
+            st.markdown("\n".join(f"- {words.plain(change)}" for change in changes))
 
 
 def finding_counts(a: Sequence[PlanFinding], b: Sequence[PlanFinding]) -> None:

@@ -49,17 +49,16 @@ def _entries_have_the_form_of_their_kind(connection: Connection, _: Plans) -> It
     ).all()
     wrong, places = [], dict[int, list[tuple[int, str]]]()
     for entry_type, entry_id, position, account_id, type_, amount, *_ in rows:
-        account, sign, is_first = "user", 1 if amount > 0 else -1, position == 0
-        if is_platform(account_id):
-            account = account_id
-        elif ":" in account_id:
+        sign, is_first = 1 if amount > 0 else -1, position == 0
+        account = named = account_id if ":" in account_id else "user"
+        if ":" in account_id and not is_platform(account_id):
             account = account_id[account_id.index(":") :]
         kind = account_id if account_id == PLATFORM_REFUNDED_INFERENCE else type_
         places.setdefault(entry_id, []).append((position, "" if is_first else kind))
         if (type_, account, sign) not in FORMS.get((entry_type, is_first), set()):
             place, direction = "first" if is_first else "later", "to" if sign > 0 else "from"
-            said = f"entry {entry_id}, a {entry_type}, has a {place} transaction {type_} {direction} {account}"
-            wrong.append(((entry_type, is_first, type_, account, sign, entry_id), said))
+            said = f"entry {entry_id}, a {entry_type}, has a {place} transaction {type_} {direction} {named}"
+            wrong.append(((entry_type, is_first, type_, named, sign, entry_id), said))
     yield from (said for _, said in sorted(wrong))
     for entry_id, found in sorted(places.items()):
         has_gaps = sorted(position for position, _ in found) != list(range(len(found)))

@@ -324,4 +324,6 @@ def test_the_card_fee_is_the_readers_own(ledger: Engine) -> None:
 def test_how_much_more_than_its_hold_a_run_may_cost_is_edited(ledger: Engine) -> None:
     page = choose(open_page("plans/compare_plans.py"), **{"editor:overrun:0": "10"})
     assert from_line("".join(page.query_params["edit"]), "plan-1").hold_overrun_bps == 1_000
+    assert [one.label for one in page.expander if "differ" in one.label] == ["Read the rules that differ (1)"]
+    assert [text.value for text in page.markdown if "overrun" in text.value] == [r"- hold\_overrun\_bps\: 0 \-\> 1000"]
     assert "10 % more than was set aside" in captions(page)
