@@ -72,7 +72,7 @@ def unlock(engine: Engine, user_id: str, creator_id: str, key: str) -> None:
 def play(engine: Engine) -> None:
     """What people try in a demo, so that every table has other rows than before."""
     entry_id = demo.charge(engine, RUN, "dashboard:1")
-    world.refund(engine, entry_id, key="dashboard:2", book=settings.load_price_book(), now=NOW)
+    world.refund(engine, entry_id, amount_credits=9, key="dashboard:2", book=settings.load_price_book(), now=NOW)
     world.add(engine, "newcomer", 5_000, key="dashboard:3", now=NOW)
     unlock(engine, "noor", "noor", "dashboard:4")  # a flow of one's own: an answer without an entry
     unlock(engine, "dev", "noor", "dashboard:5")
