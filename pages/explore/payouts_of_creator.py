@@ -28,8 +28,8 @@ def draw(creator_id: str) -> None:
         before = payout_lists.of_creator(connection, creator_id, limit=_CYCLES)
         terms = destinations.newest(connection, [creator_id]).get(creator_id)
     st.header("Payouts", anchor=False)
-    last = before[0] if before else None
-    if last is not None and last.state.word == "failed" and terms is not None and last.terms == terms:
+    last = next((one for one in before if one.state.word in ("paid", "failed")), None)
+    if last is not None and last.state.word == "failed" and last.terms == terms:
         st.warning(
             f"{words.plain(last.state.reason)} Correct **Where to pay**, or the next payout fails too.",
             title="The last payout failed",

@@ -27,8 +27,11 @@ def prepare(connection: Connection) -> None:
 
 
 def play(connection: Connection) -> None:
-    """Something in every table about what other systems are told."""
+    """Something in every table about what other systems are told, and an event of a gateway that is left to do."""
     prepare(connection)
+    connection.execute(text("INSERT INTO webhook_held_users VALUES (1, 'ada', 0, 0)"))
+    first = "INSERT INTO events_to_settle (event_id, purchase_id) SELECT id, purchase_id FROM purchase_events LIMIT 1"
+    connection.execute(text(first))
     telling.tell(connection, EventKind.PAYOUT_PAID, "ben", {"payout_id": 1}, about="payout 1", now=NOW)
     low_balance.look(connection, Settled(0, "", 0))
 

@@ -109,6 +109,18 @@ def test_creators_says_what_waits_and_when_the_next_payday_is(ledger: Engine) ->
     assert "no account yet. $" in said
 
 
+def test_creators_warns_when_the_last_payout_failed_and_nothing_was_changed_since(ledger: Engine) -> None:
+    paying_out.earn(ledger, 20_000_000, now=EARLIER)
+    paying_out.pay_to(ledger, address="acct-closed")
+    paying_out.propose(ledger, now=datetime.now(UTC))
+    paying_out.approve(ledger)
+    paying_out.carry_out(ledger, datetime.now(UTC))
+    paying_out.propose(ledger, now=datetime.now(UTC))  # a newer cycle says nothing of what failed
+    assert [one.title for one in open_page(CREATORS, creator="ben").warning] == ["The last payout failed"]
+    paying_out.pay_to(ledger)
+    assert [one.title for one in open_page(CREATORS, creator="ben").warning] == []
+
+
 def test_with_sign_in_a_cycle_waits_for_another_person(ledger: Engine) -> None:
     paying_out.earn(ledger, 20_000_000, now=EARLIER)
     paying_out.pay_to(ledger)
