@@ -55,6 +55,7 @@ SHOTS = (
     dialog("refund", "/history?entry=140", click(button("Refund this entry"))),
     Shot("creators", f"/creator-earnings?{DAYS}", last=TABLE, most=570),
     Shot("webhooks", "/webhooks", last=button("Add endpoint")),
+    Shot("payouts", "/payouts?view=Preview", last=TABLE, most=880),
     Shot("one-user", "/balances?user=noor", last=".st-key-balance-over-time"),
     Shot(
         "find-anything",
@@ -111,7 +112,7 @@ SHOTS = (
     ),
     Shot("packs", "/buy-credits?user=noor", last=button("Buy Studio")),
     Shot(
-        "payday", "/creator-earnings?creator=milo", first="role=heading[name='Payouts']", last="text=/If it were today/"
+        "payday", "/creator-earnings?creator=milo", first="role=heading[name='Payouts']", last="text=What would I get?"
     ),
     Shot(
         "dispute",
