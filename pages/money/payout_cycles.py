@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from functools import partial
+from typing import Literal
 
 import streamlit as st
 from sqlalchemy import Connection
@@ -20,10 +21,8 @@ _CYCLES = 24
 STATES = {"proposed": "Proposed", "replaced": "Replaced", "going on": "Being paid", "done": "Done"}
 
 
-def draw(rules: PayoutRules) -> None:
-    """Draw the button and the table."""
-    if who.may_or_told(May.PROPOSE_PAYOUTS):
-        _button(rules)
+def draw() -> None:
+    """Draw the table."""
     with resources.reading() as connection:
         found = payout_lists.cycles(connection, limit=_CYCLES)
     if not found:
@@ -75,8 +74,14 @@ def _propose(connection: Connection, _key: str, now: datetime, actor: Actor, *, 
     return cycle_id, number
 
 
-def _button(rules: PayoutRules) -> None:
-    if st.button("Propose a cycle", type="primary", icon=":material/send_money:"):
+def propose_button(rules: PayoutRules) -> None:
+    """The button that proposes a cycle of today; not the first thing to do while one waits for its approval."""
+    if not who.may_or_told(May.PROPOSE_PAYOUTS):
+        return
+    with resources.reading() as connection:
+        waits = any(one.state == "proposed" and one.payouts for one in payout_lists.cycles(connection, limit=1))
+    kind: Literal["primary", "secondary"] = "secondary" if waits else "primary"
+    if st.button("Propose a cycle", type=kind, icon=":material/send_money:"):
         with resources.reading() as connection:
             draft = payouts.draft(connection, rules, now=datetime.now(UTC), zone=resources.zone())
         outcome = action.perform(_PROPOSE, rules, partial(_propose, draft=draft), seconds=action.LONG_SECONDS)

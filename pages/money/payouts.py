@@ -35,7 +35,8 @@ st.markdown(
     f"Next payday: **{rules.next_payday(today):%-d %B %Y}**.".replace("$", r"\$")
 )
 view = pick.one("View", (CYCLES, PREVIEW), key="view", is_labelled=False)
+payout_cycles.propose_button(rules)
 if view == PREVIEW:
     payout_preview.draw(rules, today)
 else:
-    payout_cycles.draw(rules)
+    payout_cycles.draw()
