@@ -132,6 +132,8 @@ def test_more_than_was_paid_is_not_refunded(ledger: Engine) -> None:
     selling.play(ledger, Ending.PAID)
     open_page(BUY, purchase="1")  # lets the daily totals and the seals catch up
     before = plain_sql.every_row(ledger)
+    refused = refund(open_page(BUY, purchase="1"), "9").error[0]
+    assert as_read(refused.proto.title) == "$9.00 is more than the $5.00 that can go back."
     for amount in ("5.01", "0", "five", "1.005"):
         page = refund(open_page(BUY, purchase="1"), amount)
         assert "Nothing was refunded." in said(page), amount
