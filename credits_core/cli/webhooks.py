@@ -117,7 +117,7 @@ def _line(one: Endpoint) -> str:
 
 
 def _delivery(one: Delivery) -> str:
-    whom = f" of {one.user_id}" if one.user_id else ""
+    whom = " (test)" if one.is_test else f" of {one.user_id}" if one.user_id else ""
     answer = "not tried yet" if one.tried_at is None else f"{one.status or 'no status'}: {one.answer}"
     tries = f"{one.tries} tries" if one.tries != 1 else "1 try"
     return f"{one.id}  {one.kind}{whom}  to endpoint {one.endpoint_id}  {one.state}  {tries}  {answer}"

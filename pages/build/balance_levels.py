@@ -1,7 +1,5 @@
 """Levels of balances below which one wants to be told: the list, a form to set one, and a button to remove one."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from credits_core.notices import low_balance
@@ -9,14 +7,16 @@ from credits_core.notices.low_balance import Level
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.fields import require_id
 from pages.build import clicked
-from pages.parts import action, amounts, done, show, words
+from pages.parts import action, amounts, done, resources, show, words
 
 _SET = "level:set"
 _USUAL_CREDITS = 1_000_000
 
 
-def draw(levels: Sequence[Level], *, may_manage: bool) -> None:
+def draw(*, may_manage: bool) -> None:
     """What is told, and for whom."""
+    with resources.reading() as connection:
+        levels = low_balance.levels(connection)
     st.caption("`balance.low` is told once whenever a balance falls below a level.")
     if may_manage:
         _form()

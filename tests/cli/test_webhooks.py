@@ -55,7 +55,9 @@ def test_an_address_inside_or_an_unknown_event_is_refused(
 def test_a_dead_letter_is_shown_and_sent_again_once(commands: Commands, sqlite_engine: Engine) -> None:
     database.write(sqlite_engine, walked_webhooks.prepare)
     assert commands("webhooks", "list")[1].splitlines()[1:] == ["1 dead letter: webhooks deliveries --dead"]
-    assert commands("webhooks", "deliveries", "--dead")[1].startswith("1  run.charged  to endpoint 1  dead  10 tries")
+    assert commands("webhooks", "deliveries", "--dead")[1].startswith(
+        "1  run.charged (test)  to endpoint 1  dead  10 tries"
+    )
     assert commands("webhooks", "send-again", "1")[1] == "Delivery 1 is sent to endpoint 1 again\n"
     assert commands("webhooks", "deliveries", "--dead")[1] == ""
     code, _, err = commands("webhooks", "send-again", "1")
