@@ -39,7 +39,7 @@ def test_an_endpoint_is_added_with_a_secret_that_is_printed_once(
         (("https://10.0.0.1/",), "address: must be public: 10.0.0.1 is inside this network"),
         (("https://localhost/",), "address: must be public: localhost is inside this network"),
         (("http://8.8.8.8/",), "address: must begin with https://"),
-        (("https://nowhere.invalid/",), "address: must have a host that can be found"),
+        (("https://nowhere.invalid/",), "nowhere.invalid was not found. Check the spelling."),
         (("https://8.8.8.8/", "--event", "run.paid"), "event: must be one of run.charged, balance.low,"),
     ],
 )

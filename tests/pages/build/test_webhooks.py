@@ -9,7 +9,7 @@ from credits_core.store.kinds import DeliveryState
 from tests.support import receiver, walked_webhooks, world
 from tests.support.actors import TESTER
 from tests.support.hooks import look
-from tests.support.page_driver import click, click_in_row, links, open_page, run, table
+from tests.support.page_driver import as_read, click, click_in_row, links, open_page, run, table
 from tests.support.plain_sql import rows, scalar
 from tests.support.world import NOW
 
@@ -42,12 +42,23 @@ def test_an_endpoint_is_added_with_its_secret_shown_once_and_told(
         )
 
 
-@pytest.mark.parametrize("address", ["https://10.0.0.1/", "http://8.8.8.8/", "https://nowhere.invalid/", ""])
-def test_an_address_that_may_not_be_told_is_refused_and_nothing_is_added(ledger: Engine, address: str) -> None:
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("https://10.0.0.1/", "Address must be public: 10.0.0.1 is inside this network"),
+        ("http://10.0.0.7", "or have its host in CREDITS_WEBHOOK_HOSTS: list 10.0.0.7 there."),
+        ("https://nowhere.invalid/", "nowhere.invalid was not found. Check the spelling."),
+        ("", "Address must be an address such as"),
+    ],
+)
+def test_an_address_that_may_not_be_told_is_refused_and_nothing_is_added(
+    ledger: Engine, address: str, says: str
+) -> None:
     page = open_page(FILE)
     page.text_input[0].set_value(address)
     click(page, "Add endpoint")
-    assert "Address must" in page.error[0].proto.title
+    assert says in as_read(page.error[0].proto.title)
+    assert page.error[0].value == "No endpoint was added."
     assert rows(ledger, "SELECT id FROM webhook_endpoints") == []
 
 
