@@ -87,7 +87,8 @@ def list_levels() -> None:
 def set_level(level_credits: int, user_id: str) -> None:
     """Have it told when a balance falls below the level."""
     written(lambda c: low_balance.set_level(c, user_id, level_credits, now=_now(), actor=actor()))
-    typer.echo(f"Told below {both(level_credits)}: {user_id or 'everybody'}")
+    whose = f"the balance of {user_id}" if user_id else "anybody's balance"
+    typer.echo(f"Level set: we tell when {whose} falls below {both(level_credits)}")
 
 
 def remove_level(level_credits: int, user_id: str) -> None:

@@ -40,7 +40,7 @@ if view == delivery_list.VIEW:
 elif view == DEAD:
     delivery_list.draw_dead(may_send_again=may_manage)
 elif view == LEVELS:
-    balance_levels.draw(may_manage=may_manage)
+    balance_levels.draw(known, may_manage=may_manage)
 else:
     if may_manage:
         adding_endpoints.draw()

@@ -79,8 +79,12 @@ def test_a_new_secret_is_printed_and_the_old_one_signs_for_a_while(commands: Com
 
 
 def test_levels_are_set_listed_and_removed(commands: Commands, sqlite_engine: Engine) -> None:
-    assert commands("low-balance", "set", "5000")[1] == "Told below 5,000 credits = $0.005: everybody\n"
-    commands("low-balance", "set", "700", "--user", "ada")
+    told = "Level set: we tell when anybody's balance falls below 5,000 credits = $0.005\n"
+    assert commands("low-balance", "set", "5000")[1] == told
+    assert commands("low-balance", "set", "700", "--user", "ada")[0] == 1  # there is no ada yet
+    world.add(sqlite_engine, "ada", 1_000, key="fund")
+    told = "Level set: we tell when the balance of ada falls below 700 credits = $0.0007\n"
+    assert commands("low-balance", "set", "700", "--user", "ada")[1] == told
     assert commands("low-balance", "list")[1] == "everybody  5,000 credits = $0.005\nada  700 credits = $0.0007\n"
     commands("low-balance", "remove", "5000")
     assert commands("low-balance", "list")[1] == "ada  700 credits = $0.0007\n"

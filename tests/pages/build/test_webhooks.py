@@ -2,6 +2,7 @@
 
 import pytest
 from sqlalchemy import Engine, text
+from streamlit.testing.v1 import AppTest
 
 from credits_core.notices import deliveries, endpoints, low_balance
 from credits_core.store import database
@@ -9,11 +10,15 @@ from credits_core.store.kinds import DeliveryState
 from tests.support import receiver, walked_webhooks, world
 from tests.support.actors import TESTER
 from tests.support.hooks import look
-from tests.support.page_driver import as_read, click, click_in_row, links, open_page, run, table
+from tests.support.page_driver import as_read, captions, click, click_in_row, links, open_page, run, table
 from tests.support.plain_sql import rows, scalar
 from tests.support.world import NOW
 
 FILE = "build/webhooks.py"
+
+
+def shown(page: AppTest) -> str:
+    return as_read("\n".join(one.value for one in page.markdown))
 
 
 def test_an_endpoint_is_added_with_its_secret_shown_once_and_told(
@@ -135,12 +140,44 @@ def test_a_disabled_endpoint_says_why_and_is_enabled(ledger: Engine) -> None:
 
 def test_a_level_is_set_and_removed(ledger: Engine) -> None:
     page = open_page(FILE, view="Low balances")
-    page.number_input(key="level_credits").set_value(5_000)
+    assert "1,000,000 credits (\\$1.00)" in captions(page)
+    page.text_input(key="level_credits").set_value("5,000")
     page.text_input(key="level_user").set_value("ada")
     click(page, "Set level")
     assert rows(ledger, "SELECT user_id, level_credits FROM low_balance_levels") == [("ada", 5_000)]
+    assert "Level set: we tell when the balance of ada falls below 5,000 credits ($0.005)." in shown(page)
     click(run(page), "Remove level")
+    assert "Level removed: we no longer tell when a balance falls below 5,000 credits ($0.005)." in shown(page)
     assert rows(ledger, "SELECT user_id FROM low_balance_levels") == []
+    page.text_input(key="level_credits").set_value("")
+    page.text_input(key="level_user").set_value("")
+    click(page, "Set level")
+    assert "Level set: we tell when anybody's balance falls below 1,000,000 credits ($1.00)." in shown(page)
+
+
+def test_a_level_of_nobody_is_refused(ledger: Engine) -> None:
+    page = open_page(FILE, view="Low balances")
+    page.text_input(key="level_user").set_value("nobodyever")
+    click(page, "Set level")
+    assert [as_read(one.proto.title) for one in page.error] == [
+        "There is no user 'nobodyever'. Add credits to create the user first."
+    ]
+    assert [one.value for one in page.error] == ["No level was set."]
+    assert rows(ledger, "SELECT user_id FROM low_balance_levels") == []
+
+
+def test_low_balances_say_whether_anybody_is_told(ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def warned() -> bool:
+        return "Nobody is told" in [one.proto.title for one in open_page(FILE, view="Low balances").warning]
+
+    assert warned()
+    monkeypatch.setenv("CREDITS_NOTIFY_URLS", "json://localhost")
+    assert not warned()
+    monkeypatch.delenv("CREDITS_NOTIFY_URLS")
+    database.write(ledger, walked_webhooks.prepare)
+    assert not warned()
+    database.write(ledger, walked_webhooks.disable)
+    assert warned()
 
 
 @pytest.mark.parametrize("button", ["Send test event", "Make new secret", "Remove endpoint"])
