@@ -49,6 +49,11 @@ _PLAYED = {
 }
 
 
+_NO_SUCCESS = frozenset(
+    {Ending.DECLINED, Ending.NOT_CONFIRMED, Ending.PAID_TWICE, Ending.EVENT_LOST, Ending.DISPUTED, Ending.LOST}
+)
+
+
 def what_is_bought(bought: Bought) -> None:
     """The order, as the payer sees it."""
     name = words.plain(naming.pack_name(bought.pack_id))
@@ -190,7 +195,8 @@ def _play(bought: Bought, ending: Ending) -> None:
     if unheard is not None:
         said += f" The ledger does not know it yet: {words.refusal_text(unheard)}"
     after_checkout = ending not in sandbox.ENDS_CHECKOUT
-    done.add("Payments" if after_checkout else "Checkout", f"Purchase {bought.id}: {said}")
+    icon = done.NEUTRAL if ending in _NO_SUCCESS else done.TICK
+    done.add("Payments" if after_checkout else "Checkout", f"Purchase {bought.id}: {said}", icon=icon)
     action.start_over(_ACTION)
     st.rerun()
 

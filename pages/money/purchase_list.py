@@ -15,11 +15,11 @@ def draw(listed: Sequence[Bought], *, with_user: bool) -> None:
     """Draw them, the newest first."""
     tables.draw(
         [_row(one, with_user=with_user) for one in listed],
-        {"Credits": None, "Bonus": None, "Taken back": None, "Frozen": None, "Owed": None},
+        {"Credits": None, "Bonus": None, "Refunded": None, "Taken by the bank": None, "Frozen": None, "Owed": None},
         alt="Purchases, newest first",
         key="purchases",
         opens={"Purchase": lambda row: show_one(listed[row].id)},
-        if_wide=["Bonus", "Receipt", clock.label("Bought")],
+        if_wide=["Bonus", "Taken by the bank", "Receipt", clock.label("Bought")],
     )
 
 
@@ -33,7 +33,8 @@ def _row(one: Bought, *, with_user: bool) -> dict[str, object]:
         "Money": format_money(one.due_minor, one.currency),
         "Credits": one.credits,
         "Bonus": one.bonus_credits or None,
-        "Taken back": taken or None,
+        "Refunded": one.refunded_credits or None,
+        "Taken by the bank": taken - one.refunded_credits or None,
         "Frozen": frozen or None,
         "Owed": owed or None,
         "Receipt": one.receipt,

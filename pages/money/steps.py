@@ -146,5 +146,5 @@ def _table(now: Borne, before: Borne) -> None:
             change = None if now_credits == before_credits else now_credits - before_credits
             rows.append({"Credits": part.name, "Now": now_credits, "Change": change})
     table = show.small_table(rows, {"Now": words.credits_and_dollars, "Change": "{:+,}"})
-    st.header("Every credit, once", anchor=False)
+    st.header("Where the credits are now", anchor=False)
     st.table(table, border="horizontal", hide_index=True, alt="What has become of the purchase's credits")

@@ -103,7 +103,7 @@ def test_one_purchase_shows_its_events_its_lots_and_their_entries(ledger: Engine
         ("Checkout opened", "", ""),
         ("Paid", "$20.00", "$0.88"),  # 2.9 % and 30 cents
     ]
-    assert [(row["Lot"], row["Of"], row["Credits"]) for row in lots] == [
+    assert [(row["Entry"], row["Credits of"], row["Credits"]) for row in lots] == [
         ("2", "Purchase", 20_000_000),
         ("3", "Bonus", 1_000_000),
     ]
@@ -123,8 +123,24 @@ def test_a_refund_takes_the_same_share_of_the_credits(
     selling.play(ledger, Ending.PAID)
     page = refund(open_page(BUY, purchase="1"), amount)
     assert f"Refunded {back} of purchase 1." in said(page)
+    assert metrics(page)["Refunded"][0] == f"{1_000_000 + 5_000_000 - balance:,}"
+    assert table(page, 2)[-1]["What"] == "Refunded"
     assert plain_sql.balance(ledger, "ada") == balance
-    assert table(open_page(BUY, user="ada"))[0]["State"] == state
+    row = table(open_page(BUY, user="ada"))[0]
+    assert (row["State"], row["Refunded"], row["Taken by the bank"]) == (state, 6_000_000 - balance, None)
+
+
+def test_what_a_bank_took_is_no_refund(ledger: Engine) -> None:
+    selling.sell(ledger)
+    for ending in (Ending.PAID, Ending.DISPUTED, Ending.LOST):
+        selling.play(ledger, ending)
+    page = open_page(BUY, purchase="1")
+    assert metrics(page)["Taken by the bank"][0] == "5,000,000"
+    assert "Refunded" not in metrics(page)
+    assert table(page, 1)[0]["Taken by the bank"] == 5_000_000
+    assert "Taken by the bank" in [row["What"] for row in table(page, 2)]
+    row = table(open_page(BUY, user="ada"))[0]
+    assert (row["Refunded"], row["Taken by the bank"]) == (None, 5_000_000)
 
 
 def test_more_than_was_paid_is_not_refunded(ledger: Engine) -> None:

@@ -44,6 +44,10 @@ def credits_of(page: AppTest) -> list[tuple[str, ...]]:
     return small_tables(page)["What has become of the purchase's credits"]
 
 
+def said(page: AppTest) -> list[str]:
+    return [one.value for one in page.markdown]
+
+
 def alerts(page: AppTest) -> list[str]:
     return [one.title for one in [*page.success, *page.warning, *page.info]]
 
@@ -63,6 +67,9 @@ def test_a_dispute_after_credits_were_spent_step_by_step(ledger: Engine) -> None
     assert plain_sql.balance(ledger, "zoe") == 0
     click(page, "Lose the dispute")
     assert money(page) == ["$5.00", "$5.00", "$0.45", "-$0.45"]
+    assert ":material/info: Purchase 1: The dispute is lost: the bank took the money." in said(page)
+    assert "Where the credits are now" in [one.value for one in page.header]
+    assert ("Taken by the bank", "4,999,700 (\\$4.9997)", "+4,999,700") in credits_of(page)
     assert ("Owed", "300 (\\$0.0003)", "+300") in credits_of(page)
     (chart,) = charts(page)
     drawn = {bar["name"]: bar["x"] for bar in chart["data"]}
@@ -86,6 +93,7 @@ def test_a_dispute_that_is_won_gives_the_credits_back(ledger: Engine) -> None:
     selling.play(ledger, Ending.PAID)
     page = click(click(open_page(PAYMENTS, purchase="1"), "Dispute the payment"), "Win the dispute")
     assert plain_sql.balance(ledger, "zoe") == 5_000_000
+    assert ":material/check_circle: Purchase 1: The dispute is won: the money stays." in said(page)
     assert credits_of(page)[0] == ("Can be spent", "5,000,000 (\\$5.00)", "+5,000,000")
 
 
