@@ -115,12 +115,12 @@ def _events(bought: Bought) -> None:
         [
             {
                 "Event": naming.HAPPENED[one.kind],
-                "Money": format_money(one.amount_minor, bought.currency) if one.amount_minor else "",
-                "Gateway's fee": format_money(one.fee_minor, bought.currency) if one.fee_minor else "",
+                "Money": format_money(one.amount_minor, bought.currency) if one.amount_minor else None,
+                "Gateway's fee": format_money(one.fee_minor, bought.currency) if one.fee_minor else None,
                 clock.label("Happened"): one.happened_at,
                 clock.label("Received"): one.received_at,
                 "About": one.about,
-                "Note": "" if one.note == bought.checkout_url else one.note,
+                "Note": None if one.note == bought.checkout_url else one.note or None,
             }
             for one in bought.told
         ],
@@ -129,6 +129,7 @@ def _events(bought: Bought) -> None:
         key="purchase_events",
         opens={},
         if_wide=[clock.label("Received"), "About"],
+        money=["Money", "Gateway's fee"],
     )
 
 

@@ -20,6 +20,7 @@ def draw(listed: Sequence[Bought], *, with_user: bool) -> None:
         key="purchases",
         opens={"Purchase": lambda row: show_one(listed[row].id)},
         if_wide=["Bonus", "Taken by the bank", "Receipt", clock.label("Bought")],
+        money=["Money"],
     )
 
 

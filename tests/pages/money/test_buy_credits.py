@@ -100,7 +100,7 @@ def test_one_purchase_shows_its_events_its_lots_and_their_entries(ledger: Engine
     page = open_page(BUY, purchase="1")
     events, lots, entries = (table(page, number) for number in range(3))
     assert [(row["Event"], row["Money"], row["Gateway's fee"]) for row in events] == [
-        ("Checkout opened", "", ""),
+        ("Checkout opened", None, None),
         ("Paid", "$20.00", "$0.88"),  # 2.9 % and 30 cents
     ]
     assert [(row["Entry"], row["Credits of"], row["Credits"]) for row in lots] == [

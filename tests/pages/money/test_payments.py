@@ -27,6 +27,7 @@ from tests.support.page_driver import (
     downloads,
     metrics,
     open_page,
+    run,
     small_tables,
     table,
 )
@@ -46,6 +47,10 @@ def credits_of(page: AppTest) -> list[tuple[str, ...]]:
 
 def said(page: AppTest) -> list[str]:
     return [one.value for one in page.markdown]
+
+
+def can_be_clicked(page: AppTest) -> dict[str, bool]:
+    return {one.label: not one.disabled for one in page.button if one.label in ("Back", "Next")}
 
 
 def alerts(page: AppTest) -> list[str]:
@@ -83,6 +88,10 @@ def test_what_comes_next_is_played_after_the_last_step_alone(ledger: Engine) -> 
     selling.sell(ledger, "zoe")
     selling.play(ledger, Ending.PAID)
     page = click(open_page(PAYMENTS, purchase="1"), "Dispute the payment")
+    assert can_be_clicked(page) == {"Back": True, "Next": False}
+    assert can_be_clicked(click(page, "Back")) == {"Back": True, "Next": True}
+    assert can_be_clicked(click(page, "Back")) == {"Back": False, "Next": True}
+    click(click(page, "Next"), "Next")
     assert "Win the dispute" in button_labels(page)
     assert "Win the dispute" not in button_labels(click(page, "Back"))
     assert "Win the dispute" in button_labels(click(page, "Next"))
@@ -130,7 +139,11 @@ def test_a_lost_event_is_found_and_mended(ledger: Engine) -> None:
     page = open_page(PAYMENTS, **ALL)  # type: ignore[arg-type]
     assert alerts(page) == ["The gateway's books differ from ours"]
     (day,) = table(page)
-    assert (day["Missing here"], day["Paid, gateway"], day["Paid, ours"]) == (1, "$5.00", "$0.00")
+    assert (day["Match"], day["Missing here"], day["Paid, gateway"], day["Paid, ours"]) == (None, 1, "$5.00", "$0.00")
+    page.session_state["window"] = {"is_narrow": True}
+    (day,) = table(run(page))
+    assert list(day) == ["Day", "Differences", "Paid, gateway", "Paid, ours", "Back, gateway", "Back, ours"]
+    assert day["Differences"] == 1
     click(page, "Mend")
     assert alerts(page) == ["Everything matches"]
     assert plain_sql.balance(ledger, "zoe") == 5_000_000
