@@ -10,16 +10,21 @@ from credits_core.values.money import format_money
 from pages.money import naming
 from pages.parts import clock, tables
 
+_BECAME = ("Refunded", "Taken by the bank", "Frozen", "Owed")
+
 
 def draw(listed: Sequence[Bought], *, with_user: bool) -> None:
-    """Draw them, the newest first."""
+    """Draw them, the newest first. What has become of credits is left out where it is so of none of them."""
+    rows = [_row(one, with_user=with_user) for one in listed]
+    became = [name for name in _BECAME if any(row[name] for row in rows)]
+    left_out = set(_BECAME) - set(became)
     tables.draw(
-        [_row(one, with_user=with_user) for one in listed],
-        {"Credits": None, "Bonus": None, "Refunded": None, "Taken by the bank": None, "Frozen": None, "Owed": None},
+        [{name: value for name, value in row.items() if name not in left_out} for row in rows],
+        dict.fromkeys(["Credits", "Bonus", *became]),
         alt="Purchases, newest first",
         key="purchases",
         opens={"Purchase": lambda row: show_one(listed[row].id)},
-        if_wide=["Bonus", "Taken by the bank", "Receipt", clock.label("Bought")],
+        if_wide=["Bonus", "Receipt", clock.label("Bought")],
         money=["Money"],
     )
 

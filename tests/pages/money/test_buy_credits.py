@@ -129,7 +129,8 @@ def test_a_refund_takes_the_same_share_of_the_credits(
     assert table(page, 2)[-1]["What"] == "Refunded"
     assert plain_sql.balance(ledger, "ada") == balance
     row = table(open_page(BUY, user="ada"))[0]
-    assert (row["State"], row["Refunded"], row["Taken by the bank"]) == (state, 6_000_000 - balance, None)
+    assert (row["State"], row["Refunded"]) == (state, 6_000_000 - balance)
+    assert {"Taken by the bank", "Frozen", "Owed"} & set(row) == set()
 
 
 def test_what_a_bank_took_is_no_refund(ledger: Engine) -> None:
@@ -142,7 +143,7 @@ def test_what_a_bank_took_is_no_refund(ledger: Engine) -> None:
     assert table(page, 1)[0]["Taken by the bank"] == 5_000_000
     assert "Taken by the bank" in [row["What"] for row in table(page, 2)]
     row = table(open_page(BUY, user="ada"))[0]
-    assert (row["Refunded"], row["Taken by the bank"]) == (None, 5_000_000)
+    assert (row.get("Refunded"), row["Taken by the bank"]) == (None, 5_000_000)
 
 
 def test_more_than_was_paid_is_not_refunded(ledger: Engine) -> None:
