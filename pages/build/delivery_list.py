@@ -11,7 +11,7 @@ from pages.parts import clock, csv_files, done, links, resources, tables
 VIEW = "Deliveries"
 _MOST = 50
 _STATES = {DeliveryState.WAITING: "Waiting", DeliveryState.DELIVERED: "Delivered", DeliveryState.DEAD: "Dead"}
-_ANSWER_PIXELS = 220
+_ANSWER_PIXELS = 200
 
 
 def draw() -> None:
