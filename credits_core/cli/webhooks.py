@@ -87,7 +87,8 @@ def list_levels() -> None:
 def set_level(level_credits: int, user_id: str) -> None:
     """Have it told when a balance falls below the level."""
     written(lambda c: low_balance.set_level(c, user_id, level_credits, now=_now(), actor=actor()))
-    typer.echo(f"Told below {both(level_credits)}: {user_id or 'everybody'}")
+    whose = f"the balance of {user_id}" if user_id else "anybody's balance"
+    typer.echo(f"Level set: we tell when {whose} falls below {both(level_credits)}")
 
 
 def remove_level(level_credits: int, user_id: str) -> None:
@@ -117,7 +118,7 @@ def _line(one: Endpoint) -> str:
 
 
 def _delivery(one: Delivery) -> str:
-    whom = f" of {one.user_id}" if one.user_id else ""
+    whom = " (test)" if one.is_test else f" of {one.user_id}" if one.user_id else ""
     answer = "not tried yet" if one.tried_at is None else f"{one.status or 'no status'}: {one.answer}"
     tries = f"{one.tries} tries" if one.tries != 1 else "1 try"
     return f"{one.id}  {one.kind}{whom}  to endpoint {one.endpoint_id}  {one.state}  {tries}  {answer}"

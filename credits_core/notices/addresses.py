@@ -14,6 +14,7 @@ from threading import Lock, Thread
 from urllib.parse import urlsplit
 
 from credits_core.errors import InvalidRequest
+from credits_core.notices.refusals import HostNotFound
 
 LONGEST = 500
 _HTTPS_PORT, _HTTP_PORT = 443, 80
@@ -77,7 +78,8 @@ def parsed(address: str, listed: Collection[str] = ()) -> Address:
     is_listed = named in listed or f"{named}:{port}" in listed
     if not is_listed:
         if not is_https:
-            raise _refused("must begin with https://")
+            shown = named if port == _HTTP_PORT else f"{named}:{port}"
+            raise _refused(f"must begin with https://, or have its host in CREDITS_WEBHOOK_HOSTS: list {shown} there")
         if port != _HTTPS_PORT:
             raise _refused(f"must use port {_HTTPS_PORT}, not {port}: list {named}:{port} in CREDITS_WEBHOOK_HOSTS")
     ip = _ip(host)
@@ -137,12 +139,14 @@ def require_found(address: str, listed: Collection[str]) -> None:
     """Do nothing where the address may be told and its host can be found, which takes a moment.
 
     Raises:
-        InvalidRequest: it may not, or its host cannot be found.
+        InvalidRequest: it may not.
+        HostNotFound: nobody knows its host, or says in time where it is.
     """
+    found = parsed(address, listed)
     try:
-        resolved(parsed(address, listed))
+        resolved(found)
     except OSError:
-        raise _refused("must have a host that can be found") from None
+        raise HostNotFound(found.host) from None
 
 
 def is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

@@ -42,7 +42,10 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A delivery for people to look at. `next_at` is None for one that is not to be tried, or waits for another."""
+    """A delivery for people to look at. `next_at` is None for one that is not to be tried, or waits for another.
+
+    `is_test`: somebody asked for it, and nothing happened.
+    """
 
     id: int
     endpoint_id: int
@@ -57,6 +60,7 @@ class Delivery:
     tried_at: datetime | None
     status: int | None
     answer: str | None
+    is_test: bool
 
 
 def due(connection: Connection, endpoint_id: int, *, now: datetime, limit: int) -> list[Due]:
@@ -236,4 +240,5 @@ def _delivery(row: Any) -> Delivery:
         None if row.tried_at_us is None else from_microseconds(row.tried_at_us),
         row.status,
         row.answer,
+        is_test=row.user_id.startswith(_TEST),
     )

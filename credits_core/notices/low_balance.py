@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from credits_core.errors import InvalidRequest
-from credits_core.ledger import locks
+from credits_core.ledger import accounts, locks
 from credits_core.notices import deliveries, journal, telling
 from credits_core.notices.events import Content
 from credits_core.notices.journal import Settled
@@ -77,11 +77,12 @@ def set_level(connection: Connection, user_id: str, level_credits: int, *, now: 
     Raises:
         NotAllowed: the actor may not manage this product.
         InvalidRequest: the level is no whole number from 1 to 2^53-1, or the user has five levels.
+        UnknownUser: the user has no account.
     """
     actor.require(May.MANAGE)
     require_credits("level_credits", level_credits)
     if user_id != EVERYBODY:
-        require_id("user_id", user_id)
+        accounts.user(connection, require_id("user_id", user_id))
     locks.lock_everyone(connection)
     of_user = {one.level_credits for one in levels(connection) if one.user_id == user_id}
     if level_credits in of_user:

@@ -34,3 +34,14 @@ class TooManyEndpoints(CreditsError):
     def __init__(self, most: int) -> None:
         self.most = most
         super().__init__(f"There are {most} endpoints already. Remove one that is not needed first.")
+
+
+class HostNotFound(CreditsError):
+    """The host of an address has no IP address that anybody knows."""
+
+    code = "host_not_found"
+    http_status = 422
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        super().__init__(f"{host} was not found. Check the spelling.")

@@ -137,7 +137,7 @@ def give_back(
     refundable_minor = found.standing.refundable_minor
     assert left is None or sum(left.values()) == amount_minor, "the rest is what is left of each payment"
     if type(amount_minor) is not int or not 1 <= amount_minor <= refundable_minor:
-        raise NothingToRefund(purchase_id, amount_minor, refundable_minor)
+        raise NothingToRefund(purchase_id, amount_minor, refundable_minor, found.currency)
     after = found.standing.refunded_by(amount_minor)
     moved_credits = sum(
         after.parts_of(credits)[0] - found.standing.parts_of(credits)[0]

@@ -31,13 +31,15 @@ class Borne:
     """What has become of a purchase's credits. Together they are what was granted, each credit counted once.
 
     `spent_credits` were spent or have expired, and nobody asks for them. `owed_credits` were spent, and the user owes
-    them because their money went back. `repaid_credits` paid what another purchase owed.
+    them because their money went back. `lost_credits` were taken by banks that won disputes. `repaid_credits` paid what
+    another purchase owed.
     """
 
     can_spend_credits: int = 0
     spent_credits: int = 0
     frozen_credits: int = 0
-    taken_credits: int = 0
+    refunded_credits: int = 0
+    lost_credits: int = 0
     owed_credits: int = 0
     repaid_credits: int = 0
 
@@ -119,7 +121,7 @@ def _moment(
 def _borne(
     bought: Bought, every: Sequence[Bought], known: Mapping[int, Sequence[Told]], spent: Mapping[int, int]
 ) -> Borne:
-    stakes = []
+    stakes, stands = [], _stands(bought, known[bought.id])
     for one in sorted(every, key=lambda one: one.id):
         told = known[one.id]
         if any(_stands(one, told[:number]).is_paid for number in range(len(told) + 1)):
@@ -127,7 +129,7 @@ def _borne(
     borne = Borne()
     for stake, became in zip(stakes, due(stakes), strict=True):
         if stake.purchase_id == bought.id:
-            borne = _with(borne, stake, became)
+            borne = _with(borne, stake, became, stands)
     return borne
 
 
@@ -145,14 +147,16 @@ def _stakes(one: Bought, stands: Standing, spent: Mapping[int, int]) -> list[Sta
     return found
 
 
-def _with(borne: Borne, stake: Stake, became: Due) -> Borne:
+def _with(borne: Borne, stake: Stake, became: Due, stands: Standing) -> Borne:
     taken, frozen, owed = became
     debt, repaid = max(0, owed), max(0, -owed)
+    refunded = stands.refunded_of(stake.granted_credits, taken - debt)
     return Borne(
         borne.can_spend_credits + stake.granted_credits - stake.spent_credits - taken - frozen + owed,
         borne.spent_credits + stake.spent_credits - debt,
         borne.frozen_credits + frozen,
-        borne.taken_credits + taken - debt,
+        borne.refunded_credits + refunded,
+        borne.lost_credits + taken - debt - refunded,
         borne.owed_credits + debt,
         borne.repaid_credits + repaid,
     )

@@ -83,6 +83,11 @@ class Bought:
         )
 
     @property
+    def refunded_credits(self) -> int:
+        """How many of the credits that were taken back went by refunds; banks took the others."""
+        return sum(self.standing.refunded_of(lot.granted_credits, lot.now.taken_credits) for lot in self.lots)
+
+    @property
     def checkout_url(self) -> str | None:
         """Where it is paid; None while the gateway has not answered yet, and once nobody can pay there any more."""
         if self.standing.state is State.EXPIRED:

@@ -63,14 +63,19 @@ class NothingToRefund(CreditsError):
     code = "nothing_to_refund"
     http_status = 409
 
-    def __init__(self, purchase_id: int, asked_minor: int, refundable_minor: int) -> None:
+    def __init__(self, purchase_id: int, asked_minor: int, refundable_minor: int, currency: str) -> None:
         self.purchase_id = purchase_id
         self.asked_minor = asked_minor
         self.refundable_minor = refundable_minor
-        super().__init__(
-            f"Purchase {purchase_id} cannot be refunded by {asked_minor:,}: {refundable_minor:,} of it can go back, in "
-            "minor units of its currency. Nothing was refunded."
-        )
+        self.currency = currency
+        asked, refundable = format_money(asked_minor, currency), format_money(refundable_minor, currency)
+        if not refundable_minor:
+            why = f"No money of purchase {purchase_id} can go back: it is not paid, or it went back or is disputed."
+        elif asked_minor > refundable_minor:
+            why = f"{asked} is more than the {refundable} that can go back."
+        else:
+            why = f"{asked} cannot be refunded: it must be {format_money(1, currency)} to {refundable}."
+        super().__init__(f"{why} Nothing was refunded.")
 
 
 class GatewayFailed(CreditsError):

@@ -91,6 +91,21 @@ class Standing:
         gone_credits = div_floor(credits * (self.taken_minor + self.disputed_minor), self.due_minor)
         return taken_credits, gone_credits - taken_credits
 
+    def refunded_of(self, credits: int, taken_credits: int) -> int:
+        """How many of the credits that were taken of so many went by refunds. Banks took the others, by lost disputes.
+
+        Refunds count first, as if no dispute had been lost, and are rounded down.
+
+        >>> refunded, lost = (News(kind, kind, 100, 2, kind) for kind in (Happened.REFUNDED, Happened.LOST))
+        >>> standing(300, [News(Happened.PAID, "p", 300, 1, "1"), refunded, lost]).refunded_of(1_000, 666)
+        333
+        """
+        if not self.is_paid:
+            return taken_credits
+        overpaid_minor = self.paid_minor - self.due_minor
+        by_refunds_minor = min(self.due_minor, max(0, self.refunded_minor - overpaid_minor))
+        return min(taken_credits, div_floor(credits * by_refunds_minor, self.due_minor))
+
 
 OF_MONEY = frozenset(
     {Happened.PAID, Happened.REFUNDED, Happened.REFUND_FAILED, Happened.DISPUTED, Happened.WON, Happened.LOST}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from credits_core import settings
-from credits_core.errors import InvalidRequest
+from credits_core.errors import CreditsError
 from credits_core.notices import addresses, endpoints, signing
 from credits_core.notices.endpoints import Endpoint
 from credits_core.store.kinds import EventKind
@@ -44,7 +44,7 @@ def draw() -> None:
     secret, listed = signing.new_secret(), settings.webhook_hosts()
     try:
         addresses.require_found(address, listed)  # before the unit of work
-    except InvalidRequest as refusal:
+    except CreditsError as refusal:
         show.refusal(refusal, undone="No endpoint was added.")
         return
     outcome = action.perform(

@@ -4,20 +4,31 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from credits_core import settings
 from credits_core.notices import low_balance
+from credits_core.notices.endpoints import Endpoint
 from credits_core.notices.low_balance import Level
+from credits_core.store.kinds import EventKind
 from credits_core.values.credits import MAX_CREDITS
 from credits_core.values.fields import require_id
 from pages.build import clicked
-from pages.parts import action, amounts, done, show, words
+from pages.parts import action, amounts, done, numbers, resources, show, words
 
 _SET = "level:set"
 _USUAL_CREDITS = 1_000_000
 
 
-def draw(levels: Sequence[Level], *, may_manage: bool) -> None:
-    """What is told, and for whom."""
+def draw(known: Sequence[Endpoint], *, may_manage: bool) -> None:
+    """What is told, and for whom; and whether anybody of these endpoints listens."""
+    with resources.reading() as connection:
+        levels = low_balance.levels(connection)
     st.caption("`balance.low` is told once whenever a balance falls below a level.")
+    if not settings.notify_urls() and not any(_listens(one) for one in known):
+        st.warning(
+            "No endpoint takes `balance.low`, and `CREDITS_NOTIFY_URLS` is not set. Add an endpoint with this event.",
+            title="Nobody is told",
+            icon=":material/notifications_off:",
+        )
     if may_manage:
         _form()
     if not levels:
@@ -31,32 +42,54 @@ def draw(levels: Sequence[Level], *, may_manage: bool) -> None:
                 st.button("Remove level", icon=":material/delete:", key=key, on_click=_remove, args=(one,))
 
 
+def _listens(endpoint: Endpoint) -> bool:
+    return endpoint.disabled_at is None and EventKind.BALANCE_LOW in endpoint.kinds
+
+
 def _form() -> None:
-    with st.form("level:form"), st.container(horizontal=True, vertical_alignment="bottom"):
-        level = st.number_input("Below, credits", 1, MAX_CREDITS, _USUAL_CREDITS, key="level_credits")
-        user = st.text_input("User", placeholder="Everybody", max_chars=128, key="level_user").strip()
-        submitted = st.form_submit_button("Set level", type="primary", icon=":material/add_alert:")
-    if not submitted:
+    with st.container(border=True):
+        level, user_id = _inputs()
+        submitted = st.button("Set level", type="primary", icon=":material/add_alert:", disabled=level is None)
+    if level is None or not submitted:
         return
     action.start_over(_SET)
     outcome = action.perform(
         _SET,
-        (level, user),
+        (level, user_id),
         lambda connection, _, now, actor: low_balance.set_level(
-            connection, require_id("user_id", user) if user else "", int(level), now=now, actor=actor
+            connection, require_id("user_id", user_id) if user_id else "", level, now=now, actor=actor
         ),
     )
     if outcome.refusal is not None:
         show.refusal(outcome.refusal, undone="No level was set.")
         return
-    done.add("Webhooks", f"Told below {amounts.in_words(int(level))}: {words.plain(user) or 'everybody'}.")
+    whose = f"the balance of {words.plain(user_id)}" if user_id else "anybody's balance"
+    done.add("Webhooks", f"Level set: we tell when {whose} falls below {amounts.in_words(level)}.")
     st.rerun()
 
 
+def _inputs() -> tuple[int | None, str]:
+    """The level in credits, None if it cannot be accepted; and whose it is, empty for everybody."""
+    with st.grid(2, min_column_width=240):
+        with st.container():
+            level = numbers.whole(
+                "Below, credits", 1, MAX_CREDITS, key="level_credits", usual=_USUAL_CREDITS, says=_both, in_url=False
+            )
+        with st.container():
+            user = st.text_input("User", placeholder="Everybody", max_chars=128, key="level_user")
+            st.caption("Empty for everybody who has no level of their own.")
+    return level, user.strip()
+
+
+def _both(level_credits: int | None) -> str:
+    return words.both(level_credits or 0)
+
+
 def _remove(one: Level) -> None:
+    below = amounts.in_words(one.level_credits)
     clicked.do(
         "level:remove",
         (one.user_id, one.level_credits),
         lambda c, _, now, actor: low_balance.remove_level(c, one.user_id, one.level_credits, now=now, actor=actor),
-        said=f"Told nothing below {amounts.in_words(one.level_credits)} any more.",
+        said=f"Level removed: we no longer tell when a balance falls below {below}.",
     )

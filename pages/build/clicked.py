@@ -13,13 +13,18 @@ _LAST = "webhooks:clicked"
 
 
 def do(
-    name: str, request: object, act: Callable[[Connection, str, datetime, Actor], object], *, said: str | None = None
+    name: str,
+    request: object,
+    act: Callable[[Connection, str, datetime, Actor], object],
+    *,
+    said: str | None = None,
+    link: done.Link | None = None,
 ) -> None:
     """Carry out an action anew, and say on Webhooks what was done, for Markdown; `draw` shows why it was refused."""
     action.start_over(name)
     st.session_state[_LAST] = name
     if action.perform(name, request, act).refusal is None and said is not None:
-        done.add("Webhooks", said)
+        done.add("Webhooks", said, link=link)
 
 
 def draw() -> None:

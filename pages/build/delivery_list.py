@@ -1,54 +1,85 @@
 """Deliveries as a table: each event on its way to an endpoint, what was answered, and a dead one sent again."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from credits_core.notices import deliveries
 from credits_core.notices.deliveries import Delivery
 from credits_core.store.kinds import DeliveryState
 from pages.build import clicked
-from pages.parts import clock, csv_files, tables
+from pages.parts import clock, csv_files, done, links, resources, tables
 
-_STATES = {DeliveryState.WAITING: "Waiting", DeliveryState.DELIVERED: "Delivered", DeliveryState.DEAD: "🔴 Dead"}
+VIEW = "Deliveries"
+_MOST = 50
+_STATES = {DeliveryState.WAITING: "Waiting", DeliveryState.DELIVERED: "Delivered", DeliveryState.DEAD: "Dead"}
+_ANSWER_PIXELS = 200
 
 
-def draw(listed: Sequence[Delivery], *, may_send_again: bool) -> None:
-    """The deliveries, the newest first; where it may be, with a click that sends one again."""
+def draw() -> None:
+    """The newest deliveries, with their states."""
+    with resources.reading() as connection:
+        listed = deliveries.newest(connection, limit=_MOST)
     if not listed:
         st.info(
             "An event stands here about a second after it happened, while a server runs.",
-            title="Nothing here",
+            title="Nothing sent yet",
             icon=":material/outbox:",
         )
         return
-    again = {"Action": "Send again"} if may_send_again else {}
+    rows = [
+        _about(one) | {"State": [_STATES[one.state]]} | _tried(one) | {clock.label("Next try"): one.next_at}
+        for one in listed
+    ]
     tables.draw(
-        [
-            {
-                "Delivery": one.id,
-                "Event": one.kind.value,
-                "User": csv_files.safe_text(one.user_id) or None,
-                **again,
-                "Endpoint": one.endpoint_id,
-                "State": _STATES[one.state],
-                "Tries": one.tries,
-                "Answer": None if one.tried_at is None else _answer(one),
-                clock.label("Last tried"): one.tried_at,
-                clock.label("Next try"): one.next_at,
-            }
-            for one in listed
-        ],
+        rows,
         {},
         alt="Deliveries, the newest first",
-        key=f"deliveries-{may_send_again}-{listed[0].state}",
-        opens={"Action": lambda row: _send_again(listed[row])} if may_send_again else {},
-        if_wide=["Endpoint", "Tries", clock.label("Next try")],
+        key="deliveries",
+        opens={},
+        if_wide=["User", "Tries", clock.label("Next try")],
+        pixels={"Answer": _ANSWER_PIXELS},
     )
 
 
-def _answer(one: Delivery) -> str:
-    return csv_files.safe_text(f"{one.status or 'None'}: {one.answer}")
+def draw_dead(*, may_send_again: bool) -> None:
+    """The newest dead letters; where it may be, with a click that sends one again."""
+    with resources.reading() as connection:
+        listed = deliveries.newest(connection, state=DeliveryState.DEAD, limit=_MOST)
+    if not listed:
+        st.info("Events that fail for three days come here.", title="No dead letters", icon=":material/task_alt:")
+        return
+    again = {"Action": "Send again"} if may_send_again else {}
+    tables.draw(
+        [_about(one) | again | _tried(one) for one in listed],
+        {},
+        alt="Dead letters, the newest first",
+        key="dead-letters",
+        opens={"Action": lambda row: _send_again(listed[row])} if may_send_again else {},
+        if_wide=["User", "Tries"],
+        pixels={"Answer": _ANSWER_PIXELS},
+    )
+
+
+def link() -> done.Link:
+    """The link to the deliveries."""
+    return done.Link("build/webhooks.py", VIEW, links.carry_to(view=VIEW))
+
+
+def _about(one: Delivery) -> dict[str, object]:
+    return {
+        "Delivery": one.id,
+        "Event": f"{one.kind.value} (test)" if one.is_test else one.kind.value,
+        "User": csv_files.safe_text(one.user_id) or None,
+        "Endpoint": one.endpoint_id,
+    }
+
+
+def _tried(one: Delivery) -> dict[str, object]:
+    answer = csv_files.safe_text(f"{one.status or 'None'}: {one.answer}")
+    return {
+        "Tries": one.tries,
+        "Answer": None if one.tried_at is None else answer,
+        clock.label("Last tried"): one.tried_at,
+    }
 
 
 def _send_again(one: Delivery) -> None:
@@ -57,4 +88,5 @@ def _send_again(one: Delivery) -> None:
         one.id,
         lambda c, _, now, actor: deliveries.send_again(c, one.id, now=now, actor=actor),
         said=f"Delivery {one.id} is sent again.",
+        link=link(),
     )

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from credits_core.notices import deliveries, endpoints, signing
 from credits_core.notices.endpoints import Endpoint
 from credits_core.values.roles import Actor
-from pages.build import adding_endpoints, clicked
+from pages.build import adding_endpoints, clicked, delivery_list
 from pages.build.adding_endpoints import Made
 from pages.parts import action, clock, words
 
@@ -82,7 +82,8 @@ def _test(one: Endpoint) -> None:
         "webhook:test",
         one.id,
         lambda c, key, now, actor: deliveries.send_test(c, one.id, key=key, now=now, actor=actor),
-        said=f"A test event for endpoint {one.id} waits. *Deliveries* shows what becomes of it.",
+        said=f"A test event is on its way to endpoint {one.id}.",
+        link=delivery_list.link(),
     )
 
 

@@ -70,9 +70,9 @@ def asked_for(number: str) -> Bought | None:
 
 
 def link_to_checkout(bought: Bought, *, label: str = "Open the checkout") -> None:
-    """The link to the page where a purchase is paid."""
+    """The button that leads to the page where a purchase is paid."""
     if bought.gateway == sandbox.NAME:
-        query = links.carry_to(purchase=str(bought.id))
-        st.page_link(CHECKOUT, label=label, icon=":material/shopping_cart_checkout:", query_params=query)
+        if st.button(label, icon=":material/shopping_cart_checkout:", type="primary"):
+            st.switch_page(CHECKOUT, query_params=links.link_to(purchase=str(bought.id)))
     elif bought.checkout_url is not None:
         st.link_button(label, bought.checkout_url, icon=":material/open_in_new:", type="primary")

@@ -22,9 +22,5 @@ elif bought.gateway != sandbox.NAME:
     st.info("It is paid at its own gateway.", title="Not the sandbox's purchase", icon=":material/block:")
     at_gateway.link_to_checkout(bought)
 else:
-    with st.grid(2, min_column_width=340):
-        with st.container(border=True, height="stretch"):
-            playing.what_is_bought(bought)
-        with st.container(border=True, height="stretch"):
-            playing.endings(bought)
+    playing.order_and_endings(bought)
     playing.what_is_known(bought)

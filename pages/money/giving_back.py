@@ -71,7 +71,7 @@ def _amount(bought: Bought) -> int | str | None:
     """Ask how much: all of it, in minor units, or what was typed; None until it is confirmed."""
     at_most = naming.money(bought.standing.refundable_minor, bought.currency)
     st.markdown(
-        f"At most {at_most} can go back. The same share of the credits is taken back. What the user has spent of it is"
+        f"At most {at_most} can go back. The same share of the credits is removed. What the user has spent of it is"
         " owed, and what the user buys next pays it."
     )
     if bought.standing.overpaid_minor:

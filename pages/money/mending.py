@@ -17,7 +17,7 @@ _MATCHES = {
 }
 _CURES = {
     Match.MISSING_HERE: "Record it here, as if the gateway had told it.",
-    Match.MISSING_THERE: "Count it as nothing here; its credits are taken back.",
+    Match.MISSING_THERE: "Count it as nothing here; its credits are removed.",
     Match.DIFFERENT_AMOUNT: "Take over the gateway's amount; the credits follow.",
 }
 

@@ -5,7 +5,7 @@ from credits_core.payments import configured
 from credits_core.payments.packs import Pack
 from credits_core.payments.purchased import Bought
 from credits_core.payments.refusals import UnknownPack
-from credits_core.payments.standing import State
+from credits_core.payments.standing import Standing, State
 from credits_core.store.kinds import Happened, Step
 from credits_core.values.money import format_money
 from credits_core.values.text import counted
@@ -39,7 +39,7 @@ STEPS = {
     Step.GRANTED: "Added",
     Step.FROZEN: "Frozen",
     Step.THAWED: "No longer frozen",
-    Step.TAKEN: "Taken back",
+    Step.TAKEN: "Refunded",
     Step.RETURNED: "Added again",
     Step.LENT: "Owed, because they were spent",
     Step.REPAID: "Paid what was owed",
@@ -54,6 +54,13 @@ def money(amount_minor: int, currency: str) -> str:
     '\\$20.00'
     """
     return format_money(amount_minor, currency).replace("$", r"\$")
+
+
+def step(taken: Step, stands: Standing) -> str:
+    """What an entry did for a purchase. Credits are refunded, or a bank took them where disputes alone were lost."""
+    if taken is Step.TAKEN and stands.lost_minor:
+        return "Refunded or taken by the bank" if stands.refunded_minor else "Taken by the bank"
+    return STEPS[taken]
 
 
 def pack_name(pack_id: str) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from credits_core.ledger import purchase_rows
-from credits_core.ledger.purchase_rows import StoredMove
+from credits_core.ledger.purchase_rows import Granted, StoredMove
 from credits_core.payments.purchased import Bought
 from credits_core.payments.receipt_file import receipt_pdf
 from credits_core.values.money import format_money
@@ -13,7 +13,8 @@ from pages.money import at_gateway, giving_back, naming, purchase_list
 from pages.parts import clock, exporting, links, resources, show, tables, words
 
 _BECAME = (
-    ("Taken back", "Their money went back. What was spent of them is owed."),
+    ("Refunded", "Their money went back. What was spent of them is owed."),
+    ("Taken by the bank", "A dispute was lost. What was spent of them is owed."),
     ("Frozen", "They cannot be spent until the dispute ends."),
     ("Owed", "Their money went back, but they were spent. The next purchase pays them."),
 )
@@ -64,7 +65,8 @@ def _figures(bought: Bought) -> None:
     stands, currency = bought.standing, bought.currency
     taken, frozen, owed = bought.became
     back_minor = stands.refunded_minor + stands.lost_minor
-    became = [one for one in zip(_BECAME, (taken, frozen, owed), strict=True) if one[1]]
+    refunded = bought.refunded_credits
+    became = [one for one in zip(_BECAME, (refunded, taken - refunded, frozen, owed), strict=True) if one[1]]
     with show.metric_grid(bought.credits, columns=2 + len(became)):
         st.metric(
             "Paid",
@@ -113,12 +115,12 @@ def _events(bought: Bought) -> None:
         [
             {
                 "Event": naming.HAPPENED[one.kind],
-                "Money": format_money(one.amount_minor, bought.currency) if one.amount_minor else "",
-                "Gateway's fee": format_money(one.fee_minor, bought.currency) if one.fee_minor else "",
+                "Money": format_money(one.amount_minor, bought.currency) if one.amount_minor else None,
+                "Gateway's fee": format_money(one.fee_minor, bought.currency) if one.fee_minor else None,
                 clock.label("Happened"): one.happened_at,
                 clock.label("Received"): one.received_at,
                 "About": one.about,
-                "Note": "" if one.note == bought.checkout_url else one.note,
+                "Note": None if one.note == bought.checkout_url else one.note or None,
             }
             for one in bought.told
         ],
@@ -127,6 +129,7 @@ def _events(bought: Bought) -> None:
         key="purchase_events",
         opens={},
         if_wide=[clock.label("Received"), "About"],
+        money=["Money", "Gateway's fee"],
     )
 
 
@@ -138,27 +141,28 @@ def _in_ledger(bought: Bought, moves: list[StoredMove]) -> None:
     tables.draw(
         [
             {
-                "Lot": one.lot,
-                "Of": "Bonus" if one.is_bonus else "Purchase",
+                "Entry": one.lot,
+                "Credits of": _whose(is_bonus=one.is_bonus),
                 "Credits": one.granted_credits,
-                "Taken back": one.now.taken_credits or None,
+                "Refunded": (refunded := _refunded(bought, one)) or None,
+                "Taken by the bank": one.now.taken_credits - refunded or None,
                 "Frozen": one.now.frozen_credits or None,
                 "Owed": one.now.owed_credits or None,
             }
             for one in bought.lots
         ],
-        {"Credits": "Dollars", "Taken back": None, "Frozen": None, "Owed": None},
+        {"Credits": "Dollars", "Refunded": None, "Taken by the bank": None, "Frozen": None, "Owed": None},
         alt=f"The lots of purchase {bought.id}",
         key="purchase_lots",
-        opens={"Lot": lambda row: _open(bought.user_id, bought.lots[row].lot)},
+        opens={"Entry": lambda row: _open(bought.user_id, bought.lots[row].lot)},
         if_wide=["Dollars"],
     )
     tables.draw(
         [
             {
                 "Entry": one.entry_id,
-                "What": naming.STEPS[one.step],
-                "Of": "Bonus" if one.is_bonus else "Purchase",
+                "What": naming.step(one.step, bought.standing),
+                "Credits of": _whose(is_bonus=one.is_bonus),
                 "Credits": purchase_rows.signed_credits(one),
             }
             for one in moves
@@ -168,6 +172,14 @@ def _in_ledger(bought: Bought, moves: list[StoredMove]) -> None:
         key="purchase_entries",
         opens={"Entry": lambda row: _open(bought.user_id, moves[row].entry_id)},
     )
+
+
+def _whose(*, is_bonus: bool) -> str:
+    return "Bonus" if is_bonus else "Purchase"
+
+
+def _refunded(bought: Bought, lot: Granted) -> int:
+    return bought.standing.refunded_of(lot.granted_credits, lot.now.taken_credits)
 
 
 def _open(user_id: str, entry_id: int) -> None:

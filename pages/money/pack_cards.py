@@ -24,16 +24,14 @@ def draw(packs: Packs, user_id: str, *, gateway: str) -> None:
     with st.grid(min(len(packs.packs), 4), min_column_width=230):
         for pack in packs.packs:
             with st.container(border=True, height="stretch"):
-                if _card(pack, plan):
+                if _card(pack, plan, is_disabled=not user_id):
                     clicked = pack
-    if clicked is not None and not user_id:
-        st.warning("Choose a user first.", icon=":material/edit:")
-    elif clicked is not None:
+    if clicked is not None:
         _buy(clicked, plan, user_id, gateway)
     _outcome(packs, user_id)
 
 
-def _card(pack: Pack, plan: PricePlan) -> bool:
+def _card(pack: Pack, plan: PricePlan, *, is_disabled: bool) -> bool:
     """One card; whether its button was clicked."""
     due_minor, fee_minor = pack.due_minor(plan), pack.fee_minor(plan)
     st.metric(
@@ -48,7 +46,13 @@ def _card(pack: Pack, plan: PricePlan) -> bool:
     surcharge = f", with a surcharge of {naming.money(fee_minor, pack.currency)}" if fee_minor else ""
     st.caption(f"{rate} per million credits{surcharge}")
     st.space("stretch")
-    return st.button(f"Buy {words.plain(pack.name)}", key=f"buy:{pack.id}", icon=":material/shopping_cart:")
+    return st.button(
+        f"Buy {words.plain(pack.name)}",
+        key=f"buy:{pack.id}",
+        icon=":material/shopping_cart:",
+        disabled=is_disabled,
+        help="Choose a user first." if is_disabled else None,
+    )
 
 
 def _buy(pack: Pack, plan: PricePlan, user_id: str, gateway: str) -> None:

@@ -49,12 +49,40 @@ _PLAYED = {
 }
 
 
-def what_is_bought(bought: Bought) -> None:
-    """The order, as the payer sees it."""
+_NO_SUCCESS = frozenset(
+    {Ending.DECLINED, Ending.NOT_CONFIRMED, Ending.PAID_TWICE, Ending.EVENT_LOST, Ending.DISPUTED, Ending.LOST}
+)
+
+
+def order_and_endings(bought: Bought) -> None:
+    """The order as the payer sees it, beside a button for every ending.
+
+    It has ended when the sandbox has a payment of it in its books. Then what is still to come stands beside it, if any.
+    """
+    with resources.reading() as connection:
+        books = sandbox.books(connection, bought.id)
+    has_ended = any(line.event.kind is Happened.PAID for line in books)
+    is_lost = any(line.is_lost for line in books) and not bought.standing.is_paid
+    is_to_come = is_lost or any(line.told_at is None and not line.is_lost for line in books)
+    has_second_card = is_to_come or not has_ended
+    with st.grid(2 if has_second_card else 1, min_column_width=340):
+        with st.container(border=True, height="stretch"):
+            _order(bought, has_ended=has_ended)
+        if has_second_card:
+            with st.container(border=True, height="stretch"):
+                if has_ended:
+                    _to_come(bought, books, is_lost=is_lost)
+                else:
+                    _endings(bought)
+    refusal(bought)
+
+
+def _order(bought: Bought, *, has_ended: bool) -> None:
     name = words.plain(naming.pack_name(bought.pack_id))
     st.header(f"Purchase {bought.id}: {name}", anchor=False)
     with st.container(horizontal=True, gap="large"):
-        st.metric("To pay", naming.money(bought.due_minor, bought.currency), width="content")
+        label = "Paid" if bought.standing.is_paid else "Price" if has_ended else "To pay"
+        st.metric(label, naming.money(bought.due_minor, bought.currency), width="content")
         st.metric("Credits", f"{bought.credits:,}", width="content")
     st.markdown(naming.bonus(bought) or "No bonus")
     if bought.fee_minor:
@@ -63,29 +91,27 @@ def what_is_bought(bought: Bought) -> None:
     st.caption(f"For {words.plain(bought.user_id)}, bought {clock.text(bought.created_at, '%Y-%m-%d %H:%M')}.")
 
 
-def endings(bought: Bought) -> None:
-    """A button for every ending, as long as the sandbox has no payment of it in its books."""
-    with resources.reading() as connection:
-        books = sandbox.books(connection, bought.id)
+def _endings(bought: Bought) -> None:
     st.header("How does the payment end?", anchor=False)
-    if any(line.event.kind is Happened.PAID for line in books):
-        st.markdown(":material/check: This checkout has ended.")
-        if any(line.is_lost for line in books) and not bought.standing.is_paid:
-            st.markdown("The event of the payment was lost on its way to us.")
-            st.page_link(
-                "money/payments.py",
-                label="Find it in Reconciliation",
-                icon=":material/rule:",
-                query_params=links.link_to(view="Reconciliation"),
-            )
-        _coming(bought, books)
-    elif not who.may_for_or_told(bought.user_id, May.MOVE_CREDITS):
+    if not who.may_for_or_told(bought.user_id, May.MOVE_CREDITS):
         return
-    elif st.session_state.get(_CONFIRMING) == bought.id:
+    if st.session_state.get(_CONFIRMING) == bought.id:
         _confirm(bought)
     else:
         _choose(bought)
-    refusal(bought)
+
+
+def _to_come(bought: Bought, books: Sequence[BookLine], *, is_lost: bool) -> None:
+    st.header("This checkout has ended", anchor=False)
+    if is_lost:
+        st.markdown("The event of the payment was lost on its way to us.")
+        st.page_link(
+            "money/payments.py",
+            label="Find it in Reconciliation",
+            icon=":material/rule:",
+            query_params=links.link_to(view="Reconciliation"),
+        )
+    _coming(bought, books)
 
 
 def _choose(bought: Bought) -> None:
@@ -190,7 +216,8 @@ def _play(bought: Bought, ending: Ending) -> None:
     if unheard is not None:
         said += f" The ledger does not know it yet: {words.refusal_text(unheard)}"
     after_checkout = ending not in sandbox.ENDS_CHECKOUT
-    done.add("Payments" if after_checkout else "Checkout", f"Purchase {bought.id}: {said}")
+    icon = done.NEUTRAL if ending in _NO_SUCCESS else done.TICK
+    done.add("Payments" if after_checkout else "Checkout", f"Purchase {bought.id}: {said}", icon=icon)
     action.start_over(_ACTION)
     st.rerun()
 

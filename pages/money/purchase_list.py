@@ -10,16 +10,22 @@ from credits_core.values.money import format_money
 from pages.money import naming
 from pages.parts import clock, tables
 
+_BECAME = ("Refunded", "Taken by the bank", "Frozen", "Owed")
+
 
 def draw(listed: Sequence[Bought], *, with_user: bool) -> None:
-    """Draw them, the newest first."""
+    """Draw them, the newest first. What has become of credits is left out where it is so of none of them."""
+    rows = [_row(one, with_user=with_user) for one in listed]
+    became = [name for name in _BECAME if any(row[name] for row in rows)]
+    left_out = set(_BECAME) - set(became)
     tables.draw(
-        [_row(one, with_user=with_user) for one in listed],
-        {"Credits": None, "Bonus": None, "Taken back": None, "Frozen": None, "Owed": None},
+        [{name: value for name, value in row.items() if name not in left_out} for row in rows],
+        dict.fromkeys(["Credits", "Bonus", *became]),
         alt="Purchases, newest first",
         key="purchases",
         opens={"Purchase": lambda row: show_one(listed[row].id)},
         if_wide=["Bonus", "Receipt", clock.label("Bought")],
+        money=["Money"],
     )
 
 
@@ -33,7 +39,8 @@ def _row(one: Bought, *, with_user: bool) -> dict[str, object]:
         "Money": format_money(one.due_minor, one.currency),
         "Credits": one.credits,
         "Bonus": one.bonus_credits or None,
-        "Taken back": taken or None,
+        "Refunded": one.refunded_credits or None,
+        "Taken by the bank": taken - one.refunded_credits or None,
         "Frozen": frozen or None,
         "Owed": owed or None,
         "Receipt": one.receipt,

@@ -15,7 +15,7 @@ from credits_core.values.money import format_money
 from credits_core.values.periods import Preset
 from credits_core.values.text import counted
 from pages.money import at_gateway, mending, reconciled_file
-from pages.parts import exporting, periods, resources, show, tables
+from pages.parts import exporting, periods, resources, show, tables, window
 
 _MOST_CARDS = 20
 _HELP = "A payment counts on the day it happened at the gateway. Choose a period, or days in the calendar."
@@ -97,10 +97,7 @@ def _days(days: Sequence[DaySums]) -> None:
         [
             {
                 "Day": one.day.isoformat(),
-                "Match": one.matches[Match.MATCHED],
-                "Missing here": one.matches[Match.MISSING_HERE] or None,
-                "Missing at the gateway": one.matches[Match.MISSING_THERE] or None,
-                "Different amount": one.matches[Match.DIFFERENT_AMOUNT] or None,
+                **_matches(one),
                 "Paid, gateway": _sum(one.there_minor, one, Happened.PAID),
                 "Paid, ours": _sum(one.here_minor, one, Happened.PAID),
                 "Back, gateway": _sum(one.there_minor, one, Happened.REFUNDED, Happened.LOST),
@@ -113,8 +110,21 @@ def _days(days: Sequence[DaySums]) -> None:
         alt="Payments by day, in the gateway's books and in ours",
         key="reconciled_days",
         opens={},
-        if_wide=["Match", "Fees"],
+        if_wide=["Fees"],
+        money=["Paid, gateway", "Paid, ours", "Back, gateway", "Back, ours", "Fees"],
     )
+
+
+def _matches(of: DaySums) -> dict[str, int | None]:
+    """How many lines match and which differences there are; in a narrow window only how many."""
+    differences = {
+        "Missing here": of.matches[Match.MISSING_HERE],
+        "Missing at the gateway": of.matches[Match.MISSING_THERE],
+        "Different amount": of.matches[Match.DIFFERENT_AMOUNT],
+    }
+    if window.is_narrow():
+        return {"Differences": sum(differences.values()) or None}
+    return {"Match": of.matches[Match.MATCHED] or None, **{name: many or None for name, many in differences.items()}}
 
 
 def _sum(by_kind: dict[Happened, int], of: DaySums, *kinds: Happened) -> str:

@@ -23,7 +23,8 @@ PARTS = (
     Part("Can be spent", charts.USER, lambda one: one.can_spend_credits),
     Part("Spent", charts.INFERENCE, lambda one: one.spent_credits),
     Part("Frozen", "#06B6D4", lambda one: one.frozen_credits),
-    Part("Taken back", "#A8A29E", lambda one: one.taken_credits),
+    Part("Refunded", "#A8A29E", lambda one: one.refunded_credits),
+    Part("Taken by the bank", "#78716C", lambda one: one.lost_credits),
     Part("Owed", "#EF4444", lambda one: one.owed_credits),
     Part("Paid a debt", "#F59E0B", lambda one: one.repaid_credits),
 )

@@ -77,16 +77,24 @@ def _step(bought: Bought, moments: Sequence[Moment]) -> int:
         return 1
     key = f"step:{bought.id}:{last}"  # one more step is looked at as soon as it is there
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.button("Back", icon=":material/chevron_left:", on_click=_go, args=(key, -1, last))
+        looked_at = st.session_state.get(key, last)
+        st.button("Back", icon=":material/chevron_left:", on_click=_go, args=(key, -1, last), disabled=looked_at == 1)
         number: int = st.select_slider(
-            f"Step {st.session_state.get(key, last)} of {last}",
+            f"Step {looked_at} of {last}",
             options=range(1, last + 1),
             value=last,
             key=key,
             format_func=lambda number: f"{number}. {naming.HAPPENED[moments[number - 1].told.kind]}",
             width="stretch",
         )
-        st.button("Next", icon=":material/chevron_right:", icon_position="right", on_click=_go, args=(key, 1, last))
+        st.button(
+            "Next",
+            icon=":material/chevron_right:",
+            icon_position="right",
+            on_click=_go,
+            args=(key, 1, last),
+            disabled=looked_at == last,
+        )
     return number
 
 
@@ -146,5 +154,5 @@ def _table(now: Borne, before: Borne) -> None:
             change = None if now_credits == before_credits else now_credits - before_credits
             rows.append({"Credits": part.name, "Now": now_credits, "Change": change})
     table = show.small_table(rows, {"Now": words.credits_and_dollars, "Change": "{:+,}"})
-    st.header("Every credit, once", anchor=False)
+    st.header("Where the credits are now", anchor=False)
     st.table(table, border="horizontal", hide_index=True, alt="What has become of the purchase's credits")

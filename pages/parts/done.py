@@ -16,6 +16,7 @@ from pages.parts import clock, links, words
 
 _KEY, _SHOWN = "done", "done:shown"
 _MOST = 50
+TICK, NEUTRAL = ":material/check_circle:", ":material/info:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Done:
     undo_help: str | None = None
     undone: str | None = None
     name: str | None = None
+    icon: str = TICK
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     id: str = field(default_factory=lambda: uuid4().hex)
 
@@ -63,14 +65,16 @@ def add(
     undo_help: str | None = None,
     is_shown: bool = True,
     name: str | None = None,
+    icon: str = TICK,
 ) -> None:
     """Note what was done on the screen with this title; `said` is Markdown in the past tense.
 
     With `is_shown` false it is listed in the sidebar alone, because the screen has a place of its own for it. `undo`
     must refuse by raising a `CreditsError` when the thing cannot be undone any more; `undo_help` says what it would do.
+    `icon` is `NEUTRAL` for what was done and is no success, such as a card that was declined.
     What was done under a `name` takes the place of what was done under it before, such as the first half of a batch.
     """
-    one = Done(screen, said, link, undo, asks, undo_label, undo_help, name=name)
+    one = Done(screen, said, link, undo, asks, undo_label, undo_help, name=name, icon=icon)
     kept = [other for other in all_done() if name is None or other.name != name]
     st.session_state[_KEY] = [*kept, one][-_MOST:]
     if is_shown:
@@ -97,7 +101,7 @@ def last(screen: str) -> None:
     if one is None:
         return
     with st.container(horizontal=True, vertical_alignment="center", border=True, key="done"):
-        icon, said = (":material/undo:", one.undone) if one.undone else (":material/check_circle:", one.said)
+        icon, said = (":material/undo:", one.undone) if one.undone else (one.icon, one.said)
         st.markdown(f"{icon} {said}", width="stretch")
         _link(one)
         _undo_button(one, place="head")

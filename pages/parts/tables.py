@@ -27,7 +27,7 @@ _WHOLE_CREDITS = {
     *("Gross fees", "Creator share", "Refunds", "Balance after", "Recorded", "Plan B", "Platform gains"),
     *("Inference", "Creator gets", "Platform gets"),
 }
-_MARKS = {"Low": "orange"}
+_MARKS = {"Low": "orange", "Waiting": "blue", "Delivered": "green", "Dead": "red"}
 _POSTED, _USED = "Posted", "Used"
 _TIMES = {
     _POSTED: "When the entry was posted. Days count by this time.",
@@ -276,13 +276,16 @@ def draw(
     key: str,
     opens: Mapping[str, Callable[[int], None]],
     if_wide: Collection[str] = (),
+    pixels: Mapping[str, int] | None = None,
+    money: Collection[str] = (),
 ) -> None:
     """Rows of a screen's own. `credits` names the columns of amounts, each with its column of dollars or without one.
 
     A click on a cell of a column in `opens` calls the function with the number of the row, from 0. The columns in
-    `if_wide` are left out in a narrow window.
+    `if_wide` are left out in a narrow window. `pixels` names columns of text that the browser would cut, with their
+    widths; `money` those of text that are amounts in a currency.
     """
-    _draw(rows, credits, alt=alt, key=key, opens=opens, if_wide=if_wide)
+    _draw(rows, credits, alt=alt, key=key, opens=opens, if_wide=if_wide, pixels=pixels, money=money)
 
 
 def _times(listed: Sequence[ListedTransaction]) -> list[dict[str, datetime | None]]:
@@ -300,6 +303,8 @@ def _draw(
     key: str | None = None,
     opens: Mapping[str, Callable[[int], None]] | None = None,
     if_wide: Collection[str] = (),
+    pixels: Mapping[str, int] | None = None,
+    money: Collection[str] = (),
 ) -> None:
     # `dollars` maps each column of credits to the name of the column with its dollar value, drawn after it. `opens`
     # maps a column to what a click on one of its cells does; it is given the number of the row, from 0.
@@ -338,6 +343,10 @@ def _draw(
             )
         elif all(isinstance(value, list) for value in values):
             config[name] = st.column_config.MultiselectColumn(name, options=list(_MARKS), color=list(_MARKS.values()))
+        elif name in money:
+            config[name] = st.column_config.TextColumn(name, alignment="right")
+        elif pixels and name in pixels:
+            config[name] = st.column_config.TextColumn(name, width=pixels[name])
         elif whole_numbers and name in _WHOLE_CREDITS:
             _amounts(columns, config, name, values, None)
         elif whole_numbers:

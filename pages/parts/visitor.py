@@ -105,7 +105,7 @@ def forget() -> None:
 
 def is_part_of_a_screen() -> bool:
     """Whether a part of the screen is drawn anew by itself, without the main script and what it checks."""
-    context = get_script_run_ctx()
+    context = get_script_run_ctx(suppress_warning=True)  # none in the thread that makes a file for a browser
     return context is not None and bool(context.fragment_ids_this_run)
 
 

@@ -39,7 +39,7 @@ def test_an_endpoint_is_added_with_a_secret_that_is_printed_once(
         (("https://10.0.0.1/",), "address: must be public: 10.0.0.1 is inside this network"),
         (("https://localhost/",), "address: must be public: localhost is inside this network"),
         (("http://8.8.8.8/",), "address: must begin with https://"),
-        (("https://nowhere.invalid/",), "address: must have a host that can be found"),
+        (("https://nowhere.invalid/",), "nowhere.invalid was not found. Check the spelling."),
         (("https://8.8.8.8/", "--event", "run.paid"), "event: must be one of run.charged, balance.low,"),
     ],
 )
@@ -55,7 +55,9 @@ def test_an_address_inside_or_an_unknown_event_is_refused(
 def test_a_dead_letter_is_shown_and_sent_again_once(commands: Commands, sqlite_engine: Engine) -> None:
     database.write(sqlite_engine, walked_webhooks.prepare)
     assert commands("webhooks", "list")[1].splitlines()[1:] == ["1 dead letter: webhooks deliveries --dead"]
-    assert commands("webhooks", "deliveries", "--dead")[1].startswith("1  run.charged  to endpoint 1  dead  10 tries")
+    assert commands("webhooks", "deliveries", "--dead")[1].startswith(
+        "1  run.charged (test)  to endpoint 1  dead  10 tries"
+    )
     assert commands("webhooks", "send-again", "1")[1] == "Delivery 1 is sent to endpoint 1 again\n"
     assert commands("webhooks", "deliveries", "--dead")[1] == ""
     code, _, err = commands("webhooks", "send-again", "1")
@@ -77,8 +79,12 @@ def test_a_new_secret_is_printed_and_the_old_one_signs_for_a_while(commands: Com
 
 
 def test_levels_are_set_listed_and_removed(commands: Commands, sqlite_engine: Engine) -> None:
-    assert commands("low-balance", "set", "5000")[1] == "Told below 5,000 credits = $0.005: everybody\n"
-    commands("low-balance", "set", "700", "--user", "ada")
+    told = "Level set: we tell when anybody's balance falls below 5,000 credits = $0.005\n"
+    assert commands("low-balance", "set", "5000")[1] == told
+    assert commands("low-balance", "set", "700", "--user", "ada")[0] == 1  # there is no ada yet
+    world.add(sqlite_engine, "ada", 1_000, key="fund")
+    told = "Level set: we tell when the balance of ada falls below 700 credits = $0.0007\n"
+    assert commands("low-balance", "set", "700", "--user", "ada")[1] == told
     assert commands("low-balance", "list")[1] == "everybody  5,000 credits = $0.005\nada  700 credits = $0.0007\n"
     commands("low-balance", "remove", "5000")
     assert commands("low-balance", "list")[1] == "ada  700 credits = $0.0007\n"

@@ -10,7 +10,9 @@ from credits_core.notices import addresses, posting
 
 PUBLIC = "https://hooks.example.com/credits"
 REFUSED = (
-    ("http://hooks.example.com/", "must begin with https://"),
+    ("http://hooks.example.com/", "must begin with https://, or have its host in CREDITS_WEBHOOK_HOSTS"),
+    ("http://10.0.0.7/", "list 10.0.0.7 there"),
+    ("http://[::1]:8080/", "list [::1]:8080 there"),
     ("ftp://hooks.example.com/", "must be an address such as"),
     ("https:///credits", "must be an address such as"),
     ("https://", "must be an address such as"),

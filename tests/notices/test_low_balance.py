@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from credits_core.errors import InvalidRequest
+from credits_core.ledger.refusals import UnknownUser
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.notices import low_balance
 from credits_core.notices.digest import Message
@@ -56,15 +57,23 @@ def test_a_fall_is_told_once_and_again_only_after_the_balance_was_at_the_level(e
 
 
 def test_one_run_can_fall_below_several_levels_and_a_users_own_stand_for_everybodys(engine: Engine) -> None:
+    for user in ("ada", "ben", "cara"):
+        world.add(engine, user, 1_250, key=f"fund-{user}")
     level(engine, 900)
     level(engine, 50, "ben")
     for levels in (1_200, 1_100):
         level(engine, levels, "ada")
     for user in ("ada", "ben", "cara"):
-        world.add(engine, user, 1_250, key=f"fund-{user}")
         run(engine, f"one-{user}", user)  # 950
         run(engine, f"two-{user}", user)  # 650
     assert falls(engine) == [("ada", 1_200, 950), ("ada", 1_100, 950), ("cara", 900, 650)]
+
+
+def test_a_level_of_nobody_is_refused(engine: Engine) -> None:
+    with pytest.raises(UnknownUser):
+        level(engine, 50, "ada")
+    world.add(engine, "ada", 100, key="fund")
+    level(engine, 50, "ada")
 
 
 def test_what_was_there_before_the_level_is_not_told(engine: Engine) -> None:
@@ -146,6 +155,7 @@ def test_a_level_is_1_to_the_largest_amount_and_a_user_has_at_most_five(engine: 
     for refused in (0, -1, 2**53):
         with pytest.raises(InvalidRequest):
             level(engine, refused)
+    world.add(engine, "ada", 100, key="fund")
     for number in range(1, 6):
         level(engine, number, "ada")
     level(engine, 5, "ada")

@@ -90,8 +90,9 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "build/api_console.py": ({}, {"Make a key for today": MANAGE, "Make key": MANAGE}),
     "build/webhooks.py": (
         {},
-        {"Add endpoint": MANAGE, "Send test event": MANAGE, "Remove endpoint": MANAGE, "Set level": MANAGE},
+        {"Add endpoint": MANAGE, "Send test event": MANAGE, "Remove endpoint": MANAGE},
     ),
+    "build/webhooks.py of low balances": ({"view": "Low balances"}, {"Set level": MANAGE, "Remove level": MANAGE}),
     "guide/guide.py": ({}, {}),
 }
 

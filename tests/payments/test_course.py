@@ -49,7 +49,7 @@ def test_after_each_event_every_credit_has_one_place(engine: Engine, book: Price
     assert [one.borne for one in found] == [
         Borne(can_spend_credits=1_000),
         Borne(spent_credits=600, frozen_credits=400),
-        Borne(taken_credits=400, owed_credits=600),
+        Borne(lost_credits=400, owed_credits=600),
     ]
     money = [(one.standing.paid_minor, one.standing.disputed_minor, one.out_minor, one.fees_minor) for one in found]
     assert money == [(100, 0, 0, 33), (100, 100, 0, 48), (100, 0, 100, 48)]
@@ -69,8 +69,18 @@ def test_events_that_were_told_at_one_moment_are_still_steps_of_their_own(engine
     assert found == [
         Borne(),
         Borne(can_spend_credits=1_100),
-        Borne(can_spend_credits=550, taken_credits=550),
+        Borne(can_spend_credits=550, refunded_credits=550),
     ]
+
+
+def test_what_was_refunded_and_what_a_bank_took_are_kept_apart(engine: Engine, book: PriceBook) -> None:
+    buy(engine, pack=paying.WITH_BONUS)
+    tell_at(engine, 1, PAID, event(Happened.REFUNDED, 33, about="r", at=1))
+    tell_at(engine, 2, event(Happened.DISPUTED, 50, about="d", at=2), event(Happened.LOST, 50, about="d", at=3))
+    assert moments(engine)[-1].borne == Borne(can_spend_credits=187, refunded_credits=363, lost_credits=550)
+    with database.read(engine) as connection:
+        bought = purchased.purchase(connection, 1)
+    assert (bought.became.taken_credits, bought.refunded_credits) == (913, 363)  # 830 + 83, of which 330 + 33
 
 
 def test_what_another_purchase_paid_of_a_debt_is_said_on_that_one(engine: Engine, book: PriceBook) -> None:
@@ -94,7 +104,7 @@ def test_the_last_moment_is_what_the_ledger_has(engine: Engine, book: PriceBook)
         bought = purchased.purchase(connection, 1)
     taken, frozen, owed = bought.became
     assert (taken, frozen, owed) == (200, 500, 0)
-    assert (last.taken_credits, last.frozen_credits, last.owed_credits) == (200, 500, 0)
+    assert (last.refunded_credits, last.frozen_credits, last.owed_credits) == (200, 500, 0)
     assert last.can_spend_credits == left(engine, bought.lots[0].lot) == 0
     assert last.spent_credits == 300
 

@@ -72,8 +72,11 @@ def test_what_cannot_happen_is_refused(engine: Engine, endings: list[Ending]) ->
 def test_money_is_given_back_once_for_a_key_and_never_more_than_there_is(engine: Engine) -> None:
     buy(engine)
     gateway = Sandbox(engine, lambda: NOW)
-    with pytest.raises(NothingToRefund):
+    with pytest.raises(NothingToRefund) as refused:
         buying.give_back(engine, gateway, 1, 1, key="k", now=NOW, actor=TESTER)
+    assert str(refused.value) == (
+        "No money of purchase 1 can go back: it is not paid, or it went back or is disputed. Nothing was refunded."
+    )
     play(engine, Ending.PAID)
     for _ in range(2):
         buying.give_back(engine, gateway, 1, 30, key="k", now=NOW, actor=TESTER)
@@ -81,9 +84,14 @@ def test_money_is_given_back_once_for_a_key_and_never_more_than_there_is(engine:
     assert parts(engine) == (700, 0, 0)
     asked = "SELECT DISTINCT subject, actor, detail FROM activity WHERE kind = 'refund_asked'"
     assert rows(engine, asked) == [("1", "tester", '{"amount": "$0.30", "gateway": "sandbox"}')]
-    for amount in (71, 0, -1):
-        with pytest.raises(NothingToRefund):
+    for amount, why in (
+        (71, "$0.71 is more than the $0.70 that can go back."),
+        (0, "$0.00 cannot be refunded: it must be $0.01 to $0.70."),
+        (-1, "-$0.01 cannot be refunded: it must be $0.01 to $0.70."),
+    ):
+        with pytest.raises(NothingToRefund) as refused:
             buying.give_back(engine, gateway, 1, amount, key="another", now=NOW, actor=TESTER)
+        assert str(refused.value) == f"{why} Nothing was refunded."
 
 
 def test_of_two_payments_the_newest_is_given_back_first(engine: Engine) -> None:

@@ -64,10 +64,10 @@ def test_buying_notes_the_purchase_opens_its_checkout_and_adds_nothing(ledger: E
     page = click(open_page(BUY, user="zoe"), "Buy Starter")
     assert plain_sql.rows(ledger, PURCHASES) == [("zoe", "starter", 500, 0, 5_000_000, "dashboard")]
     assert "Not paid yet. Pay $5.00 at the checkout." in said(page)
-    assert links(page)["Open the checkout"] == ("checkout", "to_purchase=1&anew=")
     assert plain_sql.balance(ledger, "zoe") == 0
     (row,) = table(page)
     assert (row["State"], row["Money"], row["Receipt"]) == ("Not paid yet", "$5.00", None)
+    assert metrics(click(page, "Open the checkout"))["To pay"][0] == "$5.00"
 
 
 def test_a_second_click_on_the_same_pack_buys_nothing_until_one_begins_anew(ledger: Engine) -> None:
@@ -89,9 +89,11 @@ def test_an_id_that_looks_like_another_one_is_asked_about_first(ledger: Engine) 
 
 
 def test_a_user_is_chosen_before_anything_is_bought(ledger: Engine) -> None:
-    page = click(open_page(BUY), "Buy Starter")
-    assert [warning.value for warning in page.warning] == ["Choose a user first."]
-    assert plain_sql.scalar(ledger, "SELECT COUNT(*) FROM purchases") == 0
+    def disabled(page: AppTest) -> set[bool]:
+        return {button.disabled for button in page.button if button.label.startswith("Buy ")}
+
+    assert disabled(open_page(BUY)) == {True}
+    assert disabled(open_page(BUY, user="ada")) == {False}
 
 
 def test_one_purchase_shows_its_events_its_lots_and_their_entries(ledger: Engine) -> None:
@@ -100,10 +102,10 @@ def test_one_purchase_shows_its_events_its_lots_and_their_entries(ledger: Engine
     page = open_page(BUY, purchase="1")
     events, lots, entries = (table(page, number) for number in range(3))
     assert [(row["Event"], row["Money"], row["Gateway's fee"]) for row in events] == [
-        ("Checkout opened", "", ""),
+        ("Checkout opened", None, None),
         ("Paid", "$20.00", "$0.88"),  # 2.9 % and 30 cents
     ]
-    assert [(row["Lot"], row["Of"], row["Credits"]) for row in lots] == [
+    assert [(row["Entry"], row["Credits of"], row["Credits"]) for row in lots] == [
         ("2", "Purchase", 20_000_000),
         ("3", "Bonus", 1_000_000),
     ]
@@ -123,8 +125,25 @@ def test_a_refund_takes_the_same_share_of_the_credits(
     selling.play(ledger, Ending.PAID)
     page = refund(open_page(BUY, purchase="1"), amount)
     assert f"Refunded {back} of purchase 1." in said(page)
+    assert metrics(page)["Refunded"][0] == f"{1_000_000 + 5_000_000 - balance:,}"
+    assert table(page, 2)[-1]["What"] == "Refunded"
     assert plain_sql.balance(ledger, "ada") == balance
-    assert table(open_page(BUY, user="ada"))[0]["State"] == state
+    row = table(open_page(BUY, user="ada"))[0]
+    assert (row["State"], row["Refunded"]) == (state, 6_000_000 - balance)
+    assert {"Taken by the bank", "Frozen", "Owed"} & set(row) == set()
+
+
+def test_what_a_bank_took_is_no_refund(ledger: Engine) -> None:
+    selling.sell(ledger)
+    for ending in (Ending.PAID, Ending.DISPUTED, Ending.LOST):
+        selling.play(ledger, ending)
+    page = open_page(BUY, purchase="1")
+    assert metrics(page)["Taken by the bank"][0] == "5,000,000"
+    assert "Refunded" not in metrics(page)
+    assert table(page, 1)[0]["Taken by the bank"] == 5_000_000
+    assert "Taken by the bank" in [row["What"] for row in table(page, 2)]
+    row = table(open_page(BUY, user="ada"))[0]
+    assert (row.get("Refunded"), row["Taken by the bank"]) == (None, 5_000_000)
 
 
 def test_more_than_was_paid_is_not_refunded(ledger: Engine) -> None:
@@ -132,6 +151,8 @@ def test_more_than_was_paid_is_not_refunded(ledger: Engine) -> None:
     selling.play(ledger, Ending.PAID)
     open_page(BUY, purchase="1")  # lets the daily totals and the seals catch up
     before = plain_sql.every_row(ledger)
+    refused = refund(open_page(BUY, purchase="1"), "9").error[0]
+    assert as_read(refused.proto.title) == "$9.00 is more than the $5.00 that can go back."
     for amount in ("5.01", "0", "five", "1.005"):
         page = refund(open_page(BUY, purchase="1"), amount)
         assert "Nothing was refunded." in said(page), amount

@@ -13,7 +13,7 @@ from credits_core.values.roles import PersonRole
 from tests.support import paying, plain_sql, selling
 from tests.support.acting import actor_as, signed_in
 from tests.support.actors import TESTER
-from tests.support.page_driver import as_read, button_labels, captions, click, links, open_page
+from tests.support.page_driver import as_read, button_labels, captions, click, links, metrics, open_page
 
 CHECKOUT = "money/checkout.py"
 NO_PROOF = "The gateway has not said that $5.00 is paid. No credits yet."
@@ -56,7 +56,10 @@ def test_an_ending_comes_to_what_the_ledger_knows_of_it(
 def test_a_checkout_that_has_ended_is_not_paid_again(ledger: Engine) -> None:
     selling.sell(ledger, "zoe")
     before_it_ended = open_page(CHECKOUT, purchase="1")
-    click(open_page(CHECKOUT, purchase="1"), "Pay \\$5.00")
+    page = click(open_page(CHECKOUT, purchase="1"), "Pay \\$5.00")
+    assert metrics(page)["Paid"][0] == "$5.00"
+    assert "To pay" not in metrics(page)
+    assert [one.value for one in page.header] == ["Purchase 1: Starter", "What the ledger knows"]
     assert "Pay \\$5.00" not in button_labels(open_page(CHECKOUT, purchase="1"))
     click(before_it_ended, "Pay \\$5.00")
     assert plain_sql.scalar(ledger, "SELECT COUNT(*) FROM sandbox_events") == 1
@@ -73,6 +76,8 @@ def test_a_bank_transfer_says_when_it_comes_and_a_lost_event_where_to_find_it(le
     selling.sell(ledger, "zoe")
     page = click(open_page(CHECKOUT, purchase="1"), "Bank transfer")
     assert any(said.startswith("The money arrives on ") for said in known(page))
+    assert metrics(page)["Price"][0] == "$5.00"
+    assert "This checkout has ended" in [one.value for one in page.header]
     selling.sell(ledger, "zoe", key="again")
     page = click(open_page(CHECKOUT, purchase="2"), "Event is lost")
     assert links(page)["Find it in Reconciliation"] == ("payments", "view=Reconciliation&anew=")

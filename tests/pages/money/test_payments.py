@@ -27,6 +27,7 @@ from tests.support.page_driver import (
     downloads,
     metrics,
     open_page,
+    run,
     small_tables,
     table,
 )
@@ -42,6 +43,14 @@ def money(page: AppTest) -> list[str]:
 
 def credits_of(page: AppTest) -> list[tuple[str, ...]]:
     return small_tables(page)["What has become of the purchase's credits"]
+
+
+def said(page: AppTest) -> list[str]:
+    return [one.value for one in page.markdown]
+
+
+def can_be_clicked(page: AppTest) -> dict[str, bool]:
+    return {one.label: not one.disabled for one in page.button if one.label in ("Back", "Next")}
 
 
 def alerts(page: AppTest) -> list[str]:
@@ -63,6 +72,9 @@ def test_a_dispute_after_credits_were_spent_step_by_step(ledger: Engine) -> None
     assert plain_sql.balance(ledger, "zoe") == 0
     click(page, "Lose the dispute")
     assert money(page) == ["$5.00", "$5.00", "$0.45", "-$0.45"]
+    assert ":material/info: Purchase 1: The dispute is lost: the bank took the money." in said(page)
+    assert "Where the credits are now" in [one.value for one in page.header]
+    assert ("Taken by the bank", "4,999,700 (\\$4.9997)", "+4,999,700") in credits_of(page)
     assert ("Owed", "300 (\\$0.0003)", "+300") in credits_of(page)
     (chart,) = charts(page)
     drawn = {bar["name"]: bar["x"] for bar in chart["data"]}
@@ -76,6 +88,10 @@ def test_what_comes_next_is_played_after_the_last_step_alone(ledger: Engine) -> 
     selling.sell(ledger, "zoe")
     selling.play(ledger, Ending.PAID)
     page = click(open_page(PAYMENTS, purchase="1"), "Dispute the payment")
+    assert can_be_clicked(page) == {"Back": True, "Next": False}
+    assert can_be_clicked(click(page, "Back")) == {"Back": True, "Next": True}
+    assert can_be_clicked(click(page, "Back")) == {"Back": False, "Next": True}
+    click(click(page, "Next"), "Next")
     assert "Win the dispute" in button_labels(page)
     assert "Win the dispute" not in button_labels(click(page, "Back"))
     assert "Win the dispute" in button_labels(click(page, "Next"))
@@ -86,6 +102,7 @@ def test_a_dispute_that_is_won_gives_the_credits_back(ledger: Engine) -> None:
     selling.play(ledger, Ending.PAID)
     page = click(click(open_page(PAYMENTS, purchase="1"), "Dispute the payment"), "Win the dispute")
     assert plain_sql.balance(ledger, "zoe") == 5_000_000
+    assert ":material/check_circle: Purchase 1: The dispute is won: the money stays." in said(page)
     assert credits_of(page)[0] == ("Can be spent", "5,000,000 (\\$5.00)", "+5,000,000")
 
 
@@ -122,7 +139,11 @@ def test_a_lost_event_is_found_and_mended(ledger: Engine) -> None:
     page = open_page(PAYMENTS, **ALL)  # type: ignore[arg-type]
     assert alerts(page) == ["The gateway's books differ from ours"]
     (day,) = table(page)
-    assert (day["Missing here"], day["Paid, gateway"], day["Paid, ours"]) == (1, "$5.00", "$0.00")
+    assert (day["Match"], day["Missing here"], day["Paid, gateway"], day["Paid, ours"]) == (None, 1, "$5.00", "$0.00")
+    page.session_state["window"] = {"is_narrow": True}
+    (day,) = table(run(page))
+    assert list(day) == ["Day", "Differences", "Paid, gateway", "Paid, ours", "Back, gateway", "Back, ours"]
+    assert day["Differences"] == 1
     click(page, "Mend")
     assert alerts(page) == ["Everything matches"]
     assert plain_sql.balance(ledger, "zoe") == 5_000_000

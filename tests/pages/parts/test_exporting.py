@@ -1,5 +1,8 @@
 """Files with people's ids that are made when somebody asks for them: asked who that is at that moment."""
 
+import threading
+from datetime import UTC, datetime
+
 import pytest
 from sqlalchemy import Engine
 
@@ -7,7 +10,7 @@ from credits_core.access import people
 from credits_core.store import database
 from credits_core.values.refusals import NotAllowed
 from credits_core.values.roles import PersonRole, Way, operator
-from tests.support import signed_in, world
+from tests.support import paying_out, signed_in, world
 from tests.support.page_driver import downloads, open_page
 from tests.support.plain_sql import rows
 
@@ -36,3 +39,18 @@ def test_whoever_may_not_have_it_any_more_does_not_get_it(ledger: Engine, how: s
                 caught.files[FILE]()
     noted = [(FILE, f"dashboard/{FINA}")] if how == "stays" else []
     assert rows(ledger, "SELECT subject, actor FROM activity WHERE kind = 'exported'") == noted
+
+
+def test_a_file_that_is_made_outside_of_a_screen_warns_of_nothing(
+    ledger: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    paying_out.earn(ledger, 20_000_000, now=datetime.now(UTC))
+    with downloads() as downloaded:
+        open_page("explore/creator_earnings.py", creator="ben")
+    assert len(downloaded.files) == 4
+    caplog.clear()
+    for make in downloaded.files.values():
+        thread = threading.Thread(target=make)
+        thread.start()
+        thread.join()
+    assert "ScriptRunContext" not in caplog.text
