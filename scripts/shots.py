@@ -119,7 +119,7 @@ SHOTS = (
         "/buy-credits?user=noor",
         (
             click(button("Buy Starter")),
-            click("role=link[name=/Open the checkout/]"),
+            click(button("Open the checkout")),
             click(button("Pay $5.00")),
             see("text=/Paid, with receipt/"),
             go("/payments"),
