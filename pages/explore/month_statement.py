@@ -31,10 +31,10 @@ def draw(creator_id: str) -> None:
             found = creator_months.statement(connection, creator_id, days, today=today)
         name, detail = f"statement-{creator_id}-{chosen}", {"month": chosen, "creator": creator_id}
         exporting.button(
-            "CSV", lambda: _csv(found), f"{name}.csv", "text/csv", icon=":material/download:", detail=detail
+            "Month as CSV", lambda: _csv(found), f"{name}.csv", "text/csv", icon=":material/download:", detail=detail
         )
         exporting.button(
-            "PDF",
+            "Month as PDF",
             lambda: month_file.pdf(found, seal=_seal(), made_at=datetime.now(UTC)),
             f"{name}.pdf",
             "application/pdf",

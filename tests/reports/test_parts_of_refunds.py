@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from credits_core.audit import daily_tables
-from credits_core.payments import payouts
+from credits_core.payments import standings
 from credits_core.reports import daily_totals, earnings, first_steps, statements, sums
 from credits_core.store import database
 from credits_core.values.days import ALL_DAYS, DayRange
@@ -39,7 +39,7 @@ def test_a_part_lowers_the_sums_of_its_day_by_its_part(parts: Engine) -> None:
         spent = sums.spending(connection, TOMORROW)
         statement = statements.statements(connection, TOMORROW)
         (top,) = [one for one in earnings.top_prompts(connection, ALL_DAYS) if one.creator_id == "ben"]
-        waiting = payouts.waiting_credits(connection, "ben", date(2026, 3, 1), UTC_ZONE)
+        waiting = standings.waiting_credits(connection, "ben", date(2026, 3, 1), UTC_ZONE)
     assert (spent.refunded_credits, spent.refunds_creators_credits, spent.refunds_platform_credits) == (500, 319, 181)
     assert spent.refunded_inference_credits == 100
     assert [(one.creator_id, one.refunds_credits, one.net_credits) for one in statement] == [("ben", 319, -319)]
@@ -54,7 +54,7 @@ def test_the_last_part_takes_the_use_and_nothing_is_left_of_fee_and_share(parts:
         assert [one for one in earnings.top_prompts(connection, ALL_DAYS) if one.creator_id == "ben"] == []
         assert sums.spending(connection, ALL_DAYS).refunded_credits == 1_251
         assert sums.spending(connection, TODAY).refunded_credits == 0
-        assert payouts.waiting_credits(connection, "ben", date(2026, 3, 1), UTC_ZONE) == 0
+        assert standings.waiting_credits(connection, "ben", date(2026, 3, 1), UTC_ZONE) == 0
     daily_totals.catch_up(parts)
     assert rows(parts, WORKS) == [(1, 1_001, 800)]
     with database.read(parts) as connection:

@@ -2,6 +2,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -214,7 +215,9 @@ def test_a_statement_is_offered_as_csv_and_as_pdf(ledger: Engine, query: dict[st
     with downloads() as downloaded:
         open_page("explore/creator_earnings.py", **query)
         files = {name: make() for name, make in downloaded.files.items()}
-    assert list(files) == [f"statement-{whose}-all-days.csv", f"statement-{whose}-all-days.pdf"]
+    month = f"{datetime.now(UTC):%Y-%m}"
+    of_month = [f"statement-{whose}-{month}.csv", f"statement-{whose}-{month}.pdf"] if query else []
+    assert list(files) == [f"statement-{whose}-all-days.csv", f"statement-{whose}-all-days.pdf", *of_month]
     assert files[f"statement-{whose}-all-days.pdf"].startswith(b"%PDF")
 
 
