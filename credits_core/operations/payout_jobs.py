@@ -13,7 +13,7 @@ from credits_core.payments.gateway import Gateway, PayoutOrder
 from credits_core.payments.paying import PAYING
 from credits_core.payments.payout_rules import CREDITS_PER_CENT
 from credits_core.store import database
-from credits_core.store.kinds import DestinationKind, PayoutNews
+from credits_core.store.kinds import PayoutNews
 from credits_core.values.credits import div_floor
 from credits_core.values.progress import Progress, Work
 from credits_core.values.text import counted
@@ -46,9 +46,7 @@ def pay_out(around: Surroundings) -> Work[str]:
     while True:
         yield Progress(1, 2)
         with database.read(around.engine) as connection:
-            found = paying.on_the_way(
-                connection, DestinationKind.GATEWAY, limit=_AT_ONCE, after=max(refused, default=0)
-            )
+            found = paying.to_send(connection, limit=_AT_ONCE, after=max(refused, default=0))
         if not found:
             break
         for due, terms in found:

@@ -1,4 +1,4 @@
-"""Carries out what was approved: which payouts are to be set aside, and which are on the way.
+"""Carries out what was approved: which payouts are to be set aside, and which are to be sent.
 
 As `ledger.actions`, these never commit.
 """
@@ -70,13 +70,13 @@ def set_aside(connection: Connection, due: Due, *, zone: TimeZone, now: datetime
     return is_done
 
 
-def on_the_way(connection: Connection, kind: DestinationKind, *, limit: int, after: int = 0) -> list[tuple[Due, Terms]]:
-    """Payouts that are set aside and have not ended, to destinations of this kind, the oldest first, after a number."""
+def to_send(connection: Connection, *, limit: int, after: int = 0) -> list[tuple[Due, Terms]]:
+    """Payouts to accounts at the gateway that are set aside and have not ended, the oldest first, after a number."""
     found = list(
         connection.execute(
             select(Payout.id, Payout.creator_id, Payout.amount_credits, Payout.terms_id)
             .join(PayoutTerms, PayoutTerms.id == Payout.terms_id)
-            .where(PayoutTerms.destination_kind == kind.value, Payout.id > after)
+            .where(PayoutTerms.destination_kind == DestinationKind.GATEWAY.value, Payout.id > after)
             .where(has_move(PayoutStep.SET_ASIDE), ~is_reported(PayoutNews.PAID, PayoutNews.FAILED))
             .order_by(Payout.id)
             .limit(limit)
