@@ -75,7 +75,7 @@ def test_every_line_of_a_month_and_what_is_left(engine: Engine) -> None:
 
 def test_months_follow_each_other_and_say_what_was_paid(engine: Engine) -> None:
     for month in range(1, 7):
-        earn(engine, 2_000_000, now=day(month), key=f"m{month}")
+        earn(engine, 2_000_000, now=day(month, 1), key=f"m{month}")  # on the first day of its month
         pay_to(engine)
         cycle = propose(engine, now=day(month, 20))
         approve(engine, cycle)
