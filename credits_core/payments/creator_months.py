@@ -1,4 +1,4 @@
-"""The monthly statement of one creator: from what the creator had to what the creator has, to the credit.
+"""The monthly statement of one creator: from what the creator had to what the creator has.
 
 It counts all of the creator's credits, whichever part they are in: what can be spent, what is held, what is on the way
 to the bank, and what is owed, which is below 0. Amounts are whole credits; days are those of a time zone.

@@ -1,15 +1,16 @@
 """The monthly statement of a creator as a PDF file, and its lines, which CSV file and screen show as well."""
 
 from datetime import datetime
-from typing import NamedTuple
-
-from fpdf import FPDF
-from fpdf.enums import XPos, YPos
+from typing import TYPE_CHECKING, NamedTuple
 
 from credits_core.payments.creator_months import CreatorMonth
 from credits_core.store.kinds import Part, PayoutNews
+from credits_core.values import paper
 from credits_core.values.days import date_at
 from credits_core.values.text import format_credits, usd_text
+
+if TYPE_CHECKING:
+    from fpdf import FPDF
 
 _LABEL, _AMOUNT, _ROW = 90, 45, 8
 _PARTS: dict[Part | None, str] = {
@@ -75,40 +76,36 @@ def payouts(found: CreatorMonth) -> list[Line]:
 
 def pdf(found: CreatorMonth, *, seal: str, made_at: datetime) -> bytes:
     """The statement as PDF. `seal` says which head of the seals it belongs to, or that nothing is sealed yet."""
-    file = FPDF(unit="mm", format="A4")
-    file.set_title(f"Statement of {found.creator_id}, {found.days.first} to {found.days.last}")
-    file.set_creation_date(made_at)
-    file.set_auto_page_break(auto=True, margin=16)
-    file.add_page()
-    file.set_font("helvetica", style="B", size=18)
-    _text(file, f"Statement of {found.creator_id}", 10)
+    name = f"Statement of {found.creator_id}, {found.days.first} to {found.days.last}"
+    file = paper.begin(name, made_at=made_at)
+    paper.line(file, f"Statement of {found.creator_id}", 10)
     file.set_font("helvetica", size=11)
-    _text(file, f"PromptFlow credits, {period(found)} ({found.days.zone.name})", 7)
-    _text(file, "1 credit = $0.000001. Refunds count on the day on which they were made.", 7)
+    paper.line(file, f"PromptFlow credits, {period(found)} ({found.days.zone.name})", 7)
+    paper.line(file, "1 credit = $0.000001. Refunds count on the day on which they were made.", 7)
     file.ln(3)
     _table(file, lines(found), has_balances=True)
     _section(file, f"Of the {'closing balance' if found.is_over else 'balance now'}", parts(found))
     _section(file, "Payouts", payouts(found))
     file.set_font("helvetica", size=8)
     file.ln(5)
-    _text(file, f"Made on {date_at(made_at, found.days.zone)}. {seal}", 5)
+    paper.line(file, f"Made on {date_at(made_at, found.days.zone)}. {seal}", 5)
     return bytes(file.output())
 
 
-def _section(file: FPDF, title: str, listed: list[Line]) -> None:
+def _section(file: "FPDF", title: str, listed: list[Line]) -> None:
     if listed:
         file.ln(4)
         file.set_font("helvetica", style="B", size=12)
-        _text(file, title, 9)
+        paper.line(file, title, 9)
         _table(file, listed)
 
 
-def _table(file: FPDF, listed: list[Line], *, has_balances: bool = False) -> None:
+def _table(file: "FPDF", listed: list[Line], *, has_balances: bool = False) -> None:
     for number, line in enumerate(listed):
         is_balance = has_balances and number in (0, len(listed) - 1)
         file.set_font("helvetica", style="B" if is_balance else "", size=10)
         top = file.get_y()
-        file.multi_cell(_LABEL, _ROW, _printable(line.label), border="B", align="L", new_x=XPos.RIGHT, new_y=YPos.TOP)
+        file.multi_cell(_LABEL, _ROW, _printable(line.label), border="B", align="L", new_x="RIGHT", new_y="TOP")
         height = max(file.get_y() - top, _ROW)
         for text in (format_credits(line.credits), f"${usd_text(line.credits)}".replace("$-", "-$")):
             file.cell(_AMOUNT, height, text, border="B", align="R")
@@ -118,7 +115,3 @@ def _table(file: FPDF, listed: list[Line], *, has_balances: bool = False) -> Non
 def _printable(text: str) -> str:
     # The font has the letters of Western Europe alone; a bank's reference may have others.
     return text.replace("…", "...").encode("latin-1", "replace").decode("latin-1")
-
-
-def _text(file: FPDF, text: str, height: int) -> None:
-    file.multi_cell(0, height, _printable(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)

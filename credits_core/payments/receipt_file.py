@@ -1,17 +1,14 @@
 """The receipt of a purchase as a PDF file of one page."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from credits_core.payments.purchased import Bought
 from credits_core.payments.refusals import NotPaidYet
+from credits_core.values import paper
 from credits_core.values.days import date_at
 from credits_core.values.money import format_money
 from credits_core.values.text import format_credits
 from credits_core.values.time_zones import TimeZone
-
-if TYPE_CHECKING:
-    from fpdf import FPDF
 
 _LABEL, _ROW = 60, 8
 
@@ -22,8 +19,6 @@ def receipt_pdf(bought: Bought, zone: TimeZone, *, made_at: datetime) -> bytes:
     Raises:
         NotPaidYet: it was not paid, so it has no receipt.
     """
-    from fpdf import FPDF  # it takes a third of a second to load, and few processes make a receipt
-
     if bought.receipt is None or bought.receipt_at is None:
         raise NotPaidYet(bought.id)
     stands = bought.standing
@@ -41,14 +36,10 @@ def receipt_pdf(bought: Bought, zone: TimeZone, *, made_at: datetime) -> bytes:
         "Refunded": _money(stands.refunded_minor, bought.currency) if stands.refunded_minor else "",
         "Taken by the bank": _money(stands.lost_minor, bought.currency) if stands.lost_minor else "",
     }
-    pdf = FPDF(unit="mm", format="A4")
-    pdf.set_title(f"Receipt {bought.receipt}")
-    pdf.set_creation_date(made_at)
-    pdf.add_page()
-    pdf.set_font("helvetica", style="B", size=18)
-    _line(pdf, f"Receipt {bought.receipt}", 12)
+    pdf = paper.begin(f"Receipt {bought.receipt}", made_at=made_at)
+    paper.line(pdf, f"Receipt {bought.receipt}", 12)
     pdf.set_font("helvetica", size=11)
-    _line(pdf, "PromptFlow credits. 1 credit = $0.000001.", 10)
+    paper.line(pdf, "PromptFlow credits. 1 credit = $0.000001.", 10)
     for label, text in rows.items():
         if text:
             pdf.set_font("helvetica", style="B" if label == "Total" else "", size=11)
@@ -56,12 +47,8 @@ def receipt_pdf(bought: Bought, zone: TimeZone, *, made_at: datetime) -> bytes:
             pdf.cell(0, _ROW, text, border="B", align="R", new_x="LMARGIN", new_y="NEXT")
     pdf.set_font("helvetica", size=9)
     pdf.ln(4)
-    _line(pdf, f"As of {date_at(made_at, zone)}. Credits that were bought do not expire.", 6)
+    paper.line(pdf, f"As of {date_at(made_at, zone)}. Credits that were bought do not expire.", 6)
     return bytes(pdf.output())
-
-
-def _line(pdf: "FPDF", text: str, height: int) -> None:
-    pdf.multi_cell(0, height, text, new_x="LMARGIN", new_y="NEXT")
 
 
 def _money(amount_minor: int, currency: str) -> str:

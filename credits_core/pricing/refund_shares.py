@@ -1,4 +1,4 @@
-"""How a charge is given back in parts: what everybody has given back after so many credits, exact to the credit. Pure.
+"""How a charge is given back in parts: exactly what everybody has given back after so many credits. Pure.
 
 Shares are those of all that was refunded so far, never of one part alone. So however a charge is given back, the parts
 add up to what one refund of the whole gives back.

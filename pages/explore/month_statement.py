@@ -1,4 +1,4 @@
-"""The monthly statement of one creator: a month to choose, its lines to the credit, and the files to send."""
+"""The monthly statement of one creator: a month to choose, its lines, and the files to send."""
 
 from calendar import month_name
 from datetime import UTC, date, datetime, timedelta

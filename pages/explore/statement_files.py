@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-
-from fpdf import FPDF
-from fpdf.enums import XPos, YPos
+from typing import TYPE_CHECKING
 
 from credits_core.ledger.accounts import ListedTransaction
 from credits_core.reports.earnings import Earned
 from credits_core.reports.statements import CreatorStatement, in_all
+from credits_core.values import paper
 from credits_core.values.days import DayRange, date_at
 from credits_core.values.text import format_credits, format_usd
 from pages.parts.csv_files import Cell, csv_file, dollars, time_text
+
+if TYPE_CHECKING:
+    from fpdf import FPDF
 
 _HEADER = ("Creator", "Runs", "Unlocks", "Gross fees", "Creator share", "Refunds", "Net", "Net, dollars")
 _WIDTHS = (52, 18, 20, 36, 36, 34, 36, 36)
@@ -117,16 +119,12 @@ def as_pdf(
 
     The statement of one creator has a line for each day instead.
     """
-    pdf = FPDF(orientation="landscape", unit="mm", format="A4")
-    pdf.set_title(f"Statement of {creator_id or 'all creators'}, {named(days)}")
-    pdf.set_creation_date(made_at)
-    pdf.set_auto_page_break(auto=True, margin=16)
-    pdf.add_page()
-    pdf.set_font("helvetica", style="B", size=18)
-    _line(pdf, f"Statement of {creator_id or 'all creators'}", 10)
+    name = f"Statement of {creator_id or 'all creators'}, {named(days)}"
+    pdf = paper.begin(name, made_at=made_at, landscape=True)
+    paper.line(pdf, f"Statement of {creator_id or 'all creators'}", 10)
     pdf.set_font("helvetica", size=11)
-    _line(pdf, f"PromptFlow credits · {named(days)}, {days.zone.name} · price plan {plans}", 8)
-    _line(pdf, "1 credit = $0.000001. Refunds count on the day on which they were made.", 8)
+    paper.line(pdf, f"PromptFlow credits · {named(days)}, {days.zone.name} · price plan {plans}", 8)
+    paper.line(pdf, "1 credit = $0.000001. Refunds count on the day on which they were made.", 8)
     pdf.ln(3)
     pdf.set_font("helvetica", style="B", size=10)
     if creator_id is None:
@@ -161,7 +159,7 @@ def _cells(one: CreatorStatement, *, with_fees: bool = True) -> Sequence[str]:
     )
 
 
-def _row(pdf: FPDF, cells: Sequence[str]) -> None:
+def _row(pdf: "FPDF", cells: Sequence[str]) -> None:
     size_pt = pdf.font_size_pt
     for number, (text, width) in enumerate(zip(cells, _WIDTHS, strict=True)):
         fitting = _cut(pdf, text, width) if number == 0 else text
@@ -172,13 +170,9 @@ def _row(pdf: FPDF, cells: Sequence[str]) -> None:
     pdf.ln(_ROW)
 
 
-def _cut(pdf: FPDF, text: str, width: int) -> str:
+def _cut(pdf: "FPDF", text: str, width: int) -> str:
     if pdf.get_string_width(text) <= width - 2:
         return text
     while pdf.get_string_width(f"{text}...") > width - 2:
         text = text[:-1]
     return f"{text}..."
-
-
-def _line(pdf: FPDF, text: str, height: int) -> None:
-    pdf.multi_cell(0, height, text, new_x=XPos.LMARGIN, new_y=YPos.NEXT)

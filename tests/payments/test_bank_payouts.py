@@ -25,6 +25,7 @@ from tests.support.paying_out import (
     LATER,
     OTHER,
     approve,
+    approved,
     carry_out,
     earn,
     explained,
@@ -54,10 +55,7 @@ def bank_file(engine: Engine, number: int) -> str:
 
 def test_a_bank_can_send_money_back_after_it_was_paid(engine: Engine) -> None:
     world.add(engine, "ben", 7, key="bought", now=NOW)  # so that lots are kept
-    earn(engine, 2_000_000)
-    pay_to_bank(engine)
-    propose(engine)
-    approve(engine)
+    approved(engine, pay_to_bank)
     carry_out(engine)
     assert has(engine) == (7, 1_600_000, 0)
     hand_over(engine)
@@ -102,10 +100,7 @@ def test_a_bank_is_told_of_each_transfer_once(engine: Engine) -> None:
 
 
 def test_money_that_a_bank_has_fails_only_when_another_person_says_so_too(engine: Engine, book: PriceBook) -> None:
-    earn(engine, 2_000_000)
-    pay_to_bank(engine)
-    propose(engine)
-    approve(engine)
+    approved(engine, pay_to_bank)
     carry_out(engine)
     hand_over(engine)
     alone = partial(payout_news.report, payout_id=1, news=PayoutNews.FAILED, reason="No", now=LATER, actor=FINANCE)

@@ -38,6 +38,7 @@ from tests.support.paying_out import (
     OTHER,
     RULES,
     approve,
+    approved,
     carry_out,
     earn,
     explained,
@@ -117,10 +118,7 @@ def test_what_was_bought_is_spent_before_what_was_earned(engine: Engine) -> None
 
 
 def test_earnings_that_were_spent_after_the_proposal_are_not_paid(engine: Engine) -> None:
-    earn(engine, 2_000_000)
-    pay_to(engine)
-    propose(engine)
-    approve(engine)
+    approved(engine)
     unlock(engine, "ben", "cara", 1, key="spend", now=LATER)
     assert carry_out(engine).endswith("1 not covered any more or stopped.")
     assert said(engine)[0][3] == "not covered"
@@ -161,10 +159,7 @@ def test_one_that_failed_is_not_paid_afterwards(engine: Engine) -> None:
 
 
 def test_what_is_on_the_way_cannot_be_spent_or_refunded(engine: Engine) -> None:
-    earn(engine, 2_000_000)
-    pay_to_bank(engine)
-    propose(engine)
-    approve(engine)
+    approved(engine, pay_to_bank)
     carry_out(engine)
     entry_id = scalar(engine, "SELECT id FROM payout_moves")
     with pytest.raises(NotRefundable):
@@ -208,10 +203,7 @@ def test_another_person_approves_and_an_older_cycle_cannot_be(engine: Engine, bo
 
 
 def test_a_pause_after_the_approval_ends_the_payout_and_keeps_nobody_else_waiting(engine: Engine) -> None:
-    earn(engine, 2_000_000)
-    pay_to(engine)
-    propose(engine)
-    approve(engine)
+    approved(engine)
     database.write(engine, lambda one: destinations.pause(one, "ben", "Ask first", now=LATER, actor=TESTER))
     carry_out(engine)
     assert has(engine) == (1_600_000, 0, 0)
@@ -226,10 +218,7 @@ def test_a_pause_after_the_approval_ends_the_payout_and_keeps_nobody_else_waitin
 
 
 def test_another_account_after_the_proposal_ends_the_payout(engine: Engine) -> None:
-    earn(engine, 2_000_000)
-    pay_to(engine)
-    propose(engine)
-    approve(engine)
+    approved(engine)
     pay_to(engine, address="acct_new")
     carry_out(engine)
     assert has(engine) == (1_600_000, 0, 0)
@@ -237,10 +226,7 @@ def test_another_account_after_the_proposal_ends_the_payout(engine: Engine) -> N
 
 
 def test_a_payout_that_ended_is_not_set_aside_by_somebody_who_read_it_before(engine: Engine) -> None:
-    earn(engine, 2_000_000)
-    pay_to(engine)
-    propose(engine)
-    approve(engine)
+    approved(engine)
     with database.read(engine) as connection:
         (due,) = paying.to_set_aside(connection, limit=9)
     spent = unlock(engine, "ben", "cara", 1, key="spend", now=LATER)
@@ -252,10 +238,7 @@ def test_a_payout_that_ended_is_not_set_aside_by_somebody_who_read_it_before(eng
 
 
 def test_only_the_gateway_says_what_became_of_its_payout_until_it_is_paid(engine: Engine) -> None:
-    earn(engine, 2_000_000)
-    pay_to(engine)
-    propose(engine)
-    approve(engine)
+    approved(engine)
     with database.read(engine) as connection:
         (due,) = paying.to_set_aside(connection, limit=9)
     database.write(engine, partial(paying.set_aside, due=due, zone=UTC_ZONE, now=LATER, actor=TESTER))

@@ -1,5 +1,6 @@
 """Payouts in the ledger's small world: what creators earn, cycles, and what became of them."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
@@ -53,6 +54,14 @@ def propose(engine: Engine, *, now: datetime = LATER, rules: PayoutRules = RULES
 
 def approve(engine: Engine, cycle_id: int = 1) -> None:
     database.write(engine, lambda one: ledger_payouts.approve(one, cycle_id, now=LATER, actor=TESTER))
+
+
+def approved(engine: Engine, to: Callable[[Engine], None] = pay_to) -> None:
+    """Cycle 1 is approved: it pays ben 1,600,000 credits, at the gateway or to where `to` says."""
+    earn(engine, 2_000_000)
+    to(engine)
+    assert propose(engine) == 1
+    approve(engine)
 
 
 def carry_out(engine: Engine, now: datetime = LATER) -> str:
