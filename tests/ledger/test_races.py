@@ -34,15 +34,7 @@ def test_of_eight_processes_exactly_the_affordable_runs_are_charged(engine: Engi
     start_line = racers.processes().Barrier(8)
 
     racing = [racers.start(racers.charge_many, start_line, url, f"p{number}", 10) for number in range(8)]
-    refused = 0
-    for process, answers in racing:
-        refused += answers.recv()
-        answers.close()
-        process.join()
-        assert process.exitcode == 0
-        process.close()
-
-    assert refused == 80 - 37
+    assert sum(racers.answers_of(racing)) == 80 - 37
     assert scalar(engine, "SELECT COUNT(*) FROM prompt_runs") == 37
     assert balance(engine, "ada") == 299
     assert rows(engine, "SELECT account_id, SUM(amount_credits) FROM credit_transactions GROUP BY 1 ORDER BY 1") == [
@@ -133,15 +125,7 @@ def test_processes_that_refund_in_parts_and_then_the_rest_give_back_the_total_to
         racers.start(racers.refund_in_parts, start_line, url, f"p{number}", charged.entry_id, 90 + number)
         for number in range(4)
     ]
-    given_back = 0
-    for process, answers in racing:
-        given_back += answers.recv()
-        answers.close()
-        process.join()
-        assert process.exitcode == 0
-        process.close()
-
-    assert given_back == balance(engine, "ada") == 1_251
+    assert sum(racers.answers_of(racing)) == balance(engine, "ada") == 1_251
     assert rows(engine, "SELECT SUM(refunded_credits), MAX(through_credits) FROM partial_refunds") == [(1_251, 1_251)]
     assert contradictions(engine) == []
 

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.process import BaseProcess
@@ -40,6 +40,18 @@ def start(target: Callable[..., None], *arguments: object) -> tuple[BaseProcess,
     process.start()
     sender.close()
     return process, answers
+
+
+def answers_of(racing: Iterable[tuple[BaseProcess, Pipe]]) -> list[int]:
+    """What each of these processes answers, once all of them have ended well."""
+    given = []
+    for process, answers in racing:
+        given.append(answers.recv())
+        answers.close()
+        process.join()
+        assert process.exitcode == 0
+        process.close()
+    return given
 
 
 def charge_many(answers: Pipe, start_line: threading.Barrier, url: str, prefix: str, attempts: int) -> None:
