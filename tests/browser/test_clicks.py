@@ -170,7 +170,7 @@ def test_a_run_is_refunded_and_the_screen_says_who_bears_it(walk: Walk) -> None:
     dialog = walk.page.get_by_role("dialog")
     expect(dialog.get_by_text(re.compile("gives? back .*, PromptFlow bears "))).to_be_visible()
     dialog.get_by_label("Reason").fill("The answer was empty")
-    dialog.get_by_role("button", name="Refund").click()
+    dialog.get_by_role("button", name="Refund", exact=True).click()
     walk.sees(re.compile("gave back .*, PromptFlow bore "))
     assert walk.clicks == 4
 
