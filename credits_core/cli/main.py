@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 from credits_core.cli.backup_app import backup_app
 from credits_core.cli.jobs_app import jobs_app
 from credits_core.cli.key_commands import key_app
+from credits_core.cli.limits_app import limits_app
 from credits_core.cli.payouts_app import payouts_app
 from credits_core.cli.people_commands import people_app
 from credits_core.cli.proof_app import app as proof_app
@@ -41,6 +42,7 @@ app.add_typer(plan_app, name="plan")
 app.add_typer(backup_app, name="backup")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(key_app, name="api-key")
+app.add_typer(limits_app, name="limits")
 app.add_typer(payouts_app, name="payouts")
 app.add_typer(webhook_app, name="webhooks")
 app.add_typer(low_balance_app, name="low-balance")

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from streamlit.testing.v1 import AppTest
 
-from credits_core.access import proposals, trial_users
+from credits_core.access import keys, proposals, trial_users
 from credits_core.access.proposed import MakePlanLive
 from credits_core.audit import seals
 from credits_core.operations import watch_findings
@@ -18,8 +18,8 @@ from credits_core.operations.watch_rules import WatchRule
 from credits_core.payments.sandbox import Ending
 from credits_core.reports import daily_totals
 from credits_core.store import database
-from credits_core.values.roles import PersonRole
-from tests.support import selling, walked_webhooks, world
+from credits_core.values.roles import PersonRole, Role
+from tests.support import selling, walked_limits, walked_webhooks, world
 from tests.support.acting import actor_as, signed_in
 from tests.support.actors import TESTER
 from tests.support.page_driver import (
@@ -44,10 +44,13 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "start/start.py": ({}, {"Import balances from another system": MOVE}),
     "explore/overview.py": ({}, {}),
     "explore/balances.py": ({}, {}),
-    "explore/balances.py of a user": ({"user": "ada"}, {"toggle: Test user": MANAGE, "link: Add credits": MOVE}),
+    "explore/balances.py of a user": (
+        {"user": "ada"},
+        {"toggle: Test user": MANAGE, "link: Add credits": MOVE, "Set limit": MOVE, "Remove limit": MOVE},
+    ),
     "explore/balances.py of a test user": (
         {"user": "testy"},
-        {"toggle: Test user": MANAGE, "link: Add credits": TRY, "link: Run as testy": TRY},
+        {"toggle: Test user": MANAGE, "link: Add credits": TRY, "link: Run as testy": TRY, "Set limit": MOVE},
     ),
     "explore/history.py": ({}, {"file: credit-transactions.csv": EXPORT}),
     "explore/history.py of a user's entry": ({"entry": "1"}, {"Refund this entry": MOVE}),
@@ -87,7 +90,10 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "operations/operations.py": ({}, {"Run now": MANAGE, "Create backup": MANAGE, "Examine now": MANAGE}),
     "operations/proof.py": ({}, {"Check now": MORE, "Damage a copy": MORE}),
     "operations/watching.py": ({"finding": "1"}, {"Looked at": MOVE}),
-    "build/api_console.py": ({}, {"Make a key for today": MANAGE, "Make key": MANAGE}),
+    "build/api_console.py": (
+        {},
+        {"Make a key for today": MANAGE, "Make key": MANAGE, "Set limit": MANAGE, "Remove limit": MANAGE},
+    ),
     "build/webhooks.py": (
         {},
         {"Add endpoint": MANAGE, "Send test event": MANAGE, "Remove endpoint": MANAGE},
@@ -95,6 +101,12 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "build/webhooks.py of low balances": ({"view": "Low balances"}, {"Set level": MANAGE, "Remove level": MANAGE}),
     "guide/guide.py": ({}, {}),
 }
+
+
+def _limit(connection: Connection) -> None:
+    """Limits of ada and of the key shop."""
+    keys.create_key(connection, "shop", key=keys.new_key(), role=Role.SERVICE, now=NOW, actor=TESTER)
+    walked_limits.prepare(connection)
 
 
 @pytest.fixture
@@ -116,6 +128,7 @@ def ledger(tmp_path: Path) -> Iterator[Engine]:
             selling.sell(engine, user_id, key=f"{key}-{user_id}")
         selling.play(engine, Ending.PAID, 1)
         database.write(engine, walked_webhooks.prepare)
+        database.write(engine, _limit)
         selling.play(engine, Ending.EVENT_LOST, 4)
         daily_totals.catch_up(engine)  # a screen would do both
         seals.catch_up(engine, now=now)
