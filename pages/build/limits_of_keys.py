@@ -9,7 +9,7 @@ from credits_core.access.keys import KeyRecord
 from credits_core.ledger import spending_limits
 from credits_core.ledger.spending import subject_of_key
 from credits_core.values.roles import Role
-from pages.parts import limits, pick, resources
+from pages.parts import limits, resources
 
 _SCREEN = "API"
 
@@ -26,5 +26,5 @@ def draw(records: Sequence[KeyRecord]) -> None:
     limits.draw(found, screen=_SCREEN, may_change=True)
     if names:
         with st.popover("Limit a key", icon=":material/speed:"):
-            name = pick.one("Key", names, key="limit_of_key", usual=names[0], is_in_link=False, says=str)
+            name = st.selectbox("Key", names, key="limit_of_key")
             limits.form(subject_of_key(name), screen=_SCREEN, key="key_limit")

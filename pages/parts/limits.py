@@ -14,6 +14,7 @@ from credits_core.values.credits import MAX_CREDITS
 from pages.parts import action, amounts, clock, done, numbers, resources, show, words
 
 _SET, _REMOVE = "limit:set", "limit:remove"
+_MINUTE = "%Y-%m-%d %H:%M"
 _IN_WORDS = {SpendingPeriod.DAY: "Today", SpendingPeriod.MONTH: "This month"}
 
 
@@ -35,7 +36,7 @@ def draw(limits: Sequence[LimitNow], *, screen: str, may_change: bool) -> None:
         said = (
             f"{whose}{_IN_WORDS[limit.period]}: **{amounts.in_words(one.left_credits)} left** of "
             f"{amounts.first(limit.limit_credits)} ({amounts.first(limit.spent_credits)} spent{held}), until "
-            f"{clock.text(limit.resets_at)}"
+            f"{clock.text(limit.resets_at, _MINUTE)}"
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.progress(share, text=said.replace("$", r"\$"))
