@@ -18,7 +18,7 @@ _DOCUMENTED = {
     },
     "/credits/flow-access": "credits/flow_access",
     "/credits/holds": "holds/make_hold",
-    "/credits/limits": "limits/spending_limits_of_user",
+    "/credits/limits": "limits/set_spending_limits",
     "/credits/purchases": "purchases/purchases",
     "/payments/stripe/events": "purchases/stripe_events",
     "/models": "models/models",
