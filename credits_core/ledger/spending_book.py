@@ -64,6 +64,8 @@ class SpendingBook:
 
     def spent(self, subjects: Sequence[str], amount_credits: int, now: datetime) -> None:
         """Count what these have spent."""
+        if not self._limits:
+            return
         for subject in subjects:
             for period in SpendingPeriod:
                 limit = self._limits.get((subject, period))

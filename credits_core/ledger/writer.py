@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection, Executable, Table, func, select
 
-from credits_core.ledger import locks, parts
+from credits_core.ledger import beginning, locks, parts
 from credits_core.ledger.lot_book import LotBook
 from credits_core.ledger.lots import Draw
 from credits_core.ledger.movements import Movement
@@ -167,7 +167,7 @@ class Posting:
         number = next(self._numbers, None)
         if number is None:
             driver: Any = self.connection.connection.driver_connection
-            (number,) = driver.execute(f"SELECT {_NEXT_NUMBER}").fetchone()
+            (number,) = driver.execute(f"SELECT {beginning.NEXT_NUMBER}").fetchone()
         return int(number)
 
     def _moved(
@@ -350,46 +350,13 @@ def begin(
     pay or who charge, the spending limits are read.
     """
     folded, wanted, limited = locks.locked_as(user_ids), list(keys), list(spenders)
-    driver: Any = connection.connection.driver_connection
     with pipelined(connection):
         if first is not None:
             first.send()
         if not everyone_is_locked:
             locks.lock(connection, folded)
-        if connection.dialect.name == "postgresql":
-            found = driver.execute(
-                _READ_POSTGRESQL, (folded, wanted, wanted, limited, len(wanted) if numbers is None else numbers)
-            )
-        else:
-            in_json = map(json.dumps, (folded, wanted, wanted, limited))
-            found = driver.execute(_READ_SQLITE, tuple(in_json))
+        found = beginning.read(connection, folded, wanted, limited, numbers=len(wanted) if numbers is None else numbers)
     return Posting(connection, found.fetchall())
-
-
-_NEXT_NUMBER = "nextval('journal_entries_id_seq')"
-# Rows of a kind, a text, two numbers and a text: a hash, or of a user whether there are other parts (p) and lots (l).
-# SQLite gives the first number alone.
-_READ = """
-SELECT 'user', user_id, balance_credits, created_at_us, CASE WHEN has_parts THEN 'p' ELSE '' END
-    || CASE WHEN has_lots THEN 'l' ELSE '' END FROM user_credits
-    WHERE lower(user_id) {users}
-UNION ALL SELECT 'entry', idempotency_key, id, 0, request_hash FROM journal_entries WHERE idempotency_key {keys}
-UNION ALL SELECT 'answer', idempotency_key, 0, 0, request_hash FROM unlock_answers WHERE idempotency_key {keys}
-UNION ALL SELECT 'limit', subject, 0, 0, '' FROM spending_limits WHERE subject {spenders}
-UNION ALL SELECT 'number', '', {numbers}
-"""
-_READ_SQLITE = _READ.format(
-    users="IN (SELECT value FROM json_each(?))",
-    keys="IN (SELECT value FROM json_each(?))",
-    spenders="IN (SELECT value FROM json_each(?))",
-    numbers="coalesce(max(id), 0) + 1, 0, '' FROM journal_entries",
-)
-_READ_POSTGRESQL = _READ.format(
-    users="= ANY (%s::text[])",
-    keys="= ANY (%s::text[])",
-    spenders="= ANY (%s::text[])",
-    numbers=f"{_NEXT_NUMBER}, 0, '' FROM generate_series(1, %s)",
-)
 
 
 def balance_of(connection: Connection, user_id: str) -> int:
