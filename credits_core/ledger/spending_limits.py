@@ -51,7 +51,7 @@ def set_limit(
     """Let a user or a key spend at most so many credits in each day or month of the time zone; 0 lets them spend none.
 
     `subject` is a user's id, or what `spending.subject_of_key` gives for a key's name. What was spent in the present
-    period counts. Waits for those who are writing entries, and counts those of the period: a moment for each 100,000.
+    period counts, in a moment for each 100,000 runs. Waits for those who are charging the user; for a key, for all.
 
     Raises:
         NotAllowed: the actor may not move users' credits; or not manage, for a key.
@@ -61,7 +61,7 @@ def set_limit(
     _require_may(actor, subject)
     require_credits("limit_credits", limit_credits, minimum=0)
     _require_known(connection, subject)
-    locks.lock_everyone(connection)
+    _lock(connection, subject)
     begins_us, ends_us = bounds(period, to_microseconds(now), zone)
     newest = connection.execute(select(func.coalesce(func.max(JournalEntry.id), 0))).scalar_one()
     values: dict[str, str | int] = {
@@ -89,7 +89,7 @@ def remove_limit(connection: Connection, subject: str, period: SpendingPeriod, *
         InvalidRequest: there is no such limit.
     """
     _require_may(actor, subject)
-    locks.lock_everyone(connection)
+    _lock(connection, subject)
     removed = delete(_row).where(_row.subject == subject, _row.period == period.value).returning(_row.limit_credits)
     limit_credits = connection.execute(removed).scalar()
     if limit_credits is None:
@@ -122,6 +122,14 @@ def _now(connection: Connection, limit: SpendingLimit, now: datetime) -> LimitNo
 
 def _require_may(actor: Actor, subject: str) -> None:
     actor.require(May.MOVE_CREDITS if key_of(subject) is None else May.MANAGE)
+
+
+def _lock(connection: Connection, subject: str) -> None:
+    # Of a key that had no limit, charges are under way that nobody waits for.
+    if key_of(subject) is None:
+        locks.lock_users(connection, [subject])
+    else:
+        locks.lock_everyone(connection)
 
 
 def _require_known(connection: Connection, subject: str) -> None:

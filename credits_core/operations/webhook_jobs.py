@@ -66,7 +66,7 @@ def look_at_balances(engine: Engine, *, now: datetime, send: Callable[[Message],
     never.
     """
     with database.read(engine) as connection:
-        is_asked = bool(low_balance.levels(connection))
+        is_asked = low_balance.is_any(connection)
     up_to = journal.settled(engine) if is_asked else None
     if up_to is None:
         return 0
@@ -75,6 +75,8 @@ def look_at_balances(engine: Engine, *, now: datetime, send: Callable[[Message],
     with database.read(engine) as connection:
         last, sentences = low_balance.untold(connection, now=now)
     if not sentences:
+        if last:
+            database.write(engine, lambda connection: low_balance.mark_told(connection, last))
         return 0
     urls = settings.notify_urls()
     send = send or (lambda message: sending.send(message, urls) if urls else 1)

@@ -57,8 +57,12 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
         MANAGE,
         lambda c, actor: endpoints.rotate(c, 1, secret=SECRET, overlap=OVERLAP, now=NOW, actor=actor),
     ),
-    "notices.low_balance.set_level": (
+    "notices.low_balance.set_level of everybody": (
         MANAGE,
+        lambda c, actor: low_balance.set_level(c, low_balance.EVERYBODY, 500, now=NOW, actor=actor),
+    ),
+    "notices.low_balance.set_level of a user": (
+        f"{MANAGE}, user key, service key, admin key",
         lambda c, actor: low_balance.set_level(c, "ada", 500, now=NOW, actor=actor),
     ),
     "notices.low_balance.remove_level": (
