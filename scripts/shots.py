@@ -128,6 +128,20 @@ SHOTS = (
         ),
         last=".st-key-who_bears",
     ),
+    Shot(
+        "reconciliation",
+        "/buy-credits?user=ada",
+        (
+            click(button("Buy Starter")),
+            click(button("Open the checkout")),
+            click(button("Event is lost")),
+            see("text=Waiting for the gateway"),
+            click("role=link[name=/Find it in Reconciliation/]"),
+            see("text=The gateway's books differ from ours"),
+        ),
+        last=TABLE,
+        most=900,
+    ),
     Shot("activity", "/activity"),
     Shot(
         "operations",
