@@ -133,6 +133,7 @@ SCREENS = {
             "history",
             "See what past runs would have cost under another price plan.",
         ),
+        screen("plans/margin.py", "Margin", "account_balance", "See what is left for us, and who loses money for us."),
         screen("scenario/scenario.py", "Scenario", "casino", "Try a price plan on up to five million made-up runs."),
         screen(
             "fees/fee_designer.py",

@@ -142,6 +142,7 @@ SHOTS = (
         last=TABLE,
         most=900,
     ),
+    Shot("margin", "/margin", last="[data-testid=stPlotlyChart]", most=1_000),
     Shot("activity", "/activity"),
     Shot(
         "operations",

@@ -53,6 +53,11 @@ DIVISIONS_OF_SOMETHING_ELSE = {
         "(ranked.c.runs + 1) // 2",  # the rank of the median
         "balance_credits // median_credits",  # a number of runs
     },
+    "reports/margin": {  # in SQL, where nothing is below 0
+        "(rest * card_fee.share_bps + BPS_PER_WHOLE - 1) // BPS_PER_WHOLE",
+        "paid_credits % BPS_PER_WHOLE",
+        "paid_credits // BPS_PER_WHOLE",
+    },
     "store/day_columns": {"(moment_us + added_us) // MICROSECONDS_PER_DAY"},
     "store/database": {"Path(__file__).parent / 'migrations'", "0.02", "0.005"},
     "store/file_lock": {"0.0005"},  # seconds

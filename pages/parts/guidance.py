@@ -25,6 +25,7 @@ SCREENS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Plans": ("plans/pricing_lab.py", ("cure-a-cliff",)),
     "Compare": ("plans/compare_plans.py", ("who-loses",)),
     "Replay": ("replay/replay_history.py", ("replay-a-month",)),
+    "Margin": ("plans/margin.py", ("what-is-left-for-us",)),
     "Scenario": ("scenario/scenario.py", ("try-a-scenario",)),
     "Fees": ("fees/fee_designer.py", ("design-a-fee",)),
     "Models": ("models/models.py", ("models-and-prices",)),

@@ -38,7 +38,7 @@ from tests.support.world import NOW
 
 MODULES = (backup, jobs, keys, ledger, limits, models, payouts, people, plans, refunds, trial_users, webhooks)
 READS = {
-    *("doctor", "explain", "price", "simulate", "api-key list", "people list", "test-user list"),
+    *("doctor", "explain", "margin", "price", "simulate", "api-key list", "people list", "test-user list"),
     *("backup list", "backup verify", "jobs history", "jobs list"),
     *("payouts explain", "payouts files", "payouts list", "payouts preview", "payouts show", "payouts statement"),
     *("proof check", "proof export", "proof head", "proof statement", "proof verify"),

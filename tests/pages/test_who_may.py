@@ -78,6 +78,7 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "plans/pricing_lab.py": ({"plan": "plan-2"}, {"Propose to make live": PLANS, "Discard draft": PLANS}),
     "plans/compare_plans.py": ({}, {"Save draft": PLANS}),
     "replay/replay_history.py": ({}, {"file: replay-plan-1.csv": EXPORT, "file: replay-plan-1.html": EXPORT}),
+    "plans/margin.py": ({"period": "all"}, {"file: margin-by-user.csv": EXPORT}),
     "scenario/scenario.py": ({}, {}),
     "fees/fee_designer.py": ({}, {}),
     "models/models.py": (

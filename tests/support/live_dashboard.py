@@ -41,7 +41,16 @@ PATHS = (
         "/test-credits",
         "/simulate-runs",
     ),
-    *("/add-credits", "/pricing-lab", "/compare-plans", "/replay-history", "/scenario", "/fee-designer", "/models"),
+    *(
+        "/add-credits",
+        "/pricing-lab",
+        "/compare-plans",
+        "/replay-history",
+        "/margin",
+        "/scenario",
+        "/fee-designer",
+        "/models",
+    ),
     *("/people", "/approvals", "/proof", "/operations", "/watching", "/api-console", "/webhooks", "/guide"),
     *("/buy-credits", "/checkout", "/payments", "/payouts"),
 )
