@@ -5,6 +5,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from typer.main import get_command
 from credits_core import settings
 from credits_core.cli.main import app
 from tests.browser.test_base_path import NGINX_FOLDERS
+from tests.support.killing import require_strace
 
 ROOT = settings.PROJECT_FOLDER
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
@@ -23,14 +25,18 @@ MOST_COMMANDS = 19
 MOST_EXPOSED = 2.0
 
 
-def _systemd(command: str, unit: Path, *options: str) -> str:
+def _systemd_analyze() -> str:
     program = shutil.which("systemd-analyze")
     if program is None:
         if os.environ.get("REQUIRE_SYSTEMD"):
             pytest.fail("systemd-analyze is not installed")
         pytest.skip("systemd-analyze is not installed")
+    return program
+
+
+def _systemd(command: str, unit: Path, *options: str) -> str:
     ran = subprocess.run(
-        [program, command, *options, str(unit)], capture_output=True, text=True, check=False, timeout=60
+        [_systemd_analyze(), command, *options, str(unit)], capture_output=True, text=True, check=False, timeout=60
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout + ran.stderr
@@ -66,6 +72,41 @@ def test_both_units_are_hardened_alike() -> None:
         [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith(own)] for path in UNITS
     )
     assert dashboard == api
+
+
+def _calls(group: str) -> set[str]:
+    """The system calls in a group of systemd's, and in the groups in it."""
+    said = subprocess.run(
+        [_systemd_analyze(), "syscall-filter", group], capture_output=True, text=True, check=True, timeout=60
+    )
+    names = set(re.findall(r"^ {4}(@?[a-z_0-9-]+)$", said.stdout, re.MULTILINE))
+    groups = {name for name in names if name.startswith("@")}
+    return (names - groups).union(*map(_calls, groups))
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_the_product_starts_with_the_system_calls_that_the_units_allow(path: Path, tmp_path: Path) -> None:
+    require_strace()
+    unit_text = path.read_text(encoding="utf-8")
+    kept, taken = re.findall(r"^SystemCallFilter=(~?)(.*)$", unit_text, re.MULTILINE)
+    assert (kept[0], taken[0]) == ("", "~")
+    allowed = set().union(*map(_calls, kept[1].split())) - set().union(*map(_calls, taken[1].split()))
+    error = re.search(r"^SystemCallErrorNumber=(\w+)$", unit_text, re.MULTILINE)
+    refused = "signal=SYS" if error is None else f"error={error[1]}"
+    known = ",".join(f"?{name}" for name in sorted(allowed))
+    program = "import app; from credits_core.operations import leader; print('it goes on')"
+    command = ["strace", "-f", "-qq", "-o", str(tmp_path / "calls"), "-e", f"trace=!{known}"]
+    command += ["-e", f"inject=!{known}:{refused}", sys.executable, "-c", program]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"CREDITS_DATABASE_URL": f"sqlite:///{tmp_path}/credits.db"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert "it goes on" in done.stdout, f"{done.returncode}: {done.stderr[-1_000:]}"
 
 
 def _nginx() -> str:
