@@ -47,7 +47,7 @@ def tell(around: Surroundings, *, seconds: float = SECONDS) -> Work[str]:
         because = f"Endpoint {disabled.id} is disabled: {disabled.disabled_because}"
         raise JobFailed(f"{because} Enable or remove it on Webhooks. All others were told.")
     if not told and not sender.taken and not sender.failed:
-        return "Nobody is told."
+        return "Nothing was waiting."
     failed = f", {sender.failed:,} failed" if sender.failed else ""
     return f"{counted(sender.taken, 'event')} taken{failed}."
 

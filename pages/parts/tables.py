@@ -27,7 +27,14 @@ _WHOLE_CREDITS = {
     *("Gross fees", "Creator share", "Refunds", "Balance after", "Recorded", "Plan B", "Platform gains"),
     *("Inference", "Creator gets", "Platform gets"),
 }
-_MARKS = {"Low": "orange", "Waiting": "blue", "Delivered": "green", "Dead": "red"}
+_MARKS_OF = {
+    "blue": ("Waiting", "Running"),
+    "gray": ("Never ran", "Not ended", "Not tried yet", "Another ledger's"),
+    "green": ("Delivered", "Well", "Good"),
+    "orange": ("Low", "Failed", "Died"),
+    "red": ("Dead", "Broken", "Bad"),
+}
+_MARKS = {mark: colour for colour, marks in _MARKS_OF.items() for mark in marks}
 _POSTED, _USED = "Posted", "Used"
 _TIMES = {
     _POSTED: "When the entry was posted. Days count by this time.",
