@@ -100,17 +100,26 @@ def _signing_in() -> Findings:
         try:
             guard.require_provider(_provider_section())
         except InvalidRequest as refusal:
-            yield Verdict.WRONG, f"{refusal}.", "docs/sign-in.md shows the file."
+            yield Verdict.WRONG, f"{refusal}.", f"docs/sign-in.md shows what {_secrets_file()} must hold."
         else:
-            yield Verdict.OK, "People sign in at the provider of .streamlit/secrets.toml.", ""
+            yield Verdict.OK, f"People sign in at the provider of {_secrets_file()}.", ""
+        if not settings.notify_urls():
+            yield (
+                Verdict.WARNING,
+                "The product tells nobody when something is wrong.",
+                "Set CREDITS_NOTIFY_URLS to an address of yours: docs/api.md.",
+            )
+
+
+def _secrets_file() -> Path:
+    """The first file with Streamlit's secrets that is there, or else the first that may be."""
+    files = settings.secrets_files()
+    return next((path for path in files if path.exists()), files[0])
 
 
 def _provider_section() -> dict[str, object]:
-    for path in settings.secrets_files():
-        if path.exists():
-            section = tomllib.loads(path.read_text(encoding="utf-8")).get("auth", {})
-            return dict(section)
-    return {}
+    path = _secrets_file()
+    return dict(tomllib.loads(path.read_text(encoding="utf-8")).get("auth", {})) if path.exists() else {}
 
 
 def _versions() -> Findings:
@@ -256,7 +265,11 @@ def _jobs(engine: Engine, _now: Now) -> Findings:
         leading = lease.held(connection).get(lease.LEADER)
         found = runs.newest_of_each(connection, jobs.NAMES, limit=runs.FAILURES_UNTIL_RED)
     if leading is None or not leading.is_running:
-        to_do = "Start a server." if settings.jobs_enabled() else "Set CREDITS_JOBS to 1, or take it away."
+        to_do = (
+            "Start a server; one leads within a minute."
+            if settings.jobs_enabled()
+            else "Set CREDITS_JOBS to 1, or take it away."
+        )
         yield Verdict.WARNING, "No process leads, so no job runs by itself.", to_do
     else:
         yield Verdict.OK, f"The process {leading.holder} runs the jobs.", ""
