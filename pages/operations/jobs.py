@@ -1,7 +1,7 @@
 """The section of jobs: each one's state, last run and next time, the last runs of one, and a button to run it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
@@ -11,6 +11,7 @@ from credits_core.operations.jobs import Job
 from credits_core.operations.lease import Held
 from credits_core.operations.runs import Run
 from credits_core.values.roles import May
+from credits_core.values.text import counted
 from pages.operations import job_runs, running
 from pages.parts import clock, resources, tables, who, words
 
@@ -75,7 +76,8 @@ def _leading(found: Held | None) -> None:
 
 def _row(job: Job, found: Sequence[Run], held: Mapping[str, Held]) -> Mapping[str, object]:
     leader = held.get(lease.LEADER)
-    soon = "Begins within half an hour." if leader is not None and leader.is_running else ""
+    within = counted(job.first_after // timedelta(minutes=1), "minute")
+    soon = f"Begins within {within} of a server's start." if leader is not None and leader.is_running else ""
     last = found[0] if found else None
     next_time = job.next_time(
         resources.zone(), last_started=None if last is None else last.started_at, now=datetime.now(UTC)

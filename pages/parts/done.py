@@ -102,7 +102,8 @@ def last(screen: str) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", border=True, key="done"):
         icon, said = (":material/undo:", one.undone) if one.undone else (one.icon, one.said)
-        st.markdown(f"{icon} {said}", width="stretch")
+        with st.container(width="stretch"):  # long words break inside it, and do not push the buttons below
+            st.markdown(f"{icon} {said}")
         _link(one)
         _undo_button(one, place="head")
         st.button(
