@@ -31,6 +31,7 @@ _PYTHON_FROM, _PYTHON_BEFORE = (3, 11), (3, 14)
 _OLDEST_POSTGRES = 13
 _CLOCKS_APART = timedelta(seconds=2)
 _AUDIT_EVERY = timedelta(hours=26)
+_WHEN_AWAY = "Look whether the database runs, whether its disk is full, and where CREDITS_DATABASE_URL leads."
 _OTHERS_WRITE, _OTHERS_READ = stat.S_IWGRP | stat.S_IWOTH, stat.S_IROTH
 
 
@@ -62,7 +63,8 @@ def _each(subject: str, look: Callable[..., Findings], *given: object) -> list[E
         found.append(Examined(subject, Verdict.WRONG, str(refusal)))
     except database.FAILURES as error:
         first_line = (str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__])[0]
-        found.append(Examined(subject, Verdict.WRONG, f"This cannot be examined: {first_line}"))
+        to_do = _WHEN_AWAY if subject == "Database" else ""
+        found.append(Examined(subject, Verdict.WRONG, f"This cannot be examined: {first_line}", to_do))
     return found
 
 

@@ -148,6 +148,9 @@ def test_how_people_sign_in_is_examined(
 def test_a_database_that_is_not_there_or_not_up_to_date_is_wrong(tmp_path: Path, backups: Path) -> None:
     nowhere = doctor.examine(f"sqlite:///{tmp_path}/no/credits.db", lambda: NOW)
     assert of("Database", nowhere)[0][0] is WRONG
+    away = doctor.examine("postgresql://nobody@/none?host=/nowhere", lambda: NOW)
+    (database_itself,) = (one for one in away if one.subject == "Database")
+    assert (database_itself.verdict, "Look whether the database runs" in database_itself.to_do) == (WRONG, True)
     ((verdict, said),) = of("Database", doctor.examine(f"sqlite:///{tmp_path}/new.db", lambda: NOW))
     assert (verdict, "it is at migration none" in said) == (WRONG, True)
     assert not (tmp_path / "new.db").exists()  # looking makes nothing
