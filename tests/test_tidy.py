@@ -58,6 +58,7 @@ DIVISIONS_OF_SOMETHING_ELSE = {
     "store/file_lock": {"0.0005"},  # seconds
     "store/postgres": {"0.1"},  # seconds
     "store/statements": {"len(rows) % _HUNDRED"},
+    "usage/reading": {"survey.rows % _ROWS_BETWEEN"},
     "values/days": {"(moment - _EPOCH) // _MICROSECOND"},
     "values/time_zones": {
         "(moment_us + self.offsets(moment_us, moment_us)[-1][1]) // MICROSECONDS_PER_DAY",
