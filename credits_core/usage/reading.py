@@ -147,6 +147,20 @@ def _said(record: Record, cells: Cells, how: HowToRead) -> LoggedRun | UnusedRow
     return read_mapped(record.line, cells, how.columns, how.model)
 
 
+def _questions(record: Record, how: HowToRead, answers: Mapping[Question, str], bad: BadCell) -> dict[Question, str]:
+    """Everything that a row asks: its first question, and those that come up once that is answered."""
+    if bad.question is None:
+        return {}
+    found = {bad.question: bad.reason}
+    for answer in ANSWERS[bad.question]:
+        supposed = {**answers, bad.question: answer}
+        try:
+            _said(record, Cells(record.cells, Forms(supposed)), how)
+        except BadCell as next_one:
+            found |= {} if next_one.question in found else _questions(record, how, supposed, next_one)
+    return found
+
+
 def surveying(source: Source, how: HowToRead) -> Work[Survey]:
     """Looks at every row and keeps nothing. The work counts bytes of the file.
 
@@ -177,10 +191,10 @@ def _note(survey: Survey, record: Record, how: HowToRead, forms: Forms) -> None:
         found = _said(record, cells, how)
     except BadCell as bad:
         survey.refused += 1
-        if bad.question is not None:
-            survey.asked[bad.question] += 1
-            survey.open_questions.setdefault(bad.question, f"line {record.line}: {bad.reason}")
-            forms.listen(record.cells.values())
+        forms.listen(record.cells.values() if bad.question is not None else ())
+        for question, reason in _questions(record, how, forms.answers, bad).items():
+            survey.asked[question] += 1
+            survey.open_questions.setdefault(question, f"line {record.line}: {reason}")
         # The model is asked about even so: after an answer the row may be used.
         if bad.question is not None and (name := cells.text("model", "providedModelName", "model_permaslug")):
             survey.models[(cells.text("custom_llm_provider", "provider"), name)] += 0
