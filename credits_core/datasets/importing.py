@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TextIO
@@ -78,18 +78,18 @@ def bringing_in(folder: Folder, wanted: Wanted, matcher: Matcher) -> Work[DataSe
         writer = Writer(rows_path)
         try:
             with refused_path.open("w", encoding="utf-8") as refused:
-                block: list[LoggedRun] = []
+                block: list[LoggedRun | RefusedRow] = []
                 for record, found in read_rows(wanted.source, wanted.how, forms):
                     counts.rows += 1
-                    if isinstance(found, LoggedRun):
-                        block.append(found)
+                    if isinstance(found, UnusedRow):
+                        counts.unused[found.why] += 1
                     else:
-                        _count_other(counts, found, refused)
+                        block.append(found)
                     if len(block) == _BLOCK:
                         _keep(block, counts, matcher, writer, refused, key)
                         block = []
                     if counts.rows % _ROWS_BETWEEN == 0:
-                        yield Progress(min(record.done, size), size)
+                        yield Progress(min(record.done, size), size, counts.rows)
                 _keep(block, counts, matcher, writer, refused, key)
             if not counts.runs:
                 raise DataFileInvalid(wanted.source.name, [_nothing(counts, refused_path.read_text(encoding="utf-8"))])
@@ -106,39 +106,35 @@ def _nothing(counts: _Counts, refused: str) -> str:
     return f"has {counts.rows:,} rows, and none of them is a run{why}"
 
 
-def _count_other(counts: _Counts, found: UnusedRow | RefusedRow, refused: TextIO) -> None:
-    if isinstance(found, UnusedRow):
-        counts.unused[found.why] += 1
-        return
-    counts.refused += 1
-    refused.write(f"{json.dumps(asdict(found))}\n")
-
-
 def _keep(
-    block: Sequence[LoggedRun], counts: _Counts, matcher: Matcher, writer: Writer, refused: TextIO, key: bytes | None
+    block: Sequence[LoggedRun | RefusedRow],
+    counts: _Counts,
+    matcher: Matcher,
+    writer: Writer,
+    refused: TextIO,
+    key: bytes | None,
 ) -> None:
-    """Keep the runs of a block that have a known model and a price; refuse the others."""
+    """Keep the runs of a block that have a known model and a price; list the other rows in their order."""
     kept: list[Kept] = []
-    for run, model in _priceable(block, matcher):
-        if isinstance(model, RefusedRow):
-            _count_other(counts, model, refused)
+    for run in block:
+        found = run if isinstance(run, RefusedRow) else _matched(run, matcher)
+        if isinstance(found, RefusedRow):
+            counts.refused += 1
+            refused.write(f"{json.dumps(asdict(found))}\n")
             continue
+        assert isinstance(run, LoggedRun), "what is not refused is a run"
         user = pseudonym(run.user, key) if key is not None and run.user != NOBODY_NAMED else run.user
-        kept.append(Kept(run, model.id, user))
-        _count(counts, run, model.id, user)
-    kept.sort(key=lambda one: one.run.line)
+        kept.append(Kept(run, found.id, user))
+        _count(counts, run, found.id, user)
     if kept:
         writer.write(kept)
 
 
-def _priceable(block: Sequence[LoggedRun], matcher: Matcher) -> Iterator[tuple[LoggedRun, Model | RefusedRow]]:
-    for run in block:
-        model = matcher.model(run.provider, run.model)
-        if model is None:
-            reason = "is no model that is known here. Match it with one"
-            yield run, RefusedRow(run.line, MODEL_COLUMN, run.model[:80], reason)
-            continue
-        yield run, _problem(run, model) or model
+def _matched(run: LoggedRun, matcher: Matcher) -> Model | RefusedRow:
+    model = matcher.model(run.provider, run.model)
+    if model is None:
+        return RefusedRow(run.line, MODEL_COLUMN, run.model[:80], "is no model that is known here. Match it with one")
+    return _problem(run, model) or model
 
 
 def _problem(run: LoggedRun, model: Model) -> RefusedRow | None:

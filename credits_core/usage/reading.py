@@ -126,6 +126,16 @@ def read_rows(source: Source, how: HowToRead, forms: Forms) -> Iterator[tuple[Re
         yield record, found
 
 
+def previewed(found: Opened, how: HowToRead, rows: int) -> list[ReadRow]:
+    """What the first rows of a file say, as many as asked for, with what those rows tell about numbers and dates."""
+    forms = Forms(dict(how.answers))
+    for record in found.first:
+        read_row(record, how, forms)
+        forms.listen(record.cells.values())
+    settled = forms.settled()
+    return [read_row(record, how, settled) for record in found.first[:rows]]
+
+
 def read_row(record: Record, how: HowToRead, forms: Forms) -> ReadRow:
     """What one row says."""
     if record.problem is not None:
@@ -173,7 +183,7 @@ def surveying(source: Source, how: HowToRead) -> Work[Survey]:
         survey.rows += 1
         _note(survey, record, how, forms)
         if survey.rows % _ROWS_BETWEEN == 0:
-            yield Progress(min(record.done, size), size)
+            yield Progress(min(record.done, size), size, survey.rows)
     told = forms.settled().answers
     for question, answer in told.items():
         survey.answers[question] = answer

@@ -26,6 +26,7 @@ SCREENS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Compare": ("plans/compare_plans.py", ("who-loses",)),
     "Replay": ("replay/replay_history.py", ("replay-a-month",)),
     "Scenario": ("scenario/scenario.py", ("try-a-scenario",)),
+    "Usage data": ("data/usage_data.py", ("bring-your-own-usage",)),
     "Fees": ("fees/fee_designer.py", ("design-a-fee",)),
     "Models": ("models/models.py", ("models-and-prices",)),
     "People": ("people/people.py", ("who-may-do-what",)),
