@@ -4,6 +4,8 @@ Recorded is what the live plan charges for each run: as if these users had been 
 everybody has credits enough, and nobody is refused.
 """
 
+from dataclasses import fields, replace
+
 import numpy as np
 
 from credits_core.datasets.columns import Columns, read_columns
@@ -121,6 +123,16 @@ def history_of_charges(
         refunds=Refunds(nothing, nothing, nothing, nothing, nothing, none, nothing, nothing, none),
         additions=Additions(nothing, nothing, nothing),
     )
+
+
+def newest_runs(history: RecordedHistory, most: int) -> RecordedHistory:
+    """The same history, or of a longer one the runs of the newest days, as many as asked for."""
+    charges = history.charges
+    if len(charges.entry_id) <= most:
+        return history
+    kept = np.sort(np.argsort(charges.day, kind="stable")[-most:])
+    fewer = {one.name: getattr(charges, one.name)[kept] for one in fields(charges)}
+    return replace(history, charges=Charges(**fewer))
 
 
 def _accounts(columns: Columns, row: Credits) -> tuple[tuple[str, ...], Credits, Credits]:

@@ -24,6 +24,7 @@ from credits_core.values.text import counted
 from pages.parts import clock, pick, resources, words
 
 LEDGER = "the ledger"
+_KEY = "runs"
 _DATA, _SCENARIO = "data set ", "scenario "
 _SUMS = {Sums.ONE_RUN: "one run", Sums.EQUAL_RUNS: "equal runs"}
 
@@ -56,28 +57,47 @@ class RunsOf:
         yield "Nobody runs out of credits here; *Scenario* follows balances."
 
 
+LEDGERS = RunsOf()
+"""The runs of the ledger."""
+
+
 def in_link(data_set: str) -> dict[str, str]:
     """The part of a link's query that chooses a data set."""
     return {"runs": f"{_DATA}{data_set}"}
 
 
-def choose() -> RunsOf:
+def choose(*, is_labelled: bool = True) -> RunsOf:
     """A box for whose runs. Draw `with_sums` below it."""
-    folder = _folder()
-    try:
-        data_sets = {f"{_DATA}{one.name}": one for one in folder.data_sets()}
-    except CreditsError:
-        data_sets = {}
-    made_up = [f"{_SCENARIO}{name}" for name in resources.scenarios()]
+    options = _options()
     chosen = st.selectbox(
         "Runs of",
-        [LEDGER, *data_sets, *made_up],
-        key="runs",
+        list(options),
+        key=_KEY,
         bind="query-params",
         filter_mode="contains",
-        width=230,
+        label_visibility="visible" if is_labelled else "collapsed",
+        width=230 if is_labelled else 200,
     )
-    return RunsOf(chosen, data_sets.get(chosen))
+    return options.get(chosen, LEDGERS)
+
+
+def asked() -> RunsOf:
+    """The runs that `choose` will give, for a screen that needs them before it draws the box."""
+    return _options().get(st.session_state.get(_KEY) or st.query_params.get(_KEY, ""), LEDGERS)
+
+
+def _options() -> dict[str, RunsOf]:
+    try:
+        data_sets = _folder().data_sets()
+    except CreditsError:  # the screen of the data sets says which
+        data_sets = []
+    chosen = [(f"{_DATA}{one.name}", one) for one in data_sets]
+    made_up = [f"{_SCENARIO}{name}" for name in resources.scenarios()]
+    return {
+        LEDGER: LEDGERS,
+        **{name: RunsOf(name, one) for name, one in chosen},
+        **{name: RunsOf(name) for name in made_up},
+    }
 
 
 def with_sums(runs: RunsOf) -> RunsOf:
@@ -95,6 +115,11 @@ def with_sums(runs: RunsOf) -> RunsOf:
         help_text=f"{rows_of_sums(data_set)}. The price of a run depends on its size.",
     )
     return replace(runs, sums=next((sums for sums, name in _SUMS.items() if name == said), None))
+
+
+def needs_sums(runs: RunsOf) -> bool:
+    """Whether somebody has to say what rows of several requests are taken as."""
+    return runs.data_set is not None and runs.data_set.has_sums and runs.sums is None
 
 
 def ask_first(runs: RunsOf) -> bool:

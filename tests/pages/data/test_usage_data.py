@@ -203,3 +203,38 @@ def test_a_file_that_is_no_json_in_its_middle_is_read_around_it(folder: Folder) 
     broken = f"{json.dumps(litellm())}\n{{\n{json.dumps(litellm(request_id='r2'))}\n"
     page = choose_file(broken)
     assert "3 rows: 2 can be read, 1 cannot." in said(page).replace("**", "")
+
+
+# --- compare ----------------------------------------------------------------------------------------------------------
+
+COMPARE = "plans/compare_plans.py"
+FLAT = "8000;10000:3000bps;100000:1000bps;500"
+
+
+def users_pay(page: AppTest) -> tuple[int, int]:
+    """What users gain under plan B, and what they pay under plan A."""
+    (metric,) = (metric for metric in page.metric if metric.label.startswith("Users pay"))
+    gain = int(str(metric.value).replace("−", "-").replace(",", ""))
+    return gain, int(metric.proto.delta_description.removeprefix("of ").replace(",", ""))
+
+
+def test_two_plans_are_compared_on_the_runs_of_a_data_set(folder: Folder) -> None:
+    bring(folder.path, LOG, name="march", matched={"ours": "openai/gpt-4o"})
+    plans = {"a": "promptflow-v1", "b": "promptflow-v1", "edit": FLAT}
+    page = open_page(COMPARE, runs="data set march", **plans)
+    assert users_pay(page) == (-3 * (1_684 - 1_123), 3 * 6_738)  # 30 % of 5,615 for 20 %
+    assert "Data set march: 3 runs. Nobody was charged." in said(page)
+    box(page, "Runs of").set_value("the ledger")  # type: ignore[attr-defined]
+    assert "There is no run to price again" in [info.proto.title for info in run(page).info] or list(page.metric) == []
+
+
+def test_a_comparison_of_sums_asks_what_they_are(folder: Folder) -> None:
+    bring(folder.path, OPENAI_USAGE, name="openai")
+    plans = {"a": "promptflow-v1", "b": "promptflow-v1", "edit": FLAT}
+    page = open_page(COMPARE, runs="data set openai", **plans)
+    assert list(page.metric) == []
+    assert "As one run, a row is priced by the sum." in said(page)
+    page = open_page(COMPARE, runs="data set openai", sums="equal runs", **plans)
+    assert users_pay(page) == (-12 * (881 - 587), 42_300)  # 30 % of 2,938 for 20 %
+    box(page, "Runs of").set_value("scenario code")  # type: ignore[attr-defined]
+    assert "Scenario code: 10,000 runs. Nobody was charged." in said(run(page))
