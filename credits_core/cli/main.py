@@ -21,6 +21,7 @@ from credits_core.cli.proof_app import app as proof_app
 from credits_core.cli.refund_commands import refund
 from credits_core.cli.role_commands import grant_app_role
 from credits_core.cli.trial_user_commands import trial_user_app
+from credits_core.cli.usage_app import usage_app
 from credits_core.cli.webhook_app import low_balance_app, webhook_app
 from credits_core.errors import CreditsError, DataFileInvalid
 
@@ -50,6 +51,7 @@ app.add_typer(low_balance_app, name="low-balance")
 app.add_typer(people_app, name="people")
 app.add_typer(proof_app, name="proof")
 app.add_typer(trial_user_app, name="test-user")
+app.add_typer(usage_app, name="usage")
 app.command()(grant_app_role)
 app.command()(margin)
 app.command()(refund)
@@ -378,12 +380,14 @@ def replay_plan(
     plan: PlanName,
     first: Annotated[str | None, typer.Option("--from", help="First day of posting, e.g. 2026-11-01.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day of posting, included.")] = None,
+    data: Annotated[str | None, typer.Option(metavar="NAME", help="The runs of a data set, not the ledger's.")] = None,
+    sums: Annotated[str | None, typer.Option(help="What rows of sums are: one-run or equal-runs.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what the recorded runs and unlocks would have cost under the plan. Changes nothing."""
+    """Show what the recorded runs and unlocks, or a data set's, would have cost under the plan. Changes nothing."""
     from credits_core.cli import plans
 
-    plans.replay(plan, first=first, last=last, as_json=as_json)
+    plans.replay(plan, first=first, last=last, data=data, sums=sums, as_json=as_json)
 
 
 def _database_errors() -> tuple[type[Exception], ...]:

@@ -25,6 +25,7 @@ class May(StrEnum):
     APPROVE_MONEY = "approve credits that another proposed to move"
     LOOK_INTO = "note that a finding was looked at"
     SET_LEVELS = "set below which balance a user is told"
+    KEEP_USAGE = "bring in or delete usage of other systems"
     MANAGE = "manage people, roles, API keys and settings"
 
 
@@ -45,7 +46,7 @@ class PersonRole(StrEnum):
 MAY: dict[PersonRole, frozenset[May]] = {
     PersonRole.VIEWER: frozenset({May.SEE}),
     PersonRole.TESTER: frozenset({May.SEE, May.TRY}),
-    PersonRole.PRICING: frozenset({May.SEE, May.DRAFT_PLANS, May.PROPOSE_PLANS, May.APPROVE_PLANS}),
+    PersonRole.PRICING: frozenset({May.SEE, May.DRAFT_PLANS, May.PROPOSE_PLANS, May.APPROVE_PLANS, May.KEEP_USAGE}),
     PersonRole.FINANCE: frozenset(
         {
             *(May.SEE, May.EXPORT_PEOPLE, May.TRY, May.MOVE_CREDITS, May.PROPOSE_PAYOUTS, May.APPROVE_MONEY),

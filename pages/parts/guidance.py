@@ -27,6 +27,7 @@ SCREENS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Replay": ("replay/replay_history.py", ("replay-a-month",)),
     "Margin": ("plans/margin.py", ("what-is-left-for-us",)),
     "Scenario": ("scenario/scenario.py", ("try-a-scenario",)),
+    "Usage data": ("data/usage_data.py", ("bring-your-own-usage",)),
     "Fees": ("fees/fee_designer.py", ("design-a-fee",)),
     "Models": ("models/models.py", ("models-and-prices",)),
     "People": ("people/people.py", ("who-may-do-what",)),

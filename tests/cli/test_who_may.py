@@ -23,6 +23,7 @@ from credits_core.cli import (
     plans,
     refunds,
     trial_users,
+    usage,
     webhooks,
 )
 from credits_core.cli import main as cli
@@ -30,13 +31,13 @@ from credits_core.pricing.plan_toml import price_plan_toml
 from credits_core.store import database
 from credits_core.values.refusals import NotAllowed
 from credits_core.values.roles import PersonRole, Role, person
-from tests.support import backup_world, walked_limits, walked_webhooks, world
+from tests.support import backup_world, usage_files, walked_limits, walked_webhooks, world
 from tests.support.actors import TESTER
 from tests.support.plain_sql import every_row
 from tests.support.plans import SPECIFICATION
 from tests.support.world import NOW
 
-MODULES = (backup, jobs, keys, ledger, limits, models, payouts, people, plans, refunds, trial_users, webhooks)
+MODULES = (backup, jobs, keys, ledger, limits, models, payouts, people, plans, refunds, trial_users, usage, webhooks)
 READS = {
     *("doctor", "explain", "margin", "price", "simulate", "api-key list", "people list", "test-user list"),
     *("backup list", "backup verify", "jobs history", "jobs list"),
@@ -44,6 +45,7 @@ READS = {
     *("proof check", "proof export", "proof head", "proof statement", "proof verify"),
     *("models diff", "models list", "models lists", "models show"),
     *("limits list", "low-balance list", "webhooks list", "webhooks deliveries"),
+    *("usage costs", "usage list", "usage refused"),
     *("plan inspect", "plan journal", "plan list", "plan replay", "plan show"),
 }
 ASKS_NOBODY = {
@@ -93,6 +95,8 @@ WRITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "limits remove": (CREDITS, ("--per", "month", "--user", "ada")),
     "low-balance set": (MANAGES, ("500",)),
     "low-balance remove": (MANAGES, ("700",)),
+    "usage delete": (PLANS, ("kept",)),
+    "usage import": (PLANS, ("{folder}/log.csv", "--model", "openai/gpt-4o")),
     "webhooks add": (MANAGES, ("https://8.8.8.8/credits",)),
     "webhooks enable": (MANAGES, ("1",)),
     "webhooks remove": (MANAGES, ("1",)),
@@ -124,6 +128,8 @@ def prepared(ledger: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (tmp_path / "log.csv").write_text(
         "TIMESTAMP,ContextTokens,GeneratedTokens\n2026-02-01 00:00:00,10,10\n", encoding="utf-8"
     )
+    monkeypatch.setenv("CREDITS_USAGE_FOLDER", str(tmp_path / "usage"))
+    usage_files.bring(tmp_path / "usage", usage_files.lines(usage_files.litellm()), name="kept")
     (tmp_path / "prices.toml").write_text(list_toml, encoding="utf-8")
     (tmp_path / "plan.toml").write_text(price_plan_toml(replace(SPECIFICATION, id="plan-3")), encoding="utf-8")
     return ledger

@@ -19,7 +19,7 @@ from credits_core.payments.sandbox import Ending
 from credits_core.reports import daily_totals
 from credits_core.store import database
 from credits_core.values.roles import PersonRole, Role
-from tests.support import selling, walked_limits, walked_webhooks, world
+from tests.support import selling, usage_files, walked_limits, walked_webhooks, world
 from tests.support.acting import actor_as, signed_in
 from tests.support.actors import TESTER
 from tests.support.page_driver import (
@@ -80,6 +80,8 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "replay/replay_history.py": ({}, {"file: replay-plan-1.csv": EXPORT, "file: replay-plan-1.html": EXPORT}),
     "plans/margin.py": ({"period": "all"}, {"file: margin-by-user.csv": EXPORT}),
     "scenario/scenario.py": ({}, {}),
+    "data/usage_data.py": ({}, {}),
+    "data/usage_data.py of a data set": ({"data": "kept"}, {"Delete it": PLANS, "file: kept-refused.csv": PLANS}),
     "fees/fee_designer.py": ({}, {}),
     "models/models.py": (
         {"model": "gpt-4"},
@@ -111,8 +113,11 @@ def _limit(connection: Connection) -> None:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Engine]:
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """A ledger, no demo, with a user, a test user, a run of each, purchases and a draft."""
+    monkeypatch.setenv("CREDITS_USAGE_FOLDER", str(tmp_path / "usage"))
+    logged = (usage_files.litellm(), usage_files.litellm(request_id="r2", prompt_tokens="many"))
+    usage_files.bring(tmp_path / "usage", usage_files.lines(*logged), name="kept")
     with small_dashboard(tmp_path) as engine:
         for user_id in ("ada", "testy"):
             world.add(engine, user_id, 100_000, key=f"fund-{user_id}")
