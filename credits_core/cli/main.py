@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 from credits_core.cli.backup_app import backup_app
 from credits_core.cli.jobs_app import jobs_app
 from credits_core.cli.key_commands import key_app
+from credits_core.cli.optimise_command import optimise
 from credits_core.cli.payouts_app import payouts_app
 from credits_core.cli.people_commands import people_app
 from credits_core.cli.proof_app import app as proof_app
@@ -47,6 +48,7 @@ app.add_typer(low_balance_app, name="low-balance")
 app.add_typer(people_app, name="people")
 app.add_typer(proof_app, name="proof")
 app.add_typer(trial_user_app, name="test-user")
+plan_app.command()(optimise)
 app.command()(grant_app_role)
 app.command()(refund)
 

@@ -174,7 +174,7 @@ def inspect(plan: str, card_fee_bps: int, card_fee_credits: int, *, as_json: boo
 
 def replay(plan: str, *, first: str | None, last: str | None, as_json: bool) -> None:
     """Price the ledger's runs and unlocks again under the plan, and follow the balances. Changes nothing."""
-    found_plan, days = find_plan(plan), DayRange(_day("from", first), _day("to", last), settings.time_zone())
+    found_plan, days = find_plan(plan), DayRange(day("from", first), day("to", last), settings.time_zone())
     books = price_books()
     with opened_ledger() as engine, database.read(engine) as connection:
         history, plans = recorded_history(connection, days), books.at(connection).plans
@@ -189,7 +189,12 @@ def replay(plan: str, *, first: str | None, last: str | None, as_json: bool) -> 
         typer.echo(line)
 
 
-def _day(name: str, text: str | None) -> date | None:
+def day(name: str, text: str | None) -> date | None:
+    """The day of an option, such as 2026-11-01; None when it was not given.
+
+    Raises:
+        InvalidRequest: it is no day.
+    """
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:

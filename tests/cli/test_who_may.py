@@ -43,7 +43,7 @@ READS = {
     *("proof check", "proof export", "proof head", "proof statement", "proof verify"),
     *("models diff", "models list", "models lists", "models show"),
     *("low-balance list", "webhooks list", "webhooks deliveries"),
-    *("plan inspect", "plan journal", "plan list", "plan replay", "plan show"),
+    *("plan inspect", "plan journal", "plan list", "plan optimise", "plan replay", "plan show"),
 }
 ASKS_NOBODY = {
     "grant-app-role": "needs the owner of the tables",
