@@ -1,6 +1,6 @@
 """What `plan optimise` does: looks for price plans on the ledger's history or on logs of requests. Writes nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -67,7 +67,7 @@ def optimise(
             seed=seed,
             most_plans=plans or USUAL_PLANS,
         ),
-        taken_ids=stored_plans(),
+        stored={name: record.plan for name, record in stored_plans().items()},
     )
     if as_json:
         print_json(report.as_json(found, today, stopped=stopped))
@@ -77,7 +77,7 @@ def optimise(
 
 
 def search(
-    history: RecordedHistory, today: PricePlan, question: Question, *, taken_ids: Iterable[str]
+    history: RecordedHistory, today: PricePlan, question: Question, *, stored: Mapping[str, PricePlan]
 ) -> tuple[Answer, bool]:
     """The best plans on this record, whatever it is of, and whether Ctrl-C stopped the search before its end."""
     running = Search(Assessor(history, today), question)
@@ -91,7 +91,7 @@ def search(
                 bar.update(task, completed=progress.done, total=progress.total)
         except KeyboardInterrupt:
             stopped = True
-    return with_ids(running.answer(), today, taken_ids), stopped
+    return with_ids(running.answer(), today, stored), stopped
 
 
 def _of_ledger(days: DayRange) -> tuple[PricePlan, RecordedHistory]:

@@ -97,6 +97,7 @@ class Assessor:
         self.history, self.today = history, today
         self.condensed = condense(history)
         self.is_small = self.condensed.charges <= most_replayed
+        self.has_fees = bool(self.condensed.kinds.creator_fee_credits.any())
         self._outcome: Outcome | None = None
         self._paid_today = self.condensed.paid(today)
         today_bills = self._paid_today.by_user

@@ -50,6 +50,15 @@ def change(bps: int) -> str:
     return f"{'−' if bps < 0 else '+' if bps else ''}{format_bps(abs(bps))}"
 
 
+def more_or_less(bps: int) -> str:
+    """A change in per cent in words.
+
+    >>> more_or_less(363), more_or_less(-1), more_or_less(0)
+    ('3.63 % more', '0.01 % less', 'the same')
+    """
+    return f"{format_bps(abs(bps))} {'less' if bps < 0 else 'more'}" if bps else "the same"
+
+
 def why(found: Found, answer: Answer, today: PricePlan) -> tuple[str, str, str]:
     """Why this plan, in three sentences: what we earn, who pays, and what no other plan does better."""
     figures, before = found.figures, answer.today
@@ -72,7 +81,7 @@ def _who_pays(figures: Figures) -> str:
         said = "No user pays more"
     else:
         verb = "pays" if figures.users_paying_more == 1 else "pay"
-        said = f"{who} {verb} more, at most {change(figures.highest_increase_bps)}"
+        said = f"{who} {verb} more, at most {format_bps(figures.highest_increase_bps)} more"
     if figures.refused_charges:
         said += f"; {counted(figures.refused_charges, 'run')} would be refused for lack of credits"
     return f"{said}."
@@ -100,9 +109,9 @@ def free_gains(answer: Answer) -> tuple[Found, ...]:
 
 def summary(answer: Answer) -> str:
     """How many plans were tried, how many held the rules, and how many of those are the best."""
-    of_all = "all plans that are possible" if answer.is_complete else "plans"
-    said = f"{answer.tried:,} {of_all} tried: {answer.fitting:,} hold the rules, {len(answer.best):,} are the best."
-    return said.replace("1 are the best", "1 is the best") if len(answer.best) == 1 else said
+    tried = f"All {answer.tried:,} possible plans tried" if answer.is_complete else f"{answer.tried:,} plans tried"
+    held = f"{answer.fitting:,} {'holds' if answer.fitting == 1 else 'hold'} the rules"
+    return f"{tried}: {held}, {len(answer.best):,} {'is' if len(answer.best) == 1 else 'are'} the best."
 
 
 def nothing_found(answer: Answer) -> str:

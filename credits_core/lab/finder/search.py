@@ -5,7 +5,7 @@ around the best ones are tried. Every plan is priced exactly and checked by the 
 the same seed gives the same answer.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -70,7 +70,10 @@ class Search:
 
     def __init__(self, assessor: Assessor, question: Question) -> None:
         self.assessor, self.question = assessor, question
-        self.space = space_of(assessor.today, question.moves)
+        moves = question.moves
+        if not assessor.has_fees:  # rules about creator fees change nothing then
+            moves = replace(moves, creator_share=None, minimum_income=None, minimum_is_markup=False)
+        self.space = space_of(assessor.today, moves)
         if not 1 <= question.most_plans <= MOST_PLANS:
             raise InvalidRequest("plans", f"must be a number from 1 to {MOST_PLANS:,}, not {question.most_plans:,}")
         if not question.goals:
@@ -226,15 +229,12 @@ class Search:
         self._best[numbers] = found
 
 
-def with_ids(answer: Answer, today: PricePlan, taken_ids: Iterable[str]) -> Answer:
-    """The answer with an id for each plan that is not taken, such as `promptflow-v1-found`.
-
-    >>> free_id("promptflow-v1", "-found", {"promptflow-v1-found"})
-    'promptflow-v1-found-2'
-    """
-    taken, best = set(taken_ids), []
+def with_ids(answer: Answer, today: PricePlan, stored: Mapping[str, PricePlan]) -> Answer:
+    """The answer with an id for each plan, such as `promptflow-v1-found`; a plan that is stored keeps its own."""
+    taken, best = set(stored), []
     for found in answer.best:
-        named = replace(found.plan, id=free_id(today.id, "-found", taken))
+        same = next((plan.id for plan in stored.values() if same_rules(plan, found.plan)), None)
+        named = replace(found.plan, id=same or free_id(today.id, "-found", taken))
         taken.add(named.id)
         best.append(replace(found, plan=named))
     return replace(answer, best=tuple(best))

@@ -187,7 +187,8 @@ def space_of(today: PricePlan, moves: Moves) -> Space:
 def usual_moves(today: PricePlan) -> Moves:
     """What may move unless somebody says otherwise: tiers, percentages, flat amounts, and the rules against findings.
 
-    The creator share, the surcharge on purchases and a minimum income in credits stay.
+    The creator share may rise a little, because a user who runs out under a dearer plan takes income from creators. The
+    surcharge on purchases and a minimum income in credits stay.
     """
     bounds = [tier.below_credits for tier in today.tiers if tier.below_credits is not None]
     rates = [tier.markup_bps for tier in today.tiers if tier.markup_bps is not None]
@@ -196,6 +197,7 @@ def usual_moves(today: PricePlan) -> Moves:
         bounds=Span(1_000, min(max([1_000_000, *bounds]), MAX_CREDITS), 1_000),
         rates=Span(0, max([4_000, *rates]), ROUND_BPS),
         flats=Span(0, 5_000, 100),
+        creator_share=Span(today.creator_share_bps, min(today.creator_share_bps + 200, BPS_PER_WHOLE), 10),
         minimum_is_markup=True,
         mode=True,
         cap=True,

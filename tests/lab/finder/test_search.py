@@ -191,9 +191,13 @@ def test_the_best_so_far_can_be_asked_for_at_any_time() -> None:
 
 def test_plans_get_ids_that_are_free() -> None:
     answer = finish(Search(Assessor(some_runs(), TODAY), Question(SMALL, RULES)).steps())
-    named = with_ids(answer, TODAY, {"today", "today-found-2"})
+    stored = {"today": TODAY, "today-found-2": replace(TODAY, id="today-found-2", creator_share_bps=1)}
+    named = with_ids(answer, TODAY, stored)
     assert [one.plan.id for one in named.best][:3] == ["today-found", "today-found-3", "today-found-4"]
     assert [to_line(one.plan) for one in named.best] == [to_line(one.plan) for one in answer.best]
+    kept = replace(answer.best[1].plan, id="mine")
+    again = with_ids(answer, TODAY, {**stored, "mine": kept})
+    assert [one.plan.id for one in again.best][:3] == ["today-found", "mine", "today-found-3"]
 
 
 def test_a_plan_that_makes_users_run_out_counts_as_its_replay_does() -> None:
