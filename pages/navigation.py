@@ -127,6 +127,7 @@ SCREENS = {
             "Find hidden problems in a price plan, fix them, and make the plan live.",
         ),
         screen("plans/compare_plans.py", "Compare", "compare", "Compare two price plans and edit the second."),
+        screen("plans/find_a_plan.py", "Find a plan", "travel_explore", "Search for better prices within your limits."),
         screen(
             "replay/replay_history.py",
             "Replay",

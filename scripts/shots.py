@@ -45,6 +45,12 @@ SHOTS = (
     Shot("overview", f"/?{DAYS}", last=".st-key-where-credits-went"),
     Shot("who-loses", f"/compare-plans?{LIVE}", TWELVE_PER_CENT, last=TABLE, most=700),
     dialog("charges-of-one", f"/compare-plans?{LIVE}", *TWELVE_PER_CENT, row(1), most=402),
+    Shot(
+        "find-a-plan",
+        "/find-a-plan",
+        (click(button("Find plans")), see("text=/hold the rules/")),
+        last=TABLE,
+    ),
     Shot("cliff", "/pricing-lab", last=".st-key-plan-shape"),
     Shot("cures", "/pricing-lab", first="text=Fix it", last=button("Save as draft")),
     Shot("scenario", f"/scenario?{CAPPED}&scenario_runs=1000000", last=f"{METRIC} >> nth=7"),

@@ -15,6 +15,7 @@ from credits_core.cli.jobs_app import jobs_app
 from credits_core.cli.key_commands import key_app
 from credits_core.cli.limits_app import limits_app
 from credits_core.cli.margin_command import margin
+from credits_core.cli.optimise_command import optimise
 from credits_core.cli.payouts_app import payouts_app
 from credits_core.cli.people_commands import people_app
 from credits_core.cli.proof_app import app as proof_app
@@ -52,6 +53,7 @@ app.add_typer(people_app, name="people")
 app.add_typer(proof_app, name="proof")
 app.add_typer(trial_user_app, name="test-user")
 app.add_typer(usage_app, name="usage")
+plan_app.command()(optimise)
 app.command()(grant_app_role)
 app.command()(margin)
 app.command()(refund)

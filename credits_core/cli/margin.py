@@ -6,7 +6,7 @@ import typer
 
 from credits_core import settings
 from credits_core.cli.opened import opened_ledger, print_json
-from credits_core.cli.plans import day_named
+from credits_core.cli.plans import day
 from credits_core.errors import InvalidRequest
 from credits_core.lab.inspector.shape import CardFee
 from credits_core.reports import margin as margins
@@ -29,7 +29,7 @@ def show(
     """Print what is left of each, what loses most first, and the sum."""
     if named not in set(By):
         raise InvalidRequest("by", f"must be one of {', '.join(By)}, not {named!r}")
-    by, days = By(named), DayRange(day_named("from", first), day_named("to", last), settings.time_zone())
+    by, days = By(named), DayRange(day("from", first), day("to", last), settings.time_zone())
     if days.first and days.last and days.first > days.last:
         raise InvalidRequest("from", "must not be after to")
     with opened_ledger() as engine, database.read(engine) as connection:

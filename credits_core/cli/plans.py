@@ -180,7 +180,7 @@ def replay(
     plan: str, *, first: str | None, last: str | None, data: str | None = None, sums: str | None = None, as_json: bool
 ) -> None:
     """Price the ledger's runs and unlocks, or a data set's runs, again under the plan. Changes nothing."""
-    found_plan, days = find_plan(plan), DayRange(day_named("from", first), day_named("to", last), settings.time_zone())
+    found_plan, days = find_plan(plan), DayRange(day("from", first), day("to", last), settings.time_zone())
     if data is not None:
         _replay_data(found_plan, days, data, _sums(sums), as_json=as_json)
         return
@@ -220,8 +220,8 @@ def _sums(text: str | None) -> Sums | None:
     raise InvalidRequest("sums", f"must be {' or '.join(Sums)}, not {text!r}")
 
 
-def day_named(name: str, text: str | None) -> date | None:
-    """The day that an option names, None without it.
+def day(name: str, text: str | None) -> date | None:
+    """The day of an option, such as 2026-11-01; None when it was not given.
 
     Raises:
         InvalidRequest: it is no day.

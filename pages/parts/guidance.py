@@ -24,6 +24,7 @@ SCREENS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Add credits": ("act/add_credits.py", ("find-a-user",)),
     "Plans": ("plans/pricing_lab.py", ("cure-a-cliff",)),
     "Compare": ("plans/compare_plans.py", ("who-loses",)),
+    "Find a plan": ("plans/find_a_plan.py", ("find-a-plan",)),
     "Replay": ("replay/replay_history.py", ("replay-a-month",)),
     "Margin": ("plans/margin.py", ("what-is-left-for-us",)),
     "Scenario": ("scenario/scenario.py", ("try-a-scenario",)),

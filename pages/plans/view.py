@@ -58,6 +58,12 @@ def chosen_axes() -> tuple[Measure, Axis]:
     return measure, pick.one("Costs", list(Axis), key="axis", is_labelled=False)
 
 
+def replay_link(stored: PricePlan, plan: PricePlan) -> None:
+    """A link to the replay of this plan; it may be an unsaved edit of the stored one."""
+    query = linked_plan.carry_to(stored, plan)
+    st.page_link("replay/replay_history.py", label="Replay", icon=":material/history:", query_params=query)
+
+
 def links_to_what_if(stored: PricePlan, plan: PricePlan) -> None:
     """Links to the screens that ask what this plan would do; it may be an unsaved edit of the stored one."""
     for file, label, icon in (

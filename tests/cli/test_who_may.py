@@ -46,7 +46,7 @@ READS = {
     *("models diff", "models list", "models lists", "models show"),
     *("limits list", "low-balance list", "webhooks list", "webhooks deliveries"),
     *("usage costs", "usage list", "usage refused"),
-    *("plan inspect", "plan journal", "plan list", "plan replay", "plan show"),
+    *("plan inspect", "plan journal", "plan list", "plan optimise", "plan replay", "plan show"),
 }
 ASKS_NOBODY = {
     "grant-app-role": "needs the owner of the tables",

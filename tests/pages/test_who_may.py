@@ -77,6 +77,7 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "money/payouts.py of a cycle": ({"cycle": "1"}, {}),
     "plans/pricing_lab.py": ({"plan": "plan-2"}, {"Propose to make live": PLANS, "Discard draft": PLANS}),
     "plans/compare_plans.py": ({}, {"Save draft": PLANS}),
+    "plans/find_a_plan.py": ({}, {}),
     "replay/replay_history.py": ({}, {"file: replay-plan-1.csv": EXPORT, "file: replay-plan-1.html": EXPORT}),
     "plans/margin.py": ({"period": "all"}, {"file: margin-by-user.csv": EXPORT}),
     "scenario/scenario.py": ({}, {}),

@@ -110,7 +110,7 @@ def follow_quickly(events: Events, starting_credits: list[int]) -> Followed:
 def _accounts_to_walk(events: Events, starting_credits: list[int]) -> Flags:
     # As long as no balance falls below zero when nothing is refused, nothing is refused. Where one does, a refused
     # charge or a share that is not given back changes that account alone, but for the creators whom it pays.
-    unsure = _below_zero(events, starting_credits)
+    unsure = lowest(events, starting_credits) < 0
     if not unsure.any():
         return unsure
     gives = np.zeros(len(unsure), np.bool_)  # only of those who give can anything depend on their balance
@@ -127,12 +127,16 @@ def _accounts_to_walk(events: Events, starting_credits: list[int]) -> Flags:
         unsure[reached] = True
 
 
-def _below_zero(events: Events, starting_credits: list[int]) -> Flags:
-    """The accounts whose balance would fall below zero at some movement if every event happened in full."""
+def lowest(events: Events, starting_credits: list[int]) -> Credits:
+    """The lowest balance of each account after any of its events, if every event happened in full; 2^62 without events.
+
+    A balance below zero says that an event could not have happened like this. The amounts of all events and balances
+    together must stay below 2^62.
+    """
     signs = np.array([1, -1, 1])[events.kind]
     accounts = np.stack([events.payer, events.creator], axis=1).ravel()
     amounts = np.stack([events.amount_credits * signs, -events.share_credits * signs], axis=1).ravel()
-    is_movement = (accounts >= 0) & (amounts != 0)
+    is_movement = accounts >= 0
     accounts, amounts = accounts[is_movement], amounts[is_movement]
     count = len(starting_credits)
     # Short numbers are sorted by their digits, ten times as fast.
@@ -142,8 +146,9 @@ def _below_zero(events: Events, starting_credits: list[int]) -> Flags:
     before = np.zeros(count, np.int64)
     before[accounts[first]] = running[first] - amounts[by_account[first]]
     running += (np.array(starting_credits, np.int64) - before)[accounts]
-    found = np.zeros(count, np.bool_)
-    found[accounts[running < 0]] = True
+    found = np.full(count, _BEYOND_ANY_BALANCE, np.int64)
+    if len(first):
+        found[accounts[first]] = np.minimum.reduceat(running, first)
     return found
 
 

@@ -7,11 +7,13 @@ that the balance would not have covered is refused. Runs that were really refuse
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from credits_core.errors import InvalidRequest
-from credits_core.lab.replay.balances import ADDED, CHARGED, NOBODY, REFUNDED, Events, Flags, follow_quickly
+from credits_core.lab.replay.balances import ADDED, CHARGED, NOBODY, REFUNDED, Events, Flags, follow_quickly, lowest
 from credits_core.lab.replay.record import UNLOCK, Charges, RecordedHistory
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.quote_many import quote_costs
@@ -124,7 +126,7 @@ def replay(history: RecordedHistory, plan: PricePlan) -> Outcome:
             np.where(charges.is_compared, priced.total_credits, recorded_credits),
             np.where(charges.is_compared, priced.creator_share_credits, charges.creator_share_credits),
         )
-    _require_summable(history, priced, recorded_credits)
+    require_summable(history, recorded_credits, priced.total_credits)
     back = given_back(history, priced)
     events, charge_at, refund_at, addition_at = _events(history, priced, back)
     followed = follow_quickly(events, list(history.starting_credits))
@@ -138,6 +140,17 @@ def replay(history: RecordedHistory, plan: PricePlan) -> Outcome:
         followed.borne_credits[refund_at],
         int(np.count_nonzero(~followed.happened[addition_at])),
     )
+
+
+def lowest_balances(history: RecordedHistory, priced: PricedCharges) -> Credits:
+    """The lowest balance of each account after any of its events, if all happened in full at these prices.
+
+    Raises:
+        InvalidRequest: all amounts together are above 2^62 credits.
+    """
+    require_summable(history, history.charges.total_credits, priced.total_credits)
+    events, *_ = _events(history, priced, given_back(history, priced))
+    return lowest(events, list(history.starting_credits))
 
 
 def given_back(history: RecordedHistory, priced: PricedCharges) -> PricedCharges:
@@ -291,11 +304,21 @@ def _events(
     return events, charge_at, refund_at, addition_at
 
 
-def _require_summable(history: RecordedHistory, priced: PricedCharges, recorded_credits: Credits) -> None:
+def require_summable(
+    history: RecordedHistory, recorded_credits: Credits, plan_credits: Credits, *, times: Credits | None = None
+) -> None:
+    """Refuse amounts that could overflow 64 bits when they are added up. `times`: how often each charge counts.
+
+    Raises:
+        InvalidRequest: all amounts together are above 2^62 credits.
+    """
     # In floating point, which may be slightly off but cannot wrap around.
-    amounts = (
-        *(recorded_credits, priced.total_credits, priced.total_credits[history.refunds.charge]),
+    often = np.ones(len(plan_credits), np.int64) if times is None else times
+    amounts: list[npt.NDArray[Any]] = [
+        *(recorded_credits * often.astype(np.float64), plan_credits * often.astype(np.float64)),
         *(np.abs(history.additions.amount_credits), np.array(history.starting_credits, np.int64)),
-    )
+    ]
+    if times is None:
+        amounts.append(plan_credits[history.refunds.charge])
     if sum(part.sum(dtype=np.float64) for part in amounts) * 2 > _LARGEST_SUM_CREDITS:
         raise InvalidRequest("days", "have amounts that are too large to be added up; choose fewer days")

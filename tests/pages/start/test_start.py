@@ -27,6 +27,7 @@ START = "start/start.py"
 SCREENS = (
     *("explore/balances.py", "explore/history.py", "explore/creator_earnings.py", "explain/explain_charge.py"),
     *("test_credits.py", "act/simulate_runs.py", "act/add_credits.py", "plans/pricing_lab.py"),
+    "plans/find_a_plan.py",
     *("plans/compare_plans.py", "replay/replay_history.py", "scenario/scenario.py", "fees/fee_designer.py"),
     *("models/models.py", "build/api_console.py", "money/buy_credits.py", "money/checkout.py", "money/payments.py"),
 )
