@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
-from credits_core.ledger import entries, expiring, hold_rows
+from credits_core.ledger import debts, entries, expiring, hold_rows
 from credits_core.ledger.lots import Draw
 from credits_core.ledger.movements import Movement, for_prompt_run
 from credits_core.ledger.receipts import PostedTransaction, Receipt
@@ -62,12 +62,15 @@ def post(
 ) -> tuple[int, tuple[PostedTransaction, ...]]:
     """Decide an entry whose first movement is what a user pays, as `Posting.post`.
 
-    Credits whose time is over are taken first, unless a hold has kept them for this payment. A user who cannot pay
-    first gets back what is held after its time. Both are judged now, and not only by a job.
+    What the creator owes is paid from the share. Credits whose time is over are taken first, unless a hold has kept
+    them for this payment. A user who cannot pay first gets back what is held after its time. Both are judged now, and
+    not only by a job.
 
     Raises:
         CreditsError: as `Posting.post`.
     """
+    if posting.with_parts:
+        movements = debts.paid_first(posting, movements)
     if not held:
         expiring.settle(posting, movements[0].account_id, entry.created_at)
     try:

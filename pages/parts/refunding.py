@@ -49,7 +49,8 @@ def borne_in_all(spent: Spending) -> Iterator[str]:
     """Who bore the refunds of some days, one short sentence each, for Markdown."""
     if spent.refunded_credits:
         creators, platform = spent.refunds_creators_credits, spent.refunds_platform_credits
-        yield f"Creators gave back {words.both(creators)}, PromptFlow bore {words.both(platform)}."
+        owed = f" ({words.both(spent.refunds_owed_credits)} of it is owed)" if spent.refunds_owed_credits else ""
+        yield f"Creators gave back {words.both(creators)}{owed}, PromptFlow bore {words.both(platform)}."
     if spent.refunded_inference_credits:
         yield f"PromptFlow's part includes inference costs of {words.both(spent.refunded_inference_credits)}."
     if spent.provider_refunds_credits:

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from credits_core.errors import InvalidRequest
-from credits_core.lab.replay.balances import ADDED, CHARGED, NOBODY, REFUNDED, Events, Flags, follow_quickly
+from credits_core.lab.replay.balances import (
+    ADDED,
+    CHARGED,
+    NOBODY,
+    REFUNDED,
+    REFUNDED_OWED,
+    Events,
+    Flags,
+    follow_quickly,
+)
 from credits_core.lab.replay.record import UNLOCK, Charges, RecordedHistory
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.quote_many import quote_costs
@@ -127,7 +136,7 @@ def replay(history: RecordedHistory, plan: PricePlan) -> Outcome:
     _require_summable(history, priced, recorded_credits)
     back = given_back(history, priced)
     events, charge_at, refund_at, addition_at = _events(history, priced, back)
-    followed = follow_quickly(events, list(history.starting_credits))
+    followed = follow_quickly(events, list(history.starting_credits), history.starting_owed_credits)
     happened = np.ones(len(recorded_credits), np.bool_)
     is_event = charge_at >= 0
     happened[is_event] = followed.happened[charge_at[is_event]]
@@ -278,7 +287,8 @@ def _events(
         ordered: Credits = both[in_order]
         return ordered
 
-    kind = np.repeat(np.array([CHARGED, REFUNDED, ADDED]), [len(here), len(charge), added])
+    refund_kind = np.where(refunds.is_owed, REFUNDED_OWED, REFUNDED)
+    kind = np.concatenate([np.full(len(here), CHARGED), refund_kind, np.full(added, ADDED)])
     refunded = np.concatenate([np.full(len(here), -1), charge_at[charge], np.full(added, -1)])
     events = Events(
         kind=kind[in_order],
