@@ -100,7 +100,7 @@ def sentence(
     'ada got back 5,340 credits ($0.00534): noor gave back 1,200, PromptFlow bore 4,140.'
     >>> from dataclasses import replace
     >>> sentence(replace(asked, creator_credits=500, owed_credits=700), done=False)
-    'ada gets back 5,340 credits ($0.00534): noor gives back 500 of 1,200 and owes 700, PromptFlow bears 4,140.'
+    'ada gets back 5,340 credits ($0.00534): noor gives back 500 of 1,200 and will owe 700, PromptFlow bears 4,140.'
     """
     if found.user_credits < 0:
         return f"{name(found.user_id)} {'gave' if done else 'gives'} back {amount(-found.user_credits)}."
@@ -113,7 +113,7 @@ def _parts(found: Bearing, *, done: bool, name: Callable[[str], str]) -> Iterato
     if found.creator_id is not None:
         spent = ""
         if found.owed_credits:
-            spent = f" of {found.share_credits:,} and {'owed' if done else 'owes'} {found.owed_credits:,}"
+            spent = f" of {found.share_credits:,} and {'came to owe' if done else 'will owe'} {found.owed_credits:,}"
         elif found.spent_share_credits:
             spent = f" of {found.share_credits:,} (the rest {'was' if done else 'is'} spent)"
         yield f"{name(found.creator_id)} {gives} back {found.creator_credits:,}{spent}"

@@ -41,7 +41,7 @@ def in_all(seen: Overview) -> None:
             before_credits=None if before is None else before.circulation_credits,
             chart=list(seen.circulation_by_day_credits),
             colour="blue",
-            help_text="What all users together held at the end of the last day.",
+            help_text="What all users together held at the end of the last day, less what they owe.",
         )
         show.metric(
             "Platform revenue",

@@ -58,7 +58,7 @@ def test_what_a_creator_has_spent_of_the_share_is_owed_and_the_balance_says_so(a
     said = api.post("/api/credits/refund", {"entry_id": charged.entry_id, "reason": "Empty"}).json()
     assert (said["creator_gives_back_credits"], said["creator_owes_credits"]) == (500, 300)
     assert said["summary"] == (
-        "ada got back 1,251 credits ($0.001251): ben gave back 500 of 800 and owed 300, PromptFlow bore 451."
+        "ada got back 1,251 credits ($0.001251): ben gave back 500 of 800 and came to owe 300, PromptFlow bore 451."
     )
     assert api.get("/api/credits/balance", user_id="ben").json()["owed_credits"] == 300
     world.charge(api.engine, HAIKU_WITH_FEE, key="next")

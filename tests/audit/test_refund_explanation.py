@@ -85,7 +85,7 @@ def test_what_a_creator_has_spent_is_told(engine: Engine) -> None:
     world.charge(engine, world.run_by("ben"), key="ben")  # 300 of his 800
     found = explained(engine, world.refund(engine, run, key="refund").entry_id)
     assert said(found) == (
-        "ada got back 1,251 credits ($0.001251): ben gave back 500 of 800 and owed 300, PromptFlow bore 451."
+        "ada got back 1,251 credits ($0.001251): ben gave back 500 of 800 and came to owe 300, PromptFlow bore 451."
     )
     assert found.inputs[-1][1].startswith("What a creator has spent of the share is owed, and the next earnings pay it")
     assert steps(found) == [

@@ -57,7 +57,7 @@ def test_every_part_is_told_apart() -> None:
         ),
         (
             *(800, 201, 0, 0, TERMS[0]),
-            "ada got back 1,001 credits ($0.001001): ben gave back 0 of 800 and owed 800, PromptFlow bore 201.",
+            "ada got back 1,001 credits ($0.001001): ben gave back 0 of 800 and came to owe 800, PromptFlow bore 201.",
             "What a creator has spent of the share is owed, and the next earnings pay it first. No inference cost is"
             " involved.",
         ),

@@ -339,10 +339,10 @@ def test_who_bears_what_is_said_before_and_after(engine: Engine) -> None:
     world.charge(engine, world.run_by("noor"), key="k-7")
     world.charge(engine, world.run_by("noor"), key="k-8")  # noor spends 600 of her 1,200
     assert said(engine, third) == (
-        "ada gets back 5,340 credits ($0.00534): noor gives back 600 of 1,200 and owes 600, PromptFlow bears 4,140."
+        "ada gets back 5,340 credits ($0.00534): noor gives back 600 of 1,200 and will owe 600, PromptFlow bears 4,140."
     )
     assert said_after(engine, world.refund(engine, third, key="k-9")) == (
-        "ada got back 5,340 credits ($0.00534): noor gave back 600 of 1,200 and owed 600, PromptFlow bore 4,140."
+        "ada got back 5,340 credits ($0.00534): noor gave back 600 of 1,200 and came to owe 600, PromptFlow bore 4,140."
     )
 
 
