@@ -19,7 +19,8 @@ from credits_core.values.text import exact_text, usd_text
 class BalanceAnswer(BaseModel):
     """What a user can spend. Held and frozen credits are not among it: they are set aside for runs and disputes.
 
-    `owed_credits` is what the user owes, because a payment went back whose credits were spent.
+    `owed_credits` is what the user owes: a payment went back whose credits were spent, or a share was refunded that the
+    user had spent.
     """
 
     user_id: str
@@ -215,9 +216,10 @@ class AlreadyUnlockedAnswer(BaseModel):
 class RefundAnswer(BaseModel):
     """A refund: the balance just after of the user who had paid or received the credits, and who bore what.
 
-    The platform bears its own income from the charge, what the creator no longer has of the share, and the inference
-    cost unless the provider gave it back. `rule` is the rule that the refund was made under: an earlier one booked the
-    inference cost back, and `provider_gives_back_credits` has it. `refunded_credits` is what this refund and those
+    What the creator no longer has of the share is owed, and the creator's next earnings pay it first. The platform
+    bears its own income from the charge, and the inference cost unless the provider gave it back. `rule` is the rule
+    that the refund was made under: under earlier ones the platform bore spent shares, too, and the earliest booked the
+    inference cost back, so that `provider_gives_back_credits` has it. `refunded_credits` is what this refund and those
     before it gave back of the entry, `left_credits` what was left to refund after it.
     """
 
@@ -229,6 +231,7 @@ class RefundAnswer(BaseModel):
     rule: RefundRule
     provider_refunded: bool
     creator_gives_back_credits: int
+    creator_owes_credits: int
     platform_bears_credits: int
     provider_gives_back_credits: int
     summary: str = Field(

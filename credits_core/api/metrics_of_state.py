@@ -27,7 +27,11 @@ class StateGauges:
         )
         self._borne_for_creators = gauge(
             "promptflow_creator_debts_credits",
-            "What the platform has paid so far in refunds for creators who had spent their share.",
+            "What the platform paid under earlier rules in refunds for creators who had spent their share.",
+        )
+        self._owed = gauge(
+            "promptflow_owed_credits",
+            "What users owe now, for refunded shares that were spent and for purchases whose money went back.",
         )
         self._received = gauge(
             "promptflow_received_credits", "Credits received so far in the whole ledger, by type.", "type"
@@ -66,9 +70,9 @@ class StateGauges:
         """The database cannot be read: nothing is known."""
         self._readable.set(0)
         for gauge in (
-            *(self._circulation, self._revenue, self._refunded_inference, self._borne_for_creators, self._audit_ok),
-            *(self._audit_age, self._whole_audit_age, self._clean_audit_age, self._seal_number, self._seal_age),
-            *(self._seal_lag, self._unsealed, self._leader, self._findings),
+            *(self._circulation, self._revenue, self._refunded_inference, self._borne_for_creators, self._owed),
+            *(self._audit_ok, self._audit_age, self._whole_audit_age, self._clean_audit_age, self._seal_number),
+            *(self._seal_age, self._seal_lag, self._unsealed, self._leader, self._findings),
             *(self._received.labels(type_.value) for type_ in TransactionType),
             *(
                 of_job.labels(name)
@@ -86,6 +90,7 @@ class StateGauges:
         self._revenue.set(money.revenue_credits)
         self._refunded_inference.set(money.refunded_inference_credits)
         self._borne_for_creators.set(money.borne_for_creators_credits)
+        self._owed.set(money.owed_credits)
         for type_, credits in money.moved_credits.items():
             self._received.labels(type_).set(credits)
         self._audit_ok.set(_known(state.audit_ok))

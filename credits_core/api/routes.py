@@ -316,6 +316,7 @@ async def refund(request: Request, response: Response, body: RefundBody, key: Id
     """Refund an entry, once: a new entry reverses its transactions. With an amount, a run or unlock in parts.
 
     The provider of a run is paid all the same, so the platform bears the inference cost, unless `provider_refunded`.
+    A creator who has spent the share owes it.
     """
     books = resources_of(request).books
 
@@ -346,6 +347,7 @@ async def refund(request: Request, response: Response, body: RefundBody, key: Id
         rule=borne.terms.rule,
         provider_refunded=borne.terms.provider_refunded,
         creator_gives_back_credits=borne.creator_credits,
+        creator_owes_credits=borne.owed_credits,
         platform_bears_credits=borne.platform_credits,
         provider_gives_back_credits=borne.returned_cost_credits,
         summary=sentence(borne, done=True),

@@ -3,7 +3,7 @@
 from sqlalchemy import ColumnElement, Connection, and_, case, false, func, or_, select, true, union_all
 
 from credits_core.audit import said
-from credits_core.audit.carried import is_own, is_users
+from credits_core.audit.carried import is_of_part, is_own, is_users
 from credits_core.audit.finding import BEGINNING, Finding, Plans, Since
 from credits_core.store.kinds import (
     PLATFORM_ADJUSTMENTS,
@@ -33,7 +33,11 @@ _ADDED = {
 }
 _USER = "user"
 _PARTS = tuple(f":{part.value}" for part in (Part.HELD, Part.FROZEN, Part.DEBT, Part.IN_PAYOUT))
-_IN_PAYOUT = f":{Part.IN_PAYOUT.value}"
+_IN_PAYOUT, _DEBT = f":{Part.IN_PAYOUT.value}", f":{Part.DEBT.value}"
+_PAYS_DEBT: set[Form] = {(TransactionType.TRANSFER, _USER, -1), (TransactionType.TRANSFER, _DEBT, 1)}
+"""What a creator owes is paid in the entry that brings earnings, from these."""
+_BECOMES_DEBT = {(type_, account, -sign) for type_, account, sign in _PAYS_DEBT}
+"""What is spent of a refunded share becomes owed."""
 _CLOCKS_DIFFER_US = 300_000_000
 """Five minutes: how far the clock of whoever ran a prompt may be ahead of ours."""
 _RECEIVERS: dict[EntryType, set[Form]] = {
@@ -56,7 +60,10 @@ FORMS: dict[tuple[str, bool], set[Form]] = {
     (EntryType.EXPIRY, True): {(TransactionType.EXPIRY, _USER, -1)},
     (EntryType.EXPIRY, False): {(TransactionType.EXPIRY, PLATFORM_EXPIRED, 1)},
     (EntryType.TRANSFER, True): {(TransactionType.TRANSFER, _USER, sign) for sign in (-1, 1)},
-    (EntryType.TRANSFER, False): {(TransactionType.TRANSFER, part, sign) for part in _PARTS for sign in (-1, 1)},
+    (EntryType.TRANSFER, False): {
+        *((TransactionType.TRANSFER, part, sign) for part in _PARTS for sign in (-1, 1)),
+        *_PAYS_DEBT,
+    },
     (EntryType.PAYOUT, True): {(TransactionType.PAYOUT, _IN_PAYOUT, sign) for sign in (-1, 1)},
     (EntryType.PAYOUT, False): {(TransactionType.PAYOUT, PLATFORM_PAYOUTS, sign) for sign in (-1, 1)},
     (EntryType.REVERSAL, True): {(TransactionType.REVERSAL, _USER, sign) for sign in (-1, 1)},
@@ -68,13 +75,19 @@ FORMS: dict[tuple[str, bool], set[Form]] = {
     (EntryType.REFUND, True): {(TransactionType.REFUND, _USER, 1), (TransactionType.REFUND, _USER, -1)},
     (EntryType.PARTIAL_REFUND, True): {(TransactionType.REFUND, _USER, 1)},
     **{(entry_type, False): forms for entry_type, forms in _RECEIVERS.items()},
+    **{
+        (entry_type, False): _RECEIVERS[entry_type] | _PAYS_DEBT
+        for entry_type in (EntryType.PROMPT_RUN, EntryType.FLOW_UNLOCK)
+    },
     (EntryType.REFUND, False): {
         *((type_, account, -sign) for forms in _RECEIVERS.values() for type_, account, sign in forms),
+        *_BECOMES_DEBT,
         (TransactionType.REFUND, PLATFORM_REVENUE, -1),
         (TransactionType.REFUND, PLATFORM_REFUNDED_INFERENCE, -1),
     },
     (EntryType.PARTIAL_REFUND, False): {
         *((type_, account, -sign) for type_, account, sign in _RECEIVERS[EntryType.PROMPT_RUN]),
+        *_BECOMES_DEBT,
         (TransactionType.REFUND, PLATFORM_REVENUE, -1),
         (TransactionType.REFUND, PLATFORM_REFUNDED_INFERENCE, -1),
     },
@@ -105,7 +118,7 @@ def entries_have_the_form_of_their_kind(connection: Connection, _: Plans, since:
     """Every entry moves credits only between the accounts, in the directions and with the types that its type allows.
 
     Positions count from 0 without a gap; after the first transaction, no type occurs twice in an entry, except that
-    the platform can pay for two reasons in a refund, from two accounts.
+    the platform can pay for two reasons in a refund, from two accounts, and that a transfer has two ends.
     """
     is_first = CreditTransaction.position == 0
     form = (
@@ -126,7 +139,7 @@ def entries_have_the_form_of_their_kind(connection: Connection, _: Plans, since:
         .order_by(*form, JournalEntry.id)
     )
     is_inference = CreditTransaction.account_id == PLATFORM_REFUNDED_INFERENCE
-    kind = case((is_inference, CreditTransaction.account_id), else_=CreditTransaction.type)
+    kind = case((is_inference | is_of_part, CreditTransaction.account_id), else_=CreditTransaction.type)
     violations = [
         f"entry {entry_id}, a {entry_type}, has a {'first' if first else 'later'} transaction {type_}"
         f" {'to' if sign > 0 else 'from'} {account}"

@@ -18,7 +18,7 @@ from credits_core.audit.recompute import NotRecomputable
 from credits_core.audit.refund_steps import refund_steps
 from credits_core.audit.refusals import NotExplainable
 from credits_core.errors import CreditsError
-from credits_core.ledger import bearing, entries, movements, refunds
+from credits_core.ledger import bearing, debts, entries, movements, refunds
 from credits_core.ledger.bearing import Bearing
 from credits_core.ledger.movements import Movement
 from credits_core.ledger.receipts import Receipt
@@ -138,7 +138,9 @@ def _of_run(connection: Connection, posted: Receipt, plans: Plans) -> Explanatio
         due = quote
     else:
         steps = run_steps(quote, run)
-        due = movements.for_prompt_run(quote, run.user_id, run.creator_id)
+        due = _paid_first(
+            connection, posted.entry_id, run.creator_id, movements.for_prompt_run(quote, run.user_id, run.creator_id)
+        )
     parts = ChargedParts(
         run.total_credits,
         run.inference_cost_credits,
@@ -164,9 +166,10 @@ def _of_unlock(connection: Connection, posted: Receipt, plans: Plans) -> Explana
         due = split
     else:
         steps = unlock_steps(plans[unlock.plan_id], unlock)
-        due = movements.for_flow_unlock(
+        moved = movements.for_flow_unlock(
             unlock.user_id, unlock.creator_id, creator_share_credits=split[0], platform_share_credits=split[1]
         )
+        due = _paid_first(connection, posted.entry_id, unlock.creator_id, moved)
     inputs = (
         ("Flow", unlock.flow_id),
         ("Price plan", unlock.plan_id),
@@ -183,6 +186,15 @@ def _of_unlock(connection: Connection, posted: Receipt, plans: Plans) -> Explana
         parts=parts,
         due=due,
     )
+
+
+def _paid_first(connection: Connection, entry_id: int, creator_id: str | None, moved: list[Movement]) -> list[Movement]:
+    """These movements, and those by which the share pays what the creator owed just before the entry."""
+    share_credits = movements.shares_of(moved).creator_credits
+    if creator_id is None or not share_credits:
+        return moved
+    paid_credits = min(debts.owed_before(connection, creator_id, entry_id), share_credits)
+    return movements.paying_debt(moved, creator_id, paid_credits) if paid_credits > 0 else moved
 
 
 def _of_refund(connection: Connection, posted: Receipt) -> Explanation:

@@ -22,6 +22,7 @@ from credits_core.audit.charges import (
     unlocks_match_their_transactions,
 )
 from credits_core.audit.daily_tables import daily_totals_are_sums
+from credits_core.audit.debts import earnings_are_paid_left_or_owed
 from credits_core.audit.entries import (
     entries_have_the_form_of_their_kind,
     entries_sum_to_zero,
@@ -132,6 +133,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     lots_follow_from_the_journal,
     purchases_follow_from_their_events,
     payouts_follow_from_their_cycles,
+    earnings_are_paid_left_or_owed,
     runs_cost_what_they_should,
     runs_match_their_transactions,
     unlocks_are_split_as_planned,

@@ -195,7 +195,7 @@ class _User:
     def _receive(self, moved: _Movement, changes: dict[int, int]) -> str | None:
         back = moved.ended_hold_id or moved.part_of_entry_id or moved.refunds_entry_id
         terms: tuple[str, int | None]
-        if moved.type == TransactionType.CREATOR_PAYMENT or moved.payout_id is not None:
+        if _is_of_earnings(moved):
             number, terms = _EARNINGS, ("earned", None)
         elif moved.purchase_lot not in (None, moved.entry_id):
             changes[moved.purchase_lot or 0] -= moved.amount_credits
@@ -230,7 +230,7 @@ class _User:
     def _pay(self, moved: _Movement, changes: dict[int, int]) -> str | None:
         wanted = -moved.amount_credits
         first: dict[int, int] = {}
-        if moved.type == TransactionType.CREATOR_PAYMENT or moved.payout_id is not None:
+        if _is_of_earnings(moved):
             first = {_EARNINGS: wanted}
         elif moved.captured_hold_id is not None:
             first = self._paid.get(moved.captured_hold_id, {})
@@ -256,6 +256,12 @@ class _User:
     def _is_over(self, number: int, at_us: int) -> bool:
         expires_at_us = self.terms[number][1]
         return expires_at_us is not None and expires_at_us <= at_us
+
+
+def _is_of_earnings(moved: _Movement) -> bool:
+    """Whether it is of what a creator earned: a share, a payout, or what a share pays of a debt or adds to it."""
+    is_of_debt = moved.type == TransactionType.TRANSFER and moved.entry_type != EntryType.TRANSFER
+    return moved.type == TransactionType.CREATOR_PAYMENT or is_of_debt or moved.payout_id is not None
 
 
 def _movements(user_id: str) -> Select[*tuple[Any, ...]]:

@@ -53,8 +53,9 @@ class _Original(NamedTuple):
 def partial_refunds_are_exact(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
     """The parts of every entry follow each other, never pass what was paid, and move what is due of every share.
 
-    Each has its number and its row, and the refund of the rest is the last. A creator gives back less only who has
-    nothing left. After an earlier audit: the entries of which something was refunded since.
+    Each has its number and its row, and the refund of the rest is the last. Under earlier rules a creator gives back
+    less only who has nothing left. Under the present one it is the whole share; what is owed of it is for
+    `audit.debts`. After an earlier audit: the entries of which something was refunded since.
     """
     originals, violations = _originals(connection, since), [*_without_row(connection, since)]
     checked = 0
@@ -103,7 +104,10 @@ def _of_one(
                 f"but its part is {fee} and {creator}"
             )
         found = dict(moved.get(part.id, {}))
-        spent_credits = -found.get((PLATFORM_REVENUE, _REFUND), 0)
+        for account_id in (original.creator_id, f"{original.creator_id}:debt"):
+            found.pop((account_id, TransactionType.TRANSFER.value), None)
+        owes = part.rule == RefundRule.CREATOR_OWES_SHARE.value
+        spent_credits = 0 if owes else -found.get((PLATFORM_REVENUE, _REFUND), 0)
         returns = part.provider_refunded or part.rule == RefundRule.COST_BOOKED_BACK.value
         due = {
             (original.payer_id, _REFUND): part.refunded_credits,

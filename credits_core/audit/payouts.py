@@ -126,7 +126,7 @@ def _wrongly_said(said: _Said) -> Iterator[str]:
         yield f"payout {said.id} holds back {said.reserved_credits}, but its rules give {reserved}"
     if said.paused_because is not None:
         verdict = "paused"
-    elif earned == 0:
+    elif earned == 0 and (said.left_credits > 0 or said.owed_credits == 0):
         verdict = "all_waiting"
     elif said.owed_credits >= earned:
         verdict = "owed"

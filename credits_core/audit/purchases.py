@@ -148,13 +148,29 @@ class _Groups:
 
 
 def _wrong_parts(connection: Connection, due: dict[str, int], since: Since) -> Iterator[str]:
-    """What is frozen or owed of a user is the sum of the steps; when not all users are looked at, of those who are."""
+    """What is frozen or owed of a user is the sum of the steps; when not all users are looked at, of those who are.
+
+    What else is owed is of refunded shares, and for `audit.debts`.
+    """
     special = UserPart.account_id.endswith(":frozen") | UserPart.account_id.endswith(":debt")
     found = connection.execute(select(UserPart.account_id, UserPart.balance_credits).where(special))
     kept = {account: credits for account, credits in found}  # noqa: C416
+    for account, credits in connection.execute(_owed_for_shares()):
+        kept[account] -= credits
     for account in sorted(due.keys() | kept.keys() if since.is_beginning else due.keys()):
         if kept.get(account, 0) != due.get(account, 0):
             yield f"{account} has {kept.get(account, 0)}, but the steps of purchases come to {due.get(account, 0)}"
+
+
+def _owed_for_shares() -> Select[*tuple[Any, ...]]:
+    """What was moved on debts by entries that are no step of a purchase, by account."""
+    is_step = select(PurchaseMove.id).where(PurchaseMove.id == CreditTransaction.entry_id).exists()
+    debts = select(UserPart.account_id).where(UserPart.account_id.endswith(":debt"))
+    return (
+        select(CreditTransaction.account_id, func.sum(CreditTransaction.amount_credits))
+        .where(CreditTransaction.account_id.in_(debts), ~is_step)
+        .group_by(CreditTransaction.account_id)
+    )
 
 
 def _wrongly_moved(move: _Move) -> Iterator[str]:

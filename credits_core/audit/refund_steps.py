@@ -24,11 +24,14 @@ def _steps(due: Bearing, recorded: Bearing) -> Iterator[_Step]:
         yield "Added credits", f"{due.user_id} gives back all of them", -due.user_credits, -recorded.user_credits
         return
     if due.creator_id is not None:
-        share_credits = due.creator_credits + due.spent_share_credits
+        share_credits = due.share_credits
         how = f"{due.creator_id} gives back the share of {share_credits:,}"
-        if due.spent_share_credits:
+        if due.spent_share_credits or due.owed_credits:
             how += f", but at most the {due.creator_credits:,} that were left"
         yield "Creator's share", how, due.creator_credits, recorded.creator_credits
+        if due.owed_credits or recorded.owed_credits:
+            how = f"{due.creator_id} owes what was spent: {share_credits:,} − {due.creator_credits:,}"
+            yield "Becomes owed", how, due.owed_credits, recorded.owed_credits
         if due.spent_share_credits or recorded.spent_share_credits:
             how = f"the platform pays what {due.creator_id} had spent: {share_credits:,} − {due.creator_credits:,}"
             yield "Spent share", how, due.spent_share_credits, recorded.spent_share_credits
@@ -45,6 +48,6 @@ def _steps(due: Bearing, recorded: Bearing) -> Iterator[_Step]:
         if due.terms.returns_cost or recorded.returned_cost_credits:
             how = "booked back from what is owed to the provider"
             yield "Inference cost booked back", how, due.returned_cost_credits, recorded.returned_cost_credits
-    parts = (due.creator_credits, due.spent_share_credits, due.revenue_credits, due.cost_credits)
+    parts = (due.creator_credits, due.owed_credits, due.spent_share_credits, due.revenue_credits, due.cost_credits)
     total = " + ".join(f"{credits:,}" for credits in parts if credits)
     yield "Total", f"what {due.user_id} gets back: {total}", due.user_credits, recorded.user_credits

@@ -23,14 +23,17 @@ from credits_core.store.kinds import (
 from credits_core.store.tables import CreditTransaction, JournalEntry, PartialRefund, Refund
 
 _REFUNDS_AT_ONCE = 500
+_IN_ORDER = ["cost_booked_back", "platform_bears_cost", "creator_owes_share"]
+"""The rules in the order in which they were in force."""
 
 
 def refunds_reverse_once(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
     """Every refund reverses its entry account by account, except what the platform paid in place of somebody.
 
-    The refunded entry came before, is not a refund itself and is refunded only once. The platform pays only what a
-    creator no longer has, and the inference cost exactly where the refund's rule says so. That it pays exactly that
-    much for a creator follows because both entries sum to zero. What gives back the rest after some parts is only held
+    The refunded entry came before, is not a refund itself and is refunded only once. Under the present rule a creator
+    gives back the whole share; what is owed of it is for the invariant of debts. Under earlier rules the platform pays
+    only what a creator no longer has; that it pays exactly that much follows because both entries sum to zero. It bears
+    the inference cost exactly where the refund's rule says so. What gives back the rest after some parts is only held
     against the entry that it is of.
     """
     refunds = [refund for refund in _refunds(connection, since) if refund.type == EntryType.REFUND.value]
@@ -63,7 +66,7 @@ def refunds_reverse_once(connection: Connection, _: Plans, since: Since = BEGINN
             )
         creators = _creators(connection, refund.refunds_entry_id) if kept else set()
         for account_id, kept_credits in sorted(kept.items()):
-            if kept_credits < 0 or account_id not in creators:
+            if kept_credits < 0 or account_id not in creators or refund.rule == RefundRule.CREATOR_OWES_SHARE.value:
                 violations.append(f"refund {refund.id} leaves {kept_credits} with {account_id}")
             elif (held_credits := entries.balance_at(connection, account_id, entry_id=refund.id)) != 0:
                 violations.append(
@@ -73,21 +76,21 @@ def refunds_reverse_once(connection: Connection, _: Plans, since: Since = BEGINN
 
 
 def refunds_have_a_rule(connection: Connection, _: Plans, since: Since = BEGINNING) -> Finding:
-    """The rule of every refund is recorded, no other entry has one, and the earlier rule ended before the present one.
+    """The rule of every refund is recorded, no other entry has one, and each rule ended before the next one began.
 
     The order is checked because the rule alone decides nothing for a refund without an inference cost.
     """
     violations: list[str] = []
-    present_since = _first_of_present_rule(connection, since)
+    newest = _newest_rule(connection, since)
     refunds = _refunds(connection, since)
     for refund in refunds:
         if refund.rule is None:
             violations.append(f"refund {refund.id} has no recorded rule")
-        elif refund.rule != RefundRule.COST_BOOKED_BACK.value:
-            present_since = present_since or refund.id
-        elif present_since is not None:
+        elif newest is None or _IN_ORDER.index(refund.rule) >= _IN_ORDER.index(newest[0]):
+            newest = refund.rule, refund.id
+        else:
             violations.append(
-                f"refund {refund.id} has the earlier rule, but refund {present_since} before it the present one"
+                f"refund {refund.id} has the rule {refund.rule}, but refund {newest[1]} before it has {newest[0]}"
             )
     misplaced = connection.execute(
         select(JournalEntry.id, JournalEntry.type)
@@ -131,12 +134,11 @@ def _refunded_before(connection: Connection, since: Since) -> set[int | None]:
     return set() if since.is_beginning else set(connection.execute(statement).scalars())
 
 
-def _first_of_present_rule(connection: Connection, since: Since) -> int | None:
-    """The first refund under the present rule, when it is before where the audit begins."""
-    statement = select(func.min(Refund.entry_id)).where(
-        Refund.entry_id <= since.entry_id, Refund.rule != RefundRule.COST_BOOKED_BACK.value
-    )
-    return None if since.is_beginning else connection.execute(statement).scalar()
+def _newest_rule(connection: Connection, since: Since) -> tuple[str, int] | None:
+    """The rule of the last refund before where the audit begins, and that refund."""
+    statement = select(Refund.rule, Refund.entry_id).where(Refund.entry_id <= since.entry_id)
+    last = connection.execute(statement.order_by(Refund.entry_id.desc()).limit(1)).one_or_none()
+    return None if last is None else (last.rule, last.entry_id)
 
 
 def _returns_cost(refund: Row[Any]) -> bool:
@@ -146,17 +148,18 @@ def _returns_cost(refund: Row[Any]) -> bool:
 def _kept_by_refund(connection: Connection, among: Sequence[int]) -> dict[int, dict[str, int]]:
     """The credits that each of these refunds left with accounts of its entry, by the refund.
 
-    Without what the platform paid for creators, and without zeros. What the platform bears of an inference cost is
-    negative, on the account for that.
+    Without what the platform paid for creators, debts and what pays them, and without zeros. What the platform bears
+    of an inference cost is negative, on the account for that.
     """
     is_borne = sums.borne_by_platform(CreditTransaction.account_id, CreditTransaction.type)
+    is_of_debt = CreditTransaction.type == TransactionType.TRANSFER.value
     moved = union_all(
         select(JournalEntry.id, CreditTransaction.account_id, CreditTransaction.amount_credits)
         .join(CreditTransaction, CreditTransaction.entry_id == JournalEntry.refunds_entry_id)
-        .where(JournalEntry.id.in_(among)),
+        .where(JournalEntry.id.in_(among), ~is_of_debt),
         select(JournalEntry.id, CreditTransaction.account_id, CreditTransaction.amount_credits)
         .join(CreditTransaction, CreditTransaction.entry_id == JournalEntry.id)
-        .where(JournalEntry.id.in_(among), ~is_borne),
+        .where(JournalEntry.id.in_(among), ~is_borne, ~is_of_debt),
     ).subquery()
     sum_credits = func.sum(moved.c.amount_credits)
     rows = connection.execute(

@@ -59,7 +59,7 @@ def refund_piece(
     `key` is the batch's own, under which it was charged. Returns the refund `before`, of all runs so far, with these
     runs added. Each refund has its own key, `KEY:NUMBER:refund`, so a run that was refunded here before is replayed:
     it counts as before, and nothing is refunded again. A refund that is refused changes nothing, and the others still
-    count. A creator who has spent the share is no reason to refuse: the platform pays that part.
+    count. A creator who has spent the share is no reason to refuse: what is spent is owed.
 
     Raises:
         NotAllowed: the actor may refund nobody.

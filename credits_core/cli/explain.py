@@ -67,6 +67,7 @@ def _borne_as_json(borne: Bearing) -> dict[str, Any]:
         "rule": borne.terms.rule.value,
         "provider_refunded": borne.terms.provider_refunded,
         "creator_credits": borne.creator_credits,
+        "owed_credits": borne.owed_credits,
         "platform_credits": borne.platform_credits,
         "provider_credits": borne.returned_cost_credits,
     }

@@ -83,7 +83,12 @@ def statement(creator: str, month: str, pdf: Path | None) -> None:
     with opened_ledger() as engine, database.read(engine) as connection:
         found = creator_months.statement(connection, creator, days, today=_today())
         seal = seal_proofs.in_words(connection)
-    for label, credits in (*month_file.lines(found), *month_file.parts(found), *month_file.payouts(found)):
+    for label, credits in (
+        *month_file.lines(found),
+        *month_file.parts(found),
+        *month_file.debt(found),
+        *month_file.payouts(found),
+    ):
         typer.echo(f"{label}: {both(credits)}")
     typer.echo(seal)
     if pdf is not None:

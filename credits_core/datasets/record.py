@@ -107,6 +107,7 @@ def history_of_charges(
         models=models,
         plans=(plan.id,),
         starting_credits=(each_credits,) * len(accounts),
+        starting_owed_credits=(),
         charges=Charges(
             entry_id=np.arange(1, count + 1),
             day=day,
@@ -120,7 +121,7 @@ def history_of_charges(
             creator_share_credits=priced.creator_share_credits,
             is_compared=np.ones(count, np.bool_),
         ),
-        refunds=Refunds(nothing, nothing, nothing, nothing, nothing, none, nothing, nothing, none),
+        refunds=Refunds(nothing, nothing, nothing, nothing, nothing, none, none, nothing, nothing, none),
         additions=Additions(nothing, nothing, nothing),
     )
 

@@ -285,8 +285,8 @@ def refund(
     With an amount, that much of a run or an unlock is refunded, and the rest can be refunded later: everybody gives
     back the part of the share (`pricing.refund_shares`). A second person is asked by all that is refunded of the entry.
 
-    If the creator has already spent some of the share, the platform pays that part, as a separate transaction. It also
-    bears the inference cost of a run, unless `provider_refunded` says that the provider gave the cost back. Added
+    What the creator has already spent of the share becomes owed, and later shares pay it first. The platform bears the
+    inference cost of a run, unless `provider_refunded` says that the provider gave the cost back. Added
     credits can be refunded only while the user still has them. `refunds.preview` says who would bear what.
 
     Raises:

@@ -6,7 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
-from credits_core.ledger import entries, expiring, hold_rows, spending
+from credits_core.ledger import debts, entries, expiring, hold_rows, spending
 from credits_core.ledger.hold_rows import StoredHold
 from credits_core.ledger.lots import Draw
 from credits_core.ledger.movements import Movement, for_prompt_run
@@ -76,9 +76,10 @@ def post(
 ) -> tuple[int, tuple[PostedTransaction, ...]]:
     """Decide an entry whose first movement is what a user pays or has held, as `Posting.post`.
 
-    Credits whose time is over are taken first, unless a hold has kept them for this payment. A user who cannot pay
-    first gets back what is held after its time. Both are judged now, and not only by a job. Spending limits are those
-    of the user and of whoever charges; they were asked when a hold was made, and count what it was captured for.
+    Spending limits are those of the user and of whoever charges; they were asked when a hold was made, and count what
+    it was captured for. What the creator owes is paid from the share. Credits whose time is over are taken first,
+    unless a hold has kept them for this payment. A user who cannot pay first gets back what is held after its time.
+    Both are judged now, and not only by a job.
 
     Raises:
         SpendingLimitReached: the user, or whoever charges, may not spend so much more.
@@ -111,6 +112,8 @@ def _overdue(posting: Posting, user_id: str, now: datetime) -> list[StoredHold]:
 def _paid(
     posting: Posting, entry: NewEntry, movements: list[Movement], *, distinct: bool, held: Sequence[Draw]
 ) -> tuple[int, tuple[PostedTransaction, ...]]:
+    if posting.with_parts:
+        movements = debts.paid_first(posting, movements)
     if not held:
         expiring.settle(posting, movements[0].account_id, entry.created_at)
     try:

@@ -86,14 +86,17 @@ def drawn_by(connection: Connection, user_id: str, entry_id: int) -> list[Draw]:
 
     Of an entry from before the user's lots were stored, it follows from all movements up to it, which are read.
     """
-    taken = [draw for draw in stored_draws(connection, user_id, entry_id) if draw.credits > 0]
+    taken = [draw for draw in stored_draws(connection, user_id, entry_id, is_first=True) if draw.credits > 0]
     draws = taken or replayed(connection, user_id, up_to=entry_id).drawn.get(entry_id, [])
     return sorted(draws)
 
 
-def stored_draws(connection: Connection, user_id: str, entry_id: int) -> list[Draw]:
-    """What the entry took from the user's stored lots, and gave to them (below 0), by their numbers."""
-    rows = connection.execute(
+def stored_draws(connection: Connection, user_id: str, entry_id: int, *, is_first: bool = False) -> list[Draw]:
+    """What the entry took from the user's stored lots, and gave to them (below 0), by their numbers.
+
+    With `is_first`, what its first movement did, which is what a payer paid: not what else is the payer's in it.
+    """
+    wanted = (
         select(LotDraw.lot, LotDraw.credits)
         .join(
             CreditTransaction,
@@ -102,7 +105,9 @@ def stored_draws(connection: Connection, user_id: str, entry_id: int) -> list[Dr
         .where(LotDraw.entry_id == entry_id, CreditTransaction.account_id == user_id)
         .order_by(LotDraw.position, LotDraw.lot)
     )
-    return [Draw(*row) for row in rows]
+    if is_first:
+        wanted = wanted.where(LotDraw.position == 0)
+    return [Draw(*row) for row in connection.execute(wanted)]
 
 
 def replayed(connection: Connection, user_id: str, *, up_to: int | None = None) -> History:

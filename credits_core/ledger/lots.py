@@ -170,14 +170,23 @@ class Move(NamedTuple):
     expires_at_us: int | None = None
 
 
+def is_of_debt(entry_type: EntryType, type_: TransactionType) -> bool:
+    """Whether a movement pays what a creator owes from a share, or lends what is missing of one: a transfer beside it.
+
+    In a transfer of its own, credits go to another part of the user.
+    """
+    return type_ is TransactionType.TRANSFER and entry_type is not EntryType.TRANSFER
+
+
 def moved(lots: Lots, move: Move) -> list[Draw] | None:
     """Change the lots by one movement, and say which lots it took from or gave to; None when they do not have enough.
 
-    A creator's shares make one lot, and a share that is given back comes from it first. What is given back by a refund
+    A creator's shares make one lot, and a share that is given back comes from it first; so does what a share pays of a
+    debt, and what is missing of a share is lent to it. What is given back by a refund
     or a hold goes to the lots that paid, even to one whose time is over by now.
     """
     credits = move.amount_credits
-    if move.type is TransactionType.CREATOR_PAYMENT:
+    if move.type is TransactionType.CREATOR_PAYMENT or is_of_debt(move.entry_type, move.type):
         if credits > 0:
             return lots.add(Lot(EARNINGS, LotSource.EARNED, None, credits))
         return lots.draw(-credits, move.at_us, first=[Draw(EARNINGS, -credits)])

@@ -126,6 +126,16 @@ def for_paid_out(creator_id: str, paid_credits: int) -> list[Movement]:
     ]
 
 
+def paying_debt(movements: Sequence[Movement], creator_id: str, paid_credits: int) -> list[Movement]:
+    """The movements of an entry that brings a creator earnings, which pay what the creator owes first.
+
+    >>> unlock = for_flow_unlock("ada", "ben", creator_share_credits=80, platform_share_credits=20)
+    >>> [(m.account_id, str(m.type), m.amount_credits) for m in paying_debt(unlock, "ben", 50)[3:]]
+    [('ben', 'transfer', -50), ('ben:debt', 'transfer', 50)]
+    """
+    return [*movements, *for_debt(creator_id, paid_credits)]
+
+
 def _for_transfer(user_id: str, part: Part, to_part_credits: int) -> list[Movement]:
     return [  # the user's own account first, as in every entry
         Movement(user_id, TransactionType.TRANSFER, -to_part_credits),
@@ -155,8 +165,8 @@ def for_refund(
     their type with the opposite sign, so that sums by type are net of refunds. What is not reversed is a `refund`
     movement of the platform's instead:
 
-    - A creator gives back the share, but at most the balance, which includes what this refund pays to the same user.
-      The rest comes from platform revenue.
+    - A creator gives back the share. What is missing in the balance, which includes what this refund pays to the same
+      user, is lent from what the creator owes; under earlier rules it comes from platform revenue instead.
     - The provider is paid for a refunded run all the same, so the inference cost stays with the account that owes it,
       and comes from the account for the inference of refunded runs. It is reversed where `terms` say so.
 
@@ -167,9 +177,11 @@ def for_refund(
     ...     Movement(PLATFORM_INFERENCE, TransactionType.INFERENCE_COST, 150)]
     >>> [(m.account_id, str(m.type), m.amount_credits) for m in for_refund(paid, {"ada": 0, "ben": 30}, RefundTerms())]
     ... # doctest: +NORMALIZE_WHITESPACE
-    [('ada', 'refund', 250), ('ben', 'creator_payment', -30), ('platform:revenue', 'refund', -50),
+    [('ada', 'refund', 250), ('ben', 'transfer', 50), ('ben:debt', 'transfer', -50), ('ben', 'creator_payment', -80),
      ('platform:revenue', 'platform_revenue', -20), ('platform:refunded_inference', 'refund', -150)]
     """
+    # What a share has paid of a debt stays paid: the share is given back, or owed anew.
+    recorded = [movement for movement in recorded if movement.type is not TransactionType.TRANSFER]
     payer, *receivers = recorded if part is None else _part_of(recorded, part)
     available_credits = dict(balances_credits)
     if payer.account_id in available_credits:
@@ -178,7 +190,11 @@ def for_refund(
     for movement in receivers:
         back_credits, bearer = movement.amount_credits, PLATFORM_REVENUE
         if movement.type is TransactionType.CREATOR_PAYMENT:
-            back_credits = min(back_credits, available_credits[movement.account_id])
+            missing_credits = max(0, back_credits - available_credits[movement.account_id])
+            if not terms.creator_owes:
+                back_credits -= missing_credits
+            elif missing_credits:
+                movements += for_debt(movement.account_id, -missing_credits)
         elif movement.type is TransactionType.INFERENCE_COST and not terms.returns_cost:
             back_credits, bearer = 0, PLATFORM_REFUNDED_INFERENCE
         if back_credits:

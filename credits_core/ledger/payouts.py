@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, select, text
 
-from credits_core.ledger import lot_rows, writer
+from credits_core.ledger import debts, lot_rows, writer
 from credits_core.ledger.lots import EARNINGS, Draw, Lots
-from credits_core.ledger.movements import for_paid_out, for_payout
+from credits_core.ledger.movements import for_paid_out, for_payout, paying_debt
 from credits_core.ledger.refusals import CycleReplaced, UnknownCycle
 from credits_core.ledger.requests import new_entry
 from credits_core.ledger.writer import Posting
@@ -192,7 +192,7 @@ def set_aside(
     """Move a payout's credits to what is on the way, and say whether the creator still had them.
 
     `kept_back` reads what still waits or is in reserve, once the creator is locked. False, and nothing is moved, when
-    the rest, less what the creator owes, does not cover the payout any more.
+    the rest, less what the creator owes, does not cover the payout any more. What is owed for shares is paid with it.
     """
     actor.require(May.MOVE_CREDITS)
     posting = writer.begin(connection, [due.creator_id], ())
@@ -213,7 +213,10 @@ def pay(connection: Connection, due: Due, *, now: datetime, actor: Actor) -> Non
 
 
 def give_back(connection: Connection, due: Due, *, now: datetime, actor: Actor) -> None:
-    """Give a payout's credits back to the creator, because it did not arrive, or the bank sent it back later."""
+    """Give a payout's credits back to the creator, because it did not arrive, or the bank sent it back later.
+
+    What the creator owes for shares is paid from them first.
+    """
     _follow(connection, due, {PayoutStep.PAID: PayoutStep.UNPAID}, now=now, actor=actor)
     before_return = {PayoutStep.SET_ASIDE: PayoutStep.RETURNED, PayoutStep.UNPAID: PayoutStep.RETURNED}
     _follow(connection, due, before_return, now=now, actor=actor)
@@ -264,5 +267,17 @@ def _post(posting: Posting, due: Due, step: PayoutStep, now: datetime, actor: Ac
     of: list[Draw] = []
     if kind is EntryType.TRANSFER and due.creator_id in posting.lots.users:
         of = posting.lots.of_one(due.creator_id, EARNINGS, due.amount_credits)
-    entry_id, _ = posting.post(entry, movements(due.creator_id, sign * due.amount_credits), of=of)
+    moved = movements(due.creator_id, sign * due.amount_credits)
+    paid_credits = _paid_of_debt(posting, due, step)
+    if paid_credits:
+        moved = paying_debt(moved, due.creator_id, paid_credits)
+    entry_id, _ = posting.post(entry, moved, of=of)
     posting.also(insert(PayoutMove).values({"id": entry_id, "payout_id": due.payout_id, "step": step.value}))
+
+
+def _paid_of_debt(posting: Posting, due: Due, step: PayoutStep) -> int:
+    """What this step pays of what the creator owes for shares: earnings come back, or others are left to pay it."""
+    owed_credits = debts.owed_credits(posting, due.creator_id)
+    if step is PayoutStep.SET_ASIDE:
+        return owed_credits
+    return min(owed_credits, due.amount_credits) if step is PayoutStep.RETURNED else 0

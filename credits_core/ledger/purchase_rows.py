@@ -38,6 +38,11 @@ def lots_of_user(connection: Connection, user_id: str) -> list[Granted]:
     return _granted(_moves(connection, of_user))
 
 
+def owed_credits(connection: Connection, user_id: str) -> int:
+    """What the user owes because the money of purchases went back, in credits."""
+    return sum(lot.now.owed_credits for lot in lots_of_user(connection, user_id))
+
+
 def moves_of(connection: Connection, purchase_ids: Sequence[int]) -> list[StoredMove]:
     """What the ledger did for these purchases, in order."""
     return _moves(connection, _MOVES.where(PurchaseMove.purchase_id.in_(purchase_ids)))

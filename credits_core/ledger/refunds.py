@@ -22,7 +22,7 @@ from credits_core.ledger.refusals import (
 from credits_core.ledger.requests import require_entry_id
 from credits_core.ledger.writer import Posting
 from credits_core.pricing.refund_shares import RefundPart, share_back, shares_of_part
-from credits_core.store.kinds import REFUNDS, EntryType, RefundRule, TransactionType, is_platform
+from credits_core.store.kinds import REFUNDS, EntryType, RefundRule, TransactionType, is_part, is_platform
 from credits_core.store.tables import PartialRefund, Refund
 from credits_core.values.credits import require_credits
 
@@ -136,7 +136,8 @@ def movements_of(receipt: Receipt) -> list[Movement]:
 
 def users_of(movements: list[Movement]) -> set[str]:
     """The users whose credits these movements move."""
-    return {movement.account_id for movement in movements if not is_platform(movement.account_id)}
+    accounts = {movement.account_id for movement in movements}
+    return {account_id for account_id in accounts if not (is_platform(account_id) or is_part(account_id))}
 
 
 def drawn(posting: Posting, entry_id: int, paid: Movement, part: RefundPart | None) -> list[Draw]:

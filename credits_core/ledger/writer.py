@@ -60,6 +60,7 @@ class Posting:
 
     Made by `begin`. `balances` are what the users can spend, in credits, after all that was decided so far; those of
     users' other parts are among them, such as `ada:held`. `ended` are the holds that end in this unit of work.
+    `with_parts` are the users with other parts, and `owed_of_purchases` what some of them owe of purchases.
     """
 
     def __init__(self, connection: Connection, found: Iterable[tuple[str, str, int, int, str]]) -> None:
@@ -71,17 +72,18 @@ class Posting:
         self._opened_at_us: dict[str, int] = {}
         self._new_entries: list[tuple[int, NewEntry, list[PostedTransaction], int]] = []
         self._new_runs: list[tuple[object, ...]] = []
-        self._with_parts: list[str] = []
+        self.with_parts: list[str] = []
         with_lots: list[str] = []
         limited: list[str] = []
         self._also: list[Executable] = []
         self.ended = set[int]()
+        self.owed_of_purchases: dict[str, int] = {}
         numbers = []
         for kind, text_, number, created_at_us, said in found:
             if kind == "user":
                 self.balances[text_] = number
                 if said:
-                    self._with_parts += [text_] * ("p" in said)
+                    self.with_parts += [text_] * ("p" in said)
                     with_lots += [text_] * ("l" in said)
                 self._alike.setdefault(folded_id(text_), []).append((created_at_us, text_))
             elif kind == "number":
@@ -90,8 +92,8 @@ class Posting:
                 limited.append(text_)
             else:
                 self.taken[text_] = Taken(number or None, said)
-        if self._with_parts:
-            self.balances |= parts.balances(connection, self._with_parts)
+        if self.with_parts:
+            self.balances |= parts.balances(connection, self.with_parts)
         self.lots = LotBook(connection, with_lots)
         self.spending = SpendingBook(connection, self.balances, limited)
         self._before = dict(self.balances)
@@ -142,7 +144,7 @@ class Posting:
             posted.append(PostedTransaction(account_id, type_, amount_credits, balance_credits))
             sum_credits += amount_credits
         assert sum_credits == 0, "the movements of an entry sum to zero"
-        if self._with_parts:
+        if self.with_parts:
             self._require_room(after)
         at_us = to_microseconds(entry.created_at)
         if self.lots.users:
@@ -184,13 +186,13 @@ class Posting:
         after_credits = known_credits + amount_credits
         if after_credits < 0 and not user_id.endswith(_DEBT):
             raise InsufficientCredits(user_id, known_credits, -amount_credits)
-        if after_credits > MAX_CREDITS:
+        if not -MAX_CREDITS <= after_credits <= MAX_CREDITS:
             raise BalanceTooLarge(user_id, amount_credits, MAX_CREDITS)
         return after_credits
 
     def _require_room(self, after: dict[str, int]) -> None:
         """Check that what users have in other parts can always come back to what they can spend."""
-        for user_id in self._with_parts:
+        for user_id in self.with_parts:
             before = {account: self.balances[account] for account in self.balances if owner_of(account) == user_id}
             now = before | {account: after[account] for account in after if owner_of(account) == user_id}
             if sum(now.values()) > max(MAX_CREDITS, sum(before.values())):

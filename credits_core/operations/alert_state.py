@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 from credits_core.audit import log as audit_log
 from credits_core.audit import seals
 from credits_core.operations import lease, runs
-from credits_core.reports import sums
+from credits_core.reports import debts, sums
 from credits_core.reports.daily_rows import USERS
 from credits_core.store.kinds import (
     PLATFORM_REFUNDED_INFERENCE,
@@ -30,14 +30,15 @@ _LOOKED_BACK = 20  # runs of a job, to count how often it failed in a row
 class Money:
     """Sums over the whole ledger, in credits. `moved_credits` is what accounts received, by type of transaction.
 
-    `revenue_credits` is net of refunds. `borne_for_creators_credits` is what the platform paid in refunds for creators
-    who had spent their share, and so what creators would owe.
+    `revenue_credits` is net of refunds. `borne_for_creators_credits` is what the platform paid under earlier rules in
+    refunds for creators who had spent their share. `owed_credits` is what users owe now.
     """
 
     circulating_credits: int
     revenue_credits: int
     refunded_inference_credits: int
     borne_for_creators_credits: int
+    owed_credits: int
     moved_credits: Mapping[str, int]
 
     @property
@@ -141,7 +142,7 @@ def _money(connection: Connection, zone: TimeZone) -> Money:
     moved = dict.fromkeys((one.value for one in TransactionType), 0)
     moved |= {str(name): int(credits) for name, credits in connection.execute(received)}
     circulating, revenue, refunded_inference, borne = map(int, of_all)
-    return Money(circulating, revenue, -refunded_inference, -borne, moved)
+    return Money(circulating, revenue, -refunded_inference, -borne, debts.owed_now(connection), moved)
 
 
 def _seal_lag(connection: Connection, sealed_up_to: int, now: datetime) -> int:

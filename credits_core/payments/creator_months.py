@@ -1,7 +1,8 @@
 """The monthly statement of one creator: from what the creator had to what the creator has.
 
-It counts all of the creator's credits, whichever part they are in: what can be spent, what is held, what is on the way
-to the bank, and what is owed, which is below 0. Amounts are whole credits; days are those of a time zone.
+It counts all of the creator's credits, whichever part they are in: what can be spent, what is held, and what is on the
+way to the bank. What is owed stands apart, with what became owed and what was paid of it. Amounts are whole credits;
+days are those of a time zone.
 """
 
 import re
@@ -9,7 +10,7 @@ from calendar import monthrange
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from credits_core.errors import InvalidRequest
 from credits_core.ledger import accounts
@@ -17,7 +18,7 @@ from credits_core.payments import destinations
 from credits_core.reports import sums
 from credits_core.store.day_columns import within
 from credits_core.store.kinds import EntryType, Part, PayoutNews, TransactionType, part_account
-from credits_core.store.tables import Payout, PayoutReport
+from credits_core.store.tables import CreditTransaction, Payout, PayoutReport
 from credits_core.values.days import DayRange, from_microseconds
 from credits_core.values.time_zones import TimeZone
 
@@ -47,8 +48,10 @@ class CreatorMonth:
 
     `runs_credits` and `unlocks_credits` are shares of fees, `refunds_credits` what refunds took back of shares,
     `paid_out_credits` what left for the bank less what came back, `spent_credits` what the creator paid for own runs
-    and unlocks less refunds, `other_credits` all else: bought, granted, adjusted or expired. `parts` are what the last
-    line consists of, by part; None is what can be spent. `is_over` is false while more can still happen in these days.
+    and unlocks less refunds, `other_credits` all else: bought, granted, adjusted or expired. `became_owed_credits` are
+    what the creator need not give back at once, because it is owed now, and `debt_paid_credits` what was paid of what
+    is owed; `owed_before_credits` and `owed_after_credits` are what is owed, from 0. `parts` are what the last line
+    consists of, by part; None is what can be spent. `is_over` is false while more can still happen in these days.
     """
 
     creator_id: str
@@ -57,10 +60,14 @@ class CreatorMonth:
     runs_credits: int
     unlocks_credits: int
     refunds_credits: int
+    became_owed_credits: int
+    debt_paid_credits: int
     paid_out_credits: int
     spent_credits: int
     other_credits: int
     closing_credits: int
+    owed_before_credits: int
+    owed_after_credits: int
     parts: dict[Part | None, int]
     payouts: tuple[PaidPayout, ...]
     is_over: bool
@@ -97,13 +104,16 @@ def statement(connection: Connection, creator_id: str, days: DayRange, *, today:
     if not is_over:
         days = replace(days, last=max(today, first))
     before = DayRange(None, first - timedelta(days=1), days.zone)
-    opening = sum(_by_account(connection, creator_id, before).values())
+    owed, debt = part_account(creator_id, Part.DEBT), _debt_moved(connection, creator_id, days)
+    opening = _by_account(connection, creator_id, before)
+    owed_before_credits = -opening.pop(owed, 0)
     closing = _by_account(connection, creator_id, replace(days, first=None))
+    owed_after_credits = -closing.pop(owed, 0)
     moved = dict.fromkeys(("runs", "unlocks", "refunds", "paid_out", "spent", "other"), 0)
     totals = sums.totals_of(connection, days)
     for entry_type, type_, credits in connection.execute(
         select(totals.c.entry_type, totals.c.type, func.sum(totals.c.amount_credits))
-        .where(totals.c.account_id.in_(_accounts(creator_id)))
+        .where(totals.c.account_id.in_(_accounts(creator_id)), totals.c.type != TransactionType.TRANSFER.value)
         .group_by(totals.c.entry_type, totals.c.type)
     ):
         if type_ == TransactionType.CREATOR_PAYMENT.value:
@@ -115,7 +125,11 @@ def statement(connection: Connection, creator_id: str, days: DayRange, *, today:
     return CreatorMonth(
         creator_id=creator_id,
         days=days,
-        opening_credits=opening,
+        opening_credits=sum(opening.values()),
+        became_owed_credits=debt[0],
+        debt_paid_credits=-debt[1],
+        owed_before_credits=owed_before_credits,
+        owed_after_credits=owed_after_credits,
         **{f"{name}_credits": credits for name, credits in moved.items()},
         closing_credits=sum(closing.values()),
         parts={part: closing[account] for account, part in _accounts(creator_id).items() if closing.get(account)},
@@ -126,6 +140,21 @@ def statement(connection: Connection, creator_id: str, days: DayRange, *, today:
 
 def _accounts(creator_id: str) -> dict[str, Part | None]:
     return {creator_id: None, **{part_account(creator_id, part): part for part in Part}}
+
+
+def _debt_moved(connection: Connection, creator_id: str, days: DayRange) -> tuple[int, int]:
+    """What became owed on these days, and what was paid of what is owed."""
+    moved = CreditTransaction.amount_credits
+    became, paid = connection.execute(
+        select(
+            func.coalesce(-func.sum(case((moved < 0, moved), else_=0)), 0),
+            func.coalesce(func.sum(case((moved > 0, moved), else_=0)), 0),
+        ).where(
+            CreditTransaction.account_id == part_account(creator_id, Part.DEBT),
+            *within(CreditTransaction.created_at_us, days),
+        )
+    ).one()
+    return int(became), int(paid)
 
 
 def _by_account(connection: Connection, creator_id: str, days: DayRange) -> dict[str, int]:

@@ -18,7 +18,6 @@ _PARTS: dict[Part | None, str] = {
     Part.HELD: "Held for runs that go on",
     Part.FROZEN: "Frozen by a dispute",
     Part.IN_PAYOUT: "On the way to the bank",
-    Part.DEBT: "Owed to PromptFlow",
 }
 _NEWS = {PayoutNews.PAID: "arrived", PayoutNews.FAILED: "failed, and came back"}
 
@@ -40,6 +39,8 @@ def lines(found: CreatorMonth) -> list[Line]:
         Line("Shares of runs", found.runs_credits),
         Line("Shares of unlocks", found.unlocks_credits),
         Line("Refunds", found.refunds_credits),
+        Line("Became owed", found.became_owed_credits),
+        Line("Debt paid", found.debt_paid_credits),
         Line("Paid out", found.paid_out_credits),
         Line("Spent on own runs and unlocks", found.spent_credits),
         Line("Bought, granted or expired", found.other_credits),
@@ -54,6 +55,18 @@ def lines(found: CreatorMonth) -> list[Line]:
 def parts(found: CreatorMonth) -> list[Line]:
     """What the closing balance consists of."""
     return [Line(_PARTS.get(part, str(part)), credits) for part, credits in found.parts.items()]
+
+
+def debt(found: CreatorMonth) -> list[Line]:
+    """What is owed to the platform: at the beginning, what became owed, what was paid of it, and at the end.
+
+    Nothing where nothing was owed. All lines but the last add up to the last one.
+    """
+    moved = (found.owed_before_credits, found.became_owed_credits, found.debt_paid_credits, found.owed_after_credits)
+    if not any(moved):
+        return []
+    labels = ("Owed at the beginning", "Became owed", "Paid of it", "Owed at the end" if found.is_over else "Owed now")
+    return [Line(label, credits) for label, credits in zip(labels, moved, strict=True)]
 
 
 def period(found: CreatorMonth) -> str:
@@ -85,6 +98,7 @@ def pdf(found: CreatorMonth, *, seal: str, made_at: datetime) -> bytes:
     file.ln(3)
     _table(file, lines(found), has_balances=True)
     _section(file, f"Of the {'closing balance' if found.is_over else 'balance now'}", parts(found))
+    _section(file, "Owed to PromptFlow", debt(found))
     _section(file, "Payouts", payouts(found))
     file.set_font("helvetica", size=8)
     file.ln(5)

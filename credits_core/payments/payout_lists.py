@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, case, func, select
 
 from credits_core.ledger import payouts as ledger
 from credits_core.ledger.payout_news import has_move, is_reported
-from credits_core.payments import destinations
+from credits_core.payments import destinations, netted
 from credits_core.payments.payout_rules import Standing
 from credits_core.payments.payouts import Explained, State
 from credits_core.store.kinds import PayoutNews, PayoutStep, Verdict
@@ -162,6 +162,10 @@ def sums_of_creator(connection: Connection, creator_id: str) -> CreatorSums:
 def _explained(connection: Connection, wanted: Select[Any]) -> Iterator[Explained]:
     rows = connection.execute(wanted).all()
     terms = destinations.by_id(connection, [row.terms_id for row in rows if row.terms_id is not None])
+    creators = sorted({row.creator_id for row in rows})
+    paid_of_debts = {
+        cycle_id: netted.netted(connection, cycle_id, creators) for cycle_id in {row.cycle_id for row in rows}
+    }
     for row in rows:
         of = terms.get(row.terms_id or 0)
         paused = of is not None and of.paused_because is not None
@@ -186,6 +190,7 @@ def _explained(connection: Connection, wanted: Select[Any]) -> Iterator[Explaine
             of,
             bool(row.is_first_time),
             State(row.state, row.reason or ""),
+            paid_of_debts[row.cycle_id].get(row.creator_id, 0),
         )
 
 

@@ -110,12 +110,15 @@ def decide(standing: Standing, threshold_credits: int) -> tuple[Verdict, int]:
     (<Verdict.PAID_OUT: 'paid_out'>, 20000000)
     >>> decide(Standing(25_000_000, 5_000_000, 0, 12_000_000, False, True), 10_000_000)
     (<Verdict.BELOW_THRESHOLD: 'below_threshold'>, 0)
+    >>> decide(Standing(0, 0, 0, 600, False, True), 10_000_000)
+    (<Verdict.OWED: 'owed'>, 0)
     """
     amount_credits = _whole_cents(standing.payable_credits - standing.owed_credits)
     least_credits = max(threshold_credits, CREDITS_PER_CENT)
+    owes_all = standing.owed_credits > 0 and not standing.left_credits
     for says_no, verdict in (
         (standing.is_paused, Verdict.PAUSED),
-        (standing.left_credits == standing.waiting_credits, Verdict.ALL_WAITING),
+        (standing.left_credits == standing.waiting_credits and not owes_all, Verdict.ALL_WAITING),
         (standing.owed_credits >= standing.left_credits - standing.waiting_credits, Verdict.OWED),
         (_would_do_without_reserve(standing, least_credits) and amount_credits < least_credits, Verdict.RESERVED),
         (amount_credits < least_credits, Verdict.BELOW_THRESHOLD),

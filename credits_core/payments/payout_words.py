@@ -51,6 +51,11 @@ def in_short(one: Explained) -> str:
     ...     False, State("nothing")))
     '$5.00 payable, $10.00 needed'
     """
+    debt = f"{format_usd_rounded(one.netted_credits)} paid a debt" if one.netted_credits else ""
+    return ", ".join(text for text in (_in_short(one), debt) if text)
+
+
+def _in_short(one: Explained) -> str:
     standing = one.standing
     payable = f"{format_usd_rounded(standing.payable_credits)} payable"
     if one.verdict is Verdict.PAID_OUT:
@@ -80,6 +85,10 @@ def on_payday(one: Explained, payday: date) -> str:
     >>> on_payday(few, date(2026, 4, 1))
     '**Not paid on 1 April 2026:** $5.00 of the $10.00 needed.'
     """
+    return f"{_on_payday(one, payday)}{_netted(one)}"
+
+
+def _on_payday(one: Explained, payday: date) -> str:
     day = f"{payday:%-d %B %Y}"
     ready = format_usd_rounded(div_floor(max(one.standing.payable_credits, 0), CREDITS_PER_CENT) * CREDITS_PER_CENT)
     if one.verdict is Verdict.PAID_OUT:
@@ -106,8 +115,16 @@ def sentence(one: Explained) -> str:
     if one.verdict is Verdict.PAID_OUT:
         why = f": {one.state.reason}" if one.state.reason else ""
         to = "" if one.terms is None else f" to {one.terms.shown}"
-        return f"{both(one.amount_credits)}{to} {_STATES[one.state.word]}{why}".rstrip(".") + "."
-    return f"{VERDICTS[one.verdict]}: {_why(one)}"
+        less = f", less {both(one.standing.owed_credits)} owed" if one.standing.owed_credits else ""
+        return f"{both(one.amount_credits)}{to} {_STATES[one.state.word]}{less}{why}".rstrip(".") + f".{_netted(one)}"
+    return f"{VERDICTS[one.verdict]}: {_why(one)}{_netted(one)}"
+
+
+def _netted(one: Explained) -> str:
+    """That earnings paid a debt since the cycle before, for the end of a text; empty where none did."""
+    if not one.netted_credits:
+        return ""
+    return f" Debt netted: {both(one.netted_credits)} of what was earned since the cycle before paid what was owed."
 
 
 def _why(one: Explained) -> str:
@@ -122,6 +139,8 @@ def _why(one: Explained) -> str:
             f"all {both(standing.left_credits)} were earned after {before:%Y-%m-%d}. "
             f"Earnings wait {one.waiting_days} days, in case a run is refunded."
         )
+    if one.verdict is Verdict.OWED and not standing.left_credits:
+        return f"nothing is left, and the creator owes {both(standing.owed_credits)}. The next earnings pay it first."
     if one.verdict is Verdict.OWED:
         return f"{payable} can be paid out, but the creator owes {both(standing.owed_credits)}."
     if one.verdict in (Verdict.BELOW_THRESHOLD, Verdict.RESERVED):

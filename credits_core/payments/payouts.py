@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert
 
 from credits_core.ledger import accounts
 from credits_core.ledger import payouts as ledger
-from credits_core.payments import paying
+from credits_core.payments import netted, paying
 from credits_core.payments.destinations import Terms
 from credits_core.payments.payout_rules import PayoutRules, Standing, decide
 from credits_core.payments.refusals import PayoutsGoingOn
@@ -37,7 +37,8 @@ class Explained:
     """What a cycle says of one creator, in credits, with the rules that it was made by, and what became of it.
 
     `payout_id` is None in a preview. `terms` is where it goes. `is_first_time` says of a payout in a cycle that the
-    creator was never paid there before.
+    creator was never paid there before. `netted_credits` paid what the creator owed for refunded shares since the cycle
+    before, out of earnings.
     """
 
     payout_id: int | None
@@ -52,6 +53,7 @@ class Explained:
     terms: Terms | None
     is_first_time: bool
     state: State
+    netted_credits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Draft:
 def preview(
     connection: Connection, rules: PayoutRules, *, today: date, zone: TimeZone, creator_id: str | None = None
 ) -> Iterator[Explained]:
-    """What a cycle of today would say of every creator with earnings left, or of one. No side effect.
+    """What a cycle of today would say of every creator with earnings left or a debt, or of one. No side effect.
 
     Raises:
         UnknownUser: there is no such creator.
@@ -74,6 +76,7 @@ def preview(
     if creator_id is not None:
         accounts.user(connection, creator_id)
     first = rules.first_waiting_day(today)
+    paid_of_debts = netted.netted(connection, None, None if creator_id is None else [creator_id])
     for creator, standing, terms in standings(connection, rules, today, zone, creator_id=creator_id):
         verdict, amount_credits = decide(standing, rules.threshold_credits)
         yield Explained(
@@ -89,6 +92,7 @@ def preview(
             terms,
             False,
             State("preview"),
+            paid_of_debts.get(creator, 0),
         )
 
 

@@ -100,6 +100,7 @@ def users_to_settle(connection: Connection, *, after: str, limit: int, now: date
     in the last 60 days a payment went back of which not all of its bonus is taken: it may have been held then.
     """
     owing = select(UserPart.user_id).where(
+        select(Purchase.id).where(Purchase.user_id == UserPart.user_id).exists(),  # others owe for refunded shares
         UserPart.balance_credits != 0,
         UserPart.account_id.endswith(f":{Part.DEBT.value}") | UserPart.account_id.endswith(f":{Part.FROZEN.value}"),
     )

@@ -21,7 +21,7 @@ _AT_ONCE = 500
 def standings(
     connection: Connection, rules: PayoutRules, today: date, zone: TimeZone, *, creator_id: str | None = None
 ) -> Iterator[tuple[str, Standing, Terms | None]]:
-    """What every creator with earnings left has, in the order of their ids; or this one alone.
+    """What every creator with earnings left, or who owes something, has, in the order of their ids; or this one alone.
 
     Reads the daily tables once, and then the creators in blocks.
     """
@@ -33,7 +33,7 @@ def standings(
         terms = destinations.newest(connection, block)
         left = ledger.earned_left(connection, block)
         for one in block:
-            if left[one]:
+            if left[one] or part_account(one, Part.DEBT) in owed:
                 waits_credits = min(waiting.get(one, 0), left[one])
                 found = terms.get(one)
                 yield (
@@ -72,4 +72,5 @@ def _waiting(connection: Connection, first: date, zone: TimeZone, creator_id: st
 
 def _debts(creators: list[str]) -> Select[str, int]:
     accounts_ = [part_account(one, Part.DEBT) for one in creators]
-    return select(UserPart.account_id, UserPart.balance_credits).where(UserPart.account_id.in_(accounts_))
+    owing = select(UserPart.account_id, UserPart.balance_credits).where(UserPart.account_id.in_(accounts_))
+    return owing.where(UserPart.balance_credits != 0)

@@ -23,6 +23,7 @@ from credits_core.store.kinds import (
     PLATFORM_GRANTS,
     PLATFORM_PAYMENTS_IN,
     EntryType,
+    Part,
     RefundRule,
     TransactionType,
 )
@@ -31,9 +32,11 @@ from credits_core.store.tables import (
     JournalEntry,
     PartialRefund,
     PromptRun,
+    PurchaseMove,
     Refund,
     UnlockedFlow,
     UserCredits,
+    UserPart,
 )
 from credits_core.values.arrays import Credits
 from credits_core.values.day_arrays import day_numbers, is_within
@@ -133,6 +136,7 @@ def reading_history(connection: Connection, days: DayRange) -> Work[RecordedHist
     refunds = yield from _refunds(connection, charges, window, days, read)
     additions = yield from _additions(connection, window, accounts, read)
     starting = {} if is_all else _balances_before(connection, window[0])
+    owed = {} if is_all else _owed_before(connection, window[0])
     return RecordedHistory(
         first_entry_id=window[0],
         last_entry_id=window[1],
@@ -140,6 +144,7 @@ def reading_history(connection: Connection, days: DayRange) -> Work[RecordedHist
         models=models.texts(),
         plans=plans.texts(),
         starting_credits=tuple(starting.get(account, 0) for account in accounts.texts()),
+        starting_owed_credits=tuple(owed.get(account, 0) for account in accounts.texts()) if owed else (),
         charges=charges,
         refunds=refunds,
         additions=additions,
@@ -203,6 +208,7 @@ def _refunds(
                 func.coalesce(-share.amount_credits, 0),
                 func.coalesce(-cost.amount_credits, 0),
                 case((Refund.rule == RefundRule.COST_BOOKED_BACK.value, 1), else_=0),
+                case((Refund.rule == RefundRule.CREATOR_OWES_SHARE.value, 1), else_=0),
                 func.coalesce(PartialRefund.through_credits - PartialRefund.refunded_credits, 0),
                 func.coalesce(PartialRefund.through_credits, -1),
             )
@@ -216,7 +222,7 @@ def _refunds(
         pieces.append((yield from _columns(connection, statement, (), read)))
     columns = [np.concatenate(both) for both in zip(*pieces, strict=True)]
     in_order = np.argsort(columns[0], kind="stable")
-    entry_id, created_at_us, refunded, borne_credits, cost_credits, is_earlier, before, through = (
+    entry_id, created_at_us, refunded, borne_credits, cost_credits, is_earlier, is_owed, before, through = (
         column[in_order] for column in columns
     )
     by_entry = np.argsort(charges.entry_id)
@@ -233,6 +239,7 @@ def _refunds(
         borne_credits=borne_credits[is_here],
         returned_cost_credits=cost_credits[is_here],
         is_earlier_rule=is_earlier[is_here] == 1,
+        is_owed=is_owed[is_here] == 1,
         before_credits=before[is_here],
         through_credits=np.where(through[is_here] < 0, charges.total_credits[charge[is_here]], through[is_here]),
         is_compared=is_within(day, days),
@@ -266,6 +273,21 @@ def _balances_before(connection: Connection, entry_id: int) -> dict[str, int]:
     )
     rows = connection.execute(select(UserCredits.user_id, func.coalesce(latest, 0)))
     return {user_id: int(balance_credits) for user_id, balance_credits in rows}
+
+
+def _owed_before(connection: Connection, entry_id: int) -> dict[str, int]:
+    """What users owed for refunded shares before this entry, without those who owed nothing."""
+    is_of_purchase = select(PurchaseMove.id).where(PurchaseMove.id == CreditTransaction.entry_id).exists()
+    owed = func.sum(CreditTransaction.amount_credits)
+    rows = connection.execute(
+        select(UserPart.user_id, owed)
+        .join(CreditTransaction, CreditTransaction.account_id == UserPart.account_id)
+        .where(UserPart.account_id.endswith(f":{Part.DEBT.value}"), CreditTransaction.entry_id < entry_id)
+        .where(~is_of_purchase)
+        .group_by(UserPart.user_id)
+        .having(owed != 0)
+    )
+    return {user_id: -int(credits) for user_id, credits in rows}
 
 
 def _columns(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from credits_core.reports import earnings
+from credits_core.reports import debts, earnings
 from credits_core.reports.sums import works_of
 from credits_core.values.days import DayRange
 
@@ -18,7 +18,8 @@ from credits_core.values.days import DayRange
 class CreatorStatement:
     """What one creator, or all of them together, brought in and received, in credits.
 
-    `gross_fees_credits` is what users paid as fees. `share_credits` is the creators' part of it, before refunds.
+    `gross_fees_credits` is what users paid as fees. `share_credits` is the creators' part of it, before refunds. Of the
+    refunds `became_owed_credits` were spent and are owed; the share paid `debt_paid_credits` of what was owed.
     """
 
     creator_id: str | None
@@ -27,10 +28,12 @@ class CreatorStatement:
     gross_fees_credits: int
     share_credits: int
     refunds_credits: int
+    became_owed_credits: int = 0
+    debt_paid_credits: int = 0
 
     @property
     def net_credits(self) -> int:
-        """The share less refunds: what the balance rose by. Below 0 where refunds took back more."""
+        """The share less refunds: what the balance rose by, less what is owed. Below 0 where refunds took back more."""
         return self.share_credits - self.refunds_credits
 
 
@@ -44,6 +47,7 @@ def statements(connection: Connection, days: DayRange, *, creator_id: str | None
     )
     gross_fees_credits = {creator: int(fees_credits) for creator, fees_credits in connection.execute(by_creator)}
     earned = earnings.creator_totals(connection, days, creator_id=creator_id, limit=None)
+    owed = debts.of_shares(connection, days)
     return [
         CreatorStatement(
             creator,
@@ -52,6 +56,7 @@ def statements(connection: Connection, days: DayRange, *, creator_id: str | None
             gross_fees_credits.get(creator, 0),
             one.runs_credits + one.unlocks_credits,
             one.taken_back_credits,
+            *owed.get(creator, (0, 0)),
         )
         for creator, one in earned
     ]
@@ -66,6 +71,8 @@ def in_all(listed: list[CreatorStatement]) -> CreatorStatement:
         sum(one.gross_fees_credits for one in listed),
         sum(one.share_credits for one in listed),
         sum(one.refunds_credits for one in listed),
+        sum(one.became_owed_credits for one in listed),
+        sum(one.debt_paid_credits for one in listed),
     )
 
 

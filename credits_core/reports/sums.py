@@ -200,7 +200,8 @@ class Spending:
     """Who received what users paid, in credits, before refunds. The parts add up to what was paid.
 
     The refunds of runs and unlocks in the same days come after them, by who bore them: creators gave back of their
-    shares, the platform bore its own income, spent shares and inference costs (`refunded_inference_credits` of it), and
+    shares (`refunds_owed_credits` of it are owed), the platform bore its own income, spent shares under earlier rules
+    and inference costs (`refunded_inference_credits` of it), and
     inference costs were returned by providers, or booked back under the earlier rule.
     """
 
@@ -210,6 +211,7 @@ class Spending:
     unlocks_creators_credits: int
     unlocks_platform_credits: int
     refunds_creators_credits: int
+    refunds_owed_credits: int
     refunds_platform_credits: int
     refunded_inference_credits: int
     provider_refunds_credits: int
@@ -260,7 +262,11 @@ def spending(connection: Connection, days: DayRange) -> Spending:
     refunded_credits = {type_: -sum(moved_credits[refund, type_] for refund in REFUNDS) for type_ in TransactionType}
     is_shares = borne_by_platform(totals.c.party, totals.c.type)
     is_inference = totals.c.party == PLATFORM_REFUNDED_INFERENCE
-    borne = connection.execute(select(sum_where(totals, is_shares), sum_where(totals, is_inference))).one()
+    is_owed = (totals.c.entry_type.in_([*REFUNDS])) & (totals.c.type == TransactionType.TRANSFER.value)
+    owed = func.coalesce(func.sum(case((is_owed, totals.c.received_credits), else_=0)), 0)
+    *borne, owed_credits = connection.execute(
+        select(sum_where(totals, is_shares), sum_where(totals, is_inference), owed)
+    ).one()
     booked_back_credits = _booked_back(connection, days)
     return Spending(
         runs_inference_credits=moved_credits[run, inference],
@@ -269,6 +275,7 @@ def spending(connection: Connection, days: DayRange) -> Spending:
         unlocks_creators_credits=moved_credits[unlock, creator],
         unlocks_platform_credits=moved_credits[unlock, platform],
         refunds_creators_credits=refunded_credits[creator],
+        refunds_owed_credits=int(owed_credits),
         refunds_platform_credits=refunded_credits[platform] - int(sum(borne)),
         refunded_inference_credits=-int(borne[1]),
         provider_refunds_credits=refunded_credits[inference] - booked_back_credits,

@@ -89,12 +89,15 @@ FREQUENT_TYPES = frozenset(
 
 
 class RefundRule(StrEnum):
-    """Who bears the inference cost of a refunded run, the present rule first.
+    """Who bears what of a refund, the present rule first.
 
-    `PLATFORM_BEARS_COST`: the platform, because the provider is paid all the same, unless the refund says that the
-    provider gave the cost back. `COST_BOOKED_BACK`, the rule of earlier versions: booked back as if the provider had.
+    `CREATOR_OWES_SHARE`: a creator who has spent the share owes it. The platform bears the inference cost, because the
+    provider is paid all the same, unless the refund says that the provider gave it back. Rules of earlier versions:
+    `PLATFORM_BEARS_COST`: the same, but the platform also bears the spent share. `COST_BOOKED_BACK`: and the inference
+    cost is booked back as if the provider had given it back.
     """
 
+    CREATOR_OWES_SHARE = "creator_owes_share"
     PLATFORM_BEARS_COST = "platform_bears_cost"
     COST_BOOKED_BACK = "cost_booked_back"
 

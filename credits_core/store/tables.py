@@ -244,14 +244,14 @@ class PromptRun(Base):
 class Refund(Base):
     """The rule that a refund was made under, so that the audit holds each against its own. The key is its entry's.
 
-    `provider_refunded`: the refund says that the provider gave the inference cost back, which only the present rule
-    asks.
+    `provider_refunded`: the refund says that the provider gave the inference cost back, which the earliest rule did not
+    ask.
     """
 
     __tablename__ = "refunds"
     __table_args__ = (
         CheckConstraint(_one_of("rule", RefundRule), name="rule_known"),
-        CheckConstraint("rule = 'platform_bears_cost' OR NOT provider_refunded", name="asked_by_rule"),
+        CheckConstraint("rule <> 'cost_booked_back' OR NOT provider_refunded", name="asked_by_rule"),
         # No refund is added to these any more, so what reports say of them costs the same for ever.
         Index(
             "ix_refunds_cost_booked_back",

@@ -36,8 +36,10 @@ def creators_by_day(rows: Sequence[CreatorDay], creator_ids: Sequence[str]) -> g
 def balance_line(points: Sequence[BalancePoint], now: datetime, *, height: int = 280) -> go.Figure:
     """A balance over time as steps up to now, because it stays the same between transactions. It begins with nothing.
 
-    When the ledger's order is not that of the clock, as after a replay of old runs, the axis counts entries instead.
+    Of one entry the last balance is shown, because what comes and goes within it was never there. When the ledger's
+    order is not that of the clock, as after a replay of old runs, the axis counts entries instead.
     """
+    points = list({point.entry_id: point for point in points}.values())
     moments = [point.created_at for point in points]
     by_clock = moments == sorted(moments)  # in UTC: by the clocks an hour may come twice
     balances_credits = [point.balance_credits for point in points]

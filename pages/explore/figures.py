@@ -2,10 +2,12 @@
 
 import streamlit as st
 
+from credits_core.reports.debts import Debts
 from credits_core.reports.statements import CreatorStatement
 from credits_core.reports.sums import Overview
 from credits_core.values.credits import CREDITS_PER_USD
 from credits_core.values.text import format_change, format_credits, format_usd, rounded_parts
+from pages.explore import statement_files
 from pages.parts import show
 
 
@@ -39,7 +41,7 @@ def in_all(seen: Overview) -> None:
             before_credits=None if before is None else before.circulation_credits,
             chart=list(seen.circulation_by_day_credits),
             colour="blue",
-            help_text="What all users together held at the end of the last day.",
+            help_text="What all users together held at the end of the last day, less what they owe.",
         )
         show.metric(
             "Platform revenue",
@@ -70,6 +72,17 @@ def in_all(seen: Overview) -> None:
         )
 
 
+def owed(found: Debts) -> None:
+    """What users owe at the end of the last day, and how it changed; nothing where nothing was ever owed."""
+    if not any((found.owed_credits, found.became_credits, found.paid_credits)):
+        return
+    with show.metric_grid(found.owed_credits, found.became_credits, found.paid_credits, columns=3):
+        of = "Shares refunded after they were spent, and purchases whose money went back."
+        show.metric("Owed to us", found.owed_credits, help_text=f"{of} At the end of the last day.")
+        show.metric("Became owed", found.became_credits, help_text="On these days.")
+        show.metric("Paid of it", found.paid_credits, help_text="On these days. Earnings pay it first.", colour="green")
+
+
 def of_statement(total: CreatorStatement, before: CreatorStatement | None, compared_with: str) -> None:
     """Net, gross fees, share and refunds; with what they were before, how much they changed, and on which days."""
     with show.metric_grid(total.net_credits, total.gross_fees_credits, total.share_credits):
@@ -95,5 +108,7 @@ def of_statement(total: CreatorStatement, before: CreatorStatement | None, compa
             colour="green",
         )
         show.metric("Refunds", total.refunds_credits, help_text="What refunds on these days took back.")
+    if total.became_owed_credits or total.debt_paid_credits:
+        st.caption(statement_files.owed_words(total))
     if before is not None:
         st.caption(f"Compared with {compared_with.removeprefix('on ')}.")

@@ -54,6 +54,9 @@ def draw(creator_id: str) -> None:
     of = [f"{label.lower()} **{credits:,}**" for label, credits in month_file.parts(found)]
     if of:
         st.caption(f"Of that balance: {', '.join(of)}.")
+    owed = [f"{label.lower()} **{credits:,}**" for label, credits in month_file.debt(found)]
+    if owed:
+        st.caption(f"Debt to PromptFlow: {', '.join(owed)}. Earnings pay it first.")
     for label, _ in month_file.payouts(found):
         st.caption(label.replace("$", r"\$"))
 
@@ -76,6 +79,7 @@ def _csv(found: CreatorMonth) -> bytes:
     listed: list[tuple[str, month_file.Line]] = [
         *(("statement", line) for line in month_file.lines(found)),
         *(("of that balance", line) for line in month_file.parts(found)),
+        *(("owed to PromptFlow", line) for line in month_file.debt(found)),
         *(("payout", line) for line in month_file.payouts(found)),
     ]
     rows: list[tuple[Cell, ...]] = [(*of, kind, label, credits, dollars(credits)) for kind, (label, credits) in listed]

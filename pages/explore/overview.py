@@ -4,7 +4,7 @@ import streamlit as st
 
 from credits_core.ledger import accounts
 from credits_core.ledger.accounts import ListedTransaction, TransactionFilter
-from credits_core.reports import sums
+from credits_core.reports import debts, sums
 from credits_core.values.periods import Preset, comparable
 from pages.explore import charts as explore_charts
 from pages.explore import figures
@@ -41,6 +41,7 @@ with st.skeleton(height=600), resources.reading() as connection:
     earlier = comparable(period, of_ledger.first)
     seen = sums.overview(connection, days, before=earlier.days if earlier else None)
     spent = sums.spending(connection, days)
+    owed = debts.debts(connection, days)
     latest = accounts.transactions(connection, TransactionFilter(days=days, headline_only=True), limit=LATEST)
 
 if of_ledger.first is None:
@@ -57,6 +58,7 @@ if seen.spent_credits:
     if seen.refunded_inference_credits:
         st.caption(f"Our part excludes {words.both(seen.refunded_inference_credits)} of model cost for refunded runs.")
 figures.in_all(seen)
+figures.owed(owed)
 if not seen.days:
     st.info(
         f"The ledger has entries from {of_ledger.first} to {of_ledger.last}. Choose other days, or All.",

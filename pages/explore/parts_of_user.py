@@ -8,6 +8,8 @@ import streamlit as st
 from credits_core.ledger import hold_rows, lot_rows, parts
 from credits_core.ledger.hold_rows import StoredHold
 from credits_core.ledger.lots import EARNINGS, Lot
+from credits_core.reports import debts
+from credits_core.reports.debts import Owed
 from credits_core.store.kinds import Part
 from credits_core.values.days import from_microseconds, to_microseconds
 from pages.parts import links, resources, show, tables
@@ -21,8 +23,9 @@ def show_beside(user_id: str) -> None:
         beside = parts.of_user(connection, user_id)
         holds = hold_rows.holds_of(connection, user_id, limit=_HOLDS) if Part.HELD in beside else []
         lots = lot_rows.kept_lots(connection, user_id)
+        owed = debts.owed_by(connection, user_id)
     now = datetime.now(UTC)
-    _of_payments(beside)
+    _of_payments(beside, owed)
     if holds:
         st.header("Held for runs", anchor=False)
         show.metric("Held", beside[Part.HELD], help_text="Set aside: the user cannot spend it.")
@@ -46,9 +49,17 @@ def show_beside(user_id: str) -> None:
         )
 
 
-def _of_payments(beside: Mapping[Part, int]) -> None:
-    """What is frozen because a payment is disputed, and what the user owes because one went back."""
-    frozen, owed = beside.get(Part.FROZEN, 0), -beside.get(Part.DEBT, 0)
+def _of_payments(beside: Mapping[Part, int], owes: Owed) -> None:
+    """What is frozen because a payment is disputed, and what the user owes: for refunded shares, and for payments."""
+    if owes.shares_credits:
+        st.header("Owed for refunds", anchor=False)
+        with show.metric_grid(owes.shares_credits, columns=2):
+            show.metric(
+                "Owed for shares",
+                owes.shares_credits,
+                help_text="Shares that were refunded after they were spent. The next earnings pay it first.",
+            )
+    frozen, owed = beside.get(Part.FROZEN, 0), owes.purchases_credits
     if not frozen and not owed:
         return
     st.header("Of payments", anchor=False)

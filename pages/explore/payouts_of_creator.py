@@ -27,6 +27,7 @@ def draw(creator_id: str) -> None:
         sums = payout_lists.sums_of_creator(connection, creator_id)
         before = payout_lists.of_creator(connection, creator_id, limit=_CYCLES)
         terms = destinations.newest(connection, [creator_id]).get(creator_id)
+        owed = sum(one.standing.owed_credits for one in expected)
     st.header("Payouts", anchor=False)
     last = next((one for one in before if one.state.word in ("paid", "failed")), None)
     if last is not None and last.state.word == "failed" and last.terms == terms:
@@ -42,11 +43,13 @@ def draw(creator_id: str) -> None:
     )
     waiting = sum(one.standing.waiting_credits for one in expected)
     payable = sum(one.standing.payable_credits for one in expected)
-    with show.metric_grid(waiting, payable, sums.on_the_way_credits, sums.paid_credits):
+    with show.metric_grid(waiting, payable, sums.on_the_way_credits, sums.paid_credits, *([owed] if owed else [])):
         show.metric("Waiting", waiting, help_text=f"Earned in the last {rules.waiting_days} days, less what was spent.")
         show.metric("Payable", payable, help_text="Earned earlier, and neither spent nor paid out.")
         show.metric("On the way", sums.on_the_way_credits, help_text="Sent, and not confirmed yet.")
         show.metric("Paid", sums.paid_credits, help_text="Arrived, in all.")
+        if owed:
+            show.metric("Owed", owed, help_text="Refunded after it was spent. The next earnings pay it first.")
     destination_form.draw(creator_id, terms)
     _calculator(rules, resources.book().plan, today, payable)
     if before:

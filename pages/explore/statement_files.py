@@ -54,6 +54,8 @@ def as_csv(listed: Sequence[CreatorStatement], *, days: DayRange, plans: str) ->
         "refunds_credits",
         "net_credits",
         "net_usd",
+        "became_owed_credits",
+        "debt_paid_credits",
     ]
     lines: list[Sequence[Cell]] = [
         (
@@ -68,6 +70,8 @@ def as_csv(listed: Sequence[CreatorStatement], *, days: DayRange, plans: str) ->
             one.refunds_credits,
             one.net_credits,
             dollars(one.net_credits),
+            one.became_owed_credits,
+            one.debt_paid_credits,
         )
         for one in (*listed, in_all(list(listed)))
     ]
@@ -142,8 +146,19 @@ def as_pdf(
             )
             _row(pdf, _cells(of_day, with_fees=False))
     pdf.set_font("helvetica", style="B", size=10)
-    _row(pdf, _cells(in_all(list(listed))))
+    total = in_all(list(listed))
+    _row(pdf, _cells(total))
+    if total.became_owed_credits or total.debt_paid_credits:
+        pdf.ln(3)
+        pdf.set_font("helvetica", size=10)
+        paper.line(pdf, owed_words(total), 7)
     return bytes(pdf.output())
+
+
+def owed_words(total: CreatorStatement) -> str:
+    """What of the refunds became owed, and what shares paid of debts, in a sentence or two."""
+    became, paid = format_credits(total.became_owed_credits), format_credits(total.debt_paid_credits)
+    return f"Of the refunds {became} credits were spent before, and became owed. Shares paid {paid} of what was owed."
 
 
 def _cells(one: CreatorStatement, *, with_fees: bool = True) -> Sequence[str]:

@@ -19,6 +19,7 @@ SUBJECTS = {
         "every lot follows from the journal",
         "every purchase follows from its payments",
         "every payout follows from its cycle",
+        "all that creators earned is paid, left or owed",
         "the daily totals are sums of the transactions",
         "every entry has the form of its kind",
         "every run costs what its inputs say",

@@ -48,8 +48,10 @@ def parts_of(connection: Connection, entry_ids: Iterable[int]) -> dict[int, str]
 def borne_in_all(spent: Spending) -> Iterator[str]:
     """Who bore the refunds of some days, one short sentence each, for Markdown."""
     if spent.refunded_credits:
-        creators, platform = spent.refunds_creators_credits, spent.refunds_platform_credits
-        yield f"Creators gave back {words.both(creators)}, PromptFlow bore {words.both(platform)}."
+        owed_credits, platform = spent.refunds_owed_credits, spent.refunds_platform_credits
+        creators = spent.refunds_creators_credits - owed_credits
+        owed = f" and owe {words.both(owed_credits)}" if owed_credits else ""
+        yield f"Creators gave back {words.both(creators)}{owed}, PromptFlow bore {words.both(platform)}."
     if spent.refunded_inference_credits:
         yield f"PromptFlow's part includes inference costs of {words.both(spent.refunded_inference_credits)}."
     if spent.provider_refunds_credits:

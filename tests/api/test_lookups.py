@@ -118,7 +118,7 @@ def test_an_entry_and_its_refund_name_each_other(api: Api) -> None:
     assert (refund["refunded_by_entry_id"], refund["refunds_entry_id"]) == (None, entry_id)
     assert (refund["type"], refund["description"]) == ("refund", f"Refund of entry {entry_id}: r")
     assert (refund["run"], refund["unlock"], unlock["run"], unlock["refund"]) == (None, None, None, None)
-    assert refund["refund"] == {"rule": "platform_bears_cost", "provider_refunded": False}
+    assert refund["refund"] == {"rule": "creator_owes_share", "provider_refunded": False}
     assert unlock["unlock"] == {
         "user_id": "ada",
         "flow_id": "report",

@@ -73,7 +73,8 @@ def test_the_whole_ledger_is_summed_up_whoever_wrote_it(api: Api) -> None:
     assert found["promptflow_received_credits", "creator_payment"] == 800
     assert found["promptflow_received_credits", "credit_purchase"] == 10_000
     assert found["promptflow_received_credits", "flow_unlock"] == 0
-    assert found["promptflow_creator_debts_credits",] == 300
+    assert found["promptflow_owed_credits",] == 300
+    assert found["promptflow_creator_debts_credits",] == 0
     assert found["promptflow_database_readable",] == 1
     assert found["promptflow_seal_lag_seconds",] == 0  # sealed for this answer
 

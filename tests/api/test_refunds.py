@@ -38,9 +38,10 @@ def test_an_entry_is_refunded_once(api: Api) -> None:
         "refunded_credits": 300,
         "left_credits": 0,
         "user_balance_credits": 10_000,
-        "rule": "platform_bears_cost",
+        "rule": "creator_owes_share",
         "provider_refunded": False,
         "creator_gives_back_credits": 0,
+        "creator_owes_credits": 0,
         "platform_bears_credits": 300,
         "provider_gives_back_credits": 0,
         "summary": "ada got back 300 credits ($0.0003): PromptFlow bore 300.",
@@ -51,12 +52,26 @@ def test_an_entry_is_refunded_once(api: Api) -> None:
     assert problem(api.post("/api/credits/refund", body)) == (409, "already_refunded")
 
 
+def test_what_a_creator_has_spent_of_the_share_is_owed_and_the_balance_says_so(api: Api) -> None:
+    charged = world.charge(api.engine, HAIKU_WITH_FEE, key="run")
+    world.charge(api.engine, world.run_by("ben"), key="spends")  # 300 of 800
+    said = api.post("/api/credits/refund", {"entry_id": charged.entry_id, "reason": "Empty"}).json()
+    assert (said["creator_gives_back_credits"], said["creator_owes_credits"]) == (500, 300)
+    assert said["summary"] == (
+        "ada got back 1,251 credits ($0.001251): ben gave back 500 of 800 and came to owe 300, PromptFlow bore 451."
+    )
+    assert api.get("/api/credits/balance", user_id="ben").json()["owed_credits"] == 300
+    world.charge(api.engine, HAIKU_WITH_FEE, key="next")
+    found = api.get("/api/credits/balance", user_id="ben").json()
+    assert (found["balance_credits"], found["owed_credits"]) == (500, 0)
+
+
 def test_a_refund_may_say_that_the_provider_gave_the_cost_back(api: Api) -> None:
     charged = world.charge(api.engine, HAIKU_WITH_FEE, key="run")
     body = {"entry_id": charged.entry_id, "reason": "The answer was empty", "provider_refunded": True}
     first = api.post("/api/credits/refund", body, key="ticket-1")
     borne = {
-        "rule": "platform_bears_cost",
+        "rule": "creator_owes_share",
         "provider_refunded": True,
         "creator_gives_back_credits": 800,
         "platform_bears_credits": 201,

@@ -325,20 +325,22 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
     ),
     "a refund takes its parts from other accounts than they went to": (
         [
-            damage.set_transaction("refund of run by ben", 3, "amount_credits = amount_credits - 10"),
-            damage.set_transaction("refund of run by ben", 4, "amount_credits = amount_credits + 10"),
+            damage.set_transaction("refund of run by ben", 4, "amount_credits = amount_credits - 10"),
+            damage.set_transaction("refund of run by ben", 5, "amount_credits = amount_credits + 10"),
         ],
         "refunds_reverse_once",
         "refund <refund of run by ben> leaves -10 with platform:revenue",
     ),
-    "the platform bears what the creator still held": (
+    "the platform bears what the creator should owe": (
         [
-            damage.set_transaction("refund of run by ben", 1, "amount_credits = -1000, balance_after_credits = 420"),
-            damage.set_transaction("refund of run by ben", 2, "amount_credits = -720"),
-            _set_balance("cara", "420"),
+            damage.set_transaction("refund of run by ben", 1, "amount_credits = 290, balance_after_credits = 1710"),
+            damage.set_transaction("refund of run by ben", 2, "amount_credits = -290, balance_after_credits = -290"),
+            damage.set_transaction("refund of run by ben", 3, "amount_credits = -1710"),
+            damage.add_transaction("refund of run by ben", 6, "platform:revenue", "refund", -10),
+            "UPDATE user_parts SET balance_credits = -290 WHERE account_id = 'cara:debt'",
         ],
         "refunds_reverse_once",
-        "refund <refund of run by ben> leaves 720 with cara, who held 420",
+        "refund <refund of run by ben> leaves 10 with cara",
     ),
     "a daily total is raised": (
         ["UPDATE daily_totals SET amount_credits = amount_credits + 1 WHERE account_id = 'dev'"],

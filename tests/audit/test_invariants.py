@@ -150,9 +150,9 @@ SEVERAL: dict[str, tuple[list[str], set[str]]] = {
         ["UPDATE journal_entries SET refunds_entry_id = <refund of grant> WHERE id = <refund of run by ben>"],
         {"entries_say_what_was_asked", "refunds_reverse_once"},
     ),
-    "a refund is said to be of the earlier rule, after one of the present rule": (
+    "a refund is said to be of the earliest rule, after one of a later rule": (
         ["UPDATE refunds SET rule = 'cost_booked_back' WHERE entry_id = <refund of run by ben>"],
-        {"refunds_reverse_once", "refunds_have_a_rule"},
+        {"earnings_are_paid_left_or_owed", "refunds_reverse_once", "refunds_have_a_rule"},
     ),
     "a provider is said to have given a cost back": (
         ["UPDATE refunds SET provider_refunded = TRUE WHERE entry_id = <refund of run by ben>"],

@@ -41,13 +41,13 @@ DAMAGE: dict[str, tuple[list[str], list[str], str]] = {
         [EXACT],
         "refund <part of fee run> of entry <fee run> moves -101 of platform:refunded_inference as refund, but -100",
     ),
-    "the platform pays a share that the creator still has": (
+    "the platform pays a share that the creator gives back": (
         [
             set_transaction("part of other", 1, "amount_credits = -100, balance_after_credits = 1181"),
             damage.add_transaction("part of other", 4, "platform:revenue", "refund", -91),
         ],
         [EXACT],
-        "refund <part of other> of entry <other fee run> leaves 91 with wim, who held 1181",
+        "refund <part of other> of entry <other fee run> moves -100 of wim as creator_payment, but -191 are due",
     ),
     "a part names another share of the fee": (
         [_set_part("part of fee run", "fee_credits = 401, share_credits = 320")],

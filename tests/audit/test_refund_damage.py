@@ -37,10 +37,8 @@ def test_a_refund_as_earlier_versions_made_it_is_clean(ledger: Ledger) -> None:
 DAMAGE: dict[str, tuple[list[str], str, str]] = {
     "the platform bears more of an inference cost than there was": (
         [
-            damage.set_transaction("refund of run by ben", 2, "amount_credits = -310"),
-            damage.set_transaction("refund of run by ben", 1, "amount_credits = -1400, balance_after_credits = 20"),
-            damage.set_transaction("refund of run by ben", 4, "amount_credits = -260"),
-            "UPDATE user_credits SET balance_credits = 20 WHERE user_id = 'cara'",
+            damage.set_transaction("refund of run by ben", 4, "amount_credits = -420"),
+            damage.set_transaction("refund of run by ben", 5, "amount_credits = -260"),
         ],
         "refunds_reverse_once",
         "refund <refund of run by ben> leaves an inference cost of 250, of which the platform bears 260, but its rule"
@@ -49,7 +47,7 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
     "a refund under the present rule books the inference cost back": (
         [
             damage.set_transaction(
-                "refund of run by ben", 4, "account_id = 'platform:inference', type = 'inference_cost'"
+                "refund of run by ben", 5, "account_id = 'platform:inference', type = 'inference_cost'"
             )
         ],
         "refunds_reverse_once",
@@ -62,10 +60,22 @@ DAMAGE: dict[str, tuple[list[str], str, str]] = {
         "refund <refund of run with fee> leaves an inference cost of 250, of which the platform bears 250, but its rule"
         " gives 0",
     ),
-    "a refund of an unlock is said to be of the earlier rule, after one of the present rule": (
+    "a refund of an unlock is said to be of the earliest rule, after one of a later rule": (
         [_set_rule("refund of unlock", "rule = 'cost_booked_back'")],
         "refunds_have_a_rule",
-        "refund <refund of unlock> has the earlier rule, but refund <refund of run with fee> before it the present one",
+        "refund <refund of unlock> has the rule cost_booked_back, but refund <refund of run with fee> before it has"
+        " platform_bears_cost",
+    ),
+    "a refund of a part is said to be of an earlier rule, after one of the present rule": (
+        [_set_rule("part of other", "rule = 'platform_bears_cost'")],
+        "refunds_have_a_rule",
+        "refund <part of other> has the rule platform_bears_cost, but refund <part of fee run> before it has"
+        " creator_owes_share",
+    ),
+    "a refund by which the platform bore a spent share is said to be of the present rule": (
+        [_set_rule("refund of unlock", "rule = 'creator_owes_share'")],
+        "refunds_reverse_once",
+        "refund <refund of unlock> leaves 800 with ben",
     ),
     "the rule of a refund is deleted": (
         ["DELETE FROM refunds WHERE entry_id = <refund of run by ben>"],

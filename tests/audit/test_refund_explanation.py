@@ -6,7 +6,8 @@ from credits_core.audit.explanation import Explanation, explain
 from credits_core.ledger.bearing import sentence
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.store import database
-from tests.support import world
+from credits_core.store.kinds import TransactionType
+from tests.support import earlier_refunds, world
 from tests.support.world import HAIKU_WITH_FEE, UNLOCK
 
 Step = tuple[str, str, int | None, int | None]
@@ -84,8 +85,47 @@ def test_what_a_creator_has_spent_is_told(engine: Engine) -> None:
     world.charge(engine, world.run_by("ben"), key="ben")  # 300 of his 800
     found = explained(engine, world.refund(engine, run, key="refund").entry_id)
     assert said(found) == (
+        "ada got back 1,251 credits ($0.001251): ben gave back 500 of 800 and came to owe 300, PromptFlow bore 451."
+    )
+    assert found.inputs[-1][1].startswith("What a creator has spent of the share is owed, and the next earnings pay it")
+    assert steps(found) == [
+        ("Creator's share", "ben gives back the share of 800, but at most the 500 that were left", 500, 500),
+        ("Becomes owed", "ben owes what was spent: 800 − 500", 300, 300),
+        ("Platform revenue", "the platform gives back its own part of the charge", 201, 201),
+        ("Inference cost", "the provider is paid all the same, so the platform bears it", 250, 250),
+        ("Total", "what ada gets back: 500 + 300 + 201 + 250", 1_251, 1_251),
+    ]
+    assert found.is_proved
+
+
+def test_what_a_creator_owes_is_paid_first_by_the_next_share_and_told(engine: Engine) -> None:
+    world.add(engine, "ada", 5_000, key="add")
+    run = world.charge(engine, HAIKU_WITH_FEE, key="run").entry_id
+    world.charge(engine, world.run_by("ben"), key="ben")  # 300 of his 800
+    world.refund(engine, run, key="refund")  # he owes 300
+    unlocked = world.unlock(engine, UNLOCK, key="unlock").receipt
+    assert unlocked is not None
+    for entry_id, paid in ((unlocked.entry_id, 300), (world.charge(engine, HAIKU_WITH_FEE, key="next").entry_id, 0)):
+        with database.read(engine) as connection:
+            found = explain(connection, entry_id, plans=world.price_book().plans)
+        assert found.is_proved
+        assert [
+            (one.account_id, one.recorded_credits, one.recomputed_credits)
+            for one in found.transactions
+            if one.type is TransactionType.TRANSFER
+        ] == ([("ben", -paid, -paid), ("ben:debt", paid, paid)] if paid else [])
+
+
+def test_what_the_platform_bore_under_the_earlier_rule_is_told(engine: Engine) -> None:
+    world.add(engine, "ada", 1_251, key="add")
+    run = world.charge(engine, HAIKU_WITH_FEE, key="run").entry_id
+    world.charge(engine, world.run_by("ben"), key="ben")  # 300 of his 800
+    found = explained(engine, earlier_refunds.refund(engine, run, key="refund").entry_id)
+    assert said(found) == (
         "ada got back 1,251 credits ($0.001251): ben gave back 500 of 800 (the rest was spent), PromptFlow bore 751."
     )
+    assert found.inputs[-1][1].startswith("Earlier rule: PromptFlow bore what the creator had spent of the share.")
+    assert found.is_proved
     assert steps(found) == [
         ("Creator's share", "ben gives back the share of 800, but at most the 500 that were left", 500, 500),
         ("Spent share", "the platform pays what ben had spent: 800 − 500", 300, 300),

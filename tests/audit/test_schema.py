@@ -203,7 +203,8 @@ ON_POSTGRES: dict[str, tuple[Sequence[str], list[str]]] = {
         [
             "ALTER TABLE refunds DROP CONSTRAINT ck_refunds_rule_known",
             "ALTER TABLE refunds ADD CONSTRAINT ck_refunds_rule_known"
-            " CHECK (rule = 'platform_bears_cost' OR rule = 'cost_booked_back') NOT VALID",
+            " CHECK (rule = 'creator_owes_share' OR rule = 'platform_bears_cost' OR rule = 'cost_booked_back')"
+            " NOT VALID",
         ],
         ["ck_refunds_rule_known was never validated"],
     ),

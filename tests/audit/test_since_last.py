@@ -13,7 +13,7 @@ from credits_core.audit.finding import BEGINNING, Finding, Since
 from credits_core.pricing.quote import PriceBook
 from credits_core.reports import daily_totals
 from credits_core.store import database
-from tests.audit import test_damage, test_invariants, test_refund_damage
+from tests.audit import test_damage, test_debt_damage, test_invariants, test_refund_damage
 from tests.support import busy_ledger, damage, plain_sql, world
 from tests.support.damage import MUCH_LATER, Ledger
 from tests.support.plain_sql import rows
@@ -33,6 +33,7 @@ def ledger(
 DAMAGE = {
     **{f"{done} (alone)": (statements, {by}) for done, (statements, by, _) in test_damage.DAMAGE.items()},
     **{f"{done} (refund)": (statements, {by}) for done, (statements, by, _) in test_refund_damage.DAMAGE.items()},
+    **{f"{done} (debt)": (statements, {by}) for done, (statements, by, _) in test_debt_damage.DAMAGE.items()},
     **{f"{done} (several)": several for done, several in test_invariants.SEVERAL.items()},
 }
 
@@ -202,8 +203,8 @@ def test_a_new_refund_is_held_against_the_refunds_before(postgres_engine: Engine
             connection.execute(text(statement))
     wrong = " ".join(_wrong(postgres_engine, book, since))
     assert f"refund {again} is of entry {ids['run with fee']}, which cannot be refunded or was refunded before" in wrong
-    first = ids["refund of run with fee"]
-    assert f"refund {again} has the earlier rule, but refund {first} before it the present one" in wrong
+    last = ids["refund of run by ben"]
+    assert f"refund {again} has the rule cost_booked_back, but refund {last} before it has creator_owes_share" in wrong
 
 
 def test_each_clean_audit_begins_where_the_one_before_ended(engine: Engine, book: PriceBook) -> None:

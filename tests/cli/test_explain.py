@@ -72,9 +72,10 @@ def test_the_command_tells_it_in_lines_and_in_json(
     assert (code, found["is_proved"], found["refunds_entry_id"]) == (0, True, 2)
     assert found["borne"] == {
         "sentence": "ada got back 1,251 credits ($0.001251): ben gave back 800, PromptFlow bore 451.",
-        "rule": "platform_bears_cost",
+        "rule": "creator_owes_share",
         "provider_refunded": False,
         "creator_credits": 800,
+        "owed_credits": 0,
         "platform_credits": 451,
         "provider_credits": 0,
     }

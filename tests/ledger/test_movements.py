@@ -13,6 +13,7 @@ from credits_core.ledger.movements import (
     for_flow_unlock,
     for_prompt_run,
     for_refund,
+    paying_debt,
 )
 from credits_core.ledger.refund_terms import RefundTerms
 from credits_core.pricing.models import Model, RunPrice
@@ -174,16 +175,37 @@ PAID_RUN = [
         (801, [("ben", "creator_payment", -800)]),
     ],
 )
-def test_the_platform_bears_what_the_creator_has_already_spent(
+def test_the_platform_bore_what_the_creator_had_already_spent_under_the_earlier_rule(
     creator_balance_credits: int, from_creator: list[tuple[str, str, int]]
 ) -> None:
-    movements = for_refund(PAID_RUN, {"ada": 0, "ben": creator_balance_credits}, RefundTerms())
+    terms = RefundTerms(RefundRule.PLATFORM_BEARS_COST)
+    movements = for_refund(PAID_RUN, {"ada": 0, "ben": creator_balance_credits}, terms)
     assert shown(movements) == [
         ("ada", "refund", 1_251),
         *from_creator,
         ("platform:revenue", "platform_revenue", -201),
         ("platform:refunded_inference", "refund", -250),
     ]
+
+
+@pytest.mark.parametrize(("creator_balance_credits", "lent"), [(0, 800), (1, 799), (799, 1), (800, 0), (801, 0)])
+def test_a_creator_owes_what_is_spent_of_a_refunded_share(creator_balance_credits: int, lent: int) -> None:
+    movements = for_refund(PAID_RUN, {"ada": 0, "ben": creator_balance_credits}, RefundTerms())
+    assert shown(movements) == [
+        ("ada", "refund", 1_251),
+        *([("ben", "transfer", lent), ("ben:debt", "transfer", -lent)] if lent else []),
+        ("ben", "creator_payment", -800),
+        ("platform:revenue", "platform_revenue", -201),
+        ("platform:refunded_inference", "refund", -250),
+    ]
+
+
+def test_what_a_share_paid_of_a_debt_is_not_undone_with_it() -> None:
+    paid = paying_debt(PAID_RUN, "ben", 300)
+    assert shown(paid)[4:] == [("ben", "transfer", -300), ("ben:debt", "transfer", 300)]
+    assert for_refund(paid, {"ada": 0, "ben": 500}, RefundTerms()) == for_refund(
+        PAID_RUN, {"ada": 0, "ben": 500}, RefundTerms()
+    )
 
 
 @pytest.mark.parametrize(
@@ -223,14 +245,14 @@ def test_refunding_added_credits_takes_them_back_whatever_is_left_of_them() -> N
     ]
 
 
-terms = st.sampled_from([RefundTerms(), RefundTerms(provider_refunded=True), RefundTerms(RefundRule.COST_BOOKED_BACK)])
+terms = st.sampled_from([RefundTerms(), RefundTerms(provider_refunded=True), *map(RefundTerms, RefundRule)])
 
 
 def assert_undone(paid: list[Movement], balance_credits: int, on: RefundTerms) -> None:
     """The refund of a paid event balances, repays the payer exactly, and takes from ben what it gave or all he has.
 
-    What nobody gives back the platform bears: what ben has spent from its revenue, and an inference cost that stays
-    with the provider from the account for that.
+    What ben has spent he owes; under earlier rules the platform bears it from its revenue. An inference cost that stays
+    with the provider it bears from the account for that.
     """
     movements = for_refund(paid, {"ada": 0, "ben": balance_credits}, on)
     assert_balanced(movements)
@@ -242,11 +264,16 @@ def assert_undone(paid: list[Movement], balance_credits: int, on: RefundTerms) -
     assert spent_credits >= 0
     assert spent_credits == 0 or left_credits == 0
     cost_credits = sum(m.amount_credits for m in paid if m.account_id == "platform:inference")
-    stays = on == RefundTerms() and cost_credits > 0
+    stays = not on.returns_cost and cost_credits > 0
     assert borne == ({"platform:refunded_inference": cost_credits} if stays else {})
+    owed_credits = -received(movements).get("ben:debt", 0)
+    assert owed_credits >= 0
+    assert owed_credits == 0 or (on.creator_owes and left_credits == 0)
+    assert spent_credits == 0 or not on.creator_owes
     remains = {account: amount for account, amount in received([*paid, *movements]).items() if amount}
     assert remains == (
         ({"ben": spent_credits, "platform:revenue": -spent_credits} if spent_credits else {})
+        | ({"ben": owed_credits, "ben:debt": -owed_credits} if owed_credits else {})
         | ({"platform:inference": cost_credits, "platform:refunded_inference": -cost_credits} if stays else {})
     )
 

@@ -146,14 +146,15 @@ def test_a_retry_answers_the_same_and_another_amount_under_the_key_is_refused(en
             _part(engine, run, other, "part")
 
 
-def test_what_the_creator_has_spent_of_a_part_the_platform_pays(engine: Engine) -> None:
+def test_a_creator_owes_what_is_spent_of_a_part(engine: Engine) -> None:
     run = _run(engine)
     world.charge(engine, world.run_by("ben"), key="ben-spends")  # 300 of the 800
     world.charge(engine, world.run_by("ben"), key="ben-spends-more")  # 200 are left
     first = _part(engine, run, 500, "part-1")
-    assert transactions(engine, first.entry_id)[1:3] == [
-        ("ben", "creator_payment", -200, 0),
-        ("platform:revenue", "refund", -119, None),
+    assert transactions(engine, first.entry_id)[1:4] == [
+        ("ben", "transfer", 119, 319),
+        ("ben:debt", "transfer", -119, -119),
+        ("ben", "creator_payment", -319, 0),
     ]
     world.add(engine, "ben", 1_000, key="ben-buys")
     _part(engine, run, None, "rest")  # he has enough for what is left of the share again

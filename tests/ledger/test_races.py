@@ -149,14 +149,10 @@ def test_refunds_and_spending_of_a_share_at_once_leave_no_balance_negative(engin
     )
     assert not any(outcome.replayed for outcome in outcomes if isinstance(outcome, Receipt))
     assert balance(engine, "ada") == 8 * 1_251
-    # ben got 6,400, spent some in runs of 300 and gave the rest back; the platform bore what he had spent.
+    # ben got 6,400, spent some in runs of 300 and gave the rest back; he owes what he had spent.
     runs = sum(isinstance(outcome, Receipt) for outcome in outcomes[8:])
-    borne = scalar(
-        engine,
-        "SELECT COALESCE(SUM(amount_credits), 0) FROM credit_transactions"
-        " WHERE account_id = 'platform:revenue' AND type = 'refund'",
-    )
-    assert -int(str(borne)) - int(str(balance(engine, "ben"))) == 300 * runs
+    owed = -int(str(scalar(engine, "SELECT COALESCE(SUM(balance_credits), 0) FROM user_parts")))
+    assert owed - int(str(balance(engine, "ben"))) == 300 * runs
 
 
 def test_users_who_pay_each_other_in_a_circle_never_wait_in_a_circle(engine: Engine, book: PriceBook) -> None:

@@ -90,7 +90,7 @@ def test_a_refund_that_the_provider_gave_back_books_the_inference_cost_back(engi
         ("platform:revenue", "platform_revenue", -201, None),
         ("platform:inference", "inference_cost", -250, None),
     ]
-    assert refund.terms == RefundTerms(RefundRule.PLATFORM_BEARS_COST, provider_refunded=True)
+    assert refund.terms == RefundTerms(RefundRule.CREATOR_OWES_SHARE, provider_refunded=True)
 
 
 def test_every_refund_keeps_the_rule_that_it_was_made_under(engine: Engine) -> None:
@@ -105,10 +105,10 @@ def test_every_refund_keeps_the_rule_that_it_was_made_under(engine: Engine) -> N
         world.refund(engine, added.entry_id, key="k-8"),
     ]
     assert rows(engine, "SELECT entry_id, rule, provider_refunded FROM refunds ORDER BY entry_id") == [
-        (made[0].entry_id, "platform_bears_cost", False),
-        (made[1].entry_id, "platform_bears_cost", True),
-        (made[2].entry_id, "platform_bears_cost", False),
-        (made[3].entry_id, "platform_bears_cost", False),
+        (made[0].entry_id, "creator_owes_share", False),
+        (made[1].entry_id, "creator_owes_share", True),
+        (made[2].entry_id, "creator_owes_share", False),
+        (made[3].entry_id, "creator_owes_share", False),
     ]
 
 
@@ -146,7 +146,7 @@ def test_a_refund_uses_the_recorded_amounts_and_not_todays_price(engine: Engine)
     assert (balance(engine, "ada"), balance(engine, "ben")) == (1_251, 0)
 
 
-def test_the_platform_bears_what_a_creator_has_partly_spent(engine: Engine) -> None:
+def test_a_creator_owes_what_is_partly_spent(engine: Engine) -> None:
     world.add(engine, "ada", 1_251, key="k-1")
     charged = world.charge(engine, HAIKU_WITH_FEE, key="k-2")
     world.charge(engine, world.run_by("ben"), key="k-3")  # ben spends 300 of his 800
@@ -155,14 +155,15 @@ def test_the_platform_bears_what_a_creator_has_partly_spent(engine: Engine) -> N
 
     assert transactions(engine, refund.entry_id) == [
         ("ada", "refund", 1_251, 1_251),
-        ("ben", "creator_payment", -500, 0),
-        ("platform:revenue", "refund", -300, None),
+        ("ben", "transfer", 300, 800),
+        ("ben:debt", "transfer", -300, -300),
+        ("ben", "creator_payment", -800, 0),
         ("platform:revenue", "platform_revenue", -201, None),
         ("platform:refunded_inference", "refund", -250, None),
     ]
 
 
-def test_the_platform_bears_all_of_a_share_that_its_creator_has_spent(engine: Engine) -> None:
+def test_a_creator_owes_all_of_a_share_that_is_spent(engine: Engine) -> None:
     world.add(engine, "ada", 1_500, key="k-1")
     unlocked = world.unlock(engine, UNLOCK, key="k-2").receipt
     assert unlocked is not None
@@ -172,7 +173,9 @@ def test_the_platform_bears_all_of_a_share_that_its_creator_has_spent(engine: En
 
     assert transactions(engine, refund.entry_id) == [
         ("ada", "refund", 1_001, 1_500),
-        ("platform:revenue", "refund", -800, None),
+        ("ben", "transfer", 800, 800),
+        ("ben:debt", "transfer", -800, -800),
+        ("ben", "creator_payment", -800, 0),
         ("platform:revenue", "platform_revenue", -201, None),
     ]
     assert balance(engine, "ben") == 0
@@ -336,12 +339,10 @@ def test_who_bears_what_is_said_before_and_after(engine: Engine) -> None:
     world.charge(engine, world.run_by("noor"), key="k-7")
     world.charge(engine, world.run_by("noor"), key="k-8")  # noor spends 600 of her 1,200
     assert said(engine, third) == (
-        "ada gets back 5,340 credits ($0.00534): noor gives back 600 of 1,200 (the rest is spent), PromptFlow bears"
-        " 4,740."
+        "ada gets back 5,340 credits ($0.00534): noor gives back 600 of 1,200 and will owe 600, PromptFlow bears 4,140."
     )
     assert said_after(engine, world.refund(engine, third, key="k-9")) == (
-        "ada got back 5,340 credits ($0.00534): noor gave back 600 of 1,200 (the rest was spent), PromptFlow bore"
-        " 4,740."
+        "ada got back 5,340 credits ($0.00534): noor gave back 600 of 1,200 and came to owe 600, PromptFlow bore 4,140."
     )
 
 

@@ -81,20 +81,23 @@ def test_a_month_on_promptflow(engine: Engine, book: PriceBook) -> None:
     daily_totals.catch_up(engine)
     assert _balances(engine) == {"ada": 9_160, "ben": 348, "dora": 1_600}
 
-    # Ada's unlock is refunded: Ben gives back the 348 he has, the platform bears 2,399 - 348 = 2,051.
+    # Ada's unlock is refunded: Ben gives back the 348 he has, and owes 2,399 - 348 = 2,051.
     refunded = world.refund(engine, bought.entry_id, key="refund-flow", now=LATER)
     assert [(moved.account_id, moved.amount_credits) for moved in refunded.transactions] == [
         ("ada", 2_999),
-        ("ben", -348),
-        ("platform:revenue", -2_051),
+        ("ben", 2_051),
+        ("ben:debt", -2_051),
+        ("ben", -2_399),
         ("platform:revenue", -600),
     ]
     # So is her run, whose share of 800 Ben does not have either, and then the welcome grant cannot be taken back.
-    # What the run cost stays a cost: the provider is paid for it. PromptFlow bears 3,840 + 201 + the 800 of Ben.
+    # What the run cost stays a cost: the provider is paid for it. PromptFlow bears 3,840 + 201, and Ben owes 800 more.
     run_back = world.refund(engine, ben_run.entry_id, key="refund-run", now=LATER)
     assert [(moved.account_id, moved.type, moved.amount_credits) for moved in run_back.transactions] == [
         ("ada", "refund", 4_841),
-        ("platform:revenue", "refund", -800),
+        ("ben", "transfer", 800),
+        ("ben:debt", "transfer", -800),
+        ("ben", "creator_payment", -800),
         ("platform:revenue", "platform_revenue", -201),
         ("platform:refunded_inference", "refund", -3_840),
     ]
@@ -105,6 +108,12 @@ def test_a_month_on_promptflow(engine: Engine, book: PriceBook) -> None:
     # Prices change; Ada unlocks the flow again. What was charged before stays what it was.
     again = world.unlock(engine, flow, key="ada-unlocks-later")
     assert again.access is FlowAccess.PAID_NOW
+    # Ben's share of 2,399 pays what he owes first, all of it but 2,851 - 2,399 = 452.
+    assert again.receipt is not None
+    assert [(moved.account_id, moved.type, moved.amount_credits) for moved in again.receipt.transactions[-2:]] == [
+        ("ben", "transfer", -2_399),
+        ("ben:debt", "transfer", 2_399),
+    ]
     later = world.charge(engine, world.HAIKU, key="ada-later", book=world.dearer_book())
 
     # For one more run at the same prices the provider gives its 400 back, so nobody bears them.
@@ -122,7 +131,8 @@ def test_a_month_on_promptflow(engine: Engine, book: PriceBook) -> None:
         ("platform:refunded_inference", "refund", -9_090),
     ]
 
-    assert _balances(engine) == {"ada": 17_000 - 2_999 - 600 + 10_000, "ben": 2_399, "dora": 1_600}
+    assert _balances(engine) == {"ada": 17_000 - 2_999 - 600 + 10_000, "ben": 0, "dora": 1_600}
+    assert rows(engine, "SELECT account_id, balance_credits FROM user_parts") == [("ben:debt", -452)]
     assert _platform(engine) == {
         "platform:payments_in": -50_000,
         "platform:grants": -500,
@@ -130,10 +140,10 @@ def test_a_month_on_promptflow(engine: Engine, book: PriceBook) -> None:
         "platform:inference": 30_000 + 3_840 + 250 + 3 * 250 + 400,
         "platform:refunded_inference": -3_840 - 9_090,
         # Markups 3,000, 3 × 50 and 200; fees 201 + 400 + 600 (the first unlock's 600 and the run's 201 went back),
-        # less what the platform bore for Ben: 2,051 and 800; and less its part of the essay
-        "platform:revenue": 3_000 + 3 * 50 + 200 + 201 + 400 + 600 - 2_051 - 800 - 910,
+        # less its part of the essay
+        "platform:revenue": 3_000 + 3 * 50 + 200 + 201 + 400 + 600 - 910,
     }
-    assert sum(_platform(engine).values()) + 23_401 + 2_399 + 1_600 == 0
+    assert sum(_platform(engine).values()) + 23_401 - 452 + 1_600 == 0
     _audit_is_clean(engine)
     daily_totals.catch_up(engine)
     _audit_is_clean(engine)
@@ -150,7 +160,6 @@ def _audit_is_clean(engine: Engine) -> None:
         "every live price list is as it was made live",
         "every lot follows from the journal",
         "every payout follows from its cycle",
-        "every part of a user is the sum of its transactions",
         "every purchase follows from its payments",
         "every run has the price of its list",
         "nobody has spent more than a limit",

@@ -20,7 +20,7 @@ from credits_core.reports import daily_totals
 from credits_core.store import database
 from credits_core.values.progress import finish
 from credits_core.values.time_zones import UTC_ZONE
-from tests.support import world
+from tests.support import earlier_refunds, world
 from tests.support.plain_sql import rows
 from tests.support.world import NOW
 
@@ -203,16 +203,19 @@ def test_jobs_are_read_with_their_last_good_run(engine: Engine) -> None:
     assert state.clean_audit_age_seconds == 36_000
 
 
-def test_a_creators_debt_is_what_the_platform_paid_for_shares_that_were_spent(engine: Engine) -> None:
+def test_what_creators_owe_is_told_from_what_the_platform_bore_under_the_earlier_rule(engine: Engine) -> None:
     world.add(engine, "ada", 10_000, key="fund")
     run = world.charge(engine, world.HAIKU_WITH_FEE, key="run")  # 800 to ben
     world.charge(engine, world.run_by("ben"), key="spent")  # 300 of them
-    world.refund(engine, run.entry_id, key="back")
+    earlier_refunds.refund(engine, run.entry_id, key="back")
+    other = world.charge(engine, world.HAIKU_WITH_FEE, key="other-run")
+    world.charge(engine, world.run_by("ben"), key="spent-too")
+    world.refund(engine, other.entry_id, key="other-back")
     with database.read(engine) as connection:
         money = read_state(connection, [], now=NOW, zone=UTC_ZONE).money
-    assert money.borne_for_creators_credits == 300
-    assert money.moved_credits["creator_payment"] == 800
-    assert money.circulating_credits == 10_000 - 1_251 - 300 + 800 + 1_251 - 500
+    assert (money.borne_for_creators_credits, money.owed_credits) == (300, 300)
+    assert money.moved_credits["creator_payment"] == 1_600
+    assert money.circulating_credits == 10_000 - 300
 
 
 def keep_calls(engine: Engine, at: datetime, count: int, *, status: int = 200, code: str = "", ms: float = 5) -> None:

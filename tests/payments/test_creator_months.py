@@ -45,10 +45,11 @@ def day(month: int, number: int = 3) -> datetime:
 
 
 def has_in_all(engine: Engine, until: datetime) -> object:
-    """The creator's credits in whichever part, from the movements."""
+    """The creator's credits in whichever part, without what is owed, from the movements."""
     sql = (
         "SELECT coalesce(sum(amount_credits), 0) FROM credit_transactions"
-        " WHERE (account_id = 'ben' OR account_id LIKE 'ben:%') AND created_at_us < :until"
+        " WHERE (account_id = 'ben' OR account_id LIKE 'ben:%') AND account_id NOT LIKE '%debt'"
+        " AND created_at_us < :until"
     )
     return scalar(engine, sql, until=int(until.timestamp()) * 1_000_000)
 
@@ -68,9 +69,25 @@ def test_every_line_of_a_month_and_what_is_left(engine: Engine) -> None:
     unlock(engine, "ben", "cara", 70_000, key="own", now=day(2))
     world.refund(engine, entry_id, key="back", now=day(2, 5))
     found = statement(engine, "2026-02")
-    assert (found.unlocks_credits, found.refunds_credits) == (800_000, -780_000)  # 20,000 of the share were spent
+    assert (found.unlocks_credits, found.refunds_credits) == (800_000, -800_000)
+    assert found.became_owed_credits == found.owed_after_credits == 20_000  # of the share were spent
     assert (found.spent_credits, found.other_credits, found.paid_out_credits) == (-70_000, 50_000, 0)
     assert found.closing_credits == has_in_all(engine, day(3, 1)) == 1_600_000
+    lines = month_file.lines(found)
+    assert sum(line.credits for line in lines[:-1]) == lines[-1].credits
+    earn(engine, 20_000, now=day(3), key="march")  # 16,000 pay what is owed
+    march = statement(engine, "2026-03")
+    assert month_file.debt(march) == [
+        ("Owed at the beginning", 20_000),
+        ("Became owed", 0),
+        ("Paid of it", -16_000),
+        ("Owed at the end", 4_000),
+    ]
+    assert (march.unlocks_credits, march.debt_paid_credits, march.closing_credits) == (16_000, -16_000, 1_600_000)
+    assert ("Debt paid", -16_000) in month_file.lines(march)
+    printed = PdfReader(io.BytesIO(month_file.pdf(march, seal="-", made_at=NOW))).pages[0].extract_text()
+    assert "Owed to PromptFlow" in printed
+    assert month_file.debt(january) == []
 
 
 def test_months_follow_each_other_and_say_what_was_paid(engine: Engine) -> None:

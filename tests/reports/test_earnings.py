@@ -59,14 +59,14 @@ def _where(
 
 def test_a_creator_earns_shares_less_what_refunds_took_back(three_days: Engine) -> None:
     ben = Earned(runs_credits=1_600, unlocks_credits=800, taken_back_credits=0, runs=2, unlocks=1)
-    cara = Earned(runs_credits=1_720, unlocks_credits=0, taken_back_credits=1_420, runs=1, unlocks=0)
+    cara = Earned(runs_credits=1_720, unlocks_credits=0, taken_back_credits=1_720, runs=1, unlocks=0)
     assert _ask(three_days, earnings.creator_totals) == [("ben", ben), ("cara", cara)]
-    assert (ben.earned_credits, cara.earned_credits) == (2_400, 300)  # what each of them could spend
+    assert (ben.earned_credits, cara.earned_credits) == (2_400, 0)  # ben has spent it
     assert _ask(three_days, earnings.creator_totals, creator_id="ada") == []
     assert _ask(three_days, earnings.creator_totals, creator_id="cara") == [("cara", cara)]
     assert _ask(three_days, earnings.creator_totals, limit=1) == [("ben", ben)]
     assert _ask(three_days, earnings.creator_totals, DayRange(MARCH_3, MARCH_3)) == [
-        ("cara", Earned(0, 0, 1_420, 0, 0))
+        ("cara", Earned(0, 0, 1_720, 0, 0))
     ]
 
 
@@ -74,7 +74,7 @@ def test_earnings_stand_on_the_day_they_were_made_or_taken_back(three_days: Engi
     assert _ask(three_days, earnings.earned_by_day) == [
         (MARCH_1, Earned(800, 0, 0, 1, 0)),
         (MARCH_2, Earned(800 + 1_720, 800, 0, 2, 1)),
-        (MARCH_3, Earned(0, 0, 1_420, 0, 0)),
+        (MARCH_3, Earned(0, 0, 1_720, 0, 0)),
     ]
     assert _ask(three_days, earnings.earned_by_day, DayRange(MARCH_2, MARCH_2), creator_id="ben") == [
         (MARCH_2, Earned(800, 800, 0, 1, 1))
@@ -84,7 +84,7 @@ def test_earnings_stand_on_the_day_they_were_made_or_taken_back(three_days: Engi
 def test_the_other_creators_stand_together_when_they_are_wanted(three_days: Engine) -> None:
     by_day = earnings.earned_by_day_and_creator
     ben = [CreatorDay(MARCH_1, "ben", 800), CreatorDay(MARCH_2, "ben", 1_600)]
-    cara = [CreatorDay(MARCH_2, "cara", 1_720), CreatorDay(MARCH_3, "cara", -1_420)]
+    cara = [CreatorDay(MARCH_2, "cara", 1_720), CreatorDay(MARCH_3, "cara", -1_720)]
     assert _ask(three_days, by_day, creator_ids=["ben", "cara"], with_others=True) == ben + cara
     assert _ask(three_days, by_day, creator_ids=["cara"], with_others=False) == cara
     with_others = _ask(three_days, by_day, creator_ids=["cara"], with_others=True)

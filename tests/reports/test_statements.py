@@ -72,16 +72,17 @@ def test_a_refund_in_a_later_month_lowers_the_later_month(engine: Engine, has_to
 
 
 def test_a_refund_in_the_same_days_stands_beside_the_fees_it_took_back(three_days: Engine) -> None:
-    # Ben has spent his 2,400, so refunds of two of his three fees took nothing back. Cara still had 1,420.
+    # Ben has spent his 2,400, so refunds of two of his three fees took nothing back under the earlier rule. Cara owes
+    # 300 of 1,720.
     ben = CreatorStatement("ben", 2, 1, 3 * 1_001, 3 * 800, 0)
-    cara = CreatorStatement("cara", 1, 0, 2_150, 1_720, 1_420)
+    cara = CreatorStatement("cara", 1, 0, 2_150, 1_720, 1_720, 300, 0)
     assert ask(three_days, DayRange()) == [ben, cara]
-    assert (ben.net_credits, cara.net_credits) == (2_400, 300)
-    assert in_all([ben, cara]) == CreatorStatement(None, 3, 1, 3_003 + 2_150, 2_400 + 1_720, 1_420)
-    assert in_all([ben, cara]).net_credits == 2_700
+    assert (ben.net_credits, cara.net_credits) == (2_400, 0)
+    assert in_all([ben, cara]) == CreatorStatement(None, 3, 1, 3_003 + 2_150, 2_400 + 1_720, 1_720, 300, 0)
+    assert in_all([ben, cara]).net_credits == 2_400
     assert ask(three_days, DayRange(), creator_id="cara") == [cara]
     assert ask(three_days, DayRange(MARCH_1, MARCH_1)) == [CreatorStatement("ben", 1, 0, 1_001, 800, 0)]
-    assert ask(three_days, DayRange(MARCH_3, MARCH_3)) == [CreatorStatement("cara", 0, 0, 0, 0, 1_420)]
+    assert ask(three_days, DayRange(MARCH_3, MARCH_3)) == [CreatorStatement("cara", 0, 0, 0, 0, 1_720, 300, 0)]
 
 
 def test_the_plans_are_those_that_priced_runs_and_unlocks_of_these_days(engine: Engine) -> None:

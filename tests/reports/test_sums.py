@@ -21,7 +21,7 @@ BOUNDS = st.none() | st.dates(date(2026, 2, 28), date(2026, 3, 7))
 DAY = "created_at_us / 86400000000"
 FROM_A_TO_B = f"{DAY} BETWEEN :first AND :last"
 
-# The three days of `busy_ledger`. On the third, three refunds leave 800, 800 and 300 with creators who had spent it.
+# The three days of `busy_ledger`. On the third, two refunds leave 800 with a creator who had spent it; 300 are owed.
 DAY_1 = DayTotals(
     day=MARCH_1,
     inference_credits=250 + 250,
@@ -43,10 +43,10 @@ DAY_2 = DayTotals(
 DAY_3 = DayTotals(
     day=MARCH_3,
     inference_credits=0,  # the providers of both refunded runs are paid all the same
-    creators_credits=-1_420,
-    platform_credits=-(201 + 800) - (201 + 800) - (430 + 300),
+    creators_credits=-1_720,
+    platform_credits=-(201 + 800) - (201 + 800) - 430,
     refunded_inference_credits=250 + 250,
-    circulation_change_credits=1_251 + 1_001 - 5_000 + 2_400 - 1_420,
+    circulation_change_credits=1_251 + 1_001 - 5_000 + 2_400 - 1_720,
     runs=0,
 )
 
@@ -110,8 +110,9 @@ def test_what_was_paid_is_split_without_a_rest(three_days: Engine) -> None:
         unlocks_creators_credits=800,
         unlocks_platform_credits=201,
         # The refunds of a run and an unlock of Ada's and of Ben's run, and not of the grant, which nobody had paid.
-        refunds_creators_credits=1_420,
-        refunds_platform_credits=(201 + 800 + 250) + (201 + 800) + (430 + 300 + 250),
+        refunds_creators_credits=1_720,
+        refunds_owed_credits=300,
+        refunds_platform_credits=(201 + 800 + 250) + (201 + 800) + (430 + 250),
         refunded_inference_credits=250 + 250,
         provider_refunds_credits=0,
         booked_back_credits=0,
@@ -119,22 +120,22 @@ def test_what_was_paid_is_split_without_a_rest(three_days: Engine) -> None:
     assert _spending(three_days).refunded_credits == 1_251 + 1_001 + 2_400
     assert _spending(three_days).runs_credits == 300 + 1_251 + 1_251 + 2_400 + 300
     assert _spending(three_days).unlocks_credits == 1_001
-    assert _spending(three_days, MARCH_3, MARCH_3) == Spending(0, 0, 0, 0, 0, 1_420, 3_232, 500, 0, 0)
-    assert _spending(three_days, MARCH_1, MARCH_1) == Spending(250 + 250, 800, 50 + 201, *[0] * 7)
+    assert _spending(three_days, MARCH_3, MARCH_3) == Spending(0, 0, 0, 0, 0, 1_720, 300, 2_932, 500, 0, 0)
+    assert _spending(three_days, MARCH_1, MARCH_1) == Spending(250 + 250, 800, 50 + 201, *[0] * 8)
 
 
 def test_the_overview_sums_its_days_and_carries_circulation_from_before_them(three_days: Engine) -> None:
     after_1 = 1_000_000 - 300 - 1_251 + 5_000 + 800  # ada, dev and ben
     after_2 = after_1 - 1_251 - 1_001 + 800 + 800 - 2_400 + 1_720 - 300
-    after_3 = 998_449 + 2_400  # ada and ben; cara and dev have nothing left
+    after_3 = 998_449 + 2_400 - 300  # ada and ben; cara and dev have nothing left, and cara owes 300
     assert _overview(three_days) == Overview(
         days=(DAY_1, DAY_2, DAY_3),
         circulation_by_day_credits=(after_1, after_2, after_3),
         circulation_credits=after_3,
         inference_credits=5 * 250,
-        platform_credits=251 + 882 - 2_732,
+        platform_credits=251 + 882 - 2_432,
         refunded_inference_credits=500,
-        creators_credits=800 + 3_320 - 1_420,
+        creators_credits=800 + 3_320 - 1_720,
         runs=5,
     )
     assert _overview(three_days, MARCH_2, MARCH_2) == Overview((DAY_2,), (after_2,), after_2, 750, 882, 0, 3_320, 3)
@@ -147,7 +148,7 @@ def test_what_users_spent_is_what_the_parties_have_of_it_and_other_days_stand_be
         seen = report_sums.overview(connection, DayRange(MARCH_3, MARCH_3), before=DayRange(MARCH_1, MARCH_2))
         alone = report_sums.overview(connection, DayRange(MARCH_1, MARCH_2))
     # Nothing was run on the third day, and 1,251 + 1,001 + 2,400 were given back. Two refunded runs cost 250 each.
-    assert (seen.inference_credits, seen.creators_credits, seen.kept_credits) == (0, -1_420, -2_732 - 500)
+    assert (seen.inference_credits, seen.creators_credits, seen.kept_credits) == (0, -1_720, -2_432 - 500)
     assert seen.spent_credits == -4_652
     assert seen.before == alone
     assert alone.spent_credits == 300 + 1_251 + 1_251 + 2_400 + 300 + 1_001
@@ -211,7 +212,7 @@ def test_an_account_received_and_gave(three_days: Engine) -> None:
             1_000_000 + 1_251 + 1_001, 300 + 1_251 * 2 + 1_001, 7
         )
         assert report_sums.account_flow(connection, "platform:revenue") == AccountFlow(
-            50 + 201 + 201 + 201 + 430 + 50, 800 + 201 + 800 + 201 + 300 + 430, 12
+            50 + 201 + 201 + 201 + 430 + 50, 800 + 201 + 800 + 201 + 430, 11
         )
         assert report_sums.account_flow(connection, "nobody") == AccountFlow(0, 0, 0)
 
@@ -223,7 +224,7 @@ def test_the_days_with_entries_are_known(three_days: Engine) -> None:
 
 def test_an_empty_ledger_has_empty_reports(engine: Engine) -> None:
     assert _totals(engine) == []
-    assert _spending(engine) == Spending(*[0] * 10)
+    assert _spending(engine) == Spending(*[0] * 11)
     assert _overview(engine) == Overview((), (), 0, 0, 0, 0, 0, 0)
     with database.read(engine) as connection:
         assert report_sums.entry_days(connection) == DayRange(None, None)

@@ -162,7 +162,7 @@ def test_its_refunds_keep_their_rule_and_later_ones_have_the_present_one(older: 
     assert rows(older, "SELECT entry_id, rule, provider_refunded FROM refunds ORDER BY entry_id") == [
         (12, "cost_booked_back", False),
         (13, "cost_booked_back", False),
-        (refunded.entry_id, "platform_bears_cost", False),
+        (refunded.entry_id, "creator_owes_share", False),
     ]
     assert broken(older) == []
     with database.read(older) as connection:

@@ -10,7 +10,7 @@ from credits_core.errors import CreditsError
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
 from credits_core.reports import daily_totals
 from credits_core.store.kinds import CreditSource
-from tests.support import world
+from tests.support import earlier_refunds, world
 from tests.support.world import HAIKU, HAIKU_WITH_FEE, UNLOCK
 
 FIRST_MORNING = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -28,8 +28,8 @@ _SOURCES = (CreditSource.PURCHASE, CreditSource.GRANT, CreditSource.ADJUSTMENT)
 def three_days(engine: Engine, in_the_middle: Callable[[], object] = lambda: None) -> dict[str, int]:
     """The ids of the entries by name. `in_the_middle` is called between two entries of the second day.
 
-    Ben earns 3 × 800 and spends it all on Cara's prompt, Cara spends 300 of her 1,720; so when Ada's run and unlock are
-    refunded the platform bears 800 each time, and 300 when Ben's run is.
+    Ben earns 3 × 800 and spends it all on Cara's prompt, Cara spends 300 of her 1,720. Ada's run and unlock are
+    refunded under the earlier rule, so the platform bears 800 each time. Then Ben's run is, and Cara owes 300.
     """
     ids = {}
     ids["purchase"] = world.add(engine, "ada", 1_000_000, key="purchase", now=FIRST_MORNING).entry_id
@@ -45,9 +45,13 @@ def three_days(engine: Engine, in_the_middle: Callable[[], object] = lambda: Non
     in_the_middle()
     ids["run by ben"] = world.charge(engine, BEN_PAYS_CARA, key="ben-run", now=MIDNIGHT).entry_id
     ids["run by cara"] = world.charge(engine, world.run_by("cara"), key="cara-run", now=MIDNIGHT).entry_id
-    for name in ("run with fee", "unlock", "grant", "run by ben"):
-        key = f"refund-{ids[name]}"
-        ids[f"refund of {name}"] = world.refund(engine, ids[name], key=key, now=THIRD_DAY).entry_id
+    for name, refund in (
+        ("run with fee", earlier_refunds.refund),
+        ("unlock", earlier_refunds.refund),
+        ("grant", world.refund),
+        ("run by ben", world.refund),
+    ):
+        ids[f"refund of {name}"] = refund(engine, ids[name], key=f"refund-{ids[name]}", now=THIRD_DAY).entry_id
     return ids
 
 

@@ -152,6 +152,23 @@ def _parts(engine: Engine) -> dict[str, int]:
     return ids
 
 
+def _debts(engine: Engine) -> dict[str, int]:
+    """Deb owes 600 of a share of 800 that was refunded after she had spent it; two later shares of 400 pay that."""
+    ids = {}
+    world.add(engine, "ned", 2_001, key="ned-fund", now=MUCH_LATER)
+    for name, fee in (("owed", 1_001), ("netted", 500), ("last netted", 500)):
+        request = UnlockRequest("ned", f"flow-{name.replace(' ', '-')}", "deb", fee)
+        receipt = world.unlock(engine, request, key=f"{name.replace(' ', '-')}-unlock", now=MUCH_LATER).receipt
+        assert receipt is not None
+        ids[f"{name} unlock"] = receipt.entry_id
+        if name == "owed":
+            for number in range(2):
+                world.charge(engine, world.run_by("deb"), key=f"deb-spends-{number}", now=MUCH_LATER)
+            back = world.refund(engine, receipt.entry_id, key="owed-refund", now=MUCH_LATER)
+            ids["refund of owed unlock"] = back.entry_id
+    return ids
+
+
 @contextmanager
 def four_days(
     request: pytest.FixtureRequest,
@@ -189,6 +206,7 @@ def four_days(
         ids |= _payouts(engine)
         ids |= _parts(engine)
         ids |= _limits(engine)
+        ids |= _debts(engine)
         ids["late purchase"] = world.add(engine, "ada", 500, key="late-purchase", now=MUCH_LATER).entry_id
         if is_sealed:
             administered(engine)

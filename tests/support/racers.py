@@ -93,6 +93,30 @@ def refund_in_parts(
     answers.close()
 
 
+def refund_each(answers: Pipe, start_line: threading.Barrier, url: str, prefix: str, entry_ids: Sequence[int]) -> None:
+    """Refund these entries one after the other, and send how many were refunded."""
+    engine = database.create_engine_for(url)
+    with engine.connect():
+        start_line.wait(_START_SECONDS)
+    for entry_id in entry_ids:
+        world.refund(engine, entry_id, key=f"{prefix}-{entry_id}")
+    engine.dispose()
+    answers.send(len(entry_ids))
+    answers.close()
+
+
+def earn_many(answers: Pipe, start_line: threading.Barrier, url: str, prefix: str, runs: int) -> None:
+    """Charge ada's run with a fee for ben this many times, and send how many were charged."""
+    engine = database.create_engine_for(url)
+    with engine.connect():
+        start_line.wait(_START_SECONDS)
+    for number in range(runs):
+        world.charge(engine, world.HAIKU_WITH_FEE, key=f"{prefix}-{number}")
+    engine.dispose()
+    answers.send(runs)
+    answers.close()
+
+
 def charge_until_killed(acknowledgements: Pipe, url: str, prefix: str) -> None:
     """Charge runs with a fee, one after the other, and write each one's key once it is charged. Never returns.
 

@@ -51,9 +51,10 @@ def _entries_have_the_form_of_their_kind(connection: Connection, _: Plans) -> It
     for entry_type, entry_id, position, account_id, type_, amount, *_ in rows:
         sign, is_first = 1 if amount > 0 else -1, position == 0
         account = named = account_id if ":" in account_id else "user"
-        if ":" in account_id and not is_platform(account_id):
+        is_part = ":" in account_id and not is_platform(account_id)
+        if is_part:
             account = account_id[account_id.index(":") :]
-        kind = account_id if account_id == PLATFORM_REFUNDED_INFERENCE else type_
+        kind = account_id if is_part or account_id == PLATFORM_REFUNDED_INFERENCE else type_
         places.setdefault(entry_id, []).append((position, "" if is_first else kind))
         if (type_, account, sign) not in FORMS.get((entry_type, is_first), set()):
             place, direction = "first" if is_first else "later", "to" if sign > 0 else "from"

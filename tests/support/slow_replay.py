@@ -18,6 +18,7 @@ class SlowReplay:
         day = "date(created_at_us / 1000000, 'unixepoch')"
         self.plan, self.totals = plan, plans.totals_up_to(plan, largest_cost)
         self.balances: dict[str, int] = defaultdict(int)
+        self.owed: dict[str, int] = defaultdict(int)
         self.paid: dict[int, tuple[str, str | None, int, int, int]] = {}  # payer, creator, total, share, cost
         self.sums: dict[str, int] = defaultdict(int)
         self.by: dict[tuple[str, str], int] = defaultdict(int)
@@ -45,11 +46,13 @@ class SlowReplay:
         ):
             moved[entry].append((account, credits))
         returning = {entry for (entry,) in rows(engine, "SELECT entry_id FROM refunds WHERE provider_refunded")}
+        owing = {entry for (entry,) in rows(engine, "SELECT entry_id FROM refunds WHERE rule = 'creator_owes_share'")}
         inside = [entry for entry, *_, is_inside in entries if is_inside]
         for entry, kind, refunds, is_inside in entries:
             if not inside or entry < inside[0]:
                 for account, credits in moved[entry]:
                     self.balances[account] += credits
+                    self.owed[account.removesuffix(":debt")] -= credits if account.endswith(":debt") else 0
                 if entry in self.runs:
                     payer, creator, cost, _, total, share, _ = self.runs[entry]
                     self.paid[entry] = payer, creator, total, share, cost
@@ -58,7 +61,7 @@ class SlowReplay:
             elif entry in self.runs:
                 self.charge(entry, bool(is_inside))
             elif kind == "refund" and refunds in self.runs:
-                self.refund(refunds, bool(is_inside), returns_cost=entry in returning)
+                self.refund(refunds, bool(is_inside), returns_cost=entry in returning, owes=entry in owing)
             else:
                 account, credits = moved[entry][0]
                 if self.balances[account] + credits < 0:
@@ -82,13 +85,15 @@ class SlowReplay:
         self.paid[entry] = payer, creator, total, share, cost
         self.balances[payer] -= total
         if share:
-            self.balances[creator] += share
+            paid = min(self.owed[creator], share)
+            self.owed[creator] -= paid
+            self.balances[creator] += share - paid
         if is_inside:
             self.count(payer, creator, total, share, cost)
             if is_run:
                 self.changes.append(total - recorded)
 
-    def refund(self, entry: int, is_inside: bool, *, returns_cost: bool) -> None:
+    def refund(self, entry: int, is_inside: bool, *, returns_cost: bool, owes: bool) -> None:
         if entry not in self.paid:
             return
         payer, creator, total, share, cost = self.paid[entry]
@@ -96,6 +101,9 @@ class SlowReplay:
         back = min(share, self.balances[creator or ""])
         if share:
             self.balances[creator or ""] -= back
+        if owes:
+            self.owed[creator or ""] += share - back
+            back = share
         if is_inside:
             self.count(payer, creator, -total, -back, -cost if returns_cost else 0)
 

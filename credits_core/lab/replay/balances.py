@@ -4,6 +4,7 @@
 everything up at once as if nothing were refused, and follows step by step only where a balance would fall below zero.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,10 @@ from credits_core.values.arrays import Credits
 
 Flags = npt.NDArray[np.bool_]
 NOBODY = -1
-ADDED, CHARGED, REFUNDED = 0, 1, 2
-"""The kinds of event: credits from or to outside, a run or an unlock, and the refund of one of those."""
+ADDED, CHARGED, REFUNDED, REFUNDED_OWED = 0, 1, 2, 3
+"""The kinds of event: credits from or to outside, a run or an unlock, and the refund of one of those.
+
+What a creator has spent of a refunded share the platform bears (`REFUNDED`), or the creator owes (`REFUNDED_OWED`)."""
 _BEYOND_ANY_BALANCE = 2**62
 _SHORT = 2**15 - 1
 
@@ -45,13 +48,13 @@ class Followed:
     borne_credits: Credits
 
 
-def follow(events: Events, starting_credits: list[int]) -> Followed:
-    """Walk the events in order from these balances, one per account.
+def follow(events: Events, starting_credits: list[int], owed_credits: Sequence[int] = ()) -> Followed:
+    """Walk the events in order from these balances, one per account, and what creators owe, if anybody owes anything.
 
     A charge happens when the payer's balance covers it; then the creator receives the share. Added credits are refunded
     only when the balance covers them. When a charge did not happen, neither does its refund. Otherwise the payer
     receives the amount first, then the creator gives back the share, but at most the balance, and the platform pays the
-    rest.
+    rest, or the creator owes it. Later shares pay what is owed first.
 
     >>> def column(*numbers): return np.array(numbers, np.int64)
     >>> events = Events(kind=column(ADDED, CHARGED, CHARGED), payer=column(0, 0, 1), creator=column(-1, 1, -1),
@@ -60,6 +63,7 @@ def follow(events: Events, starting_credits: list[int]) -> Followed:
     [True, False, False]
     """
     balances = list(starting_credits)
+    owed = list(owed_credits) or [0] * len(balances)
     happened = [True] * len(events.kind)
     borne_credits = [0] * len(events.kind)
     rows = zip(
@@ -78,7 +82,9 @@ def follow(events: Events, starting_credits: list[int]) -> Followed:
                 continue
             balances[payer] -= amount_credits
             if share_credits:
-                balances[creator] += share_credits
+                paid_credits = min(owed[creator], share_credits)
+                owed[creator] -= paid_credits
+                balances[creator] += share_credits - paid_credits
         elif kind == ADDED:
             if balances[payer] + amount_credits < 0:
                 happened[position] = False
@@ -91,31 +97,37 @@ def follow(events: Events, starting_credits: list[int]) -> Followed:
             if share_credits:
                 back_credits = min(share_credits, balances[creator])
                 balances[creator] -= back_credits
-                borne_credits[position] = share_credits - back_credits
+                if kind == REFUNDED:
+                    borne_credits[position] = share_credits - back_credits
+                else:
+                    owed[creator] += share_credits - back_credits
     return Followed(np.array(happened, np.bool_), np.array(borne_credits, np.int64))
 
 
-def follow_quickly(events: Events, starting_credits: list[int]) -> Followed:
+def follow_quickly(events: Events, starting_credits: list[int], owed_credits: Sequence[int] = ()) -> Followed:
     """The same as `follow`; the amounts of all events and balances together must stay below 2^62."""
     happened = np.ones(len(events.kind), np.bool_)
     borne_credits = np.zeros(len(events.kind), np.int64)
-    unsure = _accounts_to_walk(events, starting_credits)
+    unsure = _accounts_to_walk(events, starting_credits, owed_credits)
     if unsure.any():
         walked = np.flatnonzero(unsure[events.payer] | (unsure[events.creator] & (events.creator >= 0)))
-        found = follow(*_only(events, walked, unsure, starting_credits))
+        owed = [*owed_credits, 0] if owed_credits else ()
+        found = follow(*_only(events, walked, unsure, starting_credits), owed)
         happened[walked], borne_credits[walked] = found.happened, found.borne_credits
     return Followed(happened, borne_credits)
 
 
-def _accounts_to_walk(events: Events, starting_credits: list[int]) -> Flags:
+def _accounts_to_walk(events: Events, starting_credits: list[int], owed_credits: Sequence[int]) -> Flags:
     # As long as no balance falls below zero when nothing is refused, nothing is refused. Where one does, a refused
     # charge or a share that is not given back changes that account alone, but for the creators whom it pays.
-    unsure = lowest(events, starting_credits) < 0
+    unsure: Flags = lowest(events, starting_credits) < 0
+    if owed_credits:
+        unsure |= np.array(owed_credits, np.int64) > 0
     if not unsure.any():
         return unsure
     gives = np.zeros(len(unsure), np.bool_)  # only of those who give can anything depend on their balance
     gives[events.payer[(events.kind == CHARGED) | (events.amount_credits < 0)]] = True
-    gives[events.creator[(events.kind == REFUNDED) & (events.creator >= 0)]] = True
+    gives[events.creator[(events.kind >= REFUNDED) & (events.creator >= 0)]] = True
     # Also the creators of refunds to them: what such a creator still has decides what is borne.
     pays = (events.kind != ADDED) & (events.creator >= 0)
     pairs = np.unique(events.payer[pays] * len(unsure) + events.creator[pays])
@@ -133,7 +145,7 @@ def lowest(events: Events, starting_credits: list[int]) -> Credits:
     A balance below zero says that an event could not have happened like this. The amounts of all events and balances
     together must stay below 2^62.
     """
-    signs = np.array([1, -1, 1])[events.kind]
+    signs = np.array([1, -1, 1, 1])[events.kind]
     accounts = np.stack([events.payer, events.creator], axis=1).ravel()
     amounts = np.stack([events.amount_credits * signs, -events.share_credits * signs], axis=1).ravel()
     is_movement = accounts >= 0

@@ -13,7 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from credits_core.errors import InvalidRequest
-from credits_core.lab.replay.balances import ADDED, CHARGED, NOBODY, REFUNDED, Events, Flags, follow_quickly, lowest
+from credits_core.lab.replay.balances import (
+    ADDED,
+    CHARGED,
+    NOBODY,
+    REFUNDED,
+    REFUNDED_OWED,
+    Events,
+    Flags,
+    follow_quickly,
+    lowest,
+)
 from credits_core.lab.replay.record import UNLOCK, Charges, RecordedHistory
 from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.quote_many import quote_costs
@@ -129,7 +139,7 @@ def replay(history: RecordedHistory, plan: PricePlan) -> Outcome:
     require_summable(history, recorded_credits, priced.total_credits)
     back = given_back(history, priced)
     events, charge_at, refund_at, addition_at = _events(history, priced, back)
-    followed = follow_quickly(events, list(history.starting_credits))
+    followed = follow_quickly(events, list(history.starting_credits), history.starting_owed_credits)
     happened = np.ones(len(recorded_credits), np.bool_)
     is_event = charge_at >= 0
     happened[is_event] = followed.happened[charge_at[is_event]]
@@ -145,12 +155,15 @@ def replay(history: RecordedHistory, plan: PricePlan) -> Outcome:
 def lowest_balances(history: RecordedHistory, priced: PricedCharges) -> Credits:
     """The lowest balance of each account after any of its events, if all happened in full at these prices.
 
+    What somebody owed at the beginning is taken off, because later shares pay it first.
+
     Raises:
         InvalidRequest: all amounts together are above 2^62 credits.
     """
     require_summable(history, history.charges.total_credits, priced.total_credits)
     events, *_ = _events(history, priced, given_back(history, priced))
-    return lowest(events, list(history.starting_credits))
+    owed_credits = history.starting_owed_credits or (0,) * len(history.starting_credits)
+    return lowest(events, [has - owes for has, owes in zip(history.starting_credits, owed_credits, strict=True)])
 
 
 def given_back(history: RecordedHistory, priced: PricedCharges) -> PricedCharges:
@@ -291,7 +304,8 @@ def _events(
         ordered: Credits = both[in_order]
         return ordered
 
-    kind = np.repeat(np.array([CHARGED, REFUNDED, ADDED]), [len(here), len(charge), added])
+    refund_kind = np.where(refunds.is_owed, REFUNDED_OWED, REFUNDED)
+    kind = np.concatenate([np.full(len(here), CHARGED), refund_kind, np.full(added, ADDED)])
     refunded = np.concatenate([np.full(len(here), -1), charge_at[charge], np.full(added, -1)])
     events = Events(
         kind=kind[in_order],

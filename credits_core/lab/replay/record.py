@@ -43,7 +43,8 @@ class Charges:
 class Refunds:
     """Recorded refunds of runs and unlocks: `charge` is the position of the charge among `Charges`.
 
-    `borne_credits` is what the platform paid for a creator who had spent the share. `returned_cost_credits` is
+    `borne_credits` is what the platform paid for a creator who had spent the share; where `is_owed`, the creator owes
+    it instead. `returned_cost_credits` is
     inference cost that was booked back: all of it under the earlier rule, or where the provider gave it back; else 0,
     because the platform bears it. A refund gives back the credits of its charge from `before_credits` on up to
     `through_credits`: of all at once from 0 to the total.
@@ -55,6 +56,7 @@ class Refunds:
     borne_credits: Credits
     returned_cost_credits: Credits
     is_earlier_rule: Flags
+    is_owed: Flags
     before_credits: Credits
     through_credits: Credits
     is_compared: Flags
@@ -83,6 +85,7 @@ class Additions:
 class RecordedHistory:
     """What happened from the first entry (inclusive) to the last, and the balances just before it.
 
+    `starting_owed_credits` is what each account then owed for refunded shares; empty when nobody owed anything.
     `charges` also has earlier charges that were refunded in this range; their ids are below `first_entry_id`.
     """
 
@@ -92,6 +95,7 @@ class RecordedHistory:
     models: tuple[str, ...]
     plans: tuple[str, ...]
     starting_credits: tuple[int, ...]
+    starting_owed_credits: tuple[int, ...]
     charges: Charges
     refunds: Refunds
     additions: Additions

@@ -46,6 +46,7 @@ def record_of_runs(
         models=models,
         plans=(plan.id,),
         starting_credits=tuple(each_credits + 2 * credits for credits in spent.tolist()),
+        starting_owed_credits=(),
         charges=Charges(
             entry_id=np.arange(1, runs + 1, dtype=np.int64),
             day=zeros if day is None else day,
@@ -66,6 +67,7 @@ def record_of_runs(
             borne_credits=nothing,
             returned_cost_credits=nothing,
             is_earlier_rule=nothing == 0,
+            is_owed=nothing == 0,
             before_credits=nothing,
             through_credits=nothing,
             is_compared=nothing == 0,

@@ -40,13 +40,13 @@ def test_the_plan_that_every_run_was_priced_with_gives_the_record_to_the_credit(
     assert (found.runs, found.unlocks, found.refunds) == (5, 1, 3)
     assert (found.unchanged_runs, found.refused_runs, found.own_plans.checked) == (5, 0, 6)
     # Runs 300 + 1,251 + 1,251 + 2,400 + 300, an unlock of 1,001; refunded are 1,251, 1,001 and 2,400.
-    # Ben gave nothing back, nor did Cara but 1,420 of her 1,720, so the platform bore 800 + 800 + 300. It also bore 250
-    # for each of two refunded runs, whose providers are paid all the same.
+    # Ben gave nothing back, so the platform bore 800 + 800; Cara gave back 1,420 of her 1,720 and owes 300. The
+    # platform also bore 250 for each of two refunded runs, whose providers are paid all the same.
     assert parties(found) == {
         "users": (1_851, 1_851),
         "inference": (1_250, 1_250),
-        "creators": (2_700, 2_700),
-        "platform": (-2_099, -2_099),
+        "creators": (2_400, 2_400),
+        "platform": (-1_799, -1_799),
     }
     assert {name: recorded for name, (recorded, _) in parties(found).items()} == recorded_sums(engine)
     assert every_row(engine) == before

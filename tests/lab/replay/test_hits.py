@@ -131,8 +131,8 @@ def history_with(costs: list[int], fees: list[int]) -> RecordedHistory:
     )
     none = np.empty(0, np.int64)
     no_flags = np.empty(0, np.bool_)
-    refunds = Refunds(none, none, none, none, none, no_flags, none, none, no_flags)
-    return RecordedHistory(1, runs, ("ada",), ("m",), ("p",), (0,), charges, refunds, Additions(none, none, none))
+    refunds = Refunds(none, none, none, none, none, no_flags, no_flags, none, none, no_flags)
+    return RecordedHistory(1, runs, ("ada",), ("m",), ("p",), (0,), (), charges, refunds, Additions(none, none, none))
 
 
 @given(

@@ -10,7 +10,7 @@ from credits_core.lab.replay.report import as_json, limits
 from credits_core.pricing.plan import MarkupTier, PricePlan
 from credits_core.store.kinds import CreditSource
 from credits_core.values.days import DayRange
-from tests.support import world
+from tests.support import earlier_refunds, world
 from tests.support.replayed import DEARER, FIRST_DAY, SECOND_DAY, parties, recorded_sums, under
 from tests.support.world import HAIKU, HAIKU_WITH_FEE
 
@@ -34,7 +34,7 @@ def test_the_platform_bears_what_a_creator_has_spent_under_the_plan(engine: Engi
     world.add(engine, "ada", 10_000, key="add")
     paid = world.charge(engine, HAIKU_WITH_FEE, key="fee")  # ben receives 800
     world.charge(engine, world.run_by("ben"), key="ben")  # and keeps 500; dearer 300
-    world.refund(engine, paid.entry_id, key="back")
+    earlier_refunds.refund(engine, paid.entry_id, key="back")
     found = under(engine, DEARER)
     # Ben gives back 500 of 800 in reality, and 300 under the plan: the platform bears 300, and 500.
     assert parties(found) == {
@@ -44,6 +44,28 @@ def test_the_platform_bears_what_a_creator_has_spent_under_the_plan(engine: Engi
         "platform": (50 - 300 - 250, 250 - 500 - 250),
     }
     assert recorded_sums(engine) == {"users": 300, "inference": 500, "creators": 300, "platform": -500}
+
+
+def test_what_a_creator_owes_for_a_share_is_paid_by_the_next_one_under_the_plan_too(engine: Engine) -> None:
+    world.add(engine, "ada", 10_000, key="add", now=FIRST_DAY)
+    paid = world.charge(engine, HAIKU_WITH_FEE, key="fee", now=FIRST_DAY)  # ben receives 800
+    world.charge(engine, world.run_by("ben"), key="ben", now=FIRST_DAY)  # and keeps 500; dearer 300
+    world.refund(engine, paid.entry_id, key="back", now=FIRST_DAY)  # he owes 300; dearer 500
+    world.charge(engine, HAIKU_WITH_FEE, key="next", now=SECOND_DAY)  # of 800 he keeps 500; dearer 300
+    world.charge(engine, world.run_by("ben"), key="ben-again", now=SECOND_DAY)  # 300 of 500; dearer 500 of 300
+    found = under(engine, DEARER)
+    assert found.refused_runs == 1
+    assert parties(found) == {
+        "users": (300 + 1_251 + 300, 500 + 1_251),
+        "inference": (250 * 4, 250 * 3),
+        "creators": (800, 800),
+        "platform": (50 + 201 + 50 - 250, 250 + 201 - 250),
+    }
+    assert {name: recorded for name, (recorded, _) in parties(found).items()} == recorded_sums(engine)
+    later = DayRange(date(2026, 3, 2), date(2026, 3, 2))
+    assert under(engine, world.price_book().plan, later).difference is None
+    # With what he owed when the day began: of 500 that are left 500 do for a dearer run.
+    assert under(engine, DEARER, later).refused_runs == 0
 
 
 def test_a_part_gives_back_the_same_part_of_what_the_plan_took(engine: Engine) -> None:

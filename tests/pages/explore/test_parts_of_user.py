@@ -1,5 +1,6 @@
 """What a user has beside what can be spent, on the user's screen: what is held, and lots with their expiry."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -60,3 +61,27 @@ def test_what_is_frozen_and_owed_of_payments_is_shown_without_any_hold(empty: En
     assert metrics(page)["Frozen"] == ("5,000,000", "$5.00")
     selling.play(empty, Ending.WON)
     assert "Of payments" not in _headers(open_page("explore/balances.py", user="zoe"))
+
+
+def test_what_a_creator_owes_for_a_refunded_share_is_told_from_payments(empty: Engine) -> None:
+    now = datetime.now(UTC)
+    world.add(empty, "ada", 20_000, key="fund", now=now)
+    run = world.charge(empty, world.HAIKU_WITH_FEE, key="run", now=now).entry_id
+    world.charge(empty, world.run_by("ben"), key="spends", now=now)  # 300 of 800
+    world.refund(empty, run, key="refund", now=now)
+    page = open_page("explore/balances.py", user="ben")
+    assert not page.exception
+    assert "Owed for refunds" in _headers(page)
+    assert "Of payments" not in _headers(page)
+    assert metrics(page)["Owed for shares"][0] == "300"
+    overview = open_page("explore/overview.py", days=f"{now:%Y-%m-%d}")
+    assert not overview.exception
+    assert [metrics(overview)[name][0] for name in ("Owed to us", "Became owed", "Paid of it")] == ["300", "300", "0"]
+    assert any(re.search("gave back 500 credits .* and owe 300 credits", one.value) for one in overview.caption)
+    creators = open_page("explore/creator_earnings.py", creator="ben", days=f"{now:%Y-%m-%d}")
+    assert metrics(creators)["Owed"][0] == "300"
+    assert any("300 credits were spent before, and became owed" in one.value for one in creators.caption)
+    world.charge(empty, world.HAIKU_WITH_FEE, key="next", now=now)
+    assert "Owed for refunds" not in _headers(open_page("explore/balances.py", user="ben"))
+    after = open_page("explore/overview.py", days=f"{now:%Y-%m-%d}")
+    assert [metrics(after)[name][0] for name in ("Owed to us", "Became owed", "Paid of it")] == ["0", "300", "300"]

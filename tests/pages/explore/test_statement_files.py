@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -17,6 +18,7 @@ from pages.explore import statement_files
 
 NOOR = CreatorStatement("noor", 1_200, 3, 1_500_000, 1_200_000, 0)
 ROSA = CreatorStatement("rosa", 2, 0, 2_002, 1_600, 2_400)
+OWES = replace(ROSA, became_owed_credits=900, debt_paid_credits=50)
 BOTH = in_all([NOOR, ROSA])
 NOVEMBER, PLANS = DayRange(date(2026, 11, 1), date(2026, 11, 30)), "promptflow-v1, promptflow-v2"
 MADE_AT = datetime(2026, 12, 1, 9, tzinfo=UTC)
@@ -87,15 +89,22 @@ def test_days_say_their_time_zone_and_times_stay_in_utc() -> None:
     assert (line[1], line[4], line[5]) == ("Europe/Berlin", "2026-11-03 23:59:58", "2026-11-04")
 
 
+def test_a_page_says_what_became_owed_and_what_was_paid_of_it_where_there_is_any() -> None:
+    said = "Of the refunds 900 credits were spent before, and became owed. Shares paid 50 of what was owed."
+    assert said in [line.strip() for line in lines(pdf([NOOR, OWES]))]
+    assert not any("owed" in line for line in lines(pdf([NOOR, ROSA])))
+
+
 def test_a_statement_of_all_creators_has_exact_amounts_in_every_line() -> None:
-    header, *creators = read(statement_files.as_csv([NOOR, ROSA], days=NOVEMBER, plans=PLANS))
+    header, *creators = read(statement_files.as_csv([NOOR, OWES], days=NOVEMBER, plans=PLANS))
     assert header[3:] == [
-        "creator", "runs", "unlocks", "gross_fees_credits", "share_credits", "refunds_credits", "net_credits", "net_usd"
+        "creator", "runs", "unlocks", "gross_fees_credits", "share_credits", "refunds_credits",
+        "net_credits", "net_usd", "became_owed_credits", "debt_paid_credits",
     ]  # fmt: skip
     assert [line[3:] for line in creators] == [
-        ["noor", "1200", "3", "1500000", "1200000", "0", "1200000", "1.200000"],
-        ["rosa", "2", "0", "2002", "1600", "2400", "-800", "-0.000800"],
-        ["All creators", "1202", "3", "1502002", "1201600", "2400", "1199200", "1.199200"],
+        ["noor", "1200", "3", "1500000", "1200000", "0", "1200000", "1.200000", "0", "0"],
+        ["rosa", "2", "0", "2002", "1600", "2400", "-800", "-0.000800", "900", "50"],
+        ["All creators", "1202", "3", "1502002", "1201600", "2400", "1199200", "1.199200", "900", "50"],
     ]
     assert {tuple(line[:3]) for line in creators} == {("2026-11-01 to 2026-11-30", "UTC", PLANS)}
 
