@@ -14,6 +14,12 @@ def optimise(
     model: Annotated[str | None, typer.Option(help="Model of every run of the logs, e.g. openai/gpt-4o.")] = None,
     first: Annotated[str | None, typer.Option("--from", help="First day of the ledger, e.g. 2026-11-01.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day of the ledger, included.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Look at the runs of this data set, from usage list, instead of the ledger.")
+    ] = None,
+    sums: Annotated[
+        str | None, typer.Option(help="What a row of several requests is taken as: one-run or equal-runs.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same plans.", min=0, max=2**32 - 1)] = 1,
     plans: Annotated[int | None, typer.Option(help="How many plans are tried at most.", min=1)] = None,
     most_increase_bps: Annotated[
@@ -34,6 +40,8 @@ def optimise(
     optimising.optimise(
         trace or [],
         model,
+        data=data,
+        sums=sums,
         first=first,
         last=last,
         seed=seed,

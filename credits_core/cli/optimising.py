@@ -13,7 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from credits_core import settings
 from credits_core.bulk.trace_record import record_of_traces
 from credits_core.cli.opened import opened_ledger, price_books, print_json
-from credits_core.cli.plans import current_book, day, stored_plans
+from credits_core.cli.plans import current_book, day, stored_plans, sums_named
+from credits_core.datasets.folder import Folder
+from credits_core.datasets.record import history_of
 from credits_core.errors import InvalidRequest
 from credits_core.lab.finder import report
 from credits_core.lab.finder.measures import Assessor
@@ -33,6 +35,8 @@ def optimise(
     traces: Sequence[Path],
     model: str | None,
     *,
+    data: str | None,
+    sums: str | None,
     first: str | None,
     last: str | None,
     seed: int,
@@ -43,6 +47,10 @@ def optimise(
     as_json: bool,
 ) -> None:
     """Look for plans that are better than the live one on what is recorded, and print them with their figures."""
+    if data is not None and traces:
+        raise InvalidRequest("data", "and --trace are two kinds of runs; give one of them")
+    if sums is not None and data is None:
+        raise InvalidRequest("sums", "is for rows of a data set; name one with --data")
     if traces and (first or last):
         raise InvalidRequest("from", "and --to are days of the ledger; leave them out with --trace")
     if bool(traces) != (model is not None):
@@ -51,6 +59,12 @@ def optimise(
         book = current_book(None)
         today = book.plan
         history = record_of_traces(traces, book.models[model or ""], today, at=datetime.now(UTC))
+    elif data is not None:
+        days, book = DayRange(day("from", first), day("to", last), settings.time_zone()), current_book(None)
+        today = book.plan
+        history = history_of(Folder(settings.usage_folder()), data, book=book, days=days, sums=sums_named(sums))
+        if history.is_empty:
+            raise InvalidRequest("data", f"{data} has no run to look at ({scope(days)})")
     else:
         days = DayRange(day("from", first), day("to", last), settings.time_zone())
         today, history = _of_ledger(days)

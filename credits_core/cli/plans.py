@@ -182,7 +182,7 @@ def replay(
     """Price the ledger's runs and unlocks, or a data set's runs, again under the plan. Changes nothing."""
     found_plan, days = find_plan(plan), DayRange(day("from", first), day("to", last), settings.time_zone())
     if data is not None:
-        _replay_data(found_plan, days, data, _sums(sums), as_json=as_json)
+        _replay_data(found_plan, days, data, sums_named(sums), as_json=as_json)
         return
     if sums is not None:
         raise InvalidRequest("sums", "is for rows of a data set; name one with --data")
@@ -214,7 +214,12 @@ def _replay_data(plan: PricePlan, days: DayRange, name: str, sums: Sums | None, 
         typer.echo(line)
 
 
-def _sums(text: str | None) -> Sums | None:
+def sums_named(text: str | None) -> Sums | None:
+    """What an option says that a row of several requests is taken as; None without it.
+
+    Raises:
+        InvalidRequest: it is no such name.
+    """
     if text is None or text in set(Sums):
         return None if text is None else Sums(text)
     raise InvalidRequest("sums", f"must be {' or '.join(Sums)}, not {text!r}")

@@ -5,9 +5,9 @@ from datetime import date, datetime
 
 import numpy as np
 
-from credits_core.datasets.record import history_of_charges
 from credits_core.lab.replay.balances import NOBODY
 from credits_core.lab.replay.record import RecordedHistory
+from credits_core.lab.replay.record_of_runs import record_of_runs
 from credits_core.lab.scenario.assumptions import Scenario
 from credits_core.lab.scenario.draws import runs_by_day
 from credits_core.lab.scenario.simulation import price_runs
@@ -34,13 +34,13 @@ def history_of_scenario(
     kept = np.flatnonzero(is_within(day, days))
     fee = priced.amounts["creator_share_credits"] + priced.amounts["platform_share_credits"]
     users, creators = int(priced.users.max(initial=-1)) + 1, scenario.creators
-    return history_of_charges(
-        accounts=(
+    return record_of_runs(
+        book.plan,
+        users=(
             *(f"user-{one}" for one in range(1, users + 1)),
             *(f"creator-{one}" for one in range(1, creators + 1)),
         ),
         models=tuple(mix.model_id for mix in scenario.models),
-        plan=book.plan,
         day=day[kept],
         payer=priced.users[kept],
         creator=np.where(fee > 0, priced.creators + users, NOBODY)[kept],

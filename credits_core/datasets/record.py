@@ -14,17 +14,12 @@ from credits_core.datasets.folder import DataSet, Folder
 from credits_core.datasets.refusals import RequestsNotCounted, SumsNotSaid
 from credits_core.datasets.sums import Sums, runs_of
 from credits_core.lab.replay.balances import NOBODY
-from credits_core.lab.replay.record import Additions, Charges, RecordedHistory, Refunds
-from credits_core.pricing.plan import PricePlan
+from credits_core.lab.replay.record import Charges, RecordedHistory
+from credits_core.lab.replay.record_of_runs import record_of_runs
 from credits_core.pricing.quote import PriceBook
-from credits_core.pricing.quote_many import quote_costs
 from credits_core.values.arrays import Credits
-from credits_core.values.credits import MAX_CREDITS, div_floor
 from credits_core.values.day_arrays import day_numbers, is_within
 from credits_core.values.days import DayRange
-
-_ALL_STARTING_CREDITS = 2**60
-"""What all users together begin with: far more than they spend, and little enough to be added up."""
 
 
 def history_of(
@@ -67,62 +62,16 @@ def recorded(columns: Columns, *, book: PriceBook, days: DayRange, sums: Sums) -
     cost = costs(runs, book.models.anywhere)[kept]
     fee = columns.creator_fee_credits[row][kept]
     accounts, payer, creator = _accounts(columns, row[kept])
-    return history_of_charges(
-        accounts=accounts,
+    return record_of_runs(
+        book.plan,
+        users=accounts,
         models=runs.model_ids,
-        plan=book.plan,
         day=day[kept],
         payer=payer,
         creator=creator,
         model=runs.model[kept],
         inference_cost_credits=cost,
         creator_fee_credits=fee,
-    )
-
-
-def history_of_charges(
-    *,
-    accounts: tuple[str, ...],
-    models: tuple[str, ...],
-    plan: PricePlan,
-    day: Credits,
-    payer: Credits,
-    creator: Credits,
-    model: Credits,
-    inference_cost_credits: Credits,
-    creator_fee_credits: Credits,
-) -> RecordedHistory:
-    """The history of these runs, charged under a plan, of users who all have credits enough. Entries count from 1.
-
-    Raises:
-        InvalidRequest: a total is above 2^53-1 credits.
-    """
-    priced = quote_costs(plan, inference_cost_credits, creator_fee_credits=creator_fee_credits)
-    count, nothing, none = len(day), np.zeros(0, np.int64), np.zeros(0, np.bool_)
-    each_credits = min(MAX_CREDITS, div_floor(_ALL_STARTING_CREDITS, max(1, len(accounts))))
-    return RecordedHistory(
-        first_entry_id=1,
-        last_entry_id=count,
-        accounts=accounts,
-        models=models,
-        plans=(plan.id,),
-        starting_credits=(each_credits,) * len(accounts),
-        starting_owed_credits=(),
-        charges=Charges(
-            entry_id=np.arange(1, count + 1),
-            day=day,
-            payer=payer,
-            creator=creator,
-            model=model,
-            plan=np.zeros(count, np.int64),
-            inference_cost_credits=inference_cost_credits,
-            creator_fee_credits=creator_fee_credits,
-            platform_markup_credits=priced.platform_markup_credits,
-            creator_share_credits=priced.creator_share_credits,
-            is_compared=np.ones(count, np.bool_),
-        ),
-        refunds=Refunds(nothing, nothing, nothing, nothing, nothing, none, none, nothing, nothing, none),
-        additions=Additions(nothing, nothing, nothing),
     )
 
 

@@ -14,7 +14,7 @@ from credits_core.cli import optimising
 from credits_core.lab.inspector import shape
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.pricing.plan_toml import parse_price_plan
-from tests.support import world
+from tests.support import usage_files, world
 from tests.support.plain_sql import every_row
 
 Call = Callable[..., tuple[int, str, str]]
@@ -106,6 +106,31 @@ def test_limits_hold_and_are_named(call: Call, ledger: Engine) -> None:
     assert (answer["rules"]["most_increase_bps"], answer["rules"]["card_fee_bps"]) == (0, None)
     assert answer["earn_more_and_raise_nobodys_bill"] == []
     assert answer["why_none"].startswith("Users pay what the models cost")
+
+
+def test_a_data_set_can_stand_in_for_the_ledger_and_is_replayed_alike(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDITS_USAGE_FOLDER", str(tmp_path / "usage"))
+    rows = [
+        usage_files.litellm(request_id=f"r{number}", end_user=f"user-{number & 1}", prompt_tokens=400 + 700 * number)
+        for number in range(12)
+    ]
+    usage_files.bring(tmp_path / "usage", usage_files.lines(*(row | {"metadata": {}} for row in rows)), name="march")
+    answer = found_by(call, "--data", "march")
+    assert answer["plans"]
+    path = tmp_path / "plan.toml"
+    for plan in (answer["current"], answer["plans"][0]):
+        path.write_text(plan["toml"], encoding="utf-8")
+        again = json.loads(call("plan", "replay", str(path), "--data", "march", "--json")[1])
+        assert plan["platform_income_credits"] == again["platform"]["plan_credits"]
+        assert plan["users_paid_credits"] == again["users_paid"]["plan_credits"]
+    both = ("plan", "optimise", "--data", "march", "--trace", "a.csv")
+    assert call(*both)[2] == "error: data: and --trace are two kinds of runs; give one of them\n"
+    assert call("plan", "optimise", "--sums", "one-run")[2] == (
+        "error: sums: is for rows of a data set; name one with --data\n"
+    )
+    assert call("plan", "optimise", "--data", "april")[0] == 1
 
 
 def test_the_answer_reads_as_text(call: Call, ledger: Engine) -> None:

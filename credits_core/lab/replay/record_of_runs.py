@@ -12,6 +12,9 @@ from credits_core.pricing.quote_many import quote_costs
 from credits_core.values.arrays import Credits
 from credits_core.values.credits import MAX_CREDITS, div_floor
 
+_ALL_STARTING_CREDITS = 2**60
+"""What all users together begin with: far more than they spend, and little enough to be added up."""
+
 
 def record_of_runs(
     plan: PricePlan,
@@ -36,16 +39,14 @@ def record_of_runs(
     runs = len(payer)
     nobody, zeros, nothing = np.full(runs, NOBODY), np.zeros(runs, np.int64), np.empty(0, np.int64)
     priced = quote_costs(plan, inference_cost_credits, creator_fee_credits=creator_fee_credits)
-    spent = np.zeros(len(users), np.int64)
-    np.add.at(spent, payer, priced.total_credits)
-    each_credits = div_floor(MAX_CREDITS, max(len(users), 1))
+    each_credits = min(MAX_CREDITS, div_floor(_ALL_STARTING_CREDITS, max(1, len(users))))
     return RecordedHistory(
         first_entry_id=1,
         last_entry_id=runs,
         accounts=users,
         models=models,
         plans=(plan.id,),
-        starting_credits=tuple(each_credits + 2 * credits for credits in spent.tolist()),
+        starting_credits=(each_credits,) * len(users),
         starting_owed_credits=(),
         charges=Charges(
             entry_id=np.arange(1, runs + 1, dtype=np.int64),
