@@ -270,13 +270,17 @@ def notify_urls() -> tuple[str, ...]:
 
 def seal_key_file() -> Path | None:
     """`CREDITS_SEAL_KEY_FILE`: the file with the key that signs seals; None, the default, signs none."""
-    given = os.environ.get("CREDITS_SEAL_KEY_FILE")
-    return Path(given) if given else None
+    return Path(given) if (given := os.environ.get("CREDITS_SEAL_KEY_FILE")) else None
 
 
 def jobs_enabled() -> bool:
     """Whether the servers run the jobs by themselves: true unless `CREDITS_JOBS=0`."""
     return os.environ.get("CREDITS_JOBS", "") != "0"
+
+
+def usage_folder() -> Path:
+    """`CREDITS_USAGE_FOLDER`: where usage of other systems is kept as data sets; default `data/usage/` here."""
+    return Path(os.environ.get("CREDITS_USAGE_FOLDER") or DATA_FOLDER / "usage")
 
 
 def backup_url() -> str:
@@ -286,14 +290,12 @@ def backup_url() -> str:
 
 def backup_recipients() -> tuple[str, ...]:
     """`CREDITS_BACKUP_RECIPIENT`: public keys of age, separated by commas; without any, backups are not encrypted."""
-    given = os.environ.get("CREDITS_BACKUP_RECIPIENT", "")
-    return tuple(key.strip() for key in given.split(",") if key.strip())
+    return tuple(key for one in os.environ.get("CREDITS_BACKUP_RECIPIENT", "").split(",") if (key := one.strip()))
 
 
 def backup_identity_file() -> Path | None:
     """`CREDITS_BACKUP_IDENTITY_FILE`: the file with the age identity that opens encrypted backups, or None."""
-    given = os.environ.get("CREDITS_BACKUP_IDENTITY_FILE")
-    return Path(given) if given else None
+    return Path(given) if (given := os.environ.get("CREDITS_BACKUP_IDENTITY_FILE")) else None
 
 
 def backup_scratch_url() -> str | None:
@@ -382,9 +384,8 @@ def sign_in_check() -> timedelta:
     Raises:
         InvalidRequest: it is no whole number from 1 to 30, with which everybody is out within a minute.
     """
-    return timedelta(
-        seconds=_whole_number("CREDITS_SIGN_IN_CHECK_SECONDS", _USUAL_CHECK_SECONDS, _LONGEST_CHECK_SECONDS)
-    )
+    seconds = _whole_number("CREDITS_SIGN_IN_CHECK_SECONDS", _USUAL_CHECK_SECONDS, _LONGEST_CHECK_SECONDS)
+    return timedelta(seconds=seconds)
 
 
 def secrets_files() -> tuple[Path, ...]:

@@ -134,6 +134,13 @@ SCREENS = {
             "history",
             "See what past runs would have cost under another price plan.",
         ),
+        screen("plans/margin.py", "Margin", "account_balance", "See what is left for us, and who loses money for us."),
+        screen(
+            "data/usage_data.py",
+            "Usage data",
+            "upload_file",
+            "Bring in usage of another system, to price it under any plan.",
+        ),
         screen("scenario/scenario.py", "Scenario", "casino", "Try a price plan on up to five million made-up runs."),
         screen(
             "fees/fee_designer.py",

@@ -16,6 +16,8 @@ from typing import Literal, NamedTuple
 
 from playwright.sync_api import Locator, Page, sync_playwright
 
+from scripts import sample_usage
+
 ROOT = Path(__file__).resolve().parent.parent
 LAST_DAY = "2026-11-22"
 """The demo ends on a day that never changes, so that a picture changes only with its screen."""
@@ -52,10 +54,11 @@ class Box(NamedTuple):
 class Step:
     """One thing that a person does or waits for. `where` is a selector of Playwright; `text` is what is typed.
 
-    For a row `where` is a table and `text` the number of the row, from 1: its first cell is clicked.
+    For a row `where` is a table and `text` the number of the row, from 1: its first cell is clicked. An upload gives
+    the box the sample of usage data, under the name in `text`.
     """
 
-    does: Literal["click", "type", "search", "row", "see", "go"]
+    does: Literal["click", "type", "search", "row", "see", "go", "upload"]
     where: str
     text: str = ""
 
@@ -73,6 +76,11 @@ def fill(label: str, text: str) -> Step:
 def search(text: str) -> Step:
     """Type into "Find anything", which answers as one types."""
     return Step("search", "[data-testid=stSidebar] >> role=searchbox", text)
+
+
+def upload(name: str) -> Step:
+    """Choose the sample of usage data in the box for a file, under this name."""
+    return Step("upload", "[data-testid=stFileUploader] input[type=file]", name)
 
 
 def row(number: int) -> Step:
@@ -106,6 +114,7 @@ def dashboard() -> Iterator[str]:
         settings = {
             "CREDITS_DATABASE_URL": database,
             "CREDITS_BACKUP_URL": f"{folder}/backups",
+            "CREDITS_USAGE_FOLDER": f"{folder}/usage",
             "CREDITS_DEMO": "1",
             "CREDITS_DEMO_END": LAST_DAY,
         }
@@ -162,6 +171,9 @@ def carry_out(page: Page, step: Step, address: str) -> None:
     found, place = target(page, step)
     if step.does == "see":
         found.scroll_into_view_if_needed()
+    elif step.does == "upload":
+        found.set_input_files({"name": step.text, "mimeType": "application/jsonl", "buffer": sample_usage.log()})
+        page.wait_for_timeout(1_500)
     elif step.does in ("type", "search"):
         found.fill(step.text)
         if step.does == "type":

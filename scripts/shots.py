@@ -5,7 +5,7 @@ Those that write to the ledger come last: a new run changes which month is the l
 
 from dataclasses import dataclass
 
-from scripts.browser import TABLE, Step, button, click, fill, go, row, search, see
+from scripts.browser import TABLE, Step, button, click, fill, go, row, search, see, upload
 
 HEAD = ".st-key-head"
 DIALOG = "[role=dialog]"
@@ -133,6 +133,38 @@ SHOTS = (
             see("text=is disputed"),
         ),
         last=".st-key-who_bears",
+    ),
+    Shot(
+        "reconciliation",
+        "/buy-credits?user=ada",
+        (
+            click(button("Buy Starter")),
+            click(button("Open the checkout")),
+            click(button("Event is lost")),
+            see("text=Waiting for the gateway"),
+            click("role=link[name=/Find it in Reconciliation/]"),
+            see("text=The gateway's books differ from ours"),
+        ),
+        last=TABLE,
+        most=900,
+    ),
+    Shot("margin", "/margin", last="[data-testid=stPlotlyChart]", most=1_000),
+    Shot(
+        "usage-data",
+        "/usage-data",
+        (upload("spend-logs.jsonl"), see(button("Bring in 2,009 rows"))),
+        last=button("Bring in 2,009 rows"),
+    ),
+    Shot(
+        "data-set",
+        "/usage-data",
+        (
+            upload("spend-logs.jsonl"),
+            click(button("Bring in 2,009 rows")),
+            see("role=heading[name='Refused rows']"),
+        ),
+        first="role=heading[name='spend-logs']",
+        last="role=heading[name='Refused rows']",
     ),
     Shot("activity", "/activity"),
     Shot(

@@ -54,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     settings.load_profile("tests")
     os.environ.setdefault("CREDITS_DEMO_END", "2026-11-22")
+    os.environ["CREDITS_USAGE_FOLDER"] = "/nonexistent/usage"  # those that bring usage in have a folder of their own
     os.environ.setdefault("CREDITS_JOBS", "0")  # those that test jobs switch them on
     os.environ["LOGNAME"] = "maria"  # who runs the commands, whatever the machine
     if folder := memory.folder():

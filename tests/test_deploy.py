@@ -5,8 +5,10 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from typer.main import get_command
 from credits_core import settings
 from credits_core.cli.main import app
 from tests.browser.test_base_path import NGINX_FOLDERS
+from tests.support.killing import require_strace
 
 ROOT = settings.PROJECT_FOLDER
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
@@ -23,14 +26,18 @@ MOST_COMMANDS = 19
 MOST_EXPOSED = 2.0
 
 
-def _systemd(command: str, unit: Path, *options: str) -> str:
+def _systemd_analyze() -> str:
     program = shutil.which("systemd-analyze")
     if program is None:
         if os.environ.get("REQUIRE_SYSTEMD"):
             pytest.fail("systemd-analyze is not installed")
         pytest.skip("systemd-analyze is not installed")
+    return program
+
+
+def _systemd(command: str, unit: Path, *options: str) -> str:
     ran = subprocess.run(
-        [program, command, *options, str(unit)], capture_output=True, text=True, check=False, timeout=60
+        [_systemd_analyze(), command, *options, str(unit)], capture_output=True, text=True, check=False, timeout=60
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout + ran.stderr
@@ -68,6 +75,41 @@ def test_both_units_are_hardened_alike() -> None:
     assert dashboard == api
 
 
+def _calls(group: str) -> set[str]:
+    """The system calls in a group of systemd's, and in the groups in it."""
+    said = subprocess.run(
+        [_systemd_analyze(), "syscall-filter", group], capture_output=True, text=True, check=True, timeout=60
+    )
+    names = set(re.findall(r"^ {4}(@?[a-z_0-9-]+)$", said.stdout, re.MULTILINE))
+    groups = {name for name in names if name.startswith("@")}
+    return (names - groups).union(*map(_calls, groups))
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_the_product_starts_with_the_system_calls_that_the_units_allow(path: Path, tmp_path: Path) -> None:
+    require_strace()
+    unit_text = path.read_text(encoding="utf-8")
+    kept, taken = re.findall(r"^SystemCallFilter=(~?)(.*)$", unit_text, re.MULTILINE)
+    assert (kept[0], taken[0]) == ("", "~")
+    allowed = set().union(*map(_calls, kept[1].split())) - set().union(*map(_calls, taken[1].split()))
+    error = re.search(r"^SystemCallErrorNumber=(\w+)$", unit_text, re.MULTILINE)
+    refused = "signal=SYS" if error is None else f"error={error[1]}"
+    known = ",".join(f"?{name}" for name in sorted(allowed))
+    program = "import app; from credits_core.operations import leader; print('it goes on')"
+    command = ["strace", "-f", "-qq", "-o", str(tmp_path / "calls"), "-e", f"trace=!{known}"]
+    command += ["-e", f"inject=!{known}:{refused}", sys.executable, "-c", program]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"CREDITS_DATABASE_URL": f"sqlite:///{tmp_path}/credits.db"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert "it goes on" in done.stdout, f"{done.returncode}: {done.stderr[-1_000:]}"
+
+
 def _nginx() -> str:
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
@@ -97,6 +139,7 @@ def _site(folder: Path) -> str:
         capture_output=True,
     )
     text = (ROOT / "deploy" / "nginx" / "promptflow.conf").read_text(encoding="utf-8")
+    text = re.sub(r"^    listen \[::\]:\d+( ssl)?;\n", "", text, count=2, flags=re.MULTILINE)  # a port of all machines
     return text.replace("/etc/letsencrypt/live/credits.example.org", str(folder))
 
 
@@ -126,16 +169,9 @@ def test_nginx_sends_the_api_alone_to_the_api(tmp_path: Path) -> None:
     for name in ("api", "dashboard"):
         text = text.replace(f"proxy_pass http://promptflow_{name};", f"return 200 {name};")
     text = re.sub(r"server \{\n    listen 127\.0\.0\.1:0;.*?\n\}\n", "", text, flags=re.S)
-    own = "".join(f"{kind}_temp_path {tmp_path}/{kind};\n" for kind in NGINX_FOLDERS)
-    head = f"daemon off;\npid {tmp_path}/nginx.pid;\nerror_log stderr;\nevents {{}}\n"
-    (tmp_path / "nginx.conf").write_text(f"{head}http {{\naccess_log off;\n{own}{text}}}\n", encoding="utf-8")
-    command = [_nginx(), "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        try:
-            found = {path: _answer(port, path) for path in ("/", "/api", "/api/ready", "/api-console", "/apis")}
-            assert _answer(port, "/metrics").startswith("<html>")
-        finally:
-            process.terminate()
+    with _nginx_with(text, tmp_path):
+        found = {path: _answer(port, path) for path in ("/", "/api", "/api/ready", "/api-console", "/apis")}
+        assert _answer(port, "/metrics").startswith("<html>")
     assert found == {
         "/": "dashboard",
         "/api": "api",
@@ -143,6 +179,40 @@ def test_nginx_sends_the_api_alone_to_the_api(tmp_path: Path) -> None:
         "/api-console": "dashboard",
         "/apis": "dashboard",
     }
+
+
+def test_nginx_lets_certbot_renew_the_certificate_and_sends_all_else_to_https(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    told = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
+    (folder,) = re.findall(r"^certbot certonly --webroot -w (\S+) --deploy-hook 'systemctl reload nginx' ", told, re.M)
+    text = _site(tmp_path)
+    assert f"root {folder};" in text
+    text = text.replace("listen 80;", f"listen 127.0.0.1:{port};").replace(f"root {folder};", f"root {tmp_path};")
+    text = text.replace("listen 443 ssl;", f"listen unix:{tmp_path}/https ssl;")
+    asked = tmp_path / ".well-known" / "acme-challenge" / "a-token"
+    asked.parent.mkdir(parents=True)
+    asked.write_text("the answer", encoding="utf-8")
+    with _nginx_with(text, tmp_path):
+        assert _answer(port, "/.well-known/acme-challenge/a-token") == "the answer"
+        other = requests.get(f"http://127.0.0.1:{port}/history", timeout=10, allow_redirects=False)
+    assert (other.status_code, other.headers["Location"]) == (301, "https://127.0.0.1/history")
+
+
+@contextmanager
+def _nginx_with(site: str, folder: Path) -> Iterator[None]:
+    """nginx in the foreground with this site, until the block ends."""
+    own = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in NGINX_FOLDERS)
+    as_user = "user root;\n" if os.geteuid() == 0 else ""  # else its workers could not read the folder
+    head = f"daemon off;\n{as_user}pid {folder}/nginx.pid;\nerror_log stderr;\nevents {{}}\n"
+    (folder / "nginx.conf").write_text(f"{head}http {{\naccess_log off;\n{own}{site}}}\n", encoding="utf-8")
+    command = [_nginx(), "-p", str(folder), "-c", str(folder / "nginx.conf")]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
 
 
 def _answer(port: int, path: str) -> str:
@@ -162,13 +232,27 @@ def test_every_setting_in_the_example_is_one_that_is_read(monkeypatch: pytest.Mo
     assert settings.unknown_variables() == []
 
 
+def _commands(text: str) -> list[str]:
+    return [line for block in re.findall(r"```sh[^\n]*\n(.*?)```", text, re.S) for line in block.splitlines()]
+
+
 def test_a_machine_is_set_up_in_less_than_twenty_commands() -> None:
     text = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
-    until_it_runs = text[: text.index("## Watch it")]
-    commands = [
-        line for block in re.findall(r"```sh[^\n]*\n(.*?)```", until_it_runs, re.S) for line in block.splitlines()
-    ]
-    assert 10 < len(commands) <= MOST_COMMANDS
+    assert 10 < len(_commands(text[: text.index("## Watch it")])) <= MOST_COMMANDS
+
+
+def test_every_command_is_one_that_the_machine_has() -> None:
+    """A bare Debian has no sudo. What else it has, and what the first command installs, is here."""
+    commands = _commands((ROOT / "docs" / "running.md").read_text(encoding="utf-8"))
+    programs = {part.split()[0] for line in commands for part in line.split(" && ")}
+    installed = {"git", "make", "certbot", "promtool"}
+    assert (
+        programs
+        == {"apt-get", "useradd", "runuser", "cp", "install", "rm", "sed", "systemctl", "deploy/as"} | installed
+    )
+    assert all(
+        f" {name} " in f"{commands[0]} " for name in ("git", "make", "nginx", "certbot", "postgresql", "prometheus")
+    )
 
 
 _TOLD_TO_RUN = (

@@ -93,6 +93,7 @@ def nginx_file(folder: Path, ports: Mapping[str, int]) -> Path:
     site = site.replace(f"/etc/letsencrypt/live/{_HOST}", str(folder))
     for known in ("8501", "8502"):
         site = site.replace(known, str(ports[known]))
+    site = re.sub(r"^    listen \[::\]:.*\n", "", site, flags=re.MULTILINE)
     site = site.replace("listen 80;", f"listen 127.0.0.1:{ports['80']};")
     site = site.replace("listen 443 ssl;", f"listen 127.0.0.1:{ports['443']} ssl;")
     own = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in NGINX_FOLDERS)

@@ -81,6 +81,7 @@ def test_the_walk_along_the_command_line_prints_what_it_shows(tmp_path: Path) ->
     environment = os.environ | {
         "CREDITS_DATABASE_URL": f"sqlite:///{tmp_path / 'walk.db'}",
         "CREDITS_BACKUP_URL": str(tmp_path / "backups"),
+        "CREDITS_USAGE_FOLDER": str(tmp_path / "usage"),
         "PYTHONPATH": str(ROOT),
         "PYTHON": sys.executable,
         "COLUMNS": "200",

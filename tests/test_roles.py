@@ -15,7 +15,7 @@ from credits_core import settings, startup
 from credits_core.access import exports, keys, people, proposals
 from credits_core.access import trial_users as trial_user_actions
 from credits_core.audit import seals
-from credits_core.bulk import demo, first_start, starting_over
+from credits_core.bulk import first_start
 from credits_core.errors import CreditsError
 from credits_core.ledger import actions, expiring, holds, opening, writer
 from credits_core.ledger.requests import Charge, ChargeRequest, UnlockRequest
@@ -28,7 +28,16 @@ from credits_core.store.kinds import CreditSource
 from credits_core.values.refusals import NeedsApproval, NotAllowed
 from credits_core.values.roles import Actor, PersonRole, Role, Way, key_holder, operator, person
 from tests.support import demo as demo_world
-from tests.support import walked_actions, walked_backups, walked_payouts, walked_purchases, walked_webhooks, world
+from tests.support import (
+    walked_actions,
+    walked_backups,
+    walked_demo,
+    walked_limits,
+    walked_payouts,
+    walked_purchases,
+    walked_webhooks,
+    world,
+)
 from tests.support.actors import TESTER
 from tests.support.plain_sql import every_row
 from tests.support.world import NOW
@@ -212,6 +221,7 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
     "operations.watch_findings.look_at": (APPROVE_MONEY, walked_actions.look_at),
     **walked_purchases.TABLE,
     **walked_payouts.TABLE,
+    **walked_limits.TABLE,
     **walked_webhooks.TABLE,
     "reports.saved_views.save": (
         EVERYBODY,
@@ -229,38 +239,6 @@ IN_PIECES: dict[str, tuple[str, Callable[[Engine, Actor, Path], object]]] = {
     "operations.running.run": (MANAGE, walked_backups.run_job),
     **walked_purchases.OF_THEIR_OWN_UNITS,
     "operations.running.running": (MANAGE, walked_backups.run_job_in_steps),
-}
-# Actions on an empty database, or on one that began as the demo.
-ON_A_DEMO: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
-    "bulk.demo.build_once": (
-        MANAGE,
-        lambda c, actor: demo.build_once(
-            c, demo_world.small(), demo_world.books().at(c), ends_at=demo_world.ENDS_AT, actor=actor
-        ),
-    ),
-    "bulk.demo.build_if_empty": (
-        MANAGE,
-        lambda c, actor: demo.build_if_empty(
-            c, demo_world.small(), demo_world.books(), ends_at=demo_world.ENDS_AT, actor=actor
-        ),
-    ),
-    "startup.build_demo": (MANAGE, lambda c, actor: startup.build_demo(c, demo_world.books(), now=NOW, actor=actor)),
-    "startup.start_demo_over": (
-        MANAGE,
-        lambda c, actor: startup.start_demo_over(c, demo_world.books(), now=demo_world.NOW, actor=actor),
-    ),
-    "bulk.starting_over.start_over": (
-        MANAGE,
-        lambda c, actor: starting_over.start_over(
-            c,
-            demo_world.small(),
-            prices=settings.MODELS_FILE.read_text(encoding="utf-8"),
-            models=demo_world.books().shipped,
-            ends_at=demo_world.ENDS_AT,
-            now=NOW,
-            actor=actor,
-        ),
-    ),
 }
 NO_ACTIONS = {
     "access.proposals.may_decide": "says what the screen may offer",
@@ -295,6 +273,7 @@ def walked(engine: Engine) -> Engine:
         keys.create_key(connection, "shop", key="pfk_" + "k" * 43, role=Role.SERVICE, now=NOW, actor=TESTER)
         walked_purchases.prepare(connection, REAL, TRIAL)
         walked_webhooks.prepare(connection)
+        walked_limits.prepare(connection)
 
     database.write(engine, prepare)
     walked_purchases.tell(engine)
@@ -360,13 +339,13 @@ def test_only_who_manages_the_product_handles_backups(walked: Engine, action: st
     assert every_row(walked) == before
 
 
-@pytest.mark.parametrize("action", ON_A_DEMO)
+@pytest.mark.parametrize("action", walked_demo.TABLE)
 def test_only_who_manages_the_database_builds_the_demo_and_starts_it_over(
     engine: Engine, action: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(startup, "load_demo_world", demo_world.small)
     startup.migrate(engine)
-    _require_as_told(engine, *ON_A_DEMO[action])
+    _require_as_told(engine, *walked_demo.TABLE[action])
 
 
 def _takes_an_actor(function: object) -> bool:
@@ -384,13 +363,13 @@ def test_every_action_stands_in_the_table() -> None:
             is_own = function.__module__ == module.name and not name.startswith("_")
             if is_own and _takes_an_actor(function):
                 found.add(f"{module.name.removeprefix('credits_core.')}.{name}")
-    in_table = {action.partition(" of ")[0] for action in (*TABLE, *IN_PIECES, *walked_backups.ALL, *ON_A_DEMO)}
+    in_table = {action.partition(" of ")[0] for action in (*TABLE, *IN_PIECES, *walked_backups.ALL, *walked_demo.TABLE)}
     assert found - NO_ACTIONS.keys() == in_table - {"ledger.actions.charge_prompts"}
     assert NO_ACTIONS.keys() <= found
 
 
 def test_nobody_in_the_table_is_unknown() -> None:
-    for may, _ in (*TABLE.values(), *IN_PIECES.values(), *ON_A_DEMO.values()):
+    for may, _ in (*TABLE.values(), *IN_PIECES.values(), *walked_demo.TABLE.values()):
         assert _names(may) <= ACTORS.keys()
 
 

@@ -37,6 +37,8 @@ DIVISIONS_OF_SOMETHING_ELSE = {
     "ledger/requests": {"self.lasts // timedelta(microseconds=1)"},
     "operations/backups/manifest": {"drilled.took // timedelta(microseconds=1)"},
     "pricing/models_toml": {"per // 1000"},  # units, in a refusal
+    "datasets/costs": {"at_us[positions] // _MINUTE_US"},
+    "datasets/importing": {"counts.rows % _ROWS_BETWEEN"},
     "lab/scenario/simulation": {"user * _HABIT_STEP % BPS_PER_WHOLE"},
     "ledger/accounts": {
         "(CreditTransaction.created_at_us - first_us) // ((last_us - first_us) // points + 1)",
@@ -47,17 +49,23 @@ DIVISIONS_OF_SOMETHING_ELSE = {
     "operations/alert_state": {"ago // timedelta(seconds=1)"},
     "operations/verdicts": {"age // of"},  # days, hours or minutes
     "operations/watch_keys": {"first_us // window_us", "used.c.created_at_us // window_us"},
-    "reports/recorded_runs": {"(moments_us + offsets[holds, 1]) // MICROSECONDS_PER_DAY"},
     "reports/users": {
         "timedelta(days=30) // timedelta(microseconds=1)",
         "(ranked.c.runs + 1) // 2",  # the rank of the median
         "balance_credits // median_credits",  # a number of runs
+    },
+    "reports/margin": {  # in SQL, where nothing is below 0
+        "(rest * card_fee.share_bps + BPS_PER_WHOLE - 1) // BPS_PER_WHOLE",
+        "paid_credits % BPS_PER_WHOLE",
+        "paid_credits // BPS_PER_WHOLE",
     },
     "store/day_columns": {"(moment_us + added_us) // MICROSECONDS_PER_DAY"},
     "store/database": {"Path(__file__).parent / 'migrations'", "0.02", "0.005"},
     "store/file_lock": {"0.0005"},  # seconds
     "store/postgres": {"0.1"},  # seconds
     "store/statements": {"len(rows) % _HUNDRED"},
+    "usage/reading": {"survey.rows % _ROWS_BETWEEN"},
+    "values/day_arrays": {"(moments_us + offsets[holds, 1]) // MICROSECONDS_PER_DAY"},
     "values/days": {"(moment - _EPOCH) // _MICROSECOND"},
     "values/time_zones": {
         "(moment_us + self.offsets(moment_us, moment_us)[-1][1]) // MICROSECONDS_PER_DAY",

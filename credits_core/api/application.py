@@ -19,6 +19,8 @@ from credits_core.api.exchange import exchange_of
 from credits_core.api.gate import Gate
 from credits_core.api.gateway_routes import gateways_router
 from credits_core.api.hold_routes import holds_router
+from credits_core.api.level_routes import levels_router
+from credits_core.api.limit_routes import limits_router
 from credits_core.api.lookup_answers import EntryAnswer, FlowAccessAnswer
 from credits_core.api.lookups import lookups_router
 from credits_core.api.purchase_routes import purchases_router
@@ -28,7 +30,10 @@ from credits_core.api.straight import StraightWay
 from credits_core.errors import CreditsError
 from credits_core.store.database import FAILURES
 
-_PARTS = (router, holds_router, purchases_router, lookups_router, models_router, gateways_router, status_router)
+_PARTS = (
+    *(router, holds_router, limits_router, levels_router, purchases_router, lookups_router, models_router),
+    *(gateways_router, status_router),
+)
 _DESCRIPTION = """Prices, charges and refunds prompt runs, unlocks flows, and reads users' balances and transactions.
 
 Amounts are whole credits (1 credit = $0.000001); dollars are text with six decimals. Every request that moves credits

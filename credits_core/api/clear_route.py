@@ -14,6 +14,8 @@ _ONCE = "is given more than once"
 _QUERY_FIELDS = {
     "/credits/balance": {"user_id"},
     "/credits/flow-access": {"user_id", "flow_id"},
+    "/credits/limits": {"user_id"},
+    "/credits/low-balance-levels": {"user_id"},
     "/credits/purchases": {"user_id", "limit", "before"},
     "/credits/transactions": {"user_id", "limit", "cursor", "type", "from", "to"},
 }

@@ -53,9 +53,18 @@ async def visible_user(caller: Annotated[KeyRecord, Depends(any_caller)], user_i
     Raises:
         Forbidden: the key is another user's.
     """
+    require_visible(caller, user_id)
+    return user_id
+
+
+def require_visible(caller: KeyRecord, user_id: str) -> None:
+    """Do nothing for a caller who may see the user's data.
+
+    Raises:
+        Forbidden: the key is another user's.
+    """
     if caller.role is Role.USER and caller.user_id != user_id:
         raise Forbidden(caller.role.value, "service, admin or the user's own key")
-    return user_id
 
 
 Caller = Annotated[KeyRecord, Depends(any_caller)]

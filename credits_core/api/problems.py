@@ -32,10 +32,12 @@ from credits_core.ledger.refusals import (
     PriceChanged,
     RefundedByGateway,
     RefundExceedsRest,
+    SpendingLimitReached,
     UnknownEntry,
     UnknownHold,
     UnknownUser,
 )
+from credits_core.ledger.spending import SpendingLimit
 from credits_core.payments.refusals import (
     EventDiffers,
     EventNotSigned,
@@ -47,8 +49,10 @@ from credits_core.payments.refusals import (
 from credits_core.prices.refusals import NoPrice
 from credits_core.pricing.refusals import AmbiguousModel, UnknownModel, UnpricedServiceTier, UnpricedUsage
 from credits_core.store.database import is_out_of_reach
+from credits_core.store.kinds import SpendingPeriod
 from credits_core.store.refusals import DatabaseNotReady, DeadlinePassed, TooManyWaiting, Unavailable
 from credits_core.usage.refusals import UnreadableResponse
+from credits_core.values.time_zones import UTC_ZONE
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger("promptflow.api")
@@ -207,12 +211,16 @@ def of_http(error: HTTPException) -> CreditsError:
     return InvalidFields([("body", "cannot be read")])
 
 
+_DAY_OF_ADA = SpendingLimit(
+    *("ada", SpendingPeriod.DAY, 20_000, UTC_ZONE), begins_us=0, ends_us=1_796_169_600_000_000, spent_credits=6_100
+)
 _EXAMPLES: Mapping[type[CreditsError], CreditsError] = {
     type(example): example
     for example in (
         IdempotencyKeyRequired(),
         Unauthorized("The key is unknown"),
         InsufficientCredits("ada", 120, 300),
+        SpendingLimitReached(_DAY_OF_ADA, held_credits=13_750, required_credits=300),
         Forbidden("user", "admin"),
         UnknownUser("ada"),
         UnknownModel("gpt-9"),

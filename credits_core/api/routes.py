@@ -65,6 +65,7 @@ from credits_core.ledger.refusals import (
     PriceChanged,
     RefundedByGateway,
     RefundExceedsRest,
+    SpendingLimitReached,
     UnknownEntry,
     UnknownUser,
 )
@@ -80,7 +81,7 @@ from credits_core.values.roles import Actor, Role
 from credits_core.values.text import usd_text
 
 WRITING = (*READING, Forbidden, IdempotencyKeyRequired, IdempotencyKeyReused, BodyTooLarge)
-CHARGING = (*WRITING, InsufficientCredits, UnknownUser, AccountLooksAlike, BalanceTooLarge)
+CHARGING = (*WRITING, InsufficientCredits, SpendingLimitReached, UnknownUser, AccountLooksAlike, BalanceTooLarge)
 PRICING = (UnknownModel, AmbiguousModel, NoPrice, UnpricedUsage, UnpricedServiceTier, UnreadableResponse)
 _NOT_REFUNDED = (AlreadyRefunded, NotRefundable, RefundedByGateway)
 _BUSY = (Unavailable, DeadlinePassed, TooManyWaiting)
@@ -211,7 +212,8 @@ async def add(request: Request, response: Response, body: AddBody, key: Idempote
     responses=written(ChargeAnswer)
     | documented(
         *(*WRITING, *PRICING),
-        *(InsufficientCredits, UnknownUser, PriceChanged, NothingToCharge, AccountLooksAlike, BalanceTooLarge),
+        *(InsufficientCredits, SpendingLimitReached, UnknownUser, PriceChanged, NothingToCharge),
+        *(AccountLooksAlike, BalanceTooLarge),
     ),
 )
 async def charge_prompt(request: Request, response: Response, body: ChargeBody, key: IdempotencyKey) -> ChargeAnswer:

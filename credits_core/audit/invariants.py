@@ -40,6 +40,7 @@ from credits_core.audit.refunds import refunds_have_a_rule, refunds_reverse_once
 from credits_core.audit.requests import entries_say_what_was_asked
 from credits_core.audit.schema import constraints_hold, ledger_is_append_only, references_exist
 from credits_core.audit.seal_check import checking_seals, seals_hold, seals_of_a_copy_hold
+from credits_core.audit.spending import spending_limits_hold
 from credits_core.reports import daily_totals
 from credits_core.store import database
 from credits_core.values.progress import Progress, Work, part
@@ -139,6 +140,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     refunds_reverse_once,
     refunds_have_a_rule,
     partial_refunds_are_exact,
+    spending_limits_hold,
     activations_are_sealed,
     price_lists_are_sealed,
     runs_have_the_price_of_their_list,

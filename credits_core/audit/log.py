@@ -14,11 +14,12 @@ from credits_core.values.days import from_microseconds, to_microseconds
 
 @dataclass(frozen=True, slots=True)
 class LoggedAudit:
-    """One run of the audit."""
+    """One run of the audit. `last_entry_id` is the newest entry that it covered, 0 for none; None if nobody knows."""
 
     invariants: int
     broken_invariants: int
     finished_at: datetime
+    last_entry_id: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -58,7 +59,7 @@ def record(
             invariants=len(findings),
             broken_invariants=sum(not finding.ok for finding in findings),
             finished_at_us=to_microseconds(now),
-            last_entry_id=None if leaves is None else leaves.entry_id,
+            last_entry_id=_covered(connection, findings) if leaves is None else leaves.entry_id,
             carried=None if leaves is None else _text(leaves),
             since_entry_id=since.entry_id,
         )
@@ -102,7 +103,7 @@ def last_run(connection: Connection, *, of_everything: bool = False) -> LoggedAu
     row = connection.execute(newest).one_or_none()
     if row is None:
         return None
-    return LoggedAudit(row.invariants, row.broken_invariants, from_microseconds(row.finished_at_us))
+    return LoggedAudit(row.invariants, row.broken_invariants, from_microseconds(row.finished_at_us), row.last_entry_id)
 
 
 def verdict(connection: Connection) -> LoggedAudit | None:
@@ -115,9 +116,16 @@ def verdict(connection: Connection) -> LoggedAudit | None:
 
 
 def entries_since(connection: Connection, last: LoggedAudit | None, *, most: int) -> int:
-    """How many entries were posted after this result was recorded, counted up to `most`; 0 before the first."""
+    """How many entries this result does not cover, counted up to `most`; 0 before the first result.
+
+    Entries may be dated earlier than they were written, as those of the demo are. So they count by their numbers where
+    the audit has kept how far it came, and else by when they were posted.
+    """
     if last is None:
         return 0
+    if last.last_entry_id is not None:
+        later = select(JournalEntry.id).where(JournalEntry.id > last.last_entry_id).limit(most).subquery()
+        return connection.execute(select(func.count()).select_from(later)).scalar_one()
     finished_at_us = to_microseconds(last.finished_at)
     newest = select(JournalEntry.created_at_us).order_by(JournalEntry.id.desc()).limit(most).subquery()
     return connection.execute(
@@ -138,6 +146,12 @@ def last_clean(connection: Connection) -> Since | None:
     summed_entry_id, circulating_credits, sums, *seal_number = json.loads(row.carried)  # an older version kept three
     by_key = {(party, entry, type_): (got, gave, count) for party, entry, type_, got, gave, count in sums}
     return Since(row.last_entry_id, summed_entry_id, circulating_credits, by_key, *seal_number)
+
+
+def _covered(connection: Connection, findings: Sequence[Finding]) -> int | None:
+    """0 where all is well and there is no entry even now, so that there was none to cover; else it is not known."""
+    is_empty = connection.scalar(select(JournalEntry.id).limit(1)) is None
+    return 0 if is_empty and all(finding.ok for finding in findings) else None
 
 
 def _text(leaves: Since) -> str:

@@ -14,6 +14,8 @@ from pathlib import Path
 from credits_core.bulk import csv_rows
 from credits_core.errors import DataFileInvalid
 from credits_core.pricing.units import MAX_COUNT
+from credits_core.usage import formats
+from credits_core.usage.files import FileAt, form_of
 from credits_core.values.days import EARLIEST, LATEST
 from credits_core.values.fields import is_broken_by_spreadsheet
 
@@ -46,15 +48,34 @@ def read_trace(path: Path, *, limit: int | None = None) -> list[TraceRow]:
     """
     rows: list[TraceRow] = []
     problems: list[str] = []
-    for line, fields in islice(csv_rows.read_rows(path, _COLUMNS, optional=[ID_COLUMN]), limit):
-        try:
-            rows.append(_parse(line, fields))
-        except ValueError as error:
-            problems.append(f"line {line}: {error}")
+    try:
+        for line, fields in islice(csv_rows.read_rows(path, _COLUMNS, optional=[ID_COLUMN]), limit):
+            try:
+                rows.append(_parse(line, fields))
+            except ValueError as error:
+                problems.append(f"line {line}: {error}")
+    except DataFileInvalid as refusal:
+        raise _with_nearest(path, refusal) from None
     refuse_any(path, problems)
     if not rows:
         raise DataFileInvalid(str(path), ["has no rows to charge"])
     return rows
+
+
+def _with_nearest(path: Path, refusal: DataFileInvalid) -> DataFileInvalid:
+    """The refusal of other columns, which also names the known format that they are of, or are most like."""
+    if not refusal.problems[0].startswith("line 1 "):
+        return refusal
+    try:
+        columns = form_of(FileAt(path)).columns
+    except DataFileInvalid:
+        return refusal
+    near = formats.nearest(columns)
+    found = formats.recognise(columns) or (near[0] if near else None)
+    if found is None or found.key == "azure":
+        return refusal
+    said = f"{refusal.problems[0]}. The nearest known format is {found.key} ({found.title}), which usage import reads"
+    return DataFileInvalid(refusal.path, [said])
 
 
 def refuse_any(path: Path, problems: list[str]) -> None:

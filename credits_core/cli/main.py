@@ -13,6 +13,8 @@ from typer.exceptions import TyperException
 from credits_core.cli.backup_app import backup_app
 from credits_core.cli.jobs_app import jobs_app
 from credits_core.cli.key_commands import key_app
+from credits_core.cli.limits_app import limits_app
+from credits_core.cli.margin_command import margin
 from credits_core.cli.optimise_command import optimise
 from credits_core.cli.payouts_app import payouts_app
 from credits_core.cli.people_commands import people_app
@@ -20,6 +22,7 @@ from credits_core.cli.proof_app import app as proof_app
 from credits_core.cli.refund_commands import refund
 from credits_core.cli.role_commands import grant_app_role
 from credits_core.cli.trial_user_commands import trial_user_app
+from credits_core.cli.usage_app import usage_app
 from credits_core.cli.webhook_app import low_balance_app, webhook_app
 from credits_core.errors import CreditsError, DataFileInvalid
 
@@ -42,14 +45,17 @@ app.add_typer(plan_app, name="plan")
 app.add_typer(backup_app, name="backup")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(key_app, name="api-key")
+app.add_typer(limits_app, name="limits")
 app.add_typer(payouts_app, name="payouts")
 app.add_typer(webhook_app, name="webhooks")
 app.add_typer(low_balance_app, name="low-balance")
 app.add_typer(people_app, name="people")
 app.add_typer(proof_app, name="proof")
 app.add_typer(trial_user_app, name="test-user")
+app.add_typer(usage_app, name="usage")
 plan_app.command()(optimise)
 app.command()(grant_app_role)
+app.command()(margin)
 app.command()(refund)
 
 
@@ -376,12 +382,14 @@ def replay_plan(
     plan: PlanName,
     first: Annotated[str | None, typer.Option("--from", help="First day of posting, e.g. 2026-11-01.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day of posting, included.")] = None,
+    data: Annotated[str | None, typer.Option(metavar="NAME", help="The runs of a data set, not the ledger's.")] = None,
+    sums: Annotated[str | None, typer.Option(help="What rows of sums are: one-run or equal-runs.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what the recorded runs and unlocks would have cost under the plan. Changes nothing."""
+    """Show what the recorded runs and unlocks, or a data set's, would have cost under the plan. Changes nothing."""
     from credits_core.cli import plans
 
-    plans.replay(plan, first=first, last=last, as_json=as_json)
+    plans.replay(plan, first=first, last=last, data=data, sums=sums, as_json=as_json)
 
 
 def _database_errors() -> tuple[type[Exception], ...]:

@@ -12,6 +12,10 @@ import typer
 
 from credits_core import settings
 from credits_core.cli.opened import actor, opened_ledger, price_books, print_json
+from credits_core.datasets.folder import Folder
+from credits_core.datasets.record import history_of
+from credits_core.datasets.sums import Sums
+from credits_core.datasets.wording import OfData
 from credits_core.errors import InvalidRequest
 from credits_core.lab.inspector import shape
 from credits_core.lab.inspector.findings import findings
@@ -172,9 +176,16 @@ def inspect(plan: str, card_fee_bps: int, card_fee_credits: int, *, as_json: boo
     )
 
 
-def replay(plan: str, *, first: str | None, last: str | None, as_json: bool) -> None:
-    """Price the ledger's runs and unlocks again under the plan, and follow the balances. Changes nothing."""
+def replay(
+    plan: str, *, first: str | None, last: str | None, data: str | None = None, sums: str | None = None, as_json: bool
+) -> None:
+    """Price the ledger's runs and unlocks, or a data set's runs, again under the plan. Changes nothing."""
     found_plan, days = find_plan(plan), DayRange(day("from", first), day("to", last), settings.time_zone())
+    if data is not None:
+        _replay_data(found_plan, days, data, _sums(sums), as_json=as_json)
+        return
+    if sums is not None:
+        raise InvalidRequest("sums", "is for rows of a data set; name one with --data")
     books = price_books()
     with opened_ledger() as engine, database.read(engine) as connection:
         history, plans = recorded_history(connection, days), books.at(connection).plans
@@ -187,6 +198,26 @@ def replay(plan: str, *, first: str | None, last: str | None, as_json: bool) -> 
         return
     for line in replay_report.lines(found, in_words):
         typer.echo(line)
+
+
+def _replay_data(plan: PricePlan, days: DayRange, name: str, sums: Sums | None, *, as_json: bool) -> None:
+    book, folder = current_book(None), Folder(settings.usage_folder())
+    history = history_of(folder, name, book=book, days=days, sums=sums)
+    if history.is_empty:
+        raise InvalidRequest("data", f"{name} has no run to price again ({replay_report.scope(days)})")
+    found = compare(history, plan, book.plans)
+    of_data = OfData(folder.named(name), book.plan.id, sums)
+    if as_json:
+        print_json(replay_report.as_json(found, days) | of_data.as_json())
+        return
+    for line in of_data.lines(found, replay_report.scope(days)):
+        typer.echo(line)
+
+
+def _sums(text: str | None) -> Sums | None:
+    if text is None or text in set(Sums):
+        return None if text is None else Sums(text)
+    raise InvalidRequest("sums", f"must be {' or '.join(Sums)}, not {text!r}")
 
 
 def day(name: str, text: str | None) -> date | None:

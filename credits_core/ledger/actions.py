@@ -18,7 +18,7 @@ from typing import Protocol
 from sqlalchemy import Connection, insert, update
 
 from credits_core.errors import CreditsError
-from credits_core.ledger import charging, entries, expiring, flows, refunds, writer
+from credits_core.ledger import charging, entries, expiring, flows, refunds, spending, writer
 from credits_core.ledger.movements import for_added_credits, for_flow_unlock, for_refund
 from credits_core.ledger.receipts import FlowAccess, Receipt, Unlock
 from credits_core.ledger.refund_terms import RefundTerms
@@ -99,6 +99,7 @@ def charge_prompt(
         NothingToCharge: the total is 0.
         UnknownUser: the user has no account.
         InsufficientCredits: the user holds less than the total.
+        SpendingLimitReached: the user, or whoever charges, may not spend so much more today or this month.
         BalanceTooLarge: the creator would hold more than 2^53-1 credits.
         AccountLooksAlike: the creator has no account, but one whose id differs only in upper and lower case is there.
         IdempotencyKeyReused: the key belongs to another request.
@@ -128,10 +129,12 @@ def charge_prompts(
     # other in a circle.
     named = {user_id for charge in charges for user_id in (charge.request.user_id, charge.request.creator_id)}
     keys = {charge.key for charge in charges if is_key(charge.key)}
+    spenders = {one for each in charges for one in spending.spenders(each.request.user_id, each.actor.recorded)}
     if isinstance(book, PriceBook):
-        posting = writer.begin(connection, filter(is_id, named), keys)
+        posting = writer.begin(connection, filter(is_id, named), keys, spenders=spenders)
     else:
-        posting, book = writer.begin(connection, filter(is_id, named), keys, first=book), book.answer()
+        posting = writer.begin(connection, filter(is_id, named), keys, first=book, spenders=spenders)
+        book = book.answer()
     receipts: dict[int, Receipt] = {}
     outcomes: list[Receipt | CreditsError] = []
     for charge in pace(charges):
@@ -213,7 +216,7 @@ def unlock_flow(
         InvalidRequest: a field cannot be accepted, or the fee is not a whole number from 1 to 2^53-1.
         UnknownUser: the user has no account.
         InsufficientCredits: the user holds less than the fee.
-        BalanceTooLarge, AccountLooksAlike: as `charge_prompt`.
+        SpendingLimitReached, BalanceTooLarge, AccountLooksAlike: as `charge_prompt`.
         IdempotencyKeyReused: the key belongs to another request.
     """
     actor.require(May.CHARGE, May.TRY)
@@ -224,7 +227,9 @@ def unlock_flow(
     entry = new_entry(EntryType.FLOW_UNLOCK, _UNLOCK_FIELDS(request), key=key, now=now, actor=actor)
     users = {request.user_id, request.creator_id}
     # Two unlocks of the same user wait for each other here, so that the second one sees the first.
-    posting = writer.begin(connection, users, [key], numbers=0)
+    posting = writer.begin(
+        connection, users, [key], numbers=0, spenders=spending.spenders(request.user_id, actor.recorded)
+    )
     taken = posting.taken.get(key)
     if taken is not None and taken.entry_id is None:
         return flows.repeated_answer(connection, request, entry)

@@ -4,12 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
+from typing import NamedTuple
 
-from credits_core.ledger import entries, expiring, hold_rows
+from credits_core.ledger import entries, expiring, hold_rows, spending
+from credits_core.ledger.hold_rows import StoredHold
 from credits_core.ledger.lots import Draw
 from credits_core.ledger.movements import Movement, for_prompt_run
 from credits_core.ledger.receipts import PostedTransaction, Receipt
-from credits_core.ledger.refusals import IdempotencyKeyReused, InsufficientCredits, NothingToCharge, PriceChanged
+from credits_core.ledger.refusals import (
+    IdempotencyKeyReused,
+    InsufficientCredits,
+    NothingToCharge,
+    PriceChanged,
+)
 from credits_core.ledger.requests import Charge, ChargeRequest, NewEntry, check_charge, new_entry
 from credits_core.ledger.trial_users import require_may_charge
 from credits_core.ledger.writer import Posting
@@ -20,17 +27,24 @@ from credits_core.values.roles import May
 _HOLDS_AT_ONCE = 1_000
 
 
+class OfHold(NamedTuple):
+    """What a run that was held has from its hold: what the hold drew from lots, which pays first, and who made it."""
+
+    draws: Sequence[Draw]
+    made_by: str
+
+
 def charged(
     posting: Posting,
     charge: Charge,
     book: PriceBook,
     receipts: Mapping[int, Receipt],
     *,
-    held: Sequence[Draw] = (),
+    of_hold: OfHold | None = None,
 ) -> Receipt:
     """Decide one charge and return its receipt. `receipts` are those decided in this unit of work, by their entries.
 
-    `held` is what a hold for the run drew from lots, which pays first.
+    `of_hold` is the hold for the run, where there was one.
 
     Raises:
         CreditsError: as `actions.charge_prompt`.
@@ -47,7 +61,7 @@ def charged(
         raise NothingToCharge(priced.model_id)
     charge.actor.require_second(priced.total_credits, instead="Charge a smaller run")
     movements = for_prompt_run(priced, request.user_id, request.creator_id)
-    entry_id, posted = post(posting, entry, movements, distinct=charge.distinct, held=held)
+    entry_id, posted = post(posting, entry, movements, distinct=charge.distinct, of_hold=of_hold)
     posting.add_run(entry_id, request=request, quote=priced, price_list=book.price_list, created_at=now)
     return receipt_of(entry_id, entry, posted, priced, used_at=request.used_at)
 
@@ -58,25 +72,51 @@ def post(
     movements: list[Movement],
     *,
     distinct: bool = False,
-    held: Sequence[Draw] = (),
+    of_hold: OfHold | None = None,
 ) -> tuple[int, tuple[PostedTransaction, ...]]:
-    """Decide an entry whose first movement is what a user pays, as `Posting.post`.
+    """Decide an entry whose first movement is what a user pays or has held, as `Posting.post`.
 
     Credits whose time is over are taken first, unless a hold has kept them for this payment. A user who cannot pay
-    first gets back what is held after its time. Both are judged now, and not only by a job.
+    first gets back what is held after its time. Both are judged now, and not only by a job. Spending limits are those
+    of the user and of whoever charges; they were asked when a hold was made, and count what it was captured for.
 
     Raises:
+        SpendingLimitReached: the user, or whoever charges, may not spend so much more.
         CreditsError: as `Posting.post`.
     """
+    user_id, amount_credits = movements[0].account_id, -movements[0].amount_credits
+    spenders = spending.spenders(user_id, entry.actor if of_hold is None else of_hold.made_by)
+    if of_hold is None:
+        _require_room(posting, spenders, amount_credits, entry.created_at)
+    posted = _paid(posting, entry, movements, distinct=distinct, held=() if of_hold is None else of_hold.draws)
+    if entry.type is not EntryType.TRANSFER:  # which only sets credits aside
+        posting.spending.spent(spenders, amount_credits, entry.created_at)
+    return posted
+
+
+def _require_room(posting: Posting, spenders: Sequence[str], amount_credits: int, now: datetime) -> None:
+    refusal = posting.spending.refusal(spenders, amount_credits, now)
+    if refusal is not None:
+        overdue_credits = sum(one.held_credits for one in _overdue(posting, spenders[0], now))
+        refusal = posting.spending.refusal(spenders, amount_credits, now, overdue_credits=overdue_credits)
+    if refusal is not None:
+        raise refusal
+
+
+def _overdue(posting: Posting, user_id: str, now: datetime) -> list[StoredHold]:
+    found = hold_rows.overdue(posting.connection, now=now, user_ids=[user_id], limit=_HOLDS_AT_ONCE)
+    return [one for one in found if one.id not in posting.ended]
+
+
+def _paid(
+    posting: Posting, entry: NewEntry, movements: list[Movement], *, distinct: bool, held: Sequence[Draw]
+) -> tuple[int, tuple[PostedTransaction, ...]]:
     if not held:
         expiring.settle(posting, movements[0].account_id, entry.created_at)
     try:
         return posting.post(entry, movements, distinct=distinct, of=held)
     except InsufficientCredits as short:
-        found = hold_rows.overdue(
-            posting.connection, now=entry.created_at, user_ids=[short.user_id], limit=_HOLDS_AT_ONCE
-        )
-        found = [one for one in found if one.id not in posting.ended]
+        found = _overdue(posting, short.user_id, entry.created_at)
         if sum(one.held_credits for one in found) < short.required_credits - short.balance_credits:
             raise
         hold_rows.expire(posting, found, entry.created_at)

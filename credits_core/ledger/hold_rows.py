@@ -13,7 +13,7 @@ from credits_core.ledger.requests import NewEntry, new_entry
 from credits_core.ledger.writer import Posting
 from credits_core.pricing.units import Usage, read_usage_text
 from credits_core.store.kinds import EntryType, HoldEnd
-from credits_core.store.tables import Hold, HoldEnding, PromptRun
+from credits_core.store.tables import Hold, HoldEnding, JournalEntry, PromptRun
 from credits_core.values.days import from_microseconds, to_microseconds
 from credits_core.values.roles import Actor, system
 
@@ -26,7 +26,8 @@ class StoredHold:
     """A hold as it is now. Its id is the number of the entry that made it.
 
     `model_name` is the model as the caller named it. Usage and token counts are the most that the caller expected.
-    `end` says how it ended, `run_entry_id` and `total_credits` are the run that was charged then.
+    `made_by` is whoever made it, as recorded. `end` says how it ended, `run_entry_id` and `total_credits` are the run
+    that was charged then.
     """
 
     id: int
@@ -46,6 +47,7 @@ class StoredHold:
     price_list: int | None
     created_at: datetime
     expires_at: datetime
+    made_by: str
     end: HoldEnd | None
     ended_by_entry_id: int | None
     run_entry_id: int | None
@@ -141,7 +143,14 @@ def expire(posting: Posting, of: Sequence[StoredHold], now: datetime) -> None:
 
 def _holds() -> Select[Any]:
     return (
-        select(Hold.__table__, HoldEnding.kind.label("end"), HoldEnding.run_entry_id, PromptRun.total_credits)
+        select(
+            Hold.__table__,
+            JournalEntry.actor.label("made_by"),
+            HoldEnding.kind.label("end"),
+            HoldEnding.run_entry_id,
+            PromptRun.total_credits,
+        )
+        .join(JournalEntry, JournalEntry.id == Hold.id)
         .outerjoin(HoldEnding, HoldEnding.hold_id == Hold.id)
         .outerjoin(PromptRun, PromptRun.entry_id == HoldEnding.run_entry_id)
     )
@@ -166,6 +175,7 @@ def _stored(row: Any) -> StoredHold:
         price_list=row.price_list_id,
         created_at=from_microseconds(row.created_at_us),
         expires_at=from_microseconds(row.expires_at_us),
+        made_by=row.made_by,
         end=None if row.end is None else HoldEnd(row.end),
         ended_by_entry_id=row.ended_by_entry_id,
         run_entry_id=row.run_entry_id,

@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection, insert
 
-from credits_core.ledger import charging, expiring, hold_rows, writer
+from credits_core.ledger import charging, expiring, hold_rows, spending, writer
+from credits_core.ledger.charging import OfHold
 from credits_core.ledger.hold_rows import StoredHold
 from credits_core.ledger.movements import for_hold
 from credits_core.ledger.receipts import Receipt
@@ -76,6 +77,7 @@ def authorise(
         NothingToCharge: the run would cost nothing, so there is nothing to hold.
         UnknownUser: the user has no account.
         InsufficientCredits: the user can spend less than would be held.
+        SpendingLimitReached: the user, or whoever charges, may not spend so much more today or this month.
         IdempotencyKeyReused: the key belongs to another request.
     """
     actor.require(May.CHARGE, May.TRY)
@@ -84,7 +86,9 @@ def authorise(
     entry = new_entry(
         EntryType.TRANSFER, request.as_asked, key=key, now=now, actor=actor, description=f"Hold for {request.prompt_id}"
     )
-    posting = writer.begin(connection, [request.user_id], [key])
+    posting = writer.begin(
+        connection, [request.user_id], [key], spenders=spending.spenders(request.user_id, actor.recorded)
+    )
     if key in posting.taken:
         hold_id, request_hash = posting.taken[key]
         if hold_id is None or request_hash != entry.request_hash:
@@ -150,7 +154,10 @@ def capture(
     require_test_users(connection, actor, May.CHARGE, [found.user_id])
     users = {found.user_id} | ({found.creator_id} if found.creator_id else set())
     posting = writer.begin(
-        connection, users, [key, hold_rows.end_key(hold_id, HoldEnd.CAPTURED)] if is_key(key) else []
+        connection,
+        users,
+        [key, hold_rows.end_key(hold_id, HoldEnd.CAPTURED)] if is_key(key) else [],
+        spenders=spending.spenders(found.user_id, found.made_by),
     )
     # Read again: whoever else would end this hold waited for the user, or has ended it meanwhile.
     found = hold_rows.hold(connection, hold_id)
@@ -163,7 +170,7 @@ def capture(
     drawn = posting.lots.drawn_by(found.user_id, hold_id)
     most_credits = book.plan.most_of_hold(found.held_credits)
     try:
-        receipt = charging.charged(posting, charge, book, _NO_RECEIPTS, held=drawn)
+        receipt = charging.charged(posting, charge, book, _NO_RECEIPTS, of_hold=OfHold(drawn, found.made_by))
     except InsufficientCredits as short:
         _require_covered(found, short.required_credits, most_credits)  # more credits would not help
         raise

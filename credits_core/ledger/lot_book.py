@@ -20,8 +20,11 @@ class LotBook:
     def __init__(self, connection: Connection, user_ids: Sequence[str]) -> None:
         """Read the lots of these users."""
         self._connection = connection
-        self._lots = lot_rows.stored(connection, user_ids) if user_ids else {}
-        self._before = {(user, number): lot.left_credits for user, number, lot in self._each()}
+        self._lots: dict[str, Lots] = {}
+        self._before: dict[tuple[str, int], int] = {}
+        if user_ids:
+            self._lots = lot_rows.stored(connection, user_ids)
+            self._before = {(user, number): lot.left_credits for user, number, lot in self._each()}
         self._draws: list[dict[str, int]] = []
         self._begun: list[str] = []
 
@@ -106,6 +109,8 @@ class LotBook:
 
     def write(self) -> None:
         """Write what has changed, after the entries were written."""
+        if not self._lots:
+            return
         for user_id in self._begun:
             marked = update(UserCredits).where(UserCredits.user_id == user_id).values(has_lots=True)
             self._connection.execute(marked)

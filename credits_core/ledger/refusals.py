@@ -1,6 +1,7 @@
 """The refusals of the ledger's actions."""
 
 from credits_core.errors import CreditsError
+from credits_core.ledger.spending import SpendingLimit, key_of
 from credits_core.values.text import counted
 
 
@@ -45,6 +46,36 @@ class InsufficientCredits(CreditsError):
         """That nothing was charged, and what to do."""
         missing_credits = self.required_credits - self.balance_credits
         return f"Nothing was charged. Add at least {counted(missing_credits, 'credit')} and try again."
+
+
+class SpendingLimitReached(CreditsError):
+    """A user, or whoever has an API key, would spend more than the limit of the day or the month. Credits.
+
+    `spent_credits` are those of the period, with what is held for runs that are not over yet. At `resets_at` the next
+    period begins. `subject` is the user's id, or `key:NAME` for a key.
+    """
+
+    code = "spending_limit_reached"
+    http_status = 402
+
+    def __init__(self, limit: SpendingLimit, *, held_credits: int, required_credits: int) -> None:
+        self.subject = limit.subject
+        self.period = limit.period.value
+        self.limit_credits = limit.limit_credits
+        self.spent_credits = limit.spent_credits + held_credits
+        self.required_credits = required_credits
+        self.resets_at = f"{limit.resets_at:%Y-%m-%dT%H:%M:%SZ}"
+        name = key_of(limit.subject)
+        who = limit.subject if name is None else f"The key {name}"
+        wait = (
+            f"Wait until {limit.resets_at:%Y-%m-%d %H:%M} UTC, or have the limit raised."
+            if required_credits <= limit.limit_credits
+            else "Have the limit raised."
+        )
+        super().__init__(
+            f"{who} may spend {counted(limit.limit_credits, 'credit')} a {self.period}. {self.spent_credits:,} are "
+            f"spent or held, so {required_credits:,} more are too many. Nothing was charged. {wait}"
+        )
 
 
 class AccountLooksAlike(CreditsError):

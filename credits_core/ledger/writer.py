@@ -17,13 +17,14 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection, Executable, Table, func, select
 
-from credits_core.ledger import locks, parts
+from credits_core.ledger import beginning, locks, parts
 from credits_core.ledger.lot_book import LotBook
 from credits_core.ledger.lots import Draw
 from credits_core.ledger.movements import Movement
 from credits_core.ledger.receipts import PostedTransaction
 from credits_core.ledger.refusals import AccountLooksAlike, BalanceTooLarge, InsufficientCredits, UnknownUser
 from credits_core.ledger.requests import ChargeRequest, NewEntry
+from credits_core.ledger.spending_book import SpendingBook
 from credits_core.pricing.models import RunPrice
 from credits_core.pricing.quote import Quote
 from credits_core.pricing.units import usage_text
@@ -72,6 +73,7 @@ class Posting:
         self._new_runs: list[tuple[object, ...]] = []
         self._with_parts: list[str] = []
         with_lots: list[str] = []
+        limited: list[str] = []
         self._also: list[Executable] = []
         self.ended = set[int]()
         numbers = []
@@ -84,11 +86,14 @@ class Posting:
                 self._alike.setdefault(folded_id(text_), []).append((created_at_us, text_))
             elif kind == "number":
                 numbers.append(number)
+            elif kind == "limit":
+                limited.append(text_)
             else:
                 self.taken[text_] = Taken(number or None, said)
         if self._with_parts:
             self.balances |= parts.balances(connection, self._with_parts)
         self.lots = LotBook(connection, with_lots)
+        self.spending = SpendingBook(connection, self.balances, limited)
         self._before = dict(self.balances)
         # SQLite names the first number alone: nobody else takes one meanwhile.
         self._numbers = count(numbers[0]) if connection.dialect.name == "sqlite" else iter(sorted(numbers))
@@ -162,7 +167,7 @@ class Posting:
         number = next(self._numbers, None)
         if number is None:
             driver: Any = self.connection.connection.driver_connection
-            (number,) = driver.execute(f"SELECT {_NEXT_NUMBER}").fetchone()
+            (number,) = driver.execute(f"SELECT {beginning.NEXT_NUMBER}").fetchone()
         return int(number)
 
     def _moved(
@@ -275,6 +280,7 @@ class Posting:
             raise RuntimeError("a balance has changed although its user was locked")
         self.lots.write()
         parts.write(self.connection, self._before, self.balances)
+        self.spending.write()
         for statement in self._also:
             if self.connection.execute(statement).rowcount == 0:
                 raise RuntimeError("a row has changed although its user was locked")
@@ -331,6 +337,7 @@ def begin(
     everyone_is_locked: bool = False,
     numbers: int | None = None,
     first: Question | None = None,
+    spenders: Collection[str] = (),
 ) -> Posting:
     """Lock these users and read what is decided by: their balances, and which of these idempotency keys are taken.
 
@@ -339,45 +346,17 @@ def begin(
     the balance of one of these users, and the new entries get their numbers after that. So a user's balances follow
     each other in the order of the entries' numbers. On SQLite there is one writer at a time. With `everyone_is_locked`,
     the unit of work has called `locks.lock_everyone`. `first` is sent before all that. PostgreSQL gives a number for
-    each key, or as many as `numbers`, and never gives one again; more are asked for one by one.
+    each key, or as many as `numbers`, and never gives one again; more are asked for one by one. Of `spenders`, who
+    pay or who charge, the spending limits are read.
     """
-    folded, wanted = locks.locked_as(user_ids), list(keys)
-    driver: Any = connection.connection.driver_connection
+    folded, wanted, limited = locks.locked_as(user_ids), list(keys), list(spenders)
     with pipelined(connection):
         if first is not None:
             first.send()
         if not everyone_is_locked:
             locks.lock(connection, folded)
-        if connection.dialect.name == "postgresql":
-            found = driver.execute(
-                _READ_POSTGRESQL, (folded, wanted, wanted, len(wanted) if numbers is None else numbers)
-            )
-        else:
-            found = driver.execute(_READ_SQLITE, (json.dumps(folded), json.dumps(wanted), json.dumps(wanted)))
+        found = beginning.read(connection, folded, wanted, limited, numbers=len(wanted) if numbers is None else numbers)
     return Posting(connection, found.fetchall())
-
-
-_NEXT_NUMBER = "nextval('journal_entries_id_seq')"
-# Rows of a kind, a text, two numbers and a text: a hash, or of a user whether there are other parts (p) and lots (l).
-# SQLite gives the first number alone.
-_READ = """
-SELECT 'user', user_id, balance_credits, created_at_us, CASE WHEN has_parts THEN 'p' ELSE '' END
-    || CASE WHEN has_lots THEN 'l' ELSE '' END FROM user_credits
-    WHERE lower(user_id) {users}
-UNION ALL SELECT 'entry', idempotency_key, id, 0, request_hash FROM journal_entries WHERE idempotency_key {keys}
-UNION ALL SELECT 'answer', idempotency_key, 0, 0, request_hash FROM unlock_answers WHERE idempotency_key {keys}
-UNION ALL SELECT 'number', '', {numbers}
-"""
-_READ_SQLITE = _READ.format(
-    users="IN (SELECT value FROM json_each(?))",
-    keys="IN (SELECT value FROM json_each(?))",
-    numbers="coalesce(max(id), 0) + 1, 0, '' FROM journal_entries",
-)
-_READ_POSTGRESQL = _READ.format(
-    users="= ANY (%s::text[])",
-    keys="= ANY (%s::text[])",
-    numbers=f"{_NEXT_NUMBER}, 0, '' FROM generate_series(1, %s)",
-)
 
 
 def balance_of(connection: Connection, user_id: str) -> int:

@@ -5,7 +5,7 @@ the balance was at the level or above. A run that was held before counts from th
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,7 +31,7 @@ from credits_core.store.tables import (
 from credits_core.values.credits import require_credits
 from credits_core.values.days import from_microseconds, to_microseconds
 from credits_core.values.fields import require_id
-from credits_core.values.roles import Actor, May
+from credits_core.values.roles import Actor, May, Way
 from credits_core.values.text import counted
 
 EVERYBODY = ""
@@ -41,6 +41,7 @@ ENTRIES_PER_STEP = 2_000
 PAUSES = deliveries.PAUSES[:4]
 """How long after each message that no address took the next one goes out; the last pause is repeated."""
 _MOST_TOLD = 50
+_OVER_API, _BY_USER, _BY_OPERATOR = f"{Way.API}/", "user", "operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,17 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Fall:
-    """An entry after which a user has less than a level, and had at least as much before."""
+    """An entry after which a user has less than a level, and had at least as much before.
+
+    `set_by` says who set the level: `operator`, or `user` where it was set over the API.
+    """
 
     entry_id: int
     user_id: str
     level_credits: int
     balance_credits: int
     happened_at: datetime
+    set_by: str
 
 
 def levels(connection: Connection) -> list[Level]:
@@ -69,22 +74,36 @@ def levels(connection: Connection) -> list[Level]:
     return [Level(*one) for one in found]
 
 
+def levels_of(connection: Connection, user_id: str) -> list[int]:
+    """The levels of one user in credits, or those for everybody, the highest first."""
+    of_user = select(LowBalanceLevel.level_credits).where(LowBalanceLevel.user_id == user_id)
+    return sorted(connection.execute(of_user).scalars(), reverse=True)
+
+
+def is_any(connection: Connection) -> bool:
+    """Whether any level is set."""
+    return connection.execute(select(LowBalanceLevel.level_credits).limit(1)).first() is not None
+
+
 def set_level(connection: Connection, user_id: str, level_credits: int, *, now: datetime, actor: Actor) -> None:
     """Have it told when the user's balance falls below a level from now on. An empty user stands for everybody.
 
-    Waits for those who are writing entries: what they write is before the level. Setting it twice changes nothing.
+    Waits for those who are writing entries of the user, or of anybody: what they write is before the level. Setting it
+    twice changes nothing.
 
     Raises:
-        NotAllowed: the actor may not manage this product.
+        NotAllowed: the actor may not manage this product, nor set levels where it is for one user.
         InvalidRequest: the level is no whole number from 1 to 2^53-1, or the user has five levels.
         UnknownUser: the user has no account.
     """
-    actor.require(May.MANAGE)
+    _require_may(actor, user_id)
     require_credits("level_credits", level_credits)
-    if user_id != EVERYBODY:
+    if user_id == EVERYBODY:
+        locks.lock_everyone(connection)
+    else:
         accounts.user(connection, require_id("user_id", user_id))
-    locks.lock_everyone(connection)
-    of_user = {one.level_credits for one in levels(connection) if one.user_id == user_id}
+        locks.lock_users(connection, [user_id])
+    of_user = levels_of(connection, user_id)
     if level_credits in of_user:
         return
     if len(of_user) >= MOST_LEVELS:
@@ -99,15 +118,19 @@ def remove_level(connection: Connection, user_id: str, level_credits: int, *, no
     """Have nothing told of this level any more.
 
     Raises:
-        NotAllowed: the actor may not manage this product.
+        NotAllowed: as `set_level`.
         InvalidRequest: there is no such level.
     """
-    actor.require(May.MANAGE)
+    _require_may(actor, user_id)
     row = LowBalanceLevel
     removed = delete(row).where(row.user_id == user_id, row.level_credits == level_credits)
     if connection.execute(removed).rowcount == 0:
         raise InvalidRequest("level_credits", "must be a level that was set")
     _note(connection, Change.LOW_BALANCE_LEVEL_REMOVED, user_id, level_credits, now, actor)
+
+
+def _require_may(actor: Actor, user_id: str) -> None:
+    actor.require(May.MANAGE, *([] if user_id == EVERYBODY else [May.SET_LEVELS]))
 
 
 def _note(
@@ -125,23 +148,22 @@ def look(connection: Connection, up_to: Settled) -> bool:
     insert_ = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     connection.execute(insert_(LowBalanceProgress).values(id=1, entry_id=0, told_event_id=0).on_conflict_do_nothing())
     after = connection.execute(select(LowBalanceProgress.entry_id).with_for_update()).scalar_one()
-    row = LowBalanceLevel
-    kept = connection.execute(select(row.user_id, row.level_credits, row.after_entry_id)).all()
-    if not kept or not journal.is_still_there(connection, up_to):
+    if after >= up_to.entry_id or not journal.is_still_there(connection, up_to):
         return False
-    after = max(after, min(level.after_entry_id for level in kept))
+    oldest = connection.execute(select(func.min(LowBalanceLevel.after_entry_id))).scalar()
+    if oldest is None:
+        return False
+    after = max(after, oldest)
     last = min(after + ENTRIES_PER_STEP, up_to.entry_id)
     if last <= after:
         return False
-    by_user: dict[str, list[tuple[int, int]]] = {}
-    for user_id, level_credits, after_entry_id in kept:
-        by_user.setdefault(user_id, []).append((level_credits, after_entry_id))
-    for fall in _falls(connection, after, last, by_user):
+    for fall in _falls(connection, after, last):
         content: Content = {
             "user_id": fall.user_id,
             "level_credits": fall.level_credits,
             "balance_credits": fall.balance_credits,
             "entry_id": fall.entry_id,
+            "set_by": fall.set_by,
         }
         about = f"low balance {fall.entry_id} {fall.level_credits} {fall.user_id}"
         telling.tell(connection, EventKind.BALANCE_LOW, fall.user_id, content, about=about, now=fall.happened_at)
@@ -149,15 +171,26 @@ def look(connection: Connection, up_to: Settled) -> bool:
     return bool(last < up_to.entry_id)
 
 
-def _falls(connection: Connection, after: int, up_to: int, by_user: dict[str, list[tuple[int, int]]]) -> Iterator[Fall]:
+def _falls(connection: Connection, after: int, up_to: int) -> Iterator[Fall]:
     """Who fell below which of the levels in these entries, the highest level of an entry first."""
-    before_hold = _before_holds(connection, after, up_to)
-    for entry_id, user_id, before_credits, after_credits, at_us in _moved(connection, after, up_to):
+    before_hold, moved = _before_holds(connection, after, up_to), list(_moved(connection, after, up_to))
+    by_user = _levels_for(connection, {user_id for _, user_id, *_ in moved} | {EVERYBODY})
+    for entry_id, user_id, before_credits, after_credits, at_us in moved:
         before = before_hold.get((entry_id, user_id), before_credits)
         of_user = by_user.get(user_id) or by_user.get(EVERYBODY, [])
-        for level_credits, after_entry_id in sorted(of_user, reverse=True):
+        for level_credits, after_entry_id, set_by in sorted(of_user, reverse=True):
             if entry_id > after_entry_id and after_credits < level_credits <= before:
-                yield Fall(entry_id, user_id, level_credits, after_credits, from_microseconds(at_us))
+                yield Fall(entry_id, user_id, level_credits, after_credits, from_microseconds(at_us), set_by)
+
+
+def _levels_for(connection: Connection, user_ids: Collection[str]) -> dict[str, list[tuple[int, int, str]]]:
+    """The levels of these users: how many credits, after which entry, and whether an operator or the user set it."""
+    row, found = LowBalanceLevel, dict[str, list[tuple[int, int, str]]]()
+    wanted = select(row.user_id, row.level_credits, row.after_entry_id, row.actor).where(row.user_id.in_(user_ids))
+    for user_id, level_credits, after_entry_id, actor in connection.execute(wanted):
+        set_by = _BY_USER if actor.startswith(_OVER_API) else _BY_OPERATOR
+        found.setdefault(user_id, []).append((level_credits, after_entry_id, set_by))
+    return found
 
 
 def _moved(connection: Connection, after: int, up_to: int) -> Iterator[tuple[int, str, int, int, int]]:
@@ -197,12 +230,13 @@ def _before_holds(connection: Connection, after: int, up_to: int) -> dict[tuple[
 def untold(connection: Connection, *, now: datetime) -> tuple[int, list[str]]:
     """What the operators were not told yet: the number of the last of these falls, and a sentence for each of them.
 
-    At most 50 sentences, which are one message; none in a pause after a message that no address took.
+    At most 50 falls, which are one message; without those below levels that were set over the API, for users
+    themselves. The number is 0 when there are none, and in a pause after a message that no address took.
     """
     at = connection.execute(select(LowBalanceProgress.told_event_id, LowBalanceProgress.next_try_at_us)).one_or_none()
     told = 0 if at is None else at.told_event_id
     if at is not None and at.next_try_at_us is not None and at.next_try_at_us > to_microseconds(now):
-        return told, []
+        return 0, []
     row = WebhookEvent
     found = connection.execute(
         select(row.id, row.content)
@@ -210,7 +244,9 @@ def untold(connection: Connection, *, now: datetime) -> tuple[int, list[str]]:
         .order_by(row.id)
         .limit(_MOST_TOLD)
     ).all()
-    return (found[-1].id if found else told), [_sentence(json.loads(one.content)) for one in found]
+    read = [json.loads(one.content) for one in found]
+    sentences = [_sentence(one) for one in read if one.get("set_by") != _BY_USER]
+    return (found[-1].id if found else 0), sentences
 
 
 def _sentence(content: dict[str, int]) -> str:

@@ -31,6 +31,7 @@ _PYTHON_FROM, _PYTHON_BEFORE = (3, 11), (3, 14)
 _OLDEST_POSTGRES = 13
 _CLOCKS_APART = timedelta(seconds=2)
 _AUDIT_EVERY = timedelta(hours=26)
+_WHEN_AWAY = "Look whether the database runs, whether its disk is full, and where CREDITS_DATABASE_URL leads."
 _OTHERS_WRITE, _OTHERS_READ = stat.S_IWGRP | stat.S_IWOTH, stat.S_IROTH
 
 
@@ -62,7 +63,8 @@ def _each(subject: str, look: Callable[..., Findings], *given: object) -> list[E
         found.append(Examined(subject, Verdict.WRONG, str(refusal)))
     except database.FAILURES as error:
         first_line = (str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__])[0]
-        found.append(Examined(subject, Verdict.WRONG, f"This cannot be examined: {first_line}"))
+        to_do = _WHEN_AWAY if subject == "Database" else ""
+        found.append(Examined(subject, Verdict.WRONG, f"This cannot be examined: {first_line}", to_do))
     return found
 
 
@@ -100,17 +102,26 @@ def _signing_in() -> Findings:
         try:
             guard.require_provider(_provider_section())
         except InvalidRequest as refusal:
-            yield Verdict.WRONG, f"{refusal}.", "docs/sign-in.md shows the file."
+            yield Verdict.WRONG, f"{refusal}.", f"docs/sign-in.md shows what {_secrets_file()} must hold."
         else:
-            yield Verdict.OK, "People sign in at the provider of .streamlit/secrets.toml.", ""
+            yield Verdict.OK, f"People sign in at the provider of {_secrets_file()}.", ""
+        if not settings.notify_urls():
+            yield (
+                Verdict.WARNING,
+                "The product tells nobody when something is wrong.",
+                "Set CREDITS_NOTIFY_URLS to an address of yours: docs/api.md.",
+            )
+
+
+def _secrets_file() -> Path:
+    """The first file with Streamlit's secrets that is there, or else the first that may be."""
+    files = settings.secrets_files()
+    return next((path for path in files if path.exists()), files[0])
 
 
 def _provider_section() -> dict[str, object]:
-    for path in settings.secrets_files():
-        if path.exists():
-            section = tomllib.loads(path.read_text(encoding="utf-8")).get("auth", {})
-            return dict(section)
-    return {}
+    path = _secrets_file()
+    return dict(tomllib.loads(path.read_text(encoding="utf-8")).get("auth", {})) if path.exists() else {}
 
 
 def _versions() -> Findings:
@@ -256,7 +267,11 @@ def _jobs(engine: Engine, _now: Now) -> Findings:
         leading = lease.held(connection).get(lease.LEADER)
         found = runs.newest_of_each(connection, jobs.NAMES, limit=runs.FAILURES_UNTIL_RED)
     if leading is None or not leading.is_running:
-        to_do = "Start a server." if settings.jobs_enabled() else "Set CREDITS_JOBS to 1, or take it away."
+        to_do = (
+            "Start a server; one leads within a minute."
+            if settings.jobs_enabled()
+            else "Set CREDITS_JOBS to 1, or take it away."
+        )
         yield Verdict.WARNING, "No process leads, so no job runs by itself.", to_do
     else:
         yield Verdict.OK, f"The process {leading.holder} runs the jobs.", ""

@@ -47,7 +47,7 @@ def tell(around: Surroundings, *, seconds: float = SECONDS) -> Work[str]:
         because = f"Endpoint {disabled.id} is disabled: {disabled.disabled_because}"
         raise JobFailed(f"{because} Enable or remove it on Webhooks. All others were told.")
     if not told and not sender.taken and not sender.failed:
-        return "Nobody is told."
+        return "Nothing was waiting."
     failed = f", {sender.failed:,} failed" if sender.failed else ""
     return f"{counted(sender.taken, 'event')} taken{failed}."
 
@@ -66,7 +66,7 @@ def look_at_balances(engine: Engine, *, now: datetime, send: Callable[[Message],
     never.
     """
     with database.read(engine) as connection:
-        is_asked = bool(low_balance.levels(connection))
+        is_asked = low_balance.is_any(connection)
     up_to = journal.settled(engine) if is_asked else None
     if up_to is None:
         return 0
@@ -75,6 +75,8 @@ def look_at_balances(engine: Engine, *, now: datetime, send: Callable[[Message],
     with database.read(engine) as connection:
         last, sentences = low_balance.untold(connection, now=now)
     if not sentences:
+        if last:
+            database.write(engine, lambda connection: low_balance.mark_told(connection, last))
         return 0
     urls = settings.notify_urls()
     send = send or (lambda message: sending.send(message, urls) if urls else 1)

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, selec
 from sqlalchemy.orm import aliased
 
 from credits_core.errors import InvalidRequest
-from credits_core.lab.replay.balances import NOBODY, Flags
+from credits_core.lab.replay.balances import NOBODY
 from credits_core.lab.replay.record import UNLOCK, Additions, Charges, RecordedHistory, Refunds
 from credits_core.reports.sums import borne_by_platform
 from credits_core.store.day_columns import within
@@ -36,9 +36,9 @@ from credits_core.store.tables import (
     UserCredits,
 )
 from credits_core.values.arrays import Credits
-from credits_core.values.days import DayRange, number_of_day
+from credits_core.values.day_arrays import day_numbers, is_within
+from credits_core.values.days import DayRange
 from credits_core.values.progress import Progress, Work, finish
-from credits_core.values.time_zones import MICROSECONDS_PER_DAY, TimeZone
 
 # Few enough rows to stay in the processor's cache and to be gone before the garbage collector looks at them. PostgreSQL
 # answers each piece with a trip, so it gives more at once.
@@ -165,7 +165,7 @@ def _charges(runs: list[Credits], unlocks: list[Credits], days: DayRange) -> Cha
     payer, creator, model, plan, entry_id, created_at_us, cost, fee, markup, share = runs
     payer_, creator_, plan_, entry_id_, created_at_us_, fee_, share_ = unlocks
     nothing = np.zeros(len(fee_), np.int64)
-    all_days = _day_numbers(np.concatenate([created_at_us, created_at_us_]), days.zone)
+    all_days = day_numbers(np.concatenate([created_at_us, created_at_us_]), days.zone)
     return Charges(
         entry_id=np.concatenate([entry_id, entry_id_]),
         day=all_days,
@@ -177,7 +177,7 @@ def _charges(runs: list[Credits], unlocks: list[Credits], days: DayRange) -> Cha
         creator_fee_credits=np.concatenate([fee, fee_]),
         platform_markup_credits=np.concatenate([markup, nothing]),
         creator_share_credits=np.concatenate([share, share_]),
-        is_compared=_is_within(all_days, days),
+        is_compared=is_within(all_days, days),
     )
 
 
@@ -225,7 +225,7 @@ def _refunds(
     # Other refunds are of added credits, and are among the additions.
     is_here = (charge >= 0) & (entry_id >= window[0]) & (entry_id <= window[1])
     is_here &= np.append(charges.entry_id, -1)[charge] == refunded
-    day = _day_numbers(created_at_us[is_here], days.zone)
+    day = day_numbers(created_at_us[is_here], days.zone)
     return Refunds(
         entry_id=entry_id[is_here],
         day=day,
@@ -235,7 +235,7 @@ def _refunds(
         is_earlier_rule=is_earlier[is_here] == 1,
         before_credits=before[is_here],
         through_credits=np.where(through[is_here] < 0, charges.total_credits[charge[is_here]], through[is_here]),
-        is_compared=_is_within(day, days),
+        is_compared=is_within(day, days),
     )
 
 
@@ -298,22 +298,3 @@ def _cursor(connection: Connection, statement: Select[*tuple[Any, ...]]) -> Any:
     cursor = driver.cursor(name="recorded_runs")
     cursor.execute(str(compiled), compiled.params)
     return cursor
-
-
-def _day_numbers(moments_us: Credits, zone: TimeZone) -> Credits:
-    """The numbers of the moments' days, counted from 1970-01-01, as `TimeZone.day_number` gives each."""
-    if not len(moments_us):
-        return moments_us
-    offsets = np.array(zone.offsets(int(moments_us.min()), int(moments_us.max())), np.int64)
-    holds = np.searchsorted(offsets[1:, 0], moments_us, side="right")
-    numbers: Credits = (moments_us + offsets[holds, 1]) // MICROSECONDS_PER_DAY
-    return numbers
-
-
-def _is_within(day: Credits, days: DayRange) -> Flags:
-    flags = np.ones(len(day), np.bool_)
-    if days.first is not None:
-        flags &= day >= number_of_day(days.first)
-    if days.last is not None:
-        flags &= day <= number_of_day(days.last)
-    return flags

@@ -46,6 +46,8 @@ class Change(StrEnum):
     DELIVERY_SENT_AGAIN = "delivery_sent_again"
     LOW_BALANCE_LEVEL_SET = "low_balance_level_set"
     LOW_BALANCE_LEVEL_REMOVED = "low_balance_level_removed"
+    SPENDING_LIMIT_SET = "spending_limit_set"
+    SPENDING_LIMIT_REMOVED = "spending_limit_removed"
 
 
 def note(

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 from credits_core.store import deadline
 from credits_core.store.refusals import DeadlinePassed
@@ -35,11 +35,15 @@ def one_writer(path: str) -> Iterator[None]:
     if fcntl is None:
         yield
         return
-    with ExitStack() as queue:
-        queue.enter_context(_locked(f"{path}.queue"))
-        with _locked(f"{path}.lock"):
-            queue.close()
-            yield
+    queue = _locked(f"{path}.queue")
+    try:
+        lock_file = _locked(f"{path}.lock")
+    finally:
+        os.close(queue)
+    try:
+        yield
+    finally:
+        os.close(lock_file)
 
 
 @contextmanager
@@ -55,15 +59,16 @@ def if_free(path: str) -> Iterator[bool]:
         os.close(lock_file)
 
 
-@contextmanager
-def _locked(path: str) -> Iterator[None]:
+def _locked(path: str) -> int:
+    """The file of a lock that is held until the file is closed."""
     lock_file = _opened(path)
     try:
         if not _takes(lock_file):
             _wait_for(lock_file)
-        yield
-    finally:
+    except BaseException:
         os.close(lock_file)
+        raise
+    return lock_file
 
 
 def _wait_for(lock_file: int) -> None:

@@ -78,6 +78,23 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "saved_views": _DERIVED,
     "seals": (_READ, _ADD),
     "sign_in_sessions": (_READ, _ADD, _change("seen_at_us", "ended_at_us"), "DELETE"),
+    "spending_limits": (
+        _READ,
+        _ADD,
+        "DELETE",
+        _change(
+            *(
+                "limit_credits",
+                "time_zone",
+                "begins_us",
+                "ends_us",
+                "spent_credits",
+                "after_entry_id",
+                "actor",
+                "set_at_us",
+            )
+        ),
+    ),
     "trial_users": (_READ, _ADD, "DELETE"),
     "unlock_answers": (_READ, _ADD),
     "unlocked_flows": (_READ, _ADD, _change("refunded_by_entry_id")),

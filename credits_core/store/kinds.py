@@ -248,3 +248,10 @@ class DeliveryState(StrEnum):
     WAITING = "waiting"
     DELIVERED = "delivered"
     DEAD = "dead"
+
+
+class SpendingPeriod(StrEnum):
+    """The periods for which what somebody may spend can be limited."""
+
+    DAY = "day"
+    MONTH = "month"

@@ -7,8 +7,9 @@ order of things is the order of `journal_entries.id`.
 An entry, its transactions, its run and its refund are never updated or deleted, and neither is an activation or a plan
 that was live. A transaction's key is its entry and its position, like a line of an invoice; a run's key is its entry's.
 
-Some are in `choice_tables`, `daily_tables`, `job_tables`, `lot_tables`, `part_tables`, `people_tables`, `seal_tables`,
-`purchase_tables`, `refund_tables`, `unlock_tables`, `watch_tables` and `webhook_tables`; all are named here too.
+Some are in `choice_tables`, `daily_tables`, `job_tables`, `limit_tables`, `lot_tables`, `part_tables`, `people_tables`,
+`purchase_tables`, `refund_tables`, `seal_tables`, `unlock_tables`, `watch_tables` and `webhook_tables`; all are named
+here too.
 """
 
 from sqlalchemy import (
@@ -40,6 +41,7 @@ from credits_core.store.daily_tables import RollupWatermark as RollupWatermark
 from credits_core.store.job_tables import JobLease as JobLease
 from credits_core.store.job_tables import JobRun as JobRun
 from credits_core.store.kinds import FREQUENT_TYPES, EntryType, RefundRule, TransactionType
+from credits_core.store.limit_tables import SpendingLimit as SpendingLimit
 from credits_core.store.lot_tables import LotDraw as LotDraw
 from credits_core.store.lot_tables import LotTerms as LotTerms
 from credits_core.store.lot_tables import StoredLot as StoredLot

@@ -1,7 +1,5 @@
 """How many of a process write at once, and how many may wait for their turn: whoever reads finds a free connection."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Lock, Semaphore
 from weakref import WeakKeyDictionary
 
@@ -25,9 +23,12 @@ class Turns:
         self._inside = 0
         self._waiting = waiting
 
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """One turn, which ends with the block.
+    def one(self) -> "Turns":
+        """One turn, which ends with the block that begins with it."""
+        return self
+
+    def __enter__(self) -> None:
+        """Wait for a turn.
 
         Raises:
             TooManyWaiting: as many as may wait do.
@@ -37,16 +38,23 @@ class Turns:
             if self._inside >= self._most:
                 raise TooManyWaiting(self._waiting)
             self._inside += 1
+        has_turn = False
         try:
-            if not self._free.acquire(timeout=deadline.remaining()):
+            has_turn = self._free.acquire(timeout=deadline.remaining())
+            if not has_turn:
                 raise DeadlinePassed
-            try:
-                yield
-            finally:
-                self._free.release()
         finally:
-            with self._lock:
-                self._inside -= 1
+            if not has_turn:
+                self._leave()
+
+    def __exit__(self, *_: object) -> None:
+        """End the turn."""
+        self._free.release()
+        self._leave()
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
 
 
 _turns: WeakKeyDictionary[Engine, Turns] = WeakKeyDictionary()

@@ -1,1 +1,1 @@
-"""What providers report about a run, read into its usage. Pure."""
+"""What providers report and log files hold, read into runs. Pure."""

@@ -1,7 +1,7 @@
 """How far long work has come. The work is a generator that tells it and returns its result. Pure: it has no clock."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -9,10 +9,14 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """So much is done of so much, both counts of the same thing, such as runs."""
+    """So much is done of so much, both counts of the same thing, such as runs.
+
+    Where these are bytes of a file, `rows` says how many rows were read by now.
+    """
 
     done: int
     total: int
+    rows: int = field(default=0, repr=False)
 
 
 Work = Generator[Progress, None, Result]

@@ -24,6 +24,8 @@ class May(StrEnum):
     PROPOSE_PAYOUTS = "propose payouts"
     APPROVE_MONEY = "approve credits that another proposed to move"
     LOOK_INTO = "note that a finding was looked at"
+    SET_LEVELS = "set below which balance a user is told"
+    KEEP_USAGE = "bring in or delete usage of other systems"
     MANAGE = "manage people, roles, API keys and settings"
 
 
@@ -44,7 +46,7 @@ class PersonRole(StrEnum):
 MAY: dict[PersonRole, frozenset[May]] = {
     PersonRole.VIEWER: frozenset({May.SEE}),
     PersonRole.TESTER: frozenset({May.SEE, May.TRY}),
-    PersonRole.PRICING: frozenset({May.SEE, May.DRAFT_PLANS, May.PROPOSE_PLANS, May.APPROVE_PLANS}),
+    PersonRole.PRICING: frozenset({May.SEE, May.DRAFT_PLANS, May.PROPOSE_PLANS, May.APPROVE_PLANS, May.KEEP_USAGE}),
     PersonRole.FINANCE: frozenset(
         {
             *(May.SEE, May.EXPORT_PEOPLE, May.TRY, May.MOVE_CREDITS, May.PROPOSE_PAYOUTS, May.APPROVE_MONEY),
@@ -58,20 +60,20 @@ MAY: dict[PersonRole, frozenset[May]] = {
 
 class Role(StrEnum):
     """What an API key may do: add, charge and refund for all users (admin), charge and read for all users (service), or
-    read one user (user)."""
+    read one user, and set below which balance that one is told (user)."""
 
     ADMIN = "admin"
     SERVICE = "service"
     USER = "user"
 
 
-_SERVICE = frozenset({May.SEE, May.EXPORT_PEOPLE, May.CHARGE})
+_SERVICE = frozenset({May.SEE, May.EXPORT_PEOPLE, May.CHARGE, May.SET_LEVELS})
 KEY_MAY: dict[Role, frozenset[May]] = {
-    Role.USER: frozenset({May.SEE}),
+    Role.USER: frozenset({May.SEE, May.SET_LEVELS}),
     Role.SERVICE: _SERVICE,
     Role.ADMIN: _SERVICE | {May.TRY, May.MOVE_CREDITS},
 }
-"""What the key of each role may do. That a user's key sees this user alone is for the API's routes."""
+"""What the key of each role may do. That a user's key is about this user alone is for the API's routes."""
 
 
 class Way(StrEnum):

@@ -44,6 +44,17 @@ def usd_text(credits: int) -> str:
     return f"{'-' if credits < 0 else ''}{whole}.{millionths:06d}"
 
 
+def pico_usd_text(pico: int) -> str:
+    """The exact dollar value of millionths of a credit, without zeros at its end beyond a credit.
+
+    >>> pico_usd_text(12_345_600_000), pico_usd_text(-1), pico_usd_text(1_000_000_000_000)
+    ('0.0123456', '-0.000000000001', '1.000000')
+    """
+    whole, rest = divmod(abs(pico), CREDITS_PER_USD * 10**6)
+    decimals = f"{rest:012d}".rstrip("0").ljust(6, "0")
+    return f"{'-' if pico < 0 else ''}{whole}.{decimals}"
+
+
 def format_credits(credits: int) -> str:
     """Credits for reading, grouped by thousands.
 

@@ -5,7 +5,7 @@ import streamlit as st
 from credits_core.access import keys as api_keys
 from credits_core.ledger import accounts
 from credits_core.values.roles import May
-from pages.build import call_list, examples, keys, one_call, trying
+from pages.build import call_list, examples, keys, limits_of_keys, one_call, trying
 from pages.parts import choose, filters, head, links, resources, show, who
 
 ABOUT = """
@@ -46,6 +46,7 @@ def overview() -> None:
             keys.make([user.user_id for user in known])
         if records:
             keys.table(records, alt="All keys, newest first")
+            limits_of_keys.draw(records)
         else:
             st.info("Make one above.", title="No key yet", icon=":material/key:")
 

@@ -18,6 +18,8 @@ _DOCUMENTED = {
     },
     "/credits/flow-access": "credits/flow_access",
     "/credits/holds": "holds/make_hold",
+    "/credits/limits": "limits/set_spending_limits",
+    "/credits/low-balance-levels": "levels/set_low_balance_levels",
     "/credits/purchases": "purchases/purchases",
     "/payments/stripe/events": "purchases/stripe_events",
     "/models": "models/models",

@@ -7,6 +7,10 @@ WHAT_TO_DO = {
         "let the user buy the difference, send the same request again; if you are refunding added "
         "credits, first refund what they were spent on"
     ),
+    "spending_limit_reached": (
+        "wait until `resets_at`, or have the limit raised: `PUT /api/credits/limits` for a user, "
+        "`python -m credits_core limits set` for a key"
+    ),
     "forbidden": "use a key with a role that may do this",
     "not_found": "find the path at `/api/docs`",
     "unknown_user": "add credits, which creates the user",

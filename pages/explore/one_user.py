@@ -15,7 +15,7 @@ from credits_core.values.days import DayRange
 from credits_core.values.roles import May
 from credits_core.values.text import format_credits
 from pages.explore import charts as explore_charts
-from pages.explore import parts_of_user, trial_user
+from pages.explore import limits_of_user, parts_of_user, trial_user
 from pages.parts import amounts, charts, links, resources, show, tables, who, words
 
 _LATEST = 8
@@ -42,6 +42,7 @@ def show_in_full(user_id: str, days: DayRange, median_credits: int | None, show_
     with first_line:
         _name_and_actions(user, role, median_credits)
     _figures(user, flow, median_credits)
+    limits_of_user.show_left(user_id)
     parts_of_user.show_beside(user_id)
     if not latest:
         st.info(
@@ -120,3 +121,4 @@ def _name_and_actions(user: UserBalance, role: Role, median_credits: int | None)
         query_params=links.link_to(user=user.user_id),
         width="content",
     )
+    limits_of_user.button(user.user_id)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from credits_core.errors import CreditsError
-from credits_core.operations import backup_jobs
+from credits_core.operations import backup_jobs, runs
 from credits_core.operations.backups import listing
 from credits_core.operations.backups.listing import Listed, State
 from credits_core.values.roles import May
@@ -11,7 +11,7 @@ from credits_core.values.text import counted
 from pages.operations import running
 from pages.parts import clock, resources, tables, who, words
 
-_STATES = {State.GOOD: "Good", State.UNPROVED: "Not tried yet", State.BAD: "🔴 Bad"}
+_STATES = {State.GOOD: "Good", State.UNPROVED: "Not tried yet", State.BAD: "Bad"}
 _MEGABYTE = 1_000_000
 
 
@@ -30,6 +30,13 @@ def draw() -> None:
             st.button("Create backup", icon=":material/backup:", on_click=running.ask, args=("backup",))
             if any(one.is_own for one in found):
                 st.button("Try the newest", icon=":material/fact_check:", on_click=running.ask, args=("drill",))
+    if not found and _was_made():
+        st.warning(
+            "The job made one before. Look whether the place has its files, and its disk is mounted.",
+            title="No backup is here any more",
+            icon=":material/cloud_off:",
+        )
+        return
     if not found:
         st.info(
             "One is made every night. *Create backup* makes one now, while charges go on.",
@@ -42,7 +49,7 @@ def draw() -> None:
         [
             {
                 clock.label("Made"): one.backup.made_at,
-                "State": _STATES[one.state] if one.is_own else f"{_STATES[one.state]}, of another ledger",
+                "State": [_STATES[one.state], *([] if one.is_own else ["Another ledger's"])],
                 "Entries": f"{one.backup.figures.entries:,}",
                 "Size": f"{one.backup.stored_bytes / _MEGABYTE:,.1f} MB",
                 clock.label("Tried"): None if one.drilled is None else one.drilled.at,
@@ -57,6 +64,11 @@ def draw() -> None:
         opens={},
         if_wide=["Entries", "Size", "Said", "Name"],
     )
+
+
+def _was_made() -> bool:
+    with resources.reading() as connection:
+        return runs.last_ended(connection, "backup", is_ok=True) is not None
 
 
 def _say_what_is_wrong(found: list[Listed]) -> None:

@@ -12,7 +12,11 @@ from credits_core.values.text import counted
 from pages.parts import clock, show, who, words
 
 _KEY = "operations:examined"
-_MARKS = {Verdict.OK: "Well", Verdict.WARNING: "⚠️ Soon", Verdict.WRONG: "🔴 Wrong"}
+_MARKS = {
+    Verdict.OK: ":green-badge[Well]",
+    Verdict.WARNING: ":orange-badge[Soon]",
+    Verdict.WRONG: ":red-badge[Wrong]",
+}
 
 
 def draw() -> None:
@@ -36,7 +40,7 @@ def draw() -> None:
             "": _MARKS[one.verdict],
             "What": one.subject,
             "Found": words.plain(one.said),
-            "To do": words.plain(one.to_do) if one.to_do else "",
+            **({"To do": words.plain(one.to_do) if one.to_do else ""} if amiss else {}),
         }
         for one in sorted(found, key=lambda one: list(Verdict)[::-1].index(one.verdict))
     ]

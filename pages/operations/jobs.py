@@ -11,7 +11,8 @@ from credits_core.operations.jobs import Job
 from credits_core.operations.lease import Held
 from credits_core.operations.runs import Run
 from credits_core.values.roles import May
-from pages.operations import running
+from credits_core.values.text import counted
+from pages.operations import job_runs, running
 from pages.parts import clock, resources, tables, who, words
 
 _SHOWN = 20
@@ -31,7 +32,7 @@ def draw() -> None:
                 icon=":material/error:",
             )
     tables.draw(
-        [_row(job, found[job.name], held.get(job.name)) for job in jobs.ALL],
+        [_row(job, found[job.name], held) for job in jobs.ALL],
         {},
         alt="Every job with its last run and its next one",
         key="jobs",
@@ -39,15 +40,21 @@ def draw() -> None:
         if_wide=["Runs", "Took", "Said"],
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        failing = (place for place, name in enumerate(jobs.NAMES) if runs.failures_in_a_row(found[name]))
         chosen = st.selectbox(
-            "Job", jobs.NAMES, format_func=lambda name: jobs.named(name).title, key="operations:job", width=320
+            "Job",
+            jobs.NAMES,
+            index=next(failing, 0),
+            format_func=lambda name: jobs.named(name).title,
+            key="operations:job",
+            width=320,
         )
         if who.may_or_told(May.MANAGE):
             st.button("Run now", icon=":material/play_arrow:", on_click=running.ask_chosen)
     job = jobs.named(chosen)
     st.caption(f"This job {job.says}, {job.runs}.")
     with st.expander(f"Last runs of {job.title}", icon=":material/history:"):
-        _history(found[chosen])
+        job_runs.draw(found[chosen])
 
 
 def _leading(found: Held | None) -> None:
@@ -67,19 +74,22 @@ def _leading(found: Held | None) -> None:
         )
 
 
-def _row(job: Job, found: Sequence[Run], held: Held | None) -> Mapping[str, object]:
+def _row(job: Job, found: Sequence[Run], held: Mapping[str, Held]) -> Mapping[str, object]:
+    leader = held.get(lease.LEADER)
+    within = counted(job.first_after // timedelta(minutes=1), "minute")
+    soon = f"Begins within {within} of a server's start." if leader is not None and leader.is_running else ""
     last = found[0] if found else None
     next_time = job.next_time(
         resources.zone(), last_started=None if last is None else last.started_at, now=datetime.now(UTC)
     )
     return {
         "Job": job.title,
-        "State": _state(found, held),
+        "State": [_state(found, held.get(job.name))],
         clock.label("Last run"): None if last is None else last.started_at,
-        "Took": "" if last is None else _duration(last.took),
+        "Took": "" if last is None else job_runs.duration(last.took),
         "Runs": job.runs,
         clock.label("Next"): None if last is None else next_time,
-        "Said": "" if last is None else last.message,
+        "Said": soon if last is None else last.message,
     }
 
 
@@ -87,35 +97,7 @@ def _state(found: Sequence[Run], held: Held | None) -> str:
     if not found:
         return "Never ran"
     if found[0].outcome is None:
-        return "Running" if held is not None and held.is_running else "⚠️ Died"
+        return "Running" if held is not None and held.is_running else "Died"
     if runs.failures_in_a_row(found) >= runs.FAILURES_UNTIL_RED:
-        return "🔴 Broken"
-    return "Well" if found[0].outcome == runs.OK else "⚠️ Failed"
-
-
-def _duration(took: timedelta | None) -> str:
-    return "" if took is None else f"{took.total_seconds():.1f} s"
-
-
-def _history(found: Sequence[Run]) -> None:
-    if not found:
-        st.caption("It never ran. It does a while after the start of a server, or when you run it.")
-        return
-    tables.draw(
-        [
-            {
-                clock.label("Began"): one.started_at,
-                "Outcome": {runs.OK: "Well", runs.FAILED: "Failed"}.get(one.outcome or "", "Not ended"),
-                "Took": _duration(one.took),
-                "By": one.actor,
-                "Said": one.message,
-                "Process": one.process,
-            }
-            for one in found
-        ],
-        {},
-        alt="The last runs of this job",
-        key="job_runs",
-        opens={},
-        if_wide=["By", "Process"],
-    )
+        return "Broken"
+    return "Well" if found[0].outcome == runs.OK else "Failed"

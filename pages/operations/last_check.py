@@ -29,6 +29,7 @@ SUBJECTS = {
         "every refund reverses its entry, once",
         "every refund has its rule",
         "every refund in parts gives back its part",
+        "nobody has spent more than a limit",
     ),
     "History": (
         "the chain of seals holds",

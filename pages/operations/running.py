@@ -44,6 +44,8 @@ def carry_out() -> None:
     if run is None:
         return
     st.session_state.pop(_ASKED)
-    ended = "ended well" if run.outcome == runs.OK else "failed"
-    done.add("Operations", f"{job.title} {ended}: {run.message}")
+    if run.outcome == runs.OK:
+        done.add("Operations", f"{job.title} ended well: {words.plain(run.message)}")
+    else:
+        done.add("Operations", f"{job.title} failed: {words.plain(run.message)}", icon=done.FAILED)
     st.rerun()

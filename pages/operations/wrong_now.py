@@ -9,7 +9,10 @@ from credits_core import settings
 from credits_core.operations import alerts, jobs, runs
 from credits_core.operations.alerts import Fault
 from credits_core.operations.runs import Run
+from pages.operations import runbook
 from pages.parts import clock, resources, words
+
+_FAILING = "JobFailing"
 
 
 def show() -> None:
@@ -26,24 +29,27 @@ def show() -> None:
         st.error(_lines(urgent), title="Wrong now, and urgent", icon=":material/emergency_home:")
     if others:
         st.warning(_lines(others), title="Wrong now", icon=":material/warning:")
-    failed = _failed_at_last(last)
+    are_told = any(fault.rule.name == _FAILING for fault in faults)
+    failed = _failed_at_last(last, most=runs.FAILURES_UNTIL_RED - 1 if are_told else runs.FAILURES_UNTIL_RED)
     if failed:
         st.warning("\n".join(failed), title="Failed at the last run", icon=":material/sync_problem:")
     if not faults and not any(map(runs.failures_in_a_row, last.values())):
         st.success("Nothing is wrong.", icon=":material/check_circle:")
     if not faults:
         return
-    told = "" if settings.notify_urls() else " Nobody is told: CREDITS_NOTIFY_URLS is empty."
-    st.caption(words.plain(f"docs/runbook.md says what to do about each.{told}"))
+    for fault in faults:
+        runbook.draw(fault.rule.name)
+    if not settings.notify_urls():
+        st.caption(words.plain("Nobody is told of this: CREDITS_NOTIFY_URLS is empty."))
 
 
-def _failed_at_last(last: Mapping[str, Sequence[Run]]) -> list[str]:
-    """A line for each job that failed once or twice now; one that failed more often is among the faults."""
+def _failed_at_last(last: Mapping[str, Sequence[Run]], *, most: int) -> list[str]:
+    """A line for each job that failed last, and at `most` so often. Once judged, more failures are among the faults."""
     return [
         f"- {jobs.named(name).title}, {clock.text(found[0].started_at, '%Y-%m-%d %H:%M')}: "
         f"{words.plain(runs.last_failure(found))}"
         for name, found in last.items()
-        if 0 < runs.failures_in_a_row(found) < runs.FAILURES_UNTIL_RED
+        if 0 < runs.failures_in_a_row(found) <= most
     ]
 
 

@@ -16,7 +16,7 @@ from pages.parts import clock, links, words
 
 _KEY, _SHOWN = "done", "done:shown"
 _MOST = 50
-TICK, NEUTRAL = ":material/check_circle:", ":material/info:"
+TICK, NEUTRAL, FAILED = ":material/check_circle:", ":material/info:", ":material/error:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def add(
 
     With `is_shown` false it is listed in the sidebar alone, because the screen has a place of its own for it. `undo`
     must refuse by raising a `CreditsError` when the thing cannot be undone any more; `undo_help` says what it would do.
-    `icon` is `NEUTRAL` for what was done and is no success, such as a card that was declined.
+    `icon` is `NEUTRAL` for what was done and is no success, such as a card that was declined; `FAILED` for a failure.
     What was done under a `name` takes the place of what was done under it before, such as the first half of a batch.
     """
     one = Done(screen, said, link, undo, asks, undo_label, undo_help, name=name, icon=icon)
@@ -102,7 +102,8 @@ def last(screen: str) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", border=True, key="done"):
         icon, said = (":material/undo:", one.undone) if one.undone else (one.icon, one.said)
-        st.markdown(f"{icon} {said}", width="stretch")
+        with st.container(width="stretch"):  # long words break inside it, and do not push the buttons below
+            st.markdown(f"{icon} {said}")
         _link(one)
         _undo_button(one, place="head")
         st.button(

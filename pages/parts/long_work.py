@@ -64,7 +64,9 @@ def carried_out(
                 continue
             drawn = now
             share = min(1.0, progress.done / progress.total)
-            said = f"{what}: {share:.0%} of {of}{time_left(progress, since_done=first[1], seconds=now - first[0])}"
+            seconds = now - first[0]
+            speed = f" · {progress.rows / (now - begun):,.0f} rows a second" if progress.rows else ""
+            said = f"{what}: {share:.0%} of {of}{speed}{time_left(progress, since_done=first[1], seconds=seconds)}"
             if bar is None:
                 with place.container(horizontal=True, vertical_alignment="center"):
                     bar = st.progress(share, said)

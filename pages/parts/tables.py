@@ -27,7 +27,14 @@ _WHOLE_CREDITS = {
     *("Gross fees", "Creator share", "Refunds", "Balance after", "Recorded", "Plan B", "Platform gains"),
     *("Inference", "Creator gets", "Platform gets"),
 }
-_MARKS = {"Low": "orange", "Waiting": "blue", "Delivered": "green", "Dead": "red"}
+_MARKS_OF = {
+    "blue": ("Waiting", "Running"),
+    "gray": ("Never ran", "Not ended", "Not tried yet", "Another ledger's"),
+    "green": ("Delivered", "Well", "Good"),
+    "orange": ("Low", "Failed", "Died"),
+    "red": ("Dead", "Broken", "Bad"),
+}
+_MARKS = {mark: colour for colour, marks in _MARKS_OF.items() for mark in marks}
 _POSTED, _USED = "Posted", "Used"
 _TIMES = {
     _POSTED: "When the entry was posted. Days count by this time.",
@@ -224,15 +231,21 @@ def replayed(groups: Sequence[Group], *, noun: str, alt: str, key: str, opens: C
 
 
 def replayed_charges(
-    listed: Sequence[ReplayedRun], *, for_creator: bool, alt: str, key: str, opens: Callable[[ReplayedRun], None]
+    listed: Sequence[ReplayedRun],
+    *,
+    for_creator: bool,
+    alt: str,
+    key: str,
+    opens: Callable[[ReplayedRun], None] | None,
 ) -> None:
     """Charges as recorded and under plan B, with what the user (or the creator) of each gains or loses.
 
-    A user neither gains nor loses by a charge that is refused.
+    A user neither gains nor loses by a charge that is refused. Runs that are no entries, which nothing opens, have
+    their numbers.
     """
     rows = [
         {
-            "Entry": one.entry_id,
+            "Run" if opens is None else "Entry": one.entry_id,
             "Gains": one.creator_gain_credits if for_creator else one.user_gain_credits,
             "Recorded": one.recorded_share_credits if for_creator else one.recorded_total_credits,
             "Plan B": one.plan_share_credits if for_creator else one.plan_total_credits,
@@ -244,8 +257,8 @@ def replayed_charges(
         }
         for one in listed
     ]
-    entry, if_wide = _of(listed, opens), ["Creator", "Model", "Day"]
-    _draw(rows, {"Gains": "Dollars"}, alt=alt, key=key, opens={"Entry": entry}, if_wide=if_wide)
+    entry = {} if opens is None else {"Entry": _of(listed, opens)}
+    _draw(rows, {"Gains": "Dollars"}, alt=alt, key=key, opens=entry, if_wide=["Creator", "Model", "Day"])
 
 
 def made_up_runs(listed: Sequence[MadeUpRun], *, alt: str) -> None:

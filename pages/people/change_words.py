@@ -37,6 +37,8 @@ _SAID: Mapping[Change, str] = {
     Change.WEBHOOK_SECRET_REPLACED: "Replaced the secret of the endpoint **{subject}**",
     Change.DELIVERY_SENT_AGAIN: "Sent the dead letter **{subject}** again",
     Change.LOW_BALANCE_LEVEL_SET: "Set a low-balance level of {level_credits} credits for **{subject}**",
+    Change.SPENDING_LIMIT_SET: "Let **{subject}** spend at most {limit_credits} credits a {period}",
+    Change.SPENDING_LIMIT_REMOVED: "Removed the limit of {limit_credits} credits a {period} for **{subject}**",
     Change.LOW_BALANCE_LEVEL_REMOVED: "Removed the low-balance level of {level_credits} credits for **{subject}**",
     Change.DEMO_STARTED_OVER: "Started the demo over. Deleted: {deleted}",
 }

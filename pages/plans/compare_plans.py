@@ -7,20 +7,20 @@ from credits_core.lab.inspector.cures import same_rules
 from credits_core.lab.inspector.findings import findings
 from credits_core.pricing.plan import PricePlan
 from pages.parts import head, links, plan_choice, resources, window, words
-from pages.plans import differences, editor, effects, losers, opening, saving
+from pages.parts.runs_of import RunsOf
+from pages.plans import differences, editor, effects, losers, opening, saving, whose_runs
 from pages.plans import month as plan_month
 from pages.plans import view as plan_view
 from pages.plans.month import Month
 
 ABOUT = """
-Last month's runs and unlocks, priced under both plans while you edit plan B; nobody is charged. There is one sign for
-all: plus is better off under plan B, minus is worse off. The address in the browser holds both plans and your edit;
-copy it to share this view.
+Last month's runs and unlocks, or runs of a data set or a scenario, under both plans while you edit plan B; nobody is
+charged. Plus is better off under plan B, minus is worse off. The address holds both plans and your edit.
 """
 
 
 @st.fragment
-def comparison(plan_a: PricePlan, chosen_b: PricePlan, month: Month | None) -> None:
+def comparison(plan_a: PricePlan, chosen_b: PricePlan, runs: RunsOf, month: Month | None) -> None:
     """The editor beside who gains and loses, and below them curves, findings and typical runs."""
     stored = resources.plans()
     columns, pixels, *spans = (5, 120, 2, 3) if window.is_narrow() else (3, 270, 1, 2)
@@ -42,8 +42,9 @@ def comparison(plan_a: PricePlan, chosen_b: PricePlan, month: Month | None) -> N
             saving.row(plan_b, stored[chosen_b.id], stored)
     with money_place:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.header("Plan B instead of A", anchor=False, width="content")
-            st.caption(words.plain(month.scope) if month else "", width="stretch")
+            st.header("Plan B instead of A", anchor=False, width="stretch")
+            whose_runs.box(runs)
+        st.caption(words.plain(month.scope) if month else "")
         if plan_b is None:
             st.info("Then you see here who gains and who loses.", title="Correct plan B", icon=":material/edit:")
         else:
@@ -107,7 +108,7 @@ def _details(plan_a: PricePlan, plan_b: PricePlan) -> None:
     differences.typical_runs(plan_a, plan_b)
 
 
-links.follow_link("a", "b", "measure", "axis", "fee", "rows", *plan_view.CARD_FEE_BOXES)
+links.follow_link("a", "b", "measure", "axis", "fee", "rows", "runs", "sums", *plan_view.CARD_FEE_BOXES)
 if not {"a", "b"} <= {*st.session_state, *st.query_params}:
     st.switch_page("plans/compare_plans.py", query_params={**opening.to_begin_with(), **st.query_params.to_dict()})
 with head.line("Compare", "Edit plan B, see who loses.", about=ABOUT):
@@ -115,6 +116,4 @@ with head.line("Compare", "Edit plan B, see who loses.", about=ABOUT):
     plan_a = plan_choice.choose("Plan A", key="a", in_every_link=True, in_head=True)
     st.markdown("**B**", width="content")
     chosen_b = plan_choice.choose("Plan B", key="b", in_every_link=True, in_head=True, on_change=editor.begin_anew)
-with st.skeleton(height=500):
-    month = plan_month.read()
-comparison(plan_a, chosen_b, month)
+comparison(plan_a, chosen_b, *whose_runs.month())

@@ -109,16 +109,18 @@ def open_asked(month: Month, a: PricePlan, b: PricePlan) -> None:
     asked = st.session_state.pop("affected:open", None)
     if asked is not None:
         role, name = asked
-        title = f"{_noun(role)} {words.plain(name)}: last month under both plans"
+        of = "last month" if month.runs_of.is_ledger else month.runs_of.chosen
+        title = f"{_noun(role)} {words.plain(name)}: {words.plain(of)} under both plans"
         st.dialog(title, position="right", width=720)(_charges)(role, name, month, a, b)
 
 
 def _charges(role: Role, name: str, month: Month, a: PricePlan, b: PricePlan) -> None:
     count, listed = plan_month.charges(month, a, b, role, name, limit=_MOST_CHARGES)
     refused = {(True, True): "refused by both", (False, True): "refused by B", (True, False): "refused by A"}
-    rows = [
+    first = "Entry" if month.runs_of.is_ledger else "Run"
+    rows: list[dict[str, object]] = [
         {
-            "Entry": one.entry_id,
+            first: one.entry_id,
             "Gains": one.gain_credits,
             "Plan A": one.credits.a_credits,
             "Plan B": one.credits.b_credits,
@@ -134,6 +136,6 @@ def _charges(role: Role, name: str, month: Month, a: PricePlan, b: PricePlan) ->
         {"Gains": None, "Plan A": None, "Plan B": None},
         alt="Charges under both plans",
         key="affected-charges",
-        opens={"Entry": lambda row: finding_list.explain(rows[row]["Entry"])},
+        opens={"Entry": lambda row: finding_list.explain(listed[row].entry_id)} if first == "Entry" else {},
     )
     st.caption(f"Before refunds. Showing {len(rows)} of {count:,}." if count > len(rows) else "Before refunds.")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 from sqlalchemy import Connection
 
+from credits_core.datasets.record import newest_runs
 from credits_core.lab.inspector.findings import PlanFinding
 from credits_core.lab.inspector.shape import CardFee
 from credits_core.lab.replay import between as lab_between
@@ -17,8 +18,10 @@ from credits_core.pricing.plan import PricePlan
 from credits_core.pricing.plan_link import to_line
 from credits_core.reports import recent_days, recorded_runs
 from credits_core.reports.recent_days import RecentDays
+from credits_core.values.days import DayRange
 from credits_core.values.text import counted
-from pages.parts import resources
+from pages.parts import resources, runs_of
+from pages.parts.runs_of import RunsOf
 
 DAYS = 30
 MOST_RUNS = 200_000
@@ -34,18 +37,31 @@ class Month:
     recent: RecentDays
     newest_entry: Newest
     history: RecordedHistory
+    runs_of: RunsOf = runs_of.LEDGERS
 
     @property
     def scope(self) -> str:
         """Which days and runs these are, in words."""
+        if not self.runs_of.is_ledger:
+            runs = counted(self.recent.runs, "run")
+            newest = "" if self.recent.runs == self.recent.runs_of_period else ", the newest"
+            return f"{self.runs_of.chosen.capitalize()}: {runs}{newest}. Nobody was charged."
         days, runs = report.scope(self.recent.days), counted(self.recent.runs, "run")
         if self.recent.runs == self.recent.runs_of_period:
             return f"Last month is {days}: {runs}."
         return f"Of last month's {self.recent.runs_of_period:,} runs these are the newest {self.recent.runs:,}: {days}."
 
 
-def read() -> Month | None:
-    """The 30 days that end with the newest run or unlock; None before there is one."""
+def read(runs: RunsOf | None = None) -> Month | None:
+    """The 30 days that end with the newest run or unlock; None before there is one.
+
+    Of runs that the ledger does not have, all, or as many of the newest as are priced in a moment.
+
+    Raises:
+        CreditsError: such runs cannot be priced any more.
+    """
+    if runs is not None and not runs.is_ledger:
+        return _of_others(runs)
     resources.keep_totals_quick()
     with resources.reading() as connection:
         return _month(connection, recorded_runs.newest_entry(connection))
@@ -76,6 +92,16 @@ def hits_of(month: Month, plan: PricePlan, found: tuple[PlanFinding, ...], card_
     """
     key = (month.newest_entry, to_line(plan), card_fee.share_bps, card_fee.fixed_credits)
     return _hits(month, plan, found, card_fee, key)
+
+
+def _of_others(runs: RunsOf) -> Month | None:
+    days, book = DayRange(zone=resources.zone()), resources.book()
+    history = runs_of.history(runs, days, book)
+    if history.is_empty:
+        return None
+    shown = newest_runs(history, MOST_RUNS)
+    recent = RecentDays(days, days, len(shown.charges.entry_id), len(history.charges.entry_id))
+    return Month(recent, (0, runs_of.key(runs, days, book), 0), shown, runs)
 
 
 # As resources, because copies of so many runs would cost more than replaying them. Nobody changes them. The key names

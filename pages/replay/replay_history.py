@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from credits_core.errors import InvalidRequest
+from credits_core.errors import CreditsError
 from credits_core.lab.replay import report as replay_report
-from pages.parts import charts, head, linked_plan, links, periods, pick, words
+from pages.parts import charts, head, linked_plan, links, periods, pick, runs_of, words
 from pages.replay import charts as replay_charts
 from pages.replay import rows, standings
 from pages.replay import view as replay_view
@@ -12,32 +12,39 @@ from pages.replay import view as replay_view
 ABOUT = """
 Every recorded run and unlock, priced again under plan B in the order in which it happened. Users who would have run out
 of credits are refused, as they would have been. Nobody is charged. Plus means better off, minus means worse off; click
-a bar or a name to see the charges behind it.
+a bar or a name to see the charges behind it. *Runs of* takes usage of another system, or made-up runs, instead.
 """
 PAGE = 25
 
-linked_plan.follow_link("show", "what", "by")
+linked_plan.follow_link("show", "what", "by", "runs", "sums")
 with head.line("Replay", "The past under plan B.", about=ABOUT):
+    runs = runs_of.choose()
     chosen = linked_plan.choose("Plan B", width=210)
     link_place = st.container(width="content")
-    days = periods.choose().days
+    if runs.is_ledger:
+        days = periods.choose().days
+    else:
+        days = periods.choose(label="Days of the runs", help_text="A run counts on the day when it took place.").days
 linked_plan.say(chosen)
 plan = chosen.plan
 with link_place:
     links.copy_box()
+runs = runs_of.with_sums(runs)
+if runs_of.ask_first(runs):
+    st.stop()
 try:
-    found = replay_view.compared(plan, days)
-except InvalidRequest as error:
+    found = replay_view.compared(plan, days, runs)
+except CreditsError as error:
     st.warning(words.refusal_text(error), title="This cannot be replayed", icon=":material/block:")
     st.stop()
 if found is None:
-    replay_view.nothing(days.is_all)
+    replay_view.nothing(days.is_all or not runs.is_ledger)
     st.stop()
 
 replay_view.deltas(found.sums)
 with st.container(horizontal=True, vertical_alignment="center"):
-    replay_view.check(found)
-    replay_view.downloads(found, plan, days)
+    replay_view.check(found, days, runs)
+    replay_view.downloads(found, plan, days, runs)
 
 with st.grid(2, min_column_width=360):
     with st.container():
@@ -65,7 +72,7 @@ for tab, noun, of in (
 ):
     if tab.open:
         with tab:
-            rows.table(noun, of, wanted=(plan, days), limit=PAGE)
+            rows.table(noun, of, wanted=(plan, days, runs), limit=PAGE)
 if changes.open:
     with changes:
         st.caption(words.plain(replay_report.changes(found)))
@@ -76,8 +83,8 @@ if changes.open:
                 alt="How many runs become cheaper or dearer by how much",
                 on_select=rows.open_changes,
             )
-rows.show_opened(plan, days)
+rows.show_opened(plan, days, runs)
 
 with st.expander("Limits of a replay", icon=":material/help:"):
-    for text in replay_report.limits(found):
+    for text in replay_view.limits(found, runs):
         st.markdown(f"- {words.plain(text)}")

@@ -12,6 +12,7 @@ from credits_core.pricing.plan import PricePlan
 from credits_core.values.days import DayRange, number_of_day
 from credits_core.values.text import counted
 from pages.parts import charts, filters, links, tables, words
+from pages.parts.runs_of import RunsOf
 from pages.replay import view as replay_view
 
 _OPENED = "replay:opened"
@@ -74,11 +75,11 @@ def open_changes() -> None:
         _open(f"Change: {point['x']}", Wanted(change_credits=(int(least), int(largest))))
 
 
-def show_opened(plan: PricePlan, days: DayRange) -> None:
+def show_opened(plan: PricePlan, days: DayRange, runs: RunsOf) -> None:
     """The charges that somebody asked for, in a drawer."""
     opened: _Opened | None = st.session_state.pop(_OPENED, None)
     if opened is not None:
-        _drawer(opened, plan, days)
+        _drawer(opened, plan, days, runs)
 
 
 def _open_group(noun: str, one: Group) -> None:
@@ -93,10 +94,10 @@ def _open(title: str, wanted: Wanted) -> None:
     st.session_state[_OPENED] = _Opened(title, wanted)
 
 
-def _drawer(opened: _Opened, plan: PricePlan, days: DayRange) -> None:
+def _drawer(opened: _Opened, plan: PricePlan, days: DayRange, runs: RunsOf) -> None:
     @st.dialog(words.plain(opened.title), width="large", icon=":material/receipt_long:")
     def drawn() -> None:
-        found = replay_view.charges(plan, days, opened.wanted, limit=_MOST_ROWS)
+        found = replay_view.charges(plan, days, runs, opened.wanted, limit=_MOST_ROWS)
         shown = f", showing the {_MOST_ROWS} with the largest changes" if found.in_all > _MOST_ROWS else ""
         st.caption(f"{counted(found.in_all, 'charge')} under {words.plain(plan.id)}{shown}.")
         if found.charges:
@@ -104,7 +105,7 @@ def _drawer(opened: _Opened, plan: PricePlan, days: DayRange) -> None:
                 found.charges,
                 for_creator=opened.wanted.creator is not None,
                 key="replayed-charges",
-                opens=_open_entry,
+                opens=_open_entry if runs.is_ledger else None,
                 alt="The charges, recorded and under plan B",
             )
 

@@ -21,8 +21,13 @@ small { color: #5b5f73 }
 """
 
 
-def page(found: Counterfactual, plan: PricePlan, days: str) -> bytes:
-    """The replay as HTML in UTF-8; `days` says in words which days it is of."""
+def page(found: Counterfactual, plan: PricePlan, days: str, *, told: Sequence[str] | None = None) -> bytes:
+    """The replay as HTML in UTF-8; `days` says in words which days it is of.
+
+    `told` is what there is to know about runs that the ledger does not have; None for the ledger's.
+    """
+    checks = [] if told is not None else [replay_report.against_record(found)]
+    own = [] if told is not None else [replay_report.own_plans(found)]
     sums = found.sums
     parties = [
         ("Users paid", sums.users, -sums.users.difference_credits),
@@ -33,15 +38,15 @@ def page(found: Counterfactual, plan: PricePlan, days: str) -> bytes:
     title = f"History under {plan.id}, {days}"
     body = [
         f"<h1>{escape(title)}</h1>",
-        *_paragraphs([replay_report.headline(found), replay_report.against_record(found)]),
+        *_paragraphs([replay_report.headline(found), *checks]),
         *_table(["", "Recorded", "Under the plan", "Gains"], (_party(*party) for party in parties)),
         "<p><small>Plus is better off, minus is worse off. A refused charge is no gain for a user.</small></p>",
-        *_paragraphs([replay_report.changes(found), replay_report.own_plans(found)]),
+        *_paragraphs([replay_report.changes(found), *own]),
         *_groups("Models", found.by_model.page(0, _ROWS), len(found.by_model), "users"),
         *_groups("Creators", found.by_creator.page(0, _ROWS), len(found.by_creator), "creators"),
         *_groups("Users", found.by_user.page(0, _ROWS), len(found.by_user), "users"),
         "<h2>Limits of a replay</h2>",
-        *_paragraphs(replay_report.limits(found)),
+        *_paragraphs(replay_report.limits(found) if told is None else told),
         "<h2>The plan</h2>",
         f"<pre>{escape(price_plan_toml(plan))}</pre>",
     ]

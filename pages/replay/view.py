@@ -1,5 +1,6 @@
 """Replays history for a page: reads it once per state of the ledger, keeps what it found, and writes the files."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 import streamlit as st
@@ -16,33 +17,32 @@ from credits_core.pricing.plan_toml import price_plan_toml
 from credits_core.reports import recorded_runs
 from credits_core.values.days import DayRange
 from credits_core.values.roles import May
-from pages.parts import csv_files, exporting, long_work, resources, show, who, words
+from pages.parts import csv_files, exporting, long_work, resources, runs_of, show, who, words
+from pages.parts.runs_of import RunsOf
 from pages.replay import summary
 
 
-def compared(plan: PricePlan, days: DayRange) -> Counterfactual | None:
+def compared(plan: PricePlan, days: DayRange, runs: RunsOf) -> Counterfactual | None:
     """The replay of these days under the plan, or None when there is nothing to price again.
 
     When somebody stops the reading of a long history, the page ends here and says so.
 
     Raises:
         InvalidRequest: an amount under the plan is too large.
+        CreditsError: runs that are not of the ledger cannot be priced any more.
     """
-    with resources.reading() as connection:
-        newest_entry = recorded_runs.newest_entry(connection)
-        history = _history(connection, days, newest_entry)
+    history, of = _record(days, runs)
     if history.is_empty:
         return None
-    kept = _kept_comparison(f"{price_plan_toml(plan)} {days} {newest_entry}")
+    kept = _kept_comparison(f"{price_plan_toml(plan)} {days} {of}")
     if kept.result is None:
         kept.result = compare(history, plan, resources.book().plans)
     return kept.result
 
 
-def charges(plan: PricePlan, days: DayRange, wanted: Wanted, *, limit: int) -> Listing:
+def charges(plan: PricePlan, days: DayRange, runs: RunsOf, wanted: Wanted, *, limit: int) -> Listing:
     """The wanted charges of these days, recorded and under the plan."""
-    with resources.reading() as connection:
-        history = _history(connection, days, recorded_runs.newest_entry(connection))
+    history, _ = _record(days, runs)
     return replay_rows.listing(history, counterfactual.replay(history, plan), wanted, limit=limit)
 
 
@@ -69,8 +69,20 @@ def deltas(sums: Sums) -> None:
         _delta("Providers get", sums.inference, sign=1, colour="gray")
 
 
-def check(found: Counterfactual) -> None:
-    """Who would have run out, and whether every charge comes out as recorded, under this plan or else under its own."""
+def limits(found: Counterfactual, runs: RunsOf) -> Iterator[str]:
+    """What a reader has to know about this replay."""
+    return replay_report.limits(found) if runs.is_ledger else runs.limits(resources.book().plan.id)
+
+
+def check(found: Counterfactual, days: DayRange, runs: RunsOf) -> None:
+    """Who would have run out, and whether every charge comes out as recorded, under this plan or else under its own.
+
+    Of runs that the ledger does not have: what they are compared with.
+    """
+    if not runs.is_ledger:
+        history, _ = _record(days, runs)
+        st.caption(f":material/info: {words.plain(runs_of.said(runs, history, resources.book().plan.id))}")
+        return
     refused = words.plain(replay_report.refusals(found))
     with st.container(width="stretch", gap="xxsmall"):
         if found.refused_users:
@@ -84,35 +96,40 @@ def check(found: Counterfactual) -> None:
             st.error(words.plain(replay_report.own_plans(found)), icon=":material/report:")
 
 
-def downloads(found: Counterfactual, plan: PricePlan, days: DayRange) -> None:
+def downloads(found: Counterfactual, plan: PricePlan, days: DayRange, runs: RunsOf) -> None:
     """Every run as CSV and a summary to print; the files are made when somebody asks for them."""
-    in_words = replay_report.scope(days)
+    in_words = replay_report.scope(days) if runs.is_ledger else f"{runs.chosen}, {replay_report.scope(days)}"
+    told = None if runs.is_ledger else tuple(runs.limits(resources.book().plan.id))
+    detail = {"days": exporting.in_words(days), "plan": plan.id, **({} if runs.is_ledger else {"runs": runs.chosen})}
     if not who.may_or_told(May.EXPORT_PEOPLE):
         return
     with st.popover("Download", icon=":material/download:", type="tertiary"):
         exporting.button(
             "The runs as CSV",
-            lambda: _runs_csv(plan, days),
+            lambda: _runs_csv(plan, days, runs),
             f"replay-{plan.id}.csv",
             "text/csv",
             icon=":material/csv:",
-            detail={"days": exporting.in_words(days), "plan": plan.id},
+            detail=detail,
             width="stretch",
         )
         exporting.button(
             "A summary to print",
-            lambda: summary.page(found, plan, in_words),
+            lambda: summary.page(found, plan, in_words, told=told),
             f"replay-{plan.id}.html",
             "text/html",
             icon=":material/print:",
-            detail={"days": exporting.in_words(days), "plan": plan.id},
+            detail=detail,
             width="stretch",
         )
 
 
-def _runs_csv(plan: PricePlan, days: DayRange) -> bytes:
-    with resources.reading() as connection:
-        history = recorded_runs.recorded_history(connection, days)
+def _runs_csv(plan: PricePlan, days: DayRange, runs: RunsOf) -> bytes:
+    if runs.is_ledger:
+        with resources.reading() as connection:
+            history = recorded_runs.recorded_history(connection, days)
+    else:
+        history, _ = _record(days, runs)
     return csv_files.replayed_runs_csv(
         counterfactual.replayed_runs(history, counterfactual.replay(history, plan)), plan.id, days.zone
     )
@@ -134,6 +151,16 @@ def _kept_comparison(key: str) -> long_work.Kept[Counterfactual]:
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _kept_history(key: str) -> long_work.Kept[RecordedHistory]:
     return long_work.Kept(key)
+
+
+def _record(days: DayRange, runs: RunsOf) -> tuple[RecordedHistory, str]:
+    """The record of the runs, and a text that is the same as long as it is the same record."""
+    if not runs.is_ledger:
+        book = resources.book()
+        return runs_of.history(runs, days, book), runs_of.key(runs, days, book)
+    with resources.reading() as connection:
+        newest_entry = recorded_runs.newest_entry(connection)
+        return _history(connection, days, newest_entry), str(newest_entry)
 
 
 def _history(connection: Connection, days: DayRange, newest_entry: tuple[int, str, int] | None) -> RecordedHistory:

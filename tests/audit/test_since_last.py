@@ -286,3 +286,19 @@ def _record(engine: Engine, findings: list[Finding], leaves: Since | None) -> No
 def _last_clean(engine: Engine) -> Since | None:
     with database.read(engine) as connection:
         return audit_log.last_clean(connection)
+
+
+def test_what_an_audit_does_not_cover_is_counted_by_number_and_not_by_date(engine: Engine, book: PriceBook) -> None:
+    def since() -> int:
+        with database.read(engine) as connection:
+            return audit_log.entries_since(connection, audit_log.last_run(connection), most=3)
+
+    _record(engine, *invariants.audit(engine, book.plans))  # of an empty ledger
+    for number, newly in enumerate((1, 2, 3, 3)):
+        world.add(engine, "ada", 5, key=f"k{number}", now=MUCH_LATER - timedelta(days=9))
+        assert since() == newly
+    daily_totals.catch_up(engine)
+    _record(engine, *invariants.audit(engine, book.plans))
+    assert since() == 0
+    world.add(engine, "ada", 5, key="late", now=MUCH_LATER - timedelta(days=12))
+    assert since() == 1

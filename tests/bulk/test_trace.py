@@ -391,3 +391,15 @@ def test_a_replay_of_a_published_trace_costs_what_plain_arithmetic_says(
     assert _replay(engine, TRACES[name], book, limit=2_000) == ReplaySummary(2_000, 2_000, 0, 0, expected)
     assert balance(engine, "ada") == 10**9 - expected
     assert [finding for finding in invariants.check(engine, book.plans) if not finding.ok] == []
+
+
+def test_other_columns_are_refused_with_the_nearest_known_format(tmp_path: Path) -> None:
+    path = tmp_path / "spend.csv"
+    path.write_text("request_id,startTime,prompt_tokens,completion_tokens,spend,model\nr,t,1,2,3,m\n", encoding="utf-8")
+    with pytest.raises(DataFileInvalid) as refused:
+        read_trace(path)
+    assert refused.value.problems == [
+        "line 1 must be TIMESTAMP,ContextTokens,GeneratedTokens, not 'request_id,startTime,prompt_tokens,"
+        "completion_tokens,spend,model'. The nearest known format is litellm (LiteLLM spend logs), which usage import "
+        "reads"
+    ]

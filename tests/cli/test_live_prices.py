@@ -128,7 +128,7 @@ def test_a_database_that_is_not_up_to_date_is_refused_instead_of_quoting_other_p
             assert stderr.endswith("Run: python -m credits_core migrate\n")
     finally:
         with ledger.begin() as connection:
-            connection.execute(text("UPDATE alembic_version SET version_num = '0026'"))
+            connection.execute(text("UPDATE alembic_version SET version_num = '0027'"))
 
 
 def test_an_empty_database_is_as_none(monkeypatch: pytest.MonkeyPatch, empty_engine: Engine, call: Call) -> None:

@@ -208,7 +208,7 @@ COMMANDS = [
 def test_a_database_that_is_not_migrated_is_refused_with_what_to_run(new_url: str) -> None:
     assert _fail(new_url, "seed") == (
         "",
-        "The database is not up to date: it is at migration none, this version needs 0026. "
+        "The database is not up to date: it is at migration none, this version needs 0027. "
         "Run: python -m credits_core migrate",
     )
 

@@ -16,12 +16,14 @@ from credits_core.cli import (
     jobs,
     keys,
     ledger,
+    limits,
     models,
     payouts,
     people,
     plans,
     refunds,
     trial_users,
+    usage,
     webhooks,
 )
 from credits_core.cli import main as cli
@@ -29,20 +31,21 @@ from credits_core.pricing.plan_toml import price_plan_toml
 from credits_core.store import database
 from credits_core.values.refusals import NotAllowed
 from credits_core.values.roles import PersonRole, Role, person
-from tests.support import backup_world, walked_webhooks, world
+from tests.support import backup_world, usage_files, walked_limits, walked_webhooks, world
 from tests.support.actors import TESTER
 from tests.support.plain_sql import every_row
 from tests.support.plans import SPECIFICATION
 from tests.support.world import NOW
 
-MODULES = (backup, jobs, keys, ledger, models, payouts, people, plans, refunds, trial_users, webhooks)
+MODULES = (backup, jobs, keys, ledger, limits, models, payouts, people, plans, refunds, trial_users, usage, webhooks)
 READS = {
-    *("doctor", "explain", "price", "simulate", "api-key list", "people list", "test-user list"),
+    *("doctor", "explain", "margin", "price", "simulate", "api-key list", "people list", "test-user list"),
     *("backup list", "backup verify", "jobs history", "jobs list"),
     *("payouts explain", "payouts files", "payouts list", "payouts preview", "payouts show", "payouts statement"),
     *("proof check", "proof export", "proof head", "proof statement", "proof verify"),
     *("models diff", "models list", "models lists", "models show"),
-    *("low-balance list", "webhooks list", "webhooks deliveries"),
+    *("limits list", "low-balance list", "webhooks list", "webhooks deliveries"),
+    *("usage costs", "usage list", "usage refused"),
     *("plan inspect", "plan journal", "plan list", "plan optimise", "plan replay", "plan show"),
 }
 ASKS_NOBODY = {
@@ -88,8 +91,12 @@ WRITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "payouts destination": (CREDITS, ("ada", "--account", "acct_ada")),
     "payouts pause": (CREDITS, ("ada", "--reason", "Ask first")),
     "payouts resume": (CREDITS, ("ada",)),
+    "limits set": (CREDITS, ("500", "--per", "day", "--user", "ada")),
+    "limits remove": (CREDITS, ("--per", "month", "--user", "ada")),
     "low-balance set": (MANAGES, ("500",)),
     "low-balance remove": (MANAGES, ("700",)),
+    "usage delete": (PLANS, ("kept",)),
+    "usage import": (PLANS, ("{folder}/log.csv", "--model", "openai/gpt-4o")),
     "webhooks add": (MANAGES, ("https://8.8.8.8/credits",)),
     "webhooks enable": (MANAGES, ("1",)),
     "webhooks remove": (MANAGES, ("1",)),
@@ -112,6 +119,7 @@ def prepared(ledger: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             access_people.add(connection, "known@example.org", [PersonRole.VIEWER], now=NOW, actor=TESTER),
             api_keys.create_key(connection, "shop", key=api_keys.new_key(), role=Role.SERVICE, now=NOW, actor=TESTER),
             walked_webhooks.prepare(connection),
+            walked_limits.prepare(connection),
         ),
     )
     monkeypatch.setenv("CREDITS_BACKUP_URL", str(tmp_path / "backups"))
@@ -120,6 +128,8 @@ def prepared(ledger: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (tmp_path / "log.csv").write_text(
         "TIMESTAMP,ContextTokens,GeneratedTokens\n2026-02-01 00:00:00,10,10\n", encoding="utf-8"
     )
+    monkeypatch.setenv("CREDITS_USAGE_FOLDER", str(tmp_path / "usage"))
+    usage_files.bring(tmp_path / "usage", usage_files.lines(usage_files.litellm()), name="kept")
     (tmp_path / "prices.toml").write_text(list_toml, encoding="utf-8")
     (tmp_path / "plan.toml").write_text(price_plan_toml(replace(SPECIFICATION, id="plan-3")), encoding="utf-8")
     return ledger

@@ -153,6 +153,7 @@ def _audit_is_clean(engine: Engine) -> None:
         "every part of a user is the sum of its transactions",
         "every purchase follows from its payments",
         "every run has the price of its list",
+        "nobody has spent more than a limit",
         "people, keys and proposals are as the record of changes says",
         "the chain of seals holds",
     }

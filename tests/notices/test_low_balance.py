@@ -147,7 +147,7 @@ def test_an_endpoint_is_told_of_a_fall_once(engine: Engine) -> None:
             webhook_jobs.look_at_balances(engine, now=NOW)
             look(engine, 1, to)
         assert [one["data"] for one in to.taken] == [
-            {"user_id": "ada", "level_credits": 1_000, "balance_credits": 700, "entry_id": 2}
+            {"user_id": "ada", "level_credits": 1_000, "balance_credits": 700, "entry_id": 2, "set_by": "operator"}
         ]
 
 

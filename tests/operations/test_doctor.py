@@ -112,7 +112,7 @@ def test_every_variable_that_the_settings_read_is_known(monkeypatch: pytest.Monk
             "[auth]\nredirect_uri = 'https://a.example/oauth2callback'\ncookie_secret = '" + "s" * 40 + "'\n"
             "client_id = 'c'\nclient_secret = 's'\nserver_metadata_url = 'https://b.example/x'\n",
             OK,
-            "People sign in",
+            "People sign in at the provider of ",
         ),
     ],
 )
@@ -128,8 +128,14 @@ def test_how_people_sign_in_is_examined(
     monkeypatch.setenv("CREDITS_SIGN_IN", way)
     if secrets is not None:
         (backups.parent / "secrets.toml").write_text(secrets, encoding="utf-8")
+    monkeypatch.setenv("CREDITS_NOTIFY_URLS", "mailto://ops.example.org")
     last, said = of("Settings", examined(engine))[-1]
     assert (last, words in said) == (verdict, True), said
+    named = [one for one in examined(engine) if str(backups.parent / "secrets.toml") in f"{one.said} {one.to_do}"]
+    assert ("Settings" in [one.subject for one in named]) == (way == "oidc")  # the file that is read
+    monkeypatch.setenv("CREDITS_NOTIFY_URLS", "")
+    told = [sentence for verdict, sentence in of("Settings", examined(engine)) if "tells nobody" in sentence]
+    assert len(told) == (way == "oidc")
     of_people = of("People", examined(engine))
     assert [verdict for verdict, _ in of_people] == ([WRONG] if way == "oidc" else [])
     database.write(
@@ -142,6 +148,9 @@ def test_how_people_sign_in_is_examined(
 def test_a_database_that_is_not_there_or_not_up_to_date_is_wrong(tmp_path: Path, backups: Path) -> None:
     nowhere = doctor.examine(f"sqlite:///{tmp_path}/no/credits.db", lambda: NOW)
     assert of("Database", nowhere)[0][0] is WRONG
+    away = doctor.examine("postgresql://nobody@/none?host=/nowhere", lambda: NOW)
+    (database_itself,) = (one for one in away if one.subject == "Database")
+    assert (database_itself.verdict, "Look whether the database runs" in database_itself.to_do) == (WRONG, True)
     ((verdict, said),) = of("Database", doctor.examine(f"sqlite:///{tmp_path}/new.db", lambda: NOW))
     assert (verdict, "it is at migration none" in said) == (WRONG, True)
     assert not (tmp_path / "new.db").exists()  # looking makes nothing

@@ -28,7 +28,7 @@ def run(engine: Engine, monkeypatch: pytest.MonkeyPatch, *to: Receiver) -> Run:
 def test_where_nobody_is_told_the_job_ends_at_once(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     world.add(engine, "ada", 5, key="one")
     began = time.monotonic()
-    assert run(engine, monkeypatch).message == "Nobody is told."
+    assert run(engine, monkeypatch).message == "Nothing was waiting."
     assert time.monotonic() - began < 1
 
 

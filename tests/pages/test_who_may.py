@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from streamlit.testing.v1 import AppTest
 
-from credits_core.access import proposals, trial_users
+from credits_core.access import keys, proposals, trial_users
 from credits_core.access.proposed import MakePlanLive
 from credits_core.audit import seals
 from credits_core.operations import watch_findings
@@ -18,8 +18,8 @@ from credits_core.operations.watch_rules import WatchRule
 from credits_core.payments.sandbox import Ending
 from credits_core.reports import daily_totals
 from credits_core.store import database
-from credits_core.values.roles import PersonRole
-from tests.support import selling, walked_webhooks, world
+from credits_core.values.roles import PersonRole, Role
+from tests.support import selling, usage_files, walked_limits, walked_webhooks, world
 from tests.support.acting import actor_as, signed_in
 from tests.support.actors import TESTER
 from tests.support.page_driver import (
@@ -44,10 +44,13 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "start/start.py": ({}, {"Import balances from another system": MOVE}),
     "explore/overview.py": ({}, {}),
     "explore/balances.py": ({}, {}),
-    "explore/balances.py of a user": ({"user": "ada"}, {"toggle: Test user": MANAGE, "link: Add credits": MOVE}),
+    "explore/balances.py of a user": (
+        {"user": "ada"},
+        {"toggle: Test user": MANAGE, "link: Add credits": MOVE, "Set limit": MOVE, "Remove limit": MOVE},
+    ),
     "explore/balances.py of a test user": (
         {"user": "testy"},
-        {"toggle: Test user": MANAGE, "link: Add credits": TRY, "link: Run as testy": TRY},
+        {"toggle: Test user": MANAGE, "link: Add credits": TRY, "link: Run as testy": TRY, "Set limit": MOVE},
     ),
     "explore/history.py": ({}, {"file: credit-transactions.csv": EXPORT}),
     "explore/history.py of a user's entry": ({"entry": "1"}, {"Refund this entry": MOVE}),
@@ -76,7 +79,10 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "plans/compare_plans.py": ({}, {"Save draft": PLANS}),
     "plans/find_a_plan.py": ({}, {}),
     "replay/replay_history.py": ({}, {"file: replay-plan-1.csv": EXPORT, "file: replay-plan-1.html": EXPORT}),
+    "plans/margin.py": ({"period": "all"}, {"file: margin-by-user.csv": EXPORT}),
     "scenario/scenario.py": ({}, {}),
+    "data/usage_data.py": ({}, {}),
+    "data/usage_data.py of a data set": ({"data": "kept"}, {"Delete it": PLANS, "file: kept-refused.csv": PLANS}),
     "fees/fee_designer.py": ({}, {}),
     "models/models.py": (
         {"model": "gpt-4"},
@@ -88,7 +94,10 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "operations/operations.py": ({}, {"Run now": MANAGE, "Create backup": MANAGE, "Examine now": MANAGE}),
     "operations/proof.py": ({}, {"Check now": MORE, "Damage a copy": MORE}),
     "operations/watching.py": ({"finding": "1"}, {"Looked at": MOVE}),
-    "build/api_console.py": ({}, {"Make a key for today": MANAGE, "Make key": MANAGE}),
+    "build/api_console.py": (
+        {},
+        {"Make a key for today": MANAGE, "Make key": MANAGE, "Set limit": MANAGE, "Remove limit": MANAGE},
+    ),
     "build/webhooks.py": (
         {},
         {"Add endpoint": MANAGE, "Send test event": MANAGE, "Remove endpoint": MANAGE},
@@ -98,9 +107,18 @@ TABLE: dict[str, tuple[dict[str, str], dict[str, str]]] = {
 }
 
 
+def _limit(connection: Connection) -> None:
+    """Limits of ada and of the key shop."""
+    keys.create_key(connection, "shop", key=keys.new_key(), role=Role.SERVICE, now=NOW, actor=TESTER)
+    walked_limits.prepare(connection)
+
+
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Engine]:
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """A ledger, no demo, with a user, a test user, a run of each, purchases and a draft."""
+    monkeypatch.setenv("CREDITS_USAGE_FOLDER", str(tmp_path / "usage"))
+    logged = (usage_files.litellm(), usage_files.litellm(request_id="r2", prompt_tokens="many"))
+    usage_files.bring(tmp_path / "usage", usage_files.lines(*logged), name="kept")
     with small_dashboard(tmp_path) as engine:
         for user_id in ("ada", "testy"):
             world.add(engine, user_id, 100_000, key=f"fund-{user_id}")
@@ -117,6 +135,7 @@ def ledger(tmp_path: Path) -> Iterator[Engine]:
             selling.sell(engine, user_id, key=f"{key}-{user_id}")
         selling.play(engine, Ending.PAID, 1)
         database.write(engine, walked_webhooks.prepare)
+        database.write(engine, _limit)
         selling.play(engine, Ending.EVENT_LOST, 4)
         daily_totals.catch_up(engine)  # a screen would do both
         seals.catch_up(engine, now=now)

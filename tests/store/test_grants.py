@@ -45,6 +45,18 @@ MAY_CHANGE = {
     "sign_in_sessions": {"seen_at_us", "ended_at_us"},
     "unlocked_flows": {"refunded_by_entry_id"},
     "lots": {"left_credits"},
+    "spending_limits": {
+        *(
+            "limit_credits",
+            "time_zone",
+            "begins_us",
+            "ends_us",
+            "spent_credits",
+            "after_entry_id",
+            "actor",
+            "set_at_us",
+        ),
+    },
     "sandbox_events": {"told_at_us"},
     "holds": {"ended_by_entry_id"},
     "user_credits": {"balance_credits", "has_parts", "has_lots"},
@@ -72,7 +84,7 @@ MAY_DELETE = {
         "job_runs",
     ),
     *("saved_views", "sign_in_sessions", "trial_users", "watch_key_days"),
-    *("events_to_settle", "low_balance_levels", "webhook_deliveries", "webhook_held_users"),
+    *("events_to_settle", "low_balance_levels", "spending_limits", "webhook_deliveries", "webhook_held_users"),
 }
 MAY_CHANGE_ALL = {
     "daily_sums",

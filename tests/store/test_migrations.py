@@ -188,7 +188,7 @@ def test_a_database_that_was_never_migrated_is_refused_with_what_to_do(empty_eng
     with pytest.raises(DatabaseNotReady) as caught:
         database.require_migrated(empty_engine)
     assert str(caught.value) == (
-        "The database is not up to date: it is at migration none, this version needs 0026. "
+        "The database is not up to date: it is at migration none, this version needs 0027. "
         "Run: python -m credits_core migrate"
     )
 

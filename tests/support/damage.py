@@ -17,7 +17,8 @@ from credits_core.audit import invariants, schema, seals
 from credits_core.audit import log as audit_log
 from credits_core.audit.finding import BEGINNING, Finding, Since
 from credits_core.audit.invariants import Invariant
-from credits_core.ledger import payout_news, purchase_rows
+from credits_core.ledger import actions as ledger_actions
+from credits_core.ledger import payout_news, purchase_rows, spending_limits
 from credits_core.ledger import payouts as ledger_payouts
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
 from credits_core.payments import destinations, paying, payout_files, payouts
@@ -26,10 +27,10 @@ from credits_core.pricing.quote import PriceBook
 from credits_core.reports import daily_totals
 from credits_core.store import activity, database
 from credits_core.store.activity import Change
-from credits_core.store.kinds import CreditSource, DestinationKind, Happened, PayoutNews, Step
+from credits_core.store.kinds import CreditSource, DestinationKind, Happened, PayoutNews, SpendingPeriod, Step
 from credits_core.store.tables import Proposal
 from credits_core.values.days import to_microseconds
-from credits_core.values.roles import PersonRole, Role, Way, operator
+from credits_core.values.roles import PersonRole, Role, Way, key_holder, operator
 from credits_core.values.time_zones import UTC_ZONE
 from tests.support import busy_ledger, holding, world
 from tests.support import paying as buying
@@ -187,6 +188,7 @@ def four_days(
         ids |= _purchases(engine)
         ids |= _payouts(engine)
         ids |= _parts(engine)
+        ids |= _limits(engine)
         ids["late purchase"] = world.add(engine, "ada", 500, key="late-purchase", now=MUCH_LATER).entry_id
         if is_sealed:
             administered(engine)
@@ -262,6 +264,25 @@ def _payouts(engine: Engine) -> dict[str, int]:
     with database.read(engine) as connection:
         moves = connection.execute(text("SELECT id FROM payout_moves ORDER BY id")).scalars().all()
     return dict(zip(("payout set aside", "payout paid"), moves, strict=True))
+
+
+def _limits(engine: Engine) -> dict[str, int]:
+    """Limits of gil, who has 7,800 of a captured hold behind him and has a run more, and of the key that charges it."""
+    lab = key_holder("lab", Role.SERVICE)
+
+    def limit(connection: Connection) -> None:
+        keys.create_key(connection, "lab", key=keys.new_key(), role=Role.SERVICE, now=MUCH_LATER, actor=TESTER)
+        limits = (("gil", SpendingPeriod.DAY), ("gil", SpendingPeriod.MONTH), ("key:lab", SpendingPeriod.DAY))
+        for subject, period in limits:
+            spending_limits.set_limit(connection, subject, period, 30_000, zone=UTC_ZONE, now=MUCH_LATER, actor=TESTER)
+
+    def charge(connection: Connection) -> int:
+        run, book = world.run_by("gil"), world.price_book()
+        receipt = ledger_actions.charge_prompt(connection, run, book=book, key="limited", now=MUCH_LATER, actor=lab)
+        return receipt.entry_id
+
+    database.write(engine, limit)
+    return {"limited run": database.write(engine, charge)}
 
 
 def behind_its_back(engine: Engine, *statements: str) -> None:

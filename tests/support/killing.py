@@ -12,6 +12,15 @@ import pytest
 _CALLS = "pwrite64,fdatasync,fsync,flock,sendto"
 
 
+def require_strace() -> None:
+    """Skip the test where strace is not installed, or fail it when `REQUIRE_STRACE=1`."""
+    if shutil.which("strace") is None:
+        reason = "no strace: install Debian's strace package"
+        if os.environ.get("REQUIRE_STRACE") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
 class Killed:
     """A Python program. Its first run is whole, and says which calls there are; others may be killed at one of them.
 
@@ -20,11 +29,7 @@ class Killed:
 
     def __init__(self, program: str, folder: Path) -> None:
         """Nothing runs yet. The folder gets the record of the calls."""
-        if shutil.which("strace") is None:
-            reason = "no strace: install Debian's strace package"
-            if os.environ.get("REQUIRE_STRACE") == "1":
-                pytest.fail(reason)
-            pytest.skip(reason)
+        require_strace()
         self._program, self._record = program, folder / "calls"
         self.calls: list[str] = []
 

@@ -41,8 +41,8 @@ PATHS = (
         "/test-credits",
         "/simulate-runs",
     ),
-    *("/add-credits", "/pricing-lab", "/compare-plans", "/find-a-plan", "/replay-history"),
-    *("/scenario", "/fee-designer", "/models"),
+    *("/add-credits", "/pricing-lab", "/compare-plans", "/find-a-plan", "/replay-history", "/usage-data"),
+    *("/margin", "/scenario", "/fee-designer", "/models"),
     *("/people", "/approvals", "/proof", "/operations", "/watching", "/api-console", "/webhooks", "/guide"),
     *("/buy-credits", "/checkout", "/payments", "/payouts"),
 )

@@ -13,7 +13,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, text
 
 from credits_core.bulk.group_commit import GroupCommit
-from credits_core.ledger.refusals import AlreadyRefunded, InsufficientCredits, RefundExceedsRest
+from credits_core.ledger.refusals import AlreadyRefunded, InsufficientCredits, RefundExceedsRest, SpendingLimitReached
 from credits_core.ledger.requests import Charge, ChargeRequest
 from credits_core.store import database
 from tests.support import world
@@ -63,7 +63,7 @@ def charge_many(answers: Pipe, start_line: threading.Barrier, url: str, prefix: 
     for number in range(attempts):
         try:
             world.charge(engine, world.HAIKU, key=f"{prefix}-{number}")
-        except InsufficientCredits:
+        except (InsufficientCredits, SpendingLimitReached):
             refused += 1
     engine.dispose()
     answers.send(refused)

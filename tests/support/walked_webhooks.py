@@ -9,6 +9,7 @@ from credits_core.notices import deliveries, endpoints, low_balance, telling
 from credits_core.notices.journal import Settled
 from credits_core.store.kinds import EventKind
 from credits_core.values.roles import Actor
+from tests.support import walked_limits
 from tests.support.actors import TESTER
 from tests.support.hooks import SECRET
 from tests.support.world import NOW
@@ -27,13 +28,14 @@ def prepare(connection: Connection) -> None:
 
 
 def play(connection: Connection) -> None:
-    """Something in every table about what other systems are told, and an event of a gateway that is left to do."""
+    """Something in every table about what other systems are told, an event of a gateway that is left to do, a limit."""
     prepare(connection)
     connection.execute(text("INSERT INTO webhook_held_users VALUES (1, 'ada', 0, 0)"))
     first = "INSERT INTO events_to_settle (event_id, purchase_id) SELECT id, purchase_id FROM purchase_events LIMIT 1"
     connection.execute(text(first))
     telling.tell(connection, EventKind.PAYOUT_PAID, "ben", {"payout_id": 1}, about="payout 1", now=NOW)
     low_balance.look(connection, Settled(0, "", 0))
+    walked_limits.of_one(connection, "newcomer")
 
 
 def disable(connection: Connection) -> None:
@@ -55,8 +57,12 @@ TABLE: dict[str, tuple[str, Callable[[Connection, Actor], object]]] = {
         MANAGE,
         lambda c, actor: endpoints.rotate(c, 1, secret=SECRET, overlap=OVERLAP, now=NOW, actor=actor),
     ),
-    "notices.low_balance.set_level": (
+    "notices.low_balance.set_level of everybody": (
         MANAGE,
+        lambda c, actor: low_balance.set_level(c, low_balance.EVERYBODY, 500, now=NOW, actor=actor),
+    ),
+    "notices.low_balance.set_level of a user": (
+        f"{MANAGE}, user key, service key, admin key",
         lambda c, actor: low_balance.set_level(c, "ada", 500, now=NOW, actor=actor),
     ),
     "notices.low_balance.remove_level": (

@@ -46,8 +46,11 @@ def scope(days: DayRange) -> str:
     return f"{first if first == last else said}, {days.zone.name}"
 
 
-def headline(found: Counterfactual) -> str:
-    """The outcome in a few sentences: users, creators, platform, and who is refused."""
+def headline(found: Counterfactual, *, same: str = "the amounts that were charged") -> str:
+    """The outcome in a few sentences: users, creators, platform, and who is refused.
+
+    `same` says what a plan without any difference gives.
+    """
     sums = found.sums
     parts = more(sums.users), more(sums.creators), more(sums.platform)
     said = (
@@ -55,7 +58,7 @@ def headline(found: Counterfactual) -> str:
         f"The platform would have received {parts[2]}."
     )
     if found.matches_record:
-        said = f"No difference: {found.plan_id} gives the amounts that were charged."
+        said = f"No difference: {found.plan_id} gives {same}."
     elif set(parts) == {_NO_CHANGE}:
         said = f"No difference in total: {found.plan_id} gives the same sums for users, creators and platform."
     return f"{said} {refusals(found)}"
@@ -168,7 +171,14 @@ def lines(found: Counterfactual, days: str) -> Iterator[str]:
     if not found.matches_record:
         yield own_plans(found)
     yield ""
-    yield f"{'credits':<12}{'recorded':>20}{'under the plan':>20}{'difference':>20}"
+    yield from figures(found)
+    yield ""
+    yield from limits(found)
+
+
+def figures(found: Counterfactual, *, recorded: str = "recorded") -> Iterator[str]:
+    """The figures of a replay as tables: sums, changes of runs, models, creators and users."""
+    yield f"{'credits':<12}{recorded:>20}{'under the plan':>20}{'difference':>20}"
     for name, change in (
         ("users paid", found.sums.users),
         ("inference", found.sums.inference),
@@ -185,8 +195,6 @@ def lines(found: Counterfactual, days: str) -> Iterator[str]:
         ("user", found.by_user, "users"),
     ):
         yield from _table(noun, groups, measure)
-    yield ""
-    yield from limits(found)
 
 
 def as_json(found: Counterfactual, days: DayRange) -> dict[str, Any]:

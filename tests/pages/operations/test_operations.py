@@ -29,7 +29,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def state_of(page: object, title: str) -> str:
-    return next(str(row["State"]) for row in table(page) if row["Job"] == title)  # type: ignore[arg-type]
+    return next(mark for row in table(page) if row["Job"] == title for mark in row["State"])  # type: ignore[arg-type]
 
 
 def ran(ledger: Engine, job: str, *outcomes: str | None) -> None:
@@ -57,7 +57,7 @@ def warned(page: AppTest) -> list[str]:
 def test_every_job_is_listed_and_one_that_never_ran_says_so(ledger: Engine) -> None:
     page = open_page(FILE)
     assert [row["Job"] for row in table(page)] == [job.title for job in jobs.ALL]
-    assert {row["State"] for row in table(page)} == {"Never ran"}
+    assert {(*row["State"], row["Said"]) for row in table(page)} == {("Never ran", "")}
     assert [info.proto.title for info in page.info] == ["Jobs do not run by themselves", "No backup yet"]
 
 
@@ -85,10 +85,10 @@ def test_a_job_that_is_running_elsewhere_is_not_begun_again(ledger: Engine) -> N
 @pytest.mark.parametrize(
     ("outcomes", "state", "red"),
     [
-        (("failed", "failed"), "⚠️ Failed", 0),
-        (("failed", "failed", "failed"), "🔴 Broken", 1),
+        (("failed", "failed"), "Failed", 0),
+        (("failed", "failed", "failed"), "Broken", 1),
         (("failed", "failed", "failed", "ok"), "Well", 0),
-        (("failed", "failed", "failed", None), "⚠️ Died", 1),
+        (("failed", "failed", "failed", None), "Died", 1),
     ],
 )
 def test_three_failures_in_a_row_are_red(
@@ -98,6 +98,19 @@ def test_three_failures_in_a_row_are_red(
     page = open_page(FILE)
     assert state_of(page, "Audit of what is new") == state
     assert [error.proto.title for error in page.error] == ["Audit of what is new failed 3 times in a row"] * red
+
+
+def test_a_job_that_never_ran_begins_soon_where_a_server_leads(ledger: Engine) -> None:
+    database.write(ledger, lambda c: lease.take(c, "leader", "server:1", seconds=60))
+    said = {row["Job"]: row["Said"] for row in table(open_page(FILE))}
+    assert said["Seals"] == "Begins within 1 minute of a server's start."
+    assert said["Backup"] == "Begins within 10 minutes of a server's start."
+
+
+def test_the_job_that_fails_is_chosen_first(ledger: Engine) -> None:
+    ran(ledger, "rollup", "ok")
+    ran(ledger, "drill", "ok", "failed")
+    assert open_page(FILE).selectbox(key="operations:job").value == "drill"
 
 
 def test_who_leads_is_named(ledger: Engine) -> None:
@@ -110,11 +123,27 @@ def test_a_backup_is_made_tried_and_shown_by_two_clicks(ledger: Engine) -> None:
     page = click(open_page(FILE), "Create backup")
     assert warned(page) == ["No backup is proved yet"]
     (listed,) = table(page, LAST)
-    assert (listed["State"], listed["Entries"]) == ("Not tried yet", "2")
+    assert (listed["State"], listed["Entries"]) == (["Not tried yet"], "2")
     page = click(page, "Try the newest")
     (listed,) = table(page, LAST)
-    assert (listed["State"], listed["Said"]) == ("Good", "Restored and proved.")
+    assert (listed["State"], listed["Said"]) == (["Good"], "Restored and proved.")
     assert warned(page) == []
+
+
+def test_backups_that_are_gone_are_told_and_no_backup_yet_is_not(ledger: Engine, place: Path) -> None:
+    click(open_page(FILE), "Create backup")
+    place.rename(place.with_name("not-mounted"))
+    page = open_page(FILE)
+    assert warned(page) == ["No backup is here any more"]
+    assert "No backup yet" not in [info.proto.title for info in page.info]
+
+
+def test_a_job_that_failed_carries_no_tick_and_is_told_word_for_word(ledger: Engine, place: Path) -> None:
+    place.write_text("a file")
+    page = click(open_page(FILE), "Create backup")
+    (told,) = (one.value for one in page.markdown if one.value.startswith(":material/") and "Backup" in one.value)
+    assert told.startswith(":material/error: Backup failed: The backup cannot be kept in ")
+    assert str(place).replace("-", "\\-").replace("_", "\\_") in told
 
 
 def test_a_bad_backup_is_red(ledger: Engine, place: Path) -> None:
@@ -123,8 +152,8 @@ def test_a_bad_backup_is_red(ledger: Engine, place: Path) -> None:
     file.write_bytes(file.read_bytes()[:-7])
     page = click(page, "Try the newest")
     assert [error.proto.title for error in page.error] == ["The newest backup is bad: create another one"]
-    assert table(page, LAST)[0]["State"] == "🔴 Bad"
-    assert state_of(page, "Drill") == "⚠️ Failed"
+    assert table(page, LAST)[0]["State"] == ["Bad"]
+    assert state_of(page, "Drill") == "Failed"
 
 
 def test_a_drill_that_failed_is_told_when_a_newer_backup_was_made_since(ledger: Engine, place: Path) -> None:
@@ -160,8 +189,8 @@ def test_the_last_runs_of_the_chosen_job_are_listed(ledger: Engine) -> None:
     page = open_page(FILE)
     listed = table(page, 1)
     assert [(row["Outcome"], row["Said"], row["Took"]) for row in listed] == [
-        ("Failed", "Said 1.", "2.0 s"),
-        ("Well", "Said 0.", "2.0 s"),
+        (["Failed"], "Said 1.", "2.0 s"),
+        (["Well"], "Said 0.", "2.0 s"),
     ]
 
 
@@ -170,7 +199,8 @@ def test_whoever_may_manage_examines_the_installation_and_sees_what_to_do(ledger
     click(page, "Examine now")
     shown = small_tables(page)["What was examined, the worst first"]
     found = [tuple(cell.replace("\\", "") for cell in row) for row in shown]
-    assert ("⚠️ Soon", "Audit", "Nothing was ever audited.", "python -m credits_core verify") in found
-    assert [row[0] for row in found] == sorted((row[0] for row in found), key=["🔴 Wrong", "⚠️ Soon", "Well"].index)
+    assert (":orange-badge[Soon]", "Audit", "Nothing was ever audited.", "python -m credits_core verify") in found
+    worst_first = [":red-badge[Wrong]", ":orange-badge[Soon]", ":green-badge[Well]"]
+    assert [row[0] for row in found] == sorted((row[0] for row in found), key=worst_first.index)
     with signed_in(actor_as(PersonRole.FINANCE)):
         assert "Examine now" not in button_labels(open_page(FILE))

@@ -183,3 +183,10 @@ def test_a_second_check_at_the_same_time_is_told_to_wait_and_a_later_one_goes_on
     assert scalar(ledger, "SELECT count(*) FROM audit_runs") == 0
     click(page, "Check now")
     assert scalar(ledger, "SELECT count(*) FROM audit_runs") == 1
+
+
+def test_entries_that_are_dated_before_the_check_came_since(ledger: Engine) -> None:
+    """As those of the demo, whose month is written at once."""
+    click(open_page(FILE), "Check now")
+    world.add(ledger, "ada", 5, key="more", now=datetime.now(UTC) - timedelta(days=3))
+    assert open_page(FILE).success[0].value.endswith(" UTC. 1 entry since.")

@@ -8,9 +8,10 @@ from streamlit.testing.v1 import AppTest
 
 from credits_core.audit import log
 from credits_core.audit.finding import Finding
-from credits_core.operations import alerts, jobs, lease, runs
+from credits_core.operations import alert_rules, alerts, jobs, lease, runs
 from credits_core.store import database
 from credits_core.values.time_zones import UTC_ZONE
+from pages.operations import runbook
 
 
 def top() -> AppTest:
@@ -54,7 +55,7 @@ def test_the_urgent_stands_first_with_since_when(ledger: Engine, monkeypatch: py
     assert list(page.warning) == []  # that nobody leads has not lasted long enough to count
 
 
-@pytest.mark.parametrize(("failures", "warnings"), [(1, 1), (2, 1), (3, 0)])
+@pytest.mark.parametrize(("failures", "warnings"), [(1, 1), (2, 1), (3, 1), (4, 1)])
 def test_a_job_that_failed_at_last_is_told_before_it_is_a_fault(ledger: Engine, failures: int, warnings: int) -> None:
     """Three failures in a row are a fault: once the rules are judged again, it stands among those."""
     now = datetime.now(UTC)
@@ -72,12 +73,19 @@ def test_a_job_that_failed_at_last_is_told_before_it_is_a_fault(ledger: Engine, 
     assert list(page.success) == []
     alerts.check(ledger, jobs.NAMES, now=now, zone=UTC_ZONE)
     titles = [one.proto.title for one in top().warning]
-    assert titles == (["Failed at the last run"] if warnings else ["Wrong now"])
+    assert titles == (["Failed at the last run"] if failures < runs.FAILURES_UNTIL_RED else ["Wrong now"])
 
 
 def test_who_is_not_told_is_told_so(ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     page = top()
     assert "Nobody has kept since when" in page.warning[0].value
     assert "CREDITS\\_NOTIFY\\_URLS is empty" in page.caption[0].value
+    (what_to_do,) = (one for one in page.expander if one.label == "What to do about NoLeader")
+    assert "another takes over within a minute" in what_to_do.markdown[0].value.replace("\n", " ")
     monkeypatch.setenv("CREDITS_NOTIFY_URLS", "json://127.0.0.1:9/")
-    assert "NOTIFY" not in top().caption[0].value
+    assert list(top().caption) == []
+
+
+def test_every_alert_that_is_judged_inside_has_a_paragraph_of_the_runbook() -> None:
+    assert {rule.name for rule in alert_rules.RULES} <= runbook.paragraphs().keys()
+    assert all("[" not in runbook.without_links(text) for text in runbook.paragraphs().values())

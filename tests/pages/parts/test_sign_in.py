@@ -44,7 +44,7 @@ def remove(engine: Engine, email: str) -> None:
 
 
 def test_without_sign_in_the_operator_of_this_machine_acts_and_the_sidebar_says_so(ledger: Engine) -> None:
-    assert who_acts(AppTest.from_function(ask)) == "dashboard 12 False"
+    assert who_acts(AppTest.from_function(ask)) == "dashboard 14 False"
     page = open_page("explore/overview.py")
     assert "Local operator" in captions(page)
     assert rows(ledger, "SELECT id FROM sign_in_sessions") == []
@@ -70,10 +70,10 @@ def test_whoever_is_removed_may_do_nothing_once_the_last_look_is_too_old(
     add(ledger, BEN, PersonRole.ADMIN)
     with signed_in(BEN):
         page = AppTest.from_function(ask)
-        assert who_acts(page) == "dashboard/ben@example.org 11 True"
+        assert who_acts(page) == "dashboard/ben@example.org 13 True"
         remove(ledger, BEN)
         clock[0] += 20
-        assert who_acts(page) == "dashboard/ben@example.org 11 True"
+        assert who_acts(page) == "dashboard/ben@example.org 13 True"
         clock[0] += 1
         assert who_acts(page) == "dashboard 0 True"
 
@@ -155,7 +155,7 @@ def test_a_part_that_draws_itself_anew_is_no_use_of_the_session(
             connection.exec_driver_sql("UPDATE sign_in_sessions SET seen_at_us = seen_at_us - 120000000")
         before = rows(ledger, "SELECT seen_at_us FROM sign_in_sessions")
         monkeypatch.setattr(visitor, "is_part_of_a_screen", lambda: True)
-        assert who_acts(AppTest.from_function(ask)) == "dashboard/ada@example.org 11 True"
+        assert who_acts(AppTest.from_function(ask)) == "dashboard/ada@example.org 13 True"
         assert rows(ledger, "SELECT seen_at_us FROM sign_in_sessions") == before
         monkeypatch.undo()
 

@@ -1,0 +1,1 @@
+"""Usage of other systems: brought in, looked at, deleted."""
