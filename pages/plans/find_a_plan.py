@@ -84,7 +84,11 @@ if kept.result is None:
     st.warning("These are the best plans so far.", title="You stopped this", icon=":material/pause_circle:")
 answer = with_ids(answer, today, {name: one.plan for name, one in resources.plans().items()})
 if not answer.best:
-    st.info(words.plain(report.nothing_found(answer)), title="No plan holds all rules", icon=":material/search_off:")
+    st.info(
+        f"{words.plain(report.in_the_way(answer))} Loosen one of these under The question, or let more move.",
+        title="No plan holds all rules",
+        icon=":material/search_off:",
+    )
     st.stop()
 show_frontier(answer, live=True)
 finder_list.draw(answer, today, month)

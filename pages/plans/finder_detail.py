@@ -34,7 +34,7 @@ def draw(found: Found, answer: Answer, today: PricePlan, month: Month) -> None:
             icon=":material/compare:",
             query_params=links.link_to(a=today.id, b=today.id, edit=to_line(plan)),
         )
-        plan_view.replay_link(today, plan)
+        plan_view.replay_link(today, plan, month.recent.days)
     st.markdown("\n".join(f"- {words.plain(sentence)}" for sentence in report.why(found, answer, today)))
     fee = answer.question.rules.card_fee or CardFee(0, 0)
     of_plan, of_today = findings(plan, fee), findings(today, fee)

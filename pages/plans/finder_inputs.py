@@ -94,7 +94,8 @@ def in_words(question: Question) -> str:
     if rules.card_fee:
         limits.append("every markup above the card fee")
     if rules.most_increase_bps is not None:
-        limits.append(f"nobody pays more than {format_bps(rules.most_increase_bps)} more")
+        more = f" than {format_bps(rules.most_increase_bps)} more" if rules.most_increase_bps else ""
+        limits.append(f"nobody pays more{more}")
     if rules.creators_keep:
         limits.append("creators get no less")
     limits.append(f"at most {rules.most_tiers} tiers")

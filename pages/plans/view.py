@@ -9,6 +9,7 @@ from credits_core.lab.inspector.findings import FindingKind, PlanFinding
 from credits_core.lab.inspector.shape import CardFee
 from credits_core.pricing.plan import PricePlan
 from credits_core.values.credits import MAX_CREDITS
+from credits_core.values.days import DayRange
 from credits_core.values.text import format_credits
 from pages.parts import charts, linked_plan, numbers, pick, words
 from pages.plans import charts as plan_charts
@@ -58,9 +59,11 @@ def chosen_axes() -> tuple[Measure, Axis]:
     return measure, pick.one("Costs", list(Axis), key="axis", is_labelled=False)
 
 
-def replay_link(stored: PricePlan, plan: PricePlan) -> None:
-    """A link to the replay of this plan; it may be an unsaved edit of the stored one."""
+def replay_link(stored: PricePlan, plan: PricePlan, days: DayRange) -> None:
+    """A link to the replay of this plan on these days; it may be an unsaved edit of the stored one."""
     query = linked_plan.carry_to(stored, plan)
+    if days.first and days.last:
+        query["days"] = [days.first.isoformat(), days.last.isoformat()]
     st.page_link("replay/replay_history.py", label="Replay", icon=":material/history:", query_params=query)
 
 

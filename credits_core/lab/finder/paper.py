@@ -53,14 +53,15 @@ def _chart(page: "FPDF", chosen: Sequence[Found], answer: Answer, today: PricePl
         up = div_floor((point[1] - lows[1]) * _HEIGHT_MM, max(highs[1] - lows[1], 1))
         return left + across, top + _HEIGHT_MM - up
 
-    page.set_draw_color(*_GREY)
-    page.rect(left, top, _WIDTH_MM + _DOT_MM, _HEIGHT_MM + _DOT_MM)
     names = {one.plan.id for one in chosen}
-    for one, point in zip(answer.best, points, strict=True):
-        page.set_fill_color(*(_VIOLET if one.plan.id in names else _GREY))
-        page.ellipse(*at(point), _DOT_MM, _DOT_MM, style="F")
-    page.set_fill_color(*_ORANGE)
-    page.rect(*at(of_today), _DOT_MM, _DOT_MM, style="F")
+    with page.local_context():  # else the table would have the colour of the last point
+        page.set_draw_color(*_GREY)
+        page.rect(left, top, _WIDTH_MM + _DOT_MM, _HEIGHT_MM + _DOT_MM)
+        for one, point in zip(answer.best, points, strict=True):
+            page.set_fill_color(*(_VIOLET if one.plan.id in names else _GREY))
+            page.ellipse(*at(point), _DOT_MM, _DOT_MM, style="F")
+        page.set_fill_color(*_ORANGE)
+        page.rect(*at(of_today), _DOT_MM, _DOT_MM, style="F")
     page.set_xy(left, top + _HEIGHT_MM + 3)
     page.set_font("helvetica", size=8)
     ends = (
@@ -76,7 +77,10 @@ def _table(page: "FPDF", rows: Sequence[tuple[str, Figures]], today: Figures) ->
     page.set_font("helvetica", size=8)
     heads = ("Plan", "We earn", "Change", "Users pay", "Creators get", "Highest increase", "Pay more")
     with page.table(
-        col_widths=(40, 24, 22, 26, 26, 20, 18), text_align=("LEFT", *["RIGHT"] * 6), line_height=5
+        borders_layout="HORIZONTAL_LINES",
+        col_widths=(40, 24, 22, 26, 26, 20, 18),
+        text_align=("LEFT", *["RIGHT"] * 6),
+        line_height=5,
     ) as table:
         head = table.row()
         for text in heads:

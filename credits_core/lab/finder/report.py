@@ -114,13 +114,11 @@ def summary(answer: Answer) -> str:
     return f"{tried}: {held}, {len(answer.best):,} {'is' if len(answer.best) == 1 else 'are'} the best."
 
 
-def nothing_found(answer: Answer) -> str:
-    """Which rules left no plan, most frequent first; empty when there is one."""
-    if answer.best:
-        return ""
+def in_the_way(answer: Answer) -> str:
+    """Which rules left out how many plans, the most frequent first."""
     broken = sorted(answer.broken, key=lambda one: -one[1])
     named = ", ".join(f"{RULES[rule]} ({count:,})" for rule, count in broken)
-    return f"No plan holds all rules. What was in the way, and in how many plans: {named or 'nothing moves'}."
+    return f"What was in the way, and in how many plans: {named or 'nothing moves'}."
 
 
 def lines(answer: Answer, today: PricePlan, *, stopped: bool = False) -> Iterator[str]:
@@ -129,7 +127,7 @@ def lines(answer: Answer, today: PricePlan, *, stopped: bool = False) -> Iterato
         yield "Stopped. These are the best plans so far."
     yield summary(answer)
     if not answer.best:
-        yield nothing_found(answer)
+        yield f"No plan holds all rules. {in_the_way(answer)}"
         return
     yield ""
     yield f"{'plan':<28}{'we earn':>16}{'change':>16}{'creators':>16}{'users pay':>16}{'highest':>10}{'pay more':>11}"

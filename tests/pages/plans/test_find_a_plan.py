@@ -140,7 +140,7 @@ def test_when_no_plan_holds_all_rules_the_screen_says_which_is_in_the_way(ids: d
     page = choose(open_page(SCREEN, **FEW), move_bounds=False, move_mode=False, move_cap=False, move_rounding=False)
     page = click(choose(page, card="99"), "Find plans")
     (said,) = [one.value for one in page.info]
-    assert as_read(said).startswith("No plan holds all rules.")
+    assert as_read(said).startswith("What was in the way, and in how many plans: ")
     assert "a markup below the card fee (" in as_read(said)
 
 
