@@ -30,9 +30,23 @@ def plain_name(name: str) -> str:
     return _MARKS.sub("", name.lower())
 
 
-@lru_cache(maxsize=1_024)
-def _places(columns: tuple[str, ...]) -> Mapping[str, str]:
-    return {plain_name(column): column for column in reversed(columns)}
+class _Header:
+    """The columns of rows that have the same ones: for the names of a cell, those that are there."""
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        self._places = {plain_name(column): column for column in reversed(columns)}
+        self._found: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def there(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The columns of these names, in their order."""
+        found = self._found.get(names)
+        if found is None:
+            plain = map(plain_name, names)
+            found = self._found[names] = tuple(self._places[name] for name in plain if name in self._places)
+        return found
+
+
+_header = lru_cache(maxsize=1_024)(_Header)
 
 
 class Cells:
@@ -41,12 +55,15 @@ class Cells:
     def __init__(self, cells: Mapping[str, Any], forms: Forms) -> None:
         self.whole = cells
         self.forms = forms
-        self._places = _places(tuple(cells))
+        self._header = _header(tuple(cells))
 
     def column(self, *names: str) -> str | None:
         """The first of these columns that the row has and that holds something; else the first that it has; or None."""
-        there = [self._places[name] for name in map(plain_name, names) if name in self._places]
-        return next((one for one in there if not is_nothing(self.whole[one])), there[0] if there else None)
+        there = self._header.there(names)
+        for one in there:
+            if not is_nothing(self.whole[one]):
+                return one
+        return there[0] if there else None
 
     def text(self, *names: str) -> str:
         """The text of the first of these columns with something in it, at most 128 characters; else an empty one."""
@@ -101,7 +118,7 @@ class Cells:
         if isinstance(found, str):
             try:
                 found = json.loads(found, parse_float=Decimal)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise BadCell("must be JSON, and cannot be read as such", column=column or "") from None
         if isinstance(found, list):  # a map, as Parquet keeps it
             found = dict(one for one in found if isinstance(one, tuple) and len(one) == 2)

@@ -9,8 +9,11 @@ import csv
 import gzip
 import io
 import json
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +29,10 @@ _LONGEST_CELL = 2**26
 """Some logs keep whole conversations in a cell."""
 _MOST_JSON = 512 * 1_048_576
 _ROWS_AT_ONCE = 4_096
+_LONGEST_LINE = 2**26
+_MOST_UNPACKED = 2**31
+_DAMAGED = (EOFError, OSError, RuntimeError, OverflowError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, csv.Error)
+"""What a file makes its reader raise that is cut, corrupt, encrypted, or nested too deeply."""
 
 
 class Source(Protocol):
@@ -124,12 +131,8 @@ def records(source: Source) -> Iterator[Record]:
     Raises:
         DataFileInvalid: the file is empty, cannot be unpacked or decoded, is no usage at all, or has no columns.
     """
-    with source.open_bytes() as raw:
-        try:
-            yield from _records(source.name, raw, raw)
-        except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zipfile.BadZipFile, csv.Error) as error:
-            said = "it is no text in any known encoding" if isinstance(error, UnicodeDecodeError) else str(error)
-            raise DataFileInvalid(source.name, [f"cannot be read: {said}"]) from None
+    with source.open_bytes() as raw, _refusing(source.name):
+        yield from _records(source.name, raw, raw)
 
 
 def form_of(source: Source) -> FoundForm:
@@ -138,7 +141,7 @@ def form_of(source: Source) -> FoundForm:
     Raises:
         DataFileInvalid: as `records`.
     """
-    with source.open_bytes() as raw:
+    with source.open_bytes() as raw, _refusing(source.name):
         name, stream = _unpacked(source.name, raw)
         head = stream.read(_SAMPLE)
     kind = _kind(head)
@@ -152,6 +155,17 @@ def form_of(source: Source) -> FoundForm:
     encoding = _encoding_of_sample(head)
     text = head.decode(encoding, errors="replace")
     return FoundForm(kind, encoding, _separator(name, text.splitlines()), columns)
+
+
+@contextmanager
+def _refusing(name: str) -> Iterator[None]:
+    """Whatever a damaged or hostile file makes its reader say, as the refusal of the file."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise DataFileInvalid(name, ["cannot be read: it is no text in any known encoding"]) from None
+    except _DAMAGED as error:
+        raise DataFileInvalid(name, [f"cannot be read: {error}"]) from None
 
 
 def _records(name: str, stream: BinaryIO, raw: BinaryIO) -> Iterator[Record]:
@@ -178,7 +192,7 @@ def _unpacked(name: str, stream: BinaryIO) -> tuple[str, BinaryIO]:
     magic = stream.read(4)
     stream.seek(0)
     if magic[:2] == b"\x1f\x8b":
-        unzipped: Any = gzip.GzipFile(fileobj=stream)
+        unzipped: Any = gzip.GzipFile(fileobj=stream, mode="rb")
         return _unpacked(name.removesuffix(".gz"), unzipped)
     if magic != b"PK\x03\x04":
         return name, stream
@@ -279,7 +293,7 @@ def _distinct(header: list[str]) -> list[str]:
 
 def _json(name: str, text: io.TextIOWrapper, raw: BinaryIO) -> Iterator[Record]:
     """The objects of JSON lines, or of one document that holds a list of them."""
-    first, second = text.readline(), text.readline()
+    first, second = text.readline(_LONGEST_LINE), text.readline(_LONGEST_LINE)
     try:
         is_lines = isinstance(_loads(first), dict) and bool(second.strip())
     except ValueError:
@@ -305,13 +319,18 @@ def _json(name: str, text: io.TextIOWrapper, raw: BinaryIO) -> Iterator[Record]:
 
 def _loads(text: str) -> Any:
     """JSON with decimal fractions as they are written: a cost must not change on the way in."""
-    return json.loads(text, parse_float=Decimal)
+    try:
+        return json.loads(text, parse_float=Decimal)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _json_lines(text: io.TextIOWrapper, raw: BinaryIO) -> Iterator[Record]:
-    for number, line in enumerate(iter(text.readline, ""), 1):
+    for number, line in enumerate(iter(lambda: text.readline(_LONGEST_LINE), ""), 1):
         if not line.strip():
             continue
+        if len(line) == _LONGEST_LINE:
+            raise OSError(f"line {number} is longer than {_LONGEST_LINE:,} characters")
         try:
             found = _loads(line)
         except ValueError as error:
@@ -347,7 +366,12 @@ def _parquet(name: str, stream: BinaryIO, raw: BinaryIO) -> Iterator[Record]:
     import pyarrow  # half a second, which no other file needs
     from pyarrow import parquet
 
-    content: Any = stream if stream is raw else io.BytesIO(stream.read())
+    content: Any = stream
+    if stream is not raw:
+        unpacked = stream.read(_MOST_UNPACKED)
+        if len(unpacked) == _MOST_UNPACKED:
+            raise OSError("unpacked it is above 2 GB. Unpack it first")
+        content = io.BytesIO(unpacked)
     try:
         opened = parquet.ParquetFile(content)
         read, rows = 0, max(1, opened.metadata.num_rows)
@@ -356,5 +380,5 @@ def _parquet(name: str, stream: BinaryIO, raw: BinaryIO) -> Iterator[Record]:
             for cells in batch.to_pylist():
                 read += 1
                 yield Record(read, cells, min(raw.tell(), read * size) if read < rows else raw.tell())
-    except pyarrow.ArrowException as error:
-        raise DataFileInvalid(name, [f"cannot be read as Parquet: {str(error).splitlines()[0]}"]) from None
+    except (pyarrow.ArrowException, ValueError, OverflowError) as error:
+        raise DataFileInvalid(name, [f"cannot be read as Parquet: {[*str(error).splitlines(), ''][0]}"]) from None

@@ -21,7 +21,11 @@ PICO_PER_CREDIT = 1_000_000
 """Costs of other systems have more decimals than a credit has: they are kept in millionths of a credit."""
 _LARGEST_COST_PICO = 2**53 * 1_000
 _LONGEST_TELLING = 40
+_LONGEST_COUNT = 10
+_ISO = len("2026-03-01T10:00")
 _NOTHING = {"", "null", "none", "nan", "na", "n/a", "nil", "-", "undefined", "\\n"}
+_LONGEST_NOTHING = max(map(len, _NOTHING))
+_SIMPLE = re.compile(r"[0-9]+(\.[0-9]+)?")
 _PLAIN = re.compile(r"[+-]?([0-9]+|[0-9]*\.[0-9]+|[0-9]+\.)")
 _POWER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?[eE][+-]?[0-9]{1,3}")
 _COMMA_POWER = re.compile(r"[+-]?[0-9]+(,[0-9]+)?[eE][+-]?[0-9]{1,3}")
@@ -113,7 +117,11 @@ class Forms:
 
 def is_nothing(found: Any) -> bool:
     """Whether a cell holds nothing, in any of the ways in which programs write it."""
-    return found is None or (isinstance(found, str) and found.strip().lower() in _NOTHING)
+    if found is None:
+        return True
+    if type(found) is not str or len(text := found.strip()) > _LONGEST_NOTHING:
+        return False
+    return text.lower() in _NOTHING
 
 
 def read_number(found: Any, forms: Forms, *, is_count: bool = False) -> Decimal | None:
@@ -133,6 +141,9 @@ def read_number(found: Any, forms: Forms, *, is_count: bool = False) -> Decimal 
         return _finite(Decimal(found), found)
     if not isinstance(found, str):  # a Parquet file has its numbers in binary; as Python writes them they are exact
         return _finite(_decimal(repr(found), found), found)
+    if _SIMPLE.fullmatch(found) and not _ONE_GROUP.fullmatch(found):  # as nearly every program writes it
+        forms.told["point"] += "." in found and not found.rstrip("0").endswith(".")
+        return Decimal(found)
     text = _BLANKS.sub("", _CURRENCY.sub("", found.strip().strip('"').strip()))
     if _ONE_GROUP.fullmatch(text):
         return _one_group(text, forms, is_count=is_count)
@@ -195,6 +206,8 @@ def read_count(found: Any, forms: Forms) -> int | None:
     >>> [read_count(one, Forms()) for one in ("2162.0", "1.2E+05", "2,162", "", 7)]
     [2162, 120000, 2162, None, 7]
     """
+    if type(found) is str and len(found) < _LONGEST_COUNT and found.isascii() and found.isdecimal():
+        return int(found)
     number = read_number(found, forms, is_count=True)
     if number is None:
         return None
@@ -241,6 +254,11 @@ def read_moment(found: Any, forms: Forms) -> datetime | None:
     if isinstance(found, bool):
         raise BadCell(f"must be a time, not {found}")
     text = (found if isinstance(found, str) else str(found)).strip().strip('"').strip()
+    if text[4:5] == "-" and len(text) >= _ISO:
+        try:
+            return _in_utc(datetime.fromisoformat(text), found)
+        except (ValueError, OverflowError):
+            pass
     if _EPOCH.fullmatch(text):
         return _from_epoch(Decimal(text), found)
     if _POWER.fullmatch(text) or _COMMA_POWER.fullmatch(text):

@@ -66,7 +66,7 @@ def _response(cells: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(found, str):
         try:
             found = json.loads(found)
-        except ValueError:
+        except (ValueError, RecursionError):
             return cells
     if isinstance(found, Mapping) and isinstance(found.get("body"), Mapping):
         found = found["body"]

@@ -225,3 +225,38 @@ def test_columns_that_were_read_once_are_priced_again(tmp_path: Path) -> None:
     bring(tmp_path, lines(litellm()))
     columns = read_columns(Folder(tmp_path).file_of("log"))
     assert recorded(columns, book=BOOK, days=ALL, sums=Sums.ONE_RUN).charges.total_credits.tolist() == [6_738]
+
+
+def test_a_run_has_the_price_of_its_day_and_another_price_is_told(tmp_path: Path) -> None:
+    o3 = {"model": "o3", "prompt_tokens": 1_000, "completion_tokens": 100, "cached": 0}
+    bring(
+        tmp_path,
+        lines(
+            litellm(**o3, startTime="2025-06-09T23:59:59Z", spend=0.014),  # 10 and 40 dollars until then
+            litellm(**o3, request_id="r2", startTime="2025-06-10T00:00:00Z", spend=0.0028),  # 2 and 8 from then on
+            litellm(**o3, request_id="r3", startTime="2025-06-10T00:00:00Z", spend=0.014),  # the old price still
+        ),
+    )
+    history = history_of(Folder(tmp_path), "log", book=BOOK, days=ALL)
+    assert history.charges.inference_cost_credits.tolist() == [14_000, 2_800, 2_800]
+    assert costs_of(tmp_path)["openai/o3"] == (19_600, 30_800 * 10**6, {Why.OTHER_PRICE: -11_200 * 10**6})
+
+
+def test_hours_with_their_own_price_are_priced_by_the_hour(tmp_path: Path) -> None:
+    chat = {"model": "deepseek-chat", "custom_llm_provider": "deepseek", "prompt_tokens": 2_000, "cached": 0}
+    bring(
+        tmp_path,
+        lines(
+            litellm(**chat, startTime="2026-03-01T12:00:00Z", spend=0),  # 0.27 and 1.1 dollars from 0:30 to 16:30 UTC
+            litellm(**chat, request_id="r2", startTime="2026-03-01T20:00:00Z", spend=0),  # 0.135 and 0.55
+        ),
+    )
+    history = history_of(Folder(tmp_path), "log", book=BOOK, days=ALL)
+    assert history.charges.inference_cost_credits.tolist() == [540 + 330, 270 + 165]
+
+
+def test_a_log_with_the_standard_price_for_a_batch_is_told_so(tmp_path: Path) -> None:
+    content = OPENAI_USAGE.replace(",False,default,", ",True,,").replace("2026-03-01", "2026-11-01")
+    content = content.replace("input_cached_tokens\n", "input_cached_tokens,cost\n")
+    bring(tmp_path, content.replace(",12,", ",1,").replace(",3000\n", ",3000,0.03525\n"))
+    assert costs_of(tmp_path)["openai/gpt-4o"] == (19_500, 35_250 * 10**6, {Why.TIER: -15_750 * 10**6})

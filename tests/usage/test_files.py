@@ -112,6 +112,7 @@ def test_a_file_says_how_it_is_written() -> None:
         (zipped("book/", b""), "must hold one file, and holds 0 files"),
         (zipped("xl/workbook.xml", b"<x/>"), "is an Excel workbook"),
     ],
+    ids=["nothing", "blanks", "cut gzip", "no Parquet", "cut JSON", "empty zip", "Excel"],
 )
 def test_what_is_no_table_is_refused(content: bytes, reason: str) -> None:
     with pytest.raises(DataFileInvalid, match=reason):
