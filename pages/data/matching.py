@@ -33,21 +33,24 @@ def draw(survey: Survey, asked: Asked) -> int:
     if unmatched:
         st.markdown(f"**{counted(len(unmatched), 'model')} not known here.** Choose what each is; it is remembered.")
         with st.grid(2, min_column_width=330):
-            for provider, name, runs in unmatched[:_MOST]:
-                _box(provider, name, runs)
+            for number, (provider, name, runs) in enumerate(unmatched[:_MOST], 1):
+                with st.container(gap="xxsmall"):
+                    st.markdown(f"{words.plain(name)}: {counted(runs, 'row')}")
+                    _box(number, provider, name)
         if len(unmatched) > _MOST:
             st.caption(f"And {len(unmatched) - _MOST:,} more with fewer rows.")
     return sum(runs for *_, runs in unmatched)
 
 
-def _box(provider: str, name: str, runs: int) -> None:
+def _box(number: int, provider: str, name: str) -> None:
     key = f"usage:match:{key_of(provider, name)}"
     st.selectbox(
-        f"{words.plain(name)}: {counted(runs, 'row')}",
+        f"Unknown model {number}",  # a name with marks of Markdown would be read out with backslashes
         _known(),
         index=None,
         placeholder="Leave these rows out",
         filter_mode="contains",
+        label_visibility="collapsed",
         key=key,
         on_change=_remember,
         args=(key, provider, name),

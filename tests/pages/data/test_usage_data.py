@@ -84,7 +84,8 @@ def test_a_log_is_understood_before_anything_is_kept(folder: Folder) -> None:
 def test_a_log_is_brought_in_with_a_model_that_a_person_matched(folder: Folder, ledger: Engine) -> None:
     before = every_row(ledger)
     page = choose_file(LOG)
-    match = box(page, "ours: 1 row")
+    assert "ours: 1 row" in said(page)
+    match = box(page, "Unknown model 1")
     match.set_value("openai/gpt-4o")  # type: ignore[attr-defined]
     page = run(page)
     assert "will be refused" not in said(page)
