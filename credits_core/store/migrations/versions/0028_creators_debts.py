@@ -26,7 +26,7 @@ def upgrade() -> None:
     bind.exec_driver_sql("PRAGMA writable_schema = ON")
     (sql,) = bind.exec_driver_sql("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'refunds'").one()
     for before, now in _CHANGED.values():
-        assert sql.count(f"({before})") == 1, "refunds has these words once"
         sql = sql.replace(f"({before})", f"({now})")
+        assert sql.count(f"({now})") == 1, "refunds has these words once"
     bind.exec_driver_sql("UPDATE sqlite_master SET sql = ? WHERE type = 'table' AND name = 'refunds'", (sql,))
     bind.exec_driver_sql("PRAGMA writable_schema = RESET")
