@@ -107,6 +107,7 @@ WITHOUT_ENTRIES = (
     *("payout_terms", "payout_cycles", "payout_approvals", "payouts", "payout_moves", "payout_reports"),
     *("payout_files", "payout_file_lines"),
     "partial_refunds",
+    "spending_limits",
 )
 
 

@@ -193,7 +193,7 @@ def test_what_differs_is_told_with_both_numbers(ledger: Ledger, done: str) -> No
 
 def test_every_charge_and_refund_of_an_undamaged_ledger_is_proved(ledger: Ledger) -> None:
     explained = [name for name in ledger.ids if "run" in name or "unlock" in name or name.startswith("refund of")]
-    assert len(explained) == 13 + 10  # charges, and refunds of them whole and in parts
+    assert len(explained) == 14 + 10  # charges, and refunds of them whole and in parts
     with database.read(ledger.engine) as connection:
         for name in explained:
             assert explain(connection, ledger.ids[name], plans=ledger.book.plans).differences == ()

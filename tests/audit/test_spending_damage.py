@@ -4,9 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from credits_core.access import keys
+from credits_core.ledger import actions
 from credits_core.pricing.quote import PriceBook
-from tests.support import damage
-from tests.support.damage import Ledger
+from credits_core.store import database
+from credits_core.store.kinds import SpendingPeriod
+from credits_core.values.roles import Role, key_holder
+from tests.support import damage, world
+from tests.support.actors import TESTER
+from tests.support.damage import MUCH_LATER, Ledger
 
 HOLDS = "spending_limits_hold"
 OF_GIL = "WHERE subject = 'gil' AND period = 'day'"
@@ -75,6 +81,20 @@ def ledger(
 ) -> Iterator[Ledger]:
     """One ledger for all the damage, because none of it stays."""
     with damage.four_days(request, tmp_path_factory.mktemp("limits"), book) as ledger:
+        lab = key_holder("lab", Role.SERVICE)
+        database.write(
+            ledger.engine,
+            lambda connection: keys.create_key(
+                connection, "lab", key=keys.new_key(), role=Role.SERVICE, now=MUCH_LATER, actor=TESTER
+            ),
+        )
+        damage.limit(ledger.engine, "key:lab", SpendingPeriod.DAY)
+        database.write(
+            ledger.engine,
+            lambda connection: actions.charge_prompt(
+                connection, world.run_by("fay"), book=world.price_book(), key="lab", now=MUCH_LATER, actor=lab
+            ),
+        )
         yield ledger
 
 

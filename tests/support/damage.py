@@ -17,7 +17,6 @@ from credits_core.audit import invariants, schema, seals
 from credits_core.audit import log as audit_log
 from credits_core.audit.finding import BEGINNING, Finding, Since
 from credits_core.audit.invariants import Invariant
-from credits_core.ledger import actions as ledger_actions
 from credits_core.ledger import payout_news, purchase_rows, spending_limits
 from credits_core.ledger import payouts as ledger_payouts
 from credits_core.ledger.requests import ChargeRequest, UnlockRequest
@@ -30,7 +29,7 @@ from credits_core.store.activity import Change
 from credits_core.store.kinds import CreditSource, DestinationKind, Happened, PayoutNews, SpendingPeriod, Step
 from credits_core.store.tables import Proposal
 from credits_core.values.days import to_microseconds
-from credits_core.values.roles import PersonRole, Role, Way, key_holder, operator
+from credits_core.values.roles import PersonRole, Role, Way, operator
 from credits_core.values.time_zones import UTC_ZONE
 from tests.support import busy_ledger, holding, world
 from tests.support import paying as buying
@@ -285,22 +284,20 @@ def _payouts(engine: Engine) -> dict[str, int]:
 
 
 def _limits(engine: Engine) -> dict[str, int]:
-    """Limits of gil, who has 7,800 of a captured hold behind him and has a run more, and of the key that charges it."""
-    lab = key_holder("lab", Role.SERVICE)
+    """Limits of gil, who has 7,800 of a captured hold behind him, and has a run more."""
+    for period in SpendingPeriod:
+        limit(engine, "gil", period)
+    return {"limited run": world.charge(engine, world.run_by("gil"), key="limited", now=MUCH_LATER).entry_id}
 
-    def limit(connection: Connection) -> None:
-        keys.create_key(connection, "lab", key=keys.new_key(), role=Role.SERVICE, now=MUCH_LATER, actor=TESTER)
-        limits = (("gil", SpendingPeriod.DAY), ("gil", SpendingPeriod.MONTH), ("key:lab", SpendingPeriod.DAY))
-        for subject, period in limits:
-            spending_limits.set_limit(connection, subject, period, 30_000, zone=UTC_ZONE, now=MUCH_LATER, actor=TESTER)
 
-    def charge(connection: Connection) -> int:
-        run, book = world.run_by("gil"), world.price_book()
-        receipt = ledger_actions.charge_prompt(connection, run, book=book, key="limited", now=MUCH_LATER, actor=lab)
-        return receipt.entry_id
-
-    database.write(engine, limit)
-    return {"limited run": database.write(engine, charge)}
+def limit(engine: Engine, subject: str, period: SpendingPeriod) -> None:
+    """Let a user or a key spend 30,000 credits in each day or month."""
+    database.write(
+        engine,
+        lambda connection: spending_limits.set_limit(
+            connection, subject, period, 30_000, zone=UTC_ZONE, now=MUCH_LATER, actor=TESTER
+        ),
+    )
 
 
 def behind_its_back(engine: Engine, *statements: str) -> None:
