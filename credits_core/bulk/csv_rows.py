@@ -14,6 +14,7 @@ from pathlib import Path
 from credits_core.errors import DataFileInvalid
 
 _SHOWN_CHARACTERS = 80
+_LONGEST_FIELD = 131_072
 _SEPARATORS = (",", ";", "\t")
 
 
@@ -52,6 +53,7 @@ def read_rows(
             separator, places = found
             reader = csv.reader(file, delimiter=separator)
             for fields in reader:
+                _require_short(fields)
                 if any(fields):
                     yield reader.line_num + 1, _in_order(fields, places)
     except FileNotFoundError:
@@ -60,6 +62,12 @@ def read_rows(
         raise DataFileInvalid(str(path), ["cannot be read: it is not text in UTF-8"]) from None
     except (OSError, csv.Error) as error:
         raise DataFileInvalid(str(path), [f"cannot be read: {getattr(error, 'strerror', None) or error}"]) from None
+
+
+def _require_short(fields: list[str]) -> None:
+    # The module's own limit is one for all readers of the process, and usage may have longer fields.
+    if any(len(field) > _LONGEST_FIELD for field in fields):
+        raise csv.Error(f"field larger than field limit ({_LONGEST_FIELD})")
 
 
 def _header(line: str, columns: list[str], optional: Sequence[str]) -> tuple[str, list[int | None]] | None:

@@ -27,6 +27,8 @@ _IN_WORDS = {
     May.PROPOSE_PAYOUTS: "Propose payouts",
     May.APPROVE_MONEY: "Approve credits that another proposed",
     May.LOOK_INTO: "Note that an unusual finding was looked at",
+    May.SET_LEVELS: "Set below which balance a user is told",
+    May.KEEP_USAGE: "Bring in and delete usage of other systems",
     May.EXPORT_PEOPLE: "Download files with users' ids",
     May.MANAGE: "Manage people, roles, API keys and settings",
 }

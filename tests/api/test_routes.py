@@ -176,12 +176,26 @@ def test_a_generated_client_has_a_method_for_each_route(unchanged: Api) -> None:
     operations = [operation for path in paths.values() for operation in path.values()]
     assert sorted(operation["operationId"] for operation in operations) == [
         *("add", "balance", "buy_credits", "calculate_cost", "capture_hold", "charge_prompt", "entry", "flow_access"),
-        *("health", "hold", "make_hold", "models", "purchase", "purchases", "ready", "receipt", "refund"),
-        *("release_hold", "stripe_events", "transactions", "unlock_flow"),
+        *(
+            "health",
+            "hold",
+            "low_balance_levels",
+            "make_hold",
+            "models",
+            "purchase",
+            "purchases",
+            "ready",
+            "receipt",
+            "refund",
+        ),
+        *("release_hold", "set_low_balance_levels", "set_spending_limits", "spending_limits_of_user", "stripe_events"),
+        *("transactions", "unlock_flow"),
     ]
     assert {tuple(operation["tags"]) for operation in operations} == {
         ("credits",),
         ("holds",),
+        ("levels",),
+        ("limits",),
         ("models",),
         ("purchases",),
         ("status",),

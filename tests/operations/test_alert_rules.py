@@ -8,7 +8,7 @@ from credits_core.operations import alerts
 from credits_core.operations.alert_rules import RULES
 from credits_core.operations.alert_state import Calls, Job, Money, State
 
-MONEY = Money(1_000_000_000, 1_000, 0, 0, {})
+MONEY = Money(1_000_000_000, 1_000, 0, 0, 0, {})
 JOBS = [Job(name, True, 60, 0) for name in ("backup", "drill", "seals")]
 WELL = State(
     MONEY,

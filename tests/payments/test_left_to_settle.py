@@ -79,6 +79,7 @@ def test_a_migration_marks_what_an_older_version_may_have_left(empty_engine: Eng
     assert keep(empty_engine, second)
     with empty_engine.begin() as connection:
         for statement in (
+            "DROP TABLE spending_limits",
             "DROP TABLE events_to_settle",
             "DROP TABLE webhook_held_users",
             "DROP INDEX ix_webhook_events_user_id",
