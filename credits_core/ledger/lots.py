@@ -182,8 +182,8 @@ def moved(lots: Lots, move: Move) -> list[Draw] | None:
     """Change the lots by one movement, and say which lots it took from or gave to; None when they do not have enough.
 
     A creator's shares make one lot, and a share that is given back comes from it first; so does what a share pays of a
-    debt, and what is missing of a share is lent to it. What is given back by a refund
-    or a hold goes to the lots that paid, even to one whose time is over by now.
+    debt, and what is missing of a share is lent to it. What is given back by a refund or a hold goes
+    to the lots that paid, even to one whose time is over by now.
     """
     credits = move.amount_credits
     if move.type is TransactionType.CREATOR_PAYMENT or is_of_debt(move.entry_type, move.type):

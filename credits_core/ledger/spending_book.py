@@ -46,17 +46,12 @@ class SpendingBook:
         if not self._limits:
             return None
         refused = []
-        for subject in subjects:
-            for period in SpendingPeriod:
-                limit = self._limits.get((subject, period))
-                if limit is None:
-                    continue
-                limit = limit.at(to_microseconds(now))
-                held_credits = self._held_credits(subject, now)
-                if subject == subjects[0]:
-                    held_credits -= overdue_credits
-                if not limit.allows(amount_credits, held_credits=held_credits):
-                    refused.append((limit, held_credits))
+        for limit in self._at(subjects, now):
+            held_credits = self._held_credits(limit.subject, now)
+            if limit.subject == subjects[0]:
+                held_credits -= overdue_credits
+            if not limit.allows(amount_credits, held_credits=held_credits):
+                refused.append((limit, held_credits))
         if not refused:
             return None
         limit, held_credits = max(refused, key=lambda one: one[0].ends_us)
@@ -66,11 +61,8 @@ class SpendingBook:
         """Count what these have spent."""
         if not self._limits:
             return
-        for subject in subjects:
-            for period in SpendingPeriod:
-                limit = self._limits.get((subject, period))
-                if limit is not None:
-                    self._limits[subject, period] = limit.at(to_microseconds(now)).plus(amount_credits)
+        for limit in self._at(subjects, now):
+            self._limits[limit.subject, limit.period] = limit.plus(amount_credits)
 
     def write(self) -> None:
         """Write what was spent, each on the condition that it was as it was read."""
@@ -87,6 +79,11 @@ class SpendingBook:
             changed = {"begins_us": limit.begins_us, "ends_us": limit.ends_us, "spent_credits": limit.spent_credits}
             if self._connection.execute(update(_row).where(*as_read).values(**changed)).rowcount != 1:
                 raise RuntimeError("a spending limit has changed although whoever spends was locked")
+
+    def _at(self, subjects: Sequence[str], now: datetime) -> list[SpendingLimit]:
+        """The limits of these subjects as they are at this moment."""
+        kept = (self._limits.get((subject, period)) for subject in subjects for period in SpendingPeriod)
+        return [limit.at(to_microseconds(now)) for limit in kept if limit is not None]
 
     def _held_credits(self, subject: str, now: datetime) -> int:
         name = key_of(subject)

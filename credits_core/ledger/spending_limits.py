@@ -103,11 +103,9 @@ def limits_now(connection: Connection, subject: str, *, now: datetime) -> list[L
     return [_now(connection, one, now) for one in spending_book.limits_of(connection, [subject])]
 
 
-def all_limits(
-    connection: Connection, *, now: datetime, of_keys: bool | None = None, limit: int = 200
-) -> list[LimitNow]:
-    """The limits of all users and keys, or only of keys, or only of users, by subject: at most `limit`."""
-    rows = _ALL if of_keys is None else _ALL.where(_IS_OF_KEY if of_keys else ~_IS_OF_KEY)
+def all_limits(connection: Connection, *, now: datetime, only_keys: bool = False, limit: int = 200) -> list[LimitNow]:
+    """The limits of all users and keys, or only of keys, by subject: at most `limit`."""
+    rows = _ALL.where(_IS_OF_KEY) if only_keys else _ALL
     return [_now(connection, spending_book.limit_in(row), now) for row in connection.execute(rows.limit(limit))]
 
 

@@ -19,7 +19,7 @@ def draw(records: Sequence[KeyRecord]) -> None:
     now = datetime.now(UTC)
     names = sorted({one.name for one in records if one.problem(now) is None and one.role is not Role.USER})
     with resources.reading() as connection:
-        found = spending_limits.all_limits(connection, now=now, of_keys=True)
+        found = spending_limits.all_limits(connection, now=now, only_keys=True)
     if not names and not found:
         return
     st.header("Spending limits", anchor=False, help="What is charged with a key in a day or a month, at most.")

@@ -1,42 +1,28 @@
 """`plan optimise`: every figure is that of `plan replay`, the same seed prints the same, and Ctrl-C prints the best."""
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from credits_core.cli import main as cli
 from credits_core.cli import optimising
 from credits_core.lab.inspector import shape
 from credits_core.ledger.requests import ChargeRequest
 from credits_core.pricing.plan_toml import parse_price_plan
 from tests.support import usage_files, world
+from tests.support.commands import Commands
 from tests.support.plain_sql import every_row
 
-Call = Callable[..., tuple[int, str, str]]
 LOG = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.68,1000,100\n2023-11-16 18:15:50.99,3500,10\n"
 
 
 @pytest.fixture
-def call(
-    sqlite_url: str, sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Call:
-    """Runs the command line on the test's database and returns exit code, stdout and stderr."""
-    monkeypatch.setenv("CREDITS_DATABASE_URL", sqlite_url)
+def call(commands: Commands, sqlite_engine: Engine) -> Commands:
+    """The commands on a ledger where the specification's plan is live."""
     world.put_in_force(sqlite_engine, world.price_book().plan)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["credits_core", *arguments])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        printed = capsys.readouterr()
-        return int(left.value.code or 0), printed.out, printed.err
-
-    return run
+    return commands
 
 
 @pytest.fixture
@@ -57,14 +43,14 @@ def ledger(sqlite_engine: Engine) -> Engine:
     return sqlite_engine
 
 
-def found_by(call: Call, *options: str) -> dict[str, Any]:
+def found_by(call: Commands, *options: str) -> dict[str, Any]:
     code, printed, error = call("plan", "optimise", "--plans", "120", "--json", *options)
     assert (code, error) == (0, "")
     answer: dict[str, Any] = json.loads(printed)
     return answer
 
 
-def test_every_figure_is_that_of_a_replay_of_the_plan(call: Call, ledger: Engine, tmp_path: Path) -> None:
+def test_every_figure_is_that_of_a_replay_of_the_plan(call: Commands, ledger: Engine, tmp_path: Path) -> None:
     before = every_row(ledger)
     answer = found_by(call)
     assert every_row(ledger) == before
@@ -94,12 +80,12 @@ def test_every_figure_is_that_of_a_replay_of_the_plan(call: Call, ledger: Engine
     assert incomes == sorted(incomes, reverse=True)
 
 
-def test_the_same_seed_prints_the_same(call: Call, ledger: Engine) -> None:
+def test_the_same_seed_prints_the_same(call: Commands, ledger: Engine) -> None:
     assert found_by(call, "--seed", "5") == found_by(call, "--seed", "5")
     assert found_by(call, "--seed", "5")["seed"] == 5
 
 
-def test_limits_hold_and_are_named(call: Call, ledger: Engine) -> None:
+def test_limits_hold_and_are_named(call: Commands, ledger: Engine) -> None:
     answer = found_by(call, "--most-increase-bps", "0", "--card-fee-bps", "0", "--most-tiers", "2")
     assert all(plan["highest_increase_bps"] <= 0 for plan in answer["plans"])
     assert all(plan["toml"].count("[[tiers]]") <= 2 for plan in answer["plans"])
@@ -109,7 +95,7 @@ def test_limits_hold_and_are_named(call: Call, ledger: Engine) -> None:
 
 
 def test_a_data_set_can_stand_in_for_the_ledger_and_is_replayed_alike(
-    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    call: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CREDITS_USAGE_FOLDER", str(tmp_path / "usage"))
     rows = [
@@ -133,7 +119,7 @@ def test_a_data_set_can_stand_in_for_the_ledger_and_is_replayed_alike(
     assert call("plan", "optimise", "--data", "april")[0] == 1
 
 
-def test_the_answer_reads_as_text(call: Call, ledger: Engine) -> None:
+def test_the_answer_reads_as_text(call: Commands, ledger: Engine) -> None:
     code, printed, error = call("plan", "optimise", "--plans", "120")
     assert (code, error) == (0, "")
     lines = printed.splitlines()
@@ -144,7 +130,7 @@ def test_the_answer_reads_as_text(call: Call, ledger: Engine) -> None:
     assert any(line.startswith("We earn ") for line in lines)
 
 
-def test_logs_can_stand_in_for_the_ledger(call: Call, tmp_path: Path) -> None:
+def test_logs_can_stand_in_for_the_ledger(call: Commands, tmp_path: Path) -> None:
     log = tmp_path / "mine.csv"
     log.write_text(LOG, encoding="utf-8")
     answer = found_by(call, "--trace", str(log), "--model", "openai/gpt-4o")
@@ -166,14 +152,14 @@ def test_logs_can_stand_in_for_the_ledger(call: Call, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_looked_for_is_refused(
-    call: Call, ledger: Engine, options: tuple[str, ...], problem: str
+    call: Commands, ledger: Engine, options: tuple[str, ...], problem: str
 ) -> None:
     code, printed, error = call("plan", "optimise", *options)
     assert (code, printed) == (1, "")
     assert problem in error
 
 
-def test_ctrl_c_prints_the_best_so_far(call: Call, ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_prints_the_best_so_far(call: Commands, ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupted(optimising.Progress):
         def update(self, *_: Any, **given: Any) -> None:
             if given["completed"] == 90:

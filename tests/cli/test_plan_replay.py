@@ -1,16 +1,14 @@
 """`plan replay`: what it prints, as text and as JSON, and what it refuses in one line."""
 
 import json
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
-from credits_core.cli import main as cli
 from tests.support import world
+from tests.support.commands import Commands
 from tests.support.plain_sql import every_row
 
 HALF = """
@@ -18,25 +16,13 @@ id = "half"
 creator_share_bps = 5000
 tiers = [{markup_bps = 4000}]
 """
-Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def call(
-    sqlite_url: str, sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Call:
-    """Runs the command line on the test's database and returns exit code, stdout and stderr."""
-    monkeypatch.setenv("CREDITS_DATABASE_URL", sqlite_url)
+def call(commands: Commands, sqlite_engine: Engine) -> Commands:
+    """The commands on a ledger where the specification's plan is live."""
     world.put_in_force(sqlite_engine, world.price_book().plan)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["credits_core", *arguments])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        printed = capsys.readouterr()
-        return int(left.value.code or 0), printed.out, printed.err
-
-    return run
+    return commands
 
 
 @pytest.fixture
@@ -56,7 +42,7 @@ def ledger(sqlite_engine: Engine) -> Engine:
     return sqlite_engine
 
 
-def test_a_replay_reads_as_text(call: Call, ledger: Engine, half: str) -> None:
+def test_a_replay_reads_as_text(call: Commands, ledger: Engine, half: str) -> None:
     before = every_row(ledger)
     code, printed, error = call("plan", "replay", half)
     lines = printed.splitlines()
@@ -85,12 +71,12 @@ def test_a_replay_reads_as_text(call: Call, ledger: Engine, half: str) -> None:
     assert every_row(ledger) == before
 
 
-def test_the_plan_of_every_run_is_said_to_equal_the_record(call: Call, ledger: Engine) -> None:
+def test_the_plan_of_every_run_is_said_to_equal_the_record(call: Commands, ledger: Engine) -> None:
     _, printed, _ = call("plan", "replay", "plan-1")
     assert "Check passed: all 2 runs and 1 unlock come out exactly as charged." in printed.splitlines()
 
 
-def test_a_replay_reads_as_json(call: Call, ledger: Engine, half: str) -> None:
+def test_a_replay_reads_as_json(call: Commands, ledger: Engine, half: str) -> None:
     code, printed, error = call("plan", "replay", half, "--from", "2026-03-01", "--json")
     found = json.loads(printed)
     assert (code, error, found["from"], found["to"], found["time_zone"]) == (0, "", "2026-03-01", None, "UTC")
@@ -113,7 +99,7 @@ def test_a_replay_reads_as_json(call: Call, ledger: Engine, half: str) -> None:
 
 
 def test_days_are_those_of_the_time_zone_that_is_set(
-    call: Call, ledger: Engine, monkeypatch: pytest.MonkeyPatch
+    call: Commands, ledger: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = datetime(2026, 3, 1, 18, 15, tzinfo=UTC)  # midnight in Kathmandu
     world.add(ledger, "ada", 1_000, key="more", now=late)
@@ -129,7 +115,7 @@ def test_days_are_those_of_the_time_zone_that_is_set(
     assert [(one["name"], one["charges"]) for one in found["by_day"]] == [("2026-03-01", 3), ("2026-03-02", 1)]
 
 
-def test_an_unknown_time_zone_is_one_line(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_time_zone_is_one_line(call: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CREDITS_TIME_ZONE", "Berlin")
     line = "error: CREDITS_TIME_ZONE: must be the name of a time zone, such as Europe/Berlin, not 'Berlin'\n"
     assert call("plan", "replay", "plan-1") == (1, "", line)
@@ -148,11 +134,11 @@ def test_an_unknown_time_zone_is_one_line(call: Call, monkeypatch: pytest.Monkey
     ],
 )
 def test_what_cannot_be_replayed_is_one_line(
-    call: Call, ledger: Engine, arguments: tuple[str, ...], error: str
+    call: Commands, ledger: Engine, arguments: tuple[str, ...], error: str
 ) -> None:
     assert call("plan", "replay", *arguments) == (1, "", f"error: {error}\n")
 
 
-def test_an_empty_ledger_is_one_line(call: Call) -> None:
+def test_an_empty_ledger_is_one_line(call: Commands) -> None:
     line = "error: ledger: has no run and no unlock to price again (all days)\n"
     assert call("plan", "replay", "plan-1") == (1, "", line)

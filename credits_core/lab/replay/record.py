@@ -44,10 +44,9 @@ class Refunds:
     """Recorded refunds of runs and unlocks: `charge` is the position of the charge among `Charges`.
 
     `borne_credits` is what the platform paid for a creator who had spent the share; where `is_owed`, the creator owes
-    it instead. `returned_cost_credits` is
-    inference cost that was booked back: all of it under the earlier rule, or where the provider gave it back; else 0,
-    because the platform bears it. A refund gives back the credits of its charge from `before_credits` on up to
-    `through_credits`: of all at once from 0 to the total.
+    it instead. `returned_cost_credits` is inference cost that was booked back: all of it under the earlier rule, or
+    where the provider gave it back; else 0, because the platform bears it. A refund gives back the credits of its
+    charge from `before_credits` on up to `through_credits`: of all at once from 0 to the total.
     """
 
     entry_id: Credits
